@@ -1,0 +1,76 @@
+/* activations.h: the activation functions, a = σ(z), each beside its slope σ′(z).
+ * The slope is said in terms of z and a, whichever is cheaper. Softmax, whose outputs depend on each other,
+ * is in output.h. */
+#ifndef CG_ACTIVATIONS_H
+#define CG_ACTIVATIONS_H
+
+#include "functions.h"
+
+/*        name       a = σ(z)           σ′(z) */
+#define CG_ACTIVATION_TABLE(ROW)                                                  \
+    ROW(CG_IDENTITY, z,                 splat(1))                                 \
+    ROW(CG_SIGMOID,  sigmoid_(z),       a * (splat(1) - a))                       \
+    ROW(CG_TANH,     tanh_(z),          fma_(-a, a, splat(1)))                    \
+    ROW(CG_RELU,     max_(zero(), z),   keep(splat(1), a > zero()))               \
+    ROW(CG_GAUSSIAN, gaussian_(z),      splat(-2) * z * a)
+
+/* Vectors of a panel's row that hold columns of the matrix. */
+CG_INLINE int used_vectors(ptrdiff_t cols)
+{
+    return cols >= P ? PANEL_VECTORS : (int)((cols + LANES - 1) / LANES);
+}
+
+CG_INLINE real *panel_of(const cg_matrix *m, ptrdiff_t panel)
+{
+    return (real *)(m->data + panel * m->rows * CG_PANEL_BYTES);
+}
+
+#define CG_EACH_VECTOR                                     \
+    for (ptrdiff_t r = 0; r < rows; r++)                   \
+        for (ptrdiff_t i = r * P, j = 0; j < vectors; j++, i += LANES)
+
+static void activate(int activation, ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *z_in, cg_matrix *a_out)
+{
+    const real *z_panel = panel_of(z_in, panel);
+    real *a_panel = panel_of(a_out, panel);
+    ptrdiff_t cols = a_out->cols - panel * P;
+    int vectors = used_vectors(cols);
+    mask before[PANEL_VECTORS];
+    for (int j = 0; j < PANEL_VECTORS; j++) before[j] = columns_before(cols, j);
+    switch (activation) {
+#define CG_ROW(NAME, VALUE, SLOPE)                   \
+    case NAME:                                       \
+        CG_EACH_VECTOR                               \
+        {                                            \
+            vec z = load(z_panel + i);               \
+            store(a_panel + i, keep(VALUE, before[j])); \
+        }                                            \
+        break;
+        CG_ACTIVATION_TABLE(CG_ROW)
+#undef CG_ROW
+    }
+}
+
+/* δ ← δ ⊙ σ′(z) */
+static void slope(int activation, ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *z_in, const cg_matrix *a_in,
+                  cg_matrix *delta)
+{
+    const real *a_panel = panel_of(a_in, panel), *z_panel = z_in ? panel_of(z_in, panel) : a_panel;
+    real *d_panel = panel_of(delta, panel);
+    int vectors = used_vectors(delta->cols - panel * P);
+    switch (activation) {
+#define CG_ROW(NAME, VALUE, SLOPE)                          \
+    case NAME:                                              \
+        CG_EACH_VECTOR                                      \
+        {                                                   \
+            vec a = load(a_panel + i), z = load(z_panel + i); \
+            (void)a, (void)z;                               \
+            store(d_panel + i, load(d_panel + i) * (SLOPE)); \
+        }                                                   \
+        break;
+        CG_ACTIVATION_TABLE(CG_ROW)
+#undef CG_ROW
+    }
+}
+
+#endif

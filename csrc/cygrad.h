@@ -1,0 +1,122 @@
+/* cygrad.h: what the compiled kernels offer to the engine. The engine's kernels.pxd mirrors this file.
+ *
+ * Every matrix [rows, cols] lies in panels: [ceil(cols / P)][rows][P], where a row of a panel is 128 bytes
+ * (P = 32 float32 or 16 float64). Rows are samples for activations and deltas, and inputs for weights,
+ * so that weights are [in, out]. Columns past `cols` hold zeros.
+ *
+ * One table of function pointers per dtype and instruction set; `void *` stands for the table's dtype.
+ * Kernels trust their arguments and allocate nothing. */
+#ifndef CYGRAD_H
+#define CYGRAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CG_PANEL_BYTES 128
+
+enum cg_activation { CG_IDENTITY, CG_SIGMOID, CG_TANH, CG_RELU, CG_GAUSSIAN, CG_SOFTMAX };
+
+enum cg_loss { CG_QUADRATIC, CG_MSE, CG_BINARY_CROSS_ENTROPY, CG_CROSS_ENTROPY, CG_HINGE };
+
+enum cg_rule { CG_STORE, CG_SGD, CG_MOMENTUM, CG_NESTEROV, CG_ADAM };
+
+enum cg_sample_type {
+    CG_BOOL, CG_INT8, CG_INT16, CG_INT32, CG_INT64, CG_UINT8, CG_UINT16, CG_UINT32, CG_UINT64, CG_FLOAT32, CG_FLOAT64
+};
+
+/* Samples as the caller keeps them: any numeric type, any strides (in bytes). */
+typedef struct {
+    const char *data;
+    ptrdiff_t rows, cols, row_stride, col_stride;
+    int type;
+} cg_samples;
+
+/* A matrix in panels. `rows` is the distance between panels, of which a kernel may use fewer. */
+typedef struct {
+    char *data;
+    ptrdiff_t rows, cols;
+} cg_matrix;
+
+/* Samples that the next step will gather; kernels fetch some of their cache lines between tiles. */
+typedef struct {
+    const cg_samples *samples;
+    const int64_t *order;
+    ptrdiff_t row, rows, offset, lines_per_tile;
+} cg_prefetch;
+
+/* One step of an optimiser. For Adam `rate` and `epsilon` carry the corrections of step t:
+ * rate = η √(1 − β₂ᵗ) / (1 − β₁ᵗ), epsilon = ε √(1 − β₂ᵗ). */
+typedef struct {
+    int rule;
+    double rate, momentum, beta1, beta2, epsilon, weight_decay;
+} cg_update;
+
+/* The output layer's losses: what came in, and what goes out. */
+typedef struct {
+    int loss;
+    double scale;            /* 1, or 1 / batch for reduction="mean" */
+    const cg_matrix *z, *a;  /* [batch, out] */
+    const cg_matrix *y;      /* [batch, out], or NULL */
+    const int64_t *labels;   /* [batch], or NULL */
+    const void *log_sum_exp; /* [batch], of softmax */
+    cg_matrix *delta;        /* [batch, out]: ∇ₐC, or δᴸ itself for the cross-entropies; NULL: not wanted */
+    double loss_sum, metric_sum;
+} cg_output;
+
+typedef struct {
+    const char *isa, *dtype;
+    int itemsize, lanes; /* bytes of a number, numbers of a panel's row (P) */
+
+    /* a[r, :] = samples[order[r], :] for the first `rows` rows; order NULL: start, start + 1, … */
+    void (*gather)(const cg_samples *samples, const int64_t *order, ptrdiff_t start, ptrdiff_t rows, cg_matrix *a);
+    /* out[r, c] = a[r, c], out row-major [rows, a->cols] */
+    void (*scatter)(ptrdiff_t rows, const cg_matrix *a, void *out);
+
+    /* z = a W + b for one panel of columns, then relu if `relu`: z is [batch, out], w is [in, out], b is [out] */
+    void (*forward)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *a, const cg_matrix *w, const char *b, int relu,
+                    cg_matrix *z);
+    /* a = σ(z) for one panel of columns */
+    void (*activate)(int activation, ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *z, cg_matrix *a);
+    /* a = softmax(z) for rows; log_sum_exp[r] = ln Σⱼ exp(z[r, j]) */
+    void (*softmax)(ptrdiff_t rows, const cg_matrix *z, cg_matrix *a, void *log_sum_exp);
+
+    /* loss, metric and ∇ₐC (or δᴸ) of the output layer */
+    void (*output)(ptrdiff_t rows, cg_output *output);
+    /* δ = ∇ₐC ⊙ softmax′: a ⊙ (∇ − ⟨∇, a⟩) for rows */
+    void (*softmax_slope)(ptrdiff_t rows, const cg_matrix *a, cg_matrix *delta);
+    /* δ = δ ⊙ σ′(z) for one panel of columns */
+    void (*slope)(int activation, ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *z, const cg_matrix *a,
+                  cg_matrix *delta);
+
+    /* wt [out, P] = one panel of rows of Wᵀ: wt[o, i] = w[panel P + i, o] */
+    void (*transpose)(ptrdiff_t panel, const cg_matrix *w, char *wt);
+    /* Wᵀδ for one panel of columns, before ⊙ σ′: below is [batch, in], above is [batch, out], wt is [out, P] */
+    void (*delta)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const char *wt, cg_matrix *below);
+
+    /* ∂C/∂W = aᵀ δ for one panel of columns, handed tile by tile to the update of w, s1, s2 (rule CG_STORE: to w) */
+    void (*gradient)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *a, const cg_matrix *delta, const cg_matrix *w,
+                     ptrdiff_t s1, ptrdiff_t s2, const cg_update *update, cg_prefetch *ahead);
+    /* ∂C/∂b = Σ δ over the rows, then its update: b is [out]; s1 and s2 are byte distances from b to its states */
+    void (*bias_gradient)(ptrdiff_t rows, const cg_matrix *delta, char *b, ptrdiff_t s1, ptrdiff_t s2,
+                          const cg_update *update);
+
+    /* f(x) element by element, for tests: "exp", "log", "log1p", "tanh", "sigmoid", "gaussian"; 0: unknown name */
+    int (*function)(const char *name, ptrdiff_t n, const void *x, void *y);
+    /* `rounds` × 64 independent multiply-adds of whole vectors; returns the floating-point operations done */
+    double (*multiply_adds)(ptrdiff_t rounds, void *sink);
+} cg_kernels;
+
+/* The tables this machine can run: best first, ended by NULL. */
+const cg_kernels *const *cg_available_kernels(void);
+
+/* The first sample that is NaN or infinite: 1 and where, or 0. */
+int cg_find_nonfinite(const cg_samples *samples, ptrdiff_t *row, ptrdiff_t *col);
+
+/* Denormal numbers count as zero from here to the restore, in the calling thread. */
+unsigned long cg_flush_denormals(void);
+void cg_restore_denormals(unsigned long saved);
+
+/* Seconds of a clock that never goes back. */
+double cg_clock(void);
+
+#endif

@@ -1,0 +1,146 @@
+/* functions.h: exp, log, log1p, tanh, sigmoid and exp(−z²) of vectors: our own polynomials, the same sequence of
+ * operations on every instruction set. Results that would be denormal count as zero.
+ *
+ * Largest error, in units in the last place (float32: every finite number; float64: a dense sample):
+ *               exp   log   log1p [0, 1]   tanh   sigmoid   gaussian
+ *   float32     ?
+ *   float64     ?
+ *
+ * Method: exp(x) = 2ⁿ exp(r) with r = x − n ln 2, |r| ≤ ln 2 / 2, and exp(r) = 1 + r + r² q(r), q minimax.
+ * log(x) = e ln 2 + log(1 + f), √½ ≤ 1 + f < √2, by s = f / (2 + f): log(1 + f) = 2 s + s³ l(s²), l minimax. */
+#ifndef CG_FUNCTIONS_H
+#define CG_FUNCTIONS_H
+
+#include "simd.h"
+
+#if CG_BITS == 32
+enum { MANTISSA_BITS = 23, EXPONENT_BIAS = 127 };
+#define CG_ROUND_MAGIC 12582912.0f /* 1.5 · 2²³: x + this − this rounds x to a whole number */
+#define CG_LOG2_E 1.44269502f
+#define CG_LN2_HIGH 0.693145752f   /* its product with a small whole number is exact */
+#define CG_LN2_LOW 1.42860677e-06f
+#define CG_EXP_MIN (-104.0f)       /* exp is 0 below and infinite above */
+#define CG_EXP_MAX 89.0f
+#define CG_TANH_MAX 9.1f           /* tanh is ±1 beyond */
+#define CG_SQRT_HALF 0.707106769f
+static const real exp_q[] = {0.5f, 0.166666672f, 0.0416663513f, 0.0083332723f, 0.00139411679f, 0.000199143833f};
+static const real log_l[] = {0.666666687f, 0.400003016f, 0.28538999f, 0.235546246f};
+#else
+enum { MANTISSA_BITS = 52, EXPONENT_BIAS = 1023 };
+#define CG_ROUND_MAGIC 6755399441055744.0 /* 1.5 · 2⁵² */
+#define CG_LOG2_E 1.4426950408889634
+#define CG_LN2_HIGH 0.69314718055966296
+#define CG_LN2_LOW 2.8235290563031577e-13
+#define CG_EXP_MIN (-746.0)
+#define CG_EXP_MAX 710.0
+#define CG_TANH_MAX 19.1
+#define CG_SQRT_HALF 0.70710678118654757
+static const real exp_q[] = {0.5,
+                             0.16666666666666677,
+                             0.041666666666666699,
+                             0.0083333333333214712,
+                             0.0013888888888866531,
+                             0.0001984126988659236,
+                             2.4801587361206312e-05,
+                             2.7557243684784445e-06,
+                             2.7557242174653833e-07,
+                             2.5109237115872581e-08,
+                             2.0924631300692442e-09};
+static const real log_l[] = {0.66666666666666996, 0.39999999999609365, 0.28571428704573276, 0.22222202054280818,
+                             0.18183399174969783, 0.15317955059772906, 0.1475952191231244};
+#endif
+#define CG_COUNT(array) ((int)(sizeof(array) / sizeof(array[0])))
+
+/* Σ c[i] xⁱ */
+CG_INLINE vec polynomial(const real *c, int count, vec x)
+{
+    vec y = splat(c[count - 1]);
+    CG_UNROLL for (int i = count - 2; i >= 0; i--) y = fma_(y, x, splat(c[i]));
+    return y;
+}
+
+/* 2ⁿ for whole n, given as an integer, within the normal exponents. */
+CG_INLINE vec power_of_two(mask n) { return (vec)((n + splat_integer(EXPONENT_BIAS)) << MANTISSA_BITS); }
+
+/* exp(x + low) = 2ⁿ (1 + p): gives p and n. `low` is a small correction of x. */
+CG_INLINE vec exp_parts(vec x, vec low, mask *n)
+{
+    vec magic = splat(CG_ROUND_MAGIC);
+    vec shifted = fma_(x, splat(CG_LOG2_E), magic);
+    vec whole = shifted - magic;
+    *n = (mask)shifted - (mask)magic;
+    vec r = fma_(whole, splat(-CG_LN2_HIGH), x);
+    r = fma_(whole, splat(-CG_LN2_LOW), r + low);
+    return fma_(r * r, polynomial(exp_q, CG_COUNT(exp_q), r), r);
+}
+
+CG_INLINE vec exp_corrected(vec x, vec low)
+{
+    mask n;
+    x = max_(splat(CG_EXP_MIN), min_(splat(CG_EXP_MAX), x));
+    vec p = exp_parts(x, low, &n);
+    /* In two factors: 2ⁿ itself may lie outside the normal range. */
+    mask half = n >> 1;
+    vec scale = power_of_two(half);
+    return fma_(p, scale, scale) * power_of_two(n - half);
+}
+
+CG_INLINE vec exp_(vec x) { return exp_corrected(x, zero()); }
+
+/* exp(−z²), with the rounding error of z² put back. */
+CG_INLINE vec gaussian_(vec z)
+{
+    vec square = z * z;
+    vec error = fma_(z, z, -square);
+    /* Where z² overflows the error is no number, and the result is 0 without it. */
+    return exp_corrected(-square, -keep(error, square < splat(-CG_EXP_MIN)));
+}
+
+/* 1 / (1 + exp(−z)) */
+CG_INLINE vec sigmoid_(vec z) { return splat(1) / (splat(1) + exp_(-z)); }
+
+/* With m = exp(2|z|) − 1: tanh |z| = m / (m + 2). */
+CG_INLINE vec tanh_(vec z)
+{
+    mask n;
+    vec size = min_(splat(CG_TANH_MAX), abs_(z));
+    vec p = exp_parts(size + size, zero(), &n);
+    vec scale = power_of_two(n);
+    vec m = fma_(p, scale, scale - splat(1));
+    vec t = m / (m + splat(2));
+    return (vec)((mask)t | ((mask)z & (mask)splat((real)-0.0)));
+}
+
+/* ln x + low / x for normal x > 0. */
+CG_INLINE vec log_corrected(vec x, vec low)
+{
+    mask bits = (mask)x - (mask)splat((real)CG_SQRT_HALF);
+    mask n = bits >> MANTISSA_BITS;
+    vec f = (vec)((mask)x - (n << MANTISSA_BITS)) - splat(1);
+    vec magic = splat(CG_ROUND_MAGIC);
+    vec e = (vec)(n + (mask)magic) - magic;
+    vec s = f / (splat(2) + f);
+    vec z = s * s;
+    vec half_square = splat((real)0.5) * f * f;
+    /* log(1 + f) = f − f²/2 + s (f²/2 + s² l(s²)), the small terms first */
+    vec l = z * polynomial(log_l, CG_COUNT(log_l), z);
+    vec small = fma_(s, half_square + l, e * splat(CG_LN2_LOW) + low / x);
+    return fma_(e, splat(CG_LN2_HIGH), f - (half_square - small));
+}
+
+CG_INLINE vec log_(vec x)
+{
+    vec y = log_corrected(x, zero());
+    y = select(x == splat((real)INFINITY), x, y);
+    y = select(x == zero(), splat((real)-INFINITY), y);
+    return select(x < zero(), splat((real)NAN), select(x != x, x, y));
+}
+
+/* ln(1 + x) for 0 ≤ x ≤ 1: what 1 + x lost in rounding is put back. */
+CG_INLINE vec log1p_(vec x)
+{
+    vec sum = splat(1) + x;
+    return log_corrected(sum, x - (sum - splat(1)));
+}
+
+#endif

@@ -1,0 +1,73 @@
+/* kernels.h: the template that makes one table of kernels. Each kernels_<dtype>_<isa>.c sets
+ *   CG_BITS          32 or 64
+ *   CG_VECTOR_BYTES  64 (AVX-512), 32 (AVX2 with FMA) or 16 (portable)
+ *   CG_TABLE         the table's name, cg_kernels_<dtype>_<isa>
+ * and includes this file. It is one template, read from the ground up:
+ * simd.h → functions.h → activations.h, optimizers.h → tile.h, output.h, panels.h. */
+#include "simd.h"
+
+#include "functions.h"
+
+#include "activations.h"
+#include "optimizers.h"
+
+#include "output.h"
+#include "panels.h"
+#include "tile.h"
+
+/* Element-wise functions by name, so that tests and benchmarks can measure them. */
+static int function(const char *name, ptrdiff_t n, const void *x_in, void *y_out)
+{
+#define CG_FUNCTION(NAME, BODY)                                                       \
+    if (strcmp(name, NAME) == 0) {                                                    \
+        for (ptrdiff_t i = 0; i < n; i += LANES) {                                    \
+            vec x = zero();                                                           \
+            ptrdiff_t count = n - i < LANES ? n - i : LANES;                          \
+            memcpy(&x, (const real *)x_in + i, (size_t)count * sizeof(real));         \
+            vec y = BODY;                                                             \
+            memcpy((real *)y_out + i, &y, (size_t)count * sizeof(real));              \
+        }                                                                             \
+        return 1;                                                                     \
+    }
+    CG_FUNCTION("exp", exp_(x))
+    CG_FUNCTION("log", log_(x))
+    CG_FUNCTION("log1p", log1p_(x))
+    CG_FUNCTION("tanh", tanh_(x))
+    CG_FUNCTION("sigmoid", sigmoid_(x))
+    CG_FUNCTION("gaussian", gaussian_(x))
+#undef CG_FUNCTION
+    return 0;
+}
+
+static double multiply_adds(ptrdiff_t rounds, void *sink)
+{
+    vec a = splat((real)0.999), b = splat((real)0.001), sum[8];
+    CG_UNROLL for (int i = 0; i < 8; i++) sum[i] = splat((real)i);
+    for (ptrdiff_t n = 0; n < rounds; n++)
+        CG_UNROLL for (int k = 0; k < 8; k++)
+            CG_UNROLL for (int i = 0; i < 8; i++) sum[i] = fma_(sum[i], a, b);
+    for (int i = 1; i < 8; i++) sum[0] += sum[i];
+    memcpy(sink, &sum[0], sizeof(real));
+    return 2.0 * 64 * LANES * (double)rounds;
+}
+
+const cg_kernels CG_TABLE = {
+    .isa = CG_ISA,
+    .dtype = CG_DTYPE,
+    .itemsize = sizeof(real),
+    .lanes = P,
+    .gather = gather,
+    .scatter = scatter,
+    .forward = forward,
+    .activate = activate,
+    .softmax = softmax,
+    .output = output,
+    .softmax_slope = softmax_slope,
+    .slope = slope,
+    .transpose = transpose,
+    .delta = delta_below,
+    .gradient = gradient,
+    .bias_gradient = bias_gradient,
+    .function = function,
+    .multiply_adds = multiply_adds,
+};

@@ -1,0 +1,105 @@
+/* panels.h: into panels and out of them: samples gathered, outputs scattered, weights transposed. */
+#ifndef CG_PANELS_H
+#define CG_PANELS_H
+
+#include "activations.h"
+
+/* One row of samples into a row of every panel, converted, with zeros behind its last column. */
+#define CG_GATHER_ROW(TYPE)                                                                \
+    for (ptrdiff_t p = 0, c = 0; c < x->cols; p++, c += P) {                               \
+        real *out = panel_of(a, p) + r * P;                                                \
+        ptrdiff_t cols = x->cols - c < P ? x->cols - c : P, i = 0;                         \
+        const char *in = row + c * x->col_stride;                                          \
+        if (x->col_stride == sizeof(TYPE))                                                 \
+            for (; i < cols; i++) out[i] = (real)((const TYPE *)in)[i];                    \
+        else                                                                               \
+            for (; i < cols; i++) out[i] = (real) * (const TYPE *)(in + i * x->col_stride); \
+        for (; i < P; i++) out[i] = 0;                                                     \
+    }
+
+#if CG_BITS == 32
+#define CG_SAME_TYPE CG_FLOAT32
+#else
+#define CG_SAME_TYPE CG_FLOAT64
+#endif
+
+/* The common case: whole vectors copied, no conversion. */
+CG_INLINE void gather_same(const cg_samples *x, const char *row, cg_matrix *a, ptrdiff_t r)
+{
+    const real *in = (const real *)row;
+    ptrdiff_t p = 0, left = x->cols;
+    for (; left >= P; p++, left -= P, in += P)
+        CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++)
+            store(panel_of(a, p) + r * P + j * LANES, load_unaligned(in + j * LANES));
+    if (left) {
+        real *out = panel_of(a, p) + r * P;
+        for (ptrdiff_t i = 0; i < P; i++) out[i] = i < left ? in[i] : 0;
+    }
+}
+
+static void gather(const cg_samples *x, const int64_t *order, ptrdiff_t start, ptrdiff_t rows, cg_matrix *a)
+{
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        const char *row = x->data + (order ? (ptrdiff_t)order[r] : start + r) * x->row_stride;
+        if (x->type == CG_SAME_TYPE && x->col_stride == sizeof(real)) {
+            gather_same(x, row, a, r);
+            continue;
+        }
+        switch (x->type) {
+        case CG_BOOL:
+        case CG_UINT8: CG_GATHER_ROW(uint8_t) break;
+        case CG_INT8: CG_GATHER_ROW(int8_t) break;
+        case CG_INT16: CG_GATHER_ROW(int16_t) break;
+        case CG_INT32: CG_GATHER_ROW(int32_t) break;
+        case CG_INT64: CG_GATHER_ROW(int64_t) break;
+        case CG_UINT16: CG_GATHER_ROW(uint16_t) break;
+        case CG_UINT32: CG_GATHER_ROW(uint32_t) break;
+        case CG_UINT64: CG_GATHER_ROW(uint64_t) break;
+        case CG_FLOAT32: CG_GATHER_ROW(float) break;
+        case CG_FLOAT64: CG_GATHER_ROW(double) break;
+        }
+    }
+}
+
+static void scatter(ptrdiff_t rows, const cg_matrix *a, void *out)
+{
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t c = 0; c < a->cols; c += P) {
+            ptrdiff_t cols = a->cols - c < P ? a->cols - c : P;
+            memcpy((real *)out + r * a->cols + c, panel_of(a, c / P) + r * P, (size_t)cols * sizeof(real));
+        }
+}
+
+/* The transpose of a LANES × LANES block, in registers: log₂ LANES rounds, each swapping the off-diagonal
+ * blocks of half the size. Rows of `in` and `out` are P apart. */
+CG_INLINE void transpose_block(const real *in, real *out)
+{
+    vec v[LANES];
+    CG_UNROLL for (int i = 0; i < LANES; i++) v[i] = load(in + i * P);
+#pragma GCC unroll 4
+    for (int half = LANES / 2; half; half /= 2) {
+        CG_UNROLL for (int i = 0; i < LANES; i++) {
+            if (i & half) continue;
+            vec upper = v[i], lower = v[i + half];
+            mask left, right;
+            CG_UNROLL for (int c = 0; c < LANES; c++) {
+                left[c] = c & half ? LANES + c - half : c;
+                right[c] = c & half ? LANES + c : c + half;
+            }
+            v[i] = shuffle_two(upper, lower, left);
+            v[i + half] = shuffle_two(upper, lower, right);
+        }
+    }
+    CG_UNROLL for (int i = 0; i < LANES; i++) store(out + i * P, v[i]);
+}
+
+/* wt [out, P]: rows panel P … panel P + P − 1 of w [in, out], transposed */
+static void transpose(ptrdiff_t panel, const cg_matrix *w, char *wt_out)
+{
+    real *wt = (real *)wt_out;
+    for (ptrdiff_t o = 0; o < w->cols; o += LANES)
+        for (ptrdiff_t i = 0; i < P; i += LANES)
+            transpose_block(panel_of(w, o / P) + (panel * P + i) * P + o % P, wt + o * P + i);
+}
+
+#endif

@@ -1,0 +1,179 @@
+/* simd.h: vectors of numbers, in the few operations that the kernels need, for each instruction set.
+ *
+ * Needs: CG_BITS, 32 or 64 (float32 or float64), and CG_VECTOR_BYTES, 64 (AVX-512), 32 (AVX2 with FMA)
+ * or 16 (portable). Arithmetic (+ − × ÷) and comparisons are the compiler's own on vector types; a comparison
+ * gives a `mask`, all ones or all zeros in each lane. Every operation gives the same bits on every variant. */
+#ifndef CG_SIMD_H
+#define CG_SIMD_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "cygrad.h"
+
+#define CG_INLINE static inline __attribute__((always_inline))
+#define CG_UNROLL _Pragma("GCC unroll 16")
+
+#if CG_BITS == 32
+typedef float real;
+typedef int32_t integer;
+#define CG_DTYPE "float32"
+#else
+typedef double real;
+typedef int64_t integer;
+#define CG_DTYPE "float64"
+#endif
+
+enum {
+    LANES = CG_VECTOR_BYTES / (CG_BITS / 8),         /* numbers of a vector */
+    P = CG_PANEL_BYTES / (CG_BITS / 8),              /* numbers of a panel's row */
+    PANEL_VECTORS = CG_PANEL_BYTES / CG_VECTOR_BYTES /* vectors of a panel's row */
+};
+
+typedef real vec __attribute__((vector_size(CG_VECTOR_BYTES), may_alias));
+typedef integer mask __attribute__((vector_size(CG_VECTOR_BYTES), may_alias));
+typedef real unaligned_vec __attribute__((vector_size(CG_VECTOR_BYTES), aligned(CG_BITS / 8), may_alias));
+typedef integer unaligned_mask __attribute__((vector_size(CG_VECTOR_BYTES), aligned(CG_BITS / 8), may_alias));
+
+CG_INLINE vec load(const real *p) { return *(const vec *)p; }
+CG_INLINE void store(real *p, vec v) { *(vec *)p = v; }
+CG_INLINE vec load_unaligned(const real *p) { return (vec) * (const unaligned_vec *)p; }
+
+#if CG_VECTOR_BYTES > 16
+#include <immintrin.h>
+
+#if CG_VECTOR_BYTES == 64
+#define CG_ISA "avx512"
+#define CG_X86_PREFIX _mm512_
+#else
+#define CG_ISA "avx2"
+#define CG_X86_PREFIX _mm256_
+#endif
+#if CG_BITS == 32
+#define CG_X86_SUFFIX _ps
+#else
+#define CG_X86_SUFFIX _pd
+#endif
+#define CG_PASTE3(a, b, c) a##b##c
+#define CG_X86_NAME(prefix, name, suffix) CG_PASTE3(prefix, name, suffix)
+#define CG_X86(name) CG_X86_NAME(CG_X86_PREFIX, name, CG_X86_SUFFIX)
+
+CG_INLINE vec splat(real x) { return CG_X86(set1)(x); }
+CG_INLINE vec fma_(vec a, vec b, vec c) { return CG_X86(fmadd)(a, b, c); }
+CG_INLINE vec sqrt_(vec a) { return CG_X86(sqrt)(a); }
+CG_INLINE vec max_(vec a, vec b) { return CG_X86(max)(a, b); }
+CG_INLINE vec min_(vec a, vec b) { return CG_X86(min)(a, b); }
+
+#else
+#define CG_ISA "portable"
+
+CG_INLINE vec splat(real x)
+{
+    vec v;
+    CG_UNROLL for (int i = 0; i < LANES; i++) v[i] = x;
+    return v;
+}
+
+/* One rounding, on every processor: an instruction where there is one, the C library's exact routine elsewhere. */
+CG_INLINE vec fma_(vec a, vec b, vec c)
+{
+    vec v;
+#if CG_BITS == 32
+    CG_UNROLL for (int i = 0; i < LANES; i++) v[i] = fmaf(a[i], b[i], c[i]);
+#else
+    CG_UNROLL for (int i = 0; i < LANES; i++) v[i] = fma(a[i], b[i], c[i]);
+#endif
+    return v;
+}
+
+CG_INLINE vec sqrt_(vec a)
+{
+    vec v;
+#if CG_BITS == 32
+    CG_UNROLL for (int i = 0; i < LANES; i++) v[i] = sqrtf(a[i]);
+#else
+    CG_UNROLL for (int i = 0; i < LANES; i++) v[i] = sqrt(a[i]);
+#endif
+    return v;
+}
+
+/* As x86 does it: the second argument where either is NaN. */
+CG_INLINE vec max_(vec a, vec b)
+{
+    mask m = a > b;
+    return (vec)(((mask)a & m) | ((mask)b & ~m));
+}
+
+CG_INLINE vec min_(vec a, vec b)
+{
+    mask m = a < b;
+    return (vec)(((mask)a & m) | ((mask)b & ~m));
+}
+#endif
+
+CG_INLINE vec select(mask m, vec a, vec b) { return (vec)(((mask)a & m) | ((mask)b & ~m)); }
+CG_INLINE vec abs_(vec a) { return (vec)((mask)a & ~(mask)splat((real)-0.0)); }
+CG_INLINE vec zero(void) { return (vec){0}; }
+CG_INLINE vec keep(vec a, mask m) { return (vec)((mask)a & m); }
+
+CG_INLINE mask splat_integer(integer x)
+{
+    mask m;
+    CG_UNROLL for (int i = 0; i < LANES; i++) m[i] = x;
+    return m;
+}
+
+/* Lanes of vector j of a panel's row that lie before column `cols` of it. */
+CG_INLINE mask columns_before(ptrdiff_t cols, int j)
+{
+    mask lane;
+    CG_UNROLL for (int i = 0; i < LANES; i++) lane[i] = i;
+    return lane < splat_integer((integer)(cols - (ptrdiff_t)j * LANES));
+}
+
+/* v[(i + by) % LANES] in lane i. */
+CG_INLINE vec rotate(vec v, int by)
+{
+#ifdef __clang__
+    vec r;
+    CG_UNROLL for (int i = 0; i < LANES; i++) r[i] = v[(i + by) % LANES];
+    return r;
+#else
+    mask from;
+    CG_UNROLL for (int i = 0; i < LANES; i++) from[i] = (i + by) % LANES;
+    return __builtin_shuffle(v, from);
+#endif
+}
+
+/* Lane i is lane from[i] of a followed by b. */
+CG_INLINE vec shuffle_two(vec a, vec b, mask from)
+{
+#ifdef __clang__
+    vec r;
+    CG_UNROLL for (int i = 0; i < LANES; i++) r[i] = from[i] < LANES ? a[from[i]] : b[from[i] - LANES];
+    return r;
+#else
+    return __builtin_shuffle(a, b, from);
+#endif
+}
+
+CG_INLINE vec add_(vec a, vec b) { return a + b; }
+
+/* Sums and maxima across a panel's row, in one order whatever the width of a vector: the upper half of the
+ * lanes is folded onto the lower half until one number is left. Every lane of the result holds it. */
+#define CG_FOLD(NAME, OPERATION)                                                                           \
+    CG_INLINE vec NAME(const vec row[PANEL_VECTORS])                                                       \
+    {                                                                                                      \
+        vec v[PANEL_VECTORS];                                                                              \
+        CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++) v[j] = row[j];                                   \
+        CG_UNROLL for (int half = PANEL_VECTORS / 2; half; half /= 2)                                      \
+            CG_UNROLL for (int j = 0; j < half; j++) v[j] = OPERATION(v[j], v[j + half]);                  \
+        CG_UNROLL for (int half = LANES / 2; half; half /= 2) v[0] = OPERATION(v[0], rotate(v[0], half));  \
+        return v[0];                                                                                       \
+    }
+CG_FOLD(fold_sum, add_)
+CG_FOLD(fold_max, max_)
+
+#endif

@@ -1,0 +1,182 @@
+/* tile.h: the register tile, and the three products of a dense layer made of it.
+ *
+ * A tile of ROWS × VECTORS accumulators takes one chain of fused multiply-adds per element, in the order of the
+ * summed index, so that no tile shape, vector width, batch size or division of the work changes a bit.
+ * One side of the product streams contiguous panel rows, the other is broadcast number by number. */
+#ifndef CG_TILE_H
+#define CG_TILE_H
+
+#include "activations.h"
+#include "optimizers.h"
+
+#if CG_VECTOR_BYTES == 64
+enum { TILE_ROWS = 8, TILE_VECTORS = 2 }; /* 16 of 32 registers */
+#elif CG_VECTOR_BYTES == 32
+enum { TILE_ROWS = 6, TILE_VECTORS = 2 }; /* 12 of 16 registers */
+#else
+enum { TILE_ROWS = 4, TILE_VECTORS = 4 }; /* 16 of the 32 registers of ARM64 */
+#endif
+
+typedef vec tile[TILE_ROWS][TILE_VECTORS];
+
+/* t[m][j] += Σₖ a[m row_step + k k_step] · b[k P + j LANES], k = 0 … depth − 1 in order */
+CG_INLINE void multiply_add(const int ROWS, const int VECTORS, tile t, ptrdiff_t depth, const real *a,
+                            const ptrdiff_t row_step, const ptrdiff_t k_step, const real *b)
+{
+    for (ptrdiff_t k = 0; k < depth; k++, a += k_step, b += P) {
+        vec b_row[TILE_VECTORS];
+        CG_UNROLL for (int j = 0; j < VECTORS; j++) b_row[j] = load(b + j * LANES);
+        CG_UNROLL for (int m = 0; m < ROWS; m++) {
+            vec a_km = splat(a[m * row_step]);
+            CG_UNROLL for (int j = 0; j < VECTORS; j++) t[m][j] = fma_(a_km, b_row[j], t[m][j]);
+        }
+    }
+}
+
+CG_INLINE void store_tile(const int ROWS, const int VECTORS, tile t, real *out)
+{
+    CG_UNROLL for (int m = 0; m < ROWS; m++)
+        CG_UNROLL for (int j = 0; j < VECTORS; j++) store(out + m * P + j * LANES, t[m][j]);
+}
+
+/* out[m, j] = max(floor, start[j] + Σₖ a[r + m, k] · b[k, j]), a in panels, over all of a's columns */
+CG_INLINE void product_tile(const int ROWS, const int VECTORS, const cg_matrix *a, ptrdiff_t r, const real *b,
+                            const real *start, vec floor, real *out)
+{
+    tile t;
+    CG_UNROLL for (int m = 0; m < ROWS; m++)
+        CG_UNROLL for (int j = 0; j < VECTORS; j++) t[m][j] = start ? load(start + j * LANES) : zero();
+    const real *a_rows = (const real *)a->data + r * P;
+    for (ptrdiff_t k = 0; k < a->cols; k += P, a_rows += a->rows * P, b += P * P)
+        multiply_add(ROWS, VECTORS, t, a->cols - k < P ? a->cols - k : P, a_rows, P, 1, b);
+    CG_UNROLL for (int m = 0; m < ROWS; m++)
+        CG_UNROLL for (int j = 0; j < VECTORS; j++) t[m][j] = max_(floor, t[m][j]);
+    store_tile(ROWS, VECTORS, t, out);
+}
+
+/* g[m, j] = Σₖ a[k, m] · d[k, j]: `a` points at column m = 0 of a panel's first row */
+CG_INLINE void gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t batch, const real *a, const real *d, real *g)
+{
+    tile t;
+    CG_UNROLL for (int m = 0; m < ROWS; m++)
+        CG_UNROLL for (int j = 0; j < VECTORS; j++) t[m][j] = zero();
+    multiply_add(ROWS, VECTORS, t, batch, a, 1, P, d);
+    store_tile(ROWS, VECTORS, t, g);
+}
+
+/* The shapes of tiles that cover `rows` × `vectors`: full ones, then 4, 2 and 1 rows; full width, then single vectors. */
+#define CG_TILE_WIDTHS(ROWS, vectors, TILE)                                              \
+    do {                                                                                 \
+        int j = 0;                                                                       \
+        for (; j + TILE_VECTORS <= vectors; j += TILE_VECTORS) TILE(ROWS, TILE_VECTORS); \
+        for (; j < vectors; j++) TILE(ROWS, 1);                                          \
+    } while (0)
+#define CG_TILES(rows, vectors, TILE, AFTER)                                             \
+    do {                                                                                 \
+        ptrdiff_t r = 0;                                                                 \
+        for (; r + TILE_ROWS <= rows; r += TILE_ROWS) {                                  \
+            CG_TILE_WIDTHS(TILE_ROWS, vectors, TILE);                                    \
+            AFTER(TILE_ROWS);                                                            \
+        }                                                                                \
+        if (r + 4 <= rows) {                                                             \
+            CG_TILE_WIDTHS(4, vectors, TILE);                                            \
+            AFTER(4);                                                                    \
+            r += 4;                                                                      \
+        }                                                                                \
+        if (r + 2 <= rows) {                                                             \
+            CG_TILE_WIDTHS(2, vectors, TILE);                                            \
+            AFTER(2);                                                                    \
+            r += 2;                                                                      \
+        }                                                                                \
+        if (r < rows) {                                                                  \
+            CG_TILE_WIDTHS(1, vectors, TILE);                                            \
+            AFTER(1);                                                                    \
+        }                                                                                \
+    } while (0)
+#define CG_NOTHING(ROWS)
+
+/* z = W a + b, for one panel of columns of z */
+static void forward(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *a, const cg_matrix *w, const char *b, int relu,
+                    cg_matrix *z)
+{
+    const real *w_panel = panel_of(w, panel), *b_panel = (const real *)b + panel * P;
+    real *z_panel = panel_of(z, panel);
+    int vectors = used_vectors(z->cols - panel * P);
+    vec floor = relu ? zero() : splat((real)-INFINITY);
+#define CG_TILE(ROWS, VECTORS) \
+    product_tile(ROWS, VECTORS, a, r, w_panel + j * LANES, b_panel + j * LANES, floor, z_panel + r * P + j * LANES)
+    CG_TILES(rows, vectors, CG_TILE, CG_NOTHING);
+#undef CG_TILE
+}
+
+/* Wᵀδ, for one panel of columns of the layer below */
+static void delta_below(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const char *wt, cg_matrix *below)
+{
+    const real *wt_panel = (const real *)wt;
+    real *d_panel = panel_of(below, panel);
+    int vectors = used_vectors(below->cols - panel * P);
+    vec floor = splat((real)-INFINITY);
+#define CG_TILE(ROWS, VECTORS) \
+    product_tile(ROWS, VECTORS, above, r, wt_panel + j * LANES, NULL, floor, d_panel + r * P + j * LANES)
+    CG_TILES(rows, vectors, CG_TILE, CG_NOTHING);
+#undef CG_TILE
+}
+
+static void prefetch_some(cg_prefetch *ahead)
+{
+    const cg_samples *x = ahead->samples;
+    ptrdiff_t row_bytes = x->cols * x->col_stride;
+    for (ptrdiff_t line = 0; line < ahead->lines_per_tile && ahead->row < ahead->rows; line++) {
+        __builtin_prefetch(x->data + ahead->order[ahead->row] * x->row_stride + ahead->offset, 0, 2);
+        ahead->offset += 64;
+        if (ahead->offset >= row_bytes) {
+            ahead->offset = 0;
+            ahead->row++;
+        }
+    }
+}
+
+/* ∂C/∂W = aᵀ δ, tile by tile into the update of W, for one panel of columns of W */
+static void gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a, const cg_matrix *delta, const cg_matrix *w,
+                     ptrdiff_t s1, ptrdiff_t s2, const cg_update *update, cg_prefetch *ahead)
+{
+    real g[TILE_ROWS * P] __attribute__((aligned(CG_PANEL_BYTES)));
+    const real *d_panel = panel_of(delta, panel);
+    char *w_panel = (char *)panel_of(w, panel);
+    int vectors = used_vectors(delta->cols - panel * P);
+    for (ptrdiff_t i = 0; i < a->cols; i += P) {
+        const real *a_panel = panel_of(a, i / P);
+        ptrdiff_t rows = a->cols - i < P ? a->cols - i : P; /* of W in this panel of a's columns */
+        char *w_rows = w_panel + i * CG_PANEL_BYTES;
+#define CG_TILE(ROWS, VECTORS) \
+    gradient_tile(ROWS, VECTORS, batch, a_panel + r, d_panel + j * LANES, g + j * LANES)
+#define CG_AFTER(ROWS)                                                                                  \
+    do {                                                                                                \
+        char *w_tile = w_rows + r * CG_PANEL_BYTES;                                                     \
+        apply_update(update, ROWS, vectors, g, (real *)w_tile, (real *)(w_tile + s1), (real *)(w_tile + s2)); \
+        if (ahead) prefetch_some(ahead);                                                                \
+    } while (0)
+        CG_TILES(rows, vectors, CG_TILE, CG_AFTER);
+#undef CG_TILE
+#undef CG_AFTER
+    }
+}
+
+/* ∂C/∂b = Σ δ over the rows, in their order */
+static void bias_gradient(ptrdiff_t rows, const cg_matrix *delta, char *b, ptrdiff_t s1, ptrdiff_t s2,
+                          const cg_update *update)
+{
+    for (ptrdiff_t panel = 0; panel * P < delta->cols; panel++, b += CG_PANEL_BYTES) {
+        const real *d_panel = panel_of(delta, panel);
+        int vectors = used_vectors(delta->cols - panel * P);
+        real g[P] __attribute__((aligned(CG_PANEL_BYTES)));
+        for (int j = 0; j < vectors; j++) {
+            vec sum = zero();
+            for (ptrdiff_t r = 0; r < rows; r++) sum += load(d_panel + r * P + j * LANES);
+            store(g + j * LANES, sum);
+        }
+        apply_update(update, 1, vectors, g, (real *)b, (real *)(b + s1), (real *)(b + s2));
+    }
+}
+
+#endif

@@ -1,0 +1,129 @@
+"""Builds the extension modules; everything else about the package is in pyproject.toml.
+
+The kernels in csrc are compiled once per instruction set, each with its own flags, and linked into
+``cygrad._engine.kernels``; a variant whose flags the compiler refuses is left out. The Cython modules are built for the
+stable ABI of CPython 3.11, so that one wheel serves every later version.
+"""
+
+import glob
+import os
+import sys
+import sysconfig
+import tempfile
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import BaseError, CompileError
+
+# The same bits everywhere: no contraction of a·b + c that the source does not ask for, and never -ffast-math.
+C_FLAGS = [
+    "-std=c11", "-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-fno-fast-math", "-ffp-contract=off",
+    "-fvisibility=hidden", "-Wall", "-Wextra",
+]  # fmt: skip
+VARIANTS = {
+    "portable": [],
+    "avx2": ["-mavx2", "-mfma"],
+    "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma"],
+}
+X86 = sysconfig.get_platform().endswith(("x86_64", "amd64"))
+
+NO_COMPILER = """
+cygrad is built from C, and the C compiler did not work (see the lines above).
+  Debian, Ubuntu:  apt install gcc python3-dev
+  Fedora:          dnf install gcc python3-devel
+  Alpine:          apk add gcc musl-dev python3-dev
+  macOS:           xcode-select --install
+Then run the same command again. CC names another compiler.
+"""
+
+
+class BuildKernels(build_ext):
+    """Compiles csrc with the flags of each variant, before the modules that link it."""
+
+    def build_extensions(self) -> None:
+        try:
+            self._require_a_compiler()
+            for extension in self.extensions:
+                if extension.name == "cygrad._engine.kernels":
+                    extension.extra_objects = self._compile_kernels()
+            super().build_extensions()
+        except BaseError as error:
+            sys.stderr.write(f"{error}\n{NO_COMPILER}")
+            raise SystemExit(1) from None
+
+    def _require_a_compiler(self) -> None:
+        if not self._accepts([], "#include <Python.h>\n"):
+            raise CompileError("a C file that includes Python.h could not be compiled")
+
+    def _accepts(self, flags: list[str], source: str = "") -> bool:
+        """Whether the compiler takes these flags."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "probe.c")
+            with open(path, "w") as file:
+                file.write(source + "int probe;\n")
+            try:
+                self.compiler.compile(
+                    [path],
+                    output_dir=folder,
+                    include_dirs=[sysconfig.get_path("include"), sysconfig.get_path("platinclude")],
+                    extra_postargs=flags,
+                )
+            except CompileError:
+                return False
+        return True
+
+    def _compile_kernels(self) -> list[str]:
+        objects: list[str] = []
+        macros: list[tuple[str, str]] = []
+        for variant, flags in VARIANTS.items():
+            if flags and not (X86 and self._accepts(flags)):
+                continue
+            macros.append((f"CG_HAVE_{variant.upper()}", "1"))
+            for dtype in ("f32", "f64"):
+                objects += self.compiler.compile(
+                    [f"csrc/kernels_{dtype}_{variant}.c"],
+                    output_dir=self.build_temp,
+                    extra_postargs=[*C_FLAGS, *flags],
+                )
+        objects += self.compiler.compile(
+            ["csrc/dispatch.c"], output_dir=self.build_temp, macros=macros, extra_postargs=C_FLAGS
+        )
+        return objects
+
+
+def module(name: str, *c_sources: str) -> Extension:
+    return Extension(
+        f"cygrad._engine.{name}",
+        [f"src/cygrad/_engine/{name}.pyx", *c_sources],
+        depends=["setup.py", *sorted(glob.glob("csrc/*"))],
+        include_dirs=["csrc"],
+        define_macros=[("Py_LIMITED_API", "0x030B0000")],
+        extra_compile_args=["-O2", "-g0", "-ffp-contract=off", "-fvisibility=hidden"],
+        extra_link_args=["-Wl,--strip-all"] if sys.platform == "linux" else [],
+        libraries=["m"],
+        py_limited_api=True,
+    )
+
+
+setup(
+    ext_modules=cythonize(
+        [
+            module("kernels", "csrc/processor.c"),
+            module("samples", "csrc/samples.c"),
+            module("plan", "csrc/processor.c"),
+            module("engine"),
+        ],
+        include_path=["src"],
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": False,
+            "wraparound": False,
+            "cdivision": True,
+            "initializedcheck": False,
+            "embedsignature": False,
+        },
+    ),
+    cmdclass={"build_ext": BuildKernels},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)
