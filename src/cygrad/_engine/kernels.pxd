@@ -1,0 +1,107 @@
+# kernels.pxd: csrc/cygrad.h, as Cython sees it. The comments are there.
+
+from libc.stdint cimport int64_t
+
+
+cdef extern from "cygrad.h" nogil:
+    enum:
+        CG_PANEL_BYTES
+
+    enum cg_activation:
+        CG_IDENTITY
+        CG_SIGMOID
+        CG_TANH
+        CG_RELU
+        CG_GAUSSIAN
+        CG_SOFTMAX
+
+    enum cg_loss:
+        CG_QUADRATIC
+        CG_MSE
+        CG_BINARY_CROSS_ENTROPY
+        CG_CROSS_ENTROPY
+        CG_HINGE
+
+    enum cg_rule:
+        CG_STORE
+        CG_SGD
+        CG_MOMENTUM
+        CG_NESTEROV
+        CG_ADAM
+
+    enum cg_sample_type:
+        CG_BOOL
+        CG_INT8
+        CG_INT16
+        CG_INT32
+        CG_INT64
+        CG_UINT8
+        CG_UINT16
+        CG_UINT32
+        CG_UINT64
+        CG_FLOAT32
+        CG_FLOAT64
+
+    ctypedef struct cg_samples:
+        const char *data
+        Py_ssize_t rows, cols, row_stride, col_stride
+        int type
+
+    ctypedef struct cg_matrix:
+        char *data
+        Py_ssize_t rows, cols
+
+    ctypedef struct cg_prefetch:
+        const cg_samples *samples
+        const int64_t *order
+        Py_ssize_t row, rows, offset, lines_per_tile
+
+    ctypedef struct cg_update:
+        int rule
+        double rate, momentum, beta1, beta2, epsilon, weight_decay
+
+    ctypedef struct cg_output:
+        int loss
+        double scale
+        const cg_matrix *z
+        const cg_matrix *a
+        const cg_matrix *y
+        const int64_t *labels
+        const void *log_sum_exp
+        cg_matrix *delta
+        double loss_sum, metric_sum
+
+    ctypedef struct cg_kernels:
+        const char *isa
+        const char *dtype
+        int itemsize, lanes
+        void (*gather)(const cg_samples *samples, const int64_t *order, Py_ssize_t start, Py_ssize_t rows,
+                       cg_matrix *a) noexcept nogil
+        void (*scatter)(Py_ssize_t rows, const cg_matrix *a, void *out) noexcept nogil
+        void (*forward)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *a, const cg_matrix *w, const char *b,
+                        int relu, cg_matrix *z) noexcept nogil
+        void (*activate)(int activation, Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *z, cg_matrix *a) noexcept nogil
+        void (*softmax)(Py_ssize_t rows, const cg_matrix *z, cg_matrix *a, void *log_sum_exp) noexcept nogil
+        void (*output)(Py_ssize_t rows, cg_output *output) noexcept nogil
+        void (*softmax_slope)(Py_ssize_t rows, const cg_matrix *a, cg_matrix *delta) noexcept nogil
+        void (*slope)(int activation, Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *z, const cg_matrix *a,
+                      cg_matrix *delta) noexcept nogil
+        void (*transpose)(Py_ssize_t panel, const cg_matrix *w, char *wt) noexcept nogil
+        void (*delta)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *above, const char *wt,
+                      cg_matrix *below) noexcept nogil
+        void (*gradient)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *a, const cg_matrix *delta,
+                         const cg_matrix *w, Py_ssize_t s1, Py_ssize_t s2, const cg_update *update,
+                         cg_prefetch *ahead) noexcept nogil
+        void (*bias_gradient)(Py_ssize_t rows, const cg_matrix *delta, char *b, Py_ssize_t s1, Py_ssize_t s2,
+                              const cg_update *update) noexcept nogil
+        int (*function)(const char *name, Py_ssize_t n, const void *x, void *y) noexcept nogil
+        double (*multiply_adds)(Py_ssize_t rounds, void *sink) noexcept nogil
+
+    const cg_kernels *const *cg_available_kernels()
+    int cg_find_nonfinite(const cg_samples *samples, Py_ssize_t *row, Py_ssize_t *col)
+    unsigned long cg_flush_denormals()
+    void cg_restore_denormals(unsigned long saved)
+    double cg_clock()
+
+
+cdef const cg_kernels *table(str dtype) except NULL

@@ -1,0 +1,97 @@
+"""Which kernels run: one table of C functions per dtype and instruction set, the best one picked when the module is
+imported. ``CYGRAD_ISA`` in the environment, or `select`, forces another."""
+
+import os
+
+import numpy as np
+
+
+def available():
+    """Names of the instruction-set variants that this machine can run, the best first."""
+    names = []
+    cdef const cg_kernels *const *tables = cg_available_kernels()
+    cdef Py_ssize_t i = 0
+    while tables[i] != NULL:
+        name = tables[i].isa.decode()
+        if name not in names:
+            names.append(name)
+        i += 1
+    return tuple(names)
+
+
+def select(name=None):
+    """Choose the variant of the engines that are made from now on; ``None``: ``CYGRAD_ISA``, or the best."""
+    global _selected
+    names = available()
+    source = "isa"
+    if name is None:
+        source = "CYGRAD_ISA"
+        name = os.environ.get("CYGRAD_ISA") or names[0]
+    if name not in names:
+        raise ValueError(f"{source} is {name!r}, expected one that this machine can run: {', '.join(names)}")
+    _selected = name
+    return name
+
+
+def selected():
+    """Name of the variant that new engines use."""
+    return _selected
+
+
+cdef const cg_kernels *table(str dtype) except NULL:
+    """The selected variant's table for a dtype."""
+    cdef const cg_kernels *const *tables = cg_available_kernels()
+    cdef Py_ssize_t i = 0
+    while tables[i] != NULL:
+        if tables[i].isa.decode() == _selected and tables[i].dtype.decode() == dtype:
+            return tables[i]
+        i += 1
+    raise ValueError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
+
+
+def evaluate(str name, x):
+    """A vector function of the kernels, element by element: exp, log, log1p, tanh, sigmoid or gaussian.
+
+    `x` is a contiguous float32 or float64 array; the selected variant computes a new array of its shape and dtype.
+    """
+    x = np.ascontiguousarray(x)
+    cdef const cg_kernels *kernels = table(x.dtype.name)
+    y = np.empty_like(x)
+    cdef const unsigned char[::1] x_bytes = x.reshape(-1).view(np.uint8)
+    cdef unsigned char[::1] y_bytes = y.reshape(-1).view(np.uint8)
+    cdef unsigned long saved
+    cdef int known = 0
+    cdef bytes encoded = name.encode()
+    cdef const char *c_name = encoded
+    if x.size:
+        with nogil:
+            saved = cg_flush_denormals()
+            known = kernels.function(c_name, x_bytes.shape[0] // kernels.itemsize, &x_bytes[0], &y_bytes[0])
+            cg_restore_denormals(saved)
+        if not known:
+            raise ValueError(f"name is {name!r}, expected exp, log, log1p, tanh, sigmoid or gaussian")
+    return y
+
+
+def fma_peak(double seconds=0.2, str dtype="float32"):
+    """Floating-point operations per second of one core at independent fused multiply-adds, in units of 10⁹.
+
+    The selected variant is measured: the best of several runs of at least `seconds` in all.
+    """
+    cdef const cg_kernels *kernels = table(dtype)
+    cdef double sink, best = 0, started, elapsed, done, total = 0
+    cdef Py_ssize_t rounds = 1
+    with nogil:
+        while total < seconds:
+            started = cg_clock()
+            done = kernels.multiply_adds(rounds, &sink)
+            elapsed = cg_clock() - started
+            total += elapsed
+            if elapsed < 0.005:
+                rounds *= 2
+            elif done / elapsed > best:
+                best = done / elapsed
+    return best / 1e9
+
+
+select()

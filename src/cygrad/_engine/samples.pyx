@@ -1,0 +1,129 @@
+"""Arrays of samples as the caller keeps them: taken in, checked once, read in place. Nothing is copied that the
+kernels can read, and nothing of the caller's is written to."""
+
+from cpython.buffer cimport PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
+
+from cygrad._engine.kernels cimport *
+
+import numpy as np
+
+
+cdef int type_code(const char *format, Py_ssize_t itemsize) noexcept:
+    """The kernels' code of a buffer's item format, or -1 where they have none."""
+    if format == NULL:
+        return CG_UINT8
+    cdef char kind = format[0]
+    if kind == b"@" or kind == b"=":
+        format += 1
+        kind = format[0]
+    if format[1] != 0:
+        return -1
+    if kind == b"f":
+        return CG_FLOAT32
+    if kind == b"d":
+        return CG_FLOAT64
+    if kind == b"?":
+        return CG_BOOL
+    cdef int size = 0 if itemsize == 1 else 1 if itemsize == 2 else 2 if itemsize == 4 else 3
+    if kind == b"b" or kind == b"h" or kind == b"i" or kind == b"l" or kind == b"q":
+        return CG_INT8 + size
+    if kind == b"B" or kind == b"H" or kind == b"I" or kind == b"L" or kind == b"Q":
+        return CG_UINT8 + size
+    return -1
+
+
+def _converted(array, str name):
+    """An array of a type and alignment that the kernels read, from anything that NumPy takes."""
+    try:
+        converted = np.asarray(array)
+    except ValueError as error:
+        raise ValueError(f"{name} is not a regular table of numbers: {error}") from None
+    kind = converted.dtype.kind
+    if kind not in "biuf":
+        raise TypeError(f"{name} has dtype {converted.dtype}, expected real numbers (floats, integers or booleans)")
+    if kind == "f" and converted.dtype.itemsize not in (4, 8):
+        converted = converted.astype(np.float32 if converted.dtype.itemsize < 4 else np.float64)
+    return np.require(converted.astype(converted.dtype.newbyteorder("="), copy=False), requirements="A")
+
+
+cdef class Samples:
+    """Rows of numbers, [rows, columns], as the engine reads them.
+
+    Parameters
+    ----------
+    array : array_like of shape (rows, columns)
+        Booleans, integers or floats, of any strides, read-only or not; kept in place where it is a native, aligned
+        buffer of 1 to 8 bytes, converted by NumPy elsewhere.
+    name : str
+        What the caller calls it, for the errors.
+    columns : int or None
+        How many columns it must have.
+
+    Raises
+    ------
+    TypeError
+        Not real numbers.
+    ValueError
+        Not two-dimensional, no rows, other columns than expected, or a number that is NaN or infinite.
+    """
+
+    def __cinit__(self):
+        self.held = False
+
+    def __init__(self, array, str name="X", columns=None):
+        if not self.acquire(array):
+            array = _converted(array, name)
+            if not self.acquire(array):
+                raise TypeError(f"{name} has dtype {array.dtype}, expected real numbers")
+        cdef Py_ssize_t row, col
+        if self.buffer.ndim != 2:
+            shape = tuple(np.shape(array))
+            hint = "; one sample is a row of a two-dimensional array" if self.buffer.ndim == 1 else ""
+            wanted = "columns" if columns is None else columns
+            raise ValueError(f"{name} has shape {shape}, expected (rows, {wanted}){hint}")
+        if columns is not None and self.view.cols != columns:
+            raise ValueError(f"{name} has shape {tuple(np.shape(array))}, expected (rows, {columns})")
+        if self.view.rows == 0:
+            raise ValueError(f"{name} has shape {tuple(np.shape(array))}, expected at least one row")
+        if cg_find_nonfinite(&self.view, &row, &col):
+            raise ValueError(f"{name} holds {np.asarray(array)[row, col]} in row {row}, column {col}, "
+                             "expected finite numbers")
+
+    cdef bint acquire(self, array) except -1:
+        """Take hold of the array's buffer; False where the kernels cannot read it."""
+        if self.held:
+            PyBuffer_Release(&self.buffer)
+            self.held = False
+        try:
+            PyObject_GetBuffer(array, &self.buffer, PyBUF_RECORDS_RO)
+        except (TypeError, ValueError, BufferError):
+            return False
+        self.held = True
+        cdef Py_buffer *b = &self.buffer
+        cdef int code = type_code(b.format, b.itemsize)
+        if code < 0:
+            return False
+        if b.ndim == 2:
+            self.view.data = <const char *> b.buf
+            self.view.rows = b.shape[0]
+            self.view.cols = b.shape[1]
+            self.view.row_stride = b.strides[0]
+            self.view.col_stride = b.strides[1]
+            self.view.type = code
+            if (<size_t> b.buf | <size_t> b.strides[0] | <size_t> b.strides[1]) & <size_t> (b.itemsize - 1):
+                return False
+        return True
+
+    def __dealloc__(self):
+        if self.held:
+            PyBuffer_Release(&self.buffer)
+
+    @property
+    def rows(self):
+        """How many samples there are."""
+        return self.view.rows
+
+    @property
+    def columns(self):
+        """How many numbers a sample has."""
+        return self.view.cols
