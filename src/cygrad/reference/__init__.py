@@ -1,0 +1,47 @@
+"""Backpropagation in pure Python: lists, ``math``, and nothing else.
+
+What the compiled engine computes is written here once more, one sample and one number at a time, to
+be read and to be compared with. Nothing here is made faster at the price of a longer look: the
+network that the two share is the same, and so are the names.
+
+Start with `cygrad.reference.backpropagation`, which holds the equations in the order in which they
+are computed. Around it: the activations and losses with their derivatives, the layers, the network
+over a batch, the optimisers, the training loop, and the numerical gradients that the exact ones are
+checked against. Initial values, files and data are not here: a network starts with all parameters
+at 0 and takes the values that it is given.
+
+>>> from cygrad import reference
+>>> neuron = reference.Network(2, [reference.Dense(1, "relu")], loss="quadratic")
+>>> neuron.layers[0].weights = [[2.0, -3.0]]
+>>> neuron.layers[0].biases = [-3.0]
+>>> neuron.forward([[-1.0, -2.0]])
+[[1.0]]
+>>> neuron.backward([[-1.0, -2.0]], [[0.5]]).weights
+[[[-0.5, -1.0]]]
+"""
+
+from .activations import ACTIVATIONS, Activation
+from .layers import Dense, Layer
+from .losses import LOSSES, Loss
+from .network import Gradients, Network
+from .numerical import NumericalGradients, numerical_gradients
+from .optimizers import SGD, Adam
+from .training import DivergenceError, History, Trainer
+
+__all__ = [
+    "ACTIVATIONS",
+    "LOSSES",
+    "SGD",
+    "Activation",
+    "Adam",
+    "Dense",
+    "DivergenceError",
+    "Gradients",
+    "History",
+    "Layer",
+    "Loss",
+    "Network",
+    "NumericalGradients",
+    "Trainer",
+    "numerical_gradients",
+]

@@ -1,0 +1,254 @@
+"""A network over a batch of samples: the equations of one sample, summed or averaged.
+
+The equations themselves are in `cygrad.reference.backpropagation`. How the parameters change is in
+`cygrad.reference.optimizers` and `cygrad.reference.training`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .backpropagation import (
+    backward_pass,
+    bias_gradient,
+    forward_pass,
+    weight_gradient,
+    weights_transposed_times,
+)
+from .layers import Dense, Layer
+from .losses import LOSSES, Loss, largest_index, read_targets
+from .vectors import Matrix, Vector, add_matrices, add_vectors, read_matrix, read_vector
+
+Rows = Sequence[Sequence[float]]
+"""Samples, or rows of targets, as they come from the caller."""
+
+Targets = Sequence[float | Sequence[float]]
+"""One for each sample: a class index or a row of numbers, as the loss expects."""
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """What a forward and a backward pass over a batch of n samples compute.
+
+    Attributes
+    ----------
+    loss : float
+        C, summed or averaged over the batch as the network's `reduction` says; all derivatives are
+        of this C.
+    weights : list
+        ∂C/∂Wˡ of every layer, (out, in).
+    biases : list
+        ∂C/∂bˡ of every layer, (out,); all 0 in a layer without a bias.
+    deltas : list
+        δˡ = ∂C/∂zˡ of every layer, (n, out).
+    pre_activations : list
+        zˡ of every layer, (n, out).
+    activations : list
+        aˡ of every layer, (n, out).
+    inputs : list
+        ∂C/∂x, (n, in).
+    """
+
+    loss: float
+    weights: list[Matrix]
+    biases: list[Vector]
+    deltas: list[Matrix]
+    pre_activations: list[Matrix]
+    activations: list[Matrix]
+    inputs: Matrix
+
+
+class Network:
+    """A feed-forward network and its loss.
+
+    Parameters
+    ----------
+    inputs : int
+        Numbers in a sample.
+    layers : sequence of Dense
+        From the first hidden layer to the output layer.
+    loss : str
+        A name of `LOSSES`.
+    reduction : {"mean", "sum"}
+        Whether the loss of a batch is the mean or the sum over its samples.
+
+    Attributes
+    ----------
+    layers : list of Layer
+        Where the parameters are. All start at 0.
+
+    Raises
+    ------
+    ValueError
+        Where an argument is none of the above or the combination has no meaning: softmax in a
+        hidden layer or with one unit, cross_entropy without softmax, binary_cross_entropy without
+        sigmoid, hinge with softmax or with one unit.
+    """
+
+    def __init__(
+        self, inputs: int, layers: Sequence[Dense], *, loss: str, reduction: str = "mean"
+    ) -> None:
+        if inputs < 1:
+            raise ValueError(f"inputs is {inputs}, expected an integer from 1")
+        if not layers:
+            raise ValueError("layers is empty, expected at least one Dense")
+        if loss not in LOSSES:
+            raise ValueError(f"loss is {loss!r}, expected one of {', '.join(LOSSES)}")
+        if reduction not in ("mean", "sum"):
+            raise ValueError(f"reduction is {reduction!r}, expected 'mean' or 'sum'")
+        check_combination(layers, LOSSES[loss])
+        sizes = [inputs, *(dense.units for dense in layers)]
+        self.layers = [Layer(below, dense) for below, dense in zip(sizes, layers, strict=False)]
+        self.inputs = inputs
+        self.outputs = sizes[-1]
+        self.loss = loss
+        self.reduction = reduction
+
+    @property
+    def parameters(self) -> Vector:
+        """All parameters in one list: layer by layer W row by row, then b where there is one.
+
+        The list is a copy; one of the same length may be assigned.
+        """
+        return [
+            parameter
+            for layer in self.layers
+            for row in [*layer.weights, *([layer.biases] if layer.use_bias else [])]
+            for parameter in row
+        ]
+
+    @parameters.setter
+    def parameters(self, parameters: Sequence[float]) -> None:
+        values = iter(read_vector("parameters", parameters, len(self.parameters)))
+        for layer in self.layers:
+            layer.weights = [[next(values) for _ in range(layer.inputs)] for _ in layer.weights]
+            if layer.use_bias:
+                layer.biases = [next(values) for _ in range(layer.units)]
+
+    def forward(self, X: Rows) -> Matrix:
+        """The outputs aᴸ, (n, out), of samples X, (n, in)."""
+        return [forward_pass(self.layers, x)[1][-1] for x in self.read_samples(X)]
+
+    def predict(self, X: Rows) -> list[int] | list[list[int]] | Matrix:
+        """What the outputs say of every sample.
+
+        Returns
+        -------
+        list
+            For cross_entropy and hinge the class, argmaxⱼ aⱼ. For binary_cross_entropy 1 where an
+            output is at least ½ and 0 where it is not: a number per sample where there is one
+            output, a row where there are more. For the other losses the outputs.
+        """
+        outputs = self.forward(X)
+        if LOSSES[self.loss].classifies:
+            return [largest_index(a) for a in outputs]
+        if self.loss == "binary_cross_entropy":
+            yes = [[int(a_j >= 0.5) for a_j in a] for a in outputs]
+            return [row[0] for row in yes] if self.outputs == 1 else yes
+        return outputs
+
+    def evaluate(self, X: Rows, y: Targets) -> dict[str, float]:
+        """The loss, reduced as in training, and the mean metric, under its name, over samples X."""
+        samples = self.read_samples(X)
+        targets = self.read_targets(y, len(samples))
+        n = len(samples)
+        loss = LOSSES[self.loss]
+        losses = metrics = 0.0
+        for x, target in zip(samples, targets, strict=True):
+            zs, activations = forward_pass(self.layers, x)
+            losses += loss.value(zs[-1], activations[-1], target)
+            metrics += loss.metric(activations[-1], target)
+        return {"loss": self.scale(n) * losses, loss.metric_name: metrics / n}
+
+    def backward(self, X: Rows, y: Targets) -> Gradients:
+        """The loss of a batch and its derivatives.
+
+        With the mean over n samples, C = 1/n Σ Cₛ: each sample's δᴸ is divided by n, and the
+        backward pass, which is linear, carries the factor to everything below. The parameters are
+        shared by the samples, so their gradients add up: ∂C/∂W = Σₛ δₛ aₛᵀ, ∂C/∂b = Σₛ δₛ.
+
+        Parameters
+        ----------
+        X : rows of numbers, (n, in)
+        y : class indices, (n,), or rows of numbers, (n, out)
+            A number may stand for a row of one.
+
+        Returns
+        -------
+        Gradients
+
+        Raises
+        ------
+        ValueError
+            Where X or y has the wrong shape or a value that the loss does not take.
+        """
+        samples = self.read_samples(X)
+        targets = self.read_targets(y, len(samples))
+        scale = self.scale(len(samples))
+
+        loss = LOSSES[self.loss]
+        losses = 0.0
+        passes: list[tuple[list[Vector], list[Vector], list[Vector]]] = []
+        for x, target in zip(samples, targets, strict=True):
+            zs, activations = forward_pass(self.layers, x)
+            deltas = backward_pass(self.layers, loss, zs, activations, target, scale)
+            losses += loss.value(zs[-1], activations[-1], target)
+            passes.append((zs, activations, deltas))
+
+        # From z, a and δ of every layer for each sample to those of every sample for each layer.
+        z, a, delta = (
+            [list(rows) for rows in zip(*samples_first, strict=True)]
+            for samples_first in zip(*passes, strict=True)
+        )
+        return Gradients(
+            loss=scale * losses,
+            weights=[
+                add_matrices(map(weight_gradient, delta_l, below_l))
+                for delta_l, below_l in zip(delta, [samples, *a], strict=False)
+            ],
+            biases=[
+                add_vectors(map(bias_gradient, delta_l)) if layer.use_bias else [0.0] * layer.units
+                for layer, delta_l in zip(self.layers, delta, strict=True)
+            ],
+            deltas=delta,
+            pre_activations=z,
+            activations=a,
+            inputs=[weights_transposed_times(self.layers[0].weights, d) for d in delta[0]],
+        )
+
+    def scale(self, samples: int) -> float:
+        """What the sum of the samples' losses is multiplied by: 1/n for the mean, 1 for the sum."""
+        return 1 / samples if self.reduction == "mean" else 1.0
+
+    def read_samples(self, X: Rows) -> Matrix:
+        """Copy samples as rows of floats, or raise a `ValueError` that names the first bad one."""
+        if len(X) == 0:
+            raise ValueError("X has no samples, expected at least one row")
+        return read_matrix("X", X, self.inputs)
+
+    def read_targets(self, y: Targets, samples: int) -> Matrix:
+        """Copy the targets of so many samples as rows of floats, or raise a `ValueError`."""
+        return read_targets(LOSSES[self.loss], y, samples, self.outputs)
+
+
+def check_combination(layers: Sequence[Dense], loss: Loss) -> None:
+    """Refuse layers and a loss that have no meaning together."""
+    for index, dense in enumerate(layers[:-1]):
+        if dense.activation == "softmax":
+            raise ValueError(
+                f"layers[{index}].activation is 'softmax', expected another: it is for the output"
+            )
+    output = layers[-1]
+    if loss.activation is not None and output.activation != loss.activation:
+        raise ValueError(
+            f"the output activation is {output.activation!r}, expected {loss.activation!r} "
+            f"with the loss {loss.name!r}"
+        )
+    if loss.name == "hinge" and output.activation == "softmax":
+        raise ValueError(
+            "the output activation is 'softmax', expected another with the loss 'hinge'"
+        )
+    if output.units < 2 and (output.activation == "softmax" or loss.classifies):
+        raise ValueError(
+            f"the output layer has {output.units} unit, expected at least 2 with the activation "
+            f"{output.activation!r} and the loss {loss.name!r}"
+        )

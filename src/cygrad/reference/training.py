@@ -1,0 +1,135 @@
+"""The training loop: epochs of mini-batches in given orders of the samples.
+
+There is no random number here. Who wants shuffled samples hands in shuffled orders, and two runs
+over the same orders go through the same steps.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from .losses import LOSSES
+from .network import Gradients, Network, Rows, Targets
+from .optimizers import Optimizer, State, learning_rate_at
+from .vectors import Vector
+
+
+class DivergenceError(ArithmeticError):
+    """The loss of a batch was NaN or infinite; its step was not applied."""
+
+
+@dataclass
+class History:
+    """One entry for each epoch, over its samples as the network was when it met them.
+
+    Attributes
+    ----------
+    loss : list of float
+        The mean or the sum over the samples, as the network's `reduction` says.
+    metric : list of float
+        The mean over the samples.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    metric: list[float] = field(default_factory=list)
+
+
+class Trainer:
+    """Trains a network.
+
+    Parameters
+    ----------
+    network : Network
+        Its parameters are changed in place.
+    optimizer : SGD or Adam
+        The rule of the steps.
+    batch_size : int
+        Samples in a step; the last batch of an epoch may have fewer.
+
+    Attributes
+    ----------
+    step : int
+        Steps done.
+    weights_state, biases_state : list
+        The optimiser's state of every parameter, in the shape of the layers' weights and biases.
+    """
+
+    def __init__(self, network: Network, optimizer: Optimizer, batch_size: int = 32) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}, expected an integer from 1")
+        self.network = network
+        self.optimizer = optimizer
+        self.batch_size = batch_size
+        self.step = 0
+        initial = optimizer.initial_state
+        self.weights_state = [
+            [[initial for _ in row] for row in layer.weights] for layer in network.layers
+        ]
+        self.biases_state = [[initial for _ in layer.biases] for layer in network.layers]
+
+    def fit(self, X: Rows, y: Targets, orders: Sequence[Sequence[int]]) -> History:
+        """Train for one epoch per order.
+
+        Parameters
+        ----------
+        X, y : samples and targets, as `Network.backward` takes them
+        orders : sequence of sequences of int
+            For each epoch, the row numbers in the order in which they are used. Batches are
+            consecutive slices; a row may be missing or come more than once.
+
+        Raises
+        ------
+        ValueError
+            Where X, y or an order is not as expected; nothing has been changed then.
+        DivergenceError
+            Where the loss of a batch is NaN or infinite. The steps before it stay done.
+        """
+        samples = self.network.read_samples(X)
+        targets = self.network.read_targets(y, len(samples))
+        for epoch, order in enumerate(orders):
+            if len(order) == 0 or min(order) < 0 or max(order) >= len(samples):
+                raise ValueError(
+                    f"orders[{epoch}] is {order}, expected row numbers from 0 to {len(samples) - 1}"
+                )
+        history = History()
+        for epoch, order in enumerate(orders):
+            loss = metric = 0.0
+            for start in range(0, len(order), self.batch_size):
+                batch = order[start : start + self.batch_size]
+                gradients = self.network.backward([X[i] for i in batch], [y[i] for i in batch])
+                if not math.isfinite(gradients.loss):
+                    raise DivergenceError(
+                        f"the loss is {gradients.loss} at epoch {epoch}, step {self.step}"
+                    )
+                self.apply(gradients)
+                loss += gradients.loss / self.network.scale(len(batch))
+                for a, i in zip(gradients.activations[-1], batch, strict=True):
+                    metric += LOSSES[self.network.loss].metric(a, targets[i])
+            history.loss.append(loss * self.network.scale(len(order)))
+            history.metric.append(metric / len(order))
+        return history
+
+    def apply(self, gradients: Gradients) -> None:
+        """One step of the optimiser: W ← W − η ∂C/∂W and b ← b − η ∂C/∂b, or as its rule says."""
+        rate = learning_rate_at(self.optimizer.learning_rate, self.step)
+        for index, layer in enumerate(self.network.layers):
+            if layer.trains_weights:
+                for weights, gradient, states in zip(
+                    layer.weights, gradients.weights[index], self.weights_state[index], strict=True
+                ):
+                    decay = self.optimizer.weight_decay
+                    self._update(weights, gradient, states, rate, decay)
+            if layer.trains_biases:
+                self._update(
+                    layer.biases, gradients.biases[index], self.biases_state[index], rate, 0.0
+                )
+        self.step += 1
+
+    def _update(
+        self, row: Vector, gradients: Vector, states: list[State], rate: float, decay: float
+    ) -> None:
+        """Update a row of parameters and their states in place; the gradient is g + λ P."""
+        for k, gradient in enumerate(gradients):
+            row[k], states[k] = self.optimizer.update(
+                row[k], gradient + decay * row[k], states[k], rate, self.step
+            )
