@@ -67,7 +67,7 @@ typedef struct {
     const char *isa, *dtype;
     int itemsize, lanes; /* bytes of a number, numbers of a panel's row (P) */
 
-    /* a[r, :] = samples[order[r], :] for the first `rows` rows; order NULL: start, start + 1, … */
+    /* a[r, :] = samples[order[start + r], :] for the first `rows` rows; order NULL: samples[start + r, :] */
     void (*gather)(const cg_samples *samples, const int64_t *order, ptrdiff_t start, ptrdiff_t rows, cg_matrix *a);
     /* out[r, c] = a[r, c], out row-major [rows, a->cols] */
     void (*scatter)(ptrdiff_t rows, const cg_matrix *a, void *out);

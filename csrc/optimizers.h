@@ -5,44 +5,66 @@
 
 #include "simd.h"
 
-/* w[r, :] of `rows` rows of a panel, g their gradient, s1 and s2 the optimiser's states of the same places.
+/* w of a panel's row, g its gradient, s1 and s2 the optimiser's states of the same place; `i` is where in the row.
  *   sgd       w ← w − η g
  *   momentum  v ← μ v − η g;  w ← w + v                 (Polyak 1964, as in Sutskever et al. 2013)
  *   nesterov  v ← μ v − η g;  w ← w + μ v − η g         (Nesterov 1983, as in Sutskever et al. 2013)
- *   adam      m ← β₁ m + (1 − β₁) g;  v ← β₂ v + (1 − β₂) g²;  w ← w − η̂ m / (√v + ε̂)   (Kingma & Ba 2015)
+ *   adam      m ← m + (1 − β₁)(g − m);  v ← v + (1 − β₂)(g² − v);  w ← w − η̂ m / (√v + ε̂)     (Kingma & Ba 2015)
  * with g + λ w in the place of g, and η̂ and ε̂ as the end of Kingma & Ba's section 2 has them. */
-#define CG_RULE_TABLE(ROW)                                                                      \
-    ROW(CG_STORE, w = g)                                                                        \
-    ROW(CG_SGD, g = fma_(decay, w, g); w = fma_(-rate, g, w))                                   \
-    ROW(CG_MOMENTUM, g = fma_(decay, w, g); vec v = fma_(momentum, load(s1 + i), -(rate * g));  \
-        store(s1 + i, v); w = w + v)                                                            \
-    ROW(CG_NESTEROV, g = fma_(decay, w, g); vec step = rate * g;                                \
-        vec v = fma_(momentum, load(s1 + i), -step); store(s1 + i, v);                          \
-        w = w + fma_(momentum, v, -step))                                                       \
-    ROW(CG_ADAM, g = fma_(decay, w, g); vec m = fma_(beta1, load(s1 + i), gain1 * g);           \
-        vec v = fma_(beta2, load(s2 + i), gain2 * g * g); store(s1 + i, m); store(s2 + i, v);   \
+#define CG_RULE_TABLE(ROW)                                                                                  \
+    ROW(CG_STORE, w = g)                                                                                    \
+    ROW(CG_SGD, w = fma_(-rate, g, w))                                                                      \
+    ROW(CG_MOMENTUM, vec v = fma_(momentum, load(s1 + i), -(rate * g)); store(s1 + i, v); w = w + v)        \
+    ROW(CG_NESTEROV, vec step = rate * g; vec v = fma_(momentum, load(s1 + i), -step); store(s1 + i, v);    \
+        w = w + fma_(momentum, v, -step))                                                                   \
+    ROW(CG_ADAM, vec m = load(s1 + i), v = load(s2 + i); m = fma_(gain1, g - m, m);                         \
+        v = fma_(gain2, fma_(g, g, -v), v); store(s1 + i, m); store(s2 + i, v);                             \
         w = w - rate * m / (sqrt_(v) + epsilon))
 
-static void apply_update(const cg_update *u, ptrdiff_t rows, int vectors, const real *g_rows, real *w_rows, real *s1,
-                         real *s2)
+/* The scalars of one step, as numbers of the kernels' dtype. */
+typedef struct {
+    int rule;
+    real rate, momentum, gain1, gain2, epsilon, decay;
+} update_scalars;
+
+static update_scalars scalars_of(const cg_update *u)
 {
-    vec rate = splat((real)u->rate), momentum = splat((real)u->momentum), decay = splat((real)u->weight_decay);
-    vec beta1 = splat((real)u->beta1), gain1 = splat((real)(1 - u->beta1));
-    vec beta2 = splat((real)u->beta2), gain2 = splat((real)(1 - u->beta2));
-    vec epsilon = splat((real)u->epsilon);
+    return (update_scalars){u->rule, (real)u->rate, (real)u->momentum, (real)(1 - u->beta1), (real)(1 - u->beta2),
+                            (real)u->epsilon, (real)u->weight_decay};
+}
+
+/* Gradients that wait for their update: `rows` rows of `vectors` vectors, P numbers apart, and the parameters and
+ * states that they belong to. */
+typedef struct {
+    ptrdiff_t rows, vectors;
+    const real *g;
+    real *w, *s1, *s2;
+} pending_update;
+
+CG_INLINE void update_row(const update_scalars *u, const pending_update *p, ptrdiff_t row)
+{
+    const real *g_row = p->g + row * P;
+    real *w_row = p->w + row * P, *s1 = p->s1 + row * P, *s2 = p->s2 + row * P;
+    vec rate = splat(u->rate), momentum = splat(u->momentum), decay = splat(u->decay), epsilon = splat(u->epsilon);
+    vec gain1 = splat(u->gain1), gain2 = splat(u->gain2);
     switch (u->rule) {
-#define CG_ROW(NAME, ...)                                                      \
-    case NAME:                                                                 \
-        for (ptrdiff_t r = 0; r < rows; r++)                                   \
-            for (ptrdiff_t i = r * P, j = 0; j < vectors; j++, i += LANES) {   \
-                vec g = load(g_rows + i), w = load(w_rows + i);                \
-                __VA_ARGS__;                                                   \
-                store(w_rows + i, w);                                          \
-            }                                                                  \
+#define CG_ROW(NAME, ...)                                                       \
+    case NAME:                                                                  \
+        for (ptrdiff_t j = 0, i = 0; j < p->vectors; j++, i += LANES) {         \
+            vec g = load(g_row + i), w = load(w_row + i);                       \
+            if (u->decay != 0) g = fma_(decay, w, g);                           \
+            __VA_ARGS__;                                                        \
+            store(w_row + i, w);                                                \
+        }                                                                       \
         break;
         CG_RULE_TABLE(CG_ROW)
 #undef CG_ROW
     }
+}
+
+static void update_rows(const update_scalars *u, const pending_update *p)
+{
+    for (ptrdiff_t row = 0; row < p->rows; row++) update_row(u, p, row);
 }
 
 #endif

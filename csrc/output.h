@@ -5,128 +5,157 @@
 
 #include "activations.h"
 
-#define CG_ROW_OF(m, panel, r) (panel_of(m, panel) + (r) * P)
+/* A panel's row as vectors. Whole rows are computed, with masks for the columns: no loop here depends on their number. */
+typedef struct {
+    vec v[PANEL_VECTORS];
+} row;
+typedef struct {
+    mask m[PANEL_VECTORS];
+} row_mask;
+
+#define CG_EACH_J CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++)
 
 CG_INLINE ptrdiff_t panels_of(const cg_matrix *m) { return (m->cols + P - 1) / P; }
 
-CG_INLINE real *element(const cg_matrix *m, ptrdiff_t r, ptrdiff_t c) { return CG_ROW_OF(m, c / P, r) + c % P; }
+CG_INLINE real *row_of(const cg_matrix *m, ptrdiff_t panel, ptrdiff_t r) { return panel_of(m, panel) + r * P; }
 
-/* aⱼ = exp(zⱼ − max z) / Σᵢ exp(zᵢ − max z), and ln Σ exp z = max z + ln Σ exp(z − max z) */
+CG_INLINE real *element(const cg_matrix *m, ptrdiff_t r, ptrdiff_t c)
+{
+    return row_of(m, (ptrdiff_t)((size_t)c / P), r) + (size_t)c % P;
+}
+
+/* Which lanes of a panel's row hold columns of the matrix, and which of those lie before column `end` of it. */
+CG_INLINE row_mask columns_until(ptrdiff_t end, ptrdiff_t panel)
+{
+    row_mask before;
+    CG_EACH_J before.m[j] = columns_before(end - panel * P, j);
+    return before;
+}
+
+/* aⱼ = exp(zⱼ − max z) / Σᵢ exp(zᵢ − max z) for ROWS rows at once, so that their latencies overlap.
+ * VECTORS: how many of a panel's row hold columns; those left out would add zeros to the sums. */
+CG_INLINE void softmax_rows(const int ROWS, const int VECTORS, ptrdiff_t r, const cg_matrix *z, cg_matrix *a, real *tops,
+                            real *sums)
+{
+#define CG_EACH_IJ                              \
+    CG_UNROLL for (int i = 0; i < ROWS; i++)    \
+        CG_UNROLL for (int j = 0; j < VECTORS; j++)
+    row top[4], sum[4];
+    ptrdiff_t panels = panels_of(z);
+    CG_UNROLL for (int i = 0; i < ROWS; i++) CG_EACH_J top[i].v[j] = splat((real)-INFINITY), sum[i].v[j] = zero();
+    for (ptrdiff_t p = 0; p < panels; p++) {
+        row_mask before = columns_until(z->cols, p);
+        CG_EACH_IJ top[i].v[j] = max_(top[i].v[j], select(before.m[j], load(row_of(z, p, r + i) + j * LANES),
+                                                          splat((real)-INFINITY)));
+    }
+    CG_UNROLL for (int i = 0; i < ROWS; i++) top[i].v[0] = fold_max(top[i].v);
+    for (ptrdiff_t p = 0; p < panels; p++) {
+        row_mask before = columns_until(z->cols, p);
+        CG_EACH_IJ {
+            vec e = keep(exp_(load(row_of(z, p, r + i) + j * LANES) - top[i].v[0]), before.m[j]);
+            store(row_of(a, p, r + i) + j * LANES, e);
+            sum[i].v[j] += e;
+        }
+    }
+    CG_UNROLL for (int i = 0; i < ROWS; i++) {
+        sum[i].v[0] = fold_sum(sum[i].v);
+        tops[i] = top[i].v[0][0];
+        sums[i] = sum[i].v[0][0];
+    }
+    for (ptrdiff_t p = 0; p < panels; p++)
+        CG_EACH_IJ {
+            real *out = row_of(a, p, r + i) + j * LANES;
+            store(out, load(out) / sum[i].v[0]);
+        }
+#undef CG_EACH_IJ
+}
+
+/* Softmax of all rows, and ln Σ exp z = max z + ln Σ exp(z − max z) of each */
 static void softmax(ptrdiff_t rows, const cg_matrix *z, cg_matrix *a, void *log_sum_exp)
 {
-    real *out = log_sum_exp;
-    ptrdiff_t panels = panels_of(z);
-    for (ptrdiff_t block = 0; block < rows; block += LANES) {
-        real tops[LANES] __attribute__((aligned(CG_VECTOR_BYTES)));
-        real sums[LANES] __attribute__((aligned(CG_VECTOR_BYTES)));
-        for (int i = 0; i < LANES; i++) tops[i] = 0, sums[i] = 1;
-        ptrdiff_t last = rows - block < LANES ? rows - block : LANES;
-        for (ptrdiff_t i = 0; i < last; i++) {
-            ptrdiff_t r = block + i;
-            vec top_row[PANEL_VECTORS], sum_row[PANEL_VECTORS];
-            for (int j = 0; j < PANEL_VECTORS; j++) top_row[j] = splat((real)-INFINITY), sum_row[j] = zero();
-            for (ptrdiff_t p = 0; p < panels; p++) {
-                const real *z_row = CG_ROW_OF(z, p, r);
-                for (int j = 0; j < used_vectors(z->cols - p * P); j++)
-                    top_row[j] = max_(top_row[j], select(columns_before(z->cols - p * P, j), load(z_row + j * LANES),
-                                                         splat((real)-INFINITY)));
-            }
-            vec top = fold_max(top_row);
-            for (ptrdiff_t p = 0; p < panels; p++) {
-                const real *z_row = CG_ROW_OF(z, p, r);
-                real *a_row = CG_ROW_OF(a, p, r);
-                for (int j = 0; j < used_vectors(z->cols - p * P); j++) {
-                    vec e = keep(exp_(load(z_row + j * LANES) - top), columns_before(z->cols - p * P, j));
-                    store(a_row + j * LANES, e);
-                    sum_row[j] += e;
-                }
-            }
-            vec sum = fold_sum(sum_row);
-            for (ptrdiff_t p = 0; p < panels; p++) {
-                real *a_row = CG_ROW_OF(a, p, r);
-                for (int j = 0; j < used_vectors(z->cols - p * P); j++)
-                    store(a_row + j * LANES, load(a_row + j * LANES) / sum);
-            }
-            tops[i] = top[0];
-            sums[i] = sum[0];
-        }
-        store(out + block, load(tops) + log_(load(sums)));
+    enum { BLOCK = 64, AT_ONCE = CG_VECTOR_BYTES > 16 ? 4 : 1, HALF = PANEL_VECTORS / 2 };
+    real tops[BLOCK] __attribute__((aligned(CG_PANEL_BYTES))), sums[BLOCK] __attribute__((aligned(CG_PANEL_BYTES)));
+    for (int i = 0; i < BLOCK; i++) tops[i] = 0, sums[i] = 1;
+    for (ptrdiff_t start = 0; start < rows; start += BLOCK) {
+        ptrdiff_t count = rows - start < BLOCK ? rows - start : BLOCK, i = 0;
+        if (used_vectors(z->cols) <= HALF)
+            for (; i + AT_ONCE <= count; i += AT_ONCE)
+                softmax_rows(AT_ONCE, HALF, start + i, z, a, tops + i, sums + i);
+        for (; i < count; i++) softmax_rows(1, PANEL_VECTORS, start + i, z, a, tops + i, sums + i);
+        for (i = 0; i < count; i += LANES)
+            store((real *)log_sum_exp + start + i, load(tops + i) + log_(load(sums + i)));
     }
 }
 
 /* δ = a ⊙ (∇ − ⟨∇, a⟩): the Jacobian of softmax applied to ∇ₐC */
 static void softmax_slope(ptrdiff_t rows, const cg_matrix *a, cg_matrix *delta)
 {
-    ptrdiff_t panels = panels_of(a);
     for (ptrdiff_t r = 0; r < rows; r++) {
-        vec dot_row[PANEL_VECTORS] = {{0}};
-        for (ptrdiff_t p = 0; p < panels; p++)
-            for (int j = 0; j < used_vectors(a->cols - p * P); j++)
-                dot_row[j] = fma_(load(CG_ROW_OF(delta, p, r) + j * LANES), load(CG_ROW_OF(a, p, r) + j * LANES),
-                                  dot_row[j]);
-        vec dot = fold_sum(dot_row);
-        for (ptrdiff_t p = 0; p < panels; p++)
-            for (int j = 0; j < used_vectors(a->cols - p * P); j++) {
-                real *d = CG_ROW_OF(delta, p, r) + j * LANES;
-                store(d, load(CG_ROW_OF(a, p, r) + j * LANES) * (load(d) - dot));
+        row dot = {{{0}}};
+        for (ptrdiff_t p = 0; p < panels_of(a); p++)
+            CG_EACH_J dot.v[j] = fma_(load(row_of(delta, p, r) + j * LANES), load(row_of(a, p, r) + j * LANES), dot.v[j]);
+        dot.v[0] = fold_sum(dot.v);
+        for (ptrdiff_t p = 0; p < panels_of(a); p++)
+            CG_EACH_J {
+                real *d = row_of(delta, p, r) + j * LANES;
+                store(d, load(row_of(a, p, r) + j * LANES) * (load(d) - dot.v[0]));
             }
     }
 }
-
-/* Sums of the loss and the metric, by the lanes of a panel's row. */
-typedef struct {
-    vec loss[PANEL_VECTORS], metric[PANEL_VECTORS];
-} lane_sums;
 
 /* quadratic C = ½ Σ (a − y)², ∇ = a − y;  mse C = Σ (a − y)² / outputs, ∇ = 2 (a − y) / outputs.
  * The metric is Σ |a − y| / outputs. */
-static void squared_error(ptrdiff_t rows, cg_output *o, real gradient_factor, lane_sums *sums)
+static void squared_error(ptrdiff_t rows, cg_output *o, real gradient_factor, row *loss, row *metric)
 {
     vec factor = splat(gradient_factor);
+    row losses = *loss, sizes = *metric; /* in registers */
     for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
-        int vectors = used_vectors(o->a->cols - p * P);
-        for (ptrdiff_t r = 0; r < rows; r++)
-            for (int j = 0; j < vectors; j++) {
-                vec error = load(CG_ROW_OF(o->a, p, r) + j * LANES) - load(CG_ROW_OF(o->y, p, r) + j * LANES);
-                sums->loss[j] = fma_(error, error, sums->loss[j]);
-                sums->metric[j] += abs_(error);
-                if (o->delta) store(CG_ROW_OF(o->delta, p, r) + j * LANES, error * factor);
+        const real *a = row_of(o->a, p, 0), *y = row_of(o->y, p, 0);
+        real *d = o->delta ? row_of(o->delta, p, 0) : NULL;
+        for (ptrdiff_t i = 0; i < rows * P; i += P)
+            CG_EACH_J {
+                vec error = load(a + i + j * LANES) - load(y + i + j * LANES);
+                losses.v[j] = fma_(error, error, losses.v[j]);
+                sizes.v[j] += abs_(error);
+                if (d) store(d + i + j * LANES, error * factor);
             }
     }
+    *loss = losses;
+    *metric = sizes;
 }
 
 /* C = −Σ y ln a + (1 − y) ln(1 − a) = Σ max(z, 0) − z y + ln(1 + exp(−|z|));  δ = a − y.
- * The metric counts the outputs on the right side of one half. */
-static void binary_cross_entropy(ptrdiff_t rows, cg_output *o, lane_sums *sums)
+ * The metric is the share of outputs on the right side of one half. */
+static void binary_cross_entropy(ptrdiff_t rows, cg_output *o, row *loss, row *metric)
 {
     vec scale = splat((real)o->scale), half = splat((real)0.5);
     for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
-        ptrdiff_t cols = o->a->cols - p * P;
+        row_mask before = columns_until(o->a->cols, p);
         for (ptrdiff_t r = 0; r < rows; r++)
-            for (int j = 0; j < used_vectors(cols); j++) {
-                vec z = load(CG_ROW_OF(o->z, p, r) + j * LANES), a = load(CG_ROW_OF(o->a, p, r) + j * LANES);
-                vec y = load(CG_ROW_OF(o->y, p, r) + j * LANES);
+            CG_EACH_J {
+                vec z = load(row_of(o->z, p, r) + j * LANES), a = load(row_of(o->a, p, r) + j * LANES);
+                vec y = load(row_of(o->y, p, r) + j * LANES);
                 vec c = fma_(-z, y, max_(zero(), z)) + log1p_(exp_(-abs_(z)));
-                mask right = ~((a >= half) ^ (y >= half)), before = columns_before(cols, j);
-                sums->loss[j] += keep(c, before);
-                sums->metric[j] += keep(splat(1), right & before);
-                if (o->delta) store(CG_ROW_OF(o->delta, p, r) + j * LANES, (a - y) * scale);
+                mask right = ~((a >= half) ^ (y >= half));
+                loss->v[j] += keep(c, before.m[j]);
+                metric->v[j] += keep(splat(1), right & before.m[j]);
+                if (o->delta) store(row_of(o->delta, p, r) + j * LANES, (a - y) * scale);
             }
     }
 }
 
 /* C = Σ y (ln Σ exp z − z) for rows of probabilities;  δ = a − y */
-static void cross_entropy_of_rows(ptrdiff_t rows, cg_output *o, lane_sums *sums)
+static void cross_entropy_of_rows(ptrdiff_t rows, cg_output *o, row *loss)
 {
     vec scale = splat((real)o->scale);
     for (ptrdiff_t p = 0; p < panels_of(o->a); p++)
         for (ptrdiff_t r = 0; r < rows; r++) {
             vec total = splat(((const real *)o->log_sum_exp)[r]);
-            for (int j = 0; j < used_vectors(o->a->cols - p * P); j++) {
-                vec y = load(CG_ROW_OF(o->y, p, r) + j * LANES);
-                vec z = load(CG_ROW_OF(o->z, p, r) + j * LANES), a = load(CG_ROW_OF(o->a, p, r) + j * LANES);
-                sums->loss[j] = fma_(y, total - z, sums->loss[j]);
-                if (o->delta) store(CG_ROW_OF(o->delta, p, r) + j * LANES, (a - y) * scale);
+            CG_EACH_J {
+                vec z = load(row_of(o->z, p, r) + j * LANES), a = load(row_of(o->a, p, r) + j * LANES);
+                vec y = load(row_of(o->y, p, r) + j * LANES);
+                loss->v[j] = fma_(y, total - z, loss->v[j]);
+                if (o->delta) store(row_of(o->delta, p, r) + j * LANES, (a - y) * scale);
             }
         }
 }
@@ -136,27 +165,18 @@ static double cross_entropy_of_labels(ptrdiff_t rows, cg_output *o)
 {
     double loss = 0;
     vec scale = splat((real)o->scale);
-    if (o->delta)
-        for (ptrdiff_t p = 0; p < panels_of(o->a); p++)
-            for (ptrdiff_t r = 0; r < rows; r++)
-                for (int j = 0; j < used_vectors(o->a->cols - p * P); j++)
-                    store(CG_ROW_OF(o->delta, p, r) + j * LANES, load(CG_ROW_OF(o->a, p, r) + j * LANES) * scale);
     for (ptrdiff_t r = 0; r < rows; r++) {
         ptrdiff_t label = (ptrdiff_t)o->labels[r];
         loss += (double)(((const real *)o->log_sum_exp)[r] - *element(o->z, r, label));
-        if (o->delta) *element(o->delta, r, label) = (*element(o->a, r, label) - 1) * (real)o->scale;
+        if (!o->delta) continue;
+        for (ptrdiff_t p = 0; p < panels_of(o->a); p++)
+            CG_EACH_J store(row_of(o->delta, p, r) + j * LANES, load(row_of(o->a, p, r) + j * LANES) * scale);
+        *element(o->delta, r, label) = (*element(o->a, r, label) - 1) * (real)o->scale;
     }
     return loss;
 }
 
-CG_INLINE mask lane_numbers(int j)
-{
-    mask lane;
-    CG_UNROLL for (int i = 0; i < LANES; i++) lane[i] = j * LANES + i;
-    return lane;
-}
-
-/* C = Σ max(0, a_j − a_label + 1) over j ≠ label (Crammer & Singer 2001, Weston & Watkins 1999);
+/* C = Σ max(0, a_j − a_label + 1) over j ≠ label (Weston & Watkins 1999);
  * ∇_j = 1 where the margin is broken, ∇_label = −(how many are) */
 static double hinge(ptrdiff_t rows, cg_output *o)
 {
@@ -165,22 +185,26 @@ static double hinge(ptrdiff_t rows, cg_output *o)
     for (ptrdiff_t r = 0; r < rows; r++) {
         ptrdiff_t label = (ptrdiff_t)o->labels[r];
         vec score = splat(*element(o->a, r, label));
-        vec loss_row[PANEL_VECTORS] = {{0}}, count_row[PANEL_VECTORS] = {{0}};
-        for (ptrdiff_t p = 0; p < panels_of(o->a); p++)
-            for (int j = 0; j < used_vectors(o->a->cols - p * P); j++) {
-                vec margin = load(CG_ROW_OF(o->a, p, r) + j * LANES) - score + splat(1);
-                mask other = lane_numbers(j) != splat_integer((integer)(label - p * P));
-                mask broken = ~(margin <= zero()) & other & columns_before(o->a->cols - p * P, j);
-                loss_row[j] += keep(margin, broken);
-                count_row[j] += keep(splat(1), broken);
-                if (o->delta) store(CG_ROW_OF(o->delta, p, r) + j * LANES, keep(scale, broken));
+        row losses = {{{0}}}, broken = {{{0}}};
+        for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
+            row_mask before = columns_until(o->a->cols, p), until = columns_until(label, p);
+            row_mask through = columns_until(label + 1, p);
+            CG_EACH_J {
+                vec margin = load(row_of(o->a, p, r) + j * LANES) - score + splat(1);
+                mask is_label = through.m[j] & ~until.m[j];
+                mask is_broken = ~(margin <= zero()) & before.m[j] & ~is_label;
+                losses.v[j] += keep(margin, is_broken);
+                broken.v[j] += keep(splat(1), is_broken);
+                if (o->delta) store(row_of(o->delta, p, r) + j * LANES, keep(scale, is_broken));
             }
-        loss += (double)fold_sum(loss_row)[0];
-        if (o->delta) *element(o->delta, r, label) = -fold_sum(count_row)[0] * (real)o->scale;
+        }
+        loss += (double)fold_sum(losses.v)[0];
+        if (o->delta) *element(o->delta, r, label) = -fold_sum(broken.v)[0] * (real)o->scale;
     }
     return loss;
 }
 
+/* The first of the largest targets of a row. */
 static ptrdiff_t largest(const cg_matrix *y, ptrdiff_t r)
 {
     ptrdiff_t best = 0;
@@ -196,38 +220,38 @@ static double count_right(ptrdiff_t rows, const cg_output *o)
     for (ptrdiff_t r = 0; r < rows; r++) {
         ptrdiff_t label = o->labels ? (ptrdiff_t)o->labels[r] : largest(o->y, r);
         vec score = splat(*element(o->a, r, label));
-        vec beaten[PANEL_VECTORS] = {{0}};
-        for (ptrdiff_t p = 0; p < panels_of(o->a); p++)
-            for (int j = 0; j < used_vectors(o->a->cols - p * P); j++) {
-                vec a = load(CG_ROW_OF(o->a, p, r) + j * LANES);
-                mask earlier = lane_numbers(j) < splat_integer((integer)(label - p * P));
-                mask ahead = ((a > score) | ((a == score) & earlier)) & columns_before(o->a->cols - p * P, j);
-                beaten[j] = max_(beaten[j], keep(splat(1), ahead));
+        row_mask ahead = {{{0}}};
+        for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
+            row_mask before = columns_until(o->a->cols, p), earlier = columns_until(label, p);
+            CG_EACH_J {
+                vec a = load(row_of(o->a, p, r) + j * LANES);
+                ahead.m[j] |= ((a > score) | ((a == score) & earlier.m[j])) & before.m[j];
             }
-        right += fold_max(beaten)[0] == 0;
+        }
+        right += !any(ahead.m);
     }
     return (double)right;
 }
 
 static void output(ptrdiff_t rows, cg_output *o)
 {
-    lane_sums sums = {{{0}}, {{0}}};
+    row loss_row = {{{0}}}, metric_row = {{{0}}}; /* sums by lane */
     double outputs = (double)o->a->cols, loss = 0, loss_factor = 1, metric = 0, metric_factor = 1 / outputs;
     switch (o->loss) {
     case CG_QUADRATIC:
-        squared_error(rows, o, (real)o->scale, &sums);
+        squared_error(rows, o, (real)o->scale, &loss_row, &metric_row);
         loss_factor = 0.5;
         break;
     case CG_MSE:
-        squared_error(rows, o, (real)(2 * o->scale / outputs), &sums);
+        squared_error(rows, o, (real)(2 * o->scale / outputs), &loss_row, &metric_row);
         loss_factor = 1 / outputs;
         break;
     case CG_BINARY_CROSS_ENTROPY:
-        binary_cross_entropy(rows, o, &sums);
+        binary_cross_entropy(rows, o, &loss_row, &metric_row);
         break;
     case CG_CROSS_ENTROPY:
         if (o->labels) loss = cross_entropy_of_labels(rows, o);
-        else cross_entropy_of_rows(rows, o, &sums);
+        else cross_entropy_of_rows(rows, o, &loss_row);
         metric = count_right(rows, o);
         break;
     case CG_HINGE:
@@ -235,8 +259,8 @@ static void output(ptrdiff_t rows, cg_output *o)
         metric = count_right(rows, o);
         break;
     }
-    o->loss_sum = loss + loss_factor * (double)fold_sum(sums.loss)[0];
-    o->metric_sum = metric + metric_factor * (double)fold_sum(sums.metric)[0];
+    o->loss_sum = loss + loss_factor * (double)fold_sum(loss_row.v)[0];
+    o->metric_sum = metric + metric_factor * (double)fold_sum(metric_row.v)[0];
 }
 
 #endif

@@ -40,7 +40,7 @@ CG_INLINE void gather_same(const cg_samples *x, const char *row, cg_matrix *a, p
 static void gather(const cg_samples *x, const int64_t *order, ptrdiff_t start, ptrdiff_t rows, cg_matrix *a)
 {
     for (ptrdiff_t r = 0; r < rows; r++) {
-        const char *row = x->data + (order ? (ptrdiff_t)order[r] : start + r) * x->row_stride;
+        const char *row = x->data + (order ? (ptrdiff_t)order[start + r] : start + r) * x->row_stride;
         if (x->type == CG_SAME_TYPE && x->col_stride == sizeof(real)) {
             gather_same(x, row, a, r);
             continue;

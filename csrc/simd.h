@@ -69,12 +69,7 @@ CG_INLINE vec min_(vec a, vec b) { return CG_X86(min)(a, b); }
 #else
 #define CG_ISA "portable"
 
-CG_INLINE vec splat(real x)
-{
-    vec v;
-    CG_UNROLL for (int i = 0; i < LANES; i++) v[i] = x;
-    return v;
-}
+CG_INLINE vec splat(real x) { return x - (vec){0}; } /* −0 too: −0 − 0 is −0 */
 
 /* One rounding, on every processor: an instruction where there is one, the C library's exact routine elsewhere. */
 CG_INLINE vec fma_(vec a, vec b, vec c)
@@ -118,12 +113,7 @@ CG_INLINE vec abs_(vec a) { return (vec)((mask)a & ~(mask)splat((real)-0.0)); }
 CG_INLINE vec zero(void) { return (vec){0}; }
 CG_INLINE vec keep(vec a, mask m) { return (vec)((mask)a & m); }
 
-CG_INLINE mask splat_integer(integer x)
-{
-    mask m;
-    CG_UNROLL for (int i = 0; i < LANES; i++) m[i] = x;
-    return m;
-}
+CG_INLINE mask splat_integer(integer x) { return x + (mask){0}; }
 
 /* Lanes of vector j of a panel's row that lie before column `cols` of it. */
 CG_INLINE mask columns_before(ptrdiff_t cols, int j)
@@ -131,6 +121,22 @@ CG_INLINE mask columns_before(ptrdiff_t cols, int j)
     mask lane;
     CG_UNROLL for (int i = 0; i < LANES; i++) lane[i] = i;
     return lane < splat_integer((integer)(cols - (ptrdiff_t)j * LANES));
+}
+
+/* Whether any lane of any mask is set. */
+CG_INLINE int any(const mask masks[PANEL_VECTORS])
+{
+    mask m = masks[0];
+    CG_UNROLL for (int j = 1; j < PANEL_VECTORS; j++) m |= masks[j];
+#if CG_VECTOR_BYTES == 64
+    return _mm512_test_epi64_mask((__m512i)m, (__m512i)m) != 0;
+#elif CG_VECTOR_BYTES == 32
+    return !_mm256_testz_si256((__m256i)m, (__m256i)m);
+#else
+    int64_t halves[2];
+    memcpy(halves, &m, sizeof halves);
+    return (halves[0] | halves[1]) != 0;
+#endif
 }
 
 /* v[(i + by) % LANES] in lane i. */

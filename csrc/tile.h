@@ -54,13 +54,21 @@ CG_INLINE void product_tile(const int ROWS, const int VECTORS, const cg_matrix *
     store_tile(ROWS, VECTORS, t, out);
 }
 
-/* g[m, j] = Σₖ a[k, m] · d[k, j]: `a` points at column m = 0 of a panel's first row */
-CG_INLINE void gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t batch, const real *a, const real *d, real *g)
+/* g[m, j] = Σₖ a[k, m] · d[k, j]: `a` points at column m = 0 of a panel's first row.
+ * The update of the tile before this one is woven in, a row of it after every `slice` samples, so that its divisions
+ * and square roots run beside the multiply-adds and not after them. */
+CG_INLINE void gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t batch, const real *a, const real *d, real *g,
+                             ptrdiff_t slice, const update_scalars *u, const pending_update *before)
 {
     tile t;
     CG_UNROLL for (int m = 0; m < ROWS; m++)
         CG_UNROLL for (int j = 0; j < VECTORS; j++) t[m][j] = zero();
-    multiply_add(ROWS, VECTORS, t, batch, a, 1, P, d);
+    ptrdiff_t k = 0;
+    for (ptrdiff_t row = 0; row < before->rows; row++, k += slice) {
+        multiply_add(ROWS, VECTORS, t, slice, a + k * P, 1, P, d + k * P);
+        update_row(u, before, row);
+    }
+    multiply_add(ROWS, VECTORS, t, batch - k, a + k * P, 1, P, d + k * P);
     store_tile(ROWS, VECTORS, t, g);
 }
 
@@ -71,29 +79,20 @@ CG_INLINE void gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t batch,
         for (; j + TILE_VECTORS <= vectors; j += TILE_VECTORS) TILE(ROWS, TILE_VECTORS); \
         for (; j < vectors; j++) TILE(ROWS, 1);                                          \
     } while (0)
-#define CG_TILES(rows, vectors, TILE, AFTER)                                             \
+#define CG_TILES(rows, vectors, TILE)                                                    \
     do {                                                                                 \
         ptrdiff_t r = 0;                                                                 \
-        for (; r + TILE_ROWS <= rows; r += TILE_ROWS) {                                  \
-            CG_TILE_WIDTHS(TILE_ROWS, vectors, TILE);                                    \
-            AFTER(TILE_ROWS);                                                            \
-        }                                                                                \
+        for (; r + TILE_ROWS <= rows; r += TILE_ROWS) CG_TILE_WIDTHS(TILE_ROWS, vectors, TILE); \
         if (r + 4 <= rows) {                                                             \
             CG_TILE_WIDTHS(4, vectors, TILE);                                            \
-            AFTER(4);                                                                    \
             r += 4;                                                                      \
         }                                                                                \
         if (r + 2 <= rows) {                                                             \
             CG_TILE_WIDTHS(2, vectors, TILE);                                            \
-            AFTER(2);                                                                    \
             r += 2;                                                                      \
         }                                                                                \
-        if (r < rows) {                                                                  \
-            CG_TILE_WIDTHS(1, vectors, TILE);                                            \
-            AFTER(1);                                                                    \
-        }                                                                                \
+        if (r < rows) CG_TILE_WIDTHS(1, vectors, TILE);                                  \
     } while (0)
-#define CG_NOTHING(ROWS)
 
 /* z = W a + b, for one panel of columns of z */
 static void forward(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *a, const cg_matrix *w, const char *b, int relu,
@@ -105,7 +104,7 @@ static void forward(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *a, const c
     vec floor = relu ? zero() : splat((real)-INFINITY);
 #define CG_TILE(ROWS, VECTORS) \
     product_tile(ROWS, VECTORS, a, r, w_panel + j * LANES, b_panel + j * LANES, floor, z_panel + r * P + j * LANES)
-    CG_TILES(rows, vectors, CG_TILE, CG_NOTHING);
+    CG_TILES(rows, vectors, CG_TILE);
 #undef CG_TILE
 }
 
@@ -118,7 +117,7 @@ static void delta_below(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above,
     vec floor = splat((real)-INFINITY);
 #define CG_TILE(ROWS, VECTORS) \
     product_tile(ROWS, VECTORS, above, r, wt_panel + j * LANES, NULL, floor, d_panel + r * P + j * LANES)
-    CG_TILES(rows, vectors, CG_TILE, CG_NOTHING);
+    CG_TILES(rows, vectors, CG_TILE);
 #undef CG_TILE
 }
 
@@ -140,32 +139,36 @@ static void prefetch_some(cg_prefetch *ahead)
 static void gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a, const cg_matrix *delta, const cg_matrix *w,
                      ptrdiff_t s1, ptrdiff_t s2, const cg_update *update, cg_prefetch *ahead)
 {
-    real g[TILE_ROWS * P] __attribute__((aligned(CG_PANEL_BYTES)));
+    real g[2][TILE_ROWS * P] __attribute__((aligned(CG_PANEL_BYTES))); /* this tile's and the one's before */
+    int turn = 0;
+    pending_update before = {0, 0, NULL, NULL, NULL, NULL};
+    update_scalars scalars = scalars_of(update);
     const real *d_panel = panel_of(delta, panel);
     char *w_panel = (char *)panel_of(w, panel);
     int vectors = used_vectors(delta->cols - panel * P);
+    ptrdiff_t slice = batch / TILE_ROWS;
     for (ptrdiff_t i = 0; i < a->cols; i += P) {
         const real *a_panel = panel_of(a, i / P);
         ptrdiff_t rows = a->cols - i < P ? a->cols - i : P; /* of W in this panel of a's columns */
-        char *w_rows = w_panel + i * CG_PANEL_BYTES;
-#define CG_TILE(ROWS, VECTORS) \
-    gradient_tile(ROWS, VECTORS, batch, a_panel + r, d_panel + j * LANES, g + j * LANES)
-#define CG_AFTER(ROWS)                                                                                  \
-    do {                                                                                                \
-        char *w_tile = w_rows + r * CG_PANEL_BYTES;                                                     \
-        apply_update(update, ROWS, vectors, g, (real *)w_tile, (real *)(w_tile + s1), (real *)(w_tile + s2)); \
-        if (ahead) prefetch_some(ahead);                                                                \
+#define CG_TILE(ROWS, VECTORS)                                                                                \
+    do {                                                                                                      \
+        char *w_tile = w_panel + (i + r) * CG_PANEL_BYTES + j * CG_VECTOR_BYTES;                              \
+        gradient_tile(ROWS, VECTORS, batch, a_panel + r, d_panel + j * LANES, g[turn], slice, &scalars, &before); \
+        before = (pending_update){ROWS, VECTORS, g[turn], (real *)w_tile, (real *)(w_tile + s1), (real *)(w_tile + s2)}; \
+        turn = !turn;                                                                                         \
+        if (ahead) prefetch_some(ahead);                                                                      \
     } while (0)
-        CG_TILES(rows, vectors, CG_TILE, CG_AFTER);
+        CG_TILES(rows, vectors, CG_TILE);
 #undef CG_TILE
-#undef CG_AFTER
     }
+    update_rows(&scalars, &before);
 }
 
 /* ∂C/∂b = Σ δ over the rows, in their order */
 static void bias_gradient(ptrdiff_t rows, const cg_matrix *delta, char *b, ptrdiff_t s1, ptrdiff_t s2,
                           const cg_update *update)
 {
+    update_scalars scalars = scalars_of(update);
     for (ptrdiff_t panel = 0; panel * P < delta->cols; panel++, b += CG_PANEL_BYTES) {
         const real *d_panel = panel_of(delta, panel);
         int vectors = used_vectors(delta->cols - panel * P);
@@ -175,7 +178,8 @@ static void bias_gradient(ptrdiff_t rows, const cg_matrix *delta, char *b, ptrdi
             for (ptrdiff_t r = 0; r < rows; r++) sum += load(d_panel + r * P + j * LANES);
             store(g + j * LANES, sum);
         }
-        apply_update(update, 1, vectors, g, (real *)b, (real *)(b + s1), (real *)(b + s2));
+        pending_update all = {1, vectors, g, (real *)b, (real *)(b + s1), (real *)(b + s2)};
+        update_rows(&scalars, &all);
     }
 }
 
