@@ -1,0 +1,58 @@
+"""When two programs computed the same: tolerances as functions of dtype and size, and the check."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+
+from .programs import Array, Parameters
+from .settings import WrongResult
+
+
+def check_training(
+    name: str,
+    start: Parameters,
+    expected: Parameters,
+    actual: Parameters,
+    losses: tuple[Sequence[float], Sequence[float]],
+    steps: int,
+) -> float:
+    """Compare parameters and losses after the same steps of Adam; the largest relative distance.
+
+    The distance of an array is ‖actual − expected‖ / ‖expected − start‖. Its bound is
+    steps · layers · √ε: Adam divides a gradient by its own magnitude, so that a gradient whose
+    relative size is that of rounding, ε, still makes a step of full length. About a share ε of
+    the parameters is so small, which is √ε in the root mean square of one step. Each step and each
+    layer that the gradient passes adds as much.
+    `losses` are those of every epoch, expected and actual.
+    """
+    bound = steps * len(start) * float(np.finfo(expected[0][0].dtype).eps) ** 0.5
+    arrays = zip(*(chain.from_iterable(part) for part in (start, expected, actual)), strict=True)
+    distance = max(
+        float(np.linalg.norm(got - wanted) / np.linalg.norm(wanted - first))
+        for first, wanted, got in arrays
+    )
+    if not distance <= bound:
+        raise WrongResult(
+            f"{name}: parameters are off by {distance:.2e} of the way they went in {steps} steps, "
+            f"expected at most {bound:.2e}"
+        )
+    if not np.allclose(losses[1], losses[0], rtol=bound, atol=0):
+        raise WrongResult(f"{name}: losses are {losses[1]}, expected {losses[0]}")
+    return distance
+
+
+def check_outputs(name: str, expected: Array, actual: Array, depth: int) -> None:
+    """Compare outputs of networks whose longest sum has `depth` terms.
+
+    They may differ by 8·√depth·ε of the largest output.
+    """
+    largest = float(np.abs(expected).max())
+    bound = 8 * depth**0.5 * float(np.finfo(expected.dtype).eps) * largest
+    if actual.shape != expected.shape:
+        raise WrongResult(f"{name}: outputs have shape {actual.shape}, expected {expected.shape}")
+    difference = float(np.abs(actual - expected).max())
+    if not difference <= bound:
+        raise WrongResult(f"{name}: outputs are off by {difference:.2e}, expected {bound:.2e}")

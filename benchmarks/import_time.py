@@ -1,0 +1,42 @@
+"""What ``import cygrad`` costs beyond NumPy's own import: whole fresh processes, in turn."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+
+from . import timing
+from .report import Column, Row
+from .settings import Settings
+
+TITLE = "Import: ms for a whole fresh process"
+COLUMNS = (
+    Column("process", "process", 14),
+    Column("milliseconds", "ms", 7, ".1f"),
+    Column("beyond", "beyond NumPy", 12, "+.1f"),
+    Column("ratio", "ratio", 6, ".3f"),
+)
+STATEMENTS = ("pass", "import numpy", "import cygrad")
+
+
+def rows(settings: Settings) -> Iterator[Row]:
+    def run(statement: str) -> None:
+        subprocess.run([sys.executable, "-c", statement], check=True)
+
+    for statement in STATEMENTS:
+        run(statement)  # writes the bytecode, reads the files
+    taken = timing.alternate(
+        {text: partial(timing.seconds, partial(run, text)) for text in STATEMENTS},
+        rounds=7 if settings.quick else 31,
+    )
+    numpy = taken["import numpy"]
+    for statement, seconds in taken.items():
+        ours = statement == "import cygrad"
+        yield {
+            "process": statement,
+            "milliseconds": 1e3 * seconds,
+            "beyond": 1e3 * (seconds - numpy) if ours else None,
+            "ratio": seconds / numpy if ours else None,
+        }

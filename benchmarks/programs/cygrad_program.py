@@ -1,0 +1,44 @@
+"""cygrad through its public names, as a user calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+import cygrad as cg
+
+from ..cases import LEARNING_RATE, Case
+from . import Array, Parameters
+
+
+class CygradProgram:
+    name = "cygrad"
+
+    def __init__(self, case: Case, dtype: str) -> None:
+        self.case = case
+        output = "softmax" if case.classification else "identity"
+        loss = "cross_entropy" if case.classification else "mse"
+        hidden = [cg.Dense(units, "relu") for units in case.sizes[1:-1]]
+        layers = [*hidden, cg.Dense(case.sizes[-1], output)]
+        self.network = cg.Network(case.sizes[0], layers, loss=loss, dtype=dtype, rng=0)
+        self.forward = self.network.forward
+        self.forget()
+
+    def start(self, parameters: Parameters) -> None:
+        self.network.parameters = np.concatenate(
+            [part.ravel() for layer in parameters for part in layer]
+        )
+        self.forget()
+
+    def forget(self) -> None:
+        """Start the optimiser anew."""
+        self.trainer = cg.Trainer(
+            self.network, cg.Adam(learning_rate=LEARNING_RATE), batch_size=self.case.batch, rng=0
+        )
+
+    def fit(self, X: Array, y: Array, epochs: int, *, shuffle: bool = True) -> Sequence[float]:
+        return self.trainer.fit(X, y, epochs=epochs, shuffle=shuffle).loss
+
+    def parameters(self) -> Parameters:
+        return [(layer.weights, layer.biases) for layer in self.network.layers]

@@ -1,0 +1,92 @@
+"""The NumPy program that one writes first: vectorised, straight from the equations, no buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..cases import LEARNING_RATE, Case
+from . import Array, Parameters
+
+
+class PlainNumpy:
+    name = "plain NumPy"
+
+    def __init__(self, case: Case, dtype: str) -> None:
+        self.case = case
+        self.rng = np.random.default_rng(0)
+
+    def start(self, parameters: Parameters) -> None:
+        self.weights = [weights.T.copy() for weights, _ in parameters]  # (in, out)
+        self.biases = [biases.copy() for _, biases in parameters]
+        trained = self.weights + self.biases
+        self.m = [np.zeros_like(array) for array in trained]
+        self.v = [np.zeros_like(array) for array in trained]
+        self.step = 0
+
+    def fit(self, X: Array, y: Array, epochs: int, *, shuffle: bool = True) -> Sequence[float]:
+        losses = []
+        for _ in range(epochs):
+            order = self.rng.permutation(len(X)) if shuffle else np.arange(len(X))
+            total = 0.0
+            for first in range(0, len(X), self.case.batch):
+                rows = order[first : first + self.case.batch]
+                total += self._step(X[rows], y[rows])
+            losses.append(total / len(X))
+        return losses
+
+    def forward(self, X: Array) -> Array:
+        return self._activations(X)[-1]
+
+    def parameters(self) -> Parameters:
+        return [(weights.T, biases) for weights, biases in self._layers()]
+
+    def _layers(self) -> list[tuple[Array, Array]]:
+        return list(zip(self.weights, self.biases, strict=True))
+
+    def _activations(self, X: Array) -> list[Array]:
+        *hidden, output = self._layers()
+        activations = [X]
+        for weights, biases in hidden:
+            activations.append(np.maximum(activations[-1] @ weights + biases, 0))
+        weights, biases = output
+        z = activations[-1] @ weights + biases
+        if self.case.classification:
+            z = np.exp(z - z.max(axis=1, keepdims=True))
+            z /= z.sum(axis=1, keepdims=True)
+        return [*activations, z]
+
+    def _step(self, X: Array, y: Array) -> float:
+        """One step of Adam; the batch's loss, summed over its samples."""
+        activations = self._activations(X)
+        outputs = activations[-1]
+        if self.case.classification:
+            rows = np.arange(len(X))
+            loss = -np.log(outputs[rows, y]).sum()
+            delta = outputs / len(X)
+            delta[rows, y] -= 1 / len(X)
+        else:
+            difference = outputs - y
+            loss = (difference**2).sum() / outputs.shape[1]
+            delta = difference * (2 / difference.size)
+
+        weight_gradients, bias_gradients = [], []
+        for layer in reversed(range(len(self.weights))):
+            weight_gradients.append(activations[layer].T @ delta)
+            bias_gradients.append(delta.sum(axis=0))
+            if layer > 0:
+                delta = (delta @ self.weights[layer].T) * (activations[layer] > 0)
+        self._adam(weight_gradients[::-1] + bias_gradients[::-1])
+        return float(loss)
+
+    def _adam(self, gradients: list[Array]) -> None:
+        self.step += 1
+        correction1, correction2 = 1 - 0.9**self.step, 1 - 0.999**self.step
+        trained = self.weights + self.biases
+        for parameter, gradient, m, v in zip(trained, gradients, self.m, self.v, strict=True):
+            m *= 0.9
+            m += 0.1 * gradient
+            v *= 0.999
+            v += 0.001 * gradient**2
+            parameter -= LEARNING_RATE * (m / correction1) / (np.sqrt(v / correction2) + 1e-8)
