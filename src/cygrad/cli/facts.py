@@ -1,0 +1,42 @@
+"""Facts about networks, as programs and as readers want them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cygrad.network import Network
+
+
+def describe(net: Network) -> dict[str, Any]:
+    """Return what a network is made of, ready for JSON."""
+    layers = [{"units": layer.units, "activation": layer.activation} for layer in net.layers]
+    return {
+        "inputs": net.inputs,
+        "layers": layers,
+        "parameters": net.n_parameters,
+        "loss": net.loss,
+        "dtype": net.dtype.name,
+    }
+
+
+def print_facts(facts: dict[str, Any]) -> None:
+    """Print one fact a line, names and facts in columns."""
+    for name, fact in facts.items():
+        print(f"{name:<15} {_fact_text(fact)}")
+
+
+def _fact_text(fact: Any) -> str:
+    if fact is None:
+        return "none"
+    if isinstance(fact, bool):
+        return "yes" if fact else "no"
+    if isinstance(fact, list | tuple):
+        return ", ".join(map(_fact_text, fact))
+    if isinstance(fact, dict):
+        return " ".join(map(str, fact.values()))
+    return str(fact)
+
+
+def metric_text(metric: str, value: float) -> str:
+    """Return an accuracy in per cent, or an error in the unit of the targets."""
+    return f"{100 * value:.2f} %" if metric == "accuracy" else f"{value:.6g}"

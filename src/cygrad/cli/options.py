@@ -1,0 +1,221 @@
+"""The options of the command line and their defaults; what the commands do is in their modules."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from cygrad import __version__
+from cygrad.activations import ACTIVATIONS
+from cygrad.datasets.table import TASKS
+from cygrad.network import DTYPES
+
+#: The word that stands for the digits of the package in the place of a file.
+DIGITS = "digits"
+CLASSIFICATION_LOSSES = ("cross_entropy", "hinge")
+REGRESSION_LOSSES = ("mse", "quadratic")
+LEARNING_RATES = {"adam": 1e-3, "sgd": 1e-2}
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options with the name of the command, or exit as argparse does."""
+    parser = _Parser(
+        prog="cygrad",
+        description="Train dense neural networks and predict with them.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"cygrad {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    train = _add_train(commands)
+    _add_predict(commands)
+    _add_info(commands)
+    arguments = parser.parse_args(argv)
+    if arguments.command == "train":
+        _check_train(train, arguments)
+    return arguments
+
+
+def _add_train(commands: Any) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "train",
+        help="train a network on a file, or on the digits of the package",
+        description="Train a network and save it. Inputs are standardised by the mean and the "
+        "standard deviation of the training part, and the model remembers them. Quantities to "
+        "predict are standardised while the network learns: the figures of the epochs are in "
+        "standard deviations, the final ones in the unit of the data.",
+        epilog="The test part of the digits is fixed: of each class, every fifth image. Other "
+        "data are divided by --seed, so that both parts are alike in their targets.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "data", metavar="FILE", help="CSV, .npy, .npz or IDX file; or the word digits"
+    )
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--target",
+        metavar="COLUMN",
+        help="what to predict: a column by its name, or its number from 1, or from the end, -1 "
+        "being the last; an array of an .npz file (default: y); the file of labels for IDX",
+    )
+    data.add_argument(
+        "--task",
+        choices=TASKS,
+        default="auto",
+        help="whether targets are names or quantities; auto takes text, and integers with few "
+        "distinct values, for names",
+    )
+    data.add_argument(
+        "--test-fraction",
+        metavar="X",
+        type=_number(below=1.0),
+        help="share of the samples to test with, 0 for none (default: 0.2)",
+    )
+    data.add_argument(
+        "--no-standardize",
+        dest="standardize",
+        action="store_false",
+        help="take the inputs as they are",
+    )
+    network = parser.add_argument_group("network")
+    network.add_argument(
+        "--hidden",
+        metavar="UNITS",
+        type=_hidden,
+        default=(64,),
+        help="units of the hidden layers, as in 64,32, or none (default: 64)",
+    )
+    network.add_argument(
+        "--activation",
+        choices=[name for name in ACTIVATIONS if name != "softmax"],
+        default="relu",
+        help="of the hidden layers (default: relu)",
+    )
+    network.add_argument(
+        "--loss",
+        choices=("auto", *CLASSIFICATION_LOSSES, *REGRESSION_LOSSES),
+        default="auto",
+        help="default: cross_entropy for classes, mse for quantities",
+    )
+    network.add_argument("--dtype", choices=DTYPES, default="float32", help="default: float32")
+    training = parser.add_argument_group("training")
+    training.add_argument("--epochs", metavar="N", type=_integer(1), default=50, help="default: 50")
+    training.add_argument(
+        "--batch-size", metavar="N", type=_integer(1), help="default: 32, or all of fewer samples"
+    )
+    training.add_argument(
+        "--optimizer", choices=tuple(LEARNING_RATES), default="adam", help="default: adam"
+    )
+    rates = ", ".join(f"{rate} for {name}" for name, rate in LEARNING_RATES.items())
+    training.add_argument("--learning-rate", metavar="X", type=_number(), help=f"default: {rates}")
+    training.add_argument(
+        "--momentum", metavar="X", type=_number(below=1.0), help="of sgd (default: 0)"
+    )
+    training.add_argument(
+        "--weight-decay", metavar="X", type=_number(), default=0.0, help="default: 0"
+    )
+    training.add_argument(
+        "--seed",
+        metavar="N",
+        type=_integer(0),
+        default=0,
+        help="the same seed gives the same model, to the bit (default: 0)",
+    )
+    results = parser.add_argument_group("results")
+    results.add_argument(
+        "--output", metavar="MODEL", help="file of the model (default: NAME-model.npz for NAME.csv)"
+    )
+    results.add_argument("--quiet", action="store_true", help="show no progress")
+    results.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _check_train(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    if arguments.momentum is not None and arguments.optimizer != "sgd":
+        parser.error("argument --momentum: only with --optimizer sgd")
+    if arguments.data == DIGITS:
+        for option in ("target", "test_fraction"):
+            if getattr(arguments, option) is not None:
+                parser.error(f"argument --{option.replace('_', '-')}: the digits have their own")
+        if arguments.task == "regression":
+            parser.error("argument --task: the digits are classes")
+
+
+def _add_predict(commands: Any) -> None:
+    parser = commands.add_parser(
+        "predict",
+        help="predict with a saved model",
+        description="Write what a model says of each sample, as CSV. If the file has targets, "
+        "the accuracy or the mean absolute error goes to stderr.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("model", metavar="MODEL", help="file that cygrad train has written")
+    parser.add_argument("data", metavar="FILE", help="CSV, .npy, .npz or IDX file")
+    parser.add_argument(
+        "--target",
+        metavar="COLUMN",
+        help="column that is no input but the answer, as for cygrad train",
+    )
+    parser.add_argument("--output", metavar="CSV", help="default: stdout")
+    parser.add_argument(
+        "--probabilities", action="store_true", help="add the probability of each class"
+    )
+
+
+def _add_info(commands: Any) -> None:
+    parser = commands.add_parser(
+        "info",
+        help="tell about a model, or about the installation",
+        description="Tell what a model is made of; without one, which versions are installed "
+        "and which variant of the engine is in use.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("model", metavar="MODEL", nargs="?", help="file of a model")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _integer(least: int) -> Callable[[str], int]:
+    def parse_integer(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise argparse.ArgumentTypeError(f"{text!r}, expected an integer of at least {least}")
+        return number
+
+    return parse_integer
+
+
+def _number(below: float = math.inf) -> Callable[[str], float]:
+    def parse_number(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not 0.0 <= number < below:
+            limit = "" if below == math.inf else f" and below {below:g}"
+            raise argparse.ArgumentTypeError(f"{text!r}, expected a number of at least 0{limit}")
+        return number
+
+    return parse_number
+
+
+def _hidden(text: str) -> tuple[int, ...]:
+    if text == "none":
+        return ()
+    try:
+        units = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        units = (0,)
+    if min(units) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}, expected units as in 64,32, or none")
+    return units

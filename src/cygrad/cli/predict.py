@@ -1,0 +1,89 @@
+"""``cygrad predict``: what a saved network says of the samples in a file."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cygrad import datasets
+from cygrad.cli.facts import metric_text
+from cygrad.datasets.table import Task
+from cygrad.network import Network
+from cygrad.storage import load
+
+
+def run(arguments: Namespace) -> None:
+    """Write the predictions to stdout or a file, and how right they are to stderr."""
+    net = load(arguments.model)
+    has_probabilities = net.loss in ("cross_entropy", "binary_cross_entropy")
+    if arguments.probabilities and not has_probabilities:
+        raise ValueError(f"--probabilities: {arguments.model} was trained with {net.loss}")
+    task: Task = "regression" if net.classes is None else "classification"
+    table = datasets.read(arguments.data, arguments.target, task=task, classes=net.classes)
+    if table.X.shape[1] != net.inputs:
+        hint = "; --target names a column to leave out" if arguments.target is None else ""
+        raise ValueError(
+            f"{arguments.data} has {table.X.shape[1]} input columns, "
+            f"expected {net.inputs} for {arguments.model}{hint}"
+        )
+    figures = None if table.y is None else net.evaluate(table.X, table.y)
+    header, columns = _predicted_columns(net, net.predict(table.X))
+    if arguments.probabilities:
+        header += [f"probability_{name}" for name in _output_names(net)]
+        columns += [map(str, column) for column in net.forward(table.X).T]
+    with _output(arguments.output) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(zip(*columns, strict=True))
+    if figures is not None:
+        text = metric_text(net.metric, figures[net.metric])
+        print(f"{net.metric} {text} ({len(table.X)} samples)", file=sys.stderr)
+
+
+def _predicted_columns(
+    net: Network, predicted: NDArray[Any]
+) -> tuple[list[str], list[Iterable[str]]]:
+    """Return the names of the columns that tell the predictions, and their text."""
+    if predicted.ndim == 1:
+        if net.classes is None:
+            return ["prediction"], [map(str, predicted)]
+        return ["prediction"], [np.array(net.classes, object)[predicted]]
+    if predicted.shape[1] == 1:
+        return ["prediction"], [map(str, predicted[:, 0])]
+    header = [f"prediction_{number}" for number in range(1, predicted.shape[1] + 1)]
+    return header, [map(str, column) for column in predicted.T]
+
+
+def _output_names(net: Network) -> Sequence[str]:
+    if net.classes is None:
+        return [str(index) for index in range(net.outputs)]
+    return net.classes[-net.outputs :]  # A single output is the probability of the second class.
+
+
+@contextlib.contextmanager
+def _output(path: str | None) -> Iterator[TextIO]:
+    """Open stdout, or a file that takes its name when it is complete and on the disk."""
+    if path is None:
+        yield sys.stdout
+        return
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        raise ValueError(f"--output is {path}, which is something other than a file")
+    temporary = target.with_name(f".cygrad-{os.urandom(8).hex()}.tmp")
+    try:
+        with temporary.open("x", encoding="utf-8", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)

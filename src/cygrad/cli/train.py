@@ -1,0 +1,179 @@
+"""``cygrad train``: a network from a file of samples."""
+
+from __future__ import annotations
+
+import json
+import os
+from argparse import Namespace
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cygrad import datasets
+from cygrad.cli.facts import describe, metric_text, print_facts
+from cygrad.cli.options import CLASSIFICATION_LOSSES, DIGITS, LEARNING_RATES, REGRESSION_LOSSES
+from cygrad.history import History
+from cygrad.layers import Dense
+from cygrad.network import Network
+from cygrad.optimizers import SGD, Adam
+from cygrad.training import Trainer
+
+DEFAULT_BATCH_SIZE = 32
+DEFAULT_TEST_FRACTION = 0.2
+
+
+def run(arguments: Namespace) -> None:
+    """Train a network, save it, and print what it came to."""
+    samples = _training_samples(arguments)
+    output = _model_path(arguments)
+    net = _network(arguments, samples)
+    X, y = samples.X[samples.train], samples.y[samples.train]
+    if arguments.standardize:
+        net.standardize_inputs(X)
+    batch_size = arguments.batch_size or min(DEFAULT_BATCH_SIZE, len(X))
+    trainer = Trainer(net, _optimizer(arguments), batch_size, rng=arguments.seed)
+
+    begin = perf_counter()
+    fit = trainer.fit if samples.classes else partial(_fit_quantities, trainer)
+    history = fit(X, y, arguments.epochs, verbose=not arguments.quiet)
+    seconds = perf_counter() - begin
+
+    result = {
+        "data": arguments.data,
+        "task": "classification" if samples.classes else "regression",
+        "classes": samples.classes,
+        "samples": {"train": len(X), "test": len(samples.test)},
+        **describe(net),
+        "optimizer": repr(trainer.optimizer),
+        "epochs": len(history),
+        "batch_size": batch_size,
+        "seed": arguments.seed,
+        "seconds": seconds,
+        "samples_per_second": len(history) * len(X) / seconds,
+        "train": net.evaluate(X, y),
+        "test": _test(net, samples),
+        "history": dict(history),
+        "output": str(output),
+    }
+    net.save(output)
+    if arguments.json:
+        print(json.dumps(result))
+    else:
+        _report(result, net.metric)
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """All samples, and which rows of them to train and to test with."""
+
+    X: NDArray[Any]
+    y: NDArray[Any]
+    classes: tuple[str, ...] | None
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+def _training_samples(arguments: Namespace) -> _Samples:
+    if arguments.data == DIGITS:
+        X, y = datasets.load_digits()
+        return _Samples(X, y, tuple("0123456789"), *datasets.split(y, DEFAULT_TEST_FRACTION))
+    table = datasets.read(arguments.data, arguments.target, task=arguments.task)
+    if table.y is None:
+        raise ValueError(f"{arguments.data} has no target, expected one named with --target")
+    if table.classes is not None and len(table.classes) == 1:
+        raise ValueError(f"{arguments.data} has one class, {table.classes[0]!r}, expected two")
+    fraction = arguments.test_fraction
+    if fraction is None:
+        fraction = DEFAULT_TEST_FRACTION
+    if fraction == 0:
+        train, test = np.arange(len(table.X)), np.arange(0)
+    else:
+        train, test = datasets.split(table.y, fraction, rng=arguments.seed)
+    return _Samples(table.X, table.y, table.classes, train, test)
+
+
+def _model_path(arguments: Namespace) -> Path:
+    """Return where the model goes; whether it can go there is asked before the work, not after."""
+    data = Path(arguments.data)
+    path = Path(arguments.output or f"{data.name.split('.')[0]}-model.npz")
+    if path.exists() and data.exists() and path.samefile(data):
+        raise ValueError(f"--output {path} is the data, expected another file")
+    if not path.parent.is_dir():
+        raise ValueError(f"--output {path} is in no folder that exists")
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ValueError(f"--output {path} cannot be written")
+    return path
+
+
+def _network(arguments: Namespace, samples: _Samples) -> Network:
+    hidden = [Dense(units, arguments.activation) for units in arguments.hidden]
+    if samples.classes is None:
+        allowed, activation = REGRESSION_LOSSES, "identity"
+        outputs = 1 if samples.y.ndim == 1 else samples.y.shape[1]
+    else:
+        allowed, activation = CLASSIFICATION_LOSSES, "softmax"
+        outputs = len(samples.classes)
+    loss = allowed[0] if arguments.loss == "auto" else arguments.loss
+    if loss not in allowed:
+        task = "regression" if samples.classes is None else "classification"
+        raise ValueError(f"--loss is {loss}, expected {' or '.join(allowed)} for {task}")
+    if loss == "hinge":
+        activation = "identity"
+    layers = [*hidden, Dense(outputs, activation)]
+    net = Network(samples.X.shape[1], layers, loss=loss, dtype=arguments.dtype, rng=arguments.seed)
+    net.classes = samples.classes
+    return net
+
+
+def _optimizer(arguments: Namespace) -> SGD | Adam:
+    rate = arguments.learning_rate
+    if rate is None:
+        rate = LEARNING_RATES[arguments.optimizer]
+    if arguments.optimizer == "adam":
+        return Adam(rate, weight_decay=arguments.weight_decay)
+    return SGD(rate, arguments.momentum or 0.0, weight_decay=arguments.weight_decay)
+
+
+def _fit_quantities(
+    trainer: Trainer, X: NDArray[Any], y: NDArray[Any], epochs: int, *, verbose: bool
+) -> History:
+    """Train on targets of mean 0 and variance 1, then give the outputs the scale of `y`.
+
+    With a = W x + b for (y − m) / s, the outputs for y are s a + m = (s W) x + (s b + m): the last
+    layer takes the scale in, and the network is an ordinary one again.
+    """
+    rows = y.reshape(len(y), -1).astype(np.float64)
+    mean, scale = rows.mean(axis=0), rows.std(axis=0)
+    scale[scale == 0] = 1.0
+    history = trainer.fit(X, (rows - mean) / scale, epochs, verbose=verbose)
+    last = trainer.net.layers[-1]
+    last.weights = last.weights * scale[:, np.newaxis]
+    last.biases = last.biases * scale + mean
+    return history
+
+
+def _test(net: Network, samples: _Samples) -> dict[str, float] | None:
+    if not len(samples.test):
+        return None
+    return net.evaluate(samples.X[samples.test], samples.y[samples.test])
+
+
+def _report(result: dict[str, Any], metric: str) -> None:
+    task = result["task"]
+    if result["classes"]:
+        task += f" ({len(result['classes'])} classes)"
+    layers = [result["inputs"], *(layer["units"] for layer in result["layers"])]
+    lines = {"task": task, "network": "-".join(map(str, layers))}
+    for part in ("train", "test"):
+        if result[part] is not None:
+            value = metric_text(metric, result[part][metric])
+            lines[f"{part} {metric}"] = f"{value} ({result['samples'][part]} samples)"
+    lines["time"] = f"{result['seconds']:.3g} s ({result['epochs']} epochs)"
+    lines["samples/s"] = f"{result['samples_per_second']:,.0f}"
+    lines["saved to"] = result["output"]
+    print_facts(lines)

@@ -1,0 +1,35 @@
+"""Which column of a table a caller means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def target_column(
+    path: object, target: str | int, width: int, names: Sequence[str] | None = None
+) -> int:
+    """Return the position, counted from 0, of the column that `target` names or numbers.
+
+    A name goes before a number, in case that a column is named with one.
+    """
+    if isinstance(target, str) and names is not None:
+        found = [position for position, name in enumerate(names) if name == target]
+        if len(found) > 1:
+            raise ValueError(f"{path} has {len(found)} columns named {target!r}, expected one")
+        if found:
+            return found[0]
+    try:
+        number = int(target)
+    except ValueError:
+        known = "no header" if names is None else f"the columns {_listed(names)}"
+        raise ValueError(f"{path} has {known}, and so no column {target!r}") from None
+    if number == 0 or abs(number) > width:
+        raise ValueError(
+            f"target is {number}, expected a column of {path}: 1 to {width}, or -{width} to -1"
+        )
+    return number - 1 if number > 0 else width + number
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:20])
+    return shown if len(names) <= 20 else f"{shown}, ... ({len(names)} in all)"

@@ -1,0 +1,87 @@
+"""Reading a file of samples, whatever its format; one module per format lives beside this one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from cygrad.datasets.delimited import read_csv
+from cygrad.datasets.idx import is_idx, read_idx
+from cygrad.datasets.npy import NPY_MAGIC, ZIP_MAGIC, read_npy, read_npz
+from cygrad.datasets.packing import open_unpacked
+from cygrad.datasets.table import TASKS, Table, Task
+
+
+def read(
+    path: str | os.PathLike[str],
+    target: str | int | None = None,
+    *,
+    task: Task = "auto",
+    classes: Sequence[str] | None = None,
+) -> Table:
+    """Read samples and, where there are any, their targets.
+
+    The first bytes decide the format, not the name. CSV and IDX may be packed with gzip.
+
+    - **CSV**, UTF-8: one sample per row, separated by tab, semicolon or comma, in this order of
+      preference. The first row is a header if none of its fields is a number, or if `target` is a
+      name. All columns but the target hold numbers.
+    - **.npy**: one array, one sample per row, mapped into memory rather than read.
+    - **.npz**: inputs in the array ``X`` (or ``x``), targets in ``y`` or the array named `target`.
+    - **IDX**, the format of MNIST: images; their labels come from the file `target`, or else from
+      the one beside it that has ``labels`` and ``idx1`` in its name for ``images`` and ``idx3``.
+
+    Rows of more than one dimension, such as images, are made flat.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+    target : str, int or None
+        Column of the targets in a CSV file (name or number) or ``.npy`` file (number). Columns
+        count from 1, as they do in error messages; -1 is the last one. For the other formats see
+        above. None takes every column for an input.
+    task : {"auto", "classification", "regression"}
+        Whether targets are names or quantities. "auto" takes text, booleans, and integers with at
+        most 20 distinct values that occur twice on average, for names. Whole numbers in a
+        ``.npy`` file, which has one type for all columns, count as integers; labels of an IDX file
+        are names if they are integers.
+    classes : sequence of str or None
+        Names of classes that targets are to be counted by. None takes the distinct targets of the
+        file, in ascending order.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    ValueError
+        If the file does not hold what it must, with the line and column or the byte where that
+        shows, or if `target` or `task` is not among the choices.
+    OSError
+        If a file cannot be read.
+    """
+    if task not in TASKS:
+        raise ValueError(f"task is {task!r}, expected one of {', '.join(TASKS)}")
+    if isinstance(target, bool) or not isinstance(target, str | int | None):
+        raise TypeError(f"target is {target!r}, expected a name, a number or None")
+    path = Path(path)
+    start = _first_bytes(path)
+    if start.startswith(NPY_MAGIC):
+        return read_npy(path, target, task, classes)
+    if start.startswith(ZIP_MAGIC):
+        return read_npz(path, target, task, classes)
+    if is_idx(start):
+        return read_idx(path, target, task, classes)
+    if path.suffix in (".npy", ".npz"):
+        raise ValueError(f"{path} is not a {path.suffix} file: it begins with {start!r}")
+    return read_csv(path, target, task, classes)
+
+
+def _first_bytes(path: Path) -> bytes:
+    with open_unpacked(path) as file:
+        start = file.read(8)
+    if not start:
+        raise ValueError(f"{path} is empty")
+    return start

@@ -1,0 +1,91 @@
+"""Reading IDX, the format of MNIST's images and labels.
+
+A file is two zero bytes, one byte for the type of the values, one for the number of dimensions,
+each dimension as four bytes, and then the values in C's order; all big-endian.
+Source: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits".
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cygrad.datasets.packing import open_unpacked
+from cygrad.datasets.table import Table, Task, targets
+
+TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+CHUNK = 1 << 20
+
+
+def is_idx(start: bytes) -> bool:
+    """Say whether the first bytes of a file are those of an IDX file."""
+    return len(start) >= 4 and start[:2] == b"\0\0" and start[2] in TYPES and start[3] > 0
+
+
+def read_idx(
+    path: Path, target: str | int | None, task: Task, classes: Sequence[str] | None
+) -> Table:
+    """Read a file of images and the one of their labels; see :func:`cygrad.datasets.read`."""
+    images = _read_array(path)
+    if images.ndim < 2 or 0 in images.shape:
+        raise ValueError(f"{path} has dimensions {images.shape}, expected rows of numbers")
+    X = images.reshape(images.shape[0], -1)
+    beside = _labels_beside(path) if target is None else Path(str(target))
+    if beside is None:
+        return Table(X)
+    labels = _read_array(beside)
+    if labels.shape != images.shape[:1]:
+        raise ValueError(
+            f"{beside} has dimensions {labels.shape}, expected {images.shape[0]} labels for {path}"
+        )
+    if task == "auto" and labels.dtype.kind in "iu":
+        task = "classification"
+    y, found = targets(labels, task, classes, lambda row: f"{beside}, label {row + 1}")
+    return Table(X, y, classes=found)
+
+
+def _labels_beside(path: Path) -> Path | None:
+    name = re.sub(r"idx\d", "idx1", path.name.replace("images", "labels")).removesuffix(".gz")
+    if name == path.name.removesuffix(".gz"):
+        return None
+    candidates = (path.with_name(name), path.with_name(f"{name}.gz"))
+    return next((candidate for candidate in candidates if candidate.exists()), None)
+
+
+def _read_array(path: Path) -> NDArray[Any]:
+    with open_unpacked(path) as file:
+        return _parse(file, path)
+
+
+def _parse(file: IO[bytes], path: Path) -> NDArray[Any]:
+    start = file.read(4)
+    if not is_idx(start):
+        raise ValueError(f"{path} is not an IDX file: it begins with {start!r}")
+    dimensions = file.read(4 * start[3])
+    if len(dimensions) < 4 * start[3]:
+        raise ValueError(
+            f"{path} ends at byte {4 + len(dimensions)}, "
+            f"expected {start[3]} dimensions up to byte {4 + 4 * start[3]}"
+        )
+    shape = struct.unpack(f">{start[3]}I", dimensions)
+    dtype = np.dtype(TYPES[start[2]])
+    offset = 4 + len(dimensions)
+    expected = math.prod(shape) * dtype.itemsize
+    # In chunks: the size is only the header's word until the bytes are there.
+    data = bytearray()
+    while len(data) <= expected and (chunk := file.read(min(CHUNK, expected + 1 - len(data)))):
+        data += chunk
+    if len(data) != expected:
+        end = f"ends at byte {offset + len(data)}" if len(data) < expected else "goes on"
+        raise ValueError(
+            f"{path} {end}, expected its end at byte {offset + expected} "
+            f"for values of shape {shape}"
+        )
+    return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)

@@ -1,0 +1,123 @@
+"""Reading NumPy's own files, ``.npy`` and ``.npz``, without ever unpickling.
+
+Headers are read and checked against the size of the file before anything is allocated.
+"""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy_format
+from numpy.typing import NDArray
+
+from cygrad.datasets.columns import target_column
+from cygrad.datasets.table import Table, Task, targets
+
+NPY_MAGIC = b"\x93NUMPY"
+ZIP_MAGIC = b"PK\x03\x04"
+INPUTS = ("X", "x")
+TARGETS = "y"
+
+
+def read_npy(
+    path: Path, target: str | int | None, task: Task, classes: Sequence[str] | None
+) -> Table:
+    """Read a ``.npy`` file; see :func:`cygrad.datasets.read`."""
+    with path.open("rb") as file:
+        shape, fortran, dtype = _header(file, str(path), path.stat().st_size)
+        offset = file.tell()
+    X = _inputs(np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C"), str(path))
+    if target is None:
+        return Table(X)
+    column = target_column(path, target, X.shape[1])
+    if X.shape[1] == 1:
+        raise ValueError(f"{path} has no column beside the target, expected at least one input")
+    values = np.array(X[:, column])
+    if values.dtype.kind == "f" and (values == np.rint(values)).all():
+        values = values.astype(np.int64)
+    y, found = targets(
+        values, task, classes, lambda row: f"{path}, row {row + 1}, column {column + 1}"
+    )
+    # Slices keep the file mapped; a column from the middle costs a copy.
+    if column == 0:
+        inputs = X[:, 1:]
+    elif column == X.shape[1] - 1:
+        inputs = X[:, :-1]
+    else:
+        inputs = np.delete(X, column, axis=1)
+    return Table(inputs, y, classes=found)
+
+
+def read_npz(
+    path: Path, target: str | int | None, task: Task, classes: Sequence[str] | None
+) -> Table:
+    """Read a ``.npz`` file; see :func:`cygrad.datasets.read`."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+            inputs = next((name for name in INPUTS if name in names), None)
+            if inputs is None:
+                raise ValueError(f"{path} has the arrays {', '.join(names)}, expected one named X")
+            label = TARGETS if target is None else str(target)
+            if target is not None and label not in names:
+                raise ValueError(f"{path} has the arrays {', '.join(names)}, and so no {label!r}")
+            X = _inputs(_member(archive, inputs, path), f"{path}, array {inputs}")
+            if label not in names:
+                return Table(X)
+            values = _member(archive, label, path)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise ValueError(f"{path} is a damaged .npz file: {error}") from None
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim not in (1, 2) or len(values) != len(X):
+        raise ValueError(
+            f"{path}, array {label} has shape {values.shape}, expected {len(X)} targets"
+        )
+    y, found = targets(values, task, classes, lambda row: f"{path}, array {label}, row {row + 1}")
+    return Table(X, y, target=label, classes=found)
+
+
+def _member(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:
+    where = f"{path}, array {name}"
+    info = archive.getinfo(f"{name}.npy")
+    with archive.open(info) as file:
+        shape, fortran, dtype = _header(file, where, info.file_size)
+        data = np.frombuffer(bytearray(file.read()), dtype)
+    return data.reshape(shape, order="F" if fortran else "C")
+
+
+def _header(file: IO[bytes], where: str, size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Read the header; return shape, whether in Fortran's order, and type."""
+    try:
+        version = npy_format.read_magic(file)
+        if version == (1, 0):
+            shape, fortran, dtype = npy_format.read_array_header_1_0(file)
+        elif version == (2, 0):
+            shape, fortran, dtype = npy_format.read_array_header_2_0(file)
+        else:
+            raise ValueError(f"format version {version[0]}.{version[1]} is not one of 1.0 and 2.0")
+    except ValueError as error:
+        raise ValueError(f"{where} is not a readable .npy array: {error}") from None
+    if dtype.kind not in "biufUS":
+        raise ValueError(f"{where} holds values of type {dtype}, expected numbers or text")
+    expected = file.tell() + math.prod(shape) * dtype.itemsize
+    if size != expected:
+        raise ValueError(
+            f"{where} ends at byte {size}, expected byte {expected} "
+            f"for {dtype} values of shape {shape}"
+        )
+    return shape, fortran, dtype
+
+
+def _inputs(array: NDArray[Any], where: str) -> NDArray[Any]:
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{where} holds values of type {array.dtype}, expected numbers")
+    if array.ndim < 2 or 0 in array.shape:
+        raise ValueError(f"{where} has shape {array.shape}, expected rows of numbers")
+    return array if array.ndim == 2 else array.reshape(array.shape[0], -1)

@@ -1,0 +1,27 @@
+"""Opening files that may be packed with gzip."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, cast
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+@contextmanager
+def open_unpacked(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file for reading bytes, unpacked if its first bytes say that it is packed.
+
+    Damage that shows while the file is open becomes a ValueError.
+    """
+    with path.open("rb") as file:
+        is_packed = file.peek(2).startswith(GZIP_MAGIC)
+        try:
+            with gzip.GzipFile(fileobj=file) if is_packed else file as unpacked:
+                yield cast(IO[bytes], unpacked)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise ValueError(f"{path} is a damaged gzip file: {error}") from None

@@ -1,0 +1,56 @@
+"""Dividing rows into a training and a test part. Drawing batches is the trainer's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def split(
+    y: NDArray[Any],
+    test_fraction: float = 0.2,
+    *,
+    rng: int | np.random.Generator | np.random.SeedSequence | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Divide rows into a training and a test part that are alike in their targets.
+
+    The rows are put in the order of their targets, and every 1/`test_fraction`-th of them goes to
+    the test part. Each class then has the same share in both parts, up to one row, and a
+    continuous target the same spread.
+
+    Parameters
+    ----------
+    y : array, shape (n,) or (n, outputs)
+        Targets; of rows with several outputs the first one decides.
+    test_fraction : float
+        Share of the rows in the test part, between 0 and 1; the number of rows is rounded down.
+    rng : int, numpy.random.Generator, numpy.random.SeedSequence or None
+        Decides between rows of equal targets. None keeps their order in `y`: then the parts
+        depend on nothing but `y` and `test_fraction`.
+
+    Returns
+    -------
+    train, test : ndarray of int64
+        Row numbers, ascending.
+
+    Raises
+    ------
+    ValueError
+        If `test_fraction` is out of range, or one of the parts would be empty.
+    """
+    y = np.asarray(y)
+    if y.ndim not in (1, 2):
+        raise ValueError(f"y has shape {y.shape}, expected (n,) or (n, outputs)")
+    if not 0.0 < test_fraction < 1.0:
+        raise ValueError(f"test_fraction is {test_fraction}, expected a number between 0 and 1")
+    rows = y.shape[0]
+    drawn = np.arange(rows) if rng is None else np.random.default_rng(rng).permutation(rows)
+    keys = y if y.ndim == 1 else y[:, 0]
+    order = drawn[np.argsort(keys[drawn], kind="stable")]
+    place = np.arange(rows)
+    chosen = np.floor((place + 1) * test_fraction) != np.floor(place * test_fraction)
+    if not chosen.any() or chosen.all():
+        raise ValueError(f"test_fraction {test_fraction} of {rows} rows leaves one part empty")
+    return np.sort(order[~chosen]), np.sort(order[chosen])

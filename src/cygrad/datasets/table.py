@@ -1,0 +1,118 @@
+"""What a file of samples is once it has been read, and what its targets mean.
+
+A target is either a name (classification) or a quantity (regression). :func:`targets` decides
+which, so that every file format decides alike. Reading bytes and text is not done here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+Task = Literal["auto", "classification", "regression"]
+TASKS: tuple[Task, ...] = get_args(Task)
+
+#: Integers with more distinct values than this are quantities unless the caller says otherwise.
+MOST_INTEGER_CLASSES = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Samples as read from a file.
+
+    Attributes
+    ----------
+    X : ndarray, shape (n, features)
+        Inputs, in the file's own type where it has one.
+    y : ndarray or None
+        Targets: int64 class indices, shape (n,), where `classes` is set; otherwise quantities,
+        shape (n,) or (n, outputs). None if the file has no targets.
+    features : tuple of str or None
+        Names of the columns of `X`, if the file names them.
+    target : str or None
+        Name of the target, if the file names it.
+    classes : tuple of str or None
+        Names of the classes that `y` counts.
+    """
+
+    X: NDArray[Any]
+    y: NDArray[Any] | None = None
+    features: tuple[str, ...] | None = None
+    target: str | None = None
+    classes: tuple[str, ...] | None = None
+
+
+def targets(
+    values: NDArray[Any],
+    task: Task,
+    classes: Sequence[str] | None,
+    place: Callable[[int], str],
+) -> tuple[NDArray[Any], tuple[str, ...] | None]:
+    """Return class indices and class names, or quantities and None.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,) or (n, outputs)
+        Numbers, booleans or text.
+    task : {"auto", "classification", "regression"}
+        "auto" takes text, booleans, and integers with at most 20 distinct values that occur twice
+        on average, for classes, and all else for quantities.
+    classes : sequence of str or None
+        Names to count by. None takes the distinct values in ascending order.
+    place : callable
+        Says where in the file a row's target stands.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite, text stands where a quantity must, or a class is unknown.
+    """
+    text = values.dtype.kind not in "biuf"
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        row = int(np.argmin(np.isfinite(values).reshape(len(values), -1).all(axis=1)))
+        raise ValueError(f"{place(row)} is {values[row]}, expected a finite number")
+    if classes is not None or task == "classification":
+        named = True
+    elif task == "regression":
+        named = False
+    else:
+        named = text or values.dtype.kind == "b" or _are_few_integers(values)
+    if not named:
+        if text:
+            raise ValueError(f"{place(0)} is {values[0]!r}, expected a number")
+        return values, None
+    if values.ndim != 1:
+        raise ValueError(f"{place(0)} is one of {values.shape[1]} numbers, expected one class")
+    distinct, indices = np.unique(values, return_inverse=True)
+    names = tuple(_name(value) for value in distinct.tolist())
+    if classes is None:
+        return indices.astype(np.int64), names
+    known = {name: index for index, name in enumerate(classes)}
+    for position, name in enumerate(names):
+        if name not in known:
+            row = int(np.argmax(indices == position))
+            raise ValueError(f"{place(row)} is {name!r}, expected one of {_listed(classes)}")
+    return np.array([known[name] for name in names], np.int64)[indices], tuple(classes)
+
+
+def _are_few_integers(values: NDArray[Any]) -> bool:
+    if values.dtype.kind not in "iu" or values.ndim != 1:
+        return False
+    distinct = len(np.unique(values))
+    return distinct <= MOST_INTEGER_CLASSES and 2 * distinct <= len(values)
+
+
+def _name(value: object) -> str:
+    # 1 and 1.0 are the same class, whichever type a file keeps its labels in.
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:10])
+    return shown if len(names) <= 10 else f"{shown}, ... ({len(names)} classes)"
