@@ -116,6 +116,12 @@ int cg_find_nonfinite(const cg_samples *samples, ptrdiff_t *row, ptrdiff_t *col)
 unsigned long cg_flush_denormals(void);
 void cg_restore_denormals(unsigned long saved);
 
+/* A number from 0 to n − 1 out of 64 random bits: the upper half of their product (Lemire 2019). */
+static inline uint64_t cg_scaled(uint64_t random, uint64_t n)
+{
+    return (uint64_t)(((unsigned __int128)random * n) >> 64);
+}
+
 /* Seconds of a clock that never goes back. */
 double cg_clock(void);
 

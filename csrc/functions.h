@@ -21,6 +21,7 @@ enum { MANTISSA_BITS = 23, EXPONENT_BIAS = 127 };
 #define CG_LN2_LOW 1.42860677e-06f
 #define CG_EXP_MIN (-104.0f)       /* exp is 0 below and infinite above */
 #define CG_EXP_MAX 89.0f
+#define CG_SIGMOID_MAX 88.0f       /* the sigmoid is 0 or 1 beyond */
 #define CG_TANH_MAX 9.1f           /* tanh is ±1 beyond */
 #define CG_SQRT_HALF 0.707106769f
 static const real exp_q[] = {0.5f, 0.166666672f, 0.0416663513f, 0.0083332723f, 0.00139411679f, 0.000199143833f};
@@ -33,6 +34,7 @@ enum { MANTISSA_BITS = 52, EXPONENT_BIAS = 1023 };
 #define CG_LN2_LOW 2.8235290563031577e-13
 #define CG_EXP_MIN (-746.0)
 #define CG_EXP_MAX 710.0
+#define CG_SIGMOID_MAX 709.0
 #define CG_TANH_MAX 19.1
 #define CG_SQRT_HALF 0.70710678118654757
 static const real exp_q[] = {0.5,
@@ -62,8 +64,8 @@ CG_INLINE vec polynomial(const real *c, int count, vec x)
 /* 2ⁿ for whole n, given as an integer, within the normal exponents. */
 CG_INLINE vec power_of_two(mask n) { return (vec)((n + splat_integer(EXPONENT_BIAS)) << MANTISSA_BITS); }
 
-/* exp(x + low) = 2ⁿ (1 + p): gives p and n. `low` is a small correction of x. */
-CG_INLINE vec exp_parts(vec x, vec low, mask *n)
+/* exp(x + low) = 2ⁿ (1 + p + p_low): gives p, its rounding error p_low, and n. `low` is a small correction of x. */
+CG_INLINE vec exp_parts(vec x, vec low, vec *p_low, mask *n)
 {
     vec magic = splat(CG_ROUND_MAGIC);
     vec shifted = fma_(x, splat(CG_LOG2_E), magic);
@@ -71,14 +73,18 @@ CG_INLINE vec exp_parts(vec x, vec low, mask *n)
     *n = (mask)shifted - (mask)magic;
     vec r = fma_(whole, splat(-CG_LN2_HIGH), x);
     r = fma_(whole, splat(-CG_LN2_LOW), r + low);
-    return fma_(r * r, polynomial(exp_q, CG_COUNT(exp_q), r), r);
+    vec square = r * r, q = polynomial(exp_q, CG_COUNT(exp_q), r);
+    vec p = fma_(square, q, r);
+    *p_low = fma_(square, q, r - p);
+    return p;
 }
 
 CG_INLINE vec exp_corrected(vec x, vec low)
 {
     mask n;
+    vec p_low;
     x = max_(splat(CG_EXP_MIN), min_(splat(CG_EXP_MAX), x));
-    vec p = exp_parts(x, low, &n);
+    vec p = exp_parts(x, low, &p_low, &n);
     /* In two factors: 2ⁿ itself may lie outside the normal range. */
     mask half = n >> 1;
     vec scale = power_of_two(half);
@@ -96,18 +102,36 @@ CG_INLINE vec gaussian_(vec z)
     return exp_corrected(-square, -keep(error, square < splat(-CG_EXP_MIN)));
 }
 
-/* 1 / (1 + exp(−z)) */
-CG_INLINE vec sigmoid_(vec z) { return splat(1) / (splat(1) + exp_(-z)); }
+/* (a + a_low) / (b + b_low) in one division: the quotient's remainder is put back. */
+CG_INLINE vec divide(vec a, vec a_low, vec b, vec b_low)
+{
+    vec inverse = splat(1) / b;
+    vec quotient = a * inverse;
+    vec remainder = fma_(-quotient, b, a) + fma_(-quotient, b_low, a_low);
+    return fma_(remainder, inverse, quotient);
+}
+
+/* 1 / (1 + e) with e = exp(−z) */
+CG_INLINE vec sigmoid_(vec z)
+{
+    mask n;
+    vec p_low, p = exp_parts(max_(splat(-CG_SIGMOID_MAX), min_(splat(CG_SIGMOID_MAX), -z)), zero(), &p_low, &n);
+    vec scale = power_of_two(n);
+    vec e = fma_(p, scale, scale), e_low = fma_(p, scale, scale - e) + p_low * scale;
+    vec large = max_(splat(1), e), small = min_(splat(1), e), sum = large + small;
+    return divide(splat(1), zero(), sum, small - (sum - large) + e_low);
+}
 
 /* With m = exp(2|z|) − 1: tanh |z| = m / (m + 2). */
 CG_INLINE vec tanh_(vec z)
 {
     mask n;
     vec size = min_(splat(CG_TANH_MAX), abs_(z));
-    vec p = exp_parts(size + size, zero(), &n);
-    vec scale = power_of_two(n);
-    vec m = fma_(p, scale, scale - splat(1));
-    vec t = m / (m + splat(2));
+    vec p_low, p = exp_parts(size + size, zero(), &p_low, &n);
+    vec scale = power_of_two(n), less = scale - splat(1);
+    vec m = fma_(p, scale, less), m_low = fma_(p, scale, less - m) + p_low * scale;
+    vec large = max_(splat(2), m), small = min_(splat(2), m), sum = large + small;
+    vec t = divide(m, m_low, sum, small - (sum - large) + m_low);
     return (vec)((mask)t | ((mask)z & (mask)splat((real)-0.0)));
 }
 

@@ -1,8 +1,10 @@
 """The engine: the parameters of a network in panels, and what is computed with them. A `Training` adds an optimiser's
 state and runs whole epochs in one call outside the GIL."""
 
+cimport cython
+
 from libc.math cimport sqrt
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from cpython.buffer cimport Py_buffer, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
@@ -26,6 +28,7 @@ cdef Py_ssize_t QUICK = 200_000     # multiply-adds that are not worth a release
 cdef Py_ssize_t CACHED = 1 << 19    # bytes of samples that stay in a core's cache without being fetched ahead
 
 
+@cython.final
 cdef class Engine:
     """Parameters of a dense network, and the computations over them."""
 
@@ -230,6 +233,16 @@ cdef class Engine:
         return out
 
 
+def shuffle(int64_t[::1] order, const uint64_t[::1] random):
+    """Shuffle `order` in place with one 64-bit random number for each of its entries (Fisher & Yates 1938, as in
+    Durstenfeld 1964)."""
+    cdef Py_ssize_t i, j
+    with nogil:
+        for i in range(order.shape[0] - 1, 0, -1):
+            j = cg_scaled(random[i], i + 1)
+            order[i], order[j] = order[j], order[i]
+
+
 cdef const cg_samples *rows_of(targets):
     return &(<Samples> targets).view if isinstance(targets, Samples) else NULL
 
@@ -253,6 +266,7 @@ cdef double power(double base, int64_t exponent) noexcept nogil:
     return result
 
 
+@cython.final
 cdef class Training:
     """An optimiser's state and the workspace for its steps on one engine."""
 

@@ -1,6 +1,6 @@
 # kernels.pxd: csrc/cygrad.h, as Cython sees it. The comments are there.
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 
 cdef extern from "cygrad.h" nogil:
@@ -102,6 +102,7 @@ cdef extern from "cygrad.h" nogil:
     unsigned long cg_flush_denormals()
     void cg_restore_denormals(unsigned long saved)
     double cg_clock()
+    uint64_t cg_scaled(uint64_t random, uint64_t n)
 
 
 cdef const cg_kernels *table(str dtype) except NULL

@@ -4,6 +4,8 @@ The four equations of backpropagation stand here in their order, each a loop ove
 inside a panel, tile by tile, is in csrc/tile.h. Work is divided by panels and rows of output, never along a sum.
 """
 
+cimport cython
+
 from libc.math cimport isfinite
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
@@ -32,6 +34,7 @@ cdef char *address(block) except NULL:
     return <char *> &view[0]
 
 
+@cython.final
 cdef class Watch:
     """Lets Python have the floor now and then during a long pass: for signals, and for `poll(steps, loss)`."""
 
@@ -73,6 +76,7 @@ cdef class Watch:
         return self.error is not None
 
 
+@cython.final
 cdef class Plan:
     """The operations of a pass and their workspace, for up to `capacity` rows at once."""
 

@@ -1,6 +1,7 @@
 """Arrays of samples as the caller keeps them: taken in, checked once, read in place. Nothing is copied that the
 kernels can read, and nothing of the caller's is written to."""
 
+cimport cython
 from cpython.buffer cimport PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
 
 from cygrad._engine.kernels cimport *
@@ -46,6 +47,7 @@ def _converted(array, str name):
     return np.require(converted.astype(converted.dtype.newbyteorder("="), copy=False), requirements="A")
 
 
+@cython.final
 cdef class Samples:
     """Rows of numbers, [rows, columns], as the engine reads them.
 
