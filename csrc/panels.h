@@ -97,9 +97,14 @@ CG_INLINE void transpose_block(const real *in, real *out)
 static void transpose(ptrdiff_t panel, const cg_matrix *w, char *wt_out)
 {
     real *wt = (real *)wt_out;
-    for (ptrdiff_t o = 0; o < w->cols; o += LANES)
-        for (ptrdiff_t i = 0; i < P; i += LANES)
-            transpose_block(panel_of(w, o / P) + (panel * P + i) * P + o % P, wt + o * P + i);
+    for (ptrdiff_t o = 0; o < w->cols; o += P, wt += P * P) {
+        const real *block = panel_of(w, o / P) + panel * P * P;
+        ptrdiff_t cols = w->cols - o < P ? w->cols - o : P;
+        if (o + P < w->cols) /* the next panel lies far away, where the processor does not look by itself */
+            for (ptrdiff_t i = 0; i < P; i++) prefetch_row(block + (w->rows + i) * P);
+        for (ptrdiff_t c = 0; c < cols; c += LANES)
+            for (ptrdiff_t i = 0; i < P; i += LANES) transpose_block(block + i * P + c, wt + c * P + i);
+    }
 }
 
 #endif

@@ -47,8 +47,11 @@ CG_INLINE void product_tile(const int ROWS, const int VECTORS, const cg_matrix *
     CG_UNROLL for (int m = 0; m < ROWS; m++)
         CG_UNROLL for (int j = 0; j < VECTORS; j++) t[m][j] = start ? load(start + j * LANES) : zero();
     const real *a_rows = (const real *)a->data + r * P;
-    for (ptrdiff_t k = 0; k < a->cols; k += P, a_rows += a->rows * P, b += P * P)
+    for (ptrdiff_t k = 0; k < a->cols; k += P, a_rows += a->rows * P, b += P * P) {
+        if (k + P < a->cols) /* the next panel lies far away, where the processor does not look by itself */
+            CG_UNROLL for (int m = 0; m < ROWS; m++) prefetch_row(a_rows + (a->rows + m) * P);
         multiply_add(ROWS, VECTORS, t, a->cols - k < P ? a->cols - k : P, a_rows, P, 1, b);
+    }
     CG_UNROLL for (int m = 0; m < ROWS; m++)
         CG_UNROLL for (int j = 0; j < VECTORS; j++) t[m][j] = max_(floor, t[m][j]);
     store_tile(ROWS, VECTORS, t, out);

@@ -357,7 +357,7 @@ cdef class Training:
                     p.ahead.row, p.ahead.offset = 0, 0
                     p.ahead.rows = min(self.batch_size, n - p.start - p.rows)
                     lines = p.ahead.rows * (row_bytes // 64 + 1)
-                    tiles = (self.layers[1].inputs // 8 + 1) * (self.layers[1].w.cols // plan.kernels.lanes + 1)
+                    tiles = self.layers[1].inputs // 8 + 1
                     p.ahead.lines_per_tile = lines // tiles + 1
                 stopped = plan.run(&p, watch)
                 if stopped:

@@ -136,7 +136,8 @@ cdef class Plan:
         self.a[0].cols = layers[1].inputs
         for l in range(1, depth + 1):
             columns = layers[l].w.cols
-            if backward or keep:
+            # The loss reads whole panels of the last layer, whose padding no other layer may have written.
+            if backward or keep or (targets and l == depth):
                 self.take_matrix(&self.a[l], columns)
             else:
                 self.a[l] = spare[l % 2]
@@ -169,7 +170,7 @@ cdef class Plan:
         for l in range(depth - 1, lowest_delta - 1, -1):
             self.add(DELTA, l)
         if backward:
-            for l in range(1, depth + 1):
+            for l in range(depth, 0, -1):
                 if layers[l].train_weights or layers[l].train_biases:
                     self.add(GRADIENT, l)
         return 0
@@ -268,13 +269,14 @@ cdef class Plan:
         cdef const Layer *layer = &self.layers[l]
         cdef cg_matrix w = layer.w
         cdef cg_update update = p.update
-        cdef cg_prefetch *ahead = &p.ahead if l == 1 and p.ahead.rows > 0 else NULL
-        cdef Py_ssize_t lanes = self.kernels.lanes, panel
+        cdef bint fetch = l == 1 and p.ahead.rows > 0
+        cdef Py_ssize_t lanes = self.kernels.lanes, panel, panels = (w.cols + lanes - 1) // lanes
         w.data += p.gradients
         if layer.train_weights:
-            for panel in range((w.cols + lanes - 1) // lanes):
+            for panel in range(panels):
+                # The next batch's samples are fetched with the last panel: sooner, and the weights push them out again.
                 self.kernels.gradient(panel, p.rows, &self.a[l - 1], &self.delta[l], &w, p.states[0], p.states[1],
-                                      &update, ahead)
+                                      &update, &p.ahead if fetch and panel == panels - 1 else NULL)
         if layer.train_biases:
             update.weight_decay = 0
             self.kernels.bias_gradient(p.rows, &self.delta[l], layer.b + p.gradients, p.states[0], p.states[1], &update)
