@@ -1,0 +1,82 @@
+"""What the simplest arguments must be: whole numbers, flags, names, arrays of parameters.
+
+Every function takes the value and the name the user knows it by, and returns the value in its
+plain form or raises an error that says the name, what came and what was expected. Samples and
+targets are not checked here: see the engine's `Samples` and `losses.encode_targets`.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from numpy.typing import ArrayLike, NDArray
+
+
+def whole_number(value: object, name: str, least: int = 1) -> int:
+    """`value` as an int of at least `least`. Booleans and floats are not whole numbers."""
+    try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}, expected an integer of at least {least}") from None
+    if number < least:
+        raise ValueError(f"{name} is {number}, expected an integer of at least {least}")
+    return number
+
+
+def number(value: object, name: str, least: float = -math.inf) -> float:
+    """`value` as a finite float of at least `least`. Booleans are not numbers."""
+    bound = "" if least == -math.inf else f" of at least {least}"
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise TypeError(f"{name} is {value!r}, expected a number{bound}")
+    as_float = float(value)
+    if not (math.isfinite(as_float) and as_float >= least):
+        raise ValueError(f"{name} is {value}, expected a finite number{bound}")
+    return as_float
+
+
+def flag(value: object, name: str) -> bool:
+    """`value` as a bool."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} is {value!r}, expected True or False")
+    return bool(value)
+
+
+def one_of(value: object, name: str, choices: Collection[str]) -> str:
+    """`value` as one of the names in `choices`."""
+    expected = "expected one of " + ", ".join(repr(choice) for choice in choices)
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {value!r}, {expected}")
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}, {expected}")
+    return value
+
+
+def parameters(
+    value: ArrayLike, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """`value` as a C-ordered array of this shape and dtype, all of it finite in that dtype."""
+    given = np.asarray(value)
+    if given.dtype.kind not in "buif":
+        raise TypeError(f"{name} has dtype {given.dtype}, expected real numbers")
+    if given.shape != shape:
+        raise ValueError(f"{name} has shape {given.shape}, expected {shape}")
+    with np.errstate(over="ignore"):
+        array = np.ascontiguousarray(given, dtype=dtype)
+    finite = np.isfinite(array)
+    if not finite.all():
+        where = tuple(int(i) for i in np.argwhere(~finite)[0])
+        place = where[0] if len(where) == 1 else where
+        raise ValueError(
+            f"{name} holds {given[where]} at {place}, expected numbers that are finite as {dtype}"
+        )
+    return array

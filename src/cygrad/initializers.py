@@ -1,0 +1,157 @@
+"""How the parameters of a layer begin: `glorot_uniform`, `he_normal`, `zeros`, `normal(0.1)`, …
+
+An initialiser is called as `initializer(rng, shape)`, with a `numpy.random.Generator` and the
+shape (out, in) of weights or (out,) of biases, and returns a float64 array of that shape; any
+function of that kind can be passed to `Dense`. Numbers are drawn as float64 and rounded to the
+network's dtype afterwards, so that a float32 and a float64 network of one seed start alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from cygrad import checks
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from numpy.typing import ArrayLike, NDArray
+
+    Initializer = Callable[[Generator, tuple[int, ...]], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class VarianceScaling:
+    """Weights of mean 0 and variance v = gain / fan, uniform on ±√(3 v) or normal.
+
+    Parameters
+    ----------
+    gain : float
+    fan : {"in", "mean"}
+        The number of inputs of the layer, or the mean of its inputs and outputs.
+    distribution : {"uniform", "normal"}
+
+    References
+    ----------
+    Y. LeCun, L. Bottou, G. Orr, K.-R. Müller, "Efficient BackProp", 1998: gain 1 over the inputs.
+    X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", AISTATS 2010: gain 1 over the mean.
+    K. He, X. Zhang, S. Ren, J. Sun, "Delving deep into rectifiers", ICCV 2015: gain 2 over the
+    inputs.
+    """
+
+    gain: float
+    fan: Literal["in", "mean"]
+    distribution: Literal["uniform", "normal"]
+
+    def __call__(self, rng: Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """Draw weights of shape (out, in)."""
+        outputs, inputs = shape
+        variance = self.gain / (inputs if self.fan == "in" else (inputs + outputs) / 2)
+        if self.distribution == "normal":
+            return math.sqrt(variance) * rng.standard_normal(shape)
+        return math.sqrt(3 * variance) * (2 * rng.random(shape) - 1)
+
+
+@dataclass(frozen=True)
+class Constant:
+    """Every parameter is `value`."""
+
+    value: float
+
+    def __post_init__(self) -> None:
+        checks.number(self.value, "value of constant")
+
+    def __call__(self, rng: Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """Fill an array of the given shape."""
+        return np.full(shape, self.value, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Parameters drawn from N(0, std²)."""
+
+    std: float
+
+    def __post_init__(self) -> None:
+        checks.number(self.std, "std of normal", least=0)
+
+    def __call__(self, rng: Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """Draw an array of the given shape."""
+        return self.std * rng.standard_normal(shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """The parameters are a copy of `values`, whose shape must be the one asked for."""
+
+    values: NDArray[np.float64]
+
+    def __call__(self, rng: Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """Return the values: whoever asked checks the shape, and knows the argument's name."""
+        return self.values
+
+
+zeros = Constant(0.0)
+constant = Constant
+normal = Normal
+glorot_uniform = VarianceScaling(1.0, "mean", "uniform")
+glorot_normal = VarianceScaling(1.0, "mean", "normal")
+he_uniform = VarianceScaling(2.0, "in", "uniform")
+he_normal = VarianceScaling(2.0, "in", "normal")
+lecun_uniform = VarianceScaling(1.0, "in", "uniform")
+lecun_normal = VarianceScaling(1.0, "in", "normal")
+
+INITIALIZERS: dict[str, Initializer] = {
+    "zeros": zeros,
+    "glorot_uniform": glorot_uniform,
+    "glorot_normal": glorot_normal,
+    "he_uniform": he_uniform,
+    "he_normal": he_normal,
+    "lecun_uniform": lecun_uniform,
+    "lecun_normal": lecun_normal,
+}
+
+
+def resolve(given: str | ArrayLike | Initializer, name: str) -> Initializer:
+    """The initialiser that an argument stands for.
+
+    Parameters
+    ----------
+    given : str, number, array or initialiser
+        A name of `INITIALIZERS`, the constant value of all, the values themselves, or anything
+        that can be called as `initializer(rng, shape)`.
+    name : str
+        What the user knows the argument by.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `given` is nothing of this kind, or holds NaN or infinity.
+    """
+    if isinstance(given, str):
+        if given not in INITIALIZERS:
+            raise ValueError(
+                f"{name} is {given!r}, expected one of {', '.join(map(repr, INITIALIZERS))}, "
+                "a number, normal(std), an array or a function of (rng, shape)"
+            )
+        return INITIALIZERS[given]
+    if callable(given):
+        return given
+    values = np.asarray(given)
+    if values.dtype.kind not in "uif":
+        raise TypeError(
+            f"{name} is {given!r}, expected the name of an initialiser, a number, an array of "
+            "numbers or a function of (rng, shape)"
+        )
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} holds NaN or infinity, expected finite numbers")
+    if values.ndim == 0:
+        return Constant(float(values))
+    copy = values.astype(np.float64)
+    copy.flags.writeable = False
+    return Given(copy)

@@ -1,0 +1,239 @@
+"""Layers: `Dense`, the description of one, and `Layer`, the door to one inside a network.
+
+A description holds no parameters, and one description can stand in many networks. The parameters
+of a network live in its engine; a `Layer` reads and writes them there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import KW_ONLY, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from cygrad import checks
+from cygrad.activations import ACTIVATIONS
+from cygrad.initializers import Constant, Given, VarianceScaling, resolve
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from numpy.typing import ArrayLike, NDArray
+
+    from cygrad._engine.engine import Engine
+    from cygrad.initializers import Initializer
+
+    Trainable = bool | Literal["weights", "biases"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dense:
+    """A dense layer: z = W a + b, then the activation σ(z), where a is the layer below.
+
+    Parameters
+    ----------
+    units : int
+        Number of outputs.
+    activation : {"identity", "sigmoid", "tanh", "relu", "gaussian", "softmax"}
+        `cygrad.activations.ACTIVATIONS` has the formulas. softmax is for the last layer only.
+    use_bias : bool
+        Whether there is a b. Without, z = W a.
+    trainable : bool or {"weights", "biases"}
+        Whether training changes the layer's parameters, or which of them.
+    weights_init : str, float, array (units, inputs), function of (rng, shape) or None
+        How the weights begin, see `cygrad.initializers`. None takes what suits the activation:
+        He for relu, LeCun for gaussian, Glorot for the others, all of them uniform.
+    bias_init : str, float, array (units,) or function of (rng, shape)
+        How the biases begin.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described, or contradicts another.
+    """
+
+    units: int
+    activation: str = "identity"
+    _: KW_ONLY
+    use_bias: bool = True
+    trainable: Trainable = True
+    weights_init: str | ArrayLike | Initializer | None = None
+    bias_init: str | ArrayLike | Initializer = "zeros"
+
+    def __post_init__(self) -> None:
+        set_field = object.__setattr__  # the way around frozen, for its own __init__ only
+        set_field(self, "units", checks.whole_number(self.units, "units"))
+        checks.one_of(self.activation, "activation", ACTIVATIONS)
+        set_field(self, "use_bias", checks.flag(self.use_bias, "use_bias"))
+        _check_trainable(self.trainable, self.use_bias)
+
+        weights = resolve(self.initial_weights, "weights_init")
+        biases = resolve(self.bias_init, "bias_init")
+        if isinstance(biases, VarianceScaling):
+            raise ValueError(
+                f"bias_init is {self.bias_init!r}, which is for weights; "
+                "expected 'zeros', a number, normal(std), an array or a function of (rng, shape)"
+            )
+        if not self.use_bias and biases != Constant(0.0):
+            raise ValueError(
+                f"bias_init is {self.bias_init!r} with use_bias=False, expected 'zeros'"
+            )
+        # An array is kept as a copy, so that a later change of the caller's has no effect.
+        if isinstance(weights, Given):
+            set_field(self, "weights_init", weights)
+        if isinstance(biases, Given):
+            set_field(self, "bias_init", biases)
+
+    @property
+    def initial_weights(self) -> str | ArrayLike | Initializer:
+        """`weights_init`, or the initialiser that suits the activation where it is None."""
+        if self.weights_init is None:
+            return ACTIVATIONS[self.activation].weights_init
+        return self.weights_init
+
+    def __repr__(self) -> str:
+        text = f"Dense({self.units}, {self.activation!r}"
+        for field in fields(self)[2:]:
+            value = getattr(self, field.name)
+            if value is not field.default:
+                text += f", {field.name}={value!r}"
+        return text + ")"
+
+
+class Layer:
+    """One layer of a network. Made by `Network`, found in `Network.layers`.
+
+    Its parameters are read as copies that cannot be written to, and changed by assignment:
+    ``layer.weights = W``. What is assigned may be of any real dtype, and is rounded to the
+    network's; its shape must fit and its values be finite.
+    """
+
+    __slots__ = ("_dense", "_engine", "_index", "_inputs")
+
+    def __init__(self, dense: Dense, inputs: int, index: int, engine: Engine) -> None:
+        self._dense = dense
+        self._inputs = inputs
+        self._index = index
+        self._engine = engine
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs: the units of the layer below, or the inputs of the network."""
+        return self._inputs
+
+    @property
+    def units(self) -> int:
+        """Number of outputs."""
+        return self._dense.units
+
+    @property
+    def activation(self) -> str:
+        """Name of the activation."""
+        return self._dense.activation
+
+    @property
+    def use_bias(self) -> bool:
+        """Whether the layer has biases."""
+        return self._dense.use_bias
+
+    @property
+    def trainable(self) -> Trainable:
+        """What training changes: True, False, "weights" or "biases". Can be assigned."""
+        return self._dense.trainable
+
+    @trainable.setter
+    def trainable(self, trainable: Trainable) -> None:
+        self._dense = replace(self._dense, trainable=trainable)
+
+    @property
+    def train_weights(self) -> bool:
+        """Whether training changes the weights."""
+        return self.trainable in (True, "weights")
+
+    @property
+    def train_biases(self) -> bool:
+        """Whether training changes the biases."""
+        return self.use_bias and self.trainable in (True, "biases")
+
+    @property
+    def weights(self) -> NDArray[Any]:
+        """W, shape (units, inputs): a read-only copy. Can be assigned."""
+        weights = self._engine.weights(self._index)
+        weights.flags.writeable = False
+        return weights
+
+    @weights.setter
+    def weights(self, weights: ArrayLike) -> None:
+        self._engine.set_weights(self._index, self._fit(weights, "weights", self.weights_shape))
+
+    @property
+    def biases(self) -> NDArray[Any]:
+        """b, shape (units,): a read-only copy, zeros without `use_bias`. Can be assigned."""
+        biases = self._engine.biases(self._index)
+        biases.flags.writeable = False
+        return biases
+
+    @biases.setter
+    def biases(self, biases: ArrayLike) -> None:
+        if not self.use_bias:
+            raise ValueError(f"layers[{self._index}].biases: the layer has use_bias=False")
+        self._engine.set_biases(self._index, self._fit(biases, "biases", (self.units,)))
+
+    @property
+    def weights_shape(self) -> tuple[int, int]:
+        """Shape of the weights, (units, inputs)."""
+        return self.units, self.inputs
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights and biases."""
+        return self.units * (self.inputs + self.use_bias)
+
+    def initialize(self, rng: Generator) -> None:
+        """Draw the weights, then the biases, by the layer's initialisers."""
+        dense = self._dense
+        weights = resolve(dense.initial_weights, "weights_init")(rng, self.weights_shape)
+        weights = self._fit(weights, "weights_init", self.weights_shape)
+        self._engine.set_weights(self._index, weights)
+        if self.use_bias:
+            biases = resolve(dense.bias_init, "bias_init")(rng, (self.units,))
+            self._engine.set_biases(self._index, self._fit(biases, "bias_init", (self.units,)))
+
+    def __repr__(self) -> str:
+        return f"<layer of {self.inputs} inputs: {self._dense!r}>"
+
+    def _fit(self, value: ArrayLike, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+        name = f"layers[{self._index}].{name}"
+        return checks.parameters(value, name, shape, np.dtype(self._engine.dtype))
+
+
+def check_layers(layers: Iterable[Dense]) -> list[Dense]:
+    """`layers` as a list of descriptions that can stand one after another."""
+    if isinstance(layers, Dense) or not isinstance(layers, Iterable):
+        raise TypeError(f"layers is {layers!r}, expected a list of Dense")
+    described = list(layers)
+    if not described:
+        raise ValueError("layers is empty, expected at least one Dense")
+    for index, dense in enumerate(described):
+        if not isinstance(dense, Dense):
+            raise TypeError(f"layers[{index}] is {dense!r}, expected a Dense")
+        if dense.activation != "softmax":
+            continue
+        if index < len(described) - 1:
+            raise ValueError(
+                f"layers[{index}] is {dense!r}, but softmax is for the last layer only; "
+                "expected another activation, such as 'relu' or 'tanh'"
+            )
+        if dense.units == 1:
+            raise ValueError(
+                f"layers[{index}] is {dense!r}, but softmax of a single unit is always 1; "
+                "expected Dense(1, 'sigmoid'), or Dense(2, 'softmax')"
+            )
+    return described
+
+
+def _check_trainable(trainable: object, use_bias: bool) -> None:
+    if not isinstance(trainable, bool) and trainable not in ("weights", "biases"):
+        raise ValueError(f"trainable is {trainable!r}, expected True, False, 'weights' or 'biases'")
+    if trainable == "biases" and not use_bias:
+        raise ValueError("trainable is 'biases' with use_bias=False, expected False")

@@ -1,0 +1,197 @@
+"""The losses a network can be trained by: what they ask of the output layer and of the targets.
+
+The losses themselves are computed by the engine; here is what the rest of the package knows of
+them, and how targets `y` become what the engine reads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from cygrad._engine.samples import Samples
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    Targets = NDArray[np.int64] | Samples
+
+# How far from 1 the sum of a row of probabilities may be: room for float32 softmax outputs.
+PROBABILITY_TOLERANCE = 1e-5
+
+
+class Loss(NamedTuple):
+    """What the package knows of a loss.
+
+    Attributes
+    ----------
+    formula : str
+        The loss of one sample, with outputs a and targets y.
+    metric : str
+        What is reported next to the loss: "accuracy", or "mae" (mean absolute error).
+    activation : str or None
+        The activation that the output layer must have. None: any but those of `refused`.
+    refused : tuple of str
+        Activations that the output layer cannot have.
+    least_units : int
+        How many units the output layer must have.
+    labels : bool
+        Whether a target can be one class index per sample.
+    rows : bool
+        Whether a target can be a row of numbers per sample, one for each output.
+    """
+
+    formula: str
+    metric: str
+    activation: str | None = None
+    refused: tuple[str, ...] = ()
+    least_units: int = 1
+    labels: bool = False
+    rows: bool = True
+
+
+LOSSES = {
+    "quadratic": Loss("½ ‖a − y‖²", "mae"),
+    "mse": Loss("‖a − y‖² / outputs", "mae"),
+    "binary_cross_entropy": Loss("−Σ y ln a + (1 − y) ln(1 − a)", "accuracy", "sigmoid"),
+    "cross_entropy": Loss("−Σ y ln a", "accuracy", "softmax", least_units=2, labels=True),
+    "hinge": Loss(
+        "Σ_{j≠y} max(0, a_j − a_y + 1)",
+        "accuracy",
+        refused=("softmax",),
+        least_units=2,
+        labels=True,
+        rows=False,
+    ),
+}
+
+
+def check_output(loss: str, activation: str, units: int) -> None:
+    """Check that an output layer goes with a loss.
+
+    Raises
+    ------
+    ValueError
+        If it does not; the message says what would.
+    """
+    needs = LOSSES[loss]
+    layer = f"Dense({units}, {activation!r})"
+    if needs.activation is not None and activation != needs.activation:
+        fitting = [name for name, other in LOSSES.items() if _accepts(other, activation, units)]
+        raise ValueError(
+            f"loss {loss!r} needs a {needs.activation} output layer, and the last layer is "
+            f"{layer}; expected Dense({max(units, needs.least_units)}, {needs.activation!r}), "
+            f"or loss {' or '.join(map(repr, fitting))}"
+        )
+    if activation in needs.refused:
+        raise ValueError(
+            f"loss {loss!r} is of scores, not of probabilities, and the last layer is {layer}; "
+            f"expected Dense({units}, 'identity'), or loss 'cross_entropy'"
+        )
+    if units < needs.least_units:
+        raise ValueError(
+            f"loss {loss!r} needs at least {needs.least_units} outputs, one for each class, and "
+            f"the last layer is {layer}; for two classes expected "
+            f"Dense({needs.least_units}, {activation!r}), "
+            "or Dense(1, 'sigmoid') with loss 'binary_cross_entropy'"
+        )
+
+
+def _accepts(loss: Loss, activation: str, units: int) -> bool:
+    return (
+        loss.activation in (None, activation)
+        and activation not in loss.refused
+        and units >= loss.least_units
+    )
+
+
+def encode_targets(loss: str, y: ArrayLike, n: int, outputs: int, name: str = "y") -> Targets:
+    """Targets as the engine reads them.
+
+    Parameters
+    ----------
+    loss : str
+        Name of the loss.
+    y : array_like
+        Class indices, shape (n,), for cross_entropy and hinge; or numbers, shape (n, outputs),
+        for all but hinge: rows of probabilities for cross_entropy, numbers from 0 to 1 for
+        binary_cross_entropy. Numbers for a single output can have shape (n,).
+    n : int
+        Number of samples that the targets are for.
+    outputs : int
+        Number of outputs of the network.
+    name : str
+        What the user knows `y` by.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,), or Samples
+        Class indices, always a copy: the engine counts on their range, whatever the caller does
+        to `y` later. Or numbers, read where they are.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `y` is nothing of this kind.
+    """
+    wanted = _wanted(LOSSES[loss], loss, outputs)
+    array = np.asarray(y)
+    if array.dtype.kind not in "buif":
+        raise TypeError(f"{name} has dtype {array.dtype}, expected {wanted}")
+    if array.ndim != 0 and len(array) != n:
+        raise ValueError(f"{name} has {len(array)} targets for {n} samples, expected {n}")
+    if LOSSES[loss].labels and array.ndim == 1:
+        return _class_indices(array, name, outputs, wanted)
+    if array.ndim == 1 and outputs == 1:
+        array = array[:, np.newaxis]
+    if not LOSSES[loss].rows or array.shape != (n, outputs):
+        raise ValueError(f"{name} has shape {array.shape}, expected {wanted}")
+    rows = Samples(array, name, outputs)
+    if loss == "cross_entropy":
+        _check_probabilities(array, name)
+    if loss == "binary_cross_entropy":
+        _check_range(array, name, (array < 0) | (array > 1), "numbers from 0 to 1")
+    return rows
+
+
+def _wanted(loss: Loss, name: str, outputs: int) -> str:
+    """What `y` should be, in the words of an error message."""
+    kinds = []
+    if loss.labels:
+        kinds.append(f"integer class indices from 0 to {outputs - 1} of shape (n,)")
+    if loss.rows:
+        what = "probabilities" if loss.labels else "numbers"
+        shape = "(n,) or (n, 1)" if outputs == 1 else f"(n, {outputs})"
+        kinds.append(f"{what} of shape {shape}")
+    return f"{' or '.join(kinds)} for loss {name!r}"
+
+
+def _class_indices(array: NDArray[Any], name: str, outputs: int, wanted: str) -> NDArray[np.int64]:
+    if array.dtype.kind == "f":
+        raise TypeError(
+            f"{name} has dtype {array.dtype} and shape {array.shape}, expected {wanted}; "
+            f"{name}.astype(int) where it holds whole numbers"
+        )
+    _check_range(array, name, (array < 0) | (array >= outputs), wanted)
+    return array.astype(np.int64)
+
+
+def _check_probabilities(array: NDArray[Any], name: str) -> None:
+    _check_range(array, name, array < 0, "probabilities, of at least 0")
+    sums = array.sum(axis=1, dtype=np.float64)
+    wrong = np.abs(sums - 1) > PROBABILITY_TOLERANCE
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise ValueError(
+            f"{name} sums to {sums[row]} in row {row}, expected probabilities that sum to 1"
+        )
+
+
+def _check_range(array: NDArray[Any], name: str, wrong: NDArray[np.bool_], expected: str) -> None:
+    if wrong.any():
+        where = tuple(int(i) for i in np.argwhere(wrong)[0])
+        column = "" if len(where) == 1 else f", column {where[1]}"
+        raise ValueError(
+            f"{name} holds {array[where]} in row {where[0]}{column}, expected {expected}"
+        )

@@ -1,0 +1,62 @@
+"""Mean and scale of the columns of X, by which a network brings its inputs to one scale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+# Rows that are converted to float64 at a time: X itself, perhaps larger than memory, never is.
+BLOCK_ROWS = 4096
+
+
+def mean_and_scale(X: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean of each column of X and the reciprocal of its standard deviation.
+
+    The mean first, then the mean of (x − mean)², so that nothing cancels; rows are added in their
+    order whatever the memory layout, so that equal arrays give equal bits.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, columns)
+        Finite numbers, at least one row.
+
+    Returns
+    -------
+    mean, scale : ndarray of float64, shape (columns,)
+        scale is 1 where all of the column is one number.
+
+    Raises
+    ------
+    ValueError
+        If a column is so large that its mean or variance is not finite.
+    """
+    n, columns = X.shape
+    mean, variance = np.zeros(columns), np.zeros(columns)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for rows in _blocks(X):
+            mean += rows.sum(axis=0)
+        mean /= n
+        for rows in _blocks(X):
+            variance += np.square(rows - mean).sum(axis=0)
+        variance /= n
+    too_large = ~(np.isfinite(mean) & np.isfinite(variance))
+    if too_large.any():
+        column = int(np.argmax(too_large))
+        raise ValueError(f"X has values in column {column} whose variance is not finite")
+    # The mean of equal numbers can be off by rounding, and then the variance is not quite 0.
+    constant = np.array([bool((X[:, column] == X[0, column]).all()) for column in range(columns)])
+    deviation = np.sqrt(variance)
+    deviation[constant | (deviation < np.finfo(np.float64).tiny)] = 1
+    mean[constant] = X[0, constant]
+    return mean, 1 / deviation
+
+
+def _blocks(X: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
+    for start in range(0, len(X), BLOCK_ROWS):
+        yield np.array(X[start : start + BLOCK_ROWS], dtype=np.float64, order="C")

@@ -1,0 +1,85 @@
+"""Streams of random numbers: one for each purpose, all from what the user passed as `rng`.
+
+Here is how an integer, a seed sequence or a generator becomes the generator that initialises a
+network, shuffles its samples or drops its units. The purposes never share a stream, so a network
+and a trainer made with the same integer do not draw the same numbers, and a new purpose changes
+nothing for the old ones. Nothing here touches NumPy's global state.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.random import Generator, SeedSequence
+
+    RandomSource = int | Generator | SeedSequence | None  # what an `rng` argument takes
+    Purpose = Literal["initialisation", "shuffling", "dropout"]
+
+# The last word of a stream's spawn key. Four letters rather than 0, 1, 2, which are the keys that
+# the children of a user's own `SeedSequence.spawn` have.
+_KEYS = {
+    "initialisation": int.from_bytes(b"init", "big"),
+    "shuffling": int.from_bytes(b"shuf", "big"),
+    "dropout": int.from_bytes(b"drop", "big"),
+}
+
+
+def seed_sequence(rng: RandomSource, purpose: Purpose) -> SeedSequence:
+    """The seeds of one purpose.
+
+    Parameters
+    ----------
+    rng : int, numpy.random.Generator, numpy.random.SeedSequence or None
+        An integer or a seed sequence gives the same seeds every time. A generator gives a new
+        child at each call (`Generator.spawn`), its own stream of numbers is left where it is.
+        None gives seeds from the operating system.
+    purpose : {"initialisation", "shuffling", "dropout"}
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `rng` is none of these, or a negative integer.
+    """
+    from numpy.random import Generator, SeedSequence
+
+    if rng is None:
+        parent = SeedSequence()
+    elif isinstance(rng, SeedSequence):
+        parent = rng
+    elif isinstance(rng, Generator):
+        source = rng.bit_generator.seed_seq
+        if not isinstance(source, SeedSequence):
+            raise TypeError(
+                f"rng is a Generator seeded by {type(source).__name__}, expected one that can "
+                "spawn streams, such as numpy.random.default_rng(seed)"
+            )
+        parent = source.spawn(1)[0]
+    elif isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
+        if rng < 0:
+            raise ValueError(f"rng is {rng}, expected an integer of at least 0")
+        parent = SeedSequence(int(rng))
+    else:
+        raise TypeError(
+            f"rng is {rng!r}, expected an integer, a numpy.random.Generator, "
+            "a numpy.random.SeedSequence or None"
+        )
+    return SeedSequence(
+        parent.entropy,
+        spawn_key=(*parent.spawn_key, _KEYS[purpose]),
+        pool_size=parent.pool_size,
+    )
+
+
+def generator(seeds: SeedSequence) -> Generator:
+    """A generator over `seeds`, of a kind that does not change with NumPy's default."""
+    from numpy.random import PCG64, Generator
+
+    return Generator(PCG64(seeds))
+
+
+def stream(rng: RandomSource, purpose: Purpose) -> Generator:
+    """The generator of one purpose: `generator(seed_sequence(rng, purpose))`."""
+    return generator(seed_sequence(rng, purpose))
