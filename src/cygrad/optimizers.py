@@ -1,0 +1,217 @@
+"""Optimisers: which rule turns a gradient into a step, and with which numbers.
+
+An optimiser is a value: it can be compared, hashed, copied and shared by several trainers. The
+state of a run (velocities, moments, the count of steps) belongs to the trainer, and the updates
+themselves to the engine.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cygrad import checks
+from cygrad.schedules import Schedule, nonnegative_number
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    LearningRate = float | Callable[[int], float]
+
+
+class Optimizer(ABC):
+    """What all optimisers share: a learning rate for every step."""
+
+    learning_rate: LearningRate
+
+    @property
+    @abstractmethod
+    def rule(self) -> str:
+        """The engine's name of the update rule."""
+
+    @property
+    @abstractmethod
+    def hyperparameters(self) -> dict[str, float]:
+        """The rule's numbers, under the engine's names."""
+
+    def learning_rates(self, first_step: int, count: int) -> NDArray[np.float64]:
+        """The learning rates of `count` steps from `first_step` on, shape (count,).
+
+        Raises
+        ------
+        TypeError, ValueError
+            Where the schedule or callable returns other than finite numbers of at least 0.
+        """
+        rate = self.learning_rate
+        if not callable(rate):
+            return np.full(count, rate)
+        steps = range(first_step, first_step + count)
+        if not isinstance(rate, Schedule):
+            rates = [_checked_rate(step, rate(step)) for step in steps]
+            return np.array(rates, dtype=np.float64)
+        values = np.ascontiguousarray(
+            rate.values(np.array(steps, dtype=np.int64)), dtype=np.float64
+        )
+        if values.shape != (count,):
+            raise ValueError(
+                f"learning_rate gave values of shape {values.shape}, expected ({count},)"
+            )
+        if not ((values >= 0) & (values < np.inf)).all():
+            for step, value in zip(steps, values, strict=True):
+                _checked_rate(step, value)
+        return values
+
+
+def _checked_rate(step: int, value: object) -> float:
+    return nonnegative_number(value, f"learning_rate at step {step}")
+
+
+def _check_learning_rate(optimizer: Optimizer) -> None:
+    rate = optimizer.learning_rate
+    if isinstance(rate, type):
+        raise TypeError(f"learning_rate is the class {rate.__name__}, expected an instance of it")
+    if not callable(rate):
+        object.__setattr__(optimizer, "learning_rate", nonnegative_number(rate, "learning_rate"))
+
+
+def _check_numbers(optimizer: Optimizer, *names: str) -> None:
+    """Make the named numbers of a frozen optimiser floats of at least 0."""
+    for name in names:
+        number = nonnegative_number(getattr(optimizer, name), name)
+        object.__setattr__(optimizer, name, number)
+
+
+def _check_fractions(optimizer: Optimizer, *names: str) -> None:
+    """Make the named numbers of a frozen optimiser floats from 0 to below 1."""
+    _check_numbers(optimizer, *names)
+    for name in names:
+        number = getattr(optimizer, name)
+        if number >= 1:
+            raise ValueError(f"{name} is {number}, expected a number from 0 to below 1")
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum and weight decay.
+
+    With the gradient g = ∂C/∂P of a parameter P, its velocity V (0 at first) and the learning
+    rate η::
+
+        momentum 0     P ← P − η g
+        momentum μ     V ← μ V − η g;  P ← P + V
+        nesterov       V ← μ V − η g;  P ← P + μ V − η g
+
+    Weight decay λ adds λ W to the gradients of the weights; biases are not decayed.
+
+    Parameters
+    ----------
+    learning_rate
+        η: a number, a schedule, or a callable of the step, counted from 0.
+    momentum
+        μ, from 0 to below 1.
+    nesterov
+        Look ahead along the velocity; needs a momentum above 0.
+    weight_decay
+        λ, 0 or more.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument that is not a number, not finite, or outside its range.
+
+    Notes
+    -----
+    Sources: Polyak, "Some methods of speeding up the convergence of iteration methods", 1964;
+    Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013.
+    """
+
+    learning_rate: LearningRate
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_learning_rate(self)
+        _check_fractions(self, "momentum")
+        _check_numbers(self, "weight_decay")
+        checks.flag(self.nesterov, "nesterov")
+        if self.nesterov and self.momentum == 0:
+            raise ValueError(
+                "nesterov is True and momentum is 0, expected a momentum above 0 with it"
+            )
+
+    @property
+    def rule(self) -> str:
+        if self.nesterov:
+            return "nesterov"
+        return "momentum" if self.momentum else "sgd"
+
+    @property
+    def hyperparameters(self) -> dict[str, float]:
+        return {"momentum": self.momentum, "weight_decay": self.weight_decay}
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """Adam: steps scaled by running moments of the gradient.
+
+    With the gradient g = ∂C/∂P of a parameter P, its moments m and v (0 at first), the learning
+    rate η and the step t, counted from 1 in these equations::
+
+        m ← β₁ m + (1 − β₁) g
+        v ← β₂ v + (1 − β₂) g²
+        P ← P − η · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
+
+    Weight decay λ adds λ W to the gradients of the weights, before the moments; biases are not
+    decayed.
+
+    Parameters
+    ----------
+    learning_rate
+        η: a number, a schedule, or a callable of the step, counted from 0.
+    beta1, beta2
+        β₁ and β₂, from 0 to below 1.
+    eps
+        ε, above 0.
+    weight_decay
+        λ, 0 or more.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument that is not a number, not finite, or outside its range.
+
+    Notes
+    -----
+    Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1.
+    """
+
+    learning_rate: LearningRate = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_learning_rate(self)
+        _check_fractions(self, "beta1", "beta2")
+        _check_numbers(self, "weight_decay", "eps")
+        if self.eps == 0:
+            raise ValueError("eps is 0, expected a number above 0")
+
+    @property
+    def rule(self) -> str:
+        return "adam"
+
+    @property
+    def hyperparameters(self) -> dict[str, float]:
+        return {
+            "beta1": self.beta1,
+            "beta2": self.beta2,
+            "epsilon": self.eps,
+            "weight_decay": self.weight_decay,
+        }

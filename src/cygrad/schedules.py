@@ -1,0 +1,174 @@
+"""Learning rates that change with the step: η as a function of the number of steps done before.
+
+A schedule is given to an optimiser as its ``learning_rate``. Here are the functions alone; the
+optimiser checks what they return, and the trainer counts the steps.
+
+Only +, −, ×, ÷ go into the values, never the power or cosine of a library: those differ in the last
+bit from one machine to the next, and a training run must not.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from math import inf, pi
+from numbers import Real
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cygrad import checks
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def nonnegative_number(value: object, name: str) -> float:
+    """`value` as a finite float of at least 0, which learning rates and the like must be."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} is {value!r}, expected a number")
+    try:
+        number = float(value)
+    except OverflowError:  # an int or fraction above the largest float
+        number = inf
+    if not 0 <= number < inf:
+        raise ValueError(f"{name} is {number}, expected a finite number of at least 0")
+    return number
+
+
+class Schedule(ABC):
+    """A learning rate for every step, the first step being 0.
+
+    Subclasses give `values`. Calling the schedule gives one of them, with the same bits.
+    """
+
+    @abstractmethod
+    def values(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The learning rates of `steps`, an array of any shape; the result has the same shape."""
+
+    def __call__(self, step: int) -> float:
+        """The learning rate of one step."""
+        return float(self.values(np.array([step], dtype=np.int64))[0])
+
+
+def _check(schedule: Schedule, *names: str) -> None:
+    """Check the named rates of a frozen schedule and make them floats."""
+    for name in names:
+        object.__setattr__(schedule, name, nonnegative_number(getattr(schedule, name), name))
+
+
+@dataclass(frozen=True)
+class Constant(Schedule):
+    """η(t) = value; the same as giving the number itself."""
+
+    value: float
+
+    def __post_init__(self) -> None:
+        _check(self, "value")
+
+    def values(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.full(steps.shape, self.value)
+
+
+@dataclass(frozen=True)
+class LinearDecay(Schedule):
+    """η(t) = initial + (final − initial) · min(t, steps) / steps.
+
+    Step 0 uses `initial`; from step `steps` on it is `final`, to the bit.
+    """
+
+    initial: float
+    steps: int
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check(self, "initial", "final")
+        checks.whole_number(self.steps, "steps")
+
+    def values(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+        done = np.minimum(steps, self.steps) / self.steps
+        return self.initial * (1 - done) + self.final * done
+
+
+@dataclass(frozen=True)
+class ExponentialDecay(Schedule):
+    """η(t) = initial · decayᵗ, with 0 < decay ≤ 1."""
+
+    initial: float
+    decay: float
+
+    def __post_init__(self) -> None:
+        _check(self, "initial")
+        _check_factor(self, "decay")
+
+    def values(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+        return self.initial * _powers(self.decay, steps)
+
+
+@dataclass(frozen=True)
+class StepDecay(Schedule):
+    """η(t) = initial · factorᵏ with k = ⌊t / every⌋ and 0 < factor ≤ 1: a staircase."""
+
+    initial: float
+    factor: float
+    every: int
+
+    def __post_init__(self) -> None:
+        _check(self, "initial")
+        _check_factor(self, "factor")
+        checks.whole_number(self.every, "every")
+
+    def values(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+        return self.initial * _powers(self.factor, steps // self.every)
+
+
+@dataclass(frozen=True)
+class CosineDecay(Schedule):
+    """η(t) = final + (initial − final) · (1 + cos(π x)) / 2 with x = min(t, steps) / steps.
+
+    Half a period of a cosine, flat at both ends; from step `steps` on it is `final`, to the bit.
+
+    Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017,
+    equation 5, without the restarts.
+    """
+
+    initial: float
+    steps: int
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check(self, "initial", "final")
+        checks.whole_number(self.steps, "steps")
+
+    def values(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+        done = np.minimum(steps, self.steps) / self.steps
+        # (1 + cos(π x)) / 2 = 1 − sin²(π x / 2) = sin²(π (1 − x) / 2): exact at both ends.
+        squares = _sine(np.minimum(done, 1 - done) * (pi / 2)) ** 2
+        weight = np.where(done < 0.5, 1 - squares, squares)
+        return self.initial * weight + self.final * (1 - weight)
+
+
+def _check_factor(schedule: Schedule, name: str) -> None:
+    factor = nonnegative_number(getattr(schedule, name), name)
+    if not 0 < factor <= 1:
+        raise ValueError(f"{name} is {factor}, expected a number above 0 and at most 1")
+    object.__setattr__(schedule, name, factor)
+
+
+def _powers(base: float, exponents: NDArray[np.int64]) -> NDArray[np.float64]:
+    """base ** exponents by repeated squaring."""
+    powers = np.ones(exponents.shape)
+    while exponents.any():
+        powers[exponents & 1 == 1] *= base
+        base *= base
+        exponents = exponents >> 1
+    return powers
+
+
+def _sine(angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """sin of angles from 0 to π/4: Taylor's series to the power 17, exact but for rounding."""
+    squares = angles * angles
+    tail = np.ones_like(angles)
+    for power in range(16, 0, -2):
+        tail = 1 - squares / (power * (power + 1)) * tail
+    return angles * tail
