@@ -1,0 +1,141 @@
+"""What may happen between two epochs: the protocol that `Trainer.fit` calls, and early stopping.
+
+The display of progress is not a callback: it has the floor within an epoch too, and lives in
+`progress`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from cygrad import checks
+from cygrad.schedules import nonnegative_number
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cygrad.training import Trainer
+
+    Logs = Mapping[str, float]
+    EpochFunction = Callable[[Trainer, int, Logs], bool | None]
+
+
+class Callback:
+    """Called by `Trainer.fit` between epochs; a subclass overrides what it needs.
+
+    The parameters may be read and assigned in all three methods, and the trainer may be pickled.
+    """
+
+    def on_train_begin(self, trainer: Trainer) -> None:
+        """Called once, when all arguments of `fit` have been found good."""
+
+    def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Logs) -> bool | None:
+        """Called after each epoch, counted from 1; True stops the training.
+
+        `logs` has the epoch's row of the history: ``loss``, the metric under its name, both again
+        with ``val_`` in front where there are validation data, ``learning_rate`` and ``seconds``.
+        """
+        return None
+
+    def on_train_end(self, trainer: Trainer) -> None:
+        """Called once, however the training ended: also after an error or an interrupt."""
+
+
+class _FunctionCallback(Callback):
+    def __init__(self, function: EpochFunction) -> None:
+        self._function = function
+
+    def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Logs) -> bool | None:
+        return self._function(trainer, epoch, logs)
+
+
+def as_callbacks(callbacks: Iterable[Callback | EpochFunction]) -> list[Callback]:
+    """The callbacks as `Callback` objects; a plain callable becomes the end of each epoch.
+
+    Raises
+    ------
+    TypeError
+        Where one of them is neither.
+    """
+    if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks is {callbacks!r}, expected a list of callbacks")
+    return [_as_callback(index, callback) for index, callback in enumerate(callbacks)]
+
+
+def _as_callback(index: int, callback: Callback | EpochFunction) -> Callback:
+    if isinstance(callback, Callback):
+        return callback
+    if callable(callback) and not isinstance(callback, type):
+        return _FunctionCallback(callback)
+    raise TypeError(f"callbacks[{index}] is {callback!r}, expected a Callback or a function")
+
+
+class EarlyStopping(Callback):
+    """Stop when a column of the history has not improved for a number of epochs.
+
+    Parameters
+    ----------
+    patience
+        Epochs without improvement before the training stops.
+    monitor
+        A name in the history. Higher is better for names that end in ``accuracy``, lower for all
+        others.
+    min_delta
+        Smaller gains do not count.
+    restore_best
+        Put the parameters of the best epoch back when the training ends. This keeps one more copy
+        of the parameters. The optimiser's state stays that of the last epoch.
+
+    Attributes
+    ----------
+    best : float
+        The best value so far.
+    best_epoch : int
+        Its epoch, counted from 1; 0 before the first.
+
+    Raises
+    ------
+    ValueError
+        When training begins, if the history will have no column `monitor`.
+    """
+
+    def __init__(
+        self,
+        patience: int,
+        monitor: str = "val_loss",
+        *,
+        min_delta: float = 0.0,
+        restore_best: bool = True,
+    ) -> None:
+        self.patience = checks.whole_number(patience, "patience")
+        self.monitor = monitor
+        self.min_delta = nonnegative_number(min_delta, "min_delta")
+        self.restore_best = checks.flag(restore_best, "restore_best")
+        self._begin()
+
+    def _begin(self) -> None:
+        self._sign = -1.0 if self.monitor.endswith("accuracy") else 1.0
+        self.best = self._sign * inf
+        self.best_epoch = 0
+        self._parameters: NDArray[Any] | None = None
+
+    def on_train_begin(self, trainer: Trainer) -> None:
+        if self.monitor not in trainer.history:
+            names = ", ".join(trainer.history)
+            raise ValueError(f"monitor is {self.monitor!r}, expected one of {names}")
+        self._begin()
+
+    def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Logs) -> bool | None:
+        # NaN is never an improvement.
+        if self._sign * logs[self.monitor] < self._sign * self.best - self.min_delta:
+            self.best, self.best_epoch = logs[self.monitor], epoch
+            if self.restore_best:
+                self._parameters = trainer.net.parameters
+        return epoch - self.best_epoch >= self.patience
+
+    def on_train_end(self, trainer: Trainer) -> None:
+        if self._parameters is not None:
+            trainer.net.parameters = self._parameters
+            self._parameters = None

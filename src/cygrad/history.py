@@ -1,0 +1,128 @@
+"""What is kept of a training run: `History`, and `DivergenceError` for a run that went wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class History:
+    """What the epochs of one `Trainer.fit` came to; the columns are lists, one value per epoch.
+
+    ``history["accuracy"]`` gives a column by its name, ``history.keys()`` the names,
+    ``len(history)`` the number of epochs, and ``dict(history)`` all of it. The columns are
+
+    - ``loss``: of the training samples, each taken at the step that it was part of; averaged or
+      summed over the samples as the network's ``reduction`` says;
+    - the metric, ``accuracy`` or ``mae``, of the same;
+    - ``val_loss``, ``val_accuracy`` or ``val_mae``: of the validation data, after the epoch;
+      present where there are such data;
+    - ``learning_rate``: of the epoch's first step;
+    - ``seconds``: the wall-clock time of the epoch's steps, without validation and callbacks.
+    """
+
+    def __init__(self, metric: str, validated: bool) -> None:
+        self._metric = metric
+        validation = ("val_loss", f"val_{metric}") if validated else ()
+        self._names = ("loss", metric, *validation, "learning_rate", "seconds")
+        # Rows, so that an interrupt cannot leave columns of different lengths.
+        self._rows: list[tuple[float, ...]] = []
+
+    def __getitem__(self, name: str) -> list[float]:
+        if name not in self._names:
+            raise KeyError(f"{name!r}, expected one of {', '.join(self._names)}")
+        column = self._names.index(name)
+        return [row[column] for row in self._rows]
+
+    def keys(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __repr__(self) -> str:
+        first, last = self._rows[:1], self._rows[-1:]
+        changes = "".join(
+            f", {name} {start:.4g} to {end:.4g}"
+            for row, final in zip(first, last, strict=True)
+            for name, start, end in zip(self._names[:-2], row, final, strict=False)
+        )
+        return f"<History: {len(self)} epochs{changes}>"
+
+    @property
+    def loss(self) -> list[float]:
+        """The training loss of each epoch."""
+        return self["loss"]
+
+    @property
+    def metric(self) -> list[float]:
+        """The training accuracy or mean absolute error of each epoch."""
+        return self[self._metric]
+
+    @property
+    def val_loss(self) -> list[float]:
+        """The validation loss after each epoch; empty without validation data."""
+        return self._validation("val_loss")
+
+    @property
+    def val_metric(self) -> list[float]:
+        """The validation metric after each epoch; empty without validation data."""
+        return self._validation(f"val_{self._metric}")
+
+    @property
+    def learning_rate(self) -> list[float]:
+        """The learning rate of each epoch's first step."""
+        return self["learning_rate"]
+
+    @property
+    def seconds(self) -> list[float]:
+        """The wall-clock seconds of each epoch's steps."""
+        return self["seconds"]
+
+    def _validation(self, name: str) -> list[float]:
+        return self[name] if name in self._names else []
+
+    def _append(self, *row: float) -> None:
+        self._rows.append(row)
+
+    def _last(self) -> dict[str, float]:
+        return dict(zip(self._names, self._rows[-1], strict=True))
+
+
+class DivergenceError(ArithmeticError):
+    """The loss or a parameter became NaN or infinite in training.
+
+    The network has the parameters of the end of the last good epoch, and the trainer's optimiser
+    starts anew: its state and its count of steps are zero.
+
+    Attributes
+    ----------
+    epoch : int
+        The epoch of this `fit`, counted from 1.
+    step : int
+        The step of that epoch, counted from 1.
+    history : History
+        The good epochs of this `fit`.
+    """
+
+    def __init__(self, epoch: int, step: int, history: History) -> None:
+        super().__init__(epoch, step, history)
+        self.epoch = epoch
+        self.step = step
+        self.history = history
+
+    def __str__(self) -> str:
+        kept = f"after epoch {self.epoch - 1}" if self.epoch > 1 else "before training"
+        return (
+            f"training diverged in epoch {self.epoch} at step {self.step}: the loss or a parameter "
+            f"became NaN or infinite; the parameters of {kept} are back"
+        )

@@ -1,0 +1,209 @@
+"""How `Trainer.fit` shows where it is, on stderr: a bar per epoch on a terminal, lines elsewhere.
+
+tqdm draws the bars where it is installed, a few lines of our own where it is not. Nothing is
+computed here but what is shown. Drawing is limited to ten times a second, and of very many epochs
+only some keep a line of their own: short epochs are not slowed, and long runs stay readable.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from io import StringIO
+from time import monotonic, time
+from types import TracebackType
+from typing import Any, Protocol, Self, TextIO
+
+# A run of any length leaves about this many lines, and one whenever this much time passed without.
+LINES = 50
+SECONDS_BETWEEN_LINES = 10.0
+SECONDS_BETWEEN_DRAWINGS = 0.1
+BAR_CELLS = 20
+
+
+class Progress:
+    """The display of one run; a context manager, so that its last line is ended in any event.
+
+    Parameters
+    ----------
+    epochs, samples, batch_size
+        What the run consists of.
+    loss_scale
+        What turns the average of the samples' losses into the loss to show: 1, or the number of
+        samples where losses are summed.
+    """
+
+    def __init__(self, epochs: int, samples: int, batch_size: int, loss_scale: float) -> None:
+        self._epochs = epochs
+        self._samples = samples
+        self._batch_size = batch_size
+        self._loss_scale = loss_scale
+        self._steps = -(-samples // batch_size)
+        self._stride = -(-epochs // LINES)
+        stream = sys.stderr or StringIO()  # there is no stderr in a program without a console
+        self.live = stream.isatty()
+        self._line = _make_bar(stream, self._steps) if self.live else _PlainLine(stream)
+        self._epoch = 1
+        self._unkept = ""
+        self._began = self._last_kept = self._last_drawn = monotonic()
+
+    def poll(self, steps_done: int, loss_sum: float) -> None:
+        """Draw the bar within an epoch; for the engine to call."""
+        now = monotonic()
+        # A step can take so long that there is no loss to show yet.
+        if steps_done == 0 or now - self._last_drawn < SECONDS_BETWEEN_DRAWINGS:
+            return
+        self._last_drawn = now
+        seen = min(steps_done * self._batch_size, self._samples)
+        numbers = {"loss": loss_sum / seen * self._loss_scale}
+        self._draw(steps_done, _text_of(numbers))
+
+    def epoch_done(self, logs: Mapping[str, float]) -> None:
+        """Show the numbers of the epoch that ended."""
+        now = monotonic()
+        self._unkept = _text_of(logs)
+        if (
+            self._epoch in (1, self._epochs)
+            or self._epoch % self._stride == 0
+            or now - self._last_kept >= SECONDS_BETWEEN_LINES
+        ):
+            self._keep()
+            self._last_kept = self._last_drawn = now
+        elif now - self._last_drawn >= SECONDS_BETWEEN_DRAWINGS:
+            self._draw(self._steps, self._unkept)
+            self._last_drawn = now
+        self._epoch += 1
+        self._began = now
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._unkept:
+            self._epoch -= 1
+            self._keep()
+        self._line.end()
+
+    def _draw(self, steps_done: int, numbers: str) -> None:
+        epoch = f"epoch {self._epoch:{len(str(self._epochs))}}/{self._epochs}"
+        self._line.draw(epoch, steps_done, monotonic() - self._began, numbers)
+
+    def _keep(self) -> None:
+        self._draw(self._steps, self._unkept)
+        self._line.end()
+        self._unkept = ""
+
+
+def _text_of(logs: Mapping[str, float]) -> str:
+    return "  ".join(
+        f"{value:.4g} s" if name == "seconds" else f"{name} {value:.4g}"
+        for name, value in logs.items()
+        if name != "learning_rate"
+    )
+
+
+class _Line(Protocol):
+    """A line that is drawn again and again, and ended to be kept. Ending it twice does nothing."""
+
+    def draw(self, epoch: str, steps_done: int, seconds: float, numbers: str) -> None: ...
+
+    def end(self) -> None: ...
+
+
+class _PlainLine:
+    """A line that is written once, when it ends."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._text = ""
+
+    def draw(self, epoch: str, steps_done: int, seconds: float, numbers: str) -> None:
+        self._text = f"{epoch}  {numbers}\n"
+
+    def end(self) -> None:
+        if self._text:
+            self._stream.write(self._text)
+            self._stream.flush()
+            self._text = ""
+
+
+class _OwnBar:
+    """A bar that is drawn over itself by carriage returns."""
+
+    def __init__(self, stream: TextIO, steps: int) -> None:
+        self._stream = stream
+        self._steps = steps
+        self._length = 0
+
+    def draw(self, epoch: str, steps_done: int, seconds: float, numbers: str) -> None:
+        columns = shutil.get_terminal_size().columns
+        cells = _bar_cells(columns, len(f"{epoch} [] {numbers}"))
+        bar = f" [{'#' * (cells * steps_done // self._steps):.<{cells}}]" if cells else ""
+        # A line as wide as the terminal would wrap, and could not be drawn over.
+        text = f"{epoch}{bar} {numbers}"[: columns - 1]
+        self._stream.write("\r" + text.ljust(self._length))
+        self._stream.flush()
+        self._length = len(text)
+
+    def end(self) -> None:
+        if self._length:
+            self._stream.write("\n")
+            self._stream.flush()
+            self._length = 0
+
+
+class _TqdmBar:
+    """tqdm's bar, one object for each line that is kept."""
+
+    def __init__(self, tqdm: Any, stream: TextIO, steps: int) -> None:
+        # All drawing is done from here: tqdm's watching thread would have nothing to do.
+        self._make = type("Bar", (tqdm,), {"monitor_interval": 0})
+        self._stream = stream
+        self._steps = steps
+        self._bar: Any = None
+
+    def draw(self, epoch: str, steps_done: int, seconds: float, numbers: str) -> None:
+        # The size is asked for here because tqdm draws nothing on a terminal that has none.
+        columns, rows = shutil.get_terminal_size()
+        cells = _bar_cells(columns, len(f"{epoch} || 00:00<00:00  {numbers}"))
+        bar = f" |{{bar:{cells}}}| {{elapsed}}<{{remaining}}" if cells else ""
+        layout = f"{{desc}}{bar}  {numbers}"
+        if self._bar is None:
+            self._bar = self._make(
+                total=self._steps,
+                desc=epoch,
+                file=self._stream,
+                ncols=columns - 1,
+                nrows=rows,
+                bar_format=layout,
+            )
+        self._bar.n = steps_done
+        self._bar.start_t = time() - seconds
+        self._bar.bar_format = layout
+        self._bar.set_description_str(epoch)
+
+    def end(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def _bar_cells(columns: int, others: int) -> int:
+    """How long a bar has room on a line next to `others` characters; 0 where it gives way."""
+    cells = min(BAR_CELLS, columns - 1 - others)
+    return cells if cells >= 5 else 0
+
+
+def _make_bar(stream: TextIO, steps: int) -> _Line:
+    try:
+        tqdm = import_module("tqdm").tqdm
+    except ImportError:
+        return _OwnBar(stream, steps)
+    return _TqdmBar(tqdm, stream, steps)

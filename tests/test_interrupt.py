@@ -1,0 +1,69 @@
+"""Ctrl-C within an epoch: everything stays whole and usable."""
+
+import _thread
+import threading
+
+import numpy as np
+import pytest
+
+import cygrad as cg
+
+# One step per sample: an epoch that lasts far longer than it takes until the interrupt comes.
+SAMPLES = 3_000_000
+
+
+@pytest.fixture
+def interrupt():
+    """Ctrl-C in a fifth of a second."""
+    timer = threading.Timer(0.2, _thread.interrupt_main)
+    timer.start()
+    yield
+    timer.cancel()
+    timer.join()
+
+
+def _network():
+    layers = [cg.Dense(3, "tanh"), cg.Dense(1)]
+    return cg.Network(2, layers, loss="mse", rng=0)
+
+
+def test_an_interrupt_comes_out_between_two_steps(interrupt):
+    X = np.random.default_rng(0).integers(0, 2, (SAMPLES, 2), dtype=np.uint8)
+    y = X[:, 0]
+    net = _network()
+    trainer = cg.Trainer(net, cg.SGD(1e-3, momentum=0.9), batch_size=1, rng=0)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(X, y, epochs=1000, shuffle=False)
+
+    # Just the steps that are counted were done, each of them wholly.
+    done = trainer.step
+    assert done > 0
+    epochs, steps = divmod(done, SAMPLES)
+    assert len(trainer.history) == epochs
+    twin = cg.Trainer(_network(), cg.SGD(1e-3, momentum=0.9), batch_size=1, rng=0)
+    if epochs:
+        twin.fit(X, y, epochs, shuffle=False)
+    if steps:
+        twin.fit(X[:steps], y[:steps], shuffle=False)
+    assert net.parameters.tobytes() == twin.net.parameters.tobytes()
+
+    # Network and trainer go on as if nothing had happened.
+    for each in (trainer, twin):
+        each.fit(X[:100], y[:100], shuffle=False)
+    assert net.parameters.tobytes() == twin.net.parameters.tobytes()
+    assert trainer.step == twin.step == done + 100
+
+
+def test_an_interrupt_between_epochs_keeps_the_history():
+    X, y = np.eye(2), np.ones(2)
+
+    def press(trainer, epoch, logs):
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+    trainer = cg.Trainer(_network(), cg.SGD(0.1), batch_size=1, rng=0)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(X, y, epochs=9, callbacks=[press])
+    assert len(trainer.history) == 3
+    assert trainer.step == 6
+    assert len(trainer.fit(X, y, epochs=2)) == 2

@@ -1,0 +1,207 @@
+"""What `verbose=True` writes: bars on a terminal, lines elsewhere, the last one always."""
+
+import io
+import re
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import cygrad as cg
+from cygrad import progress
+from cygrad.progress import Progress
+
+
+class _Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+    def rows(self):
+        """What the lines look like in the end: of what is drawn over, the last."""
+        return [row.split("\r")[-1].rstrip() for row in self.getvalue().split("\n")]
+
+
+def _redirect(monkeypatch, stream):
+    """Make `stream` what `progress` finds as stderr; sys.stderr itself is pytest's."""
+    monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=stream))
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    stream = _Terminal()
+    _redirect(monkeypatch, stream)
+    monkeypatch.setenv("COLUMNS", "100")
+    return stream
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    stream = io.StringIO()
+    _redirect(monkeypatch, stream)
+    return stream
+
+
+@pytest.fixture
+def without_tqdm(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+
+
+@pytest.fixture(params=["own", "tqdm"])
+def bars(request, monkeypatch):
+    if request.param == "tqdm":
+        pytest.importorskip("tqdm")
+    else:
+        request.getfixturevalue("without_tqdm")
+    return request.param
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    class Clock:
+        now = 0.0
+
+    monkeypatch.setattr(progress, "monotonic", lambda: Clock.now)
+    return Clock
+
+
+def _fit(epochs, **arguments):
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    net = cg.Network(2, [cg.Dense(1)], loss="mse", rng=0)
+    trainer = cg.Trainer(net, cg.SGD(0.01), 10, rng=0)
+    return trainer.fit(X, X[:, 0], epochs, **arguments)
+
+
+def test_silence_without_verbose(terminal, capfd):
+    _fit(3)
+    assert terminal.getvalue() == ""
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_line_per_epoch(plain, capsys):
+    X = np.eye(2)
+    history = _fit(12, X_val=X, y_val=[1, 0], verbose=True)
+    lines = plain.getvalue().splitlines()
+    assert len(lines) == 12
+    for epoch, line in enumerate(lines):
+        values = [f"{name} {history[name][epoch]:.4g}" for name in list(history)[:4]]
+        expected = [f"epoch {epoch + 1:2}/12", *values, f"{history.seconds[epoch]:.4g} s"]
+        assert line == "  ".join(expected)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("epochs", [51, 999, 12345])
+def test_many_epochs_leave_few_lines_and_the_last(plain, clock, epochs):
+    with Progress(epochs, samples=10, batch_size=1, loss_scale=1) as display:
+        for epoch in range(epochs):
+            display.epoch_done({"loss": epoch})
+    lines = plain.getvalue().splitlines()
+    assert 20 <= len(lines) <= progress.LINES + 2
+    assert lines[0].split() == ["epoch", f"1/{epochs}", "loss", "0"]
+    assert lines[-1].startswith(f"epoch {epochs}/{epochs}  loss")
+    assert len(set(lines)) == len(lines)
+
+
+def test_slow_epochs_are_not_kept_waiting_for_a_line(plain, clock):
+    with Progress(1000, samples=10, batch_size=1, loss_scale=1) as display:
+        for epoch in range(9):
+            clock.now += progress.SECONDS_BETWEEN_LINES
+            display.epoch_done({"loss": epoch})
+    assert len(plain.getvalue().splitlines()) == 9
+
+
+def test_the_last_line_is_there_when_training_stops_early(plain):
+    _fit(5000, verbose=True, callbacks=[lambda trainer, epoch, logs: epoch == 42])
+    assert plain.getvalue().splitlines()[-1].startswith("epoch   42/5000  loss ")
+
+
+def test_a_bar_per_epoch_on_a_terminal(terminal, bars):
+    history = _fit(3, verbose=True)
+    rows = terminal.rows()
+    assert rows.pop() == ""
+    assert len(rows) == 3
+    for epoch, row in enumerate(rows):
+        assert f"epoch {epoch + 1}/3" in row
+        assert f"loss {history.loss[epoch]:.4g}" in row
+        assert f"mae {history.metric[epoch]:.4g}" in row
+
+
+def test_the_bar_grows_within_an_epoch(terminal, clock, bars):
+    with Progress(2, samples=95, batch_size=10, loss_scale=1) as display:
+        for step in (1, 5, 10):
+            clock.now += 1
+            display.poll(step, step * 10 * 0.25)
+            assert f"loss {0.25 if step < 10 else 100 * 0.25 / 95:.4g}" in terminal.rows()[-1]
+        clock.now += 1
+        display.epoch_done({"loss": 0.125})
+        clock.now += 1
+        display.poll(3, 15)
+    drawn = terminal.getvalue()
+    if bars == "own":
+        filled = [row.count("#") for row in drawn.split("\r")[1:]]
+        assert filled == [2, 10, 20, 20, 6]
+    assert re.search(r"epoch 1/2.*loss 0.125", terminal.rows()[0])
+    assert re.search(r"epoch 2/2.*loss 0.5", terminal.rows()[1])
+    assert drawn.endswith("\n")
+
+
+def test_a_summed_loss_is_shown_as_for_all_samples(terminal, clock, without_tqdm):
+    with Progress(1, samples=100, batch_size=10, loss_scale=100) as display:
+        clock.now += 1
+        display.poll(2, 6.0)
+    assert "loss 30" in terminal.rows()[0]
+
+
+def test_nothing_is_shown_before_the_first_step(terminal, clock, bars):
+    with Progress(1, samples=100, batch_size=10, loss_scale=1) as display:
+        clock.now += 1
+        display.poll(0, 0.0)
+    assert terminal.getvalue() == ""
+
+
+def test_drawing_is_limited(terminal, clock, without_tqdm):
+    with Progress(10**6, samples=10, batch_size=1, loss_scale=1) as display:
+        display.epoch_done({"loss": 1.0})
+        for _ in range(300):
+            clock.now += 0.01
+            display.poll(5, 1.0)
+            display.epoch_done({"loss": 1.0})
+    assert 25 <= terminal.getvalue().count("\r") <= 35
+
+
+@pytest.mark.parametrize("columns", range(20, 71, 5))
+def test_a_narrow_terminal_shows_the_numbers_rather_than_the_bar(
+    terminal, bars, monkeypatch, columns
+):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    history = _fit(2, verbose=True)
+    drawn = [line for row in terminal.getvalue().split("\n") for line in row.split("\r")]
+    assert max(map(len, drawn)) < columns
+    if columns >= 45:
+        assert f"mae {history.metric[1]:.4g}" in terminal.rows()[1]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_the_line_is_ended_when_training_is_broken_off(terminal, bars, error):
+    def break_off(trainer, epoch, logs):
+        raise error
+
+    with pytest.raises(error):
+        _fit(3, verbose=True, callbacks=[break_off])
+    assert terminal.getvalue().endswith("\n")
+    assert "epoch 1/3" in terminal.rows()[-2]
+
+
+def test_an_interrupted_epoch_leaves_the_last_whole_one_on_the_line(terminal, clock, bars):
+    with Progress(1000, samples=100, batch_size=10, loss_scale=1) as display:
+        display.epoch_done({"loss": 1.0})
+        display.epoch_done({"loss": 0.5})
+        clock.now += 1
+        display.poll(5, 10)
+    assert terminal.rows()[-1] == ""
+    assert re.search(r"epoch +2/1000.*loss 0.5", terminal.rows()[-2])
+
+
+def test_a_program_without_stderr_trains(monkeypatch):
+    _redirect(monkeypatch, None)
+    assert len(_fit(2, verbose=True)) == 2
