@@ -1,0 +1,95 @@
+"""cygrad: dense neural networks trained by backpropagation, on the CPU, fast and light.
+
+>>> import cygrad as cg
+>>> X, y = cg.datasets.load_digits()
+>>> net = cg.Network(64, [cg.Dense(32, "relu"), cg.Dense(10, "softmax")],
+...                  loss="cross_entropy", rng=0)
+>>> history = cg.Trainer(net, cg.Adam(1e-3), batch_size=32, rng=0).fit(X, y, epochs=20)
+>>> net.save("digits.npz")
+
+What a network needs is imported here; what trains, checks, reads and saves it, when first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+from cygrad import initializers
+from cygrad.gradients import Gradients
+from cygrad.layers import Dense
+from cygrad.network import Network
+
+if TYPE_CHECKING:
+    from cygrad import callbacks, datasets, reference, schedules
+    from cygrad.callbacks import Callback, EarlyStopping
+    from cygrad.config import show_config
+    from cygrad.gradcheck import GradientError, check_gradients
+    from cygrad.history import DivergenceError, History
+    from cygrad.optimizers import SGD, Adam
+    from cygrad.schedules import CosineDecay, ExponentialDecay, LinearDecay, StepDecay
+    from cygrad.storage import load
+    from cygrad.training import Trainer
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "Callback",
+    "CosineDecay",
+    "Dense",
+    "DivergenceError",
+    "EarlyStopping",
+    "ExponentialDecay",
+    "GradientError",
+    "Gradients",
+    "History",
+    "LinearDecay",
+    "Network",
+    "StepDecay",
+    "Trainer",
+    "callbacks",
+    "check_gradients",
+    "datasets",
+    "initializers",
+    "load",
+    "reference",
+    "schedules",
+    "show_config",
+]
+
+# Where the public names are that are imported when first asked for. A module stands for itself.
+_LATER = {
+    "Adam": "optimizers",
+    "Callback": "callbacks",
+    "CosineDecay": "schedules",
+    "DivergenceError": "history",
+    "EarlyStopping": "callbacks",
+    "ExponentialDecay": "schedules",
+    "GradientError": "gradcheck",
+    "History": "history",
+    "LinearDecay": "schedules",
+    "SGD": "optimizers",
+    "StepDecay": "schedules",
+    "Trainer": "training",
+    "callbacks": "callbacks",
+    "check_gradients": "gradcheck",
+    "datasets": "datasets",
+    "load": "storage",
+    "reference": "reference",
+    "schedules": "schedules",
+    "show_config": "config",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: Any = import_module(f"{__name__}.{_LATER[name]}")
+    if _LATER[name] != name:
+        value = getattr(value, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

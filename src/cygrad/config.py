@@ -1,0 +1,56 @@
+"""`show_config`: which cygrad this is, and what of the machine it uses."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any, Literal, overload
+
+import numpy as np
+
+from cygrad import __version__
+from cygrad._engine import kernels
+from cygrad.network import DTYPES
+
+
+@overload
+def show_config(mode: Literal["print"] = "print") -> None: ...
+@overload
+def show_config(mode: Literal["dicts"]) -> dict[str, Any]: ...
+def show_config(mode: str = "print") -> dict[str, Any] | None:
+    """Show the version of the package and what its engine runs on.
+
+    Parameters
+    ----------
+    mode : {"print", "dicts"}
+        Whether to print the configuration or to return it.
+
+    Returns
+    -------
+    dict or None
+        With mode "dicts": "cygrad", "python", "numpy" (versions), "machine", "isa" (the variant
+        of the engine that new networks use), "isa_available" (those this machine can run, best
+        first), "dtypes" and "threads" (how many a training uses).
+
+    Raises
+    ------
+    ValueError
+        If `mode` is something else.
+    """
+    if mode not in ("print", "dicts"):
+        raise ValueError(f"mode is {mode!r}, expected 'print' or 'dicts'")
+    config = {
+        "cygrad": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+        "isa": kernels.selected(),
+        "isa_available": kernels.available(),
+        "dtypes": DTYPES,
+        "threads": 1,
+    }
+    if mode == "dicts":
+        return config
+    for name, value in config.items():
+        text = ", ".join(value) if isinstance(value, tuple) else value
+        print(f"{name:<14}{text}")
+    return None

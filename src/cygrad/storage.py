@@ -1,0 +1,224 @@
+"""Networks in files: one `.npz` archive that holds numbers and JSON, never code.
+
+The archive is what `numpy.savez` writes, not compressed, and `numpy.load` reads:
+
+- ``header``: UTF-8 bytes of a JSON text, with "format" ("cygrad network"), "version" (of the
+  format, an integer), "cygrad" (the version that wrote it), "standardized" (whether mean and scale
+  are there), and what describes the network: "inputs", "layers", "loss", "reduction", "dtype" and
+  "classes";
+- ``weights_0``, ``biases_0``, ``weights_1``, …: the parameters of each layer, W of shape
+  (units, inputs) and b of shape (units,) in the network's dtype, without b where the layer has
+  none;
+- ``input_mean``, ``input_scale``: float64 of shape (inputs,), where inputs are standardised.
+
+A file is written beside its name, synced and renamed, so that a crash leaves the old file or the
+new one. Reading trusts nothing: every size is held against the size of the file before anything
+is allocated, and checksums are verified.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import math
+import os
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from cygrad import __version__, checks
+from cygrad.network import DTYPES, Network
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FORMAT = "cygrad network"
+VERSION = 1
+
+
+def save(network: Network, path: str | os.PathLike[str]) -> None:
+    """Write a network to a file; `Network.save` has the description."""
+    target = os.path.realpath(_check_path(path))
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise ValueError(f"path is {os.fspath(path)!r}, which is something other than a file")
+    arrays = network._arrays()
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ValueError(
+                f"{name} of the network holds NaN or infinity, expected finite numbers"
+            )
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "cygrad": __version__,
+        "standardized": network.input_mean is not None,
+        **network._config(),
+    }
+    text = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+    little_endian = {
+        name: array.astype(array.dtype.newbyteorder("<"), copy=False)
+        for name, array in arrays.items()
+    }
+    _replace(target, {"header": text, **little_endian})
+
+
+def load(path: str | os.PathLike[str]) -> Network:
+    """Read a network from a file that `Network.save` wrote.
+
+    Nothing in the file is run, whoever wrote it.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The exact name of the file.
+
+    Returns
+    -------
+    Network
+        The same parameters, bit by bit.
+
+    Raises
+    ------
+    ValueError
+        If the file is something other than a network, is damaged or cut short, or has a newer
+        format than this version of the package knows; the message says which.
+    OSError
+        If there is no such file, or it cannot be read.
+    """
+    name = _check_path(path)
+    with open(name, "rb") as file:
+        start = file.read(4)
+        if start != b"PK\x03\x04":
+            what = "is empty" if not start else "is not an .npz archive"
+            raise ValueError(f"{name!r} {what}, expected a cygrad network")
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return _read(archive, name, os.fstat(file.fileno()).st_size)
+        except _Refused as refusal:
+            raise ValueError(str(refusal)) from None
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:
+            # zipfile, json and NumPy's reader raise errors of many kinds over senseless bytes.
+            raise ValueError(f"{name!r} is damaged or cut short: {error}") from error
+
+
+class _Refused(Exception):
+    """The file is whole, but not one to read; the message is complete."""
+
+
+def _read(archive: zipfile.ZipFile, name: str, size: int) -> Network:
+    members = {info.filename: info for info in archive.infolist()}
+    if "header.npy" not in members:
+        raise _Refused(f"{name!r} is an .npz archive without a header, expected a cygrad network")
+    # Stored as they are, the members cannot be larger than the file; none can be a bomb.
+    if any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
+        raise _Refused(f"{name!r} is compressed, expected an archive as Network.save writes it")
+    sizes = [info.file_size for info in members.values()]
+    offsets = [info.header_offset for info in members.values()]
+    if sum(sizes) > size or min(offsets) < 0:
+        raise ValueError(f"{sum(sizes)} bytes of data in a file of {size}")
+
+    header = _header(archive.read("header.npy"), name)
+    shapes = _shapes(header)
+    if members.keys() != {"header.npy", *(f"{array}.npy" for array in shapes)}:
+        raise ValueError(f"it holds {sorted(members)}, and the header speaks of {sorted(shapes)}")
+    arrays = {
+        array: _array(archive.read(f"{array}.npy"), array, shape, dtype)
+        for array, (shape, dtype) in shapes.items()
+    }
+    return Network._restore(header, arrays)
+
+
+def _header(data: bytes, name: str) -> dict[str, Any]:
+    """The JSON of a header that this version can read."""
+    shape, dtype, start = _npy_header(data)
+    is_text = len(shape) == 1 and dtype == np.uint8
+    header = json.loads(data[start:]) if is_text else None
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise _Refused(f"{name!r} has a header of another kind, expected a cygrad network")
+    version = checks.whole_number(header["version"], "version")
+    if version > VERSION:
+        raise _Refused(
+            f"{name!r} has format {version}, written by cygrad {header.get('cygrad')}; "
+            f"cygrad {__version__} reads formats up to {VERSION}: a newer cygrad is needed"
+        )
+    return header
+
+
+def _shapes(header: dict[str, Any]) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+    """Shape and dtype of each array that the header speaks of."""
+    dtype = np.dtype(checks.one_of(header["dtype"], "dtype", DTYPES)).newbyteorder("<")
+    inputs = checks.whole_number(header["inputs"], "inputs")
+    shapes: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
+    below = inputs
+    for index, layer in enumerate(header["layers"]):
+        units = checks.whole_number(layer["units"], "units")
+        shapes[f"weights_{index}"] = (units, below), dtype
+        if checks.flag(layer["use_bias"], "use_bias"):
+            shapes[f"biases_{index}"] = (units,), dtype
+        below = units
+    if checks.flag(header["standardized"], "standardized"):
+        shapes["input_mean"] = shapes["input_scale"] = (inputs,), np.dtype("<f8")
+    return shapes
+
+
+def _array(data: bytes, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The array in a member, held against what the header says of it."""
+    found_shape, found_dtype, start = _npy_header(data)
+    if (found_shape, found_dtype) != (shape, dtype):
+        raise ValueError(
+            f"{name} is {found_dtype} of shape {found_shape}, and the header says "
+            f"{dtype} of shape {shape}"
+        )
+    if len(data) - start != math.prod(shape) * dtype.itemsize:
+        raise ValueError(f"{name} has {len(data) - start} bytes, too few or too many for its shape")
+    array = np.frombuffer(data, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
+    return checks.parameters(array, name, shape, array.dtype)
+
+
+def _npy_header(data: bytes) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+    """Shape and dtype of a C-ordered array in NumPy's format, and where its numbers begin."""
+    stream = io.BytesIO(data)
+    version = npy.read_magic(stream)
+    if version != (1, 0):
+        raise ValueError(f"an array in NumPy's format {version}, expected (1, 0)")
+    shape, fortran_order, dtype = npy.read_array_header_1_0(stream)
+    if fortran_order:
+        raise ValueError("an array in Fortran order, expected C order")
+    return shape, dtype, stream.tell()
+
+
+def _replace(target: str, arrays: dict[str, NDArray[Any]]) -> None:
+    """Write an archive beside `target` and give it that name once it is safely on the disk."""
+    folder = os.path.dirname(target)
+    temporary = os.path.join(folder, f".cygrad-{os.urandom(8).hex()}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    if os.name == "posix":
+        # So that the new name survives a crash too. Not all file systems can sync a folder, and
+        # by now the file is in its place.
+        with contextlib.suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _check_path(path: str | os.PathLike[str]) -> str:
+    name = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
+    if not isinstance(name, str):
+        raise TypeError(f"path is {path!r}, expected a str or an os.PathLike of one")
+    return name
