@@ -23,26 +23,22 @@
 #define CG_SAME_TYPE CG_FLOAT64
 #endif
 
-/* The common case: whole vectors copied, no conversion. */
-CG_INLINE void gather_same(const cg_samples *x, const char *row, cg_matrix *a, ptrdiff_t r)
+/* The common case: whole vectors copied, no conversion. `last` are the columns of the last panel. */
+CG_INLINE void gather_same(const real *in, ptrdiff_t cols, const mask last[PANEL_VECTORS], real *out, ptrdiff_t panel_step)
 {
-    const real *in = (const real *)row;
-    ptrdiff_t p = 0, left = x->cols;
-    for (; left >= P; p++, left -= P, in += P)
-        CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++)
-            store(panel_of(a, p) + r * P + j * LANES, load_unaligned(in + j * LANES));
-    if (left) {
-        real *out = panel_of(a, p) + r * P;
-        for (ptrdiff_t i = 0; i < P; i++) out[i] = i < left ? in[i] : 0;
-    }
+    for (; cols > P; cols -= P, in += P, out += panel_step)
+        CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++) store(out + j * LANES, load_unaligned(in + j * LANES));
+    CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++) store(out + j * LANES, load_masked(in + j * LANES, last[j]));
 }
 
 static void gather(const cg_samples *x, const int64_t *order, ptrdiff_t start, ptrdiff_t rows, cg_matrix *a)
 {
+    mask last[PANEL_VECTORS];
+    for (int j = 0; j < PANEL_VECTORS; j++) last[j] = columns_before((x->cols - 1) % P + 1, j);
     for (ptrdiff_t r = 0; r < rows; r++) {
         const char *row = x->data + (order ? (ptrdiff_t)order[start + r] : start + r) * x->row_stride;
         if (x->type == CG_SAME_TYPE && x->col_stride == sizeof(real)) {
-            gather_same(x, row, a, r);
+            gather_same((const real *)row, x->cols, last, (real *)a->data + r * P, a->rows * P);
             continue;
         }
         switch (x->type) {
@@ -70,25 +66,26 @@ static void scatter(ptrdiff_t rows, const cg_matrix *a, void *out)
         }
 }
 
-/* The transpose of a LANES × LANES block, in registers: log₂ LANES rounds, each swapping the off-diagonal
- * blocks of half the size. Rows of `in` and `out` are P apart. */
+/* The transpose of a LANES × LANES block, in registers: log₂ LANES rounds, each of which deals rows i and i + LANES / 2
+ * out like two halves of a pack of cards, number by number; after the last one number i of row k is number k of row i.
+ * Rows of `in` and `out` are P apart. */
 CG_INLINE void transpose_block(const real *in, real *out)
 {
-    vec v[LANES];
+    enum { HALF = LANES / 2 };
+    vec v[LANES], next[LANES];
+    mask lower, upper;
+    CG_UNROLL for (int c = 0; c < LANES; c++) {
+        lower[c] = c % 2 * LANES + c / 2;
+        upper[c] = lower[c] + HALF;
+    }
     CG_UNROLL for (int i = 0; i < LANES; i++) v[i] = load(in + i * P);
 #pragma GCC unroll 4
-    for (int half = LANES / 2; half; half /= 2) {
-        CG_UNROLL for (int i = 0; i < LANES; i++) {
-            if (i & half) continue;
-            vec upper = v[i], lower = v[i + half];
-            mask left, right;
-            CG_UNROLL for (int c = 0; c < LANES; c++) {
-                left[c] = c & half ? LANES + c - half : c;
-                right[c] = c & half ? LANES + c : c + half;
-            }
-            v[i] = shuffle_two(upper, lower, left);
-            v[i + half] = shuffle_two(upper, lower, right);
+    for (int round = 1; round < LANES; round *= 2) {
+        CG_UNROLL for (int i = 0; i < HALF; i++) {
+            next[2 * i] = shuffle_two(v[i], v[i + HALF], lower);
+            next[2 * i + 1] = shuffle_two(v[i], v[i + HALF], upper);
         }
+        CG_UNROLL for (int i = 0; i < LANES; i++) v[i] = next[i];
     }
     CG_UNROLL for (int i = 0; i < LANES; i++) store(out + i * P, v[i]);
 }

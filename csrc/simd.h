@@ -123,6 +123,22 @@ CG_INLINE mask columns_before(ptrdiff_t cols, int j)
     return lane < splat_integer((integer)(cols - (ptrdiff_t)j * LANES));
 }
 
+/* Numbers at p in the lanes of the mask, zero elsewhere; only those are touched. */
+CG_INLINE vec load_masked(const real *p, mask m)
+{
+#if CG_VECTOR_BYTES == 64 && CG_BITS == 32
+    return _mm512_maskz_loadu_ps(_mm512_movepi32_mask((__m512i)m), p);
+#elif CG_VECTOR_BYTES == 64
+    return _mm512_maskz_loadu_pd(_mm512_movepi64_mask((__m512i)m), p);
+#elif CG_VECTOR_BYTES == 32
+    return CG_X86(maskload)(p, (__m256i)m);
+#else
+    vec v = zero();
+    CG_UNROLL for (int i = 0; i < LANES; i++) v[i] = m[i] ? p[i] : 0;
+    return v;
+#endif
+}
+
 /* Whether any lane of any mask is set. */
 CG_INLINE int any(const mask masks[PANEL_VECTORS])
 {
