@@ -5,16 +5,15 @@
 #include "activations.h"
 
 /* One row of samples into a row of every panel, converted, with zeros behind its last column. */
-#define CG_GATHER_ROW(TYPE)                                                                \
-    for (ptrdiff_t p = 0, c = 0; c < x->cols; p++, c += P) {                               \
-        real *out = panel_of(a, p) + r * P;                                                \
-        ptrdiff_t cols = x->cols - c < P ? x->cols - c : P, i = 0;                         \
-        const char *in = row + c * x->col_stride;                                          \
-        if (x->col_stride == sizeof(TYPE))                                                 \
-            for (; i < cols; i++) out[i] = (real)((const TYPE *)in)[i];                    \
-        else                                                                               \
-            for (; i < cols; i++) out[i] = (real) * (const TYPE *)(in + i * x->col_stride); \
-        for (; i < P; i++) out[i] = 0;                                                     \
+#define CG_GATHER_ROW(TYPE)                                                                              \
+    for (ptrdiff_t c = 0; c < x->cols; c += P, out += a->rows * P) {                                     \
+        ptrdiff_t cols = x->cols - c < P ? x->cols - c : P;                                              \
+        const char *in = row + c * x->col_stride;                                                        \
+        if (cols < P) CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++) store(out + j * LANES, zero());  \
+        if (x->col_stride == sizeof(TYPE) && cols == P)                                                  \
+            for (int i = 0; i < P; i++) out[i] = (real)((const TYPE *)in)[i];                            \
+        else                                                                                             \
+            for (ptrdiff_t i = 0; i < cols; i++) out[i] = (real) * (const TYPE *)(in + i * x->col_stride); \
     }
 
 #if CG_BITS == 32
@@ -37,8 +36,9 @@ static void gather(const cg_samples *x, const int64_t *order, ptrdiff_t start, p
     for (int j = 0; j < PANEL_VECTORS; j++) last[j] = columns_before((x->cols - 1) % P + 1, j);
     for (ptrdiff_t r = 0; r < rows; r++) {
         const char *row = x->data + (order ? (ptrdiff_t)order[start + r] : start + r) * x->row_stride;
+        real *out = (real *)a->data + r * P;
         if (x->type == CG_SAME_TYPE && x->col_stride == sizeof(real)) {
-            gather_same((const real *)row, x->cols, last, (real *)a->data + r * P, a->rows * P);
+            gather_same((const real *)row, x->cols, last, out, a->rows * P);
             continue;
         }
         switch (x->type) {
