@@ -1,0 +1,267 @@
+"""The table of what the engine is tested on: operations × activations × shapes, and data for them.
+
+Each column of the table is a tuple here; `CASES` holds rows in which every value of a column meets
+every value of every other column at least once. Where a case has a kink (relu, hinge) or a decision
+(argmax, one half), `kink_distance` says how far its numbers are from it, so that a test can choose
+data on which rounding cannot change sides.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import cygrad as cg
+from cygrad import reference
+
+ACTIVATIONS = ("identity", "sigmoid", "tanh", "relu", "gaussian")  # of any layer
+
+
+class Output(NamedTuple):
+    """An output activation, a loss, and the kind of targets."""
+
+    activation: str
+    loss: str
+    targets: str  # "values", "fractions" from 0 to 1, "labels" or "probabilities"
+
+
+OUTPUTS = (
+    *(Output(name, "quadratic", "values") for name in (*ACTIVATIONS, "softmax")),
+    *(Output(name, "mse", "values") for name in (*ACTIVATIONS, "softmax")),
+    Output("sigmoid", "binary_cross_entropy", "fractions"),
+    Output("softmax", "cross_entropy", "labels"),
+    Output("softmax", "cross_entropy", "probabilities"),
+    *(Output(name, "hinge", "labels") for name in ACTIVATIONS),
+)
+
+REDUCTIONS = ("mean", "sum")
+
+# Numbers of inputs and of units. A panel has 32 columns in float32 and 16 in float64, a register
+# tile 4, 6 or 8 rows: here are one less and one more than each of them, the smallest, primes, a
+# deep network, and hidden layers that are much wider or narrower than what comes after them.
+SHAPES = (
+    (1, 1, 1),
+    (2, 1, 2),
+    (3, 5),
+    (7, 8, 9, 3),
+    (9, 37, 7, 5),
+    (15, 16, 17),
+    (17, 15, 16),
+    (31, 33, 10),
+    (33, 31, 32),
+    (32, 65, 2),
+    (65, 13, 33),
+    (5, 4, 3, 4, 6, 2),
+    (47, 2, 37),
+)
+
+# (samples of a batch, samples in all): a single one, whole batches, and a last batch that is short.
+BATCHES = ((1, 3), (7, 7), (7, 17), (64, 64), (64, 77))
+
+# Which layers have a bias, and what of a layer is trained; layers take these in turn.
+BIASES = ((True,), (False,), (False, True))
+TRAINABLE = (
+    (True,),
+    ("weights", True),
+    ("biases", True, "weights"),
+    (True, False),
+    (False, True),
+)
+
+# Keyword arguments of the optimisers, which the package and the reference call the same.
+OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "sgd": {"learning_rate": 0.004},
+    "sgd decay": {"learning_rate": 0.004, "weight_decay": 0.03},
+    "momentum": {"learning_rate": 0.001, "momentum": 0.9},
+    "momentum decay": {"learning_rate": 0.001, "momentum": 0.5, "weight_decay": 0.03},
+    "nesterov": {"learning_rate": 0.001, "momentum": 0.9, "nesterov": True},
+    "nesterov decay": {
+        "learning_rate": 0.001,
+        "momentum": 0.5,
+        "nesterov": True,
+        "weight_decay": 0.03,
+    },
+    "adam": {"learning_rate": 0.01},
+    "adam decay": {"learning_rate": 0.01, "beta1": 0.8, "beta2": 0.99, "weight_decay": 0.03},
+    "schedule": {"learning_rate": lambda step: 0.004 / (1 + step), "momentum": 0.9},
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One network with its data and the way it is trained."""
+
+    hidden: str
+    output: Output
+    reduction: str
+    shape: tuple[int, ...]
+    batch: tuple[int, int]
+    biases: tuple[bool, ...]
+    trainable: tuple[Any, ...]
+    optimizer: str
+
+    def __str__(self) -> str:
+        shape = "-".join(map(str, self.sizes))
+        biases = "".join("nb"[has] for has in self.biases)
+        trained = ",".join(map(str, self.trainable))
+        names = (self.hidden, *self.output, self.reduction, self.optimizer)
+        return f"{' '.join(names)} {shape}@{self.batch_size}/{self.samples} {biases} {trained}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The shape, with two outputs in place of one where there are classes to tell apart."""
+        classes = self.output.activation == "softmax" or self.output.targets == "labels"
+        return (*self.shape[:-1], max(self.shape[-1], 2 if classes else 1))
+
+    @property
+    def batch_size(self) -> int:
+        return self.batch[0]
+
+    @property
+    def samples(self) -> int:
+        return self.batch[1]
+
+    def network(self, dtype: str) -> cg.Network:
+        """The package's network."""
+        layers = [cg.Dense(**description) for description in self._layers()]
+        return cg.Network(
+            self.sizes[0],
+            layers,
+            loss=self.output.loss,
+            reduction=self.reduction,
+            dtype=dtype,
+            rng=0,
+        )
+
+    def reference_network(self) -> reference.Network:
+        """The reference's network."""
+        layers = [reference.Dense(**description) for description in self._layers()]
+        return reference.Network(
+            self.sizes[0], layers, loss=self.output.loss, reduction=self.reduction
+        )
+
+    def optimizers(self) -> tuple[Any, Any]:
+        """The package's optimiser, and the reference's."""
+        name = "Adam" if self.optimizer.startswith("adam") else "SGD"
+        arguments = OPTIMIZERS[self.optimizer].copy()
+        if self.reduction == "sum" and name == "SGD" and not callable(arguments["learning_rate"]):
+            arguments["learning_rate"] /= self.batch_size  # steps of the size that the mean makes
+        return getattr(cg, name)(**arguments), getattr(reference, name)(**arguments)
+
+    def _layers(self) -> Iterator[dict[str, Any]]:
+        depth = len(self.sizes) - 1
+        for index, units in enumerate(self.sizes[1:]):
+            use_bias = self.biases[index % len(self.biases)]
+            trainable = self.trainable[index % len(self.trainable)]
+            if trainable == "biases" and not use_bias:
+                trainable = False
+            yield {
+                "units": units,
+                "activation": self.output.activation if index == depth - 1 else self.hidden,
+                "use_bias": use_bias,
+                "trainable": trainable,
+            }
+
+    def draw(self, seed: int) -> "Data":
+        """Parameters of the order of 1/√inputs, samples of the order of 1, and targets.
+
+        All of them are float32 numbers, so that one run of the reference serves both dtypes.
+        """
+        rng = np.random.default_rng(seed)
+        parts = []
+        for index, (inputs, units) in enumerate(zip(self.sizes, self.sizes[1:], strict=False)):
+            parts.append(rng.standard_normal(units * inputs) / np.sqrt(inputs))
+            if self.biases[index % len(self.biases)]:
+                parts.append(0.3 * rng.standard_normal(units))
+        X = rng.standard_normal((self.samples, self.sizes[0]))
+        y = draw_targets(rng, self.output.targets, self.samples, self.sizes[-1])
+        parameters = np.concatenate(parts).astype(np.float32)
+        return Data(parameters, X.astype(np.float32), y)
+
+
+class Data(NamedTuple):
+    """Parameters of a network, samples and targets."""
+
+    parameters: NDArray[np.float32]
+    X: NDArray[np.float32]
+    y: NDArray[Any]
+
+
+def draw_targets(rng: np.random.Generator, kind: str, samples: int, outputs: int) -> NDArray[Any]:
+    """Targets of one kind. Probabilities are multiples of 1/1024: their sum is exactly 1."""
+    if kind == "labels":
+        return rng.integers(outputs, size=samples)
+    if kind == "probabilities":
+        shares = rng.dirichlet(np.ones(outputs), size=samples)
+        return (rng.multinomial(1024, shares) / 1024).astype(np.float32)
+    if kind == "fractions":
+        return rng.random((samples, outputs), dtype=np.float32)
+    return rng.standard_normal((samples, outputs), dtype=np.float32)
+
+
+def every_pair(columns: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
+    """Rows, one value from each column, in which any two values of two columns meet.
+
+    Greedy: a row begins with a pair that has not met yet, and takes from each other column the
+    value that meets the most of those already in the row for the first time.
+    """
+    apart = {
+        ((i, a), (j, b))
+        for i, j in combinations(range(len(columns)), 2)
+        for a, b in product(range(len(columns[i])), range(len(columns[j])))
+    }
+
+    def first_meetings(row: dict[int, int], column: int, value: int) -> int:
+        entry = (column, value)
+        return sum(tuple(sorted((entry, other))) in apart for other in row.items())
+
+    while apart:
+        row = dict(min(apart))
+        for column in range(len(columns)):
+            if column not in row:
+                values = range(len(columns[column]))
+                row[column] = max(values, key=lambda v, c=column: first_meetings(row, c, v))
+        apart -= set(combinations(sorted(row.items()), 2))
+        yield tuple(columns[column][row[column]] for column in range(len(columns)))
+
+
+COLUMNS = (
+    ACTIVATIONS,
+    OUTPUTS,
+    REDUCTIONS,
+    SHAPES,
+    BATCHES,
+    BIASES,
+    TRAINABLE,
+    tuple(OPTIMIZERS),
+)
+CASES = tuple(Case(*row) for row in every_pair(COLUMNS))
+
+
+def kink_distance(
+    net: reference.Network, gradients: reference.Gradients, y: Sequence[Any]
+) -> float:
+    """How far the numbers of a pass are from the points where a derivative or a decision jumps.
+
+    These are z = 0 of relu, a margin of 0 of hinge, equal outputs where the largest counts, and an
+    output of one half (z = 0) where the two sides of it count. A distance of exactly 0 does not
+    count: it comes from zeros alone, the outputs of relu, and no rounding moves it.
+    """
+    distances = []
+    for layer, z in zip(net.layers, gradients.pre_activations, strict=True):
+        if layer.activation == "relu":
+            distances.append(np.array(z))
+    if net.loss == "binary_cross_entropy":
+        distances.append(np.array(gradients.pre_activations[-1]))
+    if net.loss in ("cross_entropy", "hinge"):
+        a, targets = np.array(gradients.activations[-1]), np.array(y)
+        labels = targets if targets.ndim == 1 else targets.argmax(axis=1)
+        gaps = a - np.take_along_axis(a, labels[:, np.newaxis], axis=1)
+        if net.loss == "hinge":
+            distances.append(gaps + 1)
+        np.put_along_axis(gaps, labels[:, np.newaxis], -np.inf, axis=1)
+        distances.append(gaps.max(axis=1))
+    return min((np.abs(each[each != 0]).min(initial=np.inf) for each in distances), default=np.inf)

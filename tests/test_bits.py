@@ -1,0 +1,269 @@
+"""The same bits, always: on every instruction set, in any batch, from any memory layout.
+
+Nothing here has a tolerance: arrays are compared as integers.
+"""
+
+import numpy as np
+import pytest
+from cases import CASES, Case, Data
+
+import cygrad as cg
+from cygrad._engine import kernels
+from cygrad._engine.engine import Engine, Training
+from cygrad._engine.samples import Samples
+
+EPOCHS = 3
+DTYPES = ("float32", "float64")
+ROWS_AT_ONCE = 256  # that inference takes
+
+
+def bits(array):
+    array = np.ascontiguousarray(array)
+    return array.view(f"u{array.itemsize}")
+
+
+def assert_same_bits(actual, expected, name="array"):
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert (actual.dtype, actual.shape) == (expected.dtype, expected.shape), name
+    assert np.array_equal(bits(actual), bits(expected)), f"{name} differs in its bits"
+
+
+def network(dtype, activation="sigmoid"):
+    layers = [cg.Dense(33, "tanh"), cg.Dense(17, activation), cg.Dense(5, "softmax")]
+    return cg.Network(37, layers, loss="cross_entropy", dtype=dtype, rng=1)
+
+
+def samples(rows, inputs=37, seed=2):
+    return np.random.default_rng(seed).standard_normal((rows, inputs))
+
+
+def results(case: Case, data: Data, dtype: str) -> dict[str, np.ndarray]:
+    """All that a network computes before, in and after training."""
+    net = case.network(dtype)
+    net.parameters = data.parameters
+    gradients = net.backward(data.X, data.y)
+    found = {"forward": net.forward(data.X), "inputs": gradients.inputs}
+    found["loss"] = np.array(gradients.loss)
+    for name in ("weights", "biases", "deltas", "pre_activations", "activations"):
+        for layer, array in enumerate(getattr(gradients, name)):
+            found[f"{name}[{layer}]"] = array
+    trainer = cg.Trainer(net, case.optimizers()[0], case.batch_size, rng=0)
+    history = trainer.fit(data.X, data.y, EPOCHS)
+    found["loss of the epochs"] = np.array(history.loss)
+    found["metric of the epochs"] = np.array(history.metric)
+    found["parameters"] = net.parameters
+    found["evaluate"] = np.array(list(net.evaluate(data.X, data.y).values()))
+    return found
+
+
+@pytest.fixture
+def _restored():
+    before = kernels.selected()
+    yield
+    kernels.select(before)
+
+
+@pytest.mark.usefixtures("_restored")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_instruction_set_gives_the_same_bits(case, dtype):
+    data = case.draw(seed=5)
+    first, *others = kernels.available()
+    kernels.select(first)
+    expected = results(case, data, dtype)
+    for isa in others:
+        kernels.select(isa)
+        actual = results(case, data, dtype)
+        for name, array in expected.items():
+            assert_same_bits(actual[name], array, f"{name} on {isa}")
+
+
+@pytest.mark.usefixtures("_restored")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("loss", ["cross_entropy", "quadratic"])
+@pytest.mark.parametrize("hidden", ["sigmoid", "tanh", "gaussian"])
+def test_every_instruction_set_gives_the_same_bits_where_numbers_underflow(hidden, loss, dtype):
+    """Results that are too small for normal numbers count as zero, everywhere alike."""
+    smallest = np.log10(np.finfo(dtype).tiny) + 3
+    X = samples(64) * 10 ** np.linspace(smallest, 2, 64)[:, np.newaxis]
+    y = np.arange(64) % 5
+    targets = y if loss == "cross_entropy" else np.eye(5)[y]
+    trained = []
+    for isa in kernels.available():
+        kernels.select(isa)
+        layers = [cg.Dense(33, hidden), cg.Dense(5, "softmax")]
+        net = cg.Network(37, layers, loss=loss, dtype=dtype, rng=1)
+        outputs = net.forward(X)
+        cg.Trainer(net, cg.Adam(), 8, rng=0).fit(X, targets, EPOCHS)
+        trained.append((outputs, net.parameters, net.backward(X, targets).inputs))
+    tiny = np.finfo(dtype).tiny
+    for arrays in trained:
+        for array, first in zip(arrays, trained[0], strict=True):
+            assert_same_bits(array, first)
+            assert not ((array != 0) & (np.abs(array) < tiny)).any()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_denormals_are_zero_inside_the_engine_only(dtype, isa):
+    net = cg.Network(1, [cg.Dense(1, weights_init=0.5)], loss="mse", dtype=dtype)
+    tiny = np.finfo(dtype).tiny
+    assert net.forward(np.array([[tiny]]))[0, 0] == 0
+    assert net.forward(np.array([[4 * tiny]]))[0, 0] == 2 * tiny
+    net.evaluate([[1.0]], [[1.0]])
+    net.backward([[1.0]], [[1.0]])
+    cg.Trainer(net, cg.Adam(), 1).fit([[1.0]], [[1.0]])
+    kernels.evaluate("exp", np.ones(3, dtype))
+    assert np.ones(1, dtype) * tiny / 2 > 0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("activation", ["identity", "sigmoid", "tanh", "relu", "gaussian"])
+def test_a_row_alone_and_in_a_batch(activation, dtype, isa):
+    net, X = network(dtype, activation=activation), samples(67)
+    together = net.forward(X)
+    for row in range(len(X)):
+        assert_same_bits(net.forward(X[row : row + 1]), together[row : row + 1], f"row {row}")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rows", [2, 8, 15, 16, 17, ROWS_AT_ONCE, ROWS_AT_ONCE + 1, 600])
+def test_forward_in_one_call_and_in_parts(rows, dtype, isa):
+    net, X = network(dtype), samples(rows)
+    whole = net.forward(X)
+    for size in (1, 7, 16, 100, ROWS_AT_ONCE):
+        parts = [net.forward(X[start : start + size]) for start in range(0, rows, size)]
+        assert_same_bits(np.concatenate(parts), whole, f"parts of {size}")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_backward_pass_has_the_outputs_of_forward(dtype, isa):
+    net, X = network(dtype), samples(300)
+    gradients = net.backward(X, np.zeros(300, int))
+    assert_same_bits(gradients.activations[-1], net.forward(X))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_deltas_of_a_row_alone_and_in_a_batch(dtype, isa):
+    layers = [cg.Dense(33, "tanh"), cg.Dense(5, "softmax")]
+    net = cg.Network(37, layers, loss="cross_entropy", reduction="sum", dtype=dtype, rng=1)
+    X, y = samples(13), np.arange(13) % 5
+    together = net.backward(X, y)
+    for row in range(13):
+        alone = net.backward(X[row : row + 1], y[row : row + 1])
+        for layer in range(2):
+            assert_same_bits(alone.deltas[layer][0], together.deltas[layer][row])
+        assert_same_bits(alone.inputs[0], together.inputs[row])
+
+
+def _read_only(X):
+    X.flags.writeable = False
+    return X
+
+
+def _in_every_second_place(X):
+    spread = np.full((X.shape[0], 2 * X.shape[1]), np.array(99).astype(X.dtype))
+    spread[:, ::2] = X
+    return spread[:, ::2]
+
+
+def _unaligned(X):
+    block = np.empty(X.nbytes + 1, np.uint8)
+    shifted = block[1:].view(X.dtype).reshape(X.shape)
+    shifted[:] = X
+    return shifted
+
+
+LAYOUTS = {
+    "C order": lambda X: X,
+    "Fortran order": np.asfortranarray,
+    "every second column": _in_every_second_place,
+    "rows reversed": lambda X: X[::-1].copy()[::-1],
+    "columns reversed": lambda X: X[:, ::-1].copy()[:, ::-1],
+    "read-only": _read_only,
+    "unaligned": _unaligned,
+    "big-endian": lambda X: X.astype(X.dtype.newbyteorder(">")),
+    "list": lambda X: X.tolist(),
+}
+INPUTS = ("bool", *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)), "float32", "float64")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("given", INPUTS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_samples_of_any_type_and_layout_are_their_converted_copy(layout, given, dtype, isa):
+    rng = np.random.default_rng(3)
+    high = {"b": 2, "u": 256, "i": 100, "f": 100}[np.dtype(given).kind]
+    X = rng.integers(high, size=(41, 37)).astype(given)
+    if X.dtype.kind == "i":
+        X -= 50
+    if X.dtype.kind == "f":
+        X /= 7  # numbers that are rounded on the way to float32
+    converted = X.astype(dtype)
+    taken = LAYOUTS[layout](X)
+
+    net, y = network(dtype), np.arange(41) % 5
+    net.layers[0].weights = net.layers[0].weights / 64  # away from saturation
+    twin = network(dtype)
+    twin.parameters = net.parameters
+    assert_same_bits(net.forward(taken), twin.forward(converted), "forward")
+    assert net.evaluate(taken, y) == twin.evaluate(converted, y)
+    for each, data in ((net, taken), (twin, converted)):
+        cg.Trainer(each, cg.Adam(), 8, rng=0).fit(data, y)
+    assert_same_bits(net.parameters, twin.parameters, "parameters")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_integers_that_a_float_cannot_hold_are_rounded_as_numpy_rounds(dtype, isa):
+    X = np.array([[2**63 - 1, 2**53 + 1, -(2**24) - 1, 2**25 + 3]])
+    net = cg.Network(4, [cg.Dense(4, weights_init=np.eye(4))], loss="mse", dtype=dtype)
+    assert_same_bits(net.forward(X), X.astype(dtype))
+    large = np.array([[2**64 - 1, 2**63 + 1025, 2**63, 1]], dtype=np.uint64)
+    assert_same_bits(net.forward(large), large.astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_targets_of_any_type_and_layout_are_their_converted_copy(dtype, isa):
+    X = samples(41)
+    y = np.random.default_rng(3).integers(-50, 50, size=(41, 5)).astype(np.int8)
+    given = (y, np.asfortranarray(y), y.astype(np.float64), y[:, ::-1].copy()[:, ::-1])
+    trained = []
+    for targets in (y.astype(dtype), *given):
+        net = cg.Network(37, [cg.Dense(9, "tanh"), cg.Dense(5)], loss="mse", dtype=dtype, rng=1)
+        cg.Trainer(net, cg.SGD(1e-3), 8, rng=0).fit(X, targets)
+        trained.append(net.parameters)
+    for parameters in trained[1:]:
+        assert_same_bits(parameters, trained[0])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("large", [False, True], ids=["in the cache", "fetched ahead"])
+def test_an_order_of_the_rows_is_the_rows_in_that_order(large, dtype, isa):
+    """Also with rows that are left out and rows that come twice."""
+    n = 4200 if large else 53
+    X = samples(n, 40).astype(dtype)
+    y = np.random.default_rng(4).integers(3, size=n)
+    order = np.random.default_rng(5).integers(n, size=n - 7)
+    trained = []
+    for rows, labels, indices in ((X, y, order), (X[order], y[order], np.arange(len(order)))):
+        both = [True, True]
+        engine = Engine(dtype, [40, 9, 3], ["tanh", "softmax"], both, "cross_entropy", "mean")
+        engine.set_weights(0, samples(9, 40, seed=6))
+        training = Training(
+            engine, "momentum", 16, momentum=0.9, train_weights=both, train_biases=both
+        )
+        rates = np.full(-(-len(indices) // 16), 0.01)
+        sums = training.epoch(Samples(rows), np.ascontiguousarray(labels), indices, rates)
+        trained.append((np.array(sums[:2]), engine.storage.copy()))
+    assert_same_bits(trained[0][0], trained[1][0], "loss and metric")
+    assert_same_bits(trained[0][1], trained[1][1], "parameters")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_loss_of_a_large_set_is_that_of_its_parts(dtype, isa):
+    """Parts as inference takes them, so that the sums of the samples have the same order."""
+    layers = [cg.Dense(33, "tanh"), cg.Dense(5, "softmax")]
+    net = cg.Network(37, layers, loss="cross_entropy", reduction="sum", dtype=dtype, rng=1)
+    X, y = samples(600), np.arange(600) % 5
+    parts = [slice(start, start + ROWS_AT_ONCE) for start in range(0, 600, ROWS_AT_ONCE)]
+    losses = [net.evaluate(X[part], y[part])["loss"] for part in parts]
+    assert net.evaluate(X, y)["loss"] == sum(losses)

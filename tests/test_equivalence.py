@@ -1,0 +1,163 @@
+"""The engine against the pure-Python reference: one backward pass, one step, several epochs.
+
+Everything goes through the public API. The cases are the rows of the table in `cases`; each runs in
+both dtypes and on every instruction set, against one run of the reference.
+"""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from functools import cache
+from itertools import combinations, product
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from cases import CASES, COLUMNS, Case, Data, kink_distance
+from tolerances import assert_close, depth_of, tolerance
+
+import cygrad as cg
+from cygrad import reference
+
+EPOCHS = 3
+DTYPES = ("float32", "float64")
+ROWS = ("deltas", "pre_activations", "activations")
+
+
+class Trained(NamedTuple):
+    """What the reference makes of a case."""
+
+    data: Data
+    first_step: list[float]  # parameters
+    parameters: list[float]  # after all epochs
+    loss: list[float]  # of the epochs
+    metric: list[float]
+    evaluation: dict[str, float]
+
+
+def reference_of(case: Case, data: Data) -> reference.Network:
+    net = case.reference_network()
+    net.parameters = data.parameters.tolist()
+    return net
+
+
+def engine_of(case: Case, data: Data, dtype: str) -> cg.Network:
+    net = case.network(dtype)
+    net.parameters = data.parameters
+    return net
+
+
+def depth_of_training(case: Case, steps: int) -> int:
+    """Each step hands what it was off by to the next, and adds the ten operations of its update."""
+    return steps * (depth_of(case.sizes, case.batch_size) + 10)
+
+
+def drawn(case: Case) -> Iterator[Data]:
+    """Data to choose from."""
+    return map(case.draw, range(30))
+
+
+@cache
+def backward_by_reference(case: Case) -> tuple[Data, reference.Gradients]:
+    """Data away from all kinks, and the reference's pass over them."""
+    margin = tolerance("float32", depth_of(case.sizes, case.samples))
+    for data in drawn(case):
+        net = reference_of(case, data)
+        gradients = net.backward(data.X.tolist(), data.y.tolist())
+        if kink_distance(net, gradients, data.y.tolist()) > margin:
+            return data, gradients
+    raise AssertionError(f"all data of {case} are too close to a kink")
+
+
+@cache
+def train_by_reference(case: Case) -> Trained:
+    """Data on which training stays away from all kinks, and the reference's training on them."""
+    for data in drawn(case):
+        trained = try_to_train(case, data)
+        if trained is not None:
+            return trained
+    raise AssertionError(f"training on all data of {case} comes too close to a kink")
+
+
+def try_to_train(case: Case, data: Data) -> Trained | None:
+    """The reference's training, or None where it comes too close to a kink."""
+    margin = tolerance("float32", depth_of(case.sizes, case.batch_size))
+    net = reference_of(case, data)
+    trainer = reference.Trainer(net, case.optimizers()[1], case.batch_size)
+    X, y = data.X.tolist(), data.y.tolist()
+    rows = list(range(case.samples))
+    batches = [rows[i : i + case.batch_size] for i in range(0, len(rows), case.batch_size)]
+    after, losses, metrics = [], [], []
+    for _ in range(EPOCHS):
+        loss = metric = 0.0
+        for batch in batches:
+            X_batch, y_batch = [X[i] for i in batch], [y[i] for i in batch]
+            gradients = net.backward(X_batch, y_batch)
+            if kink_distance(net, gradients, y_batch) <= margin:
+                return None
+            history = trainer.fit(X_batch, y_batch, [range(len(batch))])
+            after.append(net.parameters)
+            loss += history.loss[0] / net.scale(len(batch))
+            metric += history.metric[0] * len(batch)
+        losses.append(loss * net.scale(len(rows)))
+        metrics.append(metric / len(rows))
+    final = net.backward(X, y)
+    if kink_distance(net, final, y) <= margin:
+        return None
+    return Trained(data, after[0], after[-1], losses, metrics, net.evaluate(X, y))
+
+
+def test_in_the_cases_every_pair_of_values_meets():
+    rows = [tuple(getattr(case, field.name) for field in fields(case)) for case in CASES]
+    for i, j in combinations(range(len(COLUMNS)), 2):
+        assert {(row[i], row[j]) for row in rows} == set(product(COLUMNS[i], COLUMNS[j]))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_backward(case, dtype, isa):
+    data, expected = backward_by_reference(case)
+    net = engine_of(case, data, dtype)
+    actual = net.backward(data.X, data.y)
+    depth = depth_of(case.sizes, case.samples)
+    assert_close(actual.loss, expected.loss, dtype, depth, "loss")
+    below = data.X
+    for layer in range(len(net.layers)):
+        for name in ROWS:
+            array, rows = getattr(actual, name)[layer], getattr(expected, name)[layer]
+            assert array.dtype == dtype
+            assert_close(array, rows, dtype, depth, f"{name}[{layer}]")
+        # Gradients are sums over the samples, δᵀ a.
+        terms = np.abs(expected.deltas[layer]).T
+        for name, term in (("weights", terms @ np.abs(below)), ("biases", terms.sum(axis=1))):
+            array, rows = getattr(actual, name)[layer], getattr(expected, name)[layer]
+            assert array.dtype == dtype
+            assert_close(array, rows, dtype, depth, f"{name}[{layer}]", term)
+        below = expected.activations[layer]
+    assert_close(actual.inputs, expected.inputs, dtype, depth, "inputs")
+    assert_close(net.forward(data.X), expected.activations[-1], dtype, depth, "forward")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_training(case, dtype, isa):
+    expected = train_by_reference(case)
+    data = expected.data
+
+    net = engine_of(case, data, dtype)
+    trainer = cg.Trainer(net, case.optimizers()[0], case.batch_size)
+    first = slice(0, case.batch_size)
+    trainer.fit(data.X[first], data.y[first], shuffle=False)
+    depth = depth_of_training(case, 1)
+    assert_close(net.parameters, expected.first_step, dtype, depth, "parameters after a step")
+
+    net = engine_of(case, data, dtype)
+    trainer = cg.Trainer(net, case.optimizers()[0], case.batch_size)
+    history = trainer.fit(data.X, data.y, EPOCHS, shuffle=False)
+    depth = depth_of_training(case, trainer.step)
+    assert_close(net.parameters, expected.parameters, dtype, depth, "parameters")
+    assert_close(history.loss, expected.loss, dtype, depth, "loss of the epochs")
+    assert_close(history.metric, expected.metric, dtype, depth, "metric of the epochs")
+    evaluation = net.evaluate(data.X, data.y)
+    assert evaluation.keys() == expected.evaluation.keys()
+    for name, value in expected.evaluation.items():
+        assert_close(evaluation[name], value, dtype, depth, name)

@@ -1,0 +1,113 @@
+"""The engine reads the caller's arrays to their last byte and no further.
+
+Arrays are placed so that they begin right behind, and end right before, a page that cannot be
+touched. Reading a byte too far ends the process; so each test is a process of its own.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PREAMBLE = '''
+import ctypes
+import mmap
+
+import numpy as np
+
+import cygrad as cg
+from cygrad._engine import kernels
+from cygrad._engine.engine import Engine, Training
+from cygrad._engine.samples import Samples
+
+PAGE = mmap.PAGESIZE
+LIBC = ctypes.CDLL(None, use_errno=True)
+PROT_NONE = 0
+
+
+def forbid(block, offset):
+    start = ctypes.addressof(ctypes.c_char.from_buffer(block)) + offset
+    if LIBC.mprotect(ctypes.c_void_p(start), ctypes.c_size_t(PAGE), PROT_NONE):
+        raise OSError(ctypes.get_errno(), "mprotect")
+
+
+def guarded(array):
+    """A copy of an array between two forbidden pages; the one behind it begins where it ends."""
+    pages = -(-array.nbytes // PAGE)
+    block = mmap.mmap(-1, (pages + 2) * PAGE)
+    forbid(block, 0)
+    forbid(block, (pages + 1) * PAGE)
+    end = (pages + 1) * PAGE
+    copy = np.frombuffer(block, array.dtype, array.size, end - array.nbytes).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+rng = np.random.default_rng(0)
+'''
+
+THE_GUARD = """
+array = guarded(np.zeros(1024, np.float32))
+ctypes.string_at(array.ctypes.data + array.nbytes, 1)
+"""
+
+# 4096 rows of 33: whole pages whatever the type, so that both ends of the array are guarded.
+INFERENCE_AND_TRAINING = """
+for dtype in ("float32", "float64"):
+    for given in ("bool", "int8", "uint8", "int16", "int32", "int64", "float32", "float64"):
+        X = guarded(rng.integers(2, size=(4096, 33)).astype(given))
+        labels = guarded(rng.integers(3, size=4096))
+        layers = [cg.Dense(5, "tanh"), cg.Dense(3, "softmax")]
+        net = cg.Network(33, layers, loss="cross_entropy", dtype=dtype, rng=0)
+        for part in (X, X[::-1], X[:, ::-1], X[-1:], X[-7:], X[:7]):
+            net.forward(part)
+            net.evaluate(part, labels[: len(part)])
+            net.backward(part[-9:], labels[: len(part[-9:])])
+        net.standardize_inputs(X)
+        net.forward(X)
+        net.standardize_inputs(None)
+        cg.Trainer(net, cg.Adam(), 61, rng=0).fit(X, labels)
+
+        rows = guarded(rng.integers(2, size=(4096, 3)).astype(given))
+        net = cg.Network(33, [cg.Dense(3)], loss="mse", dtype=dtype, rng=0)
+        net.evaluate(X, rows)
+        cg.Trainer(net, cg.SGD(0.01), 61, rng=0).fit(X, rows)
+        net.layers[0].weights = guarded(rng.normal(size=(3, 33)))
+        net.parameters = guarded(net.parameters)
+"""
+
+# Samples above the size from which rows are fetched ahead. The last row, which ends at the guard,
+# is fetched somewhere in the epoch; the order of the rows ends at a guard too.
+FETCHING_AHEAD = """
+for dtype in ("float32", "float64"):
+    for given, rows in (("float32", 8192), ("uint8", 32768), ("float64", 4096)):
+        X = guarded(rng.integers(2, size=(rows, 33)).astype(given))
+        labels = guarded(rng.integers(3, size=rows))
+        order = guarded(rng.permutation(rows))
+        for batch in (1000, 64):
+            rates = guarded(np.full(-(-rows // batch), 1e-3))
+            sizes, biases = [33, 5, 3], [True, True]
+            engine = Engine(dtype, sizes, ["tanh", "softmax"], biases, "cross_entropy", "mean")
+            training = Training(engine, "sgd", batch, train_weights=biases, train_biases=biases)
+            _, _, steps, diverged = training.epoch(Samples(X), labels, order, rates)
+            assert (steps, diverged) == (len(rates), False)
+"""
+
+
+def run(program, isa):
+    select = f"kernels.select({isa!r})\n"
+    return subprocess.run(
+        [sys.executable, "-c", PREAMBLE + select + program], capture_output=True, text=True
+    )
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="mprotect is tried on Linux only")
+class TestGuardPages:
+    def test_the_guard_stops_a_read_behind_the_array(self):
+        assert run(THE_GUARD, None).returncode < 0
+
+    @pytest.mark.parametrize("program", ["INFERENCE_AND_TRAINING", "FETCHING_AHEAD"])
+    def test_nothing_outside_is_read(self, program, isa):
+        result = run(globals()[program], isa)
+        assert result.returncode == 0, result.stderr
