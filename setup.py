@@ -1,8 +1,8 @@
 """Builds the extension modules; everything else about the package is in pyproject.toml.
 
 The kernels in csrc are compiled once per instruction set, each with its own flags, and linked into
-``cygrad._engine.kernels``; a variant whose flags the compiler refuses is left out. The Cython modules are built for the
-stable ABI of CPython 3.11, so that one wheel serves every later version.
+``cygrad._engine.kernels``; a variant whose flags the compiler refuses is left out. The Cython
+modules are built for the stable ABI of CPython 3.11, so that one wheel serves every later version.
 """
 
 import glob
@@ -16,11 +16,20 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import BaseError, CompileError
 
-# The same bits everywhere: no contraction of a·b + c that the source does not ask for, and never -ffast-math.
+# The same bits everywhere: a·b + c is one rounding only where the source says so, and never
+# -ffast-math.
 C_FLAGS = [
-    "-std=c11", "-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-fno-fast-math", "-ffp-contract=off",
-    "-fvisibility=hidden", "-Wall", "-Wextra",
-]  # fmt: skip
+    "-std=c11",
+    "-O3",
+    "-g0",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fno-fast-math",
+    "-ffp-contract=off",
+    "-fvisibility=hidden",
+    "-Wall",
+    "-Wextra",
+]
 VARIANTS = {
     "portable": [],
     "avx2": ["-mavx2", "-mfma"],
@@ -96,7 +105,11 @@ def module(name: str, *c_sources: str) -> Extension:
     return Extension(
         f"cygrad._engine.{name}",
         [f"src/cygrad/_engine/{name}.pyx", *c_sources],
-        depends=["setup.py", *sorted(glob.glob("csrc/*"))],
+        # Also what a source distribution carries.
+        depends=[
+            "setup.py",
+            *sorted(glob.glob("csrc/*.[ch]") + glob.glob("src/cygrad/_engine/*.p*")),
+        ],
         include_dirs=["csrc"],
         define_macros=[("Py_LIMITED_API", "0x030B0000")],
         extra_compile_args=["-O2", "-g0", "-ffp-contract=off", "-fvisibility=hidden"],
@@ -115,6 +128,7 @@ setup(
             module("engine"),
         ],
         include_path=["src"],
+        build_dir="build/cython",
         compiler_directives={
             "language_level": 3,
             "boundscheck": False,
