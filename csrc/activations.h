@@ -25,13 +25,6 @@ CG_INLINE real *panel_of(const cg_matrix *m, ptrdiff_t panel)
     return (real *)(m->data + panel * m->rows * CG_PANEL_BYTES);
 }
 
-/* Asks for the cache lines of a panel's row. */
-CG_INLINE void prefetch_row(const real *row)
-{
-    __builtin_prefetch(row);
-    __builtin_prefetch((const char *)row + CG_PANEL_BYTES / 2);
-}
-
 #define CG_EACH_VECTOR                                     \
     for (ptrdiff_t r = 0; r < rows; r++)                   \
         for (ptrdiff_t i = r * P, j = 0; j < vectors; j++, i += LANES)

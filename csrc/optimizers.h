@@ -41,12 +41,17 @@ typedef struct {
     real *w, *s1, *s2;
 } pending_update;
 
+enum { UPDATE_AHEAD = 16 }; /* rows between an update and what is fetched for a later one: two tiles of the widest kind */
+
 CG_INLINE void update_row(const update_scalars *u, const pending_update *p, ptrdiff_t row)
 {
     const real *g_row = p->g + row * P;
     real *w_row = p->w + row * P, *s1 = p->s1 + row * P, *s2 = p->s2 + row * P;
     vec rate = splat(u->rate), momentum = splat(u->momentum), decay = splat(u->decay), epsilon = splat(u->epsilon);
     vec gain1 = splat(u->gain1), gain2 = splat(u->gain2);
+    prefetch_row(w_row + UPDATE_AHEAD * P);
+    if (u->rule > CG_SGD) prefetch_row(s1 + UPDATE_AHEAD * P);
+    if (u->rule == CG_ADAM) prefetch_row(s2 + UPDATE_AHEAD * P);
     switch (u->rule) {
 #define CG_ROW(NAME, ...)                                                       \
     case NAME:                                                                  \

@@ -139,6 +139,13 @@ CG_INLINE vec load_masked(const real *p, mask m)
 #endif
 }
 
+/* Asks for the cache lines of a panel's row. */
+CG_INLINE void prefetch_row(const real *row)
+{
+    __builtin_prefetch(row);
+    __builtin_prefetch((const char *)row + CG_PANEL_BYTES / 2);
+}
+
 /* Whether any lane of any mask is set. */
 CG_INLINE int any(const mask masks[PANEL_VECTORS])
 {

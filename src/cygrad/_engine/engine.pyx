@@ -137,7 +137,8 @@ cdef class Engine:
             plan = self.plan(min(n, CHUNK))
         try:
             result = self.empty((n, outputs), self.number)
-            p.x, p.y, p.labels, p.order, p.careful = &samples.view, NULL, NULL, NULL, False
+            p.x, p.y, p.labels, p.order = &samples.view, NULL, NULL, NULL
+            p.careful = False
             PyObject_GetBuffer(result, &out, PyBUF_WRITABLE)
             for l in range(1, self.depth + 1):
                 work += n * self.layers[l].inputs * self.layers[l].w.cols

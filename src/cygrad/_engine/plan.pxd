@@ -72,6 +72,7 @@ cdef class Plan:
     cdef int add(self, Kind kind, Py_ssize_t layer=*) except -1
     cdef int prepare(self, const Layer *layers, Py_ssize_t depth, int loss, bint mean, Py_ssize_t capacity,
                      bint targets, Py_ssize_t lowest_delta, bint keep) except -1
+    cdef Py_ssize_t panels(self, const cg_matrix *m) noexcept nogil
     cdef bint run(self, Pass *p, Watch watch) noexcept nogil
     cdef void gather(self, Pass *p) noexcept nogil
     cdef bint forward(self, Pass *p, Py_ssize_t l, Watch watch) noexcept nogil

@@ -175,6 +175,9 @@ cdef class Plan:
                     self.add(GRADIENT, l)
         return 0
 
+    cdef Py_ssize_t panels(self, const cg_matrix *m) noexcept nogil:
+        return (m.cols + self.kernels.lanes - 1) // self.kernels.lanes
+
     cdef bint run(self, Pass *p, Watch watch) noexcept nogil:
         """Do every operation in turn. True: stopped early, before any parameter was changed."""
         cdef Py_ssize_t i, l
@@ -216,12 +219,12 @@ cdef class Plan:
         cdef bint relu = in_place and layer.activation == CG_RELU   # while z is still in registers
         cdef bint elementwise = layer.activation != CG_SOFTMAX and not relu and not (
             in_place and layer.activation == CG_IDENTITY)
-        cdef Py_ssize_t lanes = self.kernels.lanes, panel
-        for panel in range((z.cols + lanes - 1) // lanes):
+        cdef Py_ssize_t panel
+        for panel in range(self.panels(z)):
             self.kernels.forward(panel, p.rows, &self.a[l - 1], &layer.w, layer.b, relu, z)
             if elementwise:
                 self.kernels.activate(layer.activation, panel, p.rows, z, a)
-            if watch.due(p.rows * self.a[l - 1].cols * lanes):
+            if watch.due(p.rows * self.a[l - 1].cols * self.kernels.lanes):
                 return True
         if layer.activation == CG_SOFTMAX:
             self.kernels.softmax(p.rows, z, a, self.log_sum_exp)
@@ -229,7 +232,7 @@ cdef class Plan:
 
     cdef void output(self, Pass *p) noexcept nogil:
         """The loss C, and δᴸ = ∇ₐC ⊙ σ′(zᴸ)"""
-        cdef Py_ssize_t L = self.depth, panel, lanes = self.kernels.lanes
+        cdef Py_ssize_t L = self.depth, panel
         cdef const Layer *layer = &self.layers[L]
         cdef cg_output output
         output.loss = self.loss
@@ -246,7 +249,7 @@ cdef class Plan:
         if layer.activation == CG_SOFTMAX:
             self.kernels.softmax_slope(p.rows, &self.a[L], &self.delta[L])
         elif layer.activation != CG_IDENTITY:
-            for panel in range((self.a[L].cols + lanes - 1) // lanes):
+            for panel in range(self.panels(&self.a[L])):
                 self.kernels.slope(layer.activation, panel, p.rows, &self.z[L], &self.a[L], &self.delta[L])
 
     cdef bint backward(self, Pass *p, Py_ssize_t l, Watch watch) noexcept nogil:
@@ -254,13 +257,13 @@ cdef class Plan:
         cdef const Layer *above = &self.layers[l + 1]
         cdef cg_matrix *delta = &self.delta[l]
         cdef int activation = self.layers[l].activation if l > 0 else CG_IDENTITY
-        cdef Py_ssize_t lanes = self.kernels.lanes, panel
-        for panel in range((delta.cols + lanes - 1) // lanes):
+        cdef Py_ssize_t panel
+        for panel in range(self.panels(delta)):
             self.kernels.transpose(panel, &above.w, self.transposed)
             self.kernels.delta(panel, p.rows, &self.delta[l + 1], self.transposed, delta)
             if activation != CG_IDENTITY:
                 self.kernels.slope(activation, panel, p.rows, &self.z[l], &self.a[l], delta)
-            if watch.due(p.rows * above.w.cols * lanes):
+            if watch.due(p.rows * above.w.cols * self.kernels.lanes):
                 return True
         return False
 
@@ -270,7 +273,7 @@ cdef class Plan:
         cdef cg_matrix w = layer.w
         cdef cg_update update = p.update
         cdef bint fetch = l == 1 and p.ahead.rows > 0
-        cdef Py_ssize_t lanes = self.kernels.lanes, panel, panels = (w.cols + lanes - 1) // lanes
+        cdef Py_ssize_t panels = self.panels(&w), panel
         w.data += p.gradients
         if layer.train_weights:
             for panel in range(panels):
