@@ -86,7 +86,7 @@ CG_INLINE void gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t batch,
     do {                                                                                 \
         ptrdiff_t r = 0;                                                                 \
         for (; r + TILE_ROWS <= rows; r += TILE_ROWS) CG_TILE_WIDTHS(TILE_ROWS, vectors, TILE); \
-        if (r + 4 <= rows) {                                                             \
+        if (TILE_ROWS > 4 && r + 4 <= rows) {                                            \
             CG_TILE_WIDTHS(4, vectors, TILE);                                            \
             r += 4;                                                                      \
         }                                                                                \

@@ -17,14 +17,16 @@ from cygrad._engine.kernels cimport *
 import numpy as np
 
 
+cdef Py_ssize_t PAGE = 4096
 cdef Py_ssize_t ATTENTION_WORK = 4_000_000   # multiply-adds between two looks at the clock
-cdef double ATTENTION_SECONDS = 0.05         # between two times that Python has the floor
+cdef double ATTENTION_SECONDS = 0.02         # between two times that Python has the floor
 
 
 def aligned(Py_ssize_t size):
-    """A zeroed block of bytes that begins at a multiple of a panel's row."""
-    block = np.zeros(size + CG_PANEL_BYTES, np.uint8)
-    skip = -block.ctypes.data % CG_PANEL_BYTES
+    """A zeroed block of bytes that begins at a page: where stores and the loads that follow them agree in the last
+    twelve bits of their addresses but not in the others, the processor takes them for the same for a while."""
+    block = np.zeros(size + PAGE, np.uint8)
+    skip = -block.ctypes.data % PAGE
     return block[skip : skip + size]
 
 
