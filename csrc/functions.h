@@ -1,10 +1,12 @@
 /* functions.h: exp, log, log1p, tanh, sigmoid and exp(−z²) of vectors: our own polynomials, the same sequence of
  * operations on every instruction set. Results that would be denormal count as zero.
  *
- * Largest error, in units in the last place (float32: every finite number; float64: a dense sample):
- *               exp   log   log1p [0, 1]   tanh   sigmoid   gaussian
- *   float32     ?
- *   float64     ?
+ * Largest error, in units in the last place (float32: every number of the domain; float64: 4 million of them;
+ * `python -m benchmarks functions`):
+ *               exp    log    log1p  tanh   sigmoid  gaussian
+ *   float32     0.99   0.84   0.84   0.76   0.74     1.15
+ *   float64     0.98   0.85   0.84   1.02   0.73     1.14
+ * The domain is all finite numbers, but for log the normal positive ones and for log1p those from 0 to 1.
  *
  * Method: exp(x) = 2ⁿ exp(r) with r = x − n ln 2, |r| ≤ ln 2 / 2, and exp(r) = 1 + r + r² q(r), q minimax.
  * log(x) = e ln 2 + log(1 + f), √½ ≤ 1 + f < √2, by s = f / (2 + f): log(1 + f) = 2 s + s³ l(s²), l minimax. */

@@ -41,7 +41,7 @@ typedef struct {
     real *w, *s1, *s2;
 } pending_update;
 
-enum { UPDATE_AHEAD = 16 }; /* rows between an update and what is fetched for a later one: two tiles of the widest kind */
+enum { UPDATE_AHEAD = 16 }; /* rows between an update and what is fetched for a later one: two tiles */
 
 CG_INLINE void update_row(const update_scalars *u, const pending_update *p, ptrdiff_t row)
 {

@@ -5,7 +5,8 @@
 
 #include "activations.h"
 
-/* A panel's row as vectors. Whole rows are computed, with masks for the columns: no loop here depends on their number. */
+/* A panel's row as vectors. Whole rows are computed, with masks for the columns, so that no loop depends on their
+ * number. */
 typedef struct {
     vec v[PANEL_VECTORS];
 } row;
@@ -34,8 +35,8 @@ CG_INLINE row_mask columns_until(ptrdiff_t end, ptrdiff_t panel)
 
 /* aⱼ = exp(zⱼ − max z) / Σᵢ exp(zᵢ − max z) for ROWS rows at once, so that their latencies overlap.
  * VECTORS: how many of a panel's row hold columns; those left out would add zeros to the sums. */
-CG_INLINE void softmax_rows(const int ROWS, const int VECTORS, ptrdiff_t r, const cg_matrix *z, cg_matrix *a, real *tops,
-                            real *sums)
+CG_INLINE void softmax_rows(const int ROWS, const int VECTORS, ptrdiff_t r, const cg_matrix *z, cg_matrix *a,
+                            real *tops, real *sums)
 {
 #define CG_EACH_IJ                              \
     CG_UNROLL for (int i = 0; i < ROWS; i++)    \
@@ -93,7 +94,10 @@ static void softmax_slope(ptrdiff_t rows, const cg_matrix *a, cg_matrix *delta)
     for (ptrdiff_t r = 0; r < rows; r++) {
         row dot = {{{0}}};
         for (ptrdiff_t p = 0; p < panels_of(a); p++)
-            CG_EACH_J dot.v[j] = fma_(load(row_of(delta, p, r) + j * LANES), load(row_of(a, p, r) + j * LANES), dot.v[j]);
+            CG_EACH_J {
+                vec gradient = load(row_of(delta, p, r) + j * LANES);
+                dot.v[j] = fma_(gradient, load(row_of(a, p, r) + j * LANES), dot.v[j]);
+            }
         dot.v[0] = fold_sum(dot.v);
         for (ptrdiff_t p = 0; p < panels_of(a); p++)
             CG_EACH_J {

@@ -23,7 +23,8 @@
 #endif
 
 /* The common case: whole vectors copied, no conversion. `last` are the columns of the last panel. */
-CG_INLINE void gather_same(const real *in, ptrdiff_t cols, const mask last[PANEL_VECTORS], real *out, ptrdiff_t panel_step)
+CG_INLINE void gather_same(const real *in, ptrdiff_t cols, const mask last[PANEL_VECTORS], real *out,
+                           ptrdiff_t panel_step)
 {
     for (; cols > P; cols -= P, in += P, out += panel_step)
         CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++) store(out + j * LANES, load_unaligned(in + j * LANES));

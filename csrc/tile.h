@@ -156,8 +156,10 @@ static void gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a, const
 #define CG_TILE(ROWS, VECTORS)                                                                                \
     do {                                                                                                      \
         char *w_tile = w_panel + (i + r) * CG_PANEL_BYTES + j * CG_VECTOR_BYTES;                              \
-        gradient_tile(ROWS, VECTORS, batch, a_panel + r, d_panel + j * LANES, g[turn], slice, &scalars, &before); \
-        before = (pending_update){ROWS, VECTORS, g[turn], (real *)w_tile, (real *)(w_tile + s1), (real *)(w_tile + s2)}; \
+        gradient_tile(ROWS, VECTORS, batch, a_panel + r, d_panel + j * LANES, g[turn], slice, &scalars,       \
+                      &before);                                                                               \
+        before = (pending_update){ROWS, VECTORS, g[turn],                                                     \
+                                  (real *)w_tile, (real *)(w_tile + s1), (real *)(w_tile + s2)};              \
         turn = !turn;                                                                                         \
         if (ahead) prefetch_some(ahead);                                                                      \
     } while (0)

@@ -156,7 +156,8 @@ cdef class Engine:
                         while start < n and not stopped:
                             p.start, p.rows = start, min(n - start, plan.capacity)
                             stopped = plan.run(&p, watch)
-                            self.kernels.scatter(p.rows, &plan.a[self.depth], <char *> out.buf + start * outputs * itemsize)
+                            self.kernels.scatter(p.rows, &plan.a[self.depth],
+                                                 <char *> out.buf + start * outputs * itemsize)
                             start += p.rows
                         watch.leave()
             finally:

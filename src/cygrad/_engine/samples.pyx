@@ -8,6 +8,8 @@ from cygrad._engine.kernels cimport *
 
 import numpy as np
 
+cdef object ndarray = np.ndarray
+
 
 cdef int type_code(const char *format, Py_ssize_t itemsize) noexcept:
     """The kernels' code of a buffer's item format, or -1 where they have none."""
@@ -43,7 +45,8 @@ def _converted(array, str name):
     if kind not in "biuf":
         raise TypeError(f"{name} has dtype {converted.dtype}, expected real numbers (floats, integers or booleans)")
     if kind == "f" and converted.dtype.itemsize not in (4, 8):
-        converted = converted.astype(np.float32 if converted.dtype.itemsize < 4 else np.float64)
+        with np.errstate(over="ignore"):    # what becomes infinite is refused after this
+            converted = converted.astype(np.float32 if converted.dtype.itemsize < 4 else np.float64)
     return np.require(converted.astype(converted.dtype.newbyteorder("="), copy=False), requirements="A")
 
 
@@ -73,6 +76,8 @@ cdef class Samples:
         self.held = False
 
     def __init__(self, array, str name="X", columns=None):
+        if type(array) is not ndarray and isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+            raise ValueError(f"{name} has {np.ma.count_masked(array)} masked values, expected none")
         if not self.acquire(array):
             array = _converted(array, name)
             if not self.acquire(array):
