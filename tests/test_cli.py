@@ -428,6 +428,28 @@ def test_train_failures(
     assert not list(tmp_path.glob("*.npz"))
 
 
+def test_targets_too_large_are_refused_before_training(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    data = tmp_path / "data.csv"
+    for exponent, dtype in ((60, "float32"), (200, "float64")):
+        data.write_text("".join(f"{row},{row}e{exponent}\n" for row in range(40)))
+        message = failure(
+            capsys, 1, "train", data, "--target", "2", "--dtype", dtype, "--output", tmp_path / "m"
+        )
+        assert message == f"cygrad: the targets are too large for {dtype}\n"
+    assert os.listdir(tmp_path) == ["data.csv"]
+
+
+def test_json_has_no_infinity(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    data = tmp_path / "data.csv"
+    data.write_text("".join(f"{row},{row}e30\n" for row in range(40)))
+    argv = (data, "--target", "2", "--epochs", "1", "--output", tmp_path / "model.npz")
+    result = train_json(capsys, *argv)
+    assert result["test"]["loss"] is None  # its square is beyond float32
+    assert 1e30 < result["test"]["mae"] < 1e32
+
+
 def test_one_class_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     data = tmp_path / "data.csv"
     data.write_text("1,a\n2,a\n")
@@ -466,6 +488,19 @@ def test_predict_failures(
     data.write_text("1,2,3,4\n")
     message = failure(capsys, 1, "predict", flower_model, data, "--output", tmp_path)
     assert "something other than a file" in message
+    for what, path in (("model", flower_model), ("data", data)):
+        before = path.read_bytes()
+        message = failure(capsys, 1, "predict", flower_model, data, "--output", path)
+        assert f"is the {what}, expected another file" in message
+        assert path.read_bytes() == before
+
+
+def test_a_closed_stdout_is_no_defect(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    output = tmp_path / "model.npz"
+    argv = ["train", "digits", "--epochs", "1", "--quiet", "--output", str(output)]
+    assert main(argv) == 0
+    assert output.exists()
 
 
 def test_defects_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,14 +11,12 @@ The archive is what `numpy.savez` writes, not compressed, and `numpy.load` reads
   none;
 - ``input_mean``, ``input_scale``: float64 of shape (inputs,), where inputs are standardised.
 
-A file is written beside its name, synced and renamed, so that a crash leaves the old file or the
-new one. Reading trusts nothing: every size is held against the size of the file before anything
-is allocated, and checksums are verified.
+A file is replaced in one step (see `replacement`). Reading trusts nothing: every size is held
+against the size of the file before anything is allocated, and checksums are verified.
 """
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import math
@@ -31,6 +29,7 @@ from numpy.lib import format as npy
 
 from cygrad import __version__, checks
 from cygrad.network import DTYPES, Network
+from cygrad.replacement import replacement
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,14 +40,12 @@ VERSION = 1
 
 def save(network: Network, path: str | os.PathLike[str]) -> None:
     """Write a network to a file; `Network.save` has the description."""
-    target = os.path.realpath(_check_path(path))
-    if os.path.exists(target) and not os.path.isfile(target):
-        raise ValueError(f"path is {os.fspath(path)!r}, which is something other than a file")
+    name = _check_path(path)
     arrays = network._arrays()
-    for name, array in arrays.items():
+    for array_name, array in arrays.items():
         if not np.isfinite(array).all():
             raise ValueError(
-                f"{name} of the network holds NaN or infinity, expected finite numbers"
+                f"{array_name} of the network holds NaN or infinity, expected finite numbers"
             )
     header = {
         "format": FORMAT,
@@ -59,10 +56,11 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
     }
     text = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     little_endian = {
-        name: array.astype(array.dtype.newbyteorder("<"), copy=False)
-        for name, array in arrays.items()
+        array_name: array.astype(array.dtype.newbyteorder("<"), copy=False)
+        for array_name, array in arrays.items()
     }
-    _replace(target, {"header": text, **little_endian})
+    with replacement(name) as file:
+        np.savez(file, header=text, **little_endian)  # type: ignore[arg-type]
 
 
 def load(path: str | os.PathLike[str]) -> Network:
@@ -190,31 +188,6 @@ def _npy_header(data: bytes) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     if fortran_order:
         raise ValueError("an array in Fortran order, expected C order")
     return shape, dtype, stream.tell()
-
-
-def _replace(target: str, arrays: dict[str, NDArray[Any]]) -> None:
-    """Write an archive beside `target` and give it that name once it is safely on the disk."""
-    folder = os.path.dirname(target)
-    temporary = os.path.join(folder, f".cygrad-{os.urandom(8).hex()}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-    if os.name == "posix":
-        # So that the new name survives a crash too. Not all file systems can sync a folder, and
-        # by now the file is in its place.
-        with contextlib.suppress(OSError):
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
 
 
 def _check_path(path: str | os.PathLike[str]) -> str:

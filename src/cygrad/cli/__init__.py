@@ -28,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = parse(argv)
         COMMANDS[arguments.command](arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # a program can be started with its stdout closed
+            sys.stdout.flush()
     except SystemExit as stop:  # argparse: 0 after --help, 2 after an error.
         return int(stop.code or 0)
     except KeyboardInterrupt:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
 from cygrad.network import Network
@@ -23,6 +25,19 @@ def print_facts(facts: dict[str, Any]) -> None:
     """Print one fact a line, names and facts in columns."""
     for name, fact in facts.items():
         print(f"{name:<15} {_fact_text(fact)}")
+
+
+def print_json(facts: dict[str, Any]) -> None:
+    """Print all facts as one JSON object; NaN and infinity, which JSON lacks, become null."""
+    print(json.dumps(_without_nonfinite(facts), allow_nan=False))
+
+
+def _without_nonfinite(fact: Any) -> Any:
+    if isinstance(fact, dict):
+        return {name: _without_nonfinite(part) for name, part in fact.items()}
+    if isinstance(fact, list | tuple):
+        return [_without_nonfinite(part) for part in fact]
+    return None if isinstance(fact, float) and not math.isfinite(fact) else fact
 
 
 def _fact_text(fact: Any) -> str:

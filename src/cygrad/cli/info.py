@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 
-from cygrad.cli.facts import describe, print_facts
+from cygrad.cli.facts import describe, print_facts, print_json
 from cygrad.config import show_config
 from cygrad.storage import load
 
@@ -23,6 +22,6 @@ def run(arguments: Namespace) -> None:
             "standardized": net.input_mean is not None,
         }
     if arguments.json:
-        print(json.dumps(facts))
-        return
-    print_facts(facts)
+        print_json(facts)
+    else:
+        print_facts(facts)

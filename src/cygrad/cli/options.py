@@ -16,6 +16,14 @@ from cygrad.network import DTYPES
 DIGITS = "digits"
 CLASSIFICATION_LOSSES = ("cross_entropy", "hinge")
 REGRESSION_LOSSES = ("mse", "quadratic")
+EXAMPLES = """\
+examples:
+  cygrad train digits
+  cygrad train data.csv --target species --output model.npz
+  cygrad predict model.npz new.csv --output predictions.csv
+  cygrad train --help
+
+Exit codes: 0 for success, 1 for failure, 2 for a wrong command line, 130 after Ctrl-C."""
 LEARNING_RATES = {"adam": 1e-3, "sgd": 1e-2}
 
 
@@ -31,9 +39,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = _Parser(
         prog="cygrad",
         description="Train dense neural networks and predict with them.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"cygrad {__version__}")
+    parser.add_argument(
+        "--version", action="version", version=f"cygrad {__version__}", help="print the version"
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     train = _add_train(commands)
     _add_predict(commands)
@@ -63,8 +75,9 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
     data.add_argument(
         "--target",
         metavar="COLUMN",
-        help="what to predict: a column by its name, or its number from 1, or from the end, -1 "
-        "being the last; an array of an .npz file (default: y); the file of labels for IDX",
+        help="what to predict: in CSV a column by its name or number, in .npy by its number, 1 "
+        "being the first and -1 the last; in .npz an array (default: y); for IDX the file of "
+        "labels (default: the one beside the images)",
     )
     data.add_argument(
         "--task",
@@ -97,7 +110,7 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
         "--activation",
         choices=[name for name in ACTIVATIONS if name != "softmax"],
         default="relu",
-        help="of the hidden layers (default: relu)",
+        help="activation of the hidden layers (default: relu)",
     )
     network.add_argument(
         "--loss",
@@ -107,9 +120,18 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
     )
     network.add_argument("--dtype", choices=DTYPES, default="float32", help="default: float32")
     training = parser.add_argument_group("training")
-    training.add_argument("--epochs", metavar="N", type=_integer(1), default=50, help="default: 50")
     training.add_argument(
-        "--batch-size", metavar="N", type=_integer(1), help="default: 32, or all of fewer samples"
+        "--epochs",
+        metavar="N",
+        type=_integer(1),
+        default=50,
+        help="how often all samples are gone through (default: 50)",
+    )
+    training.add_argument(
+        "--batch-size",
+        metavar="N",
+        type=_integer(1),
+        help="samples per step (default: 32, or all of fewer samples)",
     )
     training.add_argument(
         "--optimizer", choices=tuple(LEARNING_RATES), default="adam", help="default: adam"
@@ -117,7 +139,7 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
     rates = ", ".join(f"{rate} for {name}" for name, rate in LEARNING_RATES.items())
     training.add_argument("--learning-rate", metavar="X", type=_number(), help=f"default: {rates}")
     training.add_argument(
-        "--momentum", metavar="X", type=_number(below=1.0), help="of sgd (default: 0)"
+        "--momentum", metavar="X", type=_number(below=1.0), help="only with sgd (default: 0)"
     )
     training.add_argument(
         "--weight-decay", metavar="X", type=_number(), default=0.0, help="default: 0"
@@ -131,10 +153,12 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
     )
     results = parser.add_argument_group("results")
     results.add_argument(
-        "--output", metavar="MODEL", help="file of the model (default: NAME-model.npz for NAME.csv)"
+        "--output",
+        metavar="MODEL",
+        help="file of the model (default: NAME-model.npz for NAME.csv, in the current folder)",
     )
     results.add_argument("--quiet", action="store_true", help="show no progress")
-    results.add_argument("--json", action="store_true", help="print one JSON object")
+    results.add_argument("--json", action="store_true", help="print the results as one JSON object")
     return parser
 
 
@@ -157,14 +181,14 @@ def _add_predict(commands: Any) -> None:
         "the accuracy or the mean absolute error goes to stderr.",
         allow_abbrev=False,
     )
-    parser.add_argument("model", metavar="MODEL", help="file that cygrad train has written")
+    parser.add_argument("model", metavar="MODEL", help="file of a model")
     parser.add_argument("data", metavar="FILE", help="CSV, .npy, .npz or IDX file")
     parser.add_argument(
         "--target",
         metavar="COLUMN",
-        help="column that is no input but the answer, as for cygrad train",
+        help="the true answers, as for cygrad train: left out of the inputs and compared with",
     )
-    parser.add_argument("--output", metavar="CSV", help="default: stdout")
+    parser.add_argument("--output", metavar="CSV", help="file of the predictions (default: stdout)")
     parser.add_argument(
         "--probabilities", action="store_true", help="add the probability of each class"
     )
@@ -179,7 +203,7 @@ def _add_info(commands: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("model", metavar="MODEL", nargs="?", help="file of a model")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--json", action="store_true", help="print it as one JSON object")
 
 
 def _integer(least: int) -> Callable[[str], int]:

@@ -7,9 +7,8 @@ import csv
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, TextIO
+from collections.abc import Iterable, Sequence
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +17,13 @@ from cygrad import datasets
 from cygrad.cli.facts import metric_text
 from cygrad.datasets.table import Task
 from cygrad.network import Network
+from cygrad.replacement import replacement
 from cygrad.storage import load
 
 
 def run(arguments: Namespace) -> None:
     """Write the predictions to stdout or a file, and how right they are to stderr."""
+    _check_output(arguments)
     net = load(arguments.model)
     has_probabilities = net.loss in ("cross_entropy", "binary_cross_entropy")
     if arguments.probabilities and not has_probabilities:
@@ -49,6 +50,16 @@ def run(arguments: Namespace) -> None:
         print(f"{net.metric} {text} ({len(table.X)} samples)", file=sys.stderr)
 
 
+def _check_output(arguments: Namespace) -> None:
+    """Refuse to write over what is read."""
+    if arguments.output is None or not os.path.exists(arguments.output):
+        return
+    for what in ("model", "data"):
+        path = getattr(arguments, what)
+        if os.path.exists(path) and os.path.samefile(path, arguments.output):
+            raise ValueError(f"--output {arguments.output} is the {what}, expected another file")
+
+
 def _predicted_columns(
     net: Network, predicted: NDArray[Any]
 ) -> tuple[list[str], list[Iterable[str]]]:
@@ -69,21 +80,8 @@ def _output_names(net: Network) -> Sequence[str]:
     return net.classes[-net.outputs :]  # A single output is the probability of the second class.
 
 
-@contextlib.contextmanager
-def _output(path: str | None) -> Iterator[TextIO]:
-    """Open stdout, or a file that takes its name when it is complete and on the disk."""
+def _output(path: str | None) -> contextlib.AbstractContextManager[IO[str]]:
+    """Stdout, or a file that takes its name when it is complete."""
     if path is None:
-        yield sys.stdout
-        return
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
-        raise ValueError(f"--output is {path}, which is something other than a file")
-    temporary = target.with_name(f".cygrad-{os.urandom(8).hex()}.tmp")
-    try:
-        with temporary.open("x", encoding="utf-8", newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+        return contextlib.nullcontext(sys.stdout)
+    return replacement(path, "--output", text=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from argparse import Namespace
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cygrad import datasets
-from cygrad.cli.facts import describe, metric_text, print_facts
+from cygrad.cli.facts import describe, metric_text, print_facts, print_json
 from cygrad.cli.options import CLASSIFICATION_LOSSES, DIGITS, LEARNING_RATES, REGRESSION_LOSSES
 from cygrad.history import History
 from cygrad.layers import Dense
@@ -62,7 +61,7 @@ def run(arguments: Namespace) -> None:
     }
     net.save(output)
     if arguments.json:
-        print(json.dumps(result))
+        print_json(result)
     else:
         _report(result, net.metric)
 
@@ -148,7 +147,11 @@ def _fit_quantities(
     layer takes the scale in, and the network is an ordinary one again.
     """
     rows = y.reshape(len(y), -1).astype(np.float64)
-    mean, scale = rows.mean(axis=0), rows.std(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, scale = rows.mean(axis=0), rows.std(axis=0)
+        finite = np.isfinite(np.array([mean, scale], trainer.net.dtype)).all()
+    if not finite:
+        raise ValueError(f"the targets are too large for {trainer.net.dtype}")
     scale[scale == 0] = 1.0
     history = trainer.fit(X, (rows - mean) / scale, epochs, verbose=verbose)
     last = trainer.net.layers[-1]
@@ -173,7 +176,8 @@ def _report(result: dict[str, Any], metric: str) -> None:
         if result[part] is not None:
             value = metric_text(metric, result[part][metric])
             lines[f"{part} {metric}"] = f"{value} ({result['samples'][part]} samples)"
-    lines["time"] = f"{result['seconds']:.3g} s ({result['epochs']} epochs)"
+    epochs = "epoch" if result["epochs"] == 1 else "epochs"
+    lines["time"] = f"{result['seconds']:.3g} s for {result['epochs']} {epochs}"
     lines["samples/s"] = f"{result['samples_per_second']:,.0f}"
     lines["saved to"] = result["output"]
     print_facts(lines)

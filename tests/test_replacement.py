@@ -1,0 +1,99 @@
+"""Files that take their place in one step, for bytes and for text."""
+
+import os
+
+import pytest
+
+from cygrad.replacement import replacement
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "out"
+
+
+@pytest.fixture(params=[False, True], ids=["bytes", "text"])
+def text(request):
+    return request.param
+
+
+def test_the_name_is_taken_at_the_end(path, text):
+    path.write_text("old")
+    with replacement(path, text=text) as file:
+        file.write("new" if text else b"new")
+        assert path.read_text() == "old"
+        assert len(os.listdir(path.parent)) == 2
+    assert path.read_text() == "new"
+    assert os.listdir(path.parent) == ["out"]
+
+
+def test_text_is_written_as_it_is(path):
+    with replacement(path, text=True) as file:
+        file.write("é\n\r\n")
+    assert path.read_bytes() == b"\xc3\xa9\n\r\n"
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_an_error_in_the_block_leaves_the_old_file(path, text, error):
+    def write_half():
+        with replacement(path, text=text) as file:
+            file.write("half" if text else b"half")
+            raise error
+
+    path.write_text("old")
+    with pytest.raises(error):
+        write_half()
+    assert path.read_text() == "old"
+    assert os.listdir(path.parent) == ["out"]
+
+
+@pytest.mark.parametrize("fault", ["fsync", "replace"])
+def test_a_full_disk_leaves_the_old_file(path, monkeypatch, fault):
+    def fail(*arguments):
+        raise OSError(28, "No space left on device", *arguments[:1])
+
+    path.write_text("old")
+    monkeypatch.setattr(os, fault, fail)
+    with pytest.raises(OSError, match="No space left"), replacement(path):
+        pass
+    assert path.read_text() == "old"
+    assert os.listdir(path.parent) == ["out"]
+
+
+def test_a_folder_that_cannot_be_synced_is_no_failure(path, monkeypatch):
+    sync = os.fsync
+
+    def files_only(descriptor):
+        if os.path.isdir(f"/proc/self/fd/{descriptor}"):
+            raise OSError("not for folders")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", files_only)
+    with replacement(path) as file:
+        file.write(b"new")
+    assert path.read_bytes() == b"new"
+
+
+def test_errors_name_the_file_that_was_asked_for(path):
+    missing = path / "nowhere"
+    with pytest.raises(FileNotFoundError) as caught, replacement(missing):
+        pass
+    assert caught.value.filename == str(missing)
+
+
+def test_refuses_what_is_no_file(tmp_path):
+    with (
+        pytest.raises(ValueError, match=r"--output is .*, which is something other than a file"),
+        replacement(tmp_path, "--output"),
+    ):
+        pass
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links are those of POSIX")
+def test_a_link_stays_a_link(path, tmp_path):
+    path.symlink_to(tmp_path / "there")
+    with replacement(path) as file:
+        file.write(b"new")
+    assert path.is_symlink()
+    assert (tmp_path / "there").read_bytes() == b"new"
