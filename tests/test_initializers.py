@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -61,6 +62,12 @@ def test_drawing_is_repeatable(name):
     np.testing.assert_array_equal(draw(name), draw(name))
     if name != "zeros":
         assert (draw(name) != draw(name, seed=1)).any()
+
+
+def test_numbers_of_every_kind_become_floats():
+    third = Fraction(1, 3)
+    assert constant(third) == constant(1 / 3)
+    np.testing.assert_array_equal(weights(normal(third)), weights(normal(1 / 3)))
 
 
 def test_names_are_attributes_of_the_module():
@@ -128,6 +135,8 @@ def test_relu_begins_with_he():
         ([[np.inf] * 4] * 3, ValueError, "weights_init holds NaN or infinity"),
         ({}, TypeError, "weights_init is {}, expected the name of an initialiser"),
         (True, TypeError, "weights_init is True"),
+        (normal, TypeError, "weights_init is the class Normal, expected an instance"),
+        ([[1], [1, 2]], ValueError, "weights_init is not a regular array"),
         ([["a"] * 4] * 3, TypeError, "weights_init"),
     ],
 )

@@ -11,7 +11,6 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from cygrad import checks
-from cygrad.schedules import nonnegative_number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,16 +25,27 @@ class Callback:
     """Called by `Trainer.fit` between epochs; a subclass overrides what it needs.
 
     The parameters may be read and assigned in all three methods, and the trainer may be pickled.
+    A function given as a callback is called as `on_epoch_end`.
     """
 
     def on_train_begin(self, trainer: Trainer) -> None:
         """Called once, when all arguments of `fit` have been found good."""
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Logs) -> bool | None:
-        """Called after each epoch, counted from 1; True stops the training.
+        """Called after each epoch.
 
-        `logs` has the epoch's row of the history: ``loss``, the metric under its name, both again
-        with ``val_`` in front where there are validation data, ``learning_rate`` and ``seconds``.
+        Parameters
+        ----------
+        trainer : Trainer
+        epoch : int
+            Counted from 1.
+        logs : dict of str to float
+            The epoch's row of the history; `History` has the names.
+
+        Returns
+        -------
+        bool or None
+            True stops the training.
         """
         return None
 
@@ -57,7 +67,7 @@ def as_callbacks(callbacks: Iterable[Callback | EpochFunction]) -> list[Callback
     Raises
     ------
     TypeError
-        Where one of them is neither.
+        If one of them is neither.
     """
     if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable):
         raise TypeError(f"callbacks is {callbacks!r}, expected a list of callbacks")
@@ -77,16 +87,16 @@ class EarlyStopping(Callback):
 
     Parameters
     ----------
-    patience
+    patience : int
         Epochs without improvement before the training stops.
-    monitor
+    monitor : str
         A name in the history. Higher is better for names that end in ``accuracy``, lower for all
         others.
-    min_delta
+    min_delta : float
         Smaller gains do not count.
-    restore_best
-        Put the parameters of the best epoch back when the training ends. This keeps one more copy
-        of the parameters. The optimiser's state stays that of the last epoch.
+    restore_best : bool
+        Whether to put the parameters of the best epoch back when the training ends, for which one
+        more copy of them is kept. The optimiser's state stays that of the last epoch.
 
     Attributes
     ----------
@@ -97,8 +107,9 @@ class EarlyStopping(Callback):
 
     Raises
     ------
-    ValueError
-        When training begins, if the history will have no column `monitor`.
+    TypeError, ValueError
+        If an argument is not as described; when training begins, if the history will have no
+        column `monitor`.
     """
 
     def __init__(
@@ -110,8 +121,10 @@ class EarlyStopping(Callback):
         restore_best: bool = True,
     ) -> None:
         self.patience = checks.whole_number(patience, "patience")
+        if not isinstance(monitor, str):
+            raise TypeError(f"monitor is {monitor!r}, expected a name in the history")
         self.monitor = monitor
-        self.min_delta = nonnegative_number(min_delta, "min_delta")
+        self.min_delta = checks.number(min_delta, "min_delta", least=0)
         self.restore_best = checks.flag(restore_best, "restore_best")
         self._begin()
 

@@ -34,13 +34,16 @@ def whole_number(value: object, name: str, least: int = 1) -> int:
 
 
 def number(value: object, name: str, least: float = -math.inf) -> float:
-    """`value` as a finite float of at least `least`. Booleans are not numbers."""
+    """`value` as a finite float of at least `least`. Booleans and text are not numbers."""
     bound = "" if least == -math.inf else f" of at least {least}"
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} is {value!r}, expected a number{bound}")
-    as_float = float(value)
+    try:
+        as_float = float(value)
+    except OverflowError:  # an integer or a fraction beyond the largest float
+        as_float = -math.inf if value < 0 else math.inf
     if not (math.isfinite(as_float) and as_float >= least):
-        raise ValueError(f"{name} is {value}, expected a finite number{bound}")
+        raise ValueError(f"{name} is {as_float}, expected a finite number{bound}")
     return as_float
 
 
@@ -61,22 +64,34 @@ def one_of(value: object, name: str, choices: Collection[str]) -> str:
     return value
 
 
+def array(value: ArrayLike, name: str) -> NDArray[Any]:
+    """`value` as NumPy takes it, if it is a regular array of which nothing is masked."""
+    try:
+        converted = np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{name} is not a regular array: {error}") from None
+    mask = getattr(value, "mask", None)
+    if isinstance(mask, (np.ndarray, np.bool_)) and mask.any():
+        raise ValueError(f"{name} has {np.sum(mask)} masked values, expected none")
+    return converted
+
+
 def parameters(
     value: ArrayLike, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> NDArray[Any]:
     """`value` as a C-ordered array of this shape and dtype, all of it finite in that dtype."""
-    given = np.asarray(value)
+    given = array(value, name)
     if given.dtype.kind not in "buif":
         raise TypeError(f"{name} has dtype {given.dtype}, expected real numbers")
     if given.shape != shape:
         raise ValueError(f"{name} has shape {given.shape}, expected {shape}")
     with np.errstate(over="ignore"):
-        array = np.ascontiguousarray(given, dtype=dtype)
-    finite = np.isfinite(array)
+        rounded = np.ascontiguousarray(given, dtype=dtype)
+    finite = np.isfinite(rounded)
     if not finite.all():
         where = tuple(int(i) for i in np.argwhere(~finite)[0])
         place = where[0] if len(where) == 1 else where
         raise ValueError(
             f"{name} holds {given[where]} at {place}, expected numbers that are finite as {dtype}"
         )
-    return array
+    return rounded

@@ -59,12 +59,17 @@ class VarianceScaling:
 
 @dataclass(frozen=True)
 class Constant:
-    """Every parameter is `value`."""
+    """Every parameter is one number.
+
+    Parameters
+    ----------
+    value : float
+    """
 
     value: float
 
     def __post_init__(self) -> None:
-        checks.number(self.value, "value of constant")
+        object.__setattr__(self, "value", checks.number(self.value, "value of constant"))
 
     def __call__(self, rng: Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
         """Fill an array of the given shape."""
@@ -73,12 +78,18 @@ class Constant:
 
 @dataclass(frozen=True)
 class Normal:
-    """Parameters drawn from N(0, std²)."""
+    """Parameters drawn from N(0, std²).
+
+    Parameters
+    ----------
+    std : float
+        0 or more.
+    """
 
     std: float
 
     def __post_init__(self) -> None:
-        checks.number(self.std, "std of normal", least=0)
+        object.__setattr__(self, "std", checks.number(self.std, "std of normal", least=0))
 
     def __call__(self, rng: Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
         """Draw an array of the given shape."""
@@ -110,6 +121,8 @@ INITIALIZERS: dict[str, Initializer] = {
     "zeros": zeros,
     "glorot_uniform": glorot_uniform,
     "glorot_normal": glorot_normal,
+    "xavier_uniform": glorot_uniform,  # by the author's first name, as some know them
+    "xavier_normal": glorot_normal,
     "he_uniform": he_uniform,
     "he_normal": he_normal,
     "lecun_uniform": lecun_uniform,
@@ -140,9 +153,11 @@ def resolve(given: str | ArrayLike | Initializer, name: str) -> Initializer:
                 "a number, normal(std), an array or a function of (rng, shape)"
             )
         return INITIALIZERS[given]
+    if isinstance(given, type):
+        raise TypeError(f"{name} is the class {given.__name__}, expected an instance of it")
     if callable(given):
         return given
-    values = np.asarray(given)
+    values = checks.array(given, name)
     if values.dtype.kind not in "uif":
         raise TypeError(
             f"{name} is {given!r}, expected the name of an initialiser, a number, an array of "

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cygrad import checks
-from cygrad.schedules import Schedule, nonnegative_number
+from cygrad.schedules import Schedule
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,12 +39,21 @@ class Optimizer(ABC):
         """The rule's numbers, under the engine's names."""
 
     def learning_rates(self, first_step: int, count: int) -> NDArray[np.float64]:
-        """The learning rates of `count` steps from `first_step` on, shape (count,).
+        """The learning rates of consecutive steps.
+
+        Parameters
+        ----------
+        first_step, count : int
+            Which steps, counted from 0.
+
+        Returns
+        -------
+        ndarray of float64, shape (count,)
 
         Raises
         ------
         TypeError, ValueError
-            Where the schedule or callable returns other than finite numbers of at least 0.
+            If the schedule or function returns other than finite numbers of at least 0.
         """
         rate = self.learning_rate
         if not callable(rate):
@@ -67,7 +76,7 @@ class Optimizer(ABC):
 
 
 def _checked_rate(step: int, value: object) -> float:
-    return nonnegative_number(value, f"learning_rate at step {step}")
+    return checks.number(value, f"learning_rate at step {step}", least=0)
 
 
 def _check_learning_rate(optimizer: Optimizer) -> None:
@@ -75,13 +84,14 @@ def _check_learning_rate(optimizer: Optimizer) -> None:
     if isinstance(rate, type):
         raise TypeError(f"learning_rate is the class {rate.__name__}, expected an instance of it")
     if not callable(rate):
-        object.__setattr__(optimizer, "learning_rate", nonnegative_number(rate, "learning_rate"))
+        number = checks.number(rate, "learning_rate", least=0)
+        object.__setattr__(optimizer, "learning_rate", number)
 
 
 def _check_numbers(optimizer: Optimizer, *names: str) -> None:
     """Make the named numbers of a frozen optimiser floats of at least 0."""
     for name in names:
-        number = nonnegative_number(getattr(optimizer, name), name)
+        number = checks.number(getattr(optimizer, name), name, least=0)
         object.__setattr__(optimizer, name, number)
 
 
@@ -109,24 +119,25 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    learning_rate
-        η: a number, a schedule, or a callable of the step, counted from 0.
-    momentum
+    learning_rate : float, schedule or function of (step)
+        η, 0 or more; steps count from 0. `cygrad.schedules` has schedules.
+    momentum : float
         μ, from 0 to below 1.
-    nesterov
-        Look ahead along the velocity; needs a momentum above 0.
-    weight_decay
+    nesterov : bool
+        Whether to look ahead along the velocity; needs a momentum above 0.
+    weight_decay : float
         λ, 0 or more.
 
     Raises
     ------
     TypeError, ValueError
-        For an argument that is not a number, not finite, or outside its range.
+        If an argument is not as described.
 
-    Notes
-    -----
-    Sources: Polyak, "Some methods of speeding up the convergence of iteration methods", 1964;
-    Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013.
+    References
+    ----------
+    B. Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.
+    I. Sutskever, J. Martens, G. Dahl, G. Hinton, "On the importance of initialization and momentum
+    in deep learning", ICML 2013: Nesterov's momentum in this form.
     """
 
     learning_rate: LearningRate
@@ -171,23 +182,23 @@ class Adam(Optimizer):
 
     Parameters
     ----------
-    learning_rate
-        η: a number, a schedule, or a callable of the step, counted from 0.
-    beta1, beta2
+    learning_rate : float, schedule or function of (step)
+        η, 0 or more; steps count from 0. `cygrad.schedules` has schedules.
+    beta1, beta2 : float
         β₁ and β₂, from 0 to below 1.
-    eps
+    eps : float
         ε, above 0.
-    weight_decay
+    weight_decay : float
         λ, 0 or more.
 
     Raises
     ------
     TypeError, ValueError
-        For an argument that is not a number, not finite, or outside its range.
+        If an argument is not as described.
 
-    Notes
-    -----
-    Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1.
+    References
+    ----------
+    D. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.
     """
 
     learning_rate: LearningRate = 1e-3

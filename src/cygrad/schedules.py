@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from math import inf, pi
-from numbers import Real
+from math import pi
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,28 +22,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def nonnegative_number(value: object, name: str) -> float:
-    """`value` as a finite float of at least 0, which learning rates and the like must be."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} is {value!r}, expected a number")
-    try:
-        number = float(value)
-    except OverflowError:  # an int or fraction above the largest float
-        number = inf
-    if not 0 <= number < inf:
-        raise ValueError(f"{name} is {number}, expected a finite number of at least 0")
-    return number
-
-
 class Schedule(ABC):
     """A learning rate for every step, the first step being 0.
 
-    Subclasses give `values`. Calling the schedule gives one of them, with the same bits.
+    A subclass defines `values`. Calling the schedule gives one of them, with the same bits.
     """
 
     @abstractmethod
     def values(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The learning rates of `steps`, an array of any shape; the result has the same shape."""
+        """The learning rates of steps.
+
+        Parameters
+        ----------
+        steps : ndarray of int64, any shape
+
+        Returns
+        -------
+        ndarray of float64, the same shape
+        """
 
     def __call__(self, step: int) -> float:
         """The learning rate of one step."""
@@ -54,12 +49,18 @@ class Schedule(ABC):
 def _check(schedule: Schedule, *names: str) -> None:
     """Check the named rates of a frozen schedule and make them floats."""
     for name in names:
-        object.__setattr__(schedule, name, nonnegative_number(getattr(schedule, name), name))
+        object.__setattr__(schedule, name, checks.number(getattr(schedule, name), name, least=0))
 
 
 @dataclass(frozen=True)
 class Constant(Schedule):
-    """η(t) = value; the same as giving the number itself."""
+    """η(t) = value; the same as giving the number itself.
+
+    Parameters
+    ----------
+    value : float
+        0 or more.
+    """
 
     value: float
 
@@ -74,7 +75,14 @@ class Constant(Schedule):
 class LinearDecay(Schedule):
     """η(t) = initial + (final − initial) · min(t, steps) / steps.
 
-    Step 0 uses `initial`; from step `steps` on it is `final`, to the bit.
+    Step 0 has `initial`; from step `steps` on it is `final`, to the bit.
+
+    Parameters
+    ----------
+    initial, final : float
+        0 or more.
+    steps : int
+        1 or more.
     """
 
     initial: float
@@ -92,7 +100,15 @@ class LinearDecay(Schedule):
 
 @dataclass(frozen=True)
 class ExponentialDecay(Schedule):
-    """η(t) = initial · decayᵗ, with 0 < decay ≤ 1."""
+    """η(t) = initial · decayᵗ.
+
+    Parameters
+    ----------
+    initial : float
+        0 or more.
+    decay : float
+        Above 0 and at most 1.
+    """
 
     initial: float
     decay: float
@@ -107,7 +123,17 @@ class ExponentialDecay(Schedule):
 
 @dataclass(frozen=True)
 class StepDecay(Schedule):
-    """η(t) = initial · factorᵏ with k = ⌊t / every⌋ and 0 < factor ≤ 1: a staircase."""
+    """η(t) = initial · factorᵏ with k = ⌊t / every⌋: a staircase.
+
+    Parameters
+    ----------
+    initial : float
+        0 or more.
+    factor : float
+        Above 0 and at most 1.
+    every : int
+        Steps of one stair, 1 or more.
+    """
 
     initial: float
     factor: float
@@ -128,7 +154,16 @@ class CosineDecay(Schedule):
 
     Half a period of a cosine, flat at both ends; from step `steps` on it is `final`, to the bit.
 
-    Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017,
+    Parameters
+    ----------
+    initial, final : float
+        0 or more.
+    steps : int
+        1 or more.
+
+    References
+    ----------
+    I. Loshchilov, F. Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017,
     equation 5, without the restarts.
     """
 
@@ -149,7 +184,7 @@ class CosineDecay(Schedule):
 
 
 def _check_factor(schedule: Schedule, name: str) -> None:
-    factor = nonnegative_number(getattr(schedule, name), name)
+    factor = checks.number(getattr(schedule, name), name, least=0)
     if not 0 < factor <= 1:
         raise ValueError(f"{name} is {factor}, expected a number above 0 and at most 1")
     object.__setattr__(schedule, name, factor)
