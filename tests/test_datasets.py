@@ -91,7 +91,7 @@ def test_split_refuses_a_fraction_out_of_range(fraction: float) -> None:
 
 
 def test_split_refuses_an_empty_part_and_scalars() -> None:
-    with pytest.raises(ValueError, match="leaves one part empty"):
+    with pytest.raises(ValueError, match=r"leaves a part of . rows empty"):
         datasets.split(np.arange(4), 0.2)
     with pytest.raises(ValueError, match=r"y has shape \(\)"):
         datasets.split(np.array(1), 0.2)
@@ -234,7 +234,11 @@ def test_targets_are_counted_by_given_classes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "target", "message"),
     [
-        ("a,b\n1,2\n3,x\n", None, r"data.csv, line 3, column 2 \(b\) is 'x', expected a number"),
+        (
+            "a,b\n1,2\n3,x\n",
+            None,
+            r"data.csv, line 3, column 2 \(b\) is 'x', expected a number; no target is named",
+        ),
         ("1,2\n\n3,\n", None, r"line 3, column 2 is '', expected a number"),
         ("a,b,c\n1,2,x\n", "b", r"line 2, column 3 \(c\) is 'x', expected a number"),
         ("a,b,c\n1,2,x\n", "a", r"line 2, column 3 \(c\) is 'x', expected a number"),
@@ -321,6 +325,23 @@ def test_npz(tmp_path: Path, save: Any) -> None:
     assert np.asarray(both.y).shape == (2, 3)
     save(path, X=X)
     assert datasets.read(path).y is None
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_have_a_place(tmp_path: Path, value: float) -> None:
+    X = np.zeros((5000, 2, 2))
+    X[4998, 1, 0] = value
+    np.save(tmp_path / "data.npy", X)
+    with pytest.raises(ValueError, match=rf"data.npy, row 4999, column 3 is {value}, expected a f"):
+        datasets.read(tmp_path / "data.npy")
+    np.savez(tmp_path / "data.npz", X=X)
+    with pytest.raises(ValueError, match=rf"data.npz, array X, row 4999, column 3 is {value}"):
+        datasets.read(tmp_path / "data.npz")
+    (tmp_path / "idx3").write_bytes(
+        b"\0\0\x0e\x03" + np.array(X.shape, ">u4").tobytes() + X.astype(">f8").tobytes()
+    )
+    with pytest.raises(ValueError, match=rf"idx3, row 4999, column 3 is {value}"):
+        datasets.read(tmp_path / "idx3")
 
 
 def test_npz_labels_of_bytes_and_booleans(tmp_path: Path) -> None:

@@ -106,7 +106,8 @@ def _body(layout: _Layout, records: Iterator[Record]) -> tuple[array[int], NDArr
         except ValueError:
             position = next(i for i, field in enumerate(fields) if not _is_float(field))
             place = layout.input_place(line, position)
-            raise ValueError(f"{place} is {fields[position]!r}, expected a number") from None
+            hint = "" if layout.target is not None else "; no target is named, which may be text"
+            raise ValueError(f"{place} is {fields[position]!r}, expected a number{hint}") from None
         lines.append(line)
     if not lines:
         raise ValueError(f"{layout.path} has a header and no rows")

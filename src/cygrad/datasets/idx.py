@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cygrad.datasets.packing import open_unpacked
-from cygrad.datasets.table import Table, Task, targets
+from cygrad.datasets.table import Table, Task, check_finite, targets
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 CHUNK = 1 << 20
@@ -37,6 +37,7 @@ def read_idx(
     if images.ndim < 2 or 0 in images.shape:
         raise ValueError(f"{path} has dimensions {images.shape}, expected rows of numbers")
     X = images.reshape(images.shape[0], -1)
+    check_finite(X, str(path))
     beside = _labels_beside(path) if target is None else Path(str(target))
     if beside is None:
         return Table(X)

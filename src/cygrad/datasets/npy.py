@@ -17,7 +17,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from cygrad.datasets.columns import target_column
-from cygrad.datasets.table import Table, Task, targets
+from cygrad.datasets.table import Table, Task, check_finite, targets
 
 NPY_MAGIC = b"\x93NUMPY"
 ZIP_MAGIC = b"PK\x03\x04"
@@ -120,4 +120,6 @@ def _inputs(array: NDArray[Any], where: str) -> NDArray[Any]:
         raise ValueError(f"{where} holds values of type {array.dtype}, expected numbers")
     if array.ndim < 2 or 0 in array.shape:
         raise ValueError(f"{where} has shape {array.shape}, expected rows of numbers")
-    return array if array.ndim == 2 else array.reshape(array.shape[0], -1)
+    X = array if array.ndim == 2 else array.reshape(array.shape[0], -1)
+    check_finite(X, where)
+    return X

@@ -52,5 +52,7 @@ def split(
     place = np.arange(rows)
     chosen = np.floor((place + 1) * test_fraction) != np.floor(place * test_fraction)
     if not chosen.any() or chosen.all():
-        raise ValueError(f"test_fraction {test_fraction} of {rows} rows leaves one part empty")
+        raise ValueError(
+            f"test_fraction is {test_fraction}, which leaves a part of {rows} rows empty"
+        )
     return np.sort(order[~chosen]), np.sort(order[chosen])

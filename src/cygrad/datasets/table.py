@@ -18,6 +18,7 @@ TASKS: tuple[Task, ...] = get_args(Task)
 
 #: Integers with more distinct values than this are quantities unless the caller says otherwise.
 MOST_INTEGER_CLASSES = 20
+BLOCK_ROWS = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +98,22 @@ def targets(
             row = int(np.argmax(indices == position))
             raise ValueError(f"{place(row)} is {name!r}, expected one of {_listed(classes)}")
     return np.array([known[name] for name in names], np.int64)[indices], tuple(classes)
+
+
+def check_finite(X: NDArray[Any], where: str) -> None:
+    """Raise a ValueError where an input is NaN or infinite; rows and columns count from 1."""
+    if X.dtype.kind != "f":
+        return
+    # In blocks: X may be mapped from a file that is larger than memory.
+    for start in range(0, len(X), BLOCK_ROWS):
+        finite = np.isfinite(X[start : start + BLOCK_ROWS])
+        if not finite.all():
+            row, column = map(int, np.argwhere(~finite)[0])
+            row += start
+            raise ValueError(
+                f"{where}, row {row + 1}, column {column + 1} is {X[row, column]}, "
+                "expected a finite number"
+            )
 
 
 def _are_few_integers(values: NDArray[Any]) -> bool:
