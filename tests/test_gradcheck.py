@@ -233,6 +233,11 @@ def test_refuses_bad_options(options, error, message):
         check_gradients(make(), *problem("cross_entropy"), **options)
 
 
+def test_refuses_what_is_no_network():
+    with pytest.raises(TypeError, match="net is None, expected a Network"):
+        check_gradients(None, *problem("cross_entropy"))
+
+
 def test_refuses_bad_samples():
     with pytest.raises(ValueError, match="X has shape"):
         check_gradients(make(), np.zeros((5, 3)), np.zeros(5, int))

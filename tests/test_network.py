@@ -173,6 +173,7 @@ class TestMaking:
         [
             (True, True, True, True),
             (False, True, False, False),
+            (np.True_, True, True, True),
             ("weights", True, True, False),
             ("biases", True, False, True),
             (True, False, True, False),
@@ -609,9 +610,10 @@ class TestClasses:
         with pytest.raises(ValueError, match="expected 3 different names"):
             make().classes = classes
 
-    def test_refuses_what_are_not_names(self):
-        with pytest.raises(TypeError, match="expected 3 names"):
-            make().classes = [0, 1, 2]
+    @pytest.mark.parametrize("classes", [[0, 1, 2], 3])
+    def test_refuses_what_are_not_names(self, classes):
+        with pytest.raises(TypeError, match=r"classes is .*, expected 3 names"):
+            make().classes = classes
 
 
 def full():

@@ -192,6 +192,15 @@ def test_the_line_is_ended_when_training_is_broken_off(terminal, bars, error):
     assert "epoch 1/3" in terminal.rows()[-2]
 
 
+def test_a_line_that_many_epochs_shared_is_ended(terminal, bars, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_DRAWINGS", 0.0)
+    with Progress(1000, samples=100, batch_size=10, loss_scale=1) as display:
+        for _ in range(9):
+            display.epoch_done({"loss": 0.5})
+    assert terminal.rows()[-1] == ""
+    assert re.search(r"epoch +9/1000.*loss 0.5", terminal.rows()[-2])
+
+
 def test_an_interrupted_epoch_leaves_the_last_whole_one_on_the_line(terminal, clock, bars):
     with Progress(1000, samples=100, batch_size=10, loss_scale=1) as display:
         display.epoch_done({"loss": 1.0})

@@ -255,7 +255,7 @@ NAN = np.where(np.arange(50)[:, None] == 7, np.nan, X)
         (_fit(X=NAN), ValueError, "X .*row 7"),
         (_fit(X=X[:, :2]), ValueError, "X .*3"),
         (_fit(y=Y + 1), ValueError, "y .*2"),
-        (_fit(X_val=X), ValueError, "y_val is None"),
+        (_fit(X_val=X), ValueError, "y_val is None and X_val is given"),
         (_fit(y_val=Y), ValueError, "X_val is None"),
         (_fit(X_val=NAN, y_val=Y), ValueError, "X_val .*row 7"),
         (_fit(X_val=X, y_val=Y[1:]), ValueError, "y_val .*49.*50"),
@@ -372,7 +372,7 @@ def test_divergence_puts_the_last_good_epoch_back():
     assert error.history is trainer.history
     assert error.history.loss == history.loss
     assert "epoch 3 at step 4" in str(error)
-    assert "parameters of after epoch 2" in str(error)
+    assert "parameters are again those after epoch 2" in str(error)
     again = pickle.loads(pickle.dumps(error))
     assert (again.epoch, again.step, str(again)) == (3, 4, str(error))
 
@@ -387,7 +387,9 @@ def test_divergence_in_the_first_epoch_puts_the_start_back():
     X, y = _spoiled(50, row=23)
     net = _regression()
     trainer = cg.Trainer(net, cg.Adam(0.1), 10, rng=0)
-    with pytest.raises(cg.DivergenceError, match="parameters of before training") as caught:
+    with pytest.raises(
+        cg.DivergenceError, match="parameters are again those before training"
+    ) as caught:
         trainer.fit(X, y, shuffle=False)
     assert (caught.value.epoch, caught.value.step) == (1, 3)
     assert _bits(net) == _bits(_regression())
@@ -523,6 +525,11 @@ def test_early_stopping_takes_more_accuracy_for_better():
     ]
     assert stops == [False] * 6 + [True]
     assert (stopping.best, stopping.best_epoch) == (0.7, 4)
+
+
+def test_early_stopping_needs_a_name():
+    with pytest.raises(TypeError, match="monitor is None, expected a name"):
+        EarlyStopping(3, None)
 
 
 def test_early_stopping_needs_a_column_of_the_history():

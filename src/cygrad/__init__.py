@@ -7,7 +7,12 @@
 >>> history = cg.Trainer(net, cg.Adam(1e-3), batch_size=32, rng=0).fit(X, y, epochs=20)
 >>> net.save("digits.npz")
 
-What a network needs is imported here; what trains, checks, reads and saves it, when first used.
+- `Network` and `Dense` make a network, `Trainer` with `SGD` or `Adam` trains it, `History` is what
+  training leaves; `schedules`, `callbacks` and `initializers` change how it goes.
+- `Network.save` and `load` keep a network in a file.
+- `datasets` reads samples, `check_gradients` compares backpropagation with numerical derivatives,
+  `reference` is the same mathematics in plain Python, to read.
+- `show_config` tells which variant of the engine is in use.
 """
 
 from importlib import import_module
@@ -57,7 +62,8 @@ __all__ = [
     "show_config",
 ]
 
-# Where the public names are that are imported when first asked for. A module stands for itself.
+# Where the public names are that are imported when first asked for, so that a program that only
+# predicts starts sooner. A module stands for itself.
 _LATER = {
     "Adam": "optimizers",
     "Callback": "callbacks",
@@ -92,4 +98,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -28,12 +28,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad import checks
+from cygrad.network import Network
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from cygrad.gradients import Gradients
-    from cygrad.network import Network
 
 UNIT = float(np.finfo(np.float64).eps)
 BEST_EPS = UNIT ** (1 / 3)
@@ -179,6 +179,8 @@ def check_gradients(
     ----------
     W. Press et al., "Numerical Recipes", 3rd edition, 2007, section 5.7, for the step.
     """
+    if not isinstance(net, Network):
+        raise TypeError(f"net is {net!r}, expected a Network")
     step = BEST_EPS if eps is None else checks.number(eps, "eps", least=0)
     if step == 0:
         raise ValueError("eps is 0, expected a number above 0")

@@ -21,6 +21,13 @@ class History:
       present where there are such data;
     - ``learning_rate``: of the epoch's first step;
     - ``seconds``: the wall-clock time of the epoch's steps, without validation and callbacks.
+
+    Parameters
+    ----------
+    metric : {"accuracy", "mae"}
+        Name of the network's metric.
+    validated : bool
+        Whether there are validation data.
     """
 
     def __init__(self, metric: str, validated: bool) -> None:
@@ -56,7 +63,8 @@ class History:
             for row, final in zip(first, last, strict=True)
             for name, start, end in zip(self._names[:-2], row, final, strict=False)
         )
-        return f"<History: {len(self)} epochs{changes}>"
+        plural = "" if len(self) == 1 else "s"
+        return f"<History: {len(self)} epoch{plural}{changes}>"
 
     @property
     def loss(self) -> list[float]:
@@ -121,8 +129,8 @@ class DivergenceError(ArithmeticError):
         self.history = history
 
     def __str__(self) -> str:
-        kept = f"after epoch {self.epoch - 1}" if self.epoch > 1 else "before training"
+        good = f"after epoch {self.epoch - 1}" if self.epoch > 1 else "before training"
         return (
             f"training diverged in epoch {self.epoch} at step {self.step}: the loss or a parameter "
-            f"became NaN or infinite; the parameters of {kept} are back"
+            f"became NaN or infinite; the parameters are again those {good}"
         )

@@ -65,7 +65,7 @@ class Dense:
         set_field(self, "units", checks.whole_number(self.units, "units"))
         checks.one_of(self.activation, "activation", ACTIVATIONS)
         set_field(self, "use_bias", checks.flag(self.use_bias, "use_bias"))
-        _check_trainable(self.trainable, self.use_bias)
+        set_field(self, "trainable", _check_trainable(self.trainable, self.use_bias))
 
         weights = resolve(self.initial_weights, "weights_init")
         biases = resolve(self.bias_init, "bias_init")
@@ -232,8 +232,11 @@ def check_layers(layers: Iterable[Dense]) -> list[Dense]:
     return described
 
 
-def _check_trainable(trainable: object, use_bias: bool) -> None:
-    if not isinstance(trainable, bool) and trainable not in ("weights", "biases"):
+def _check_trainable(trainable: Trainable, use_bias: bool) -> Trainable:
+    if isinstance(trainable, (bool, np.bool_)):
+        return bool(trainable)
+    if not isinstance(trainable, str) or trainable not in ("weights", "biases"):
         raise ValueError(f"trainable is {trainable!r}, expected True, False, 'weights' or 'biases'")
     if trainable == "biases" and not use_bias:
         raise ValueError("trainable is 'biases' with use_bias=False, expected False")
+    return trainable

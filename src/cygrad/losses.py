@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cygrad import checks
 from cygrad._engine.samples import Samples
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def encode_targets(loss: str, y: ArrayLike, n: int, outputs: int, name: str = "y
         If `y` is nothing of this kind.
     """
     wanted = _wanted(LOSSES[loss], loss, outputs)
-    array = np.asarray(y)
+    array = checks.array(y, name)
     if array.dtype.kind not in "buif":
         raise TypeError(f"{name} has dtype {array.dtype}, expected {wanted}")
     if array.ndim != 0 and len(array) != n:

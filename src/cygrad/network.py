@@ -208,8 +208,9 @@ class Network:
         if classes is None:
             self._classes = None
             return
-        names = (classes,) if isinstance(classes, str) else tuple(classes)
         expected = max(self.outputs, 2)
+        several = isinstance(classes, Iterable) and not isinstance(classes, str)
+        names = tuple(classes) if several else (classes,)
         if not all(isinstance(name, str) for name in names):
             raise TypeError(f"classes is {classes!r}, expected {expected} names")
         if len(names) != expected or len(set(names)) != expected:
@@ -447,20 +448,6 @@ class Network:
             "dtype": self.dtype.name,
             "classes": None if self._classes is None else list(self._classes),
         }
-
-    @classmethod
-    def _from_config(cls, config: dict[str, Any]) -> Self:
-        """A network as described, its parameters all zero."""
-        network = cls.__new__(cls)
-        network._build(
-            config["inputs"],
-            [Dense(**layer) for layer in config["layers"]],
-            config["loss"],
-            config["reduction"],
-            config["dtype"],
-        )
-        network.classes = config["classes"]
-        return network
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         """The arrays that go with `_config`."""

@@ -28,9 +28,9 @@ class Progress:
 
     Parameters
     ----------
-    epochs, samples, batch_size
+    epochs, samples, batch_size : int
         What the run consists of.
-    loss_scale
+    loss_scale : float
         What turns the average of the samples' losses into the loss to show: 1, or the number of
         samples where losses are summed.
     """
@@ -185,7 +185,9 @@ class _TqdmBar:
                 bar_format=layout,
             )
         self._bar.n = steps_done
-        self._bar.start_t = time() - seconds
+        # tqdm ends a line only where it last drew after the bar's start.
+        self._bar.last_print_t = time()
+        self._bar.start_t = self._bar.last_print_t - seconds
         self._bar.bar_format = layout
         self._bar.set_description_str(epoch)
 

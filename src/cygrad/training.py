@@ -46,22 +46,31 @@ class Trainer:
 
     Parameters
     ----------
-    net
-        The network; its parameters are changed in place. One trainer at a time can train it.
-    optimizer
-        An `SGD` or `Adam`.
-    batch_size
+    net : Network
+        Its parameters are changed in place. One trainer at a time can train it.
+    optimizer : SGD or Adam
+        The update rule and its numbers.
+    batch_size : int
         Samples per step. The last batch of an epoch has the rest.
-    rng
-        An int, a `numpy.random.Generator`, a `SeedSequence`, or None for one from the system. The
-        order of the samples comes from a stream spawned for it.
-    threads
+    rng : int, numpy.random.Generator, numpy.random.SeedSequence or None
+        Seeds the order of the samples. The same integer gives the same training, bit by bit.
+    threads : int or None
         How many threads may compute, or None for the default. One is used at present.
 
     Raises
     ------
     TypeError, ValueError
-        For an argument of the wrong kind or out of its range.
+        If an argument is not as described.
+
+    Examples
+    --------
+    >>> import cygrad as cg
+    >>> X, y = cg.datasets.load_digits()
+    >>> net = cg.Network(64, [cg.Dense(10, "softmax")], loss="cross_entropy", rng=0)
+    >>> trainer = cg.Trainer(net, cg.Adam(1e-3), batch_size=32, rng=0)
+    >>> history = trainer.fit(X, y, epochs=10)
+    >>> len(history), trainer.step
+    (10, 570)
     """
 
     def __init__(
@@ -135,21 +144,21 @@ class Trainer:
 
         Parameters
         ----------
-        X
-            Inputs, shape (n, inputs): any numeric dtype and strides, read where they are.
-        y
-            Targets of the n samples, as the network's loss wants them.
-        epochs
+        X : array_like, shape (n, inputs)
+            Finite numbers of any real dtype, in any memory layout. Never written to.
+        y : array_like, shape (n,) or (n, outputs)
+            As for `Network.evaluate`.
+        epochs : int
             How often all samples are gone through.
-        X_val, y_val
-            Data to evaluate the network on after each epoch; both or neither.
-        callbacks
-            `Callback` objects, or functions ``f(trainer, epoch, logs)`` called after each epoch,
-            which may return True to stop.
-        verbose
-            Show the progress on stderr.
-        shuffle
-            Take the samples in a new random order in each epoch, or always in the order of X.
+        X_val, y_val : array_like or None
+            Samples and targets to evaluate the network with after each epoch; both or neither.
+        callbacks : iterable of Callback or function
+            Called between epochs, see `Callback`. A function is called after each epoch, as
+            ``f(trainer, epoch, logs)``, and stops the training where it returns True.
+        verbose : bool
+            Whether to show the progress on stderr.
+        shuffle : bool
+            Whether each epoch takes the samples in a new random order, or always in that of X.
 
         Returns
         -------
@@ -159,13 +168,13 @@ class Trainer:
         Raises
         ------
         TypeError, ValueError
-            For bad arguments, before anything is changed. The learning rates of an epoch are all
-            checked before its first step.
+            If an argument is not as described, before anything is changed. The learning rates of
+            an epoch are checked before its first step.
         DivergenceError
-            Where the loss or a parameter becomes NaN or infinite. The parameters of the last good
+            If the loss or a parameter becomes NaN or infinite. The parameters of the last good
             epoch are put back, and the optimiser starts anew.
         RuntimeError
-            Where another call of `fit` is training the network.
+            If another call of `fit` is training the network.
 
         Notes
         -----
@@ -186,7 +195,7 @@ class Trainer:
             )
         if (X_val is None) != (y_val is None):
             missing, given = ("X_val", "y_val") if X_val is None else ("y_val", "X_val")
-            raise ValueError(f"{missing} is None with a {given}, expected both or neither")
+            raise ValueError(f"{missing} is None and {given} is given, expected both or neither")
         validation = None
         if X_val is not None and y_val is not None:
             validation = self._data(X_val, y_val, "_val")
