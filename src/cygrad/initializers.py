@@ -112,6 +112,7 @@ constant = Constant
 normal = Normal
 glorot_uniform = VarianceScaling(1.0, "mean", "uniform")
 glorot_normal = VarianceScaling(1.0, "mean", "normal")
+xavier_uniform, xavier_normal = glorot_uniform, glorot_normal  # by the author's first name
 he_uniform = VarianceScaling(2.0, "in", "uniform")
 he_normal = VarianceScaling(2.0, "in", "normal")
 lecun_uniform = VarianceScaling(1.0, "in", "uniform")
@@ -121,8 +122,8 @@ INITIALIZERS: dict[str, Initializer] = {
     "zeros": zeros,
     "glorot_uniform": glorot_uniform,
     "glorot_normal": glorot_normal,
-    "xavier_uniform": glorot_uniform,  # by the author's first name, as some know them
-    "xavier_normal": glorot_normal,
+    "xavier_uniform": xavier_uniform,
+    "xavier_normal": xavier_normal,
     "he_uniform": he_uniform,
     "he_normal": he_normal,
     "lecun_uniform": lecun_uniform,
