@@ -217,22 +217,30 @@ static ptrdiff_t largest(const cg_matrix *y, ptrdiff_t r)
     return best;
 }
 
-/* How many rows have their largest output, the first of equals, at the label. */
+/* Whether a row's largest output, the first of equals, is at the label: nothing before it is as large, nothing behind
+ * it larger. VECTORS: how many of a panel's row hold columns. */
+CG_INLINE int is_right(const int VECTORS, const cg_matrix *a, ptrdiff_t r, ptrdiff_t label)
+{
+    vec score = splat(*element(a, r, label));
+    row_mask ahead = {{{0}}};
+    for (ptrdiff_t p = 0; p < panels_of(a); p++) {
+        row_mask before = columns_until(a->cols, p), earlier = columns_until(label, p);
+        CG_UNROLL for (int j = 0; j < VECTORS; j++) {
+            vec other = load(row_of(a, p, r) + j * LANES);
+            ahead.m[j] |= ((other > score) | ((other == score) & earlier.m[j])) & before.m[j];
+        }
+    }
+    return !any(ahead.m);
+}
+
+/* How many rows are right. */
 static double count_right(ptrdiff_t rows, const cg_output *o)
 {
     ptrdiff_t right = 0;
     for (ptrdiff_t r = 0; r < rows; r++) {
         ptrdiff_t label = o->labels ? (ptrdiff_t)o->labels[r] : largest(o->y, r);
-        vec score = splat(*element(o->a, r, label));
-        row_mask ahead = {{{0}}};
-        for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
-            row_mask before = columns_until(o->a->cols, p), earlier = columns_until(label, p);
-            CG_EACH_J {
-                vec a = load(row_of(o->a, p, r) + j * LANES);
-                ahead.m[j] |= ((a > score) | ((a == score) & earlier.m[j])) & before.m[j];
-            }
-        }
-        right += !any(ahead.m);
+        right += used_vectors(o->a->cols) <= PANEL_VECTORS / 2 ? is_right(PANEL_VECTORS / 2, o->a, r, label)
+                                                               : is_right(PANEL_VECTORS, o->a, r, label);
     }
     return (double)right;
 }
