@@ -73,6 +73,8 @@ cdef class Plan:
     cdef int prepare(self, const Layer *layers, Py_ssize_t depth, int loss, bint mean, Py_ssize_t capacity,
                      bint targets, Py_ssize_t lowest_delta, bint keep) except -1
     cdef Py_ssize_t panels(self, const cg_matrix *m) noexcept nogil
+    cdef int lay_out(self, bint targets, Py_ssize_t lowest_delta, bint keep) except -1
+    cdef int list_operations(self, bint targets, Py_ssize_t lowest_delta) except -1
     cdef bint run(self, Pass *p, Watch watch) noexcept nogil
     cdef void gather(self, Pass *p) noexcept nogil
     cdef bint forward(self, Pass *p, Py_ssize_t l, Watch watch) noexcept nogil

@@ -113,68 +113,68 @@ cdef class Plan:
 
     cdef int prepare(self, const Layer *layers, Py_ssize_t depth, int loss, bint mean, Py_ssize_t capacity,
                      bint targets, Py_ssize_t lowest_delta, bint keep) except -1:
-        """Lay out the workspace and the operations.
+        """Lay out the workspace and list the operations.
 
         targets: whether the loss is wanted. lowest_delta: the lowest layer whose delta is wanted; 0 is the input,
         depth + 1 for none. keep: whether all z and a are wanted afterwards.
         """
-        cdef Py_ssize_t l, columns, widest = 0, outputs = layers[depth].w.cols
-        cdef bint backward = lowest_delta <= depth
-        cdef cg_matrix spare[2]
         self.layers, self.depth, self.loss, self.mean, self.capacity = layers, depth, loss, mean, capacity
         self.a = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
         self.z = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
         self.delta = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
-        self.operation = <Operation *> calloc(3 * depth + 4, sizeof(Operation))
+        self.operation = <Operation *> calloc(3 * depth + 2, sizeof(Operation))
         if self.a == NULL or self.z == NULL or self.delta == NULL or self.operation == NULL:
             raise MemoryError()
+        self.lay_out(targets, lowest_delta, keep)
+        self.list_operations(targets, lowest_delta)
+        return 0
 
-        for l in range(1, depth + 1):
-            widest = max(widest, layers[l].w.cols)
-        if not (backward or keep):      # each layer needs no more than the one before it
+    cdef int lay_out(self, bint targets, Py_ssize_t lowest_delta, bint keep) except -1:
+        cdef Py_ssize_t l, columns, widest = 0, inputs = self.layers[1].inputs
+        cdef bint all_layers = keep or lowest_delta <= self.depth
+        cdef cg_matrix spare[2]
+        for l in range(1, self.depth + 1):
+            widest = max(widest, self.layers[l].w.cols)
+        if not all_layers:      # each layer needs no more than the one before it
             self.take_matrix(&spare[0], widest)
             self.take_matrix(&spare[1], widest)
-        self.take_matrix(&self.a[0], layers[1].w.rows)
-        self.a[0].cols = layers[1].inputs
-        for l in range(1, depth + 1):
-            columns = layers[l].w.cols
+        self.take_matrix(&self.a[0], inputs)
+        for l in range(1, self.depth + 1):
+            columns = self.layers[l].w.cols
             # The loss reads whole panels of the last layer, whose padding no other layer may have written.
-            if backward or keep or (targets and l == depth):
+            if all_layers or (targets and l == self.depth):
                 self.take_matrix(&self.a[l], columns)
             else:
                 self.a[l] = spare[l % 2]
                 self.a[l].cols = columns
-            # z is kept beside a where the slope or the loss is computed from it
-            if keep or (backward and layers[l].activation == CG_GAUSSIAN) or (
-                    l == depth and targets and loss in (CG_BINARY_CROSS_ENTROPY, CG_CROSS_ENTROPY)):
+            # z is kept beside a where the slope or the loss is computed from it.
+            if keep or (lowest_delta <= l and self.layers[l].activation == CG_GAUSSIAN) or (
+                    targets and l == self.depth and self.loss in (CG_BINARY_CROSS_ENTROPY, CG_CROSS_ENTROPY)):
                 self.take_matrix(&self.z[l], columns)
             else:
                 self.z[l] = self.a[l]
-            if l >= lowest_delta:
-                self.take_matrix(&self.delta[l], columns)
-        if lowest_delta == 0:
-            self.take_matrix(&self.delta[0], layers[1].inputs)
-        if backward:
-            self.transposed = self.take((widest + self.kernels.lanes) * CG_PANEL_BYTES)
-        self.log_sum_exp = self.take(capacity * self.kernels.itemsize + CG_PANEL_BYTES)
-        self.labels = NULL
-        self.y.data = NULL
+        for l in range(lowest_delta, self.depth + 1):
+            self.take_matrix(&self.delta[l], self.layers[l].w.cols if l > 0 else inputs)
+        self.transposed = self.take((widest + self.kernels.lanes) * CG_PANEL_BYTES)
+        self.log_sum_exp = self.take(self.capacity * self.kernels.itemsize + CG_PANEL_BYTES)
         if targets:
-            self.labels = <int64_t *> self.take(capacity * sizeof(int64_t))
-            self.take_matrix(&self.y, outputs)
+            self.labels = <int64_t *> self.take(self.capacity * sizeof(int64_t))
+            self.take_matrix(&self.y, self.layers[self.depth].w.cols)
+        return 0
 
-        self.operations = 0
+    cdef int list_operations(self, bint targets, Py_ssize_t lowest_delta) except -1:
+        """Forward, then all deltas, then all updates: until the first of these the pass can still be given up."""
+        cdef Py_ssize_t l
         self.add(GATHER)
-        for l in range(1, depth + 1):
+        for l in range(1, self.depth + 1):
             self.add(FORWARD, l)
         if targets:
-            self.add(OUTPUT, depth)
-        for l in range(depth - 1, lowest_delta - 1, -1):
+            self.add(OUTPUT, self.depth)
+        for l in range(self.depth - 1, lowest_delta - 1, -1):
             self.add(DELTA, l)
-        if backward:
-            for l in range(depth, 0, -1):
-                if layers[l].train_weights or layers[l].train_biases:
-                    self.add(GRADIENT, l)
+        for l in range(self.depth, max(lowest_delta, 1) - 1, -1):
+            if self.layers[l].train_weights or self.layers[l].train_biases:
+                self.add(GRADIENT, l)
         return 0
 
     cdef Py_ssize_t panels(self, const cg_matrix *m) noexcept nogil:
