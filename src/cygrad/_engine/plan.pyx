@@ -155,7 +155,8 @@ cdef class Plan:
                 self.z[l] = self.a[l]
         for l in range(lowest_delta, self.depth + 1):
             self.take_matrix(&self.delta[l], self.layers[l].w.cols if l > 0 else inputs)
-        self.transposed = self.take((widest + self.kernels.lanes) * CG_PANEL_BYTES)
+        if lowest_delta < self.depth:
+            self.transposed = self.take((widest + self.kernels.lanes) * CG_PANEL_BYTES)
         self.log_sum_exp = self.take(self.capacity * self.kernels.itemsize + CG_PANEL_BYTES)
         if targets:
             self.labels = <int64_t *> self.take(self.capacity * sizeof(int64_t))
