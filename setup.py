@@ -14,7 +14,7 @@ import tempfile
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import BaseError, CompileError
+from setuptools.errors import BaseError, CCompilerError, CompileError
 
 # The same bits everywhere: a·b + c is one rounding only where the source says so, and never
 # -ffast-math.
@@ -24,12 +24,23 @@ C_FLAGS = [
     "-g0",
     "-fno-math-errno",
     "-fno-trapping-math",
-    "-fno-fast-math",
     "-ffp-contract=off",
+    "-fwrapv",
     "-fvisibility=hidden",
     "-Wall",
     "-Wextra",
 ]
+# What CFLAGS may ask for and this package cannot stand: they change bits, take NaN for a number, or
+# have the linker add code that flushes denormals in the whole process.
+UNSAFE_FLAGS = {
+    "-Ofast",
+    "-ffast-math",
+    "-funsafe-math-optimizations",
+    "-fassociative-math",
+    "-freciprocal-math",
+    "-ffinite-math-only",
+    "-fno-signed-zeros",
+}
 VARIANTS = {
     "portable": [],
     "avx2": ["-mavx2", "-mfma"],
@@ -51,13 +62,16 @@ class BuildKernels(build_ext):
     """Compiles csrc with the flags of each variant, before the modules that link it."""
 
     def build_extensions(self) -> None:
+        for tool in ("compiler", "compiler_so", "linker_so", "linker_exe"):
+            command = getattr(self.compiler, tool)
+            setattr(self.compiler, tool, [word for word in command if word not in UNSAFE_FLAGS])
         try:
             self._require_a_compiler()
             for extension in self.extensions:
                 if extension.name == "cygrad._engine.kernels":
                     extension.extra_objects = self._compile_kernels()
             super().build_extensions()
-        except BaseError as error:
+        except (BaseError, CCompilerError) as error:
             sys.stderr.write(f"{error}\n{NO_COMPILER}")
             raise SystemExit(1) from None
 

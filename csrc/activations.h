@@ -55,7 +55,7 @@ static void activate(int activation, ptrdiff_t panel, ptrdiff_t rows, const cg_m
 static void slope(int activation, ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *z_in, const cg_matrix *a_in,
                   cg_matrix *delta)
 {
-    const real *a_panel = panel_of(a_in, panel), *z_panel = z_in ? panel_of(z_in, panel) : a_panel;
+    const real *a_panel = panel_of(a_in, panel), *z_panel = panel_of(z_in, panel);
     real *d_panel = panel_of(delta, panel);
     int vectors = used_vectors(delta->cols - panel * P);
     switch (activation) {

@@ -109,8 +109,10 @@ typedef struct {
 /* The tables this machine can run: best first, ended by NULL. */
 const cg_kernels *const *cg_available_kernels(void);
 
-/* The first sample that is NaN or infinite: 1 and where, or 0. */
-int cg_find_nonfinite(const cg_samples *samples, ptrdiff_t *row, ptrdiff_t *col);
+/* The first of `rows` samples from row `start` on that is NaN, infinite, or infinite as float32 if `single`:
+ * 1 and where, or 0. */
+int cg_find_nonfinite(const cg_samples *samples, ptrdiff_t start, ptrdiff_t rows, int single, ptrdiff_t *row,
+                      ptrdiff_t *col);
 
 /* Denormal numbers count as zero from here to the restore, in the calling thread. */
 unsigned long cg_flush_denormals(void);
@@ -119,7 +121,7 @@ void cg_restore_denormals(unsigned long saved);
 /* A number from 0 to n − 1 out of 64 random bits: the upper half of their product (Lemire 2019). */
 static inline uint64_t cg_scaled(uint64_t random, uint64_t n)
 {
-    return (uint64_t)(((unsigned __int128)random * n) >> 64);
+    return (uint64_t)((__extension__(unsigned __int128)random * n) >> 64);
 }
 
 /* Seconds of a clock that never goes back. */

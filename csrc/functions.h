@@ -157,9 +157,9 @@ CG_INLINE vec log_corrected(vec x, vec low)
 CG_INLINE vec log_(vec x)
 {
     vec y = log_corrected(x, zero());
-    y = select(x == splat((real)INFINITY), x, y);
-    y = select(x == zero(), splat((real)-INFINITY), y);
-    return select(x < zero(), splat((real)NAN), select(x != x, x, y));
+    y = select_(x == splat((real)INFINITY), x, y);
+    y = select_(x == zero(), splat((real)-INFINITY), y);
+    return select_(x < zero(), splat((real)NAN), select_(x != x, x, y));
 }
 
 /* ln(1 + x) for 0 ≤ x ≤ 1: what 1 + x lost in rounding is put back. */

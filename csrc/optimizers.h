@@ -29,8 +29,10 @@ typedef struct {
 
 static update_scalars scalars_of(const cg_update *u)
 {
+    /* An ε̂ that were flushed to zero would make 0 / 0 of a gradient that is zero, as it is in the padding. */
+    double epsilon = u->epsilon > CG_SMALLEST ? u->epsilon : CG_SMALLEST;
     return (update_scalars){u->rule, (real)u->rate, (real)u->momentum, (real)(1 - u->beta1), (real)(1 - u->beta2),
-                            (real)u->epsilon, (real)u->weight_decay};
+                            (real)epsilon, (real)u->weight_decay};
 }
 
 /* Gradients that wait for their update: `rows` rows of `vectors` vectors, P numbers apart, and the parameters and
@@ -41,7 +43,9 @@ typedef struct {
     real *w, *s1, *s2;
 } pending_update;
 
-enum { UPDATE_AHEAD = 16 }; /* rows between an update and what is fetched for a later one: two tiles */
+/* Rows between an update and what is fetched for a later one: two tiles. It may lie behind the end, where fetching
+ * does nothing. */
+enum { UPDATE_AHEAD = 16 };
 
 CG_INLINE void update_row(const update_scalars *u, const pending_update *p, ptrdiff_t row)
 {

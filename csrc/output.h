@@ -9,7 +9,7 @@
  * number. */
 typedef struct {
     vec v[PANEL_VECTORS];
-} row;
+} panel_row;
 typedef struct {
     mask m[PANEL_VECTORS];
 } row_mask;
@@ -25,7 +25,7 @@ CG_INLINE real *element(const cg_matrix *m, ptrdiff_t r, ptrdiff_t c)
     return row_of(m, (ptrdiff_t)((size_t)c / P), r) + (size_t)c % P;
 }
 
-/* Which lanes of a panel's row hold columns of the matrix, and which of those lie before column `end` of it. */
+/* Which lanes of a panel's row lie before column `end` of the matrix. */
 CG_INLINE row_mask columns_until(ptrdiff_t end, ptrdiff_t panel)
 {
     row_mask before;
@@ -34,19 +34,19 @@ CG_INLINE row_mask columns_until(ptrdiff_t end, ptrdiff_t panel)
 }
 
 /* aⱼ = exp(zⱼ − max z) / Σᵢ exp(zᵢ − max z) for ROWS rows at once, so that their latencies overlap.
- * VECTORS: how many of a panel's row hold columns; those left out would add zeros to the sums. */
+ * z and a are [batch, out]. VECTORS: how many of a panel's row hold columns; those left out would add zeros. */
 CG_INLINE void softmax_rows(const int ROWS, const int VECTORS, ptrdiff_t r, const cg_matrix *z, cg_matrix *a,
                             real *tops, real *sums)
 {
 #define CG_EACH_IJ                              \
     CG_UNROLL for (int i = 0; i < ROWS; i++)    \
         CG_UNROLL for (int j = 0; j < VECTORS; j++)
-    row top[4], sum[4];
+    panel_row top[4], sum[4];
     ptrdiff_t panels = panels_of(z);
     CG_UNROLL for (int i = 0; i < ROWS; i++) CG_EACH_J top[i].v[j] = splat((real)-INFINITY), sum[i].v[j] = zero();
     for (ptrdiff_t p = 0; p < panels; p++) {
         row_mask before = columns_until(z->cols, p);
-        CG_EACH_IJ top[i].v[j] = max_(top[i].v[j], select(before.m[j], load(row_of(z, p, r + i) + j * LANES),
+        CG_EACH_IJ top[i].v[j] = max_(top[i].v[j], select_(before.m[j], load(row_of(z, p, r + i) + j * LANES),
                                                           splat((real)-INFINITY)));
     }
     CG_UNROLL for (int i = 0; i < ROWS; i++) top[i].v[0] = fold_max(top[i].v);
@@ -92,7 +92,7 @@ static void softmax(ptrdiff_t rows, const cg_matrix *z, cg_matrix *a, void *log_
 static void softmax_slope(ptrdiff_t rows, const cg_matrix *a, cg_matrix *delta)
 {
     for (ptrdiff_t r = 0; r < rows; r++) {
-        row dot = {{{0}}};
+        panel_row dot = {{{0}}};
         for (ptrdiff_t p = 0; p < panels_of(a); p++)
             CG_EACH_J {
                 vec gradient = load(row_of(delta, p, r) + j * LANES);
@@ -107,18 +107,21 @@ static void softmax_slope(ptrdiff_t rows, const cg_matrix *a, cg_matrix *delta)
     }
 }
 
-/* quadratic C = ½ Σ (a − y)², ∇ = a − y;  mse C = Σ (a − y)² / outputs, ∇ = 2 (a − y) / outputs.
+/* In all of these z, a, y and δ are [batch, out].
+ *
+ * quadratic C = ½ Σ (a − y)², ∇ = a − y;  mse C = Σ (a − y)² / outputs, ∇ = 2 (a − y) / outputs.
  * The metric is Σ |a − y| / outputs. */
-static void squared_error(ptrdiff_t rows, cg_output *o, real gradient_factor, row *loss, row *metric)
+static void squared_error(ptrdiff_t rows, cg_output *o, real gradient_factor, panel_row *loss, panel_row *metric)
 {
     vec factor = splat(gradient_factor);
-    row losses = *loss, sizes = *metric; /* in registers */
+    panel_row losses = *loss, sizes = *metric; /* in registers */
     for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
+        row_mask before = columns_until(o->a->cols, p);
         const real *a = row_of(o->a, p, 0), *y = row_of(o->y, p, 0);
         real *d = o->delta ? row_of(o->delta, p, 0) : NULL;
         for (ptrdiff_t i = 0; i < rows * P; i += P)
             CG_EACH_J {
-                vec error = load(a + i + j * LANES) - load(y + i + j * LANES);
+                vec error = keep(load(a + i + j * LANES) - load(y + i + j * LANES), before.m[j]);
                 losses.v[j] = fma_(error, error, losses.v[j]);
                 sizes.v[j] += abs_(error);
                 if (d) store(d + i + j * LANES, error * factor);
@@ -130,7 +133,7 @@ static void squared_error(ptrdiff_t rows, cg_output *o, real gradient_factor, ro
 
 /* C = −Σ y ln a + (1 − y) ln(1 − a) = Σ max(z, 0) − z y + ln(1 + exp(−|z|));  δ = a − y.
  * The metric is the share of outputs on the right side of one half. */
-static void binary_cross_entropy(ptrdiff_t rows, cg_output *o, row *loss, row *metric)
+static void binary_cross_entropy(ptrdiff_t rows, cg_output *o, panel_row *loss, panel_row *metric)
 {
     vec scale = splat((real)o->scale), half = splat((real)0.5);
     for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
@@ -149,7 +152,7 @@ static void binary_cross_entropy(ptrdiff_t rows, cg_output *o, row *loss, row *m
 }
 
 /* C = Σ y (ln Σ exp z − z) for rows of probabilities;  δ = a − y */
-static void cross_entropy_of_rows(ptrdiff_t rows, cg_output *o, row *loss)
+static void cross_entropy_of_rows(ptrdiff_t rows, cg_output *o, panel_row *loss)
 {
     vec scale = splat((real)o->scale);
     for (ptrdiff_t p = 0; p < panels_of(o->a); p++)
@@ -189,7 +192,7 @@ static double hinge(ptrdiff_t rows, cg_output *o)
     for (ptrdiff_t r = 0; r < rows; r++) {
         ptrdiff_t label = (ptrdiff_t)o->labels[r];
         vec score = splat(*element(o->a, r, label));
-        row losses = {{{0}}}, broken = {{{0}}};
+        panel_row losses = {{{0}}}, broken = {{{0}}};
         for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
             row_mask before = columns_until(o->a->cols, p), until = columns_until(label, p);
             row_mask through = columns_until(label + 1, p);
@@ -217,8 +220,8 @@ static ptrdiff_t largest(const cg_matrix *y, ptrdiff_t r)
     return best;
 }
 
-/* Whether a row's largest output, the first of equals, is at the label: nothing before it is as large, nothing behind
- * it larger. VECTORS: how many of a panel's row hold columns. */
+/* Whether the largest output of row r of a [batch, out], the first of equals, is at the label: nothing before it is as
+ * large, nothing behind it larger, and nothing is NaN. VECTORS: how many of a panel's row hold columns. */
 CG_INLINE int is_right(const int VECTORS, const cg_matrix *a, ptrdiff_t r, ptrdiff_t label)
 {
     vec score = splat(*element(a, r, label));
@@ -227,7 +230,7 @@ CG_INLINE int is_right(const int VECTORS, const cg_matrix *a, ptrdiff_t r, ptrdi
         row_mask before = columns_until(a->cols, p), earlier = columns_until(label, p);
         CG_UNROLL for (int j = 0; j < VECTORS; j++) {
             vec other = load(row_of(a, p, r) + j * LANES);
-            ahead.m[j] |= ((other > score) | ((other == score) & earlier.m[j])) & before.m[j];
+            ahead.m[j] |= ~((other < score) | ((other == score) & ~earlier.m[j])) & before.m[j];
         }
     }
     return !any(ahead.m);
@@ -247,7 +250,7 @@ static double count_right(ptrdiff_t rows, const cg_output *o)
 
 static void output(ptrdiff_t rows, cg_output *o)
 {
-    row loss_row = {{{0}}}, metric_row = {{{0}}}; /* sums by lane */
+    panel_row loss_row = {{{0}}}, metric_row = {{{0}}}; /* sums by lane */
     double outputs = (double)o->a->cols, loss = 0, loss_factor = 1, metric = 0, metric_factor = 1 / outputs;
     switch (o->loss) {
     case CG_QUADRATIC:

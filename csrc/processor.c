@@ -1,4 +1,7 @@
-/* processor.c: the few services of the processor and the system that the engine needs: denormals, a clock. */
+/* processor.c: the few services of the processor and the system that the engine needs: denormals, a clock.
+ *
+ * ARM flushes what is denormal before rounding, x86 what is so after it: results in the last half unit below the
+ * smallest normal number may differ between the two. */
 #define _POSIX_C_SOURCE 199309L
 #include <time.h>
 

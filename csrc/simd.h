@@ -6,6 +6,7 @@
 #ifndef CG_SIMD_H
 #define CG_SIMD_H
 
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,10 +21,12 @@
 typedef float real;
 typedef int32_t integer;
 #define CG_DTYPE "float32"
+#define CG_SMALLEST FLT_MIN /* normal number */
 #else
 typedef double real;
 typedef int64_t integer;
 #define CG_DTYPE "float64"
+#define CG_SMALLEST DBL_MIN
 #endif
 
 enum {
@@ -74,7 +77,7 @@ CG_INLINE vec splat(real x) { return x - (vec){0}; } /* −0 too: −0 − 0 is 
 /* One rounding, on every processor: an instruction where there is one, the C library's exact routine elsewhere. */
 CG_INLINE vec fma_(vec a, vec b, vec c)
 {
-    vec v;
+    vec v = {0};
 #if CG_BITS == 32
     CG_UNROLL for (int i = 0; i < LANES; i++) v[i] = fmaf(a[i], b[i], c[i]);
 #else
@@ -85,7 +88,7 @@ CG_INLINE vec fma_(vec a, vec b, vec c)
 
 CG_INLINE vec sqrt_(vec a)
 {
-    vec v;
+    vec v = {0};
 #if CG_BITS == 32
     CG_UNROLL for (int i = 0; i < LANES; i++) v[i] = sqrtf(a[i]);
 #else
@@ -108,7 +111,7 @@ CG_INLINE vec min_(vec a, vec b)
 }
 #endif
 
-CG_INLINE vec select(mask m, vec a, vec b) { return (vec)(((mask)a & m) | ((mask)b & ~m)); }
+CG_INLINE vec select_(mask m, vec a, vec b) { return (vec)(((mask)a & m) | ((mask)b & ~m)); }
 CG_INLINE vec abs_(vec a) { return (vec)((mask)a & ~(mask)splat((real)-0.0)); }
 CG_INLINE vec zero(void) { return (vec){0}; }
 CG_INLINE vec keep(vec a, mask m) { return (vec)((mask)a & m); }

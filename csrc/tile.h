@@ -57,7 +57,8 @@ CG_INLINE void product_tile(const int ROWS, const int VECTORS, const cg_matrix *
     store_tile(ROWS, VECTORS, t, out);
 }
 
-/* g[m, j] = Σₖ a[k, m] · d[k, j]: `a` points at column m = 0 of a panel's first row.
+/* g[m, j] = Σₖ a[k, m] · d[k, j]: a is [batch, in] and d is [batch, out], `a` pointing at column m = 0 of a panel's
+ * first row; g is [ROWS, P].
  * The update of the tile before this one is woven in, a row of it after every `slice` samples, so that its divisions
  * and square roots run beside the multiply-adds and not after them. */
 CG_INLINE void gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t batch, const real *a, const real *d, real *g,
@@ -75,7 +76,8 @@ CG_INLINE void gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t batch,
     store_tile(ROWS, VECTORS, t, g);
 }
 
-/* The shapes of tiles that cover `rows` × `vectors`: full ones, then 4, 2 and 1 rows; full width, then single vectors. */
+/* TILE(ROWS, VECTORS) for each of the tiles that cover `rows` × `vectors`: full ones, then 4, 2 and 1 rows; full width,
+ * then single vectors. TILE finds its first row in `r` and its first vector in `j`. */
 #define CG_TILE_WIDTHS(ROWS, vectors, TILE)                                              \
     do {                                                                                 \
         int j = 0;                                                                       \
@@ -97,7 +99,7 @@ CG_INLINE void gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t batch,
         if (r < rows) CG_TILE_WIDTHS(1, vectors, TILE);                                  \
     } while (0)
 
-/* z = W a + b, for one panel of columns of z */
+/* z = W a + b, for one panel of columns of z: a is [batch, in], w is [in, out], b is [out], z is [batch, out] */
 static void forward(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *a, const cg_matrix *w, const char *b, int relu,
                     cg_matrix *z)
 {
@@ -111,7 +113,7 @@ static void forward(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *a, const c
 #undef CG_TILE
 }
 
-/* Wᵀδ, for one panel of columns of the layer below */
+/* Wᵀδ, for one panel of columns of the layer below: above is [batch, out], wt is [out, P], below is [batch, in] */
 static void delta_below(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const char *wt, cg_matrix *below)
 {
     const real *wt_panel = (const real *)wt;
@@ -138,7 +140,8 @@ static void prefetch_some(cg_prefetch *ahead)
     }
 }
 
-/* ∂C/∂W = aᵀ δ, tile by tile into the update of W, for one panel of columns of W */
+/* ∂C/∂W = aᵀ δ, tile by tile into the update of W, for one panel of columns of W: a is [batch, in], delta is
+ * [batch, out], w is [in, out] */
 static void gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a, const cg_matrix *delta, const cg_matrix *w,
                      ptrdiff_t s1, ptrdiff_t s2, const cg_update *update, cg_prefetch *ahead)
 {

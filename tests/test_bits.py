@@ -267,3 +267,33 @@ def test_the_loss_of_a_large_set_is_that_of_its_parts(dtype, isa):
     parts = [slice(start, start + ROWS_AT_ONCE) for start in range(0, 600, ROWS_AT_ONCE)]
     losses = [net.evaluate(X[part], y[part])["loss"] for part in parts]
     assert net.evaluate(X, y)["loss"] == sum(losses)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_padding_of_a_panel_never_shows(dtype):
+    """Other variants pad other columns: an ε that vanishes or an infinite activation would tell."""
+    tiny = float(np.finfo(dtype).tiny)
+    found = []
+    for isa in kernels.available():
+        kernels.select(isa)
+        net = cg.Network(3, [cg.Dense(8)], loss="mse", dtype=dtype, rng=0)
+        X, y = samples(16, 3), samples(16, 8, seed=3)
+        cg.Trainer(net, cg.Adam(eps=10 * tiny), 8, rng=0).fit(X, y, 2)
+        huge = cg.Network(1, [cg.Dense(1), cg.Dense(8, "relu")], loss="mse", dtype=dtype, rng=0)
+        huge.layers[0].weights = [[4.0]]
+        huge.layers[1].weights = -np.ones((8, 1))
+        evaluated = huge.evaluate([[float(np.finfo(dtype).max)]], np.zeros((1, 8)))
+        found.append((net.parameters, np.array([evaluated["loss"], evaluated["mae"]])))
+    kernels.select()
+    for parameters, evaluated in found:
+        assert np.isfinite(parameters).all()
+        assert evaluated.tolist() == [0, 0]
+        assert_same_bits(parameters, found[0][0])
+
+
+def test_outputs_that_are_no_numbers_are_never_right(isa):
+    net = cg.Network(1, [cg.Dense(1), cg.Dense(3, "softmax")], loss="cross_entropy", rng=0)
+    net.layers[0].weights = [[4.0]]
+    X = np.full((2, 1), np.finfo(np.float32).max)  # an infinite activation, and softmax of NaN
+    net.layers[1].weights = [[1.0], [1.0], [1.0]]
+    assert net.evaluate(X, [0, 1])["accuracy"] == 0

@@ -143,6 +143,22 @@ class TestRefusedSamples:
         ):
             make().forward(X)
 
+    @pytest.mark.parametrize("value", [1e39, -1e300, 3.4028235677973366e38])
+    def test_numbers_that_are_infinite_as_float32(self, value):
+        X = NUMBERS.astype(float)
+        X[4, 2] = value
+        message = "X holds .* in row 4, column 2, expected numbers that are finite as float32"
+        with pytest.raises(ValueError, match=message):
+            make().forward(X)
+        X[4, 2] = np.sign(value) * 3.402823567797336e38  # the largest that rounds to a finite one
+        make().forward(X)
+
+    @pytest.mark.parametrize(("shape", "strides"), [((1, 4), (13, 4)), ((6, 1), (4, 3))])
+    def test_the_stride_of_an_axis_of_length_one_does_not_matter(self, shape, strides):
+        X = np.lib.stride_tricks.as_strided(np.arange(64, dtype=np.float32), shape, strides)
+        net = Network(shape[1], [Dense(2)], loss="mse", rng=0)
+        assert np.array_equal(net.forward(X), net.forward(X.copy()))
+
     def test_numbers_that_the_dtype_cannot_hold(self):
         X = NUMBERS.astype(float)
         X[4, 2] = 1e200

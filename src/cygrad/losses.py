@@ -107,7 +107,9 @@ def _accepts(loss: Loss, activation: str, units: int) -> bool:
     )
 
 
-def encode_targets(loss: str, y: ArrayLike, n: int, outputs: int, name: str = "y") -> Targets:
+def encode_targets(
+    loss: str, y: ArrayLike, n: int, outputs: int, name: str = "y", dtype: str = "float64"
+) -> Targets:
     """Targets as the engine reads them.
 
     Parameters
@@ -124,6 +126,8 @@ def encode_targets(loss: str, y: ArrayLike, n: int, outputs: int, name: str = "y
         Number of outputs of the network.
     name : str
         What the user knows `y` by.
+    dtype : {"float32", "float64"}
+        As what numbers must be finite.
 
     Returns
     -------
@@ -148,7 +152,7 @@ def encode_targets(loss: str, y: ArrayLike, n: int, outputs: int, name: str = "y
         array = array[:, np.newaxis]
     if not LOSSES[loss].rows or array.shape != (n, outputs):
         raise ValueError(f"{name} has shape {array.shape}, expected {wanted}")
-    rows = Samples(array, name, outputs)
+    rows = Samples(array, name, outputs, dtype)
     if loss == "cross_entropy":
         _check_probabilities(array, name)
     if loss == "binary_cross_entropy":

@@ -400,12 +400,13 @@ class Network:
     def _samples(self, X: ArrayLike, name: str = "X") -> Samples:
         """X as the engine reads it; the user knows it by `name`."""
         if self._input_mean is None:
-            return Samples(X, name, self.inputs)
-        return Samples(self._standardize(X, name), f"standardised {name}", self.inputs)
+            return Samples(X, name, self.inputs, self._engine.dtype)
+        standardized = self._standardize(X, name)
+        return Samples(standardized, f"standardised {name}", self.inputs, self._engine.dtype)
 
     def _targets(self, y: ArrayLike, n: int, name: str = "y") -> Targets:
         """Targets for n samples as the engine reads them; the user knows them by `name`."""
-        return encode_targets(self._loss, y, n, self.outputs, name)
+        return encode_targets(self._loss, y, n, self.outputs, name, self._engine.dtype)
 
     # Files and copies
 

@@ -6,6 +6,7 @@ cimport cython
 from libc.math cimport sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 
 from cpython.buffer cimport Py_buffer, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 
@@ -42,7 +43,8 @@ cdef class Engine:
     cdef object block, number, empty
     cdef readonly tuple sizes
     cdef list weight_panels, bias_rows
-    cdef Plan small
+    cdef Py_ssize_t work            # multiply-adds for one sample
+    cdef Plan small                 # kept ready for few samples
     cdef bint small_in_use
 
     def __cinit__(self):
@@ -54,6 +56,7 @@ cdef class Engine:
     def __init__(self, str dtype, sizes, activations, use_bias, str loss, str reduction):
         cdef Py_ssize_t l, lanes, rows, panels, offset = 0
         cdef char *base
+        self.work = 0
         self.kernels = table(dtype)
         self.isa, self.dtype = self.kernels.isa.decode(), dtype
         self.number, self.empty = np.dtype(dtype), np.empty
@@ -83,6 +86,8 @@ cdef class Engine:
             self.layers[l].b = base + offset * self.kernels.itemsize
             self.bias_rows.append(slice(offset, offset + self.sizes[l]))
             offset += padded[l]
+            self.work += self.sizes[l - 1] * self.sizes[l]
+        self.small, self.small_in_use = self.plan(SMALL), False
 
     def _weights_of(self, storage, Py_ssize_t layer):
         place, shape = self.weight_panels[layer]
@@ -119,55 +124,43 @@ cdef class Engine:
 
     def forward(self, X):
         """Outputs (n, out) of samples (n, in)."""
-        cdef Samples samples = X if isinstance(X, Samples) else Samples(X, "X", self.sizes[0])
-        cdef Py_ssize_t n = samples.view.rows, start = 0, work = 0, l, itemsize = self.kernels.itemsize
-        cdef Py_ssize_t outputs = self.layers[self.depth].w.cols
+        cdef Samples samples = X if isinstance(X, Samples) else Samples(X, "X", self.sizes[0], self.dtype)
+        cdef Py_ssize_t n = samples.view.rows
         cdef bint kept = n <= SMALL and not self.small_in_use
-        cdef Plan plan
-        cdef Watch watch = None
-        cdef Pass p
+        cdef Plan plan = self.small if kept else self.plan(min(n, CHUNK))
+        cdef Watch watch = Watch()
         cdef Py_buffer out
-        cdef bint stopped = False
-        if kept:
-            if self.small is None:
-                self.small = self.plan(SMALL)
-            plan = self.small
-            self.small_in_use = True
-        else:
-            plan = self.plan(min(n, CHUNK))
+        result = self.empty((n, self.layers[self.depth].w.cols), self.number)
+        PyObject_GetBuffer(result, &out, PyBUF_WRITABLE)
+        self.small_in_use |= kept
         try:
-            result = self.empty((n, outputs), self.number)
-            p.x, p.y, p.labels, p.order = &samples.view, NULL, NULL, NULL
-            p.careful = False
-            PyObject_GetBuffer(result, &out, PyBUF_WRITABLE)
-            for l in range(1, self.depth + 1):
-                work += n * self.layers[l].inputs * self.layers[l].w.cols
-            watch = Watch()
-            try:
-                if work <= QUICK and n <= plan.capacity:
-                    watch.enter()
-                    p.start, p.rows = 0, n
-                    plan.run(&p, watch)
-                    self.kernels.scatter(n, &plan.a[self.depth], out.buf)
-                    watch.leave()
-                else:
-                    with nogil:
-                        watch.enter()
-                        while start < n and not stopped:
-                            p.start, p.rows = start, min(n - start, plan.capacity)
-                            stopped = plan.run(&p, watch)
-                            self.kernels.scatter(p.rows, &plan.a[self.depth],
-                                                 <char *> out.buf + start * outputs * itemsize)
-                            start += p.rows
-                        watch.leave()
-            finally:
-                PyBuffer_Release(&out)
+            if n * self.work <= QUICK:
+                self.compute(plan, &samples.view, <char *> out.buf, watch)
+            else:
+                with nogil:
+                    self.compute(plan, &samples.view, <char *> out.buf, watch)
         finally:
             if kept:
                 self.small_in_use = False
+            PyBuffer_Release(&out)
         if watch.error is not None:
             raise watch.error
         return result
+
+    cdef void compute(self, Plan plan, const cg_samples *x, char *out, Watch watch) noexcept nogil:
+        """The outputs of all samples, as many at once as the plan has room for."""
+        cdef Py_ssize_t start = 0, row_bytes = self.layers[self.depth].w.cols * self.kernels.itemsize
+        cdef bint stopped = False
+        cdef Pass p
+        memset(&p, 0, sizeof(Pass))
+        p.x = x
+        watch.enter()
+        while start < x.rows and not stopped:
+            p.start, p.rows = start, min(x.rows - start, plan.capacity)
+            stopped = plan.run(&p, watch)
+            self.kernels.scatter(p.rows, &plan.a[self.depth], out + start * row_bytes)
+            start += p.rows
+        watch.leave()
 
     def evaluate(self, Samples X, targets):
         """Sums over the samples of the loss and of the metric."""
@@ -177,7 +170,8 @@ cdef class Engine:
         cdef Watch watch = Watch()
         cdef Pass p
         cdef bint stopped = False
-        p.x, p.order, p.careful = &X.view, NULL, False
+        memset(&p, 0, sizeof(Pass))
+        p.x = &X.view
         p.y, p.labels = rows_of(targets), labels_of(targets)
         with nogil:
             watch.enter()
@@ -204,12 +198,11 @@ cdef class Engine:
         cdef Pass p
         cdef bint stopped
         block = aligned(self.block.size)
-        p.x, p.order, p.start, p.rows = &X.view, NULL, 0, n
+        memset(&p, 0, sizeof(Pass))
+        p.x, p.rows = &X.view, n
         p.y, p.labels = rows_of(targets), labels_of(targets)
-        p.update.rule, p.update.weight_decay = CG_STORE, 0
-        p.states[0] = p.states[1] = 0
+        p.update.rule = CG_STORE
         p.gradients = address(block) - address(self.block)
-        p.ahead.rows, p.careful = 0, False
         with nogil:
             watch.enter()
             stopped = plan.run(&p, watch)
@@ -341,11 +334,11 @@ cdef class Training:
         cdef Watch watch = Watch(poll)
         cdef Plan plan = self.plan
         cdef Pass p
+        memset(&p, 0, sizeof(Pass))
         p.x, p.order = &X.view, &order[0]
         p.y, p.labels = rows_of(targets), labels_of(targets)
-        p.gradients = 0
         p.states[0], p.states[1] = self.distances[0], self.distances[1]
-        p.ahead.samples, p.ahead.rows = &X.view, 0
+        p.ahead.samples = &X.view
         p.careful = True
         with nogil:
             watch.enter()

@@ -98,7 +98,8 @@ cdef extern from "cygrad.h" nogil:
         double (*multiply_adds)(Py_ssize_t rounds, void *sink) noexcept nogil
 
     const cg_kernels *const *cg_available_kernels()
-    int cg_find_nonfinite(const cg_samples *samples, Py_ssize_t *row, Py_ssize_t *col)
+    int cg_find_nonfinite(const cg_samples *samples, Py_ssize_t start, Py_ssize_t rows, int single, Py_ssize_t *row,
+                          Py_ssize_t *col)
     unsigned long cg_flush_denormals()
     void cg_restore_denormals(unsigned long saved)
     double cg_clock()

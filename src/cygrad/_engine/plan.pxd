@@ -80,7 +80,7 @@ cdef class Plan:
     cdef bint forward(self, Pass *p, Py_ssize_t l, Watch watch) noexcept nogil
     cdef void output(self, Pass *p) noexcept nogil
     cdef bint backward(self, Pass *p, Py_ssize_t l, Watch watch) noexcept nogil
-    cdef void learn(self, Pass *p, Py_ssize_t l) noexcept nogil
+    cdef bint learn(self, Pass *p, Py_ssize_t l, Watch watch) noexcept nogil
 
 
 cdef char *address(block) except NULL

@@ -198,7 +198,7 @@ cdef class Plan:
             elif kind == DELTA:
                 stop = self.backward(p, l, watch)
             elif kind == GRADIENT:
-                self.learn(p, l)
+                stop = self.learn(p, l, watch)
             if stop:
                 return True
         return False
@@ -270,7 +270,7 @@ cdef class Plan:
                 return True
         return False
 
-    cdef void learn(self, Pass *p, Py_ssize_t l) noexcept nogil:
+    cdef bint learn(self, Pass *p, Py_ssize_t l, Watch watch) noexcept nogil:
         """∂C/∂Wˡ = δˡ (aˡ⁻¹)ᵀ, ∂C/∂bˡ = δˡ;  W ← W − η ∂C/∂W, b likewise, by the optimiser's rule"""
         cdef const Layer *layer = &self.layers[l]
         cdef cg_matrix w = layer.w
@@ -283,6 +283,10 @@ cdef class Plan:
                 # The next batch's samples are fetched with the last panel: sooner, and the weights push them out again.
                 self.kernels.gradient(panel, p.rows, &self.a[l - 1], &self.delta[l], &w, p.states[0], p.states[1],
                                       &update, &p.ahead if fetch and panel == panels - 1 else NULL)
+                # Half a step cannot be given up, but gradients that are only stored can.
+                if update.rule == CG_STORE and watch.due(p.rows * w.rows * self.kernels.lanes):
+                    return True
         if layer.train_biases:
             update.weight_decay = 0
             self.kernels.bias_gradient(p.rows, &self.delta[l], layer.b + p.gradients, p.states[0], p.states[1], &update)
+        return False

@@ -8,3 +8,4 @@ cdef class Samples:
     cdef bint held
     cdef cg_samples view
     cdef bint acquire(self, array) except -1
+    cdef bint find_nonfinite(self, bint single, Py_ssize_t *row, Py_ssize_t *col) except -1

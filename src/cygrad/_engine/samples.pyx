@@ -3,23 +3,24 @@ kernels can read, and nothing of the caller's is written to."""
 
 cimport cython
 from cpython.buffer cimport PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
+from cpython.exc cimport PyErr_CheckSignals
 
 from cygrad._engine.kernels cimport *
 
 import numpy as np
 
 cdef object ndarray = np.ndarray
+cdef Py_ssize_t BLOCK = 1 << 20      # numbers that are looked at between two looks at the signals
 
 
 cdef int type_code(const char *format, Py_ssize_t itemsize) noexcept:
     """The kernels' code of a buffer's item format, or -1 where they have none."""
     if format == NULL:
         return CG_UINT8
-    cdef char kind = format[0]
-    if kind == b"@" or kind == b"=":
+    if format[0] == b"@" or format[0] == b"=":
         format += 1
-        kind = format[0]
-    if format[1] != 0:
+    cdef char kind = format[0]
+    if kind == 0 or format[1] != 0:
         return -1
     if kind == b"f":
         return CG_FLOAT32
@@ -63,26 +64,28 @@ cdef class Samples:
         What the caller calls it, for the errors.
     columns : int or None
         How many columns it must have.
+    dtype : {"float32", "float64"}
+        As what the numbers must be finite.
 
     Raises
     ------
     TypeError
         Not real numbers.
     ValueError
-        Not two-dimensional, no rows, other columns than expected, or a number that is NaN or infinite.
+        Not two-dimensional, no rows, other columns than expected, or a number that is NaN or infinite in `dtype`.
     """
 
     def __cinit__(self):
         self.held = False
 
-    def __init__(self, array, str name="X", columns=None):
+    def __init__(self, array, str name="X", columns=None, str dtype="float64"):
         if type(array) is not ndarray and isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
             raise ValueError(f"{name} has {np.ma.count_masked(array)} masked values, expected none")
         if not self.acquire(array):
             array = _converted(array, name)
-            if not self.acquire(array):
+            if not self.acquire(array) and not self.acquire(array.copy()):
                 raise TypeError(f"{name} has dtype {array.dtype}, expected real numbers")
-        cdef Py_ssize_t row, col
+        cdef Py_ssize_t row = 0, col = 0
         if self.buffer.ndim != 2:
             shape = tuple(np.shape(array))
             hint = "; one sample is a row of a two-dimensional array" if self.buffer.ndim == 1 else ""
@@ -92,9 +95,10 @@ cdef class Samples:
             raise ValueError(f"{name} has shape {tuple(np.shape(array))}, expected (rows, {columns})")
         if self.view.rows == 0:
             raise ValueError(f"{name} has shape {tuple(np.shape(array))}, expected at least one row")
-        if cg_find_nonfinite(&self.view, &row, &col):
-            raise ValueError(f"{name} holds {np.asarray(array)[row, col]} in row {row}, column {col}, "
-                             "expected finite numbers")
+        if self.find_nonfinite(dtype == "float32", &row, &col):
+            value = np.asarray(array)[row, col]
+            wanted = f"numbers that are finite as {dtype}" if np.isfinite(value) else "finite numbers"
+            raise ValueError(f"{name} holds {value} in row {row}, column {col}, expected {wanted}")
 
     cdef bint acquire(self, array) except -1:
         """Take hold of the array's buffer; False where the kernels cannot read it."""
@@ -107,6 +111,8 @@ cdef class Samples:
             return False
         self.held = True
         cdef Py_buffer *b = &self.buffer
+        cdef size_t places
+        cdef int axis
         cdef int code = type_code(b.format, b.itemsize)
         if code < 0:
             return False
@@ -117,9 +123,31 @@ cdef class Samples:
             self.view.row_stride = b.strides[0]
             self.view.col_stride = b.strides[1]
             self.view.type = code
-            if (<size_t> b.buf | <size_t> b.strides[0] | <size_t> b.strides[1]) & <size_t> (b.itemsize - 1):
+            # As for NumPy, the stride of an axis of length 1 does not matter.
+            places = <size_t> b.buf
+            for axis in range(2):
+                if b.shape[axis] > 1:
+                    places |= <size_t> b.strides[axis]
+            if places & <size_t> (b.itemsize - 1):
                 return False
         return True
+
+    cdef bint find_nonfinite(self, bint single, Py_ssize_t *row, Py_ssize_t *col) except -1:
+        """Whether a number is not finite, and where; blocks of rows at a time, so that an interrupt is heeded."""
+        cdef Py_ssize_t n = self.view.rows, block = max(1, BLOCK // max(1, self.view.cols)), start = 0
+        cdef bint found
+        if self.view.type != CG_FLOAT32 and self.view.type != CG_FLOAT64:
+            return False
+        if n <= block:
+            return cg_find_nonfinite(&self.view, 0, n, single, row, col)
+        while start < n:
+            with nogil:
+                found = cg_find_nonfinite(&self.view, start, min(block, n - start), single, row, col)
+            if found:
+                return True
+            PyErr_CheckSignals()
+            start += block
+        return False
 
     def __dealloc__(self):
         if self.held:
