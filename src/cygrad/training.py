@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad import checks, streams
-from cygrad._engine.engine import Training
-from cygrad._engine.engine import shuffle as shuffle_rows
+from cygrad._engine.engine import Training, permute
 from cygrad.callbacks import as_callbacks
 from cygrad.history import DivergenceError, History
 from cygrad.network import Network
@@ -216,13 +215,11 @@ class Trainer:
                 endings.enter_context(progress)
                 poll = progress.poll if progress.live else None
 
-            rows = np.arange(samples.rows, dtype=np.int64)
-            order = rows.copy()
+            order = np.arange(samples.rows, dtype=np.int64)
             good = np.empty_like(self._net._engine.storage)
             for epoch in range(1, epochs + 1):
                 if shuffle:
-                    np.copyto(order, rows)
-                    shuffle_rows(order, self._shuffling.bit_generator.random_raw(rows.size))
+                    permute(order, self._shuffling.bit_generator.random_raw())
                 begin = perf_counter()
                 sums = self._run(training, epoch, samples, targets, order, rates, poll, good)
                 seconds = perf_counter() - begin

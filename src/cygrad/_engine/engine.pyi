@@ -10,7 +10,7 @@ ACTIVATIONS: tuple[str, ...]
 LOSSES: tuple[str, ...]
 RULES: tuple[str, ...]
 
-def shuffle(order: NDArray[np.int64], random: NDArray[np.uint64]) -> None: ...
+def permute(order: NDArray[np.int64], seed: int) -> None: ...
 
 @final
 class Engine:

@@ -26,6 +26,7 @@ RULES = ("store", "sgd", "momentum", "nesterov", "adam")
 cdef Py_ssize_t CHUNK = 256         # rows that inference takes at once
 cdef Py_ssize_t SMALL = 16          # rows up to which a plan for inference is kept ready
 cdef Py_ssize_t QUICK = 200_000     # multiply-adds that are not worth a release of the GIL
+cdef uint64_t GOLDEN = 0x9E3779B97F4A7C15   # 2⁶⁴ divided by the golden ratio
 cdef Py_ssize_t CACHED = 1 << 19    # bytes of samples that stay in a core's cache without being fetched ahead
 
 
@@ -228,14 +229,21 @@ cdef class Engine:
         return out
 
 
-def shuffle(int64_t[::1] order, const uint64_t[::1] random):
-    """Shuffle `order` in place with one 64-bit random number for each of its entries (Fisher & Yates 1938, as in
-    Durstenfeld 1964)."""
+cdef inline uint64_t mixed(uint64_t counter) noexcept nogil:
+    """A number for a counter that goes in steps of GOLDEN: the generator SplitMix64 (Steele, Lea & Flood 2014)."""
+    counter = (counter ^ (counter >> 30)) * <uint64_t> 0xBF58476D1CE4E5B9
+    counter = (counter ^ (counter >> 27)) * <uint64_t> 0x94D049BB133111EB
+    return counter ^ (counter >> 31)
+
+
+def permute(int64_t[::1] order, uint64_t seed):
+    """Fill `order` with the numbers from 0 on in random order (Fisher & Yates 1938, inside out)."""
     cdef Py_ssize_t i, j
     with nogil:
-        for i in range(order.shape[0] - 1, 0, -1):
-            j = cg_scaled(random[i], i + 1)
-            order[i], order[j] = order[j], order[i]
+        for i in range(order.shape[0]):
+            j = cg_scaled(mixed(seed + <uint64_t> (i + 1) * GOLDEN), i + 1)
+            order[i] = order[j]
+            order[j] = i
 
 
 cdef const cg_samples *rows_of(targets):
