@@ -77,7 +77,8 @@ CG_INLINE void gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t batch,
 }
 
 /* TILE(ROWS, VECTORS) for each of the tiles that cover `rows` × `vectors`: full ones, then 4, 2 and 1 rows; full width,
- * then single vectors. TILE finds its first row in `r` and its first vector in `j`. */
+ * then single vectors. TILE finds its first row in `r` and its first vector in `j`. Eight rows are not 6 and 2 but 4
+ * and 4: two rows have too few accumulators to hide the latency of a multiply-add. */
 #define CG_TILE_WIDTHS(ROWS, vectors, TILE)                                              \
     do {                                                                                 \
         int j = 0;                                                                       \
@@ -87,16 +88,11 @@ CG_INLINE void gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t batch,
 #define CG_TILES(rows, vectors, TILE)                                                    \
     do {                                                                                 \
         ptrdiff_t r = 0;                                                                 \
-        for (; r + TILE_ROWS <= rows; r += TILE_ROWS) CG_TILE_WIDTHS(TILE_ROWS, vectors, TILE); \
-        if (TILE_ROWS > 4 && r + 4 <= rows) {                                            \
-            CG_TILE_WIDTHS(4, vectors, TILE);                                            \
-            r += 4;                                                                      \
-        }                                                                                \
-        if (r + 2 <= rows) {                                                             \
-            CG_TILE_WIDTHS(2, vectors, TILE);                                            \
-            r += 2;                                                                      \
-        }                                                                                \
-        if (r < rows) CG_TILE_WIDTHS(1, vectors, TILE);                                  \
+        for (; r + TILE_ROWS <= rows && (TILE_ROWS != 6 || r + 8 != rows); r += TILE_ROWS) \
+            CG_TILE_WIDTHS(TILE_ROWS, vectors, TILE);                                    \
+        for (; TILE_ROWS > 4 && r + 4 <= rows; r += 4) CG_TILE_WIDTHS(4, vectors, TILE); \
+        for (; r + 2 <= rows; r += 2) CG_TILE_WIDTHS(2, vectors, TILE);                  \
+        for (; r < rows; r++) CG_TILE_WIDTHS(1, vectors, TILE);                          \
     } while (0)
 
 /* z = W a + b, for one panel of columns of z: a is [batch, in], w is [in, out], b is [out], z is [batch, out] */
