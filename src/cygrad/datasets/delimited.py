@@ -30,9 +30,11 @@ def read_csv(
 ) -> Table:
     """Read a CSV file; see :func:`cygrad.datasets.read`."""
     try:
-        with open_unpacked(path) as file:
-            records = _records(path, io.TextIOWrapper(file, "utf-8-sig", newline=""))
-            layout, records = _layout(path, records, target)
+        with (
+            open_unpacked(path) as file,
+            io.TextIOWrapper(file, "utf-8-sig", newline="") as text,
+        ):
+            layout, records = _layout(path, _records(path, text), target)
             lines, X, labels = _body(layout, records)
     except UnicodeDecodeError:
         line, byte = _first_byte_outside_utf8(path)
