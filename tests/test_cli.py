@@ -558,3 +558,15 @@ def test_reader_that_goes_away(flower_model: Path, tmp_path: Path) -> None:
         program.stdout.close()
         assert program.stderr.read() == b""
     assert program.returncode == 1
+
+
+def test_an_unknown_instruction_set_is_one_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cygrad", "info"],
+        env={**os.environ, "CYGRAD_ISA": "sse9"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("cygrad: CYGRAD_ISA is 'sse9', expected one")
+    assert done.stderr.count("\n") == 1

@@ -1,9 +1,11 @@
-"""Which kernels run: one table of C functions per dtype and instruction set, the best one picked when the module is
-imported. ``CYGRAD_ISA`` in the environment, or `select`, forces another."""
+"""Which kernels run: one table of C functions per dtype and instruction set, the best one picked when the first is
+needed. ``CYGRAD_ISA`` in the environment, or `select`, forces another."""
 
 import os
 
 import numpy as np
+
+_selected = None
 
 
 def available():
@@ -35,15 +37,16 @@ def select(name=None):
 
 def selected():
     """Name of the variant that new engines use."""
-    return _selected
+    return select() if _selected is None else _selected
 
 
 cdef const cg_kernels *table(str dtype) except NULL:
     """The selected variant's table for a dtype."""
     cdef const cg_kernels *const *tables = cg_available_kernels()
     cdef Py_ssize_t i = 0
+    name = selected()
     while tables[i] != NULL:
-        if tables[i].isa.decode() == _selected and tables[i].dtype.decode() == dtype:
+        if tables[i].isa.decode() == name and tables[i].dtype.decode() == dtype:
             return tables[i]
         i += 1
     raise ValueError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
@@ -92,6 +95,3 @@ def fma_peak(double seconds=0.2, str dtype="float32"):
             elif done / elapsed > best:
                 best = done / elapsed
     return best / 1e9
-
-
-select()
