@@ -72,7 +72,24 @@ class Constant(Schedule):
 
 
 @dataclass(frozen=True)
-class LinearDecay(Schedule):
+class _Decay(Schedule):
+    """A way from one rate to another over a number of steps."""
+
+    initial: float
+    steps: int
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check(self, "initial", "final")
+        checks.whole_number(self.steps, "steps")
+
+    def _done(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+        """How much of the way lies behind, from 0 to 1."""
+        done: NDArray[np.float64] = np.minimum(steps, self.steps) / self.steps
+        return done
+
+
+class LinearDecay(_Decay):
     """η(t) = initial + (final − initial) · min(t, steps) / steps.
 
     Step 0 has `initial`; from step `steps` on it is `final`, to the bit.
@@ -85,16 +102,8 @@ class LinearDecay(Schedule):
         1 or more.
     """
 
-    initial: float
-    steps: int
-    final: float = 0.0
-
-    def __post_init__(self) -> None:
-        _check(self, "initial", "final")
-        checks.whole_number(self.steps, "steps")
-
     def values(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
-        done = np.minimum(steps, self.steps) / self.steps
+        done = self._done(steps)
         return self.initial * (1 - done) + self.final * done
 
 
@@ -148,8 +157,7 @@ class StepDecay(Schedule):
         return self.initial * _powers(self.factor, steps // self.every)
 
 
-@dataclass(frozen=True)
-class CosineDecay(Schedule):
+class CosineDecay(_Decay):
     """η(t) = final + (initial − final) · (1 + cos(π x)) / 2 with x = min(t, steps) / steps.
 
     Half a period of a cosine, flat at both ends; from step `steps` on it is `final`, to the bit.
@@ -167,16 +175,8 @@ class CosineDecay(Schedule):
     equation 5, without the restarts.
     """
 
-    initial: float
-    steps: int
-    final: float = 0.0
-
-    def __post_init__(self) -> None:
-        _check(self, "initial", "final")
-        checks.whole_number(self.steps, "steps")
-
     def values(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
-        done = np.minimum(steps, self.steps) / self.steps
+        done = self._done(steps)
         # (1 + cos(π x)) / 2 = 1 − sin²(π x / 2) = sin²(π (1 − x) / 2): exact at both ends.
         squares = _sine(np.minimum(done, 1 - done) * (pi / 2)) ** 2
         weight = np.where(done < 0.5, 1 - squares, squares)
