@@ -138,8 +138,11 @@ setup(
         [
             module("kernels", "csrc/processor.c"),
             module("samples", "csrc/samples.c"),
-            module("plan", "csrc/processor.c"),
+            module("team", "csrc/team.c", "csrc/processor.c"),
+            module("plan"),
+            module("passes", "csrc/team.c"),
             module("engine"),
+            module("training"),
         ],
         include_path=["src"],
         build_dir="build/cython",

@@ -9,8 +9,9 @@ from cases import CASES, Case, Data
 
 import cygrad as cg
 from cygrad._engine import kernels
-from cygrad._engine.engine import Engine, Training
+from cygrad._engine.engine import Engine
 from cygrad._engine.samples import Samples
+from cygrad._engine.training import Training
 
 EPOCHS = 3
 DTYPES = ("float32", "float64")

@@ -18,7 +18,8 @@ import numpy as np
 
 import cygrad as cg
 from cygrad._engine import kernels
-from cygrad._engine.engine import Engine, Training
+from cygrad._engine.engine import Engine
+from cygrad._engine.training import Training
 from cygrad._engine.samples import Samples
 
 PAGE = mmap.PAGESIZE

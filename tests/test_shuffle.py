@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from cygrad._engine.engine import permute
+from cygrad._engine.training import permute
 
 
 def permutation(n, seed):

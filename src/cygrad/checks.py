@@ -20,16 +20,17 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-def whole_number(value: object, name: str, least: int = 1) -> int:
-    """`value` as an int of at least `least`. Booleans and floats are not whole numbers."""
+def whole_number(value: object, name: str, least: int = 1, most: int | None = None) -> int:
+    """`value` as an int from `least` to `most`. Booleans and floats are not whole numbers."""
+    bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
     try:
         if isinstance(value, (bool, np.bool_)):
             raise TypeError
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise TypeError(f"{name} is {value!r}, expected an integer of at least {least}") from None
-    if number < least:
-        raise ValueError(f"{name} is {number}, expected an integer of at least {least}")
+        raise TypeError(f"{name} is {value!r}, expected an integer {bounds}") from None
+    if number < least or (most is not None and number > most):
+        raise ValueError(f"{name} is {number}, expected an integer {bounds}")
     return number
 
 

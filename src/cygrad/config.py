@@ -10,6 +10,7 @@ import numpy as np
 from cygrad import __version__
 from cygrad._engine import kernels
 from cygrad.network import DTYPES
+from cygrad.threads import default_threads
 
 
 @overload
@@ -29,7 +30,8 @@ def show_config(mode: str = "print") -> dict[str, Any] | None:
     dict or None
         With mode "dicts": "cygrad", "python", "numpy" (versions), "machine", "isa" (the variant
         of the engine that new networks use), "isa_available" (those this machine can run, best
-        first), "dtypes" and "threads" (how many a training uses).
+        first), "dtypes" and "threads" (how many compute
+        where the work is worth it).
 
     Raises
     ------
@@ -46,7 +48,7 @@ def show_config(mode: str = "print") -> dict[str, Any] | None:
         "isa": kernels.selected(),
         "isa_available": kernels.available(),
         "dtypes": DTYPES,
-        "threads": 1,
+        "threads": default_threads(),
     }
     if mode == "dicts":
         return config

@@ -21,6 +21,7 @@ from cygrad.layers import Dense, Layer, check_layers
 from cygrad.losses import LOSSES, check_output, encode_targets
 from cygrad.standardization import mean_and_scale
 from cygrad.streams import generator, seed_sequence
+from cygrad.threads import check_threads, default_threads
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -228,13 +229,15 @@ class Network:
 
     # What it computes
 
-    def forward(self, X: ArrayLike) -> NDArray[Any]:
+    def forward(self, X: ArrayLike, threads: int | None = None) -> NDArray[Any]:
         """Outputs of the network.
 
         Parameters
         ----------
         X : array_like, shape (n, inputs)
             Finite numbers of any real dtype, in any memory layout. Never written to.
+        threads : int or None
+            How many threads may compute, see `Trainer`. Fewer are used for few samples.
 
         Returns
         -------
@@ -246,16 +249,19 @@ class Network:
         TypeError, ValueError
             If `X` is not as described.
         """
-        if self._input_mean is None:
-            return self._engine.forward(X)
-        return self._engine.forward(self._standardize(X, "X"))
+        most = default_threads if threads is None else check_threads(threads)
+        if self._input_mean is not None:
+            X = self._standardize(X, "X")
+        return self._engine.forward(X, most)
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
+    def predict(self, X: ArrayLike, threads: int | None = None) -> NDArray[Any]:
         """What the network says of each row of X.
 
         Parameters
         ----------
         X : array_like, shape (n, inputs)
+        threads : int or None
+            As for `forward`.
 
         Returns
         -------
@@ -265,7 +271,7 @@ class Network:
             0, shape (n,) for one output and (n, outputs) for more, int64. For the other losses
             the outputs, shape (n, outputs).
         """
-        outputs = self.forward(X)
+        outputs = self.forward(X, threads)
         if LOSSES[self._loss].labels:
             indices: NDArray[np.int64] = outputs.argmax(axis=1).astype(np.int64, copy=False)
             return indices
@@ -274,7 +280,7 @@ class Network:
             return yes[:, 0] if self.outputs == 1 else yes
         return outputs
 
-    def evaluate(self, X: ArrayLike, y: ArrayLike) -> dict[str, float]:
+    def evaluate(self, X: ArrayLike, y: ArrayLike, threads: int | None = None) -> dict[str, float]:
         """Loss and metric over samples with known targets.
 
         Parameters
@@ -283,6 +289,8 @@ class Network:
         y : array_like, shape (n,) or (n, outputs)
             Class indices for cross_entropy and hinge, or rows of probabilities for cross_entropy;
             numbers otherwise, for binary_cross_entropy from 0 to 1.
+        threads : int or None
+            As for `forward`.
 
         Returns
         -------
@@ -295,13 +303,20 @@ class Network:
         TypeError, ValueError
             If `X` or `y` is not as described.
         """
+        most = default_threads if threads is None else check_threads(threads)
         samples = self._samples(X)
-        loss, metric = self._engine.evaluate(samples, self._targets(y, samples.rows))
+        loss, metric = self._engine.evaluate(samples, self._targets(y, samples.rows), most)
         if self._reduction == "mean":
             loss /= samples.rows
         return {"loss": loss, self.metric: metric / samples.rows}
 
-    def backward(self, X: ArrayLike, y: ArrayLike, input_gradient: bool = True) -> Gradients:
+    def backward(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        input_gradient: bool = True,
+        threads: int | None = None,
+    ) -> Gradients:
         """All derivatives of the loss over the given samples, by backpropagation.
 
         Parameters
@@ -311,6 +326,8 @@ class Network:
             As for `evaluate`.
         input_gradient : bool
             Whether to compute ∂C/∂X too.
+        threads : int or None
+            As for `forward`.
 
         Returns
         -------
@@ -326,11 +343,12 @@ class Network:
         D. Rumelhart, G. Hinton, R. Williams, "Learning representations by back-propagating
         errors", Nature 323, 1986.
         """
+        most = default_threads if threads is None else check_threads(threads)
         samples = self._samples(X)
         targets = self._targets(y, samples.rows)
         wanted = checks.flag(input_gradient, "input_gradient")
         loss, weights, biases, deltas, pre_activations, activations, inputs = self._engine.backward(
-            samples, targets, wanted
+            samples, targets, wanted, most
         )
         if inputs is not None and self._input_scale is not None:
             inputs = (inputs * self._input_scale).astype(self.dtype)

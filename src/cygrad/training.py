@@ -7,8 +7,10 @@ update rules are described in `optimizers`; what is shown, called and kept betwe
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from math import isfinite
 from threading import Lock
 from time import perf_counter
@@ -17,12 +19,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad import checks, streams
-from cygrad._engine.engine import Training, permute
+from cygrad._engine.training import Training, permute
 from cygrad.callbacks import as_callbacks
 from cygrad.history import DivergenceError, History
 from cygrad.network import Network
 from cygrad.optimizers import Optimizer
 from cygrad.progress import Progress
+from cygrad.threads import check_threads, default_threads
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -54,7 +57,9 @@ class Trainer:
     rng : int, numpy.random.Generator, numpy.random.SeedSequence or None
         Seeds the order of the samples. The same integer gives the same training, bit by bit.
     threads : int or None
-        How many threads may compute, or None for the default. One is used at present.
+        How many threads may compute. None: as many as there are processors for this process,
+        counted at each `fit`, or what CYGRAD_NUM_THREADS says. Fewer are used where a step is not
+        worth more: small networks stay on one. The bits are the same for any number.
 
     Raises
     ------
@@ -87,7 +92,7 @@ class Trainer:
         self._net = net
         self._optimizer = optimizer
         self._batch_size = checks.whole_number(batch_size, "batch_size")
-        self._threads = None if threads is None else checks.whole_number(threads, "threads")
+        self._threads = None if threads is None else check_threads(threads)
         self._shuffling = streams.stream(rng, "shuffling")
         self._history = History(net.metric, False)
         # Made by the first fit, when the batch size is known to be good for the data.
@@ -215,17 +220,19 @@ class Trainer:
                 endings.enter_context(progress)
                 poll = progress.poll if progress.live else None
 
+            threads = default_threads() if self._threads is None else self._threads
             order = np.arange(samples.rows, dtype=np.int64)
             good = np.empty_like(self._net._engine.storage)
             for epoch in range(1, epochs + 1):
                 if shuffle:
                     permute(order, self._shuffling.bit_generator.random_raw())
                 begin = perf_counter()
-                sums = self._run(training, epoch, samples, targets, order, rates, poll, good)
+                run = partial(training.epoch, samples, targets, order, rates, poll, threads)
+                sums = self._run(training, epoch, run, good)
                 seconds = perf_counter() - begin
                 values = self._averages(sums, samples.rows)
                 if validation is not None:
-                    sums = self._net._engine.evaluate(*validation)
+                    sums = self._net._engine.evaluate(*validation, threads)
                     values += self._averages(sums, validation[0].rows)
                 self._history._append(*values, float(rates[0]), seconds)
                 if progress is not None:
@@ -241,17 +248,13 @@ class Trainer:
         self,
         training: Training,
         epoch: int,
-        samples: Samples,
-        targets: Targets,
-        order: NDArray[np.int64],
-        rates: NDArray[np.float64],
-        poll: Callable[[int, float], None] | None,
+        run: Callable[[], tuple[float, float, int, bool]],
         good: NDArray[Any],  # OUT: the parameters before the epoch
     ) -> tuple[float, float]:
         """Run one epoch: sums of loss and metric, or the parameters of before and an error."""
         parameters = self._net._engine.storage
         np.copyto(good, parameters)
-        loss, metric, done, diverged = training.epoch(samples, targets, order, rates, poll)
+        loss, metric, done, diverged = run()
         # The update of the last step can overflow, and no loss comes after it to show it.
         if diverged or not _all_finite(parameters):
             np.copyto(parameters, good)
@@ -319,6 +322,17 @@ def _all_finite(array: NDArray[Any]) -> bool:
 
 _being_trained: set[int] = set()
 _being_trained_lock = Lock()
+
+
+def _forget() -> None:
+    """In a child process that was forked in the middle of a training: nobody trains here."""
+    global _being_trained_lock
+    _being_trained_lock = Lock()
+    _being_trained.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 @contextmanager

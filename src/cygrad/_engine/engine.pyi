@@ -1,16 +1,16 @@
 from collections.abc import Callable, Sequence
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cygrad._engine.samples import Samples
 
+# How many at most, or a function that says it where the work is worth more than one.
+_Threads: TypeAlias = int | Callable[[], int]
+
 ACTIVATIONS: tuple[str, ...]
 LOSSES: tuple[str, ...]
-RULES: tuple[str, ...]
-
-def permute(order: NDArray[np.int64], seed: int) -> None: ...
 
 @final
 class Engine:
@@ -37,10 +37,16 @@ class Engine:
     def set_weights(self, layer: int, weights: NDArray[Any]) -> None: ...
     def biases(self, layer: int) -> NDArray[Any]: ...
     def set_biases(self, layer: int, biases: NDArray[Any]) -> None: ...
-    def forward(self, X: ArrayLike) -> NDArray[Any]: ...
-    def evaluate(self, X: Samples, targets: NDArray[np.int64] | Samples) -> tuple[float, float]: ...
+    def forward(self, X: ArrayLike, threads: _Threads = 1) -> NDArray[Any]: ...
+    def evaluate(
+        self, X: Samples, targets: NDArray[np.int64] | Samples, threads: _Threads = 1
+    ) -> tuple[float, float]: ...
     def backward(
-        self, X: Samples, targets: NDArray[np.int64] | Samples, input_gradient: bool
+        self,
+        X: Samples,
+        targets: NDArray[np.int64] | Samples,
+        input_gradient: bool,
+        threads: _Threads = 1,
     ) -> tuple[
         float,
         list[NDArray[Any]],
@@ -51,30 +57,4 @@ class Engine:
         NDArray[Any] | None,
     ]: ...
 
-@final
-class Training:
-    step: int
-    def __init__(
-        self,
-        engine: Engine,
-        rule: str,
-        batch_size: int,
-        *,
-        momentum: float = 0,
-        beta1: float = 0,
-        beta2: float = 0,
-        epsilon: float = 0,
-        weight_decay: float = 0,
-        train_weights: Sequence[bool],
-        train_biases: Sequence[bool],
-    ) -> None: ...
-    @property
-    def state(self) -> list[NDArray[Any]]: ...
-    def epoch(
-        self,
-        X: Samples,
-        targets: NDArray[np.int64] | Samples,
-        order: NDArray[np.int64],
-        learning_rates: NDArray[np.float64],
-        poll: Callable[[int, float], None] | None = None,
-    ) -> tuple[float, float, int, bool]: ...
+__pyx_capi__: dict[str, Any]  # for the other compiled modules

@@ -1,18 +1,19 @@
-"""The engine: the parameters of a network in panels, and what is computed with them. A `Training` adds an optimiser's
-state and runs whole epochs in one call outside the GIL."""
+"""The engine: the parameters of a network in panels, and what is computed with them. How they are trained is in
+`training`."""
 
 cimport cython
 
-from libc.math cimport sqrt
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from cpython.buffer cimport Py_buffer, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 
 from cygrad._engine.kernels cimport *
-from cygrad._engine.plan cimport Layer, Pass, Plan, Watch, address
+from cygrad._engine.passes cimport InTurn, SideBySide
+from cygrad._engine.plan cimport GRAIN, Layer, Pass, Plan, address
 from cygrad._engine.samples cimport Samples
+from cygrad._engine.team cimport Watch
 
 import numpy as np
 
@@ -21,32 +22,17 @@ from cygrad._engine.plan import aligned
 # Names in the order of the kernels' codes.
 ACTIVATIONS = ("identity", "sigmoid", "tanh", "relu", "gaussian", "softmax")
 LOSSES = ("quadratic", "mse", "binary_cross_entropy", "cross_entropy", "hinge")
-RULES = ("store", "sgd", "momentum", "nesterov", "adam")
 
-cdef Py_ssize_t CHUNK = 256         # rows that inference takes at once
+cdef Py_ssize_t CHUNK = 256         # rows that inference takes at once, at most
+cdef Py_ssize_t PART = 64           # rows that a chunk is a multiple of
+cdef Py_ssize_t SHARE = 80          # grains that are worth another thread
 cdef Py_ssize_t SMALL = 16          # rows up to which a plan for inference is kept ready
 cdef Py_ssize_t QUICK = 200_000     # multiply-adds that are not worth a release of the GIL
-cdef uint64_t GOLDEN = 0x9E3779B97F4A7C15   # 2⁶⁴ divided by the golden ratio
-cdef Py_ssize_t CACHED = 1 << 19    # bytes of samples that stay in a core's cache without being fetched ahead
 
 
 @cython.final
 cdef class Engine:
     """Parameters of a dense network, and the computations over them."""
-
-    cdef const cg_kernels *kernels
-    cdef Layer *layers              # 1 … depth
-    cdef readonly Py_ssize_t depth
-    cdef int loss
-    cdef bint mean
-    cdef readonly str isa, dtype
-    cdef readonly object storage
-    cdef object block, number, empty
-    cdef readonly tuple sizes
-    cdef list weight_panels, bias_rows
-    cdef Py_ssize_t work            # multiply-adds for one sample
-    cdef Plan small                 # kept ready for few samples
-    cdef bint small_in_use
 
     def __cinit__(self):
         self.layers = NULL
@@ -116,103 +102,108 @@ cdef class Engine:
         """Set the biases of a layer, counted from 0: (out,)."""
         self.storage[self.bias_rows[layer]] = biases
 
-    cdef Plan plan(self, Py_ssize_t capacity, bint targets=False, Py_ssize_t lowest_delta=-1, bint keep=False):
+    cdef Plan plan(self, Py_ssize_t capacity, bint targets=False, Py_ssize_t lowest_delta=-1, bint keep=False,
+                   int members=1):
         cdef Plan plan = Plan()
         plan.kernels = self.kernels
         plan.prepare(self.layers, self.depth, self.loss, self.mean, capacity, targets,
-                     self.depth + 1 if lowest_delta < 0 else lowest_delta, keep)
+                     self.depth + 1 if lowest_delta < 0 else lowest_delta, keep, members)
         return plan
 
-    def forward(self, X):
+    cdef Py_ssize_t helpful(self, Py_ssize_t n, threads) except -1:
+        """How many threads to use for n samples: no more than allowed, and one for little work."""
+        cdef Py_ssize_t most = n * self.work // (SHARE * GRAIN)
+        if most < 2:
+            return 1
+        return min(most, <Py_ssize_t> (threads() if callable(threads) else threads))
+
+    def forward(self, X, threads=1):
         """Outputs (n, out) of samples (n, in)."""
         cdef Samples samples = X if isinstance(X, Samples) else Samples(X, "X", self.sizes[0], self.dtype)
         cdef Py_ssize_t n = samples.view.rows
-        cdef bint kept = n <= SMALL and not self.small_in_use
-        cdef Plan plan = self.small if kept else self.plan(min(n, CHUNK))
-        cdef Watch watch = Watch()
         cdef Py_buffer out
         result = self.empty((n, self.layers[self.depth].w.cols), self.number)
         PyObject_GetBuffer(result, &out, PyBUF_WRITABLE)
-        self.small_in_use |= kept
         try:
-            if n * self.work <= QUICK:
-                self.compute(plan, &samples.view, <char *> out.buf, watch)
+            if n <= SMALL and not self.small_in_use:
+                self.forward_few(samples, <char *> out.buf)
             else:
-                with nogil:
-                    self.compute(plan, &samples.view, <char *> out.buf, watch)
+                self.forward_many(samples, <char *> out.buf, self.helpful(n, threads))
         finally:
-            if kept:
-                self.small_in_use = False
             PyBuffer_Release(&out)
-        if watch.error is not None:
-            raise watch.error
         return result
 
-    cdef void compute(self, Plan plan, const cg_samples *x, char *out, Watch watch) noexcept nogil:
-        """The outputs of all samples, as many at once as the plan has room for."""
-        cdef Py_ssize_t start = 0, row_bytes = self.layers[self.depth].w.cols * self.kernels.itemsize
-        cdef bint stopped = False
-        cdef Pass p
-        memset(&p, 0, sizeof(Pass))
-        p.x = x
-        watch.enter()
-        while start < x.rows and not stopped:
-            p.start, p.rows = start, min(x.rows - start, plan.capacity)
-            stopped = plan.run(&p, watch)
-            self.kernels.scatter(p.rows, &plan.a[self.depth], out + start * row_bytes)
-            start += p.rows
-        watch.leave()
-
-    def evaluate(self, Samples X, targets):
-        """Sums over the samples of the loss and of the metric."""
-        cdef Py_ssize_t n = X.view.rows, start = 0
-        cdef double loss = 0, metric = 0
-        cdef Plan plan = self.plan(min(n, CHUNK), True)
+    cdef int forward_few(self, Samples X, char *out) except -1:
+        """The outputs of a few samples, by the plan that is kept for them."""
         cdef Watch watch = Watch()
-        cdef Pass p
-        cdef bint stopped = False
-        memset(&p, 0, sizeof(Pass))
-        p.x = &X.view
-        p.y, p.labels = rows_of(targets), labels_of(targets)
-        with nogil:
-            watch.enter()
-            while start < n and not stopped:
-                p.start, p.rows = start, min(n - start, plan.capacity)
-                stopped = plan.run(&p, watch)
-                loss += p.loss
-                metric += p.metric
-                start += p.rows
-            watch.leave()
+        self.small_in_use = True
+        if X.view.rows * self.work <= QUICK:
+            self.compute(&X.view, out, watch)
+        else:
+            with nogil:
+                self.compute(&X.view, out, watch)
+        self.small_in_use = False
         if watch.error is not None:
             raise watch.error
+        return 0
+
+    cdef void compute(self, const cg_samples *x, char *out, Watch watch) noexcept nogil:
+        cdef Pass p
+        memset(&p, 0, sizeof(Pass))
+        p.x, p.rows = x, x.rows
+        watch.enter()
+        self.small.run(&p, 0, watch)
+        self.kernels.scatter(p.rows, &self.small.a[self.depth], out)
+        watch.leave()
+
+    cdef int forward_many(self, Samples X, char *out, Py_ssize_t members) except -1:
+        """The outputs of any number of samples, in chunks."""
+        cdef Py_ssize_t n = X.view.rows, share = (n + members - 1) // members
+        cdef Py_ssize_t chunk = min(n, CHUNK, (share + PART - 1) // PART * PART)
+        cdef SideBySide team = SideBySide()
+        team.p.x, team.out = &X.view, out
+        team.plan = self.plan(members * chunk)
+        team.assemble(members)
+        return team.go(n, chunk)
+
+    def evaluate(self, Samples X, targets, threads=1):
+        """Sums over the samples of the loss and of the metric: of each chunk, then of all these in their order."""
+        cdef Py_ssize_t n = X.view.rows, chunk = min(n, CHUNK)
+        cdef Py_ssize_t members = min(self.helpful(n, threads), (n + chunk - 1) // chunk)
+        cdef SideBySide team = SideBySide()
+        sums = np.empty(((n + chunk - 1) // chunk, 2))
+        cdef double[:, ::1] view = sums
+        team.p.x, team.sums = &X.view, &view[0, 0]
+        team.p.y, team.p.labels = rows_of(targets), labels_of(targets)
+        team.plan = self.plan(members * chunk, True)
+        team.assemble(members)
+        team.go(n, chunk)
+        loss = metric = 0.0
+        for each in sums.tolist():
+            loss += each[0]
+            metric += each[1]
         return loss, metric
 
-    def backward(self, Samples X, targets, bint input_gradient):
+    def backward(self, Samples X, targets, bint input_gradient, threads=1):
         """One pass forward and back over all samples as one batch, with everything kept.
 
         Returns the loss as the reduction has it, and lists over the layers: ∂C/∂W (out, in), ∂C/∂b (out,), δ, z and a,
         each (n, out); then ∂C/∂X (n, in) or None.
         """
         cdef Py_ssize_t n = X.view.rows, l
-        cdef Plan plan = self.plan(n, True, 0 if input_gradient else 1, True)
-        cdef Watch watch = Watch()
-        cdef Pass p
-        cdef bint stopped
+        cdef InTurn team = InTurn()
+        cdef Plan plan = self.plan(n, True, 0 if input_gradient else 1, True, self.helpful(n, threads))
         block = aligned(self.block.size)
-        memset(&p, 0, sizeof(Pass))
-        p.x, p.rows = &X.view, n
-        p.y, p.labels = rows_of(targets), labels_of(targets)
-        p.update.rule = CG_STORE
-        p.gradients = address(block) - address(self.block)
-        with nogil:
-            watch.enter()
-            stopped = plan.run(&p, watch)
-            watch.leave()
-        if stopped:
-            raise watch.error
+        team.p.x, team.p.y, team.p.labels = &X.view, rows_of(targets), labels_of(targets)
+        team.p.update.rule = CG_STORE
+        team.p.gradients = address(block) - address(self.block)
+        team.set_up(plan)
+        team.go(n, n, 1, None)
+        if team.watch.error is not None:
+            raise team.watch.error
         gradients = block.view(self.number)
         return (
-            p.loss / n if self.mean else p.loss,
+            team.loss / n if self.mean else team.loss,
             [self._weights_of(gradients, l) for l in range(self.depth)],
             [gradients[self.bias_rows[l]].copy() for l in range(self.depth)],
             [self.rows(&plan.delta[l], n) for l in range(1, self.depth + 1)],
@@ -229,23 +220,6 @@ cdef class Engine:
         return out
 
 
-cdef inline uint64_t mixed(uint64_t counter) noexcept nogil:
-    """A number for a counter that goes in steps of GOLDEN: the generator SplitMix64 (Steele, Lea & Flood 2014)."""
-    counter = (counter ^ (counter >> 30)) * <uint64_t> 0xBF58476D1CE4E5B9
-    counter = (counter ^ (counter >> 27)) * <uint64_t> 0x94D049BB133111EB
-    return counter ^ (counter >> 31)
-
-
-def permute(int64_t[::1] order, uint64_t seed):
-    """Fill `order` with the numbers from 0 on in random order (Fisher & Yates 1938, inside out)."""
-    cdef Py_ssize_t i, j
-    with nogil:
-        for i in range(order.shape[0]):
-            j = cg_scaled(mixed(seed + <uint64_t> (i + 1) * GOLDEN), i + 1)
-            order[i] = order[j]
-            order[j] = i
-
-
 cdef const cg_samples *rows_of(targets):
     return &(<Samples> targets).view if isinstance(targets, Samples) else NULL
 
@@ -256,121 +230,3 @@ cdef const int64_t *labels_of(targets):
         return NULL
     cdef const int64_t[::1] view = targets
     return &view[0]
-
-
-cdef double power(double base, int64_t exponent) noexcept nogil:
-    """baseⁿ by repeated squaring: the same bits everywhere, which the C library's pow does not promise."""
-    cdef double result = 1
-    while exponent:
-        if exponent & 1:
-            result *= base
-        base *= base
-        exponent >>= 1
-    return result
-
-
-@cython.final
-cdef class Training:
-    """An optimiser's state and the workspace for its steps on one engine."""
-
-    cdef Engine engine
-    cdef Plan plan
-    cdef Layer *layers
-    cdef cg_update update
-    cdef double beta1, beta2, epsilon
-    cdef Py_ssize_t batch_size, tiles
-    cdef Py_ssize_t distances[2]
-    cdef list blocks
-    cdef readonly list state
-    cdef public int64_t step
-
-    def __cinit__(self):
-        self.layers = NULL
-
-    def __dealloc__(self):
-        free(self.layers)
-
-    def __init__(self, Engine engine, str rule, Py_ssize_t batch_size, *, double momentum=0, double beta1=0,
-                 double beta2=0, double epsilon=0, double weight_decay=0, train_weights, train_biases):
-        cdef Py_ssize_t l, lowest = engine.depth + 1, i
-        cdef int states
-        self.engine, self.batch_size, self.step = engine, batch_size, 0
-        self.update.rule = RULES.index(rule)
-        self.update.momentum, self.update.weight_decay = momentum, weight_decay
-        self.update.beta1, self.update.beta2 = beta1, beta2
-        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
-        states = 2 if self.update.rule == CG_ADAM else 1 if self.update.rule in (CG_MOMENTUM, CG_NESTEROV) else 0
-        self.blocks = [aligned(engine.block.size) for _ in range(states)]
-        self.state = [block.view(engine.number) for block in self.blocks]
-        self.distances[0] = self.distances[1] = 0
-        for i in range(states):
-            self.distances[i] = address(self.blocks[i]) - address(engine.block)
-        self.layers = <Layer *> calloc(engine.depth + 1, sizeof(Layer))
-        if self.layers == NULL:
-            raise MemoryError()
-        for l in range(engine.depth, 0, -1):
-            self.layers[l] = engine.layers[l]
-            self.layers[l].train_weights = train_weights[l - 1]
-            self.layers[l].train_biases = train_biases[l - 1] and engine.layers[l].train_biases
-            if self.layers[l].train_weights or self.layers[l].train_biases:
-                lowest = l
-        self.plan = Plan()
-        self.plan.kernels = engine.kernels
-        self.plan.prepare(self.layers, engine.depth, engine.loss, engine.mean, batch_size, True, lowest, False)
-
-    cdef void prepare_update(self, double learning_rate) noexcept nogil:
-        """The scalars of the next step."""
-        cdef double correction
-        self.step += 1
-        self.update.rate = learning_rate
-        if self.update.rule == CG_ADAM:
-            correction = sqrt(1 - power(self.beta2, self.step))
-            self.update.rate = learning_rate * correction / (1 - power(self.beta1, self.step))
-            self.update.epsilon = self.epsilon * correction
-
-    def epoch(self, Samples X, targets, const int64_t[::1] order, const double[::1] learning_rates, poll=None):
-        """Run one step per batch of `order`, all in one call outside the GIL.
-
-        Returns the sums of loss and metric over the samples seen, the number of steps done, and whether the loss of the
-        step after them was NaN or infinite; that step changed nothing.
-        """
-        cdef Py_ssize_t n = order.shape[0], steps = learning_rates.shape[0], s, tiles
-        cdef Py_ssize_t lines, row_bytes = X.view.cols * X.view.col_stride
-        cdef double loss = 0, metric = 0
-        cdef bint stopped = False
-        cdef bint fetch_ahead = X.view.rows * row_bytes > CACHED and X.view.col_stride > 0
-        cdef Watch watch = Watch(poll)
-        cdef Plan plan = self.plan
-        cdef Pass p
-        memset(&p, 0, sizeof(Pass))
-        p.x, p.order = &X.view, &order[0]
-        p.y, p.labels = rows_of(targets), labels_of(targets)
-        p.states[0], p.states[1] = self.distances[0], self.distances[1]
-        p.ahead.samples = &X.view
-        p.careful = True
-        with nogil:
-            watch.enter()
-            for s in range(steps):
-                p.start = s * self.batch_size
-                p.rows = min(self.batch_size, n - p.start)
-                self.prepare_update(learning_rates[s])
-                p.update = self.update
-                if fetch_ahead:
-                    p.ahead.order = &order[0] + p.start + p.rows
-                    p.ahead.row, p.ahead.offset = 0, 0
-                    p.ahead.rows = min(self.batch_size, n - p.start - p.rows)
-                    lines = p.ahead.rows * (row_bytes // 64 + 1)
-                    tiles = self.layers[1].inputs // 8 + 1
-                    p.ahead.lines_per_tile = lines // tiles + 1
-                stopped = plan.run(&p, watch)
-                if stopped:
-                    break
-                loss += p.loss
-                metric += p.metric
-                watch.steps, watch.loss = s + 1, loss
-            watch.leave()
-        if stopped:
-            self.step -= 1
-        if watch.error is not None:
-            raise watch.error
-        return loss, metric, watch.steps, bool(stopped)

@@ -1,19 +1,27 @@
 from libc.stdint cimport int64_t
 
-from cygrad._engine.kernels cimport cg_kernels, cg_matrix, cg_prefetch, cg_samples, cg_update
+from cygrad._engine.kernels cimport CG_PANEL_BYTES, cg_kernels, cg_matrix, cg_prefetch, cg_samples, cg_update
+from cygrad._engine.team cimport Watch
 
 
 cdef enum Kind:
     GATHER          # rows of X, and of the targets, into panels
     FORWARD         # z = W a + b; a = σ(z)
+    SOFTMAX         # a = softmax(z)
     OUTPUT          # loss, metric, δᴸ = ∇ₐC ⊙ σ′(zᴸ)
     DELTA           # δˡ = ((Wˡ⁺¹)ᵀ δˡ⁺¹) ⊙ σ′(zˡ)
     GRADIENT        # ∂C/∂W = δ aᵀ; ∂C/∂b = δ; W ← W − η ∂C/∂W, b likewise
 
 
+# A task is one panel of columns of what the operation computes, and one of the blocks into which its rows are cut.
 cdef struct Operation:
     Kind kind
-    Py_ssize_t layer    # 1 … L; layer 0 is the input
+    Py_ssize_t layer            # 1 … L; layer 0 is the input
+    Py_ssize_t panels, blocks, block_rows
+    Py_ssize_t work             # multiply-adds of a task
+    bint divided                # whether its tasks are worth a meeting of threads
+    bint joins                  # whether it is done whole, as one more task of the next one that is divided
+    Py_ssize_t joined           # how many before this one join it
 
 
 # The parameters of one dense layer, in the engine's storage.
@@ -32,30 +40,25 @@ cdef struct Pass:
     const int64_t *labels       # class indices, or NULL
     const int64_t *order        # numbers of the rows to take, or NULL for start, start + 1, …
     Py_ssize_t start, rows
+    Py_ssize_t first            # row of the workspace where the batch begins
     Py_ssize_t gradients        # distance in bytes from a parameter to where its gradient is stored
     Py_ssize_t states[2]        # distances in bytes from a parameter to its optimiser states
     cg_update update
-    cg_prefetch ahead
+    cg_prefetch ahead           # rows that the next pass will gather
     bint careful                # whether a loss that is not finite stops the pass
     double loss, metric         # sums over the rows
 
 
-cdef class Watch:
-    cdef object poll
-    cdef object error
-    cdef double last, loss
-    cdef Py_ssize_t work, steps
-    cdef unsigned long denormals
-    cdef void enter(self) noexcept nogil
-    cdef void leave(self) noexcept nogil
-    cdef bint due(self, Py_ssize_t work) noexcept nogil
-    cdef bint attend(self) noexcept with gil
+# Multiply-adds that make a task worth a meeting of threads; what else threads cost is counted in it.
+cdef Py_ssize_t GRAIN
 
 
 cdef class Plan:
     cdef const cg_kernels *kernels
     cdef const Layer *layers        # 1 … depth
     cdef Py_ssize_t depth, capacity, operations
+    cdef Py_ssize_t work            # multiply-adds of a pass over `capacity` rows
+    cdef int members                # threads that may do its tasks
     cdef Operation *operation
     cdef int loss
     cdef bint mean
@@ -65,22 +68,39 @@ cdef class Plan:
     cdef cg_matrix y
     cdef int64_t *labels
     cdef char *log_sum_exp
-    cdef char *transposed           # one panel of Wᵀ
+    cdef char *transposed           # one panel of Wᵀ for each member
+    cdef Py_ssize_t transposed_size
     cdef list memory
     cdef char *take(self, Py_ssize_t size) except NULL
     cdef int take_matrix(self, cg_matrix *m, Py_ssize_t columns) except -1
-    cdef int add(self, Kind kind, Py_ssize_t layer=*) except -1
     cdef int prepare(self, const Layer *layers, Py_ssize_t depth, int loss, bint mean, Py_ssize_t capacity,
-                     bint targets, Py_ssize_t lowest_delta, bint keep) except -1
+                     bint targets, Py_ssize_t lowest_delta, bint keep, int members=*) except -1
     cdef Py_ssize_t panels(self, const cg_matrix *m) noexcept nogil
     cdef int lay_out(self, bint targets, Py_ssize_t lowest_delta, bint keep) except -1
     cdef int list_operations(self, bint targets, Py_ssize_t lowest_delta) except -1
-    cdef bint run(self, Pass *p, Watch watch) noexcept nogil
-    cdef void gather(self, Pass *p) noexcept nogil
-    cdef bint forward(self, Pass *p, Py_ssize_t l, Watch watch) noexcept nogil
+    cdef int add(self, Kind kind, Py_ssize_t layer, Py_ssize_t columns, Py_ssize_t rows, Py_ssize_t unit,
+                 Py_ssize_t work) except -1
+    cdef bint shared(self) noexcept nogil
+    cdef bint run(self, Pass *p, int member, Watch watch) noexcept nogil
+    cdef bint whole(self, const Operation *op, Pass *p, int member, Watch watch) noexcept nogil
+    cdef bint task(self, const Operation *op, Py_ssize_t index, Pass *p, int member, Watch watch) noexcept nogil
+    cdef void look_ahead(self, const Operation *op, Py_ssize_t index, Py_ssize_t rows, Pass *p,
+                         cg_prefetch *ahead) noexcept nogil
+    cdef void gather(self, Pass *p, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
+    cdef void forward(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
+    cdef void softmax(self, Pass *p, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
     cdef void output(self, Pass *p) noexcept nogil
-    cdef bint backward(self, Pass *p, Py_ssize_t l, Watch watch) noexcept nogil
-    cdef bint learn(self, Pass *p, Py_ssize_t l, Watch watch) noexcept nogil
+    cdef void backward(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows,
+                       int member) noexcept nogil
+    cdef void learn(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows,
+                    cg_prefetch *ahead) noexcept nogil
 
 
 cdef char *address(block) except NULL
+
+
+cdef inline cg_matrix below(const cg_matrix *m, Py_ssize_t first) noexcept nogil:
+    """The rows of a matrix from `first` on."""
+    cdef cg_matrix rest = m[0]
+    rest.data += first * CG_PANEL_BYTES
+    return rest

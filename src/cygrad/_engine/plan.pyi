@@ -1,14 +1,10 @@
-from collections.abc import Callable
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 def aligned(size: int) -> NDArray[np.uint8]: ...
-
-@final
-class Watch:
-    def __init__(self, poll: Callable[[int, float], None] | None = None) -> None: ...
+def set_grain(multiply_adds: int) -> int: ...
 
 @final
 class Plan: ...

@@ -1,7 +1,8 @@
 """A plan: the operations of one pass over a batch, forward or forward and back, and the workspace they work in.
 
-The four equations of backpropagation stand here in their order, each a loop over the panels of a matrix. What happens
-inside a panel, tile by tile, is in csrc/tile.h. Work is divided by panels and rows of output, never along a sum.
+The four equations of backpropagation stand here in their order, each for one panel of columns of a matrix and a block
+of its rows. What happens inside a panel, tile by tile, is in csrc/tile.h. Work is divided by panels and rows of output,
+never along a sum, so that nobody can tell from the result who did what.
 """
 
 cimport cython
@@ -10,16 +11,18 @@ from libc.math cimport isfinite
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 
-from cpython.exc cimport PyErr_CheckSignals
-
 from cygrad._engine.kernels cimport *
+from cygrad._engine.team cimport Watch, cg_range_end
 
 import numpy as np
 
 
 cdef Py_ssize_t PAGE = 4096
-cdef Py_ssize_t ATTENTION_WORK = 4_000_000   # multiply-adds between two looks at the clock
-cdef double ATTENTION_SECONDS = 0.02         # between two times that Python has the floor
+GRAIN = 100_000
+# Rows that a block has a multiple of: those of a tile, and of the vectors of logarithms that softmax leaves.
+cdef Py_ssize_t TILE = 8, VECTOR = 64
+# What a number costs to gather, or to bring through exp, in multiply-adds.
+cdef Py_ssize_t GATHER_COST = 16, SOFTMAX_COST = 32
 
 
 def aligned(Py_ssize_t size):
@@ -36,46 +39,11 @@ cdef char *address(block) except NULL:
     return <char *> &view[0]
 
 
-@cython.final
-cdef class Watch:
-    """Lets Python have the floor now and then during a long pass: for signals, and for `poll(steps, loss)`."""
-
-    def __init__(self, poll=None):
-        self.poll = poll
-        self.error = None
-        self.work = 0
-        self.steps = 0
-        self.loss = 0
-        self.last = cg_clock()
-
-    cdef void enter(self) noexcept nogil:
-        """Denormals count as zero until `leave`, but not while Python has the floor."""
-        self.denormals = cg_flush_denormals()
-
-    cdef void leave(self) noexcept nogil:
-        cg_restore_denormals(self.denormals)
-
-    cdef bint due(self, Py_ssize_t work) noexcept nogil:
-        """Whether to stop, when `work` more multiply-adds have been done."""
-        self.work += work
-        if self.work < ATTENTION_WORK:
-            return False
-        self.work = 0
-        if cg_clock() - self.last < ATTENTION_SECONDS:
-            return False
-        return self.attend()
-
-    cdef bint attend(self) noexcept with gil:
-        self.leave()
-        try:
-            PyErr_CheckSignals()
-            if self.poll is not None:
-                self.poll(self.steps, self.loss)
-        except BaseException as error:
-            self.error = error
-        self.last = cg_clock()
-        self.enter()
-        return self.error is not None
+def set_grain(Py_ssize_t multiply_adds):
+    """Set it for the plans made from now on, and return the one before: tests divide the smallest networks."""
+    global GRAIN
+    before, GRAIN = GRAIN, multiply_adds
+    return before
 
 
 @cython.final
@@ -99,30 +67,24 @@ cdef class Plan:
         return address(block)
 
     cdef int take_matrix(self, cg_matrix *m, Py_ssize_t columns) except -1:
-        cdef Py_ssize_t panels = (columns + self.kernels.lanes - 1) // self.kernels.lanes
-        m.data = self.take(panels * self.capacity * CG_PANEL_BYTES)
         m.rows = self.capacity
         m.cols = columns
-        return 0
-
-    cdef int add(self, Kind kind, Py_ssize_t layer=0) except -1:
-        self.operation[self.operations].kind = kind
-        self.operation[self.operations].layer = layer
-        self.operations += 1
+        m.data = self.take(self.panels(m) * self.capacity * CG_PANEL_BYTES)
         return 0
 
     cdef int prepare(self, const Layer *layers, Py_ssize_t depth, int loss, bint mean, Py_ssize_t capacity,
-                     bint targets, Py_ssize_t lowest_delta, bint keep) except -1:
+                     bint targets, Py_ssize_t lowest_delta, bint keep, int members=1) except -1:
         """Lay out the workspace and list the operations.
 
         targets: whether the loss is wanted. lowest_delta: the lowest layer whose delta is wanted; 0 is the input,
-        depth + 1 for none. keep: whether all z and a are wanted afterwards.
+        depth + 1 for none. keep: whether all z and a are wanted afterwards. members: threads to divide the work among.
         """
         self.layers, self.depth, self.loss, self.mean, self.capacity = layers, depth, loss, mean, capacity
+        self.members = members
         self.a = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
         self.z = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
         self.delta = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
-        self.operation = <Operation *> calloc(3 * depth + 2, sizeof(Operation))
+        self.operation = <Operation *> calloc(3 * depth + 3, sizeof(Operation))
         if self.a == NULL or self.z == NULL or self.delta == NULL or self.operation == NULL:
             raise MemoryError()
         self.lay_out(targets, lowest_delta, keep)
@@ -156,7 +118,8 @@ cdef class Plan:
         for l in range(lowest_delta, self.depth + 1):
             self.take_matrix(&self.delta[l], self.layers[l].w.cols if l > 0 else inputs)
         if lowest_delta < self.depth:
-            self.transposed = self.take((widest + self.kernels.lanes) * CG_PANEL_BYTES)
+            self.transposed_size = (widest + self.kernels.lanes) * CG_PANEL_BYTES
+            self.transposed = self.take(self.members * self.transposed_size)
         self.log_sum_exp = self.take(self.capacity * self.kernels.itemsize + CG_PANEL_BYTES)
         if targets:
             self.labels = <int64_t *> self.take(self.capacity * sizeof(int64_t))
@@ -165,128 +128,222 @@ cdef class Plan:
 
     cdef int list_operations(self, bint targets, Py_ssize_t lowest_delta) except -1:
         """Forward, then all deltas, then all updates: until the first of these the pass can still be given up."""
-        cdef Py_ssize_t l
-        self.add(GATHER)
+        cdef Py_ssize_t l, waiting = 0, i, lanes = self.kernels.lanes, capacity = self.capacity
+        cdef const cg_matrix *w
+        self.add(GATHER, 0, 1, capacity, 1, self.layers[1].inputs * GATHER_COST)
         for l in range(1, self.depth + 1):
-            self.add(FORWARD, l)
+            w = &self.layers[l].w
+            self.add(FORWARD, l, w.cols, capacity, TILE, self.layers[l].inputs * lanes)
+            if self.layers[l].activation == CG_SOFTMAX:
+                self.add(SOFTMAX, l, 1, capacity, VECTOR, w.cols * SOFTMAX_COST)
         if targets:
-            self.add(OUTPUT, self.depth)
+            self.add(OUTPUT, self.depth, 1, 1, 1, 0)
         for l in range(self.depth - 1, lowest_delta - 1, -1):
-            self.add(DELTA, l)
+            w = &self.layers[l + 1].w
+            self.add(DELTA, l, self.layers[l + 1].inputs, capacity, TILE, w.cols * lanes)
         for l in range(self.depth, max(lowest_delta, 1) - 1, -1):
             if self.layers[l].train_weights or self.layers[l].train_biases:
-                self.add(GRADIENT, l)
+                self.add(GRADIENT, l, self.layers[l].w.cols, self.layers[l].inputs, lanes, capacity * lanes)
+        # Updates wait for nothing but the deltas: a small one is done beside the next large one.
+        for i in range(self.operations):
+            if self.operation[i].kind != GRADIENT:
+                continue
+            if self.operation[i].divided:
+                self.operation[i].joined, waiting = waiting, 0
+            else:
+                waiting += 1
+        for i in range(self.operations):
+            for l in range(i - self.operation[i].joined, i):
+                self.operation[l].joins = True
+        return 0
+
+    cdef int add(self, Kind kind, Py_ssize_t layer, Py_ssize_t columns, Py_ssize_t rows, Py_ssize_t unit,
+                 Py_ssize_t work) except -1:
+        """An operation over `columns` × `rows`, of which a row of a panel is `work` multiply-adds.
+
+        It is divided where that is worth while: by panels first, which keeps each in one core's cache, and into blocks
+        of whole units of rows where there are too few panels for the threads to have the same number of tasks.
+        """
+        cdef Operation *op = &self.operation[self.operations]
+        cdef Py_ssize_t units = (rows + unit - 1) // unit, grain = GRAIN * 4 // self.kernels.itemsize
+        cdef Py_ssize_t blocks, tasks, most
+        cdef double even, best = 0
+        self.operations += 1
+        op.kind, op.layer = kind, layer
+        op.panels = (columns + self.kernels.lanes - 1) // self.kernels.lanes
+        op.blocks, op.block_rows = 1, rows
+        most = op.panels * rows * work // max(grain, 1)
+        if self.members > 1 and most > 1:
+            for blocks in range(1, units + 1):
+                tasks = op.panels * blocks
+                if blocks > 1 and tasks > most:
+                    break
+                even = <double> tasks / (self.members * ((tasks + self.members - 1) // self.members))
+                if even > best:
+                    best = even
+                    op.block_rows = (units + blocks - 1) // blocks * unit
+                if best > 0.9:
+                    break
+            op.blocks = (rows + op.block_rows - 1) // op.block_rows
+            op.divided = op.panels * op.blocks > 1
+        op.work = min(op.block_rows, rows) * work
+        self.work += op.panels * rows * work
         return 0
 
     cdef Py_ssize_t panels(self, const cg_matrix *m) noexcept nogil:
         return (m.cols + self.kernels.lanes - 1) // self.kernels.lanes
 
-    cdef bint run(self, Pass *p, Watch watch) noexcept nogil:
-        """Do every operation in turn. True: stopped early, before any parameter was changed."""
-        cdef Py_ssize_t i, l
-        cdef Kind kind
-        cdef bint stop = False
+    cdef bint shared(self) noexcept nogil:
+        """Whether there is anything for a second thread to do."""
+        cdef Py_ssize_t i
         for i in range(self.operations):
-            kind, l = self.operation[i].kind, self.operation[i].layer
-            if kind == GATHER:
-                self.gather(p)
-            elif kind == FORWARD:
-                stop = self.forward(p, l, watch)
-            elif kind == OUTPUT:
-                self.output(p)
-                stop = p.careful and not isfinite(p.loss)
-            elif kind == DELTA:
-                stop = self.backward(p, l, watch)
-            elif kind == GRADIENT:
-                stop = self.learn(p, l, watch)
-            if stop:
+            if self.operation[i].divided:
                 return True
         return False
 
-    cdef void gather(self, Pass *p) noexcept nogil:
-        """a⁰ = the rows of X whose turn it is, and their targets."""
-        cdef Py_ssize_t r
-        self.kernels.gather(p.x, p.order, p.start, p.rows, &self.a[0])
-        if p.y != NULL:
-            self.kernels.gather(p.y, p.order, p.start, p.rows, &self.y)
-        if p.labels != NULL:
-            for r in range(p.rows):
-                self.labels[r] = p.labels[p.order[p.start + r] if p.order != NULL else p.start + r]
+    cdef bint run(self, Pass *p, int member, Watch watch) noexcept nogil:
+        """Do every operation in turn. True: stopped early, before any parameter was changed."""
+        cdef Py_ssize_t i
+        for i in range(self.operations):
+            if self.whole(&self.operation[i], p, member, watch):
+                return True
+        return False
 
-    cdef bint forward(self, Pass *p, Py_ssize_t l, Watch watch) noexcept nogil:
-        """zˡ = Wˡ aˡ⁻¹ + bˡ;  aˡ = σ(zˡ)"""
+    cdef bint whole(self, const Operation *op, Pass *p, int member, Watch watch) noexcept nogil:
+        """Do one operation. True: stop, no parameter has been changed. The watch is that of member 0."""
+        cdef Py_ssize_t index
+        if op.kind == OUTPUT:
+            self.output(p)
+            return p.careful and not isfinite(p.loss)
+        for index in range(op.panels * op.blocks):
+            if self.task(op, index, p, member, watch):
+                return True
+        return False
+
+    cdef bint task(self, const Operation *op, Py_ssize_t index, Pass *p, int member, Watch watch) noexcept nogil:
+        """Do one task of an operation. True: stop, as in `whole`."""
+        cdef Py_ssize_t panel = index // op.blocks, first = index % op.blocks * op.block_rows
+        cdef Py_ssize_t rows = min(p.rows - first, op.block_rows)
+        cdef cg_prefetch ahead
+        if op.kind == GRADIENT:
+            rows = min(self.layers[op.layer].inputs - first, op.block_rows)
+            ahead.rows = 0
+            if op.layer == 1 and p.ahead.rows > 0:
+                self.look_ahead(op, index, rows, p, &ahead)
+            self.learn(p, op.layer, panel, first, rows, &ahead if ahead.rows > 0 else NULL)
+            # Half a step cannot be given up, but gradients that are only stored can.
+            return member == 0 and p.update.rule == CG_STORE and watch.due(op.work)
+        if rows <= 0:       # of a batch that is not full
+            return False
+        if op.kind == GATHER:
+            self.gather(p, first, rows)
+        elif op.kind == FORWARD:
+            self.forward(p, op.layer, panel, first, rows)
+        elif op.kind == SOFTMAX:
+            self.softmax(p, first, rows)
+        elif op.kind == DELTA:
+            self.backward(p, op.layer, panel, first, rows, member)
+        return member == 0 and watch.due(op.work)
+
+    cdef void look_ahead(self, const Operation *op, Py_ssize_t index, Py_ssize_t rows, Pass *p,
+                         cg_prefetch *ahead) noexcept nogil:
+        """Which samples to fetch for the next batch during a task of the first layer's gradient: with the last task of
+        each member's range those that it will gather. Sooner, and the weights push them out again."""
+        cdef Py_ssize_t tasks = op.panels * op.blocks, block = self.operation[0].block_rows
+        cdef Py_ssize_t row_bytes = p.ahead.samples.cols * p.ahead.samples.col_stride
+        cdef int member, members = self.members if op.divided else 1
+        for member in range(members):
+            if index == min(cg_range_end(tasks + op.joined, members, member), tasks) - 1:
+                ahead[0] = p.ahead
+                if members > 1 and self.operation[0].divided:
+                    ahead.row = member * block
+                    ahead.rows = min(ahead.row + block, p.ahead.rows)
+                ahead.lines_per_tile = (ahead.rows - ahead.row) * (row_bytes // 64 + 1) // (rows // 8 + 1) + 1
+
+    cdef void gather(self, Pass *p, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
+        """a⁰ = the rows of X whose turn it is, and their targets."""
+        cdef Py_ssize_t r, start = p.start + first, to = p.first + first
+        cdef cg_matrix a = below(&self.a[0], to), y
+        self.kernels.gather(p.x, p.order, start, rows, &a)
+        if p.y != NULL:
+            y = below(&self.y, to)
+            self.kernels.gather(p.y, p.order, start, rows, &y)
+        if p.labels != NULL:
+            for r in range(rows):
+                self.labels[to + r] = p.labels[p.order[start + r] if p.order != NULL else start + r]
+
+    cdef void forward(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
+        """zˡ = Wˡ aˡ⁻¹ + bˡ;  aˡ = σ(zˡ), but for softmax, which needs all panels"""
         cdef const Layer *layer = &self.layers[l]
-        cdef cg_matrix *z = &self.z[l]
-        cdef cg_matrix *a = &self.a[l]
+        cdef Py_ssize_t r = p.first + first
+        cdef cg_matrix x = below(&self.a[l - 1], r), z = below(&self.z[l], r), a = below(&self.a[l], r)
         cdef bint in_place = z.data == a.data
         cdef bint relu = in_place and layer.activation == CG_RELU   # while z is still in registers
-        cdef bint elementwise = layer.activation != CG_SOFTMAX and not relu and not (
-            in_place and layer.activation == CG_IDENTITY)
-        cdef Py_ssize_t panel
-        for panel in range(self.panels(z)):
-            self.kernels.forward(panel, p.rows, &self.a[l - 1], &layer.w, layer.b, relu, z)
-            if elementwise:
-                self.kernels.activate(layer.activation, panel, p.rows, z, a)
-            if watch.due(p.rows * self.a[l - 1].cols * self.kernels.lanes):
-                return True
-        if layer.activation == CG_SOFTMAX:
-            self.kernels.softmax(p.rows, z, a, self.log_sum_exp)
-        return False
+        self.kernels.forward(panel, rows, &x, &layer.w, layer.b, relu, &z)
+        if layer.activation != CG_SOFTMAX and not relu and not (in_place and layer.activation == CG_IDENTITY):
+            self.kernels.activate(layer.activation, panel, rows, &z, &a)
+
+    cdef void softmax(self, Pass *p, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
+        """aᴸ = softmax(zᴸ)"""
+        cdef Py_ssize_t r = p.first + first
+        cdef cg_matrix z = below(&self.z[self.depth], r), a = below(&self.a[self.depth], r)
+        self.kernels.softmax(rows, &z, &a, self.log_sum_exp + r * self.kernels.itemsize)
 
     cdef void output(self, Pass *p) noexcept nogil:
         """The loss C, and δᴸ = ∇ₐC ⊙ σ′(zᴸ)"""
         cdef Py_ssize_t L = self.depth, panel
         cdef const Layer *layer = &self.layers[L]
+        cdef cg_matrix z = below(&self.z[L], p.first), a = below(&self.a[L], p.first), y = below(&self.y, p.first)
+        cdef cg_matrix delta = below(&self.delta[L], p.first)
         cdef cg_output output
         output.loss = self.loss
         output.scale = 1.0 / p.rows if self.mean else 1.0
-        output.z, output.a = &self.z[L], &self.a[L]
-        output.y = &self.y if p.y != NULL else NULL
-        output.labels = self.labels if p.labels != NULL else NULL
-        output.log_sum_exp = self.log_sum_exp
-        output.delta = &self.delta[L] if self.delta[L].data != NULL else NULL
+        output.z, output.a = &z, &a
+        output.y = &y if p.y != NULL else NULL
+        output.labels = self.labels + p.first if p.labels != NULL else NULL
+        output.log_sum_exp = self.log_sum_exp + p.first * self.kernels.itemsize
+        output.delta = &delta if self.delta[L].data != NULL else NULL
         self.kernels.output(p.rows, &output)
         p.loss, p.metric = output.loss_sum, output.metric_sum
         if output.delta == NULL or self.loss == CG_CROSS_ENTROPY or self.loss == CG_BINARY_CROSS_ENTROPY:
             return      # the cross-entropies give δᴸ = a − y at once
         if layer.activation == CG_SOFTMAX:
-            self.kernels.softmax_slope(p.rows, &self.a[L], &self.delta[L])
+            self.kernels.softmax_slope(p.rows, &a, &delta)
         elif layer.activation != CG_IDENTITY:
-            for panel in range(self.panels(&self.a[L])):
-                self.kernels.slope(layer.activation, panel, p.rows, &self.z[L], &self.a[L], &self.delta[L])
+            for panel in range(self.panels(&a)):
+                self.kernels.slope(layer.activation, panel, p.rows, &z, &a, &delta)
 
-    cdef bint backward(self, Pass *p, Py_ssize_t l, Watch watch) noexcept nogil:
+    cdef void backward(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows,
+                       int member) noexcept nogil:
         """δˡ = ((Wˡ⁺¹)ᵀ δˡ⁺¹) ⊙ σ′(zˡ);  for the input, l = 0, without σ′"""
-        cdef const Layer *above = &self.layers[l + 1]
-        cdef cg_matrix *delta = &self.delta[l]
-        cdef int activation = self.layers[l].activation if l > 0 else CG_IDENTITY
-        cdef Py_ssize_t panel
-        for panel in range(self.panels(delta)):
-            self.kernels.transpose(panel, &above.w, self.transposed)
-            self.kernels.delta(panel, p.rows, &self.delta[l + 1], self.transposed, delta)
-            if activation != CG_IDENTITY:
-                self.kernels.slope(activation, panel, p.rows, &self.z[l], &self.a[l], delta)
-            if watch.due(p.rows * above.w.cols * self.kernels.lanes):
-                return True
-        return False
+        cdef const cg_matrix *w = &self.layers[l + 1].w
+        cdef Py_ssize_t r = p.first + first
+        cdef cg_matrix above = below(&self.delta[l + 1], r), delta = below(&self.delta[l], r)
+        cdef cg_matrix z = below(&self.z[l], r), a = below(&self.a[l], r)
+        cdef char *transposed = self.transposed + member * self.transposed_size
+        self.kernels.transpose(panel, w, transposed)
+        self.kernels.delta(panel, rows, &above, transposed, &delta)
+        if l > 0 and self.layers[l].activation != CG_IDENTITY:
+            self.kernels.slope(self.layers[l].activation, panel, rows, &z, &a, &delta)
 
-    cdef bint learn(self, Pass *p, Py_ssize_t l, Watch watch) noexcept nogil:
-        """∂C/∂Wˡ = δˡ (aˡ⁻¹)ᵀ, ∂C/∂bˡ = δˡ;  W ← W − η ∂C/∂W, b likewise, by the optimiser's rule"""
+    cdef void learn(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows,
+                    cg_prefetch *ahead) noexcept nogil:
+        """∂C/∂Wˡ = δˡ (aˡ⁻¹)ᵀ, ∂C/∂bˡ = δˡ;  W ← W − η ∂C/∂W, b likewise, by the optimiser's rule
+
+        For the weights of one panel of units from `rows` inputs; their biases go with the first of these.
+        """
         cdef const Layer *layer = &self.layers[l]
-        cdef cg_matrix w = layer.w
+        cdef Py_ssize_t lanes = self.kernels.lanes
+        cdef cg_matrix a = self.a[l - 1], w = below(&layer.w, first), delta = self.delta[l]
         cdef cg_update update = p.update
-        cdef bint fetch = l == 1 and p.ahead.rows > 0
-        cdef Py_ssize_t panels = self.panels(&w), panel
-        w.data += p.gradients
         if layer.train_weights:
-            for panel in range(panels):
-                # The next batch's samples are fetched with the last panel: sooner, and the weights push them out again.
-                self.kernels.gradient(panel, p.rows, &self.a[l - 1], &self.delta[l], &w, p.states[0], p.states[1],
-                                      &update, &p.ahead if fetch and panel == panels - 1 else NULL)
-                # Half a step cannot be given up, but gradients that are only stored can.
-                if update.rule == CG_STORE and watch.due(p.rows * w.rows * self.kernels.lanes):
-                    return True
-        if layer.train_biases:
+            a.data += first // lanes * a.rows * CG_PANEL_BYTES
+            a.cols = rows
+            w.data += p.gradients
+            self.kernels.gradient(panel, p.rows, &a, &delta, &w, p.states[0], p.states[1], &update, ahead)
+        if layer.train_biases and first == 0:
             update.weight_decay = 0
-            self.kernels.bias_gradient(p.rows, &self.delta[l], layer.b + p.gradients, p.states[0], p.states[1], &update)
-        return False
+            delta.data += panel * delta.rows * CG_PANEL_BYTES
+            delta.cols = min(delta.cols - panel * lanes, lanes)
+            self.kernels.bias_gradient(p.rows, &delta, layer.b + p.gradients + panel * CG_PANEL_BYTES, p.states[0],
+                                       p.states[1], &update)

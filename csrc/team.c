@@ -1,0 +1,145 @@
+/* team.c: tickets and phases in C11 atomics.
+ *
+ * A range is one word: the phase that it is for, and how many of its tasks are left. A member that comes late, with the
+ * number of an older phase, finds another number there and takes nothing. */
+#define _GNU_SOURCE
+#include "team.h"
+
+#include <limits.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#ifdef __linux__
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+/* Twice a cache line: processors fetch lines in pairs. */
+enum { APART = 128 };
+
+/* How often a member that waits looks before it yields, and yields before it sleeps: some microseconds, which is what
+ * a well divided phase takes to end, then a tenth of a millisecond, which is what it costs to be woken. */
+enum { SPINS = 200, YIELDS = 200 };
+
+typedef struct {
+    _Alignas(APART) _Atomic uint64_t left; /* phase · 2³² + tasks that nobody has taken */
+} range;
+
+struct cg_team {
+    int members;
+    ptrdiff_t tasks;                       /* of the open phase */
+    _Alignas(APART) _Atomic uint32_t phase; /* the open one */
+    _Atomic uint32_t sleepers;
+    _Alignas(APART) _Atomic ptrdiff_t done; /* tasks of the open phase */
+    _Alignas(APART) _Atomic int stopped;
+    range ranges[];
+};
+
+cg_team *cg_team_new(int members)
+{
+    cg_team *team = aligned_alloc(APART, sizeof(cg_team) + (size_t)members * sizeof(range));
+    if (!team) return NULL;
+    team->members = members;
+    atomic_init(&team->phase, CG_TEAM_OVER);
+    atomic_init(&team->sleepers, 0);
+    atomic_init(&team->done, 0);
+    atomic_init(&team->stopped, 0);
+    for (int member = 0; member < members; member++) atomic_init(&team->ranges[member].left, 0);
+    return team;
+}
+
+void cg_team_free(cg_team *team) { free(team); }
+
+static void pause_briefly(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb"); /* longer than `yield`, which most processors ignore */
+#endif
+}
+
+static void sleep_while(cg_team *team, uint32_t phase)
+{
+#ifdef __linux__
+    syscall(SYS_futex, &team->phase, FUTEX_WAIT_PRIVATE, phase, NULL, NULL, 0);
+#else
+    (void)team, (void)phase;
+    sched_yield();
+#endif
+}
+
+static void publish(cg_team *team, uint32_t phase)
+{
+    /* In one order with the sleeper's own: either it sees the new phase, or it is seen here. */
+    atomic_store_explicit(&team->phase, phase, memory_order_seq_cst);
+#ifdef __linux__
+    if (atomic_load_explicit(&team->sleepers, memory_order_seq_cst))
+        syscall(SYS_futex, &team->phase, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+#endif
+}
+
+void cg_team_begin(cg_team *team)
+{
+    atomic_store_explicit(&team->stopped, 0, memory_order_relaxed);
+    atomic_store_explicit(&team->phase, CG_TEAM_BEGUN, memory_order_relaxed);
+}
+
+void cg_team_open(cg_team *team, ptrdiff_t tasks)
+{
+    uint32_t phase = atomic_load_explicit(&team->phase, memory_order_relaxed) + 1;
+    if (phase == CG_TEAM_OVER) phase = CG_TEAM_BEGUN + 1; /* once around */
+    team->tasks = tasks;
+    atomic_store_explicit(&team->done, 0, memory_order_relaxed);
+    ptrdiff_t begin = 0;
+    for (int member = 0; member < team->members; member++) {
+        ptrdiff_t end = cg_range_end(tasks, team->members, member);
+        atomic_store_explicit(&team->ranges[member].left, (uint64_t)phase << 32 | (uint64_t)(end - begin),
+                              memory_order_relaxed);
+        begin = end;
+    }
+    publish(team, phase);
+}
+
+void cg_team_end(cg_team *team) { publish(team, CG_TEAM_OVER); }
+
+uint32_t cg_team_wait(cg_team *team, uint32_t seen)
+{
+    uint32_t phase;
+    for (int looks = 0; looks < SPINS + YIELDS; looks++) {
+        phase = atomic_load_explicit(&team->phase, memory_order_acquire);
+        if (phase != seen) return phase;
+        if (looks < SPINS) pause_briefly();
+        else sched_yield();
+    }
+    atomic_fetch_add_explicit(&team->sleepers, 1, memory_order_seq_cst);
+    while ((phase = atomic_load_explicit(&team->phase, memory_order_seq_cst)) == seen) sleep_while(team, seen);
+    atomic_fetch_sub_explicit(&team->sleepers, 1, memory_order_relaxed);
+    return phase;
+}
+
+ptrdiff_t cg_team_take(cg_team *team, int member, uint32_t phase)
+{
+    for (int i = 0; i < team->members; i++) {
+        int owner = (member + i) % team->members;
+        _Atomic uint64_t *left = &team->ranges[owner].left;
+        uint64_t seen = atomic_load_explicit(left, memory_order_relaxed);
+        while (seen >> 32 == phase && (uint32_t)seen > 0)
+            if (atomic_compare_exchange_weak_explicit(left, &seen, seen - 1, memory_order_relaxed,
+                                                      memory_order_relaxed))
+                return cg_range_end(team->tasks, team->members, owner) - (ptrdiff_t)(uint32_t)seen;
+    }
+    return -1;
+}
+
+int cg_team_done(cg_team *team, ptrdiff_t count)
+{
+    ptrdiff_t tasks = team->tasks; /* before others can open a phase with other tasks */
+    return atomic_fetch_add_explicit(&team->done, count, memory_order_acq_rel) + count == tasks;
+}
+
+void cg_team_stop(cg_team *team) { atomic_store_explicit(&team->stopped, 1, memory_order_relaxed); }
+
+int cg_team_stopped(cg_team *team) { return atomic_load_explicit(&team->stopped, memory_order_relaxed); }

@@ -1,0 +1,28 @@
+from cygrad._engine.plan cimport Operation, Pass, Plan
+from cygrad._engine.team cimport Team
+
+
+cdef class InTurn(Team):
+    cdef Plan plan
+    cdef Pass p                     # the one at work
+    cdef Py_ssize_t samples, batch_size, passes
+    cdef Py_ssize_t complete        # passes
+    cdef double loss, metric        # sums over the complete ones
+    cdef bint stopped               # early: the pass at work has changed nothing
+    cdef Py_ssize_t next            # operation of the pass at work
+    cdef const Operation *divided   # the one whose tasks the open phase has
+    cdef int set_up(self, Plan plan) except -1
+    cdef int go(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t passes, poll) except -1
+    cdef void prepare(self) noexcept nogil
+    cdef void begin(self) noexcept nogil
+    cdef void end(self) noexcept nogil
+
+
+cdef class SideBySide(Team):
+    cdef Plan plan
+    cdef Pass p                     # what all have in common
+    cdef Py_ssize_t samples, chunk, chunks
+    cdef bint begun
+    cdef char *out                  # rows of outputs, or NULL
+    cdef double *sums               # loss and metric of each chunk, or NULL
+    cdef int go(self, Py_ssize_t samples, Py_ssize_t chunk) except -1

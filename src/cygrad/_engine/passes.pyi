@@ -1,0 +1,11 @@
+from typing import final
+
+from typing_extensions import disjoint_base
+
+from cygrad._engine.team import Team
+
+@disjoint_base
+class InTurn(Team): ...
+
+@final
+class SideBySide(Team): ...

@@ -1,0 +1,126 @@
+"""Many passes, and how threads share them: in turn, each operation divided, where a pass needs what the one before it
+has changed; or side by side, a pass each, where they do not depend on each other."""
+
+cimport cython
+
+from libc.string cimport memset
+
+from cygrad._engine.kernels cimport *
+from cygrad._engine.plan cimport GRAIN, Operation, Pass, Plan, below
+from cygrad._engine.team cimport Team, cg_team_end, cg_team_open, cg_team_stop, cg_team_stopped
+
+
+cdef Py_ssize_t START = 40      # grains that the start of a thread takes
+
+
+cdef class InTurn(Team):
+    """Batch after batch through one plan."""
+
+    def __cinit__(self):
+        memset(&self.p, 0, sizeof(Pass))
+
+    cdef int set_up(self, Plan plan) except -1:
+        """Use this plan from now on."""
+        self.plan = plan
+        self.assemble(plan.members)
+        return 0
+
+    cdef int go(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t passes, poll) except -1:
+        """Bring the samples that `self.p` names through the plan. The last batch may have fewer than the others."""
+        cdef bint worth = self.plan.work * passes > START * GRAIN and self.plan.shared()
+        self.samples, self.batch_size, self.passes = samples, batch_size, passes
+        self.complete, self.stopped, self.loss, self.metric = 0, False, 0, 0
+        self.begin()
+        self.work(self.members if worth else 1, poll)
+        return 0
+
+    cdef void prepare(self) noexcept nogil:
+        """Alone, before each pass: whatever else it needs to know."""
+
+    cdef void advance(self, int member) noexcept nogil:
+        cdef const Operation *op
+        self.stopped = cg_team_stopped(self.team)
+        while not self.stopped:
+            if self.next == self.plan.operations:
+                self.end()
+                if self.complete == self.passes:
+                    break
+                self.begin()
+            op = &self.plan.operation[self.next]
+            self.next += 1
+            if op.joins:
+                continue
+            if op.divided:
+                self.divided = op
+                cg_team_open(self.team, op.panels * op.blocks + op.joined)
+                return
+            self.stopped = self.plan.whole(op, &self.p, member, self.watch)
+        cg_team_end(self.team)
+
+    cdef void begin(self) noexcept nogil:
+        self.p.start = self.complete * self.batch_size
+        self.p.rows = min(self.batch_size, self.samples - self.p.start)
+        self.next = 0
+        self.prepare()
+
+    cdef void end(self) noexcept nogil:
+        self.loss += self.p.loss
+        self.metric += self.p.metric
+        self.complete += 1
+        self.watch.steps, self.watch.loss = self.complete, self.loss
+
+    cdef void perform(self, Py_ssize_t task, int member) noexcept nogil:
+        cdef const Operation *op = self.divided
+        cdef Py_ssize_t tasks = op.panels * op.blocks
+        if cg_team_stopped(self.team):
+            return
+        if task >= tasks:
+            op += task - tasks - op.joined
+            if self.plan.whole(op, &self.p, member, self.watch):
+                cg_team_stop(self.team)
+        elif self.plan.task(op, task, &self.p, member, self.watch):
+            cg_team_stop(self.team)
+
+
+@cython.final
+cdef class SideBySide(Team):
+    """Chunks of samples through one plan, in rows of its workspace that belong to one thread each."""
+
+    def __cinit__(self):
+        memset(&self.p, 0, sizeof(Pass))
+        self.out = NULL
+        self.sums = NULL
+
+    cdef int go(self, Py_ssize_t samples, Py_ssize_t chunk) except -1:
+        """Bring all samples through the plan, which has room for a chunk for each member."""
+        self.samples, self.chunk = samples, chunk
+        self.chunks = (samples + chunk - 1) // chunk
+        self.begun = False
+        self.work(self.members, None)
+        if self.watch.error is not None:
+            raise self.watch.error
+        return 0
+
+    cdef void advance(self, int member) noexcept nogil:
+        if self.begun:
+            cg_team_end(self.team)
+        else:
+            self.begun = True
+            cg_team_open(self.team, self.chunks)
+
+    cdef void perform(self, Py_ssize_t task, int member) noexcept nogil:
+        cdef Pass p = self.p
+        cdef cg_matrix outputs
+        if cg_team_stopped(self.team):
+            return
+        p.first = member * self.chunk
+        p.start = task * self.chunk
+        p.rows = min(self.samples - p.start, self.chunk)
+        if self.plan.run(&p, member, self.watch):
+            cg_team_stop(self.team)
+        if self.out != NULL:
+            outputs = below(&self.plan.a[self.plan.depth], p.first)
+            self.plan.kernels.scatter(p.rows, &outputs,
+                                      self.out + p.start * outputs.cols * self.plan.kernels.itemsize)
+        if self.sums != NULL:
+            self.sums[2 * task], self.sums[2 * task + 1] = p.loss, p.metric

@@ -1,0 +1,43 @@
+from libc.stdint cimport uint32_t
+
+
+cdef extern from "team.h" nogil:
+    enum:
+        CG_TEAM_OVER
+        CG_TEAM_BEGUN
+    ctypedef struct cg_team:
+        pass
+    cg_team *cg_team_new(int members)
+    void cg_team_free(cg_team *team)
+    void cg_team_begin(cg_team *team)
+    void cg_team_open(cg_team *team, Py_ssize_t tasks)
+    void cg_team_end(cg_team *team)
+    uint32_t cg_team_wait(cg_team *team, uint32_t seen)
+    Py_ssize_t cg_team_take(cg_team *team, int member, uint32_t phase)
+    int cg_team_done(cg_team *team, Py_ssize_t count)
+    void cg_team_stop(cg_team *team)
+    int cg_team_stopped(cg_team *team)
+    Py_ssize_t cg_range_end(Py_ssize_t tasks, int members, int member)
+
+
+cdef class Watch:
+    cdef object poll
+    cdef object error
+    cdef double last, loss
+    cdef Py_ssize_t work, steps
+    cdef unsigned long denormals
+    cdef void enter(self) noexcept nogil
+    cdef void leave(self) noexcept nogil
+    cdef bint due(self, Py_ssize_t work) noexcept nogil
+    cdef bint attend(self) noexcept with gil
+
+
+cdef class Team:
+    cdef cg_team *team
+    cdef int members            # numbered from 0, the calling thread
+    cdef Watch watch            # of member 0
+    cdef int assemble(self, int members) except -1
+    cdef int work(self, int present, poll) except -1
+    cdef void advance(self, int member) noexcept nogil
+    cdef void perform(self, Py_ssize_t task, int member) noexcept nogil
+    cdef void serve(self, int member, uint32_t phase) noexcept nogil

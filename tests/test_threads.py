@@ -1,0 +1,350 @@
+"""Threads: the same bits for any number of them, none left behind, and how many there are."""
+
+import _thread
+import os
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from cases import CASES, OPTIMIZERS, Case, Data
+
+import cygrad as cg
+from cygrad import threads as counts
+from cygrad._engine import plan, team
+
+DTYPES = ("float32", "float64")
+NUMBERS = (2, 3, 4, 7)
+# Panels, tiles and rows that no number of threads divides.
+SIZES = (75, 131, 97, 9)
+
+
+@pytest.fixture
+def divided() -> Iterator[None]:
+    """Everything is divided that can be, however small."""
+    before = plan.set_grain(1)
+    yield
+    plan.set_grain(before)
+
+
+def _network(dtype="float32", sizes=SIZES, **options):
+    layers = [cg.Dense(units, "tanh") for units in sizes[1:-1]]
+    layers.append(cg.Dense(sizes[-1], "softmax"))
+    return cg.Network(sizes[0], layers, loss="cross_entropy", dtype=dtype, rng=1, **options)
+
+
+def _data(rows, inputs=SIZES[0], classes=SIZES[-1]):
+    rng = np.random.default_rng(2)
+    return rng.standard_normal((rows, inputs)), rng.integers(classes, size=rows)
+
+
+def _results(case: Case, data: Data, dtype: str, threads: int) -> dict[str, bytes]:
+    net = case.network(dtype)
+    net.parameters = data.parameters
+    gradients = net.backward(data.X, data.y, threads=threads)
+    found = {"loss": gradients.loss, "inputs": gradients.inputs}
+    for name in ("weights", "biases", "deltas", "pre_activations", "activations"):
+        for layer, array in enumerate(getattr(gradients, name)):
+            found[f"{name}[{layer}]"] = array
+    trainer = cg.Trainer(net, case.optimizers()[0], case.batch_size, rng=0, threads=threads)
+    history = trainer.fit(data.X, data.y, 2)
+    found |= {"losses": history.loss, "parameters": net.parameters}
+    return {name: np.asarray(value).tobytes() for name, value in found.items()}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_any_case_has_the_same_bits(case, dtype, divided):
+    data = case.draw(0)
+    expected = _results(case, data, dtype, 1)
+    for threads in NUMBERS:
+        assert _results(case, data, dtype, threads) == expected, f"{threads} threads"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_any_optimizer_has_the_same_bits(optimizer, dtype, isa, divided):
+    X, y = _data(133)
+    options = OPTIMIZERS[optimizer]
+    found = []
+    for threads in (1, *NUMBERS):
+        rule = cg.Adam if optimizer.startswith("adam") else cg.SGD
+        net = _network(dtype)
+        history = cg.Trainer(net, rule(**options), 50, rng=0, threads=threads).fit(X, y, 3)
+        found.append((net.parameters.tobytes(), history.loss, history.metric))
+    assert all(other == found[0] for other in found)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_many_rows_have_the_same_bits(dtype, divided):
+    net = _network(dtype)
+    X, y = _data(1500)
+    outputs, evaluated = net.forward(X, threads=1), net.evaluate(X, y, threads=1)
+    for threads in NUMBERS:
+        assert net.forward(X, threads=threads).tobytes() == outputs.tobytes()
+        assert net.evaluate(X, y, threads=threads) == evaluated
+        assert (net.predict(X, threads=threads) == outputs.argmax(axis=1)).all()
+
+
+def test_a_trainer_may_go_on_with_another_number(monkeypatch, divided):
+    X, y = _data(90)
+    parameters = []
+    for numbers in (("1", "1", "1"), ("3", "1", "2")):
+        net = _network()
+        trainer = cg.Trainer(net, cg.Adam(), 40, rng=0)
+        for number in numbers:
+            monkeypatch.setenv("CYGRAD_NUM_THREADS", number)
+            trainer.fit(X, y, 2)
+        parameters.append(net.parameters.tobytes())
+    assert parameters[0] == parameters[1]
+
+
+def test_a_loss_that_is_not_finite_stops_all(divided):
+    X, y = _data(90)
+    for threads in (1, *NUMBERS):
+        net = _network()
+        before = net.parameters
+        trainer = cg.Trainer(net, cg.SGD(1e38), 40, rng=0, threads=threads)
+        with pytest.raises(cg.DivergenceError):
+            trainer.fit(X, y, 3)
+        assert (net.parameters == before).all()
+
+
+def test_fewer_threads_than_asked_for_do_the_same(monkeypatch, divided):
+    """The system may allow no more."""
+    X, y = _data(90)
+    parameters = []
+    for allowed in (6, 1, 0):
+
+        def start(function, arguments, allowed=allowed):
+            if arguments[0] > allowed:
+                raise RuntimeError("can't start new thread")
+            return _thread.start_new_thread(function, arguments)
+
+        monkeypatch.setattr(team, "start_new_thread", start)
+        net = _network()
+        cg.Trainer(net, cg.Adam(), 40, rng=0, threads=7).fit(X, y, 2)
+        parameters.append(net.parameters.tobytes())
+    assert parameters[0] == parameters[1] == parameters[2]
+
+
+def _tasks():
+    return len(os.listdir("/proc/self/task"))
+
+
+def _until(condition):
+    """Wait for what the system does in its own time."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads in /proc")
+def test_threads_are_there_while_they_train_and_gone_after():
+    net = _network()
+    X, y = _data(4000)
+    running, stop = threading.Event(), threading.Event()
+
+    def train():
+        trainer = cg.Trainer(net, cg.SGD(1e-6), 1000, rng=0, threads=3)
+        callback = lambda *_: running.set() or stop.is_set()  # noqa: E731
+        trainer.fit(X, y, 10**6, callbacks=[callback])
+
+    before = _tasks()
+    other = threading.Thread(target=train)
+    other.start()
+    running.wait()
+    _until(lambda: _tasks() == before + 3)
+    stop.set()
+    other.join()
+    _until(lambda: _tasks() == before)
+    net.forward(np.tile(X, (20, 1)), threads=3)
+    _until(lambda: _tasks() == before)
+
+
+@pytest.fixture
+def interrupt():
+    """Ctrl-C in a fifth of a second."""
+    timer = threading.Timer(0.2, _thread.interrupt_main)
+    timer.start()
+    yield
+    timer.cancel()
+    timer.join()
+
+
+@pytest.mark.parametrize("rows", [100, 5000], ids=["between steps", "within a step"])
+def test_an_interrupt_stops_all_and_the_trainer_goes_on(rows, interrupt):
+    sizes = (300, 400, 200, 9)
+    X, y = _data(10_000, 300)
+    trainer = cg.Trainer(_network(sizes=sizes), cg.Adam(), rows, rng=0, threads=3)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(X, y, 10**6, shuffle=False)
+    epochs, steps = divmod(trainer.step, 10_000 // rows)
+    # It may come when the last step of an epoch is done and the epoch not yet written down.
+    assert len(trainer.history) in ((epochs,) if steps else (epochs, epochs - 1))
+    twin = cg.Trainer(_network(sizes=sizes), cg.Adam(), rows, rng=0, threads=1)
+    if epochs:
+        twin.fit(X, y, epochs, shuffle=False)
+    if steps:
+        twin.fit(X[: steps * rows], y[: steps * rows], shuffle=False)
+    for each in (trainer, twin):
+        each.fit(X[:rows], y[:rows], shuffle=False)
+    assert trainer.net.parameters.tobytes() == twin.net.parameters.tobytes()
+
+
+def test_two_networks_train_at_once(divided):
+    X, y = _data(500)
+
+    def train(seed):
+        net = _network()
+        cg.Trainer(net, cg.Adam(), 40, rng=seed, threads=2).fit(X, y, 20)
+        return net.parameters.tobytes()
+
+    alone = [train(seed) for seed in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(train, range(2))) == alone
+
+
+def test_one_network_answers_several_threads_at_once(divided):
+    net = _network()
+    X, y = _data(700)
+    expected = net.forward(X).tobytes(), net.forward(X[:5]).tobytes(), net.evaluate(X, y)
+
+    def ask(_):
+        for _ in range(20):
+            found = net.forward(X, threads=2), net.forward(X[:5]), net.evaluate(X, y, threads=2)
+            assert (found[0].tobytes(), found[1].tobytes(), found[2]) == expected
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(ask, range(4)))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.parametrize("meanwhile", [False, True], ids=["between trainings", "in a training"])
+def test_a_forked_child_trains_too(meanwhile, divided):
+    X, y = _data(400)
+
+    def train(net, epochs=3, **options):
+        cg.Trainer(net, cg.Adam(), 40, rng=0, threads=3).fit(X, y, epochs, **options)
+        return net.parameters.tobytes()
+
+    expected = train(_network())
+    net, running, stop = _network(), threading.Event(), threading.Event()
+    callback = lambda *_: running.set() or stop.is_set()  # noqa: E731
+    other = threading.Thread(target=train, args=(net, 10**9), kwargs={"callbacks": [callback]})
+    if meanwhile:
+        other.start()
+        running.wait()
+    child = os.fork()
+    if child == 0:
+        try:
+            # The child has no other thread: nobody trains this network any more.
+            cg.Trainer(net, cg.Adam(), 40, threads=3).fit(X, y)
+            os._exit(0 if train(_network()) == expected else 1)
+        finally:
+            os._exit(2)
+    stop.set()
+    if meanwhile:
+        other.join()
+    assert os.waitpid(child, 0)[1] == 0
+    assert train(_network()) == expected
+
+
+class TestHowMany:
+    @pytest.fixture(autouse=True)
+    def _environment(self, monkeypatch):
+        monkeypatch.delenv("CYGRAD_NUM_THREADS", raising=False)
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        monkeypatch.setattr(counts, "_affinity", lambda: 6)
+        monkeypatch.setattr(counts, "_quota", lambda: counts.MOST)
+
+    def test_the_affinity(self):
+        assert counts.default_threads() == 6
+
+    def test_the_quota(self, monkeypatch):
+        monkeypatch.setattr(counts, "_quota", lambda: 3)
+        assert counts.default_threads() == 3
+
+    @pytest.mark.parametrize(
+        ("value", "expected"), [("4", 4), ("16", 6), ("2,8", 2), ("", 6), ("0", 6), ("x", 6)]
+    )
+    def test_openmp_says_at_most(self, value, expected, monkeypatch):
+        monkeypatch.setenv("OMP_NUM_THREADS", value)
+        assert counts.default_threads() == expected
+
+    def test_its_own_variable_says_how_many(self, monkeypatch):
+        monkeypatch.setenv("OMP_NUM_THREADS", "2")
+        monkeypatch.setenv("CYGRAD_NUM_THREADS", "9")
+        assert counts.default_threads() == 9
+        assert cg.show_config("dicts")["threads"] == 9
+
+    @pytest.mark.parametrize("value", ["0", "-1", "two", "1025", "1.5"])
+    def test_its_own_variable_is_checked(self, value, monkeypatch):
+        monkeypatch.setenv("CYGRAD_NUM_THREADS", value)
+        with pytest.raises(ValueError, match=f"CYGRAD_NUM_THREADS is '{value}', expected"):
+            counts.default_threads()
+
+    @pytest.mark.parametrize(
+        ("value", "error"), [(0, ValueError), (1025, ValueError), ("2", TypeError)]
+    )
+    def test_the_argument_is_checked(self, value, error):
+        net, (X, y) = _network(), _data(3)
+        calls = (
+            lambda: cg.Trainer(net, cg.Adam(), threads=value),
+            lambda: net.forward(X, threads=value),
+            lambda: net.predict(X, threads=value),
+            lambda: net.evaluate(X, y, threads=value),
+            lambda: net.backward(X, y, threads=value),
+        )
+        for call in calls:
+            with pytest.raises(error, match=r"threads is .*, expected an integer from 1 to 1024"):
+                call()
+
+
+class TestTheQuota:
+    """Of control groups, in a tree of files as the system shows them."""
+
+    @pytest.fixture
+    def quota(self, tmp_path):
+        def read(own, files):
+            (tmp_path / "own").write_text(own)
+            for name, text in files.items():
+                (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / name).write_text(text)
+            counts._quota.cache_clear()
+            return counts._quota(str(tmp_path), str(tmp_path / "own"))
+
+        yield read
+        counts._quota.cache_clear()
+
+    def test_version_2(self, quota):
+        assert quota("0::/\n", {"cpu.max": "150000 100000\n"}) == 2
+
+    def test_version_2_of_a_group_above(self, quota):
+        files = {"a/b/cpu.max": "max 100000\n", "a/cpu.max": "300000 100000\n"}
+        assert quota("0::/a/b\n", files) == 3
+
+    def test_version_2_without_a_limit(self, quota):
+        assert quota("0::/\n", {"cpu.max": "max 100000\n"}) == counts.MOST
+
+    def test_version_1(self, quota):
+        own = "5:memory:/x\n4:cpu,cpuacct:/x\n3:cpuset:/\n"
+        files = {
+            "cpu,cpuacct/x/cpu.cfs_quota_us": "50000",
+            "cpu,cpuacct/x/cpu.cfs_period_us": "100000",
+        }
+        assert quota(own, files) == 1
+
+    def test_version_1_without_a_limit(self, quota):
+        files = {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}
+        assert quota("1:cpu:/\n", files) == counts.MOST
+
+    def test_nothing_to_read(self, tmp_path):
+        missing = str(tmp_path / "missing")
+        counts._quota.cache_clear()
+        assert counts._quota(missing, missing) == counts.MOST
+        counts._quota.cache_clear()
