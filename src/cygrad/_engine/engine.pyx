@@ -25,7 +25,7 @@ LOSSES = ("quadratic", "mse", "binary_cross_entropy", "cross_entropy", "hinge")
 
 cdef Py_ssize_t CHUNK = 256         # rows that inference takes at once, at most
 cdef Py_ssize_t PART = 64           # rows that a chunk is a multiple of
-cdef Py_ssize_t SHARE = 80          # grains that are worth another thread
+cdef Py_ssize_t SHARE = 40          # grains that are worth another thread
 cdef Py_ssize_t SMALL = 16          # rows up to which a plan for inference is kept ready
 cdef Py_ssize_t QUICK = 200_000     # multiply-adds that are not worth a release of the GIL
 

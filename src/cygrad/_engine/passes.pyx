@@ -10,7 +10,7 @@ from cygrad._engine.plan cimport GRAIN, Operation, Pass, Plan, below
 from cygrad._engine.team cimport Team, cg_team_end, cg_team_open, cg_team_stop, cg_team_stopped
 
 
-cdef Py_ssize_t START = 40      # grains that the start of a thread takes
+cdef Py_ssize_t START = 20      # grains that the start of a thread takes
 
 
 cdef class InTurn(Team):
@@ -60,6 +60,7 @@ cdef class InTurn(Team):
     cdef void begin(self) noexcept nogil:
         self.p.start = self.complete * self.batch_size
         self.p.rows = min(self.batch_size, self.samples - self.p.start)
+        self.plan.number += 1
         self.next = 0
         self.prepare()
 

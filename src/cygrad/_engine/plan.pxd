@@ -62,6 +62,9 @@ cdef class Plan:
     cdef Operation *operation
     cdef int loss
     cdef bint mean
+    cdef Py_ssize_t number          # of the pass at work
+    cdef cg_matrix *own             # a⁰ once more for each member, or NULL: they share one
+    cdef Py_ssize_t *gathered       # the pass whose samples are in a member's own a⁰, FAR numbers apart
     cdef cg_matrix *a               # [capacity, units of the layer], 0 … depth; likewise z and delta
     cdef cg_matrix *z
     cdef cg_matrix *delta           # data NULL where no delta is wanted
@@ -86,13 +89,16 @@ cdef class Plan:
     cdef bint task(self, const Operation *op, Py_ssize_t index, Pass *p, int member, Watch watch) noexcept nogil
     cdef void look_ahead(self, const Operation *op, Py_ssize_t index, Py_ssize_t rows, Pass *p,
                          cg_prefetch *ahead) noexcept nogil
+    cdef int own_samples(self) except -1
+    cdef const cg_matrix *fed(self, Pass *p, Py_ssize_t l, int member) noexcept nogil
     cdef void gather(self, Pass *p, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
-    cdef void forward(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
+    cdef void forward(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows,
+                      int member) noexcept nogil
     cdef void softmax(self, Pass *p, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
     cdef void output(self, Pass *p) noexcept nogil
     cdef void backward(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows,
                        int member) noexcept nogil
-    cdef void learn(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows,
+    cdef void learn(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows, int member,
                     cg_prefetch *ahead) noexcept nogil
 
 

@@ -18,8 +18,10 @@ import numpy as np
 
 
 cdef Py_ssize_t PAGE = 4096
-GRAIN = 100_000
+GRAIN = 200_000
 # Rows that a block has a multiple of: those of a tile, and of the vectors of logarithms that softmax leaves.
+cdef Py_ssize_t FAR = 16            # numbers of 8 bytes in two cache lines
+cdef Py_ssize_t OWN_BYTES = 1 << 18 # of samples that a core's cache can hold beside its weights
 cdef Py_ssize_t TILE = 8, VECTOR = 64
 # What a number costs to gather, or to bring through exp, in multiply-adds.
 cdef Py_ssize_t GATHER_COST = 16, SOFTMAX_COST = 32
@@ -51,11 +53,14 @@ cdef class Plan:
     """The operations of a pass and their workspace, for up to `capacity` rows at once."""
 
     def __cinit__(self):
-        self.a = self.z = self.delta = NULL
+        self.a = self.z = self.delta = self.own = NULL
+        self.gathered = NULL
         self.operation = NULL
         self.memory = []
 
     def __dealloc__(self):
+        free(self.own)
+        free(self.gathered)
         free(self.a)
         free(self.z)
         free(self.delta)
@@ -89,6 +94,8 @@ cdef class Plan:
             raise MemoryError()
         self.lay_out(targets, lowest_delta, keep)
         self.list_operations(targets, lowest_delta)
+        if self.members > 1:
+            self.own_samples()
         return 0
 
     cdef int lay_out(self, bint targets, Py_ssize_t lowest_delta, bint keep) except -1:
@@ -230,7 +237,7 @@ cdef class Plan:
             ahead.rows = 0
             if op.layer == 1 and p.ahead.rows > 0:
                 self.look_ahead(op, index, rows, p, &ahead)
-            self.learn(p, op.layer, panel, first, rows, &ahead if ahead.rows > 0 else NULL)
+            self.learn(p, op.layer, panel, first, rows, member, &ahead if ahead.rows > 0 else NULL)
             # Half a step cannot be given up, but gradients that are only stored can.
             return member == 0 and p.update.rule == CG_STORE and watch.due(op.work)
         if rows <= 0:       # of a batch that is not full
@@ -238,7 +245,7 @@ cdef class Plan:
         if op.kind == GATHER:
             self.gather(p, first, rows)
         elif op.kind == FORWARD:
-            self.forward(p, op.layer, panel, first, rows)
+            self.forward(p, op.layer, panel, first, rows, member)
         elif op.kind == SOFTMAX:
             self.softmax(p, first, rows)
         elif op.kind == DELTA:
@@ -255,16 +262,46 @@ cdef class Plan:
         for member in range(members):
             if index == min(cg_range_end(tasks + op.joined, members, member), tasks) - 1:
                 ahead[0] = p.ahead
-                if members > 1 and self.operation[0].divided:
+                if members > 1 and self.operation[0].divided and self.own == NULL:
                     ahead.row = member * block
                     ahead.rows = min(ahead.row + block, p.ahead.rows)
                 ahead.lines_per_tile = (ahead.rows - ahead.row) * (row_bytes // 64 + 1) // (rows // 8 + 1) + 1
+
+    cdef int own_samples(self) except -1:
+        """Let each member gather all of a small batch for itself, where the first layer's panels are divided.
+
+        One a⁰ that all write and all read goes from cache to cache twice in each step, which takes longer.
+        """
+        cdef Operation *forward = &self.operation[1]
+        cdef int member
+        if forward.blocks > 1 or self.panels(&self.a[0]) * self.capacity * CG_PANEL_BYTES > OWN_BYTES:
+            return 0
+        self.own = <cg_matrix *> calloc(self.members, sizeof(cg_matrix))
+        self.gathered = <Py_ssize_t *> calloc(self.members * FAR, sizeof(Py_ssize_t))
+        if self.own == NULL or self.gathered == NULL:
+            raise MemoryError()
+        self.own[0] = self.a[0]
+        for member in range(1, self.members):
+            self.take_matrix(&self.own[member], self.layers[1].inputs)
+        self.operation[0].divided, self.operation[0].blocks = False, 1      # what is left are the targets
+        self.operation[0].block_rows = self.capacity
+        return 0
+
+    cdef const cg_matrix *fed(self, Pass *p, Py_ssize_t l, int member) noexcept nogil:
+        """aˡ⁻¹, which layer l is fed with."""
+        if l > 1 or self.own == NULL:
+            return &self.a[l - 1]
+        if self.gathered[member * FAR] != self.number:
+            self.gathered[member * FAR] = self.number
+            self.kernels.gather(p.x, p.order, p.start, p.rows, &self.own[member])
+        return &self.own[member]
 
     cdef void gather(self, Pass *p, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
         """a⁰ = the rows of X whose turn it is, and their targets."""
         cdef Py_ssize_t r, start = p.start + first, to = p.first + first
         cdef cg_matrix a = below(&self.a[0], to), y
-        self.kernels.gather(p.x, p.order, start, rows, &a)
+        if self.own == NULL:
+            self.kernels.gather(p.x, p.order, start, rows, &a)
         if p.y != NULL:
             y = below(&self.y, to)
             self.kernels.gather(p.y, p.order, start, rows, &y)
@@ -272,11 +309,12 @@ cdef class Plan:
             for r in range(rows):
                 self.labels[to + r] = p.labels[p.order[start + r] if p.order != NULL else start + r]
 
-    cdef void forward(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
+    cdef void forward(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows,
+                      int member) noexcept nogil:
         """zˡ = Wˡ aˡ⁻¹ + bˡ;  aˡ = σ(zˡ), but for softmax, which needs all panels"""
         cdef const Layer *layer = &self.layers[l]
         cdef Py_ssize_t r = p.first + first
-        cdef cg_matrix x = below(&self.a[l - 1], r), z = below(&self.z[l], r), a = below(&self.a[l], r)
+        cdef cg_matrix x = below(self.fed(p, l, member), r), z = below(&self.z[l], r), a = below(&self.a[l], r)
         cdef bint in_place = z.data == a.data
         cdef bint relu = in_place and layer.activation == CG_RELU   # while z is still in registers
         self.kernels.forward(panel, rows, &x, &layer.w, layer.b, relu, &z)
@@ -326,7 +364,7 @@ cdef class Plan:
         if l > 0 and self.layers[l].activation != CG_IDENTITY:
             self.kernels.slope(self.layers[l].activation, panel, rows, &z, &a, &delta)
 
-    cdef void learn(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows,
+    cdef void learn(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows, int member,
                     cg_prefetch *ahead) noexcept nogil:
         """∂C/∂Wˡ = δˡ (aˡ⁻¹)ᵀ, ∂C/∂bˡ = δˡ;  W ← W − η ∂C/∂W, b likewise, by the optimiser's rule
 
@@ -334,7 +372,7 @@ cdef class Plan:
         """
         cdef const Layer *layer = &self.layers[l]
         cdef Py_ssize_t lanes = self.kernels.lanes
-        cdef cg_matrix a = self.a[l - 1], w = below(&layer.w, first), delta = self.delta[l]
+        cdef cg_matrix a = self.fed(p, l, member)[0], w = below(&layer.w, first), delta = self.delta[l]
         cdef cg_update update = p.update
         if layer.train_weights:
             a.data += first // lanes * a.rows * CG_PANEL_BYTES
