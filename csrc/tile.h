@@ -10,11 +10,11 @@
 #include "optimizers.h"
 
 #if CG_VECTOR_BYTES == 64
-enum { TILE_ROWS = 8, TILE_VECTORS = 2 }; /* 16 of 32 registers */
+enum { TILE_ROWS = 8, TILE_REST = 5, TILE_VECTORS = 2 }; /* 16 of 32 registers */
 #elif CG_VECTOR_BYTES == 32
-enum { TILE_ROWS = 6, TILE_VECTORS = 2 }; /* 12 of 16 registers */
+enum { TILE_ROWS = 6, TILE_REST = 4, TILE_VECTORS = 2 }; /* 12 of 16 registers */
 #else
-enum { TILE_ROWS = 4, TILE_VECTORS = 4 }; /* 16 of the 32 registers of ARM64 */
+enum { TILE_ROWS = 4, TILE_REST = 4, TILE_VECTORS = 4 }; /* 16 of the 32 registers of ARM64 */
 #endif
 
 typedef vec tile[TILE_ROWS][TILE_VECTORS];
@@ -76,23 +76,25 @@ CG_INLINE void gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t batch,
     store_tile(ROWS, VECTORS, t, g);
 }
 
-/* TILE(ROWS, VECTORS) for each of the tiles that cover `rows` × `vectors`: full ones, then 4, 2 and 1 rows; full width,
- * then single vectors. TILE finds its first row in `r` and its first vector in `j`. Eight rows are not 6 and 2 but 4
- * and 4: two rows have too few accumulators to hide the latency of a multiply-add. */
+/* TILE(ROWS, VECTORS) for each of the tiles that cover `rows` × `vectors`: full ones, then smaller ones; full width,
+ * then single vectors. TILE finds its first row in `r` and its first vector in `j`. Two rows have too few accumulators
+ * to hide the latency of a multiply-add: where the last full tile would leave no more, it gives some of its own. */
 #define CG_TILE_WIDTHS(ROWS, vectors, TILE)                                              \
     do {                                                                                 \
         int j = 0;                                                                       \
         for (; j + TILE_VECTORS <= vectors; j += TILE_VECTORS) TILE(ROWS, TILE_VECTORS); \
         for (; j < vectors; j++) TILE(ROWS, 1);                                          \
     } while (0)
-#define CG_TILES(rows, vectors, TILE)                                                    \
-    do {                                                                                 \
-        ptrdiff_t r = 0;                                                                 \
-        for (; r + TILE_ROWS <= rows && (TILE_ROWS != 6 || r + 8 != rows); r += TILE_ROWS) \
-            CG_TILE_WIDTHS(TILE_ROWS, vectors, TILE);                                    \
-        for (; TILE_ROWS > 4 && r + 4 <= rows; r += 4) CG_TILE_WIDTHS(4, vectors, TILE); \
-        for (; r + 2 <= rows; r += 2) CG_TILE_WIDTHS(2, vectors, TILE);                  \
-        for (; r < rows; r++) CG_TILE_WIDTHS(1, vectors, TILE);                          \
+#define CG_TILES(rows, vectors, TILE)                                                                   \
+    do {                                                                                                \
+        ptrdiff_t r = 0, left = rows;                                                                   \
+        for (; left > TILE_ROWS + 2 || left == TILE_ROWS; r += TILE_ROWS, left -= TILE_ROWS)            \
+            CG_TILE_WIDTHS(TILE_ROWS, vectors, TILE);                                                   \
+        for (; TILE_REST > 4 && left >= TILE_REST; r += TILE_REST, left -= TILE_REST)                   \
+            CG_TILE_WIDTHS(TILE_REST, vectors, TILE);                                                   \
+        for (; left >= 4; r += 4, left -= 4) CG_TILE_WIDTHS(4, vectors, TILE);                          \
+        for (; left >= 2; r += 2, left -= 2) CG_TILE_WIDTHS(2, vectors, TILE);                          \
+        for (; left > 0; r++, left--) CG_TILE_WIDTHS(1, vectors, TILE);                                 \
     } while (0)
 
 /* z = W a + b, for one panel of columns of z: a is [batch, in], w is [in, out], b is [out], z is [batch, out] */
