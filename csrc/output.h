@@ -33,57 +33,65 @@ CG_INLINE row_mask columns_until(ptrdiff_t end, ptrdiff_t panel)
     return before;
 }
 
-/* aⱼ = exp(zⱼ − max z) / Σᵢ exp(zᵢ − max z) for ROWS rows at once, so that their latencies overlap.
- * z and a are [batch, out]. VECTORS: how many of a panel's row hold columns; those left out would add zeros. */
-CG_INLINE void softmax_rows(const int ROWS, const int VECTORS, ptrdiff_t r, const cg_matrix *z, cg_matrix *a,
-                            real *tops, real *sums)
+/* Which lane of a panel's row is column `c` of the matrix, if any. */
+CG_INLINE row_mask column_of(ptrdiff_t c, ptrdiff_t panel)
 {
-#define CG_EACH_IJ                              \
-    CG_UNROLL for (int i = 0; i < ROWS; i++)    \
-        CG_UNROLL for (int j = 0; j < VECTORS; j++)
-    panel_row top[4], sum[4];
-    ptrdiff_t panels = panels_of(z);
-    CG_UNROLL for (int i = 0; i < ROWS; i++) CG_EACH_J top[i].v[j] = splat((real)-INFINITY), sum[i].v[j] = zero();
-    for (ptrdiff_t p = 0; p < panels; p++) {
-        row_mask before = columns_until(z->cols, p);
-        CG_EACH_IJ top[i].v[j] = max_(top[i].v[j], select_(before.m[j], load(row_of(z, p, r + i) + j * LANES),
-                                                          splat((real)-INFINITY)));
-    }
-    CG_UNROLL for (int i = 0; i < ROWS; i++) top[i].v[0] = fold_max(top[i].v);
-    for (ptrdiff_t p = 0; p < panels; p++) {
-        row_mask before = columns_until(z->cols, p);
-        CG_EACH_IJ {
-            vec e = keep(exp_(load(row_of(z, p, r + i) + j * LANES) - top[i].v[0]), before.m[j]);
-            store(row_of(a, p, r + i) + j * LANES, e);
-            sum[i].v[j] += e;
-        }
-    }
-    CG_UNROLL for (int i = 0; i < ROWS; i++) {
-        sum[i].v[0] = fold_sum(sum[i].v);
-        tops[i] = top[i].v[0][0];
-        sums[i] = sum[i].v[0][0];
-    }
-    for (ptrdiff_t p = 0; p < panels; p++)
-        CG_EACH_IJ {
-            real *out = row_of(a, p, r + i) + j * LANES;
-            store(out, load(out) / sum[i].v[0]);
-        }
-#undef CG_EACH_IJ
+    row_mask is;
+    CG_EACH_J is.m[j] = lane_numbers() == splat_integer((integer)(c - panel * P - (ptrdiff_t)j * LANES));
+    return is;
 }
 
-/* Softmax of all rows, and ln Σ exp z = max z + ln Σ exp(z − max z) of each */
+/* aⱼ = exp(zⱼ − max z) / Σᵢ exp(zᵢ − max z) for some rows: what is done to one does not wait for the one before, so that
+ * their latencies overlap. VECTORS: how many of a panel's row hold columns; those left out would add zeros. */
+CG_INLINE void softmax_rows(const int VECTORS, ptrdiff_t rows, ptrdiff_t first, const cg_matrix z, const cg_matrix a,
+                            real *tops, real *sums)
+{
+#define CG_EACH_USED CG_UNROLL for (int j = 0; j < VECTORS; j++)
+    ptrdiff_t panels = panels_of(&z);
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        panel_row top;
+        CG_EACH_J top.v[j] = splat((real)-INFINITY);
+        for (ptrdiff_t p = 0; p < panels; p++) {
+            row_mask before = columns_until(z.cols, p);
+            const real *in = row_of(&z, p, first + r);
+            CG_EACH_USED top.v[j] = max_(top.v[j], select_(before.m[j], load(in + j * LANES), splat((real)-INFINITY)));
+        }
+        tops[r] = fold_max(top.v)[0];
+    }
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        panel_row sum = {{{0}}};
+        vec top = splat(tops[r]);
+        for (ptrdiff_t p = 0; p < panels; p++) {
+            row_mask before = columns_until(z.cols, p);
+            const real *in = row_of(&z, p, first + r);
+            real *out = row_of(&a, p, first + r);
+            CG_EACH_USED {
+                vec e = keep(exp_(load(in + j * LANES) - top), before.m[j]);
+                store(out + j * LANES, e);
+                sum.v[j] += e;
+            }
+        }
+        sums[r] = fold_sum(sum.v)[0];
+    }
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t p = 0; p < panels; p++) {
+            real *out = row_of(&a, p, first + r);
+            CG_EACH_USED store(out + j * LANES, load(out + j * LANES) / splat(sums[r]));
+        }
+#undef CG_EACH_USED
+}
+
+/* Softmax of all rows, and ln Σ exp z = max z + ln Σ exp(z − max z) of each. z and a are [batch, out]. */
 static void softmax(ptrdiff_t rows, const cg_matrix *z, cg_matrix *a, void *log_sum_exp)
 {
-    enum { BLOCK = 64, AT_ONCE = CG_VECTOR_BYTES > 16 ? 4 : 1, HALF = PANEL_VECTORS / 2 };
+    enum { BLOCK = 64, HALF = PANEL_VECTORS / 2 };
     real tops[BLOCK] __attribute__((aligned(CG_PANEL_BYTES))), sums[BLOCK] __attribute__((aligned(CG_PANEL_BYTES)));
     for (int i = 0; i < BLOCK; i++) tops[i] = 0, sums[i] = 1;
     for (ptrdiff_t start = 0; start < rows; start += BLOCK) {
-        ptrdiff_t count = rows - start < BLOCK ? rows - start : BLOCK, i = 0;
-        if (used_vectors(z->cols) <= HALF)
-            for (; i + AT_ONCE <= count; i += AT_ONCE)
-                softmax_rows(AT_ONCE, HALF, start + i, z, a, tops + i, sums + i);
-        for (; i < count; i++) softmax_rows(1, PANEL_VECTORS, start + i, z, a, tops + i, sums + i);
-        for (i = 0; i < count; i += LANES)
+        ptrdiff_t count = rows - start < BLOCK ? rows - start : BLOCK;
+        if (used_vectors(z->cols) <= HALF) softmax_rows(HALF, count, start, *z, *a, tops, sums);
+        else softmax_rows(PANEL_VECTORS, count, start, *z, *a, tops, sums);
+        for (ptrdiff_t i = 0; i < count; i += LANES)
             store((real *)log_sum_exp + start + i, load(tops + i) + log_(load(sums + i)));
     }
 }
@@ -171,15 +179,20 @@ static void cross_entropy_of_rows(ptrdiff_t rows, cg_output *o, panel_row *loss)
 static double cross_entropy_of_labels(ptrdiff_t rows, cg_output *o)
 {
     double loss = 0;
+    for (ptrdiff_t r = 0; r < rows; r++)
+        loss += (double)(((const real *)o->log_sum_exp)[r] - *element(o->z, r, (ptrdiff_t)o->labels[r]));
+    if (!o->delta) return loss;
+    const cg_matrix a = *o->a, delta = *o->delta; /* where no store can reach them */
+    const int64_t *labels = o->labels;
     vec scale = splat((real)o->scale);
-    for (ptrdiff_t r = 0; r < rows; r++) {
-        ptrdiff_t label = (ptrdiff_t)o->labels[r];
-        loss += (double)(((const real *)o->log_sum_exp)[r] - *element(o->z, r, label));
-        if (!o->delta) continue;
-        for (ptrdiff_t p = 0; p < panels_of(o->a); p++)
-            CG_EACH_J store(row_of(o->delta, p, r) + j * LANES, load(row_of(o->a, p, r) + j * LANES) * scale);
-        *element(o->delta, r, label) = (*element(o->a, r, label) - 1) * (real)o->scale;
-    }
+    for (ptrdiff_t p = 0; p < panels_of(&a); p++)
+        for (ptrdiff_t r = 0; r < rows; r++) {
+            row_mask is_label = column_of((ptrdiff_t)labels[r], p);
+            CG_EACH_J {
+                vec y = keep(splat(1), is_label.m[j]);
+                store(row_of(&delta, p, r) + j * LANES, (load(row_of(&a, p, r) + j * LANES) - y) * scale);
+            }
+        }
     return loss;
 }
 
@@ -194,12 +207,10 @@ static double hinge(ptrdiff_t rows, cg_output *o)
         vec score = splat(*element(o->a, r, label));
         panel_row losses = {{{0}}}, broken = {{{0}}};
         for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
-            row_mask before = columns_until(o->a->cols, p), until = columns_until(label, p);
-            row_mask through = columns_until(label + 1, p);
+            row_mask before = columns_until(o->a->cols, p), is_label = column_of(label, p);
             CG_EACH_J {
                 vec margin = load(row_of(o->a, p, r) + j * LANES) - score + splat(1);
-                mask is_label = through.m[j] & ~until.m[j];
-                mask is_broken = ~(margin <= zero()) & before.m[j] & ~is_label;
+                mask is_broken = ~(margin <= zero()) & before.m[j] & ~is_label.m[j];
                 losses.v[j] += keep(margin, is_broken);
                 broken.v[j] += keep(splat(1), is_broken);
                 if (o->delta) store(row_of(o->delta, p, r) + j * LANES, keep(scale, is_broken));

@@ -74,11 +74,11 @@ CG_INLINE void transpose_block(const real *in, real *out)
 {
     enum { HALF = LANES / 2 };
     vec v[LANES], next[LANES];
-    mask lower, upper;
-    CG_UNROLL for (int c = 0; c < LANES; c++) {
-        lower[c] = c % 2 * LANES + c / 2;
-        upper[c] = lower[c] + HALF;
-    }
+#define CG_LOWER(c) c % 2 * LANES + c / 2
+#define CG_UPPER(c) CG_LOWER(c) + HALF
+    const mask lower = {CG_LANES(CG_LOWER)}, upper = {CG_LANES(CG_UPPER)};
+#undef CG_LOWER
+#undef CG_UPPER
     CG_UNROLL for (int i = 0; i < LANES; i++) v[i] = load(in + i * P);
 #pragma GCC unroll 4
     for (int round = 1; round < LANES; round *= 2) {

@@ -118,12 +118,32 @@ CG_INLINE vec keep(vec a, mask m) { return (vec)((mask)a & m); }
 
 CG_INLINE mask splat_integer(integer x) { return x + (mask){0}; }
 
+/* F(0), F(1), … for each lane: what a compiler takes for a constant, as it does not take a loop over the lanes. */
+#define CG_LANES_2(F) F(0), F(1)
+#define CG_LANES_4(F) CG_LANES_2(F), F(2), F(3)
+#define CG_LANES_8(F) CG_LANES_4(F), F(4), F(5), F(6), F(7)
+#define CG_LANES_16(F) CG_LANES_8(F), F(8), F(9), F(10), F(11), F(12), F(13), F(14), F(15)
+#if CG_VECTOR_BYTES == 2 * CG_BITS
+#define CG_LANES CG_LANES_16
+#elif CG_VECTOR_BYTES == CG_BITS
+#define CG_LANES CG_LANES_8
+#elif 2 * CG_VECTOR_BYTES == CG_BITS
+#define CG_LANES CG_LANES_4
+#else
+#define CG_LANES CG_LANES_2
+#endif
+
+CG_INLINE mask lane_numbers(void)
+{
+#define CG_NUMBER(i) i
+    return (mask){CG_LANES(CG_NUMBER)};
+#undef CG_NUMBER
+}
+
 /* Lanes of vector j of a panel's row that lie before column `cols` of it. */
 CG_INLINE mask columns_before(ptrdiff_t cols, int j)
 {
-    mask lane;
-    CG_UNROLL for (int i = 0; i < LANES; i++) lane[i] = i;
-    return lane < splat_integer((integer)(cols - (ptrdiff_t)j * LANES));
+    return lane_numbers() < splat_integer((integer)(cols - (ptrdiff_t)j * LANES));
 }
 
 /* Numbers at p in the lanes of the mask, zero elsewhere; only those are touched. */
@@ -173,9 +193,9 @@ CG_INLINE vec rotate(vec v, int by)
     CG_UNROLL for (int i = 0; i < LANES; i++) r[i] = v[(i + by) % LANES];
     return r;
 #else
-    mask from;
-    CG_UNROLL for (int i = 0; i < LANES; i++) from[i] = (i + by) % LANES;
-    return __builtin_shuffle(v, from);
+#define CG_FROM(i) (i + by) % LANES
+    return __builtin_shuffle(v, (mask){CG_LANES(CG_FROM)});
+#undef CG_FROM
 #endif
 }
 
