@@ -22,26 +22,34 @@
 #define CG_SAME_TYPE CG_FLOAT64
 #endif
 
-/* The common case: whole vectors copied, no conversion. `last` are the columns of the last panel. */
-CG_INLINE void gather_same(const real *in, ptrdiff_t cols, const mask last[PANEL_VECTORS], real *out,
-                           ptrdiff_t panel_step)
+/* The common case, numbers of the kernels' own type side by side: whole vectors are copied. */
+static void gather_same(const cg_samples *x, const int64_t *order, ptrdiff_t start, ptrdiff_t rows, const cg_matrix *a)
 {
-    for (; cols > P; cols -= P, in += P, out += panel_step)
-        CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++) store(out + j * LANES, load_unaligned(in + j * LANES));
-    CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++) store(out + j * LANES, load_masked(in + j * LANES, last[j]));
+    const char *data = x->data;
+    real *out = (real *)a->data;
+    ptrdiff_t row_stride = x->row_stride, cols = x->cols, panel_step = a->rows * P, full = (cols - 1) / P;
+    int vectors = used_vectors(cols - full * P); /* of the last panel */
+    mask before[PANEL_VECTORS];
+    CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++) before[j] = columns_before(cols - full * P, j);
+    for (ptrdiff_t r = 0; r < rows; r++, out += P) {
+        const real *in = (const real *)(data + (order ? (ptrdiff_t)order[start + r] : start + r) * row_stride);
+        real *to = out;
+        for (ptrdiff_t p = 0; p < full; p++, in += P, to += panel_step)
+            CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++) store(to + j * LANES, load_unaligned(in + j * LANES));
+        CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++)
+            if (j < vectors) store(to + j * LANES, load_masked(in + j * LANES, before[j]));
+    }
 }
 
 static void gather(const cg_samples *x, const int64_t *order, ptrdiff_t start, ptrdiff_t rows, cg_matrix *a)
 {
-    mask last[PANEL_VECTORS];
-    for (int j = 0; j < PANEL_VECTORS; j++) last[j] = columns_before((x->cols - 1) % P + 1, j);
+    if (x->type == CG_SAME_TYPE && x->col_stride == sizeof(real)) {
+        gather_same(x, order, start, rows, a);
+        return;
+    }
     for (ptrdiff_t r = 0; r < rows; r++) {
         const char *row = x->data + (order ? (ptrdiff_t)order[start + r] : start + r) * x->row_stride;
         real *out = (real *)a->data + r * P;
-        if (x->type == CG_SAME_TYPE && x->col_stride == sizeof(real)) {
-            gather_same((const real *)row, x->cols, last, out, a->rows * P);
-            continue;
-        }
         switch (x->type) {
         case CG_BOOL:
         case CG_UINT8: CG_GATHER_ROW(uint8_t) break;
