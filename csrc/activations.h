@@ -6,12 +6,14 @@
 
 #include "functions.h"
 
+CG_INLINE vec relu_slope(vec a) { return keep(splat(1), a > zero()); }
+
 /*        name       a = σ(z)           σ′(z) */
 #define CG_ACTIVATION_TABLE(ROW)                                                  \
     ROW(CG_IDENTITY, z,                 splat(1))                                 \
     ROW(CG_SIGMOID,  sigmoid_(z),       a * (splat(1) - a))                       \
     ROW(CG_TANH,     tanh_(z),          fma_(-a, a, splat(1)))                    \
-    ROW(CG_RELU,     max_(zero(), z),   keep(splat(1), a > zero()))               \
+    ROW(CG_RELU,     max_(zero(), z),   relu_slope(a))                            \
     ROW(CG_GAUSSIAN, gaussian_(z),      splat(-2) * z * a)
 
 /* Vectors of a panel's row that hold columns of the matrix. */

@@ -90,8 +90,10 @@ typedef struct {
 
     /* wt [out, P] = one panel of rows of Wᵀ: wt[o, i] = w[panel P + i, o] */
     void (*transpose)(ptrdiff_t panel, const cg_matrix *w, char *wt);
-    /* Wᵀδ for one panel of columns, before ⊙ σ′: below is [batch, in], above is [batch, out], wt is [out, P] */
-    void (*delta)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const char *wt, cg_matrix *below);
+    /* Wᵀδ for one panel of columns, before ⊙ σ′: below is [batch, in], above is [batch, out], wt is [out, P]. With relu,
+     * which is a = σ(z) of the layer below or NULL, its σ′ is in it. */
+    void (*delta)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const char *wt, const cg_matrix *relu,
+                  cg_matrix *below);
 
     /* ∂C/∂W = aᵀ δ for one panel of columns, handed tile by tile to the update of w, s1, s2 (rule CG_STORE: to w) */
     void (*gradient)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *a, const cg_matrix *delta, const cg_matrix *w,

@@ -39,9 +39,10 @@ CG_INLINE void store_tile(const int ROWS, const int VECTORS, tile t, real *out)
         CG_UNROLL for (int j = 0; j < VECTORS; j++) store(out + m * P + j * LANES, t[m][j]);
 }
 
-/* out[m, j] = max(floor, start[j] + Σₖ a[r + m, k] · b[k, j]), a in panels, over all of a's columns */
+/* out[m, j] = max(floor, start[j] + Σₖ a[r + m, k] · b[k, j]), a in panels, over all of a's columns; then times the
+ * slope of relu, whose outputs `gate` points at, if any */
 CG_INLINE void product_tile(const int ROWS, const int VECTORS, const cg_matrix *a, ptrdiff_t r, const real *b,
-                            const real *start, vec floor, real *out)
+                            const real *start, vec floor, const real *gate, real *out)
 {
     tile t;
     CG_UNROLL for (int m = 0; m < ROWS; m++)
@@ -54,6 +55,9 @@ CG_INLINE void product_tile(const int ROWS, const int VECTORS, const cg_matrix *
     }
     CG_UNROLL for (int m = 0; m < ROWS; m++)
         CG_UNROLL for (int j = 0; j < VECTORS; j++) t[m][j] = max_(floor, t[m][j]);
+    if (gate)
+        CG_UNROLL for (int m = 0; m < ROWS; m++)
+            CG_UNROLL for (int j = 0; j < VECTORS; j++) t[m][j] *= relu_slope(load(gate + m * P + j * LANES));
     store_tile(ROWS, VECTORS, t, out);
 }
 
@@ -106,20 +110,25 @@ static void forward(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *a, const c
     int vectors = used_vectors(z->cols - panel * P);
     vec floor = relu ? zero() : splat((real)-INFINITY);
 #define CG_TILE(ROWS, VECTORS) \
-    product_tile(ROWS, VECTORS, a, r, w_panel + j * LANES, b_panel + j * LANES, floor, z_panel + r * P + j * LANES)
+    product_tile(ROWS, VECTORS, a, r, w_panel + j * LANES, b_panel + j * LANES, floor, NULL, \
+                 z_panel + r * P + j * LANES)
     CG_TILES(rows, vectors, CG_TILE);
 #undef CG_TILE
 }
 
-/* Wᵀδ, for one panel of columns of the layer below: above is [batch, out], wt is [out, P], below is [batch, in] */
-static void delta_below(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const char *wt, cg_matrix *below)
+/* Wᵀδ, for one panel of columns of the layer below, and times the slope of relu where its outputs `relu` are given:
+ * above is [batch, out], wt is [out, P], relu and below are [batch, in] */
+static void delta_below(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const char *wt, const cg_matrix *relu,
+                        cg_matrix *below)
 {
+    const real *gate = relu ? panel_of(relu, panel) : NULL;
     const real *wt_panel = (const real *)wt;
     real *d_panel = panel_of(below, panel);
     int vectors = used_vectors(below->cols - panel * P);
     vec floor = splat((real)-INFINITY);
 #define CG_TILE(ROWS, VECTORS) \
-    product_tile(ROWS, VECTORS, above, r, wt_panel + j * LANES, NULL, floor, d_panel + r * P + j * LANES)
+    product_tile(ROWS, VECTORS, above, r, wt_panel + j * LANES, NULL, floor, gate ? gate + r * P + j * LANES : NULL, \
+                 d_panel + r * P + j * LANES)
     CG_TILES(rows, vectors, CG_TILE);
 #undef CG_TILE
 }

@@ -359,10 +359,11 @@ cdef class Plan:
         cdef cg_matrix above = below(&self.delta[l + 1], r), delta = below(&self.delta[l], r)
         cdef cg_matrix z = below(&self.z[l], r), a = below(&self.a[l], r)
         cdef char *transposed = self.transposed + member * self.transposed_size
+        cdef int activation = self.layers[l].activation if l > 0 else CG_IDENTITY
         self.kernels.transpose(panel, w, transposed)
-        self.kernels.delta(panel, rows, &above, transposed, &delta)
-        if l > 0 and self.layers[l].activation != CG_IDENTITY:
-            self.kernels.slope(self.layers[l].activation, panel, rows, &z, &a, &delta)
+        self.kernels.delta(panel, rows, &above, transposed, &a if activation == CG_RELU else NULL, &delta)
+        if activation != CG_RELU and activation != CG_IDENTITY:
+            self.kernels.slope(activation, panel, rows, &z, &a, &delta)
 
     cdef void learn(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows, int member,
                     cg_prefetch *ahead) noexcept nogil:
