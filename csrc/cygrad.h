@@ -37,6 +37,13 @@ typedef struct {
     ptrdiff_t rows, cols;
 } cg_matrix;
 
+/* Rows of samples: those that `order` names from its place `start` on, or those from `start` on where it is NULL. */
+typedef struct {
+    const cg_samples *samples;
+    const int64_t *order;
+    ptrdiff_t start;
+} cg_rows;
+
 /* Samples that the next step will gather; kernels fetch some of their cache lines between tiles. */
 typedef struct {
     const cg_samples *samples;
@@ -67,14 +74,17 @@ typedef struct {
     const char *isa, *dtype;
     int itemsize, lanes; /* bytes of a number, numbers of a panel's row (P) */
 
-    /* a[r, :] = samples[order[start + r], :] for the first `rows` rows; order NULL: samples[start + r, :] */
-    void (*gather)(const cg_samples *samples, const int64_t *order, ptrdiff_t start, ptrdiff_t rows, cg_matrix *a);
+    /* a[r, :] = row r of `from`, for the first `rows` rows */
+    void (*gather)(const cg_rows *from, ptrdiff_t rows, cg_matrix *a);
+    /* Whether `forward` can gather these samples: numbers of its own type, side by side. */
+    int (*forward_gathers)(const cg_samples *samples);
     /* out[r, c] = a[r, c], out row-major [rows, a->cols] */
     void (*scatter)(ptrdiff_t rows, const cg_matrix *a, void *out);
 
-    /* z = a W + b for one panel of columns, then relu if `relu`: z is [batch, out], w is [in, out], b is [out] */
-    void (*forward)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *a, const cg_matrix *w, const char *b, int relu,
-                    cg_matrix *z);
+    /* z = a W + b for one panel of columns, then relu if `relu`: z is [batch, out], w is [in, out], b is [out];
+     * `from` not NULL: a is gathered on the way */
+    void (*forward)(ptrdiff_t panel, ptrdiff_t rows, const cg_rows *from, cg_matrix *a, const cg_matrix *w,
+                    const char *b, int relu, cg_matrix *z);
     /* a = σ(z) for one panel of columns */
     void (*activate)(int activation, ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *z, cg_matrix *a);
     /* a = softmax(z) for rows; log_sum_exp[r] = ln Σⱼ exp(z[r, j]) */

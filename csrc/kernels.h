@@ -58,6 +58,7 @@ const cg_kernels CG_TABLE = {
     .lanes = P,
     .gather = gather,
     .scatter = scatter,
+    .forward_gathers = forward_gathers,
     .forward = forward,
     .activate = activate,
     .softmax = softmax,

@@ -22,9 +22,36 @@
 #define CG_SAME_TYPE CG_FLOAT64
 #endif
 
-/* The common case, numbers of the kernels' own type side by side: whole vectors are copied. */
-static void gather_same(const cg_samples *x, const int64_t *order, ptrdiff_t start, ptrdiff_t rows, const cg_matrix *a)
+static int forward_gathers(const cg_samples *x) { return x->type == CG_SAME_TYPE && x->col_stride == sizeof(real); }
+
+CG_INLINE const char *row_from(const cg_rows *from, ptrdiff_t r)
 {
+    ptrdiff_t row = from->order ? (ptrdiff_t)from->order[from->start + r] : from->start + r;
+    return from->samples->data + row * from->samples->row_stride;
+}
+
+/* Up to P columns of ROWS rows of samples into a panel, from `in[m] + k` on. */
+CG_INLINE void take_columns(const int ROWS, const real *const in[], ptrdiff_t k, ptrdiff_t cols, real *panel)
+{
+    if (cols >= P) {
+        CG_UNROLL for (int m = 0; m < ROWS; m++)
+            CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++)
+                store(panel + m * P + j * LANES, load_unaligned(in[m] + k + j * LANES));
+        return;
+    }
+    CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++) {
+        mask before = columns_before(cols, j);
+        CG_UNROLL for (int m = 0; m < ROWS; m++)
+            store(panel + m * P + j * LANES, load_masked(in[m] + k + j * LANES, before));
+    }
+}
+
+/* The common case, numbers of the kernels' own type side by side: whole vectors are copied. */
+static void gather_same(const cg_rows *from, ptrdiff_t rows, const cg_matrix *a)
+{
+    const cg_samples *x = from->samples;
+    const int64_t *order = from->order;
+    ptrdiff_t start = from->start;
     const char *data = x->data;
     real *out = (real *)a->data;
     ptrdiff_t row_stride = x->row_stride, cols = x->cols, panel_step = a->rows * P, full = (cols - 1) / P;
@@ -41,14 +68,15 @@ static void gather_same(const cg_samples *x, const int64_t *order, ptrdiff_t sta
     }
 }
 
-static void gather(const cg_samples *x, const int64_t *order, ptrdiff_t start, ptrdiff_t rows, cg_matrix *a)
+static void gather(const cg_rows *from, ptrdiff_t rows, cg_matrix *a)
 {
-    if (x->type == CG_SAME_TYPE && x->col_stride == sizeof(real)) {
-        gather_same(x, order, start, rows, a);
+    const cg_samples *x = from->samples;
+    if (forward_gathers(x)) {
+        gather_same(from, rows, a);
         return;
     }
     for (ptrdiff_t r = 0; r < rows; r++) {
-        const char *row = x->data + (order ? (ptrdiff_t)order[start + r] : start + r) * x->row_stride;
+        const char *row = row_from(from, r);
         real *out = (real *)a->data + r * P;
         switch (x->type) {
         case CG_BOOL:

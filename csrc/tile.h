@@ -8,6 +8,7 @@
 
 #include "activations.h"
 #include "optimizers.h"
+#include "panels.h"
 
 #if CG_VECTOR_BYTES == 64
 enum { TILE_ROWS = 8, TILE_REST = 5, TILE_VECTORS = 2 }; /* 16 of 32 registers */
@@ -41,15 +42,22 @@ CG_INLINE void store_tile(const int ROWS, const int VECTORS, tile t, real *out)
 
 /* out[m, j] = max(floor, start[j] + Σₖ a[r + m, k] · b[k, j]), a in panels, over all of a's columns; then times the
  * slope of relu, whose outputs `gate` points at, if any */
-CG_INLINE void product_tile(const int ROWS, const int VECTORS, const cg_matrix *a, ptrdiff_t r, const real *b,
-                            const real *start, vec floor, const real *gate, real *out)
+CG_INLINE void product_tile(const int ROWS, const int VECTORS, const cg_rows *from, const cg_matrix *a, ptrdiff_t r,
+                            const real *b, const real *start, vec floor, const real *gate, real *out)
 {
     tile t;
+    const real *in[TILE_ROWS] = {NULL};
     CG_UNROLL for (int m = 0; m < ROWS; m++)
         CG_UNROLL for (int j = 0; j < VECTORS; j++) t[m][j] = start ? load(start + j * LANES) : zero();
-    const real *a_rows = (const real *)a->data + r * P;
+    real *a_rows = (real *)a->data + r * P;
+    if (from) {
+        CG_UNROLL for (int m = 0; m < ROWS; m++) in[m] = (const real *)row_from(from, r + m);
+        take_columns(ROWS, in, 0, a->cols, a_rows);
+    }
     for (ptrdiff_t k = 0; k < a->cols; k += P, a_rows += a->rows * P, b += P * P) {
-        if (k + P < a->cols) /* the next panel lies far away, where the processor does not look by itself */
+        if (from) {
+            if (k + P < a->cols) take_columns(ROWS, in, k + P, a->cols - k - P, a_rows + a->rows * P);
+        } else if (k + P < a->cols) /* the next panel lies far away, where the processor does not look by itself */
             CG_UNROLL for (int m = 0; m < ROWS; m++) prefetch_row(a_rows + (a->rows + m) * P);
         multiply_add(ROWS, VECTORS, t, a->cols - k < P ? a->cols - k : P, a_rows, P, 1, b);
     }
@@ -102,18 +110,23 @@ CG_INLINE void gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t batch,
     } while (0)
 
 /* z = W a + b, for one panel of columns of z: a is [batch, in], w is [in, out], b is [out], z is [batch, out] */
-static void forward(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *a, const cg_matrix *w, const char *b, int relu,
-                    cg_matrix *z)
+static void forward(ptrdiff_t panel, ptrdiff_t rows, const cg_rows *from, cg_matrix *a, const cg_matrix *w,
+                    const char *b, int relu, cg_matrix *z)
 {
     const real *w_panel = panel_of(w, panel), *b_panel = (const real *)b + panel * P;
     real *z_panel = panel_of(z, panel);
     int vectors = used_vectors(z->cols - panel * P);
     vec floor = relu ? zero() : splat((real)-INFINITY);
 #define CG_TILE(ROWS, VECTORS) \
-    product_tile(ROWS, VECTORS, a, r, w_panel + j * LANES, b_panel + j * LANES, floor, NULL, \
+    product_tile(ROWS, VECTORS, NULL, a, r, w_panel + j * LANES, b_panel + j * LANES, floor, NULL, \
                  z_panel + r * P + j * LANES)
-    CG_TILES(rows, vectors, CG_TILE);
+#define CG_GATHERING_TILE(ROWS, VECTORS) \
+    product_tile(ROWS, VECTORS, j ? NULL : from, a, r, w_panel + j * LANES, b_panel + j * LANES, floor, NULL, \
+                 z_panel + r * P + j * LANES)
+    if (from) CG_TILES(rows, vectors, CG_GATHERING_TILE);
+    else CG_TILES(rows, vectors, CG_TILE);
 #undef CG_TILE
+#undef CG_GATHERING_TILE
 }
 
 /* Wᵀδ, for one panel of columns of the layer below, and times the slope of relu where its outputs `relu` are given:
@@ -127,7 +140,7 @@ static void delta_below(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above,
     int vectors = used_vectors(below->cols - panel * P);
     vec floor = splat((real)-INFINITY);
 #define CG_TILE(ROWS, VECTORS) \
-    product_tile(ROWS, VECTORS, above, r, wt_panel + j * LANES, NULL, floor, gate ? gate + r * P + j * LANES : NULL, \
+    product_tile(ROWS, VECTORS, NULL, above, r, wt_panel + j * LANES, NULL, floor, gate ? gate + r * P + j * LANES : NULL, \
                  d_panel + r * P + j * LANES)
     CG_TILES(rows, vectors, CG_TILE);
 #undef CG_TILE

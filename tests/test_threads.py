@@ -24,7 +24,7 @@ SIZES = (75, 131, 97, 9)
 @pytest.fixture
 def divided() -> Iterator[None]:
     """Everything is divided that can be, however small."""
-    before = plan.set_grain(1)
+    before = plan.set_grain(0)
     yield
     plan.set_grain(before)
 

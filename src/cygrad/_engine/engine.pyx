@@ -112,7 +112,7 @@ cdef class Engine:
 
     cdef Py_ssize_t helpful(self, Py_ssize_t n, threads) except -1:
         """How many threads to use for n samples: no more than allowed, and one for little work."""
-        cdef Py_ssize_t most = n * self.work // (SHARE * GRAIN)
+        cdef Py_ssize_t most = n * self.work // max(SHARE * GRAIN, 1)
         if most < 2:
             return 1
         return min(most, <Py_ssize_t> (threads() if callable(threads) else threads))

@@ -51,6 +51,11 @@ cdef extern from "cygrad.h" nogil:
         char *data
         Py_ssize_t rows, cols
 
+    ctypedef struct cg_rows:
+        const cg_samples *samples
+        const int64_t *order
+        Py_ssize_t start
+
     ctypedef struct cg_prefetch:
         const cg_samples *samples
         const int64_t *order
@@ -75,11 +80,11 @@ cdef extern from "cygrad.h" nogil:
         const char *isa
         const char *dtype
         int itemsize, lanes
-        void (*gather)(const cg_samples *samples, const int64_t *order, Py_ssize_t start, Py_ssize_t rows,
-                       cg_matrix *a) noexcept nogil
+        void (*gather)(const cg_rows *rows_from, Py_ssize_t rows, cg_matrix *a) noexcept nogil
+        bint (*forward_gathers)(const cg_samples *samples) noexcept nogil
         void (*scatter)(Py_ssize_t rows, const cg_matrix *a, void *out) noexcept nogil
-        void (*forward)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *a, const cg_matrix *w, const char *b,
-                        int relu, cg_matrix *z) noexcept nogil
+        void (*forward)(Py_ssize_t panel, Py_ssize_t rows, const cg_rows *rows_from, cg_matrix *a, const cg_matrix *w,
+                        const char *b, int relu, cg_matrix *z) noexcept nogil
         void (*activate)(int activation, Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *z, cg_matrix *a) noexcept nogil
         void (*softmax)(Py_ssize_t rows, const cg_matrix *z, cg_matrix *a, void *log_sum_exp) noexcept nogil
         void (*output)(Py_ssize_t rows, cg_output *output) noexcept nogil

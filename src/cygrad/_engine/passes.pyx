@@ -27,7 +27,7 @@ cdef class InTurn(Team):
 
     cdef int go(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t passes, poll) except -1:
         """Bring the samples that `self.p` names through the plan. The last batch may have fewer than the others."""
-        cdef bint worth = self.plan.work * passes > START * GRAIN and self.plan.shared()
+        cdef bint worth = self.members > 1 and self.plan.work * passes > START * GRAIN
         self.samples, self.batch_size, self.passes = samples, batch_size, passes
         self.complete, self.stopped, self.loss, self.metric = 0, False, 0, 0
         self.begin()

@@ -17,7 +17,8 @@ cdef enum Kind:
 cdef struct Operation:
     Kind kind
     Py_ssize_t layer            # 1 … L; layer 0 is the input
-    Py_ssize_t panels, blocks, block_rows
+    Py_ssize_t panels, rows, blocks, block_rows
+    Py_ssize_t unit             # rows that a block has a multiple of
     Py_ssize_t work             # multiply-adds of a task
     bint divided                # whether its tasks are worth a meeting of threads
     bint joins                  # whether it is done whole, as one more task of the next one that is divided
@@ -49,7 +50,7 @@ cdef struct Pass:
     double loss, metric         # sums over the rows
 
 
-# Multiply-adds that make a task worth a meeting of threads; what else threads cost is counted in it.
+# Multiply-adds that take as long as a meeting of two threads; what else threads cost is counted in it.
 cdef Py_ssize_t GRAIN
 
 
@@ -83,14 +84,17 @@ cdef class Plan:
     cdef int list_operations(self, bint targets, Py_ssize_t lowest_delta) except -1
     cdef int add(self, Kind kind, Py_ssize_t layer, Py_ssize_t columns, Py_ssize_t rows, Py_ssize_t unit,
                  Py_ssize_t work) except -1
-    cdef bint shared(self) noexcept nogil
+    cdef Py_ssize_t grains(self, const Operation *op) noexcept nogil
+    cdef int worth(self, int most) noexcept nogil
+    cdef int divide(self) except -1
     cdef bint run(self, Pass *p, int member, Watch watch) noexcept nogil
     cdef bint whole(self, const Operation *op, Pass *p, int member, Watch watch) noexcept nogil
     cdef bint task(self, const Operation *op, Py_ssize_t index, Pass *p, int member, Watch watch) noexcept nogil
     cdef void look_ahead(self, const Operation *op, Py_ssize_t index, Py_ssize_t rows, Pass *p,
                          cg_prefetch *ahead) noexcept nogil
     cdef int own_samples(self) except -1
-    cdef const cg_matrix *fed(self, Pass *p, Py_ssize_t l, int member) noexcept nogil
+    cdef cg_matrix fed(self, Pass *p, Py_ssize_t l, int member) noexcept nogil
+    cdef bint to_gather(self, Py_ssize_t l, Py_ssize_t panel, int member) noexcept nogil
     cdef void gather(self, Pass *p, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
     cdef void forward(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows,
                       int member) noexcept nogil

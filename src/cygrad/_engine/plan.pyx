@@ -25,6 +25,7 @@ cdef Py_ssize_t OWN_BYTES = 1 << 18 # of samples that a core's cache can hold be
 cdef Py_ssize_t TILE = 8, VECTOR = 64
 # What a number costs to gather, or to bring through exp, in multiply-adds.
 cdef Py_ssize_t GATHER_COST = 16, SOFTMAX_COST = 32
+cdef double MOVE = 1 / 4000.0       # grains that a number takes from a core's cache to another's
 
 
 def aligned(Py_ssize_t size):
@@ -82,18 +83,20 @@ cdef class Plan:
         """Lay out the workspace and list the operations.
 
         targets: whether the loss is wanted. lowest_delta: the lowest layer whose delta is wanted; 0 is the input,
-        depth + 1 for none. keep: whether all z and a are wanted afterwards. members: threads to divide the work among.
+        depth + 1 for none. keep: whether all z and a are wanted afterwards. members: how many threads there may be.
         """
         self.layers, self.depth, self.loss, self.mean, self.capacity = layers, depth, loss, mean, capacity
-        self.members = members
         self.a = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
         self.z = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
         self.delta = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
         self.operation = <Operation *> calloc(3 * depth + 3, sizeof(Operation))
         if self.a == NULL or self.z == NULL or self.delta == NULL or self.operation == NULL:
             raise MemoryError()
-        self.lay_out(targets, lowest_delta, keep)
         self.list_operations(targets, lowest_delta)
+        self.members = self.worth(members)
+        if self.members > 1:
+            self.divide()
+        self.lay_out(targets, lowest_delta, keep)
         if self.members > 1:
             self.own_samples()
         return 0
@@ -151,62 +154,83 @@ cdef class Plan:
         for l in range(self.depth, max(lowest_delta, 1) - 1, -1):
             if self.layers[l].train_weights or self.layers[l].train_biases:
                 self.add(GRADIENT, l, self.layers[l].w.cols, self.layers[l].inputs, lanes, capacity * lanes)
-        # Updates wait for nothing but the deltas: a small one is done beside the next large one.
-        for i in range(self.operations):
-            if self.operation[i].kind != GRADIENT:
-                continue
-            if self.operation[i].divided:
-                self.operation[i].joined, waiting = waiting, 0
-            else:
-                waiting += 1
-        for i in range(self.operations):
-            for l in range(i - self.operation[i].joined, i):
-                self.operation[l].joins = True
         return 0
 
     cdef int add(self, Kind kind, Py_ssize_t layer, Py_ssize_t columns, Py_ssize_t rows, Py_ssize_t unit,
                  Py_ssize_t work) except -1:
-        """An operation over `columns` × `rows`, of which a row of a panel is `work` multiply-adds.
-
-        It is divided where that is worth while: by panels first, which keeps each in one core's cache, and into blocks
-        of whole units of rows where there are too few panels for the threads to have the same number of tasks.
-        """
+        """An operation over `columns` × `rows`, of which a row of a panel is `work` multiply-adds, and which can be cut
+        into blocks of a multiple of `unit` rows."""
         cdef Operation *op = &self.operation[self.operations]
-        cdef Py_ssize_t units = (rows + unit - 1) // unit, grain = GRAIN * 4 // self.kernels.itemsize
-        cdef Py_ssize_t blocks, tasks, most
-        cdef double even, best = 0
         self.operations += 1
         op.kind, op.layer = kind, layer
         op.panels = (columns + self.kernels.lanes - 1) // self.kernels.lanes
-        op.blocks, op.block_rows = 1, rows
-        most = op.panels * rows * work // max(grain, 1)
-        if self.members > 1 and most > 1:
-            for blocks in range(1, units + 1):
-                tasks = op.panels * blocks
-                if blocks > 1 and tasks > most:
-                    break
-                even = <double> tasks / (self.members * ((tasks + self.members - 1) // self.members))
-                if even > best:
-                    best = even
-                    op.block_rows = (units + blocks - 1) // blocks * unit
-                if best > 0.9:
-                    break
-            op.blocks = (rows + op.block_rows - 1) // op.block_rows
-            op.divided = op.panels * op.blocks > 1
-        op.work = min(op.block_rows, rows) * work
-        self.work += op.panels * rows * work
+        op.blocks, op.rows, op.block_rows, op.unit = 1, rows, rows, unit
+        op.work = rows * work
+        self.work += op.panels * op.work
+        return 0
+
+    cdef Py_ssize_t grains(self, const Operation *op) noexcept nogil:
+        """How many tasks an operation is good for."""
+        return op.panels * op.work * self.kernels.itemsize // (4 * max(GRAIN, 1))
+
+    cdef int worth(self, int most) noexcept nogil:
+        """How many of `most` threads make a pass shortest.
+
+        They share the products of all operations that are large enough. For that they meet once for each of these, and
+        half of what a layer hands to the next, up and down, has to come from another core's cache.
+        """
+        cdef Py_ssize_t i, units = 0
+        cdef double products = 0, meetings = 0, moved, cost, least = 0
+        cdef int members, best = 1
+        for i in range(self.operations):
+            if self.grains(&self.operation[i]) > 1:
+                products += self.operation[i].panels * self.operation[i].work
+                meetings += GRAIN
+        for i in range(1, self.depth + 1):
+            units += self.layers[i].w.cols
+        moved = 2 * MOVE * GRAIN * self.capacity * units
+        for members in range(1, most + 1):
+            cost = (products + (members - 1) * moved) / members + (members - 1) * meetings
+            if members == 1 or cost <= least:
+                best, least = members, cost
+        return best
+
+    cdef int divide(self) except -1:
+        """Cut the operations that are worth it into tasks.
+
+        By panels first, which keeps each in one core's cache; into blocks of rows as well where there are too few
+        panels for the threads to have the same number of tasks.
+        """
+        cdef Py_ssize_t i, j, waiting = 0, blocks, tasks, most, units
+        cdef double even, best
+        cdef Operation *op
+        for i in range(self.operations):
+            op = &self.operation[i]
+            most, best, units = self.grains(op), 0, (op.rows + op.unit - 1) // op.unit
+            if most > 1:
+                for blocks in range(1, units + 1):
+                    tasks = op.panels * blocks
+                    if best > 0.9 or (blocks > 1 and tasks > most):
+                        break
+                    even = <double> tasks / (self.members * ((tasks + self.members - 1) // self.members))
+                    if even > best:
+                        best, op.block_rows = even, (units + blocks - 1) // blocks * op.unit
+                op.blocks = (op.rows + op.block_rows - 1) // op.block_rows
+                op.divided = op.panels * op.blocks > 1
+                op.work = op.work // op.blocks
+            if op.kind != GRADIENT:
+                continue
+            # Updates wait for nothing but the deltas: small ones are done beside the next large one.
+            if op.divided:
+                op.joined, waiting = waiting, 0
+                for j in range(i - op.joined, i):
+                    self.operation[j].joins = True
+            else:
+                waiting += 1
         return 0
 
     cdef Py_ssize_t panels(self, const cg_matrix *m) noexcept nogil:
         return (m.cols + self.kernels.lanes - 1) // self.kernels.lanes
-
-    cdef bint shared(self) noexcept nogil:
-        """Whether there is anything for a second thread to do."""
-        cdef Py_ssize_t i
-        for i in range(self.operations):
-            if self.operation[i].divided:
-                return True
-        return False
 
     cdef bint run(self, Pass *p, int member, Watch watch) noexcept nogil:
         """Do every operation in turn. True: stopped early, before any parameter was changed."""
@@ -273,8 +297,9 @@ cdef class Plan:
         One a⁰ that all write and all read goes from cache to cache twice in each step, which takes longer.
         """
         cdef Operation *forward = &self.operation[1]
+        cdef Py_ssize_t size = self.panels(&self.a[0]) * self.capacity * CG_PANEL_BYTES
         cdef int member
-        if forward.blocks > 1 or self.panels(&self.a[0]) * self.capacity * CG_PANEL_BYTES > OWN_BYTES:
+        if forward.blocks > 1 or size > OWN_BYTES:
             return 0
         self.own = <cg_matrix *> calloc(self.members, sizeof(cg_matrix))
         self.gathered = <Py_ssize_t *> calloc(self.members * FAR, sizeof(Py_ssize_t))
@@ -287,24 +312,34 @@ cdef class Plan:
         self.operation[0].block_rows = self.capacity
         return 0
 
-    cdef const cg_matrix *fed(self, Pass *p, Py_ssize_t l, int member) noexcept nogil:
+    cdef cg_matrix fed(self, Pass *p, Py_ssize_t l, int member) noexcept nogil:
         """aˡ⁻¹, which layer l is fed with."""
-        if l > 1 or self.own == NULL:
-            return &self.a[l - 1]
-        if self.gathered[member * FAR] != self.number:
-            self.gathered[member * FAR] = self.number
-            self.kernels.gather(p.x, p.order, p.start, p.rows, &self.own[member])
-        return &self.own[member]
+        cdef bint own = l == 1 and self.own != NULL and self.members > 1
+        return below(&self.own[member] if own else &self.a[l - 1], p.first)
+
+    cdef bint to_gather(self, Py_ssize_t l, Py_ssize_t panel, int member) noexcept nogil:
+        """Whether a layer is the first to need the samples of the pass that its member gathers. Asked once."""
+        if l > 1:
+            return False
+        if self.members == 1:
+            return panel == 0
+        if self.own == NULL:
+            return False
+        if self.gathered[member * FAR] == self.number:
+            return False
+        self.gathered[member * FAR] = self.number
+        return True
 
     cdef void gather(self, Pass *p, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
-        """a⁰ = the rows of X whose turn it is, and their targets."""
+        """a⁰ = the rows of X whose turn it is, where they have no other place; and their targets."""
         cdef Py_ssize_t r, start = p.start + first, to = p.first + first
+        cdef cg_rows samples = cg_rows(p.x, p.order, start), targets = cg_rows(p.y, p.order, start)
         cdef cg_matrix a = below(&self.a[0], to), y
-        if self.own == NULL:
-            self.kernels.gather(p.x, p.order, start, rows, &a)
+        if self.members > 1 and self.own == NULL:
+            self.kernels.gather(&samples, rows, &a)
         if p.y != NULL:
             y = below(&self.y, to)
-            self.kernels.gather(p.y, p.order, start, rows, &y)
+            self.kernels.gather(&targets, rows, &y)
         if p.labels != NULL:
             for r in range(rows):
                 self.labels[to + r] = p.labels[p.order[start + r] if p.order != NULL else start + r]
@@ -314,10 +349,15 @@ cdef class Plan:
         """zˡ = Wˡ aˡ⁻¹ + bˡ;  aˡ = σ(zˡ), but for softmax, which needs all panels"""
         cdef const Layer *layer = &self.layers[l]
         cdef Py_ssize_t r = p.first + first
-        cdef cg_matrix x = below(self.fed(p, l, member), r), z = below(&self.z[l], r), a = below(&self.a[l], r)
+        cdef cg_matrix z = below(&self.z[l], r), a = below(&self.a[l], r), x = self.fed(p, l, member)
+        cdef cg_rows samples = cg_rows(p.x, p.order, p.start)
         cdef bint in_place = z.data == a.data
         cdef bint relu = in_place and layer.activation == CG_RELU   # while z is still in registers
-        self.kernels.forward(panel, rows, &x, &layer.w, layer.b, relu, &z)
+        cdef bint missing = self.to_gather(l, panel, member), on_the_way = missing and self.kernels.forward_gathers(p.x)
+        if missing and not on_the_way:
+            self.kernels.gather(&samples, rows, &x)
+        x = below(&x, first)
+        self.kernels.forward(panel, rows, &samples if on_the_way else NULL, &x, &layer.w, layer.b, relu, &z)
         if layer.activation != CG_SOFTMAX and not relu and not (in_place and layer.activation == CG_IDENTITY):
             self.kernels.activate(layer.activation, panel, rows, &z, &a)
 
@@ -373,8 +413,11 @@ cdef class Plan:
         """
         cdef const Layer *layer = &self.layers[l]
         cdef Py_ssize_t lanes = self.kernels.lanes
-        cdef cg_matrix a = self.fed(p, l, member)[0], w = below(&layer.w, first), delta = self.delta[l]
+        cdef cg_rows samples = cg_rows(p.x, p.order, p.start)
+        cdef cg_matrix a = self.fed(p, l, member), w = below(&layer.w, first), delta = self.delta[l]
         cdef cg_update update = p.update
+        if self.members > 1 and self.to_gather(l, panel, member):
+            self.kernels.gather(&samples, p.rows, &a)
         if layer.train_weights:
             a.data += first // lanes * a.rows * CG_PANEL_BYTES
             a.cols = rows

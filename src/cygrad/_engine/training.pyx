@@ -9,7 +9,7 @@ from libc.stdlib cimport calloc, free
 from cygrad._engine.engine cimport Engine, labels_of, rows_of
 from cygrad._engine.kernels cimport *
 from cygrad._engine.passes cimport InTurn
-from cygrad._engine.plan cimport GRAIN, Layer, Plan, address
+from cygrad._engine.plan cimport Layer, Plan, address
 from cygrad._engine.samples cimport Samples
 
 from cygrad._engine.plan import aligned
@@ -18,7 +18,6 @@ from cygrad._engine.plan import aligned
 RULES = ("store", "sgd", "momentum", "nesterov", "adam")
 
 cdef uint64_t GOLDEN = 0x9E3779B97F4A7C15   # 2⁶⁴ divided by the golden ratio
-cdef Py_ssize_t SHARE = 5           # grains that are worth one more thread than two
 cdef Py_ssize_t CACHED = 1 << 19    # bytes of samples that stay in a core's cache without being fetched ahead
 
 
@@ -102,9 +101,7 @@ cdef class Training(InTurn):
     cdef int divide(self, Py_ssize_t threads) except -1:
         """Make a plan for so many threads, or for as many of them as a step is worth."""
         cdef Plan plan = Plan()
-        cdef Py_ssize_t work = self.most * self.engine.work     # of a forward pass
         self.threads = threads
-        threads = min(threads, 2 + work // (SHARE * GRAIN) if work > 2 * GRAIN else 1)
         plan.kernels = self.engine.kernels
         plan.prepare(self.layers, self.engine.depth, self.engine.loss, self.engine.mean, self.most, True, self.lowest,
                      False, threads)
