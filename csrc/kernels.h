@@ -2,6 +2,7 @@
  *   CG_BITS          32 or 64
  *   CG_VECTOR_BYTES  64 (AVX-512), 32 (AVX2 with FMA) or 16 (portable)
  *   CG_TABLE         the table's name, cg_kernels_<dtype>_<isa>
+ *   CG_NARROW_TABLE  the table with vectors half as wide for narrow layers, where that is worth while
  * and includes this file. It is one template, read from the ground up:
  * simd.h → functions.h → activations.h, optimizers.h → tile.h, output.h, panels.h. */
 #include "simd.h"

@@ -20,6 +20,19 @@ enum { TILE_ROWS = 4, TILE_REST = 4, TILE_VECTORS = 4 }; /* 16 of the 32 registe
 
 typedef vec tile[TILE_ROWS][TILE_VECTORS];
 
+/* Columns that fill no more than half a vector are left to the table with vectors half as wide, where the processor
+ * does twice as many rows in the same time. */
+#ifdef CG_NARROW_TABLE
+extern const cg_kernels CG_NARROW_TABLE;
+#define CG_LEAVE_NARROW(cols, CALL) \
+    if (cols <= LANES / 2) {        \
+        CG_NARROW_TABLE.CALL;       \
+        return;                     \
+    }
+#else
+#define CG_LEAVE_NARROW(cols, CALL)
+#endif
+
 /* t[m][j] += Σₖ a[m row_step + k k_step] · b[k P + j LANES], k = 0 … depth − 1 in order */
 CG_INLINE void multiply_add(const int ROWS, const int VECTORS, tile t, ptrdiff_t depth, const real *a,
                             const ptrdiff_t row_step, const ptrdiff_t k_step, const real *b)
@@ -113,6 +126,7 @@ CG_INLINE void gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t batch,
 static void forward(ptrdiff_t panel, ptrdiff_t rows, const cg_rows *from, cg_matrix *a, const cg_matrix *w,
                     const char *b, int relu, cg_matrix *z)
 {
+    CG_LEAVE_NARROW(z->cols - panel * P, forward(panel, rows, from, a, w, b, relu, z))
     const real *w_panel = panel_of(w, panel), *b_panel = (const real *)b + panel * P;
     real *z_panel = panel_of(z, panel);
     int vectors = used_vectors(z->cols - panel * P);
@@ -134,6 +148,7 @@ static void forward(ptrdiff_t panel, ptrdiff_t rows, const cg_rows *from, cg_mat
 static void delta_below(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const char *wt, const cg_matrix *relu,
                         cg_matrix *below)
 {
+    CG_LEAVE_NARROW(below->cols - panel * P, delta(panel, rows, above, wt, relu, below))
     const real *gate = relu ? panel_of(relu, panel) : NULL;
     const real *wt_panel = (const real *)wt;
     real *d_panel = panel_of(below, panel);
@@ -165,6 +180,7 @@ static void prefetch_some(cg_prefetch *ahead)
 static void gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a, const cg_matrix *delta, const cg_matrix *w,
                      ptrdiff_t s1, ptrdiff_t s2, const cg_update *update, cg_prefetch *ahead)
 {
+    CG_LEAVE_NARROW(w->cols - panel * P, gradient(panel, batch, a, delta, w, s1, s2, update, ahead))
     real g[2][TILE_ROWS * P] __attribute__((aligned(CG_PANEL_BYTES))); /* this tile's and the one's before */
     int turn = 0;
     pending_update before = {0, 0, NULL, NULL, NULL, NULL};
