@@ -41,9 +41,11 @@ def permute(int64_t[::1] order, uint64_t seed):
 cdef double power(double base, int64_t exponent) noexcept nogil:
     """baseⁿ by repeated squaring: the same bits everywhere, which the C library's pow does not promise."""
     cdef double result = 1
+    cdef double[2] factor       # by the exponent's last bit: a branch on it would often be foretold wrongly
+    factor[0] = 1
     while exponent:
-        if exponent & 1:
-            result *= base
+        factor[1] = base
+        result *= factor[exponent & 1]
         base *= base
         exponent >>= 1
     return result
