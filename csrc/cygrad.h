@@ -100,8 +100,8 @@ typedef struct {
 
     /* wt [out, P] = one panel of rows of Wᵀ: wt[o, i] = w[panel P + i, o] */
     void (*transpose)(ptrdiff_t panel, const cg_matrix *w, char *wt);
-    /* Wᵀδ for one panel of columns, before ⊙ σ′: below is [batch, in], above is [batch, out], wt is [out, P]. With relu,
-     * which is a = σ(z) of the layer below or NULL, its σ′ is in it. */
+    /* Wᵀδ for one panel of columns, before ⊙ σ′: below is [batch, in], above is [batch, out], wt is [out, P]. `relu` is
+     * NULL, or a = σ(z) of a layer below whose σ is relu: then σ′ is in it. */
     void (*delta)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const char *wt, const cg_matrix *relu,
                   cg_matrix *below);
 

@@ -41,8 +41,8 @@ CG_INLINE row_mask column_of(ptrdiff_t c, ptrdiff_t panel)
     return is;
 }
 
-/* aⱼ = exp(zⱼ − max z) / Σᵢ exp(zᵢ − max z) for some rows: what is done to one does not wait for the one before, so that
- * their latencies overlap. VECTORS: how many of a panel's row hold columns; those left out would add zeros. */
+/* aⱼ = exp(zⱼ − max z) / Σᵢ exp(zᵢ − max z) for some rows. What is done to a row does not wait for the row before it,
+ * so that their latencies overlap. VECTORS: how many of a panel's row hold columns; those left out would add zeros. */
 CG_INLINE void softmax_rows(const int VECTORS, ptrdiff_t rows, ptrdiff_t first, const cg_matrix z, const cg_matrix a,
                             real *tops, real *sums)
 {
