@@ -253,7 +253,8 @@ cdef class Plan:
 
     cdef bint task(self, const Operation *op, Py_ssize_t index, Pass *p, int member, Watch watch) noexcept nogil:
         """Do one task of an operation. True: stop, as in `whole`."""
-        cdef Py_ssize_t panel = index // op.blocks, first = index % op.blocks * op.block_rows
+        cdef Py_ssize_t panel = index if op.blocks == 1 else index // op.blocks     # a division takes its time
+        cdef Py_ssize_t first = (index - panel * op.blocks) * op.block_rows
         cdef Py_ssize_t rows = min(p.rows - first, op.block_rows)
         cdef cg_prefetch ahead
         if op.kind == GRADIENT:
