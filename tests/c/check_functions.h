@@ -1,0 +1,195 @@
+/* check_functions.h: the functions of vectors, the activations and their slopes, softmax.
+ * How exact the functions are is measured elsewhere, on millions of numbers; here, that every element is computed, and
+ * no other. The reference computes in long double. */
+#ifndef CHECK_FUNCTIONS_H
+#define CHECK_FUNCTIONS_H
+
+#include "checks.h"
+
+static long double sigmoid(long double z) { return 1 / (1 + expl(-z)); }
+static long double gaussian(long double z) { return expl(-z * z); }
+
+static const struct {
+    const char *name;
+    long double (*value)(long double);
+    double lowest, highest;
+} FUNCTIONS[] = {
+    {"exp", expl, -20, 20},    {"log", logl, 0.01, 20},        {"log1p", log1pl, 0, 1},
+    {"tanh", tanhl, -20, 20},  {"sigmoid", sigmoid, -20, 20},  {"gaussian", gaussian, -4, 4},
+};
+
+/* Of a function value: two units in the last place, and what is too small for a normal number is zero. */
+static double function_error(long double value) { return tolerance(2) * (double)fabsl(value) + smallest(); }
+
+static void check_function(void)
+{
+    static const ptrdiff_t COUNTS[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65};
+    for (ptrdiff_t f = 0; f < COUNT(FUNCTIONS); f++) EACH(count, COUNTS) EACH_KIND {
+        if (!begin("function %s n=%td", FUNCTIONS[f].name, count)) continue;
+        buffer *x = numbers_of("x", 1, count, 1), *y = numbers_of("y", 1, count, 0);
+        double low = FUNCTIONS[f].lowest, high = FUNCTIONS[f].highest;
+        for (ptrdiff_t i = 0; i < count; i++)
+            if (isinf(at(x, 0, i))) set(x, i, NAN);
+            else set(x, i, low + (high - low) * fabs(at(x, 0, i)));
+        check_number("what it returns", k->function(FUNCTIONS[f].name, count, x->given, y->given), 1, 0);
+        for (ptrdiff_t i = 0; i < count; i++) {
+            long double value = FUNCTIONS[f].value(at(x, 0, i));
+            expect(y, 0, i, (double)value, function_error(value));
+        }
+        end();
+    }
+    EACH_KIND {
+        if (!begin("function of another name")) continue;
+        buffer *x = numbers_of("x", 1, 3, 1), *y = numbers_of("y", 1, 3, 0);
+        check_number("what it returns", k->function("expo", 3, x->given, y->given), 0, 0);
+        end();
+    }
+}
+
+/* ---- activations ---- */
+
+static const char *const ACTIVATION_NAMES[] = {"identity", "sigmoid", "tanh", "relu", "gaussian"};
+
+static long double activation_of(int activation, long double z)
+{
+    switch (activation) {
+    case CG_SIGMOID: return sigmoid(z);
+    case CG_TANH: return tanhl(z);
+    case CG_RELU: return z < 0 ? 0 : z;
+    case CG_GAUSSIAN: return gaussian(z);
+    default: return z;
+    }
+}
+
+static long double slope_of(int activation, long double z, long double a)
+{
+    switch (activation) {
+    case CG_SIGMOID: return a * (1 - a);
+    case CG_TANH: return 1 - a * a;
+    case CG_RELU: return a > 0;
+    case CG_GAUSSIAN: return -2 * z * a;
+    default: return 1;
+    }
+}
+
+/* a = σ(z) for one panel of columns */
+static void activate_case(int activation, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t panel, int in_place)
+{
+    EACH_KIND {
+        if (!begin("activate %s rows=%td cols=%td panel=%td in_place=%d", ACTIVATION_NAMES[activation], rows, cols,
+                   panel, in_place))
+            continue;
+        buffer *z = samples_of("z", rows, cols, 4), *a = in_place ? z : result_of("a", rows, cols);
+        cg_matrix z_given = given(z), a_given = given(a);
+        k->activate(activation, panel, rows, &z_given, &a_given);
+        for (ptrdiff_t r = 0; r < rows; r++)
+            for (ptrdiff_t c = panel * k->lanes; c < cols && c < (panel + 1) * k->lanes; c++) {
+                long double value = activation_of(activation, at(z, r, c));
+                int exact = activation == CG_IDENTITY || activation == CG_RELU;
+                expect(a, r, c, (double)value, exact ? 0 : function_error(value));
+            }
+        end();
+    }
+}
+
+/* δ = δ ⊙ σ′(z) for one panel of columns */
+static void slope_case(int activation, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t panel)
+{
+    EACH_KIND {
+        if (!begin("slope %s rows=%td cols=%td panel=%td", ACTIVATION_NAMES[activation], rows, cols, panel)) continue;
+        buffer *z = samples_of("z", rows, cols, 2), *a = samples_of("a", rows, cols, 1);
+        buffer *delta = samples_of("delta", rows, cols, 1);
+        cg_matrix z_given = given(z), a_given = given(a), delta_given = given(delta);
+        k->slope(activation, panel, rows, &z_given, &a_given, &delta_given);
+        for (ptrdiff_t r = 0; r < rows; r++)
+            for (ptrdiff_t c = panel * k->lanes; c < cols && c < (panel + 1) * k->lanes; c++) {
+                double value = at(delta, r, c) * (double)slope_of(activation, at(z, r, c), at(a, r, c));
+                expect(delta, r, c, value, tolerance(4) * fabs(value) + smallest());
+            }
+        end();
+    }
+}
+
+static const ptrdiff_t MANY_COLS[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 65};
+
+static void check_activate(void)
+{
+    static const ptrdiff_t ROWS[] = {0, 1, 2, 5};
+    for (int activation = CG_IDENTITY; activation <= CG_GAUSSIAN; activation++)
+        EACH(rows, ROWS) EACH(cols, MANY_COLS) for (ptrdiff_t panel = 0; panel < panels(cols); panel++) {
+            activate_case(activation, rows, cols, panel, 0);
+            activate_case(activation, rows, cols, panel, 1);
+            slope_case(activation, rows, cols, panel);
+        }
+}
+
+/* ---- softmax ---- */
+
+/* a[r, :] = softmax(z[r, :]), and ln Σ exp z[r, j], as numbers with their errors. */
+static void expect_softmax(const buffer *z, ptrdiff_t r, buffer *a, buffer *log_sum_exp)
+{
+    long double top = -INFINITY, sum = 0;
+    double lowest = INFINITY;
+    for (ptrdiff_t c = 0; c < z->cols; c++) {
+        if (at(z, r, c) > top) top = at(z, r, c);
+        if (at(z, r, c) < lowest && !isinf(at(z, r, c))) lowest = at(z, r, c);
+    }
+    for (ptrdiff_t c = 0; c < z->cols; c++) sum += expl(at(z, r, c) - top);
+    /* z − max z is rounded before it is an exponent, and the sum is one of all columns. */
+    double error = tolerance((double)z->cols + 6 + (isfinite((double)top - lowest) ? (double)top - lowest : 0));
+    for (ptrdiff_t c = 0; c < z->cols; c++) {
+        double value = (double)(expl(at(z, r, c) - top) / sum);
+        expect(a, r, c, value, error * value + smallest());
+    }
+    double log_sum = (double)(top + logl(sum));
+    expect(log_sum_exp, 0, r, log_sum, error * (1 + fabs((double)top)) + smallest());
+}
+
+/* Numbers of which the kernels may write some behind the last: up to a panel full. */
+static buffer *log_sum_exp_of(ptrdiff_t rows)
+{
+    buffer *b = numbers_of("log_sum_exp", 1, whole(rows), 0);
+    for (ptrdiff_t r = rows; r < b->cols; r++) expect(b, 0, r, 0, ANYTHING);
+    return b;
+}
+
+static void check_softmax(void)
+{
+    static const ptrdiff_t ROWS[] = {0, 1, 2, 3, 4, 5, 8, 9, 15, 16, 17, 33, 63, 64, 65, 130};
+    EACH(rows, ROWS) EACH(cols, MANY_COLS) for (int in_place = 0; in_place <= 1; in_place++) EACH_KIND {
+        if (!begin("softmax rows=%td cols=%td in_place=%d", rows, cols, in_place)) continue;
+        buffer *z = samples_of("z", rows, cols, 10), *a = in_place ? z : result_of("a", rows, cols);
+        buffer *log_sum_exp = log_sum_exp_of(rows);
+        cg_matrix z_given = given(z), a_given = given(a);
+        k->softmax(rows, &z_given, &a_given, log_sum_exp->given);
+        for (ptrdiff_t r = 0; r < rows; r++) expect_softmax(z, r, a, log_sum_exp);
+        end();
+    }
+}
+
+/* δ[r, j] = a[r, j] (∇[r, j] − Σᵢ ∇[r, i] a[r, i]) */
+static void check_softmax_slope(void)
+{
+    static const ptrdiff_t ROWS[] = {0, 1, 2, 5};
+    EACH(rows, ROWS) EACH(cols, MANY_COLS) EACH_KIND {
+        if (!begin("softmax_slope rows=%td cols=%td", rows, cols)) continue;
+        buffer *a = samples_of("a", rows, cols, 1), *delta = samples_of("delta", rows, cols, 1);
+        cg_matrix a_given = given(a), delta_given = given(delta);
+        k->softmax_slope(rows, &a_given, &delta_given);
+        for (ptrdiff_t r = 0; r < rows; r++) {
+            double dot = 0, size = 0;
+            for (ptrdiff_t c = 0; c < cols; c++) {
+                dot += at(delta, r, c) * at(a, r, c);
+                size += fabs(at(delta, r, c) * at(a, r, c));
+            }
+            for (ptrdiff_t c = 0; c < cols; c++) {
+                double gradient = at(delta, r, c), y = at(a, r, c);
+                expect(delta, r, c, y * (gradient - dot),
+                       tolerance((double)cols + 3) * fabs(y) * (fabs(gradient) + size) + smallest());
+            }
+        }
+        end();
+    }
+}
+
+#endif

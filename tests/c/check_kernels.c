@@ -1,0 +1,119 @@
+/* check_kernels.c: holds every kernel of every instruction set of the machine, in both dtypes, to a plain reference.
+ *
+ *     check_kernels [part of a case's name]
+ *
+ * Prints a line for every case that fails; its name, given as argument, runs it again alone. What a kernel reads and
+ * writes lies between pages that cannot be touched; with -fsanitize=address,undefined the kernels' own memory is
+ * watched too. */
+#include "check_functions.h"
+#include "check_output.h"
+#include "check_panels.h"
+#include "check_products.h"
+#include "checks.h"
+
+static void check_multiply_adds(void)
+{
+    EACH_KIND {
+        if (!begin("multiply_adds")) continue;
+        buffer *sink = numbers_of("sink", 1, 1, 0);
+        check_number("operations of no rounds", k->multiply_adds(0, sink->given), 0, 0);
+        double one = k->multiply_adds(1, sink->given), three = k->multiply_adds(3, sink->given);
+        if (!(one > 0) || three != 3 * one) fail("3 rounds have %g operations, 1 has %g", three, one);
+        if (!isfinite(number_at(sink->given, 0))) fail("the sums are %g", number_at(sink->given, 0));
+        expect(sink, 0, 0, 0, ANYTHING);
+        end();
+    }
+}
+
+/* The first sample, row by row from `start` on, that is not finite, or not as float32. */
+static void find_nonfinite_case(int type, int arrangement, ptrdiff_t rows, ptrdiff_t cols, int single)
+{
+    EACH_KIND {
+        if (!begin("find_nonfinite %s %s rows=%td cols=%td single=%d", SAMPLE_TYPES[type].name,
+                   ARRANGEMENT_NAMES[arrangement], rows, cols, single))
+            continue;
+        cg_samples x = array_of(type, arrangement, rows + 2, cols);
+        double largest = single ? (double)FLT_MAX : DBL_MAX; /* and what still rounds to it */
+        for (ptrdiff_t c = 0; cols && type == CG_FLOAT64 && c < 2; c++) {
+            char *item = (char *)x.data + random_below(rows + 2) * x.row_stride + random_below(cols) * x.col_stride;
+            double edge = single ? nextafter(0x1.ffffffp127, c ? 0 : INFINITY) : largest;
+            if (special || c) memcpy(item, &edge, sizeof edge);
+        }
+        ptrdiff_t row = -1, col = -1, first_row = -1, first_col = -1;
+        int found = cg_find_nonfinite(&x, 2, rows, single, &row, &col);
+        int expected = 0;
+        for (ptrdiff_t r = 2; !expected && r < rows + 2; r++)
+            for (ptrdiff_t c = 0; !expected && c < cols; c++) {
+                const char *item = x.data + r * x.row_stride + c * x.col_stride;
+                double number = type == CG_FLOAT32 ? (double)*(const float *)item
+                                : type == CG_FLOAT64 ? *(const double *)item : 0;
+                if (isfinite(number) && (!single || isfinite((float)number))) continue;
+                expected = 1, first_row = r, first_col = c;
+            }
+        check_number("what it returns", found, expected, 0);
+        check_number("the row", (double)row, (double)first_row, 0);
+        check_number("the column", (double)col, (double)first_col, 0);
+        end();
+    }
+}
+
+static void check_find_nonfinite(void)
+{
+    static const ptrdiff_t ROWS[] = {0, 1, 2, 9}, COLS[] = {0, 1, 2, 3, 15, 16, 17, 33};
+    static const int TYPES[] = {CG_BOOL, CG_INT64, CG_FLOAT32, CG_FLOAT64};
+    EACH(type, TYPES)
+        for (int arrangement = 0; arrangement < COUNT(ARRANGEMENT_NAMES); arrangement++)
+            EACH(rows, ROWS) EACH(cols, COLS) for (int single = 0; single <= 1; single++)
+                find_nonfinite_case((int)type, arrangement, rows, cols, single);
+}
+
+/* Where the program ends by a signal: in which case that was. */
+static void stopped(int number)
+{
+    static const char before[] = "STOPPED in ", after[] = "\n";
+    signal(number, SIG_DFL);
+    if (write(STDOUT_FILENO, before, strlen(before)) < 0 || write(STDOUT_FILENO, case_name, strlen(case_name)) < 0 ||
+        write(STDOUT_FILENO, after, strlen(after)) < 0)
+        _exit(2);
+    raise(number);
+}
+
+/* The sanitizers tell what they found, and then abort. */
+#ifdef __SANITIZE_ADDRESS__
+#define SEEN_BY_THE_SANITIZERS __attribute__((visibility("default")))
+SEEN_BY_THE_SANITIZERS const char *__asan_default_options(void) { return "abort_on_error=1"; }
+SEEN_BY_THE_SANITIZERS const char *__ubsan_default_options(void) { return "abort_on_error=1:print_stacktrace=1"; }
+static const int ENDS[] = {SIGABRT};
+#else
+static const int ENDS[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+#endif
+
+int main(int count, char **arguments)
+{
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    EACH(number, ENDS) signal((int)number, stopped);
+    if (count > 1) only = arguments[1];
+    unsigned long saved = cg_flush_denormals(); /* as the engine does */
+    for (const cg_kernels *const *table = cg_available_kernels(); *table; table++) {
+        k = *table;
+        case_index = 0;
+        check_gather();
+        check_scatter();
+        check_transpose();
+        check_forward();
+        check_delta();
+        check_gradient();
+        check_bias_gradient();
+        check_function();
+        check_activate();
+        check_softmax();
+        check_softmax_slope();
+        check_output();
+        check_multiply_adds();
+        check_find_nonfinite();
+        printf("checked %s %s\n", k->dtype, k->isa);
+    }
+    cg_restore_denormals(saved);
+    printf("%ld cases, %d failures\n", cases, failures);
+    return failures || !cases;
+}

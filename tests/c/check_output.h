@@ -1,0 +1,175 @@
+/* check_output.h: the losses, their metrics and the deltas of the output layer. */
+#ifndef CHECK_OUTPUT_H
+#define CHECK_OUTPUT_H
+
+#include "check_functions.h"
+
+/* A loss or a metric as it is summed: the value, and the size of what was added up. */
+typedef struct {
+    double value, size;
+} sum;
+
+static void add(sum *s, double term, double size)
+{
+    s->value += term;
+    s->size += size;
+}
+
+/* The buffers of one case; y or labels is NULL, and delta where it is not wanted. */
+typedef struct {
+    ptrdiff_t rows, cols;
+    double scale;
+    buffer *z, *a, *y, *log_sum_exp, *delta;
+    int64_t *labels;
+} output_case;
+
+static void expect_delta(output_case *o, ptrdiff_t r, ptrdiff_t c, double value, double size)
+{
+    if (o->delta) expect(o->delta, r, c, value * o->scale, tolerance(4) * size * o->scale + smallest());
+}
+
+/* quadratic C = ½ Σ (a − y)², ∇ = a − y;  mse C = Σ (a − y)² / outputs, ∇ = 2 (a − y) / outputs;
+ * the metric is Σ |a − y| / outputs */
+static void expect_squared_error(output_case *o, double loss_factor, double slope_factor, sum *loss, sum *metric)
+{
+    for (ptrdiff_t r = 0; r < o->rows; r++)
+        for (ptrdiff_t c = 0; c < o->cols; c++) {
+            double a = at(o->a, r, c), y = at(o->y, r, c), error = a - y, size = fabs(a) + fabs(y);
+            add(loss, loss_factor * error * error, loss_factor * size * size);
+            add(metric, fabs(error) / (double)o->cols, size / (double)o->cols);
+            expect_delta(o, r, c, slope_factor * error, slope_factor * size);
+        }
+}
+
+/* C = Σ max(z, 0) − z y + ln(1 + exp(−|z|)), δ = a − y; the metric is the share on the right side of one half */
+static void expect_binary_cross_entropy(output_case *o, sum *loss, sum *metric)
+{
+    for (ptrdiff_t r = 0; r < o->rows; r++)
+        for (ptrdiff_t c = 0; c < o->cols; c++) {
+            double z = at(o->z, r, c), a = at(o->a, r, c), y = at(o->y, r, c);
+            double logarithm = (double)log1pl(expl(-fabsl((long double)z)));
+            add(loss, (z < 0 ? 0 : z) - z * y + logarithm, fabs(z) + fabs(z * y) + 1);
+            add(metric, ((a >= 0.5) == (y >= 0.5)) / (double)o->cols, 1 / (double)o->cols);
+            expect_delta(o, r, c, a - y, fabs(a) + fabs(y));
+        }
+}
+
+/* Whether the largest output of a row, the first of equals, is at the largest target, and no output is NaN. */
+static int is_right(const output_case *o, ptrdiff_t r)
+{
+    ptrdiff_t largest = 0, label = o->labels ? (ptrdiff_t)o->labels[r] : 0;
+    for (ptrdiff_t c = 0; c < o->cols; c++) {
+        if (isnan(at(o->a, r, c))) return 0;
+        if (at(o->a, r, c) > at(o->a, r, largest)) largest = c;
+        if (o->y && at(o->y, r, c) > at(o->y, r, label)) label = c;
+    }
+    return largest == label;
+}
+
+/* C = Σ y (ln Σ exp z − z), δ = a − y; y may be one at a label and zero elsewhere */
+static void expect_cross_entropy(output_case *o, sum *loss, sum *metric)
+{
+    for (ptrdiff_t r = 0; r < o->rows; r++) {
+        double total = at(o->log_sum_exp, 0, r);
+        for (ptrdiff_t c = 0; c < o->cols; c++) {
+            double z = at(o->z, r, c), a = at(o->a, r, c), y = o->y ? at(o->y, r, c) : c == o->labels[r];
+            if (o->y || y == 1) add(loss, y * (total - z), fabs(y) * (fabs(total) + fabs(z)));
+            expect_delta(o, r, c, a - y, fabs(a) + fabs(y));
+        }
+        add(metric, is_right(o, r), 0);
+    }
+}
+
+/* C = Σ max(0, aⱼ − a_label + 1) over j ≠ label; ∇ⱼ = 1 where it is not zero, ∇_label = −(how many are not);
+ * a margin that is NaN is not zero */
+static void expect_hinge(output_case *o, sum *loss, sum *metric)
+{
+    for (ptrdiff_t r = 0; r < o->rows; r++) {
+        ptrdiff_t label = (ptrdiff_t)o->labels[r], broken = 0;
+        for (ptrdiff_t c = 0; c < o->cols; c++) {
+            if (c == label) continue;
+            double margin = rounded(rounded(at(o->a, r, c) - at(o->a, r, label)) + 1);
+            int is_broken = !(margin <= 0);
+            broken += is_broken;
+            if (is_broken) add(loss, margin, fabs(margin));
+            expect_delta(o, r, c, is_broken, 1);
+        }
+        expect_delta(o, r, label, (double)-broken, (double)broken);
+        add(metric, is_right(o, r), 0);
+    }
+}
+
+enum { WITH_ROWS, WITH_LABELS };
+static const char *const TARGET_NAMES[] = {"rows", "labels"};
+
+static void output_case_of(int loss_code, const char *loss_name, int targets, ptrdiff_t rows, ptrdiff_t cols, int back)
+{
+    EACH_KIND {
+        if (!begin("output %s %s rows=%td cols=%td delta=%d", loss_name, TARGET_NAMES[targets], rows, cols, back))
+            continue;
+        output_case o = {rows, cols, rows > 1 ? 1 / (double)rows : 1, NULL, NULL, NULL, NULL, NULL, NULL};
+        o.z = samples_of("z", rows, cols, 3);
+        o.a = samples_of("a", rows, cols, 2);
+        if (loss_code == CG_CROSS_ENTROPY) {
+            o.log_sum_exp = numbers_of("log_sum_exp", 1, rows, 0);
+            for (ptrdiff_t r = 0; r < rows; r++) {
+                expect_softmax(o.z, r, o.a, o.log_sum_exp);
+                for (ptrdiff_t c = 0; c < cols; c++) set(o.a, place(o.a, r, c), at(o.a, r, c));
+                set(o.log_sum_exp, r, at(o.log_sum_exp, 0, r));
+            }
+        }
+        if (targets == WITH_ROWS) {
+            o.y = samples_of("y", rows, cols, 1);
+            for (ptrdiff_t r = 0; r < rows; r++)
+                for (ptrdiff_t c = 0; c < cols; c++) {
+                    double y = fabs(at(o.y, r, c));
+                    set(o.y, place(o.y, r, c), isfinite(y) ? y : 1);
+                }
+        } else {
+            o.labels = (int64_t *)take((size_t)rows * sizeof *o.labels, tight);
+            for (ptrdiff_t r = 0; r < rows; r++) o.labels[r] = random_below(cols);
+        }
+        if (back) o.delta = result_of("delta", rows, cols);
+
+        cg_matrix z = given(o.z), a = given(o.a), y, delta;
+        if (o.y) y = given(o.y);
+        if (o.delta) delta = given(o.delta);
+        cg_output output = {loss_code, o.scale, &z, &a, o.y ? &y : NULL, o.labels,
+                            o.log_sum_exp ? o.log_sum_exp->given : NULL, o.delta ? &delta : NULL, NAN, NAN};
+        k->output(rows, &output);
+
+        sum loss = {0, 0}, metric = {0, 0};
+        switch (loss_code) {
+        case CG_QUADRATIC: expect_squared_error(&o, 0.5, 1, &loss, &metric); break;
+        case CG_MSE: expect_squared_error(&o, 1 / (double)cols, 2 / (double)cols, &loss, &metric); break;
+        case CG_BINARY_CROSS_ENTROPY: expect_binary_cross_entropy(&o, &loss, &metric); break;
+        case CG_CROSS_ENTROPY: expect_cross_entropy(&o, &loss, &metric); break;
+        case CG_HINGE: expect_hinge(&o, &loss, &metric); break;
+        }
+        double error = tolerance((double)(rows * cols) + 4);
+        check_number("the loss", output.loss_sum, loss.value, error * loss.size + smallest());
+        check_number("the metric", output.metric_sum, metric.value, error * metric.size);
+        end();
+    }
+}
+
+static void check_output(void)
+{
+    static const struct {
+        const char *name;
+        int loss, targets;
+    } LOSSES[] = {
+        {"quadratic", CG_QUADRATIC, WITH_ROWS},
+        {"mse", CG_MSE, WITH_ROWS},
+        {"binary_cross_entropy", CG_BINARY_CROSS_ENTROPY, WITH_ROWS},
+        {"cross_entropy", CG_CROSS_ENTROPY, WITH_ROWS},
+        {"cross_entropy", CG_CROSS_ENTROPY, WITH_LABELS},
+        {"hinge", CG_HINGE, WITH_LABELS},
+    };
+    static const ptrdiff_t ROWS[] = {0, 1, 2, 3, 5, 17};
+    for (ptrdiff_t l = 0; l < COUNT(LOSSES); l++)
+        EACH(rows, ROWS) EACH(cols, MANY_COLS) for (int back = 0; back <= 1; back++)
+            output_case_of(LOSSES[l].loss, LOSSES[l].name, LOSSES[l].targets, rows, cols, back);
+}
+
+#endif

@@ -1,0 +1,201 @@
+/* check_products.h: the products of a dense layer, forward, back and for the gradient, and the update rules.
+ * Every element of a product is one chain of fused multiply-adds in the order of k: bits are compared. */
+#ifndef CHECK_PRODUCTS_H
+#define CHECK_PRODUCTS_H
+
+#include "checks.h"
+
+/* z[r, j] = b[j] + Σₖ a[r, k] w[k, j], then max(0, z) if relu */
+static void forward_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu)
+{
+    for (ptrdiff_t panel = 0; panel < panels(out); panel += panels(out) > 1 ? panels(out) - 1 : 1) EACH_KIND {
+        if (!begin("forward rows=%td in=%td out=%td panel=%td relu=%d", rows, in, out, panel, relu)) continue;
+        buffer *a = samples_of("a", rows, in, 1), *w = weights_of("w", in, out), *b = biases_of("b", out);
+        buffer *z = result_of("z", rows, out);
+        cg_matrix a_given = given(a), w_given = given(w), z_given = given(z);
+        k->forward(panel, rows, &a_given, &w_given, b->given, relu, &z_given);
+        for (ptrdiff_t r = 0; r < rows; r++)
+            for (ptrdiff_t j = panel * k->lanes; j < out && j < (panel + 1) * k->lanes; j++) {
+                double sum = at(b, 0, j);
+                for (ptrdiff_t i = 0; i < in; i++) sum = fused(at(a, r, i), at(w, i, j), sum);
+                expect(z, r, j, relu && sum < 0 ? 0 : sum, 0);
+            }
+        end();
+    }
+}
+
+/* below[r, i] = Σₒ above[r, o] wt[o, i], then with relu times its slope at its outputs a[r, i] */
+static void delta_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu)
+{
+    for (ptrdiff_t panel = 0; panel < panels(in); panel += panels(in) > 1 ? panels(in) - 1 : 1) EACH_KIND {
+        if (!begin("delta rows=%td in=%td out=%td panel=%td relu=%d", rows, in, out, panel, relu)) continue;
+        ptrdiff_t first = panel * k->lanes, cols = in - first < k->lanes ? in - first : k->lanes;
+        buffer *above = samples_of("above", rows, out, 1), *below = result_of("below", rows, in);
+        buffer *wt = filled(matrix("wt", out, cols, out, 0), 1), *a = relu ? samples_of("a", rows, in, 1) : NULL;
+        cg_matrix above_given = given(above), below_given = given(below), a_given;
+        if (relu) a_given = given(a);
+        k->delta(panel, rows, &above_given, wt->given, relu ? &a_given : NULL, &below_given);
+        for (ptrdiff_t r = 0; r < rows; r++)
+            for (ptrdiff_t i = 0; i < cols; i++) {
+                double sum = 0;
+                for (ptrdiff_t o = 0; o < out; o++) sum = fused(at(above, r, o), at(wt, o, i), sum);
+                expect(below, r, first + i, relu ? sum * (at(a, r, first + i) > 0) : sum, 0);
+            }
+        end();
+    }
+}
+
+/* ---- update rules ---- */
+
+static const char *const RULE_NAMES[] = {"store", "sgd", "momentum", "nesterov", "adam"};
+
+static cg_update update_of(int rule, double weight_decay)
+{
+    return (cg_update){rule, 0.01, 0.9, 0.9, 0.999, 1e-7, weight_decay};
+}
+
+/* A state of the parameters p, of the same shape, if the rule has it; v of Adam is a mean of squares. */
+static buffer *state_of(const char *name, const buffer *p, int wanted, int squares)
+{
+    if (!wanted) return NULL;
+    buffer *s = p->capacity == 1 ? biases_of(name, p->cols) : weights_of(name, p->rows, p->cols);
+    for (ptrdiff_t i = 0; squares && i < s->count; i++)
+        if (s->expected[i] != UNTOUCHED) set(s, i, fabs(s->expected[i]));
+    return s;
+}
+
+static buffer *first_state_of(const buffer *p, int rule) { return state_of("s1", p, rule >= CG_MOMENTUM, 0); }
+static buffer *second_state_of(const buffer *p, int rule) { return state_of("s2", p, rule == CG_ADAM, 1); }
+
+/* The distance to a state in bytes; to where nothing can be touched, for a state that the rule does not have. */
+static ptrdiff_t distance(const buffer *p, const buffer *state)
+{
+    const char *there = state ? state->given : forbidden();
+    return (ptrdiff_t)((intptr_t)there - (intptr_t)p->given);
+}
+
+/* Parameter [r, c] and its states after an update with gradient g. Whatever is rounded is of the size of `terms`. */
+static void expect_update(const cg_update *u, double g, buffer *p, buffer *s1, buffer *s2, ptrdiff_t r, ptrdiff_t c)
+{
+    double w = at(p, r, c), rate = u->rate, size = fabs(g), error = tolerance(8);
+    if (u->weight_decay != 0) g += u->weight_decay * w, size += fabs(u->weight_decay * w);
+    switch (u->rule) {
+    case CG_STORE:
+        if (u->weight_decay == 0) expect(p, r, c, g, 0);
+        else expect(p, r, c, g, error * size);
+        break;
+    case CG_SGD: expect(p, r, c, w - rate * g, error * (fabs(w) + rate * size)); break;
+    case CG_MOMENTUM:
+    case CG_NESTEROV: {
+        double before = at(s1, r, c), v = u->momentum * before - rate * g;
+        double terms = fabs(u->momentum * before) + rate * size;
+        expect(s1, r, c, v, error * terms);
+        expect(p, r, c, u->rule == CG_MOMENTUM ? w + v : w + u->momentum * v - rate * g, error * (fabs(w) + 2 * terms));
+        break;
+    }
+    case CG_ADAM: {
+        double m = at(s1, r, c), v = at(s2, r, c), gain1 = 1 - u->beta1, gain2 = 1 - u->beta2;
+        double m_size = fabs(m) + gain1 * size, v_size = v + gain2 * size * size;
+        m += gain1 * (g - m);
+        v += gain2 * (g * g - v);
+        expect(s1, r, c, m, error * m_size);
+        expect(s2, r, c, v, error * v_size);
+        double down = sqrt(v) + u->epsilon, cancelled = v > 0 ? v_size / v : 1;
+        expect(p, r, c, w - rate * m / down, error * (fabs(w) + rate * m_size / down * (1 + cancelled)));
+        break;
+    }
+    }
+}
+
+/* g[i, j] = Σᵣ a[r, i] δ[r, j], and its update of w[i, j] */
+static void gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, int rule, double weight_decay, int fetch)
+{
+    for (ptrdiff_t panel = 0; panel < panels(out); panel += panels(out) > 1 ? panels(out) - 1 : 1) EACH_KIND {
+        if (!begin("gradient %s batch=%td in=%td out=%td panel=%td decay=%g fetch=%d", RULE_NAMES[rule], batch, in, out,
+                   panel, weight_decay, fetch))
+            continue;
+        buffer *a = samples_of("a", batch, in, 1), *delta = samples_of("delta", batch, out, 1);
+        buffer *w = weights_of("w", in, out), *s1 = first_state_of(w, rule), *s2 = second_state_of(w, rule);
+        cg_matrix a_given = given(a), delta_given = given(delta), w_given = given(w);
+        cg_update update = update_of(rule, weight_decay);
+
+        enum { AHEAD = 5 };
+        int64_t *order = (int64_t *)take(AHEAD * sizeof *order, tight);
+        for (int i = 0; i < AHEAD; i++) order[i] = random_below(AHEAD);
+        cg_samples samples = {take(AHEAD * 33 * sizeof(float), tight), AHEAD, 33, 33 * sizeof(float), sizeof(float),
+                              CG_FLOAT32};
+        cg_prefetch ahead = {&samples, order, 0, AHEAD, 0, 1000};
+        k->gradient(panel, batch, &a_given, &delta_given, &w_given, distance(w, s1), distance(w, s2), &update,
+                    fetch ? &ahead : NULL);
+        if (fetch && in) check_number("rows fetched ahead", (double)ahead.row, AHEAD, 0);
+
+        for (ptrdiff_t i = 0; i < in; i++)
+            for (ptrdiff_t j = panel * k->lanes; j < out && j < (panel + 1) * k->lanes; j++) {
+                double g = 0;
+                for (ptrdiff_t r = 0; r < batch; r++) g = fused(at(a, r, i), at(delta, r, j), g);
+                expect_update(&update, g, w, s1, s2, i, j);
+            }
+        end();
+    }
+}
+
+/* g[j] = Σᵣ δ[r, j], row after row, and its update of b[j] */
+static void bias_gradient_case(ptrdiff_t rows, ptrdiff_t out, int rule, double weight_decay)
+{
+    EACH_KIND {
+        if (!begin("bias_gradient %s rows=%td out=%td decay=%g", RULE_NAMES[rule], rows, out, weight_decay)) continue;
+        buffer *delta = samples_of("delta", rows, out, 1);
+        buffer *b = biases_of("b", out), *s1 = first_state_of(b, rule), *s2 = second_state_of(b, rule);
+        cg_matrix delta_given = given(delta);
+        cg_update update = update_of(rule, weight_decay);
+        k->bias_gradient(rows, &delta_given, b->given, distance(b, s1), distance(b, s2), &update);
+        for (ptrdiff_t j = 0; j < out; j++) {
+            double g = 0;
+            for (ptrdiff_t r = 0; r < rows; r++) g = rounded(g + at(delta, r, j));
+            expect_update(&update, g, b, s1, s2, 0, j);
+        }
+        end();
+    }
+}
+
+/* Rows around tiles of up to 16 rows, columns around vectors and panels, sums shorter and longer than a panel. */
+static const ptrdiff_t TILE_ROWS[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 25, 33};
+static const ptrdiff_t TILE_COLS[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 65, 97};
+static const ptrdiff_t FEW_ROWS[] = {1, 9, 17}, FEW_COLS[] = {1, 17, 33};
+static const ptrdiff_t DEPTHS[] = {0, 1, 2, 3, 15, 16, 17, 31, 32, 33, 64, 65, 97, 300};
+
+static void check_forward(void)
+{
+    EACH(rows, TILE_ROWS) EACH(out, TILE_COLS) forward_case(rows, 17, out, out % 2);
+    EACH(rows, FEW_ROWS) EACH(out, FEW_COLS) EACH(in, DEPTHS) for (int relu = 0; relu <= 1; relu++)
+        forward_case(rows, in, out, relu);
+    forward_case(17, 1100, 33, 0);
+}
+
+static void check_delta(void)
+{
+    EACH(rows, TILE_ROWS) EACH(in, TILE_COLS) delta_case(rows, in, 17, in % 2);
+    EACH(rows, FEW_ROWS) EACH(in, FEW_COLS) EACH(out, DEPTHS) for (int relu = 0; relu <= 1; relu++)
+        delta_case(rows, in, out, relu);
+    delta_case(17, 33, 1100, 1);
+}
+
+static void check_gradient(void)
+{
+    static const ptrdiff_t BATCHES[] = {0, 1, 9, 17};
+    EACH(in, TILE_ROWS) EACH(out, TILE_COLS) gradient_case(9, in, out, CG_STORE, 0, in % 2);
+    for (int rule = CG_STORE; rule <= CG_ADAM; rule++)
+        EACH(batch, BATCHES) EACH(in, FEW_ROWS) EACH(out, TILE_COLS)
+            gradient_case(batch, in, out, rule, batch == 9 ? 0.001 : 0, rule % 2);
+    EACH(batch, DEPTHS) EACH(in, FEW_COLS) EACH(out, FEW_COLS) gradient_case(batch, in, out, CG_ADAM, 0, 1);
+    gradient_case(1100, 33, 33, CG_STORE, 0, 1);
+}
+
+static void check_bias_gradient(void)
+{
+    EACH(rows, DEPTHS) EACH(out, FEW_COLS) bias_gradient_case(rows, out, CG_STORE, 0);
+    for (int rule = CG_STORE; rule <= CG_ADAM; rule++)
+        EACH(rows, FEW_ROWS) EACH(out, TILE_COLS) bias_gradient_case(rows, out, rule, rows == 9 ? 0.001 : 0);
+}
+
+#endif

@@ -1,0 +1,84 @@
+/* guarded.h: memory between two pages that cannot be touched.
+ *
+ * In a `tight` layout a block ends where the page behind it begins, so that the first byte too far ends the program; in
+ * a roomy one it begins where the page before it ends. AddressSanitizer is told of both ends in either layout. */
+#ifndef GUARDED_H
+#define GUARDED_H
+
+#define _GNU_SOURCE
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(start, size) ((void)(start), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(start, size) ((void)(start), (void)(size))
+#endif
+
+enum { MOST_BLOCKS = 12, BLOCK_ROOM = 1 << 21 };
+
+static struct {
+    char *rooms[MOST_BLOCKS], *blocks[MOST_BLOCKS];
+    size_t sizes[MOST_BLOCKS];
+    int taken;
+} guarded;
+
+static void give_all_back(void)
+{
+    while (guarded.taken) {
+        guarded.taken--;
+        ASAN_POISON_MEMORY_REGION(guarded.blocks[guarded.taken], guarded.sizes[guarded.taken]);
+    }
+}
+
+static char *map(size_t bytes)
+{
+    char *pages = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (pages == MAP_FAILED) {
+        perror("guarded.h: mmap");
+        exit(2);
+    }
+    return pages;
+}
+
+/* Where nothing can be touched, for as many bytes as the largest block has. */
+static char *forbidden(void)
+{
+    static char *pages;
+    return pages ? pages : (pages = map(BLOCK_ROOM));
+}
+
+/* A block of memory, with whatever the last owner left in it; all blocks go back at once. */
+static char *take(size_t bytes, int tight)
+{
+    if (guarded.taken == MOST_BLOCKS || bytes > BLOCK_ROOM) {
+        fprintf(stderr, "guarded.h has no block of %zu bytes for this case\n", bytes);
+        exit(2);
+    }
+    char **room = &guarded.rooms[guarded.taken];
+    if (!*room) {
+        size_t page = (size_t)sysconf(_SC_PAGESIZE);
+        *room = map(BLOCK_ROOM + 2 * page) + page;
+        if (mprotect(*room, BLOCK_ROOM, PROT_READ | PROT_WRITE)) {
+            perror("guarded.h: mprotect");
+            exit(2);
+        }
+        ASAN_POISON_MEMORY_REGION(*room, BLOCK_ROOM);
+    }
+    char *block = tight ? *room + BLOCK_ROOM - bytes : *room;
+    ASAN_UNPOISON_MEMORY_REGION(block, bytes);
+    guarded.blocks[guarded.taken] = block;
+    guarded.sizes[guarded.taken++] = bytes;
+    return block;
+}
+
+#endif
