@@ -1,0 +1,249 @@
+/* check_team.c: a stress test of csrc/team.h.
+ *
+ *     check_team [divisor of the numbers of rounds, for slow machinery]
+ *
+ * Rounds of uneven tasks follow each other. In each, a task reads what another task has written in the round before,
+ * and writes what a task of the next round will read, all in plain memory: whoever is alone between two rounds checks
+ * that every task was done once and has seen the right numbers. Compiled with -fsanitize=thread it also says whether
+ * this was luck. Members sleep in the middle of a task and between hearing of a round and asking for its tasks; come
+ * late, or never; and one stops all. Helgrind and DRD can run it, but know nothing of C11 atomics and see a race in
+ * every exchange. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "team.h"
+
+enum { MOST_MEMBERS = 7, MOST_TASKS = 3 * MOST_MEMBERS, MOST_SECONDS = 60 };
+
+typedef struct {
+    int members, present; /* threads that there could be, and that there are */
+    long rounds;
+    long stop;            /* the round in which a task stops all; or −1 */
+    int late;             /* microseconds by which each member comes after the one before it */
+} trial;
+
+static trial now;
+static char trial_name[128];
+
+#define CHECK(condition, ...)                      \
+    do {                                           \
+        if (condition) break;                      \
+        printf("FAILED %s: ", trial_name);         \
+        printf(__VA_ARGS__);                       \
+        printf("\n");                              \
+        exit(1);                                   \
+    } while (0)
+
+/* Of the open round; plain memory, which only the team keeps in order. */
+static cg_team *team;
+static long round_number;
+static ptrdiff_t tasks, tasks_before;
+static uint64_t numbers[2][MOST_TASKS]; /* of this round and of the one before */
+static int times_done[MOST_TASKS];
+static long tasks_opened, tasks_done[MOST_MEMBERS];
+
+/* Relaxed, so that it brings nothing into order. */
+static _Atomic int alone;
+
+static uint64_t mixed(uint64_t x) /* SplitMix64 (Steele, Lea & Flood 2014) */
+{
+    x += 0x9E3779B97F4A7C15u;
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+    return x ^ (x >> 31);
+}
+
+/* The number that a task of this round makes of one of the round before. */
+static uint64_t number_of(ptrdiff_t task)
+{
+    uint64_t before = tasks_before ? numbers[(round_number + 1) % 2][(task + round_number) % tasks_before] : 0;
+    return mixed(before ^ (uint64_t)(round_number * MOST_TASKS + task));
+}
+
+/* Nothing, mostly; now and then some microseconds of work, and seldom a sleep that lets the others fall asleep too. */
+static void take_some_time(uint64_t random)
+{
+    for (volatile uint64_t left = random % 32 ? random % 50 : 3000; left; left--) {}
+    if (random >> 32 < UINT32_MAX / 20000) usleep(300);
+}
+
+static void perform(ptrdiff_t task)
+{
+    CHECK(task >= 0 && task < tasks, "round %ld has a task %td of %td", round_number, task, tasks);
+    times_done[task]++;
+    if (cg_team_stopped(team)) return;
+    uint64_t number = number_of(task);
+    take_some_time(number);
+    numbers[round_number % 2][task] = number;
+    if (round_number == now.stop && task == tasks / 2) cg_team_stop(team);
+}
+
+/* Whoever is alone: check the round that is over, and open the next. */
+static void advance(void)
+{
+    int others = atomic_fetch_add_explicit(&alone, 1, memory_order_relaxed);
+    CHECK(others == 0, "after round %ld %d others think that they are alone", round_number, others);
+    for (ptrdiff_t task = 0; task < tasks; task++) {
+        CHECK(times_done[task] == 1, "in round %ld task %td was done %d times", round_number, task, times_done[task]);
+        CHECK(cg_team_stopped(team) || numbers[round_number % 2][task] == number_of(task),
+              "in round %ld task %td of %td has not seen what was written before", round_number, task, tasks);
+        times_done[task] = 0;
+    }
+    int stops = now.stop >= 0 && round_number == now.stop;
+    CHECK(cg_team_stopped(team) == stops, "round %ld was %sstopped", round_number, stops ? "not " : "");
+    int over = cg_team_stopped(team) || round_number + 1 == now.rounds;
+    if (!over) {
+        round_number++;
+        tasks_before = tasks;
+        tasks = 1 + (ptrdiff_t)(mixed((uint64_t)round_number) % (uint64_t)(3 * now.members));
+        tasks_opened += tasks;
+    }
+    ptrdiff_t open = tasks;
+    atomic_fetch_sub_explicit(&alone, 1, memory_order_relaxed);
+    if (over) cg_team_end(team);
+    else cg_team_open(team, open);
+}
+
+static void serve(int member)
+{
+    uint32_t phase = CG_TEAM_BEGUN;
+    uint64_t random = (uint64_t)member;
+    for (;;) {
+        uint32_t seen = phase;
+        phase = cg_team_wait(team, seen);
+        if (phase == CG_TEAM_OVER) return;
+        CHECK(phase > seen, "member %d was sent from phase %u to %u", member, (unsigned)seen, (unsigned)phase);
+        random = mixed(random);
+        if (random % 20000 == 0) usleep(300); /* the round may be over when it asks for its tasks */
+        long count = 0;
+        for (ptrdiff_t task; (task = cg_team_take(team, member, phase)) >= 0; count++) perform(task);
+        tasks_done[member] += count;
+        if (count && cg_team_done(team, count)) advance();
+    }
+}
+
+static void *follow(void *argument)
+{
+    int member = (int)(intptr_t)argument;
+    if (now.late) usleep((useconds_t)(member * now.late));
+    serve(member);
+    return NULL;
+}
+
+/* One piece of work of the team, as the engine has them: member 0 is the thread that wants it done. */
+static void work(void)
+{
+    pthread_t threads[MOST_MEMBERS];
+    round_number = -1;
+    tasks = tasks_before = 0;
+    cg_team_begin(team);
+    for (int member = 1; member < now.present; member++)
+        CHECK(pthread_create(&threads[member], NULL, follow, (void *)(intptr_t)member) == 0, "no thread %d", member);
+    advance();
+    serve(0);
+    for (int member = 1; member < now.present; member++) pthread_join(threads[member], NULL);
+    long last = now.stop >= 0 ? now.stop : now.rounds - 1;
+    CHECK(round_number == last, "the last round is %ld, expected %ld", round_number, last);
+}
+
+static void run(trial given)
+{
+    now = given;
+    snprintf(trial_name, sizeof trial_name, "%d of %d members, %ld rounds, stop %ld, late %d", now.present,
+             now.members, now.rounds, now.stop, now.late);
+    memset(tasks_done, 0, sizeof tasks_done);
+    tasks_opened = 0;
+    struct timespec begun, ended;
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    team = cg_team_new(now.members);
+    CHECK(team, "no memory");
+    for (int repeat = 0; repeat < 3; repeat++) work(); /* a team is used again */
+    cg_team_free(team);
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    long done = 0;
+    printf("%s: tasks by member", trial_name);
+    for (int member = 0; member < now.present; member++) {
+        done += tasks_done[member];
+        printf(" %ld", tasks_done[member]);
+    }
+    printf(", %.2f s\n", (double)(ended.tv_sec - begun.tv_sec) + 1e-9 * (double)(ended.tv_nsec - begun.tv_nsec));
+    CHECK(done == tasks_opened, "%ld tasks were done, %ld were to do", done, tasks_opened);
+}
+
+/* Who gets which tasks, one thread playing all members: its own range, in order, then the next ones'. */
+static void check_order(void)
+{
+    snprintf(trial_name, sizeof trial_name, "the order of the tasks");
+    for (int members = 1; members <= MOST_MEMBERS; members++)
+        for (ptrdiff_t count = 1; count <= MOST_TASKS; count++)
+            for (int member = 0; member < members; member++) {
+                cg_team *one = cg_team_new(members);
+                CHECK(one, "no memory");
+                cg_team_begin(one);
+                cg_team_open(one, count);
+                uint32_t phase = cg_team_wait(one, CG_TEAM_BEGUN);
+                ptrdiff_t first = member ? cg_range_end(count, members, member - 1) : 0;
+                CHECK(cg_range_end(count, members, members - 1) == count, "%d members leave some of %td tasks", members,
+                      count);
+                CHECK(cg_team_take(one, member, phase + 1) == -1, "a task of a phase to come was given");
+                for (ptrdiff_t i = 0; i < count; i++) {
+                    ptrdiff_t task = cg_team_take(one, member, phase), expected = (first + i) % count;
+                    CHECK(task == expected, "member %d of %d got task %td of %td, expected %td", member, members, task,
+                          count, expected);
+                }
+                CHECK(cg_team_take(one, member, phase) == -1, "there are more than %td tasks", count);
+                for (ptrdiff_t i = 1; i < count; i++)
+                    CHECK(!cg_team_done(one, 1), "%td tasks are over after %td", count, i);
+                CHECK(cg_team_done(one, 1), "%td tasks are not over", count);
+                cg_team_open(one, count);
+                CHECK(cg_team_take(one, member, phase) == -1, "a task of a new phase was given for an old one");
+                CHECK(cg_team_wait(one, phase) != phase, "the phase is not a new one");
+                cg_team_end(one);
+                CHECK(cg_team_wait(one, phase) == CG_TEAM_OVER, "the work is not over");
+                cg_team_free(one);
+            }
+}
+
+static void too_long(int number)
+{
+    (void)number;
+    static const char text[] = "FAILED: nobody comes any more in ";
+    if (write(STDOUT_FILENO, text, sizeof text - 1) < 0 || write(STDOUT_FILENO, trial_name, strlen(trial_name)) < 0 ||
+        write(STDOUT_FILENO, "\n", 1) < 0)
+        _exit(3);
+    _exit(2);
+}
+
+int main(int count, char **arguments)
+{
+    /* Each trial has its rounds three times: two to four members meet a million times or more. */
+    static const trial TRIALS[] = {
+        {1, 1, 100000, -1, 0}, {2, 2, 400000, -1, 0},  {3, 3, 350000, -1, 0}, {4, 4, 350000, -1, 0},
+        {7, 7, 100000, -1, 0}, {4, 1, 50000, -1, 0},   {7, 2, 50000, -1, 0},  {2, 2, 20000, -1, 3000},
+        {7, 7, 5000, -1, 500}, {2, 2, 20000, 9999, 0}, {7, 7, 20000, 4999, 0}, {3, 2, 20000, 0, 0},
+    };
+    long divisor = count > 1 ? atol(arguments[1]) : 1;
+    if (divisor < 1) {
+        fprintf(stderr, "the divisor is %s, expected a whole number from 1 on\n", arguments[1]);
+        return 2;
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    signal(SIGALRM, too_long);
+    alarm(MOST_SECONDS);
+    check_order();
+    for (size_t i = 0; i < sizeof TRIALS / sizeof TRIALS[0]; i++) {
+        trial given = TRIALS[i];
+        given.rounds = given.rounds / divisor + 1;
+        if (given.stop > 0) given.stop = given.stop / divisor;
+        run(given);
+    }
+    printf("all right\n");
+    return 0;
+}

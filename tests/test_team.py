@@ -1,0 +1,12 @@
+"""The phases of a team of threads, in a million rounds of uneven work; in fewer under
+ThreadSanitizer."""
+
+import pytest
+from c_programs import run
+
+
+@pytest.mark.parametrize("sanitizer", ["", "thread"], ids=["optimised", "sanitized"])
+def test_a_million_rounds(sanitizer, tmp_path):
+    divisor = "10" if sanitizer else "1"
+    *_, last = run("check_team", ["team.c"], tmp_path, sanitizer, divisor)
+    assert last == "all right"
