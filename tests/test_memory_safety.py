@@ -4,6 +4,7 @@ Arrays are placed so that they begin right behind, and end right before, a page 
 touched. Reading a byte too far ends the process; so each test is a process of its own.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,10 +18,10 @@ import mmap
 import numpy as np
 
 import cygrad as cg
-from cygrad._engine import kernels
+from cygrad._engine import kernels, plan
 from cygrad._engine.engine import Engine
-from cygrad._engine.training import Training
 from cygrad._engine.samples import Samples
+from cygrad._engine.training import Training
 
 PAGE = mmap.PAGESIZE
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -91,15 +92,29 @@ for dtype in ("float32", "float64"):
             sizes, biases = [33, 5, 3], [True, True]
             engine = Engine(dtype, sizes, ["tanh", "softmax"], biases, "cross_entropy", "mean")
             training = Training(engine, "sgd", batch, train_weights=biases, train_biases=biases)
-            _, _, steps, diverged = training.epoch(Samples(X), labels, order, rates)
+            done = training.epoch(Samples(X), labels, order, rates, threads=THREADS)
+            _, _, steps, diverged = done
             assert (steps, diverged) == (len(rates), False)
 """
 
 
-def run(program, isa):
-    select = f"kernels.select({isa!r})\n"
+# Among several threads everything is divided that can be.
+SETTINGS = """
+kernels.select({isa!r})
+THREADS = {threads}
+if THREADS > 1:
+    plan.set_grain(1)
+"""
+
+
+def run(program, isa, threads=1):
+    environment = os.environ | {"CYGRAD_NUM_THREADS": str(threads)}
+    settings = SETTINGS.format(isa=isa, threads=threads)
     return subprocess.run(
-        [sys.executable, "-c", PREAMBLE + select + program], capture_output=True, text=True
+        [sys.executable, "-c", PREAMBLE + settings + program],
+        capture_output=True,
+        text=True,
+        env=environment,
     )
 
 
@@ -108,7 +123,8 @@ class TestGuardPages:
     def test_the_guard_stops_a_read_behind_the_array(self):
         assert run(THE_GUARD, None).returncode < 0
 
+    @pytest.mark.parametrize("threads", [1, 3])
     @pytest.mark.parametrize("program", ["INFERENCE_AND_TRAINING", "FETCHING_AHEAD"])
-    def test_nothing_outside_is_read(self, program, isa):
-        result = run(globals()[program], isa)
+    def test_nothing_outside_is_read(self, program, threads, isa):
+        result = run(globals()[program], isa, threads)
         assert result.returncode == 0, result.stderr
