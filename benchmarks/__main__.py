@@ -1,41 +1,53 @@
-"""The command line. Sets the number of threads before NumPy is imported, then runs the sections."""
+"""The command line: which sections to run, on how many threads, and where the results go."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-from importlib import import_module
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from .cases import CASES, case
-from .report import Row, heading, line
-from .settings import Settings, WrongResult
+from . import machine, output, processes
+from .cases import CASES, OPTIMIZERS, case
+from .settings import SECTIONS, Settings, WrongResult
 
-SECTIONS = {
-    "steps": "steps",
-    "forward": "forward",
-    "import": "import_time",
-    "memory": "memory",
-    "functions": "functions",
-    "accuracy": "accuracy",
-    "wheel": "wheel",
-}
 DEFAULT = ("steps", "forward", "import", "memory")
-THREAD_VARIABLES = (
-    "CYGRAD_NUM_THREADS",
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
 
 
 def main() -> None:
     parser = _parser()
     arguments = parser.parse_args()
+    settings = _settings(parser, arguments)
+    sections = _chosen(arguments.sections, settings)
+    if arguments.output is not None:
+        arguments.output.mkdir(parents=True, exist_ok=True)  # before anything is measured
+    results: dict[str, Any] = {
+        "machine": machine.describe(),
+        "dtype": settings.dtype,
+        "optimizer": settings.optimizer,
+    }
+    if not arguments.json:
+        print(output.head(results, peers=settings.peers), flush=True)
+    for count, threads in enumerate(arguments.threads):
+        names = [name for name in sections if SECTIONS[name].per_threads or count == 0]
+        if not names:
+            break
+        try:
+            part = processes.run(names, replace(settings, threads=threads), quiet=arguments.json)
+        except WrongResult as error:
+            sys.exit(f"python -m benchmarks: {error}")
+        for name, rows in part.items():
+            results.setdefault(name, []).extend(rows)
+    if arguments.json:
+        print(json.dumps(results, indent=2))
+    if arguments.output is not None:
+        written = output.write(arguments.output, results, peers=settings.peers)
+        print(f"\nwritten: {', '.join(map(str, written))}", file=sys.stderr)
+
+
+def _settings(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> Settings:
     for section in arguments.sections:
         if section not in (*SECTIONS, "all"):
             parser.error(f"section is {section!r}, expected one of {', '.join(SECTIONS)}, all")
@@ -45,65 +57,79 @@ def main() -> None:
         cases = tuple(map(case, arguments.network)) or CASES
     except ValueError as error:
         parser.error(str(error))
-    for variable in THREAD_VARIABLES:
-        os.environ[variable] = str(arguments.threads)
-    settings = Settings(cases, arguments.dtype, arguments.threads, arguments.quick, arguments.mnist)
-    try:
-        results = run(_chosen(arguments.sections, settings), settings, quiet=arguments.json)
-    except WrongResult as error:
-        sys.exit(f"python -m benchmarks: {error}")
-    if arguments.json:
-        print(json.dumps(results, indent=2))
+    return Settings(
+        cases=tuple(replace(one, optimizer=arguments.optimizer) for one in cases),
+        dtype=arguments.dtype,
+        optimizer=arguments.optimizer,
+        threads=arguments.threads[0],
+        peers=arguments.peers,
+        quick=arguments.quick,
+        mnist=arguments.mnist,
+    )
 
 
-def run(sections: list[str], settings: Settings, *, quiet: bool) -> dict[str, object]:
-    """Run sections in turn and print their tables as they come, unless `quiet`."""
-    machine = import_module("benchmarks.machine")  # imports NumPy, as the sections do
-    described = machine.describe(settings.threads)
-    if not quiet:
-        print(machine.header(described))
-    results: dict[str, object] = {"machine": described, "dtype": settings.dtype}
-    for name in sections:
-        section = import_module(f"benchmarks.{SECTIONS[name]}")
-        rows: list[Row] = []
-        for row in section.rows(settings):
-            if not quiet:
-                if not rows:
-                    print(heading(section.TITLE, section.COLUMNS, row))
-                print(line(section.COLUMNS, row), flush=True)
-            rows.append(row)
-        results[name] = rows
-    return results
+def _numbers(text: str) -> list[int]:
+    numbers = [int(number) for number in text.split(",")]
+    if min(numbers) < 1:
+        raise argparse.ArgumentTypeError(f"threads is {min(numbers)}, expected 1 or more")
+    return list(dict.fromkeys(numbers))
 
 
 def _chosen(sections: list[str], settings: Settings) -> list[str]:
     if "all" in sections:
         return [name for name in SECTIONS if name != "accuracy" or settings.mnist is not None]
-    return sections or list(DEFAULT)
+    return list(dict.fromkeys(sections)) or list(DEFAULT)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Check, then time cygrad next to NumPy and to the peak of the processor.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Check, then time cygrad next to NumPy, to other libraries and to the peak of "
+        "the processor.",
+        epilog="sections:\n"
+        + "\n".join(f"  {name:<10} {section.help}" for name, section in SECTIONS.items()),
     )
     parser.add_argument(
         "sections",
         nargs="*",
         metavar="SECTION",
-        help=f"any of {', '.join(SECTIONS)}, or all; by default {', '.join(DEFAULT)}",
+        help=f"any of those below, or all; by default {', '.join(DEFAULT)}",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object, no tables")
-    parser.add_argument("--quick", action="store_true", help="fewer samples and rounds")
+    parser.add_argument(
+        "--peers",
+        action="store_true",
+        help="in steps also scikit-learn, PyTorch (eager and compiled) and JAX, where installed",
+    )
+    everything = sorted({1, machine.cores()})
+    parser.add_argument(
+        "--threads",
+        type=_numbers,
+        default=everything,
+        metavar="N[,N…]",
+        help="of every program; several numbers are run one after the other, in processes of "
+        f"their own (default: 1 and all cores, here {','.join(map(str, everything))})",
+    )
     parser.add_argument(
         "--network",
         nargs="+",
         default=[],
         metavar="SIZES[@BATCH]",
-        help="networks for steps: 784-128-10, or any as 20-50-3@16; by default those of the table",
+        help="networks for steps, variants and the threads of growth: 784-128-10, or any as "
+        "20-50-3@16; by default those of the table",
     )
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
-    parser.add_argument("--threads", type=int, default=1, help="of every program (default 1)")
+    parser.add_argument(
+        "--optimizer", choices=OPTIMIZERS, default="adam", help="sgd has momentum (default adam)"
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer samples, rounds and sizes")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, no tables")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="write the results there: as JSON, as Markdown, and with matplotlib as a chart",
+    )
     parser.add_argument(
         "--mnist", type=Path, metavar="DIR", help="folder of MNIST's t10k files, for accuracy"
     )

@@ -34,9 +34,9 @@ def rows(settings: Settings) -> Iterator[Row]:
     X, labels = _images(settings.mnist / IMAGES, settings.dtype)
     case = Case((784, 128, 10), batch=64, samples=TRAIN)
     epochs, required = (5, 0.92) if settings.quick else (20, 0.95)
-    judge = PlainNumpy(case, settings.dtype)
+    judge = PlainNumpy(case, settings.dtype, settings.threads)
     for name, program in programs().items():
-        contestant = program(case, settings.dtype)
+        contestant = program(case, settings.dtype, settings.threads)
         contestant.start(initial_parameters(case, settings.dtype))
         begin = perf_counter()
         losses = contestant.fit(X[:TRAIN], labels[:TRAIN], epochs)

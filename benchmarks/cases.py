@@ -8,12 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+# The numbers of the optimisers, for every program.
 LEARNING_RATE = 1e-3
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # of Adam
+MOMENTUM = 0.9  # of SGD
+OPTIMIZERS = ("adam", "sgd")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A network with ReLU hidden layers, trained by Adam on shuffled mini-batches.
+    """A network with ReLU hidden layers, trained by Adam or SGD on shuffled mini-batches.
 
     One output means regression (identity, mean squared error), more mean classification (softmax,
     cross-entropy).
@@ -22,6 +26,7 @@ class Case:
     sizes: tuple[int, ...]
     batch: int
     samples: int
+    optimizer: str = "adam"
 
     @property
     def network(self) -> str:

@@ -31,7 +31,7 @@ def rows(settings: Settings) -> Iterator[Row]:
         measures = {}
         outputs = {}
         for program in CygradProgram, TunedNumpy:
-            contestant = program(one, settings.dtype)
+            contestant = program(one, settings.dtype, settings.threads)
             contestant.start(initial_parameters(one, settings.dtype))
             outputs[program.name] = contestant.forward(x).copy()
             measures[program.name] = timing.per_call(contestant.forward, x)

@@ -1,36 +1,62 @@
-"""What the figures were measured on: processor, Python, NumPy with its BLAS, cygrad's kernels."""
+"""What the figures were measured on: processor, Python, cygrad's kernels, the other libraries."""
 
 from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 
+import cygrad
 from cygrad._engine import kernels
 
+PEERS = {"scikit-learn": "scikit-learn", "torch": "PyTorch", "jax": "JAX"}
 
-def describe(threads: int) -> dict[str, object]:
+
+def describe() -> dict[str, object]:
     return {
         "processor": _processor(),
-        "cores": _cores(),
-        "threads": threads,
+        "cores": cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "numpy": np.__version__,
         "blas": _blas(),
-        "cygrad": version("cygrad"),
+        "cygrad": cygrad.__version__,
         "isa": kernels.selected(),
+        "peers": {name: _version(package) for package, name in PEERS.items()},
     }
 
 
-def header(machine: dict[str, object]) -> str:
-    return (
-        "{processor}, {cores} cores, {system}; every program on {threads} thread(s)\n"
-        "cygrad {cygrad} ({isa}), Python {python}, NumPy {numpy} with {blas}"
-    ).format(**machine)
+def header(machine: dict[str, object], *, peers: bool) -> str:
+    """Two lines, and one or two on the other libraries where these take part."""
+    lines = [
+        "{processor}, {cores} cores, {system}".format(**machine),
+        "cygrad {cygrad} ({isa}), Python {python}, NumPy {numpy} with {blas}".format(**machine),
+    ]
+    versions = machine["peers"]
+    assert isinstance(versions, dict)
+    if peers:
+        found = [f"{name} {number}" for name, number in versions.items() if number]
+        missing = [name for name, number in versions.items() if not number]
+        lines += [", ".join(found)] if found else []
+        lines += [f"not installed, so left out: {', '.join(missing)}"] if missing else []
+    return "\n".join(lines)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _processor() -> str:
@@ -42,13 +68,6 @@ def _processor() -> str:
     except OSError:
         pass
     return platform.processor() or "unknown processor"
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _blas() -> str:

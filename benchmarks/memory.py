@@ -58,25 +58,26 @@ def rows(settings: Settings) -> Iterator[Row]:
 
 
 def _used_by_fresh_process(settings: Settings) -> int:
-    program = f"from benchmarks.memory import child; child({settings.dtype!r})"
+    call = f"child({settings.dtype!r}, {settings.threads})"
+    program = f"from benchmarks.memory import child; {call}"
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     return int(json.loads(done.stdout))
 
 
-def child(dtype: str) -> None:
+def child(dtype: str, threads: int) -> None:
     """In the fresh process: train, and print the bytes by which the peak exceeds the start."""
-    _train(Case((4, 3, 2), batch=2, samples=4), dtype, epochs=1)
+    _train(Case((4, 3, 2), batch=2, samples=4), dtype, threads, epochs=1)
     before = _resident()
-    first, last = _train(case(NETWORK), dtype, epochs=3)
+    first, last = _train(case(NETWORK), dtype, threads, epochs=3)
     if not last < first:
         raise WrongResult(f"loss went from {first} to {last}, expected it to fall")
     print(json.dumps(_peak() - before))
 
 
-def _train(trained: Case, dtype: str, epochs: int) -> tuple[float, float]:
+def _train(trained: Case, dtype: str, threads: int, epochs: int) -> tuple[float, float]:
     X, y = training_data(trained, dtype)
-    losses = CygradProgram(trained, dtype).fit(X, y, epochs)
+    losses = CygradProgram(trained, dtype, threads).fit(X, y, epochs)
     return losses[0], losses[-1]
 
 

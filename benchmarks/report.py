@@ -1,8 +1,8 @@
-"""Tables for a terminal, written row by row while the measurements come in."""
+"""Tables: for a terminal, row by row while the measurements come in, and in Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 Row = Mapping[str, object]
@@ -25,6 +25,11 @@ class Column:
         return text.ljust(self.width) if isinstance(value, str) else text.rjust(self.width)
 
 
+def shown(columns: Iterable[Column], sample: Row) -> tuple[Column, ...]:
+    """The columns that a table has whose rows are as `sample`."""
+    return tuple(column for column in columns if column.key in sample)
+
+
 def heading(title: str, columns: Iterable[Column], sample: Row) -> str:
     """Title, column headings (aligned as the cells of `sample` are) and a rule."""
     cells = [
@@ -39,3 +44,23 @@ def heading(title: str, columns: Iterable[Column], sample: Row) -> str:
 
 def line(columns: Iterable[Column], row: Row) -> str:
     return "  ".join(column.cell(row) for column in columns).rstrip()
+
+
+def notes(row: Row) -> list[str]:
+    """Remarks on a row, a line each."""
+    remarks = row.get("notes")
+    return list(remarks) if isinstance(remarks, list) else []
+
+
+def markdown(title: str, columns: Iterable[Column], rows: Sequence[Row]) -> str:
+    """The same table for a README, the notes below it."""
+    columns = shown(columns, rows[0])
+    right = [not isinstance(rows[0].get(column.key), str) for column in columns]
+    lines = [
+        [column.heading for column in columns],
+        ["---:" if aligned else "---" for aligned in right],
+        *([column.cell(row).strip() for column in columns] for row in rows),
+    ]
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    remarks = [f"- {row['network']}: {remark}" for row in rows for remark in notes(row)]
+    return "\n\n".join([f"### {title}", table, *(["\n".join(remarks)] if remarks else [])])

@@ -1,4 +1,4 @@
-"""What the command line asks of every section, and how a section says that it cannot go on."""
+"""The sections, what the command line asks of them, and how one says that it cannot go on."""
 
 from __future__ import annotations
 
@@ -15,9 +15,31 @@ class WrongResult(Exception):
 
 
 @dataclass(frozen=True)
+class Section:
+    """A module of this package with TITLE, COLUMNS and rows(settings)."""
+
+    module: str
+    help: str
+    per_threads: bool = False  # whether the number of threads makes another table
+
+
+SECTIONS = {
+    "steps": Section("steps", "a training step of each program", per_threads=True),
+    "forward": Section("forward", "the outputs of one row, next to NumPy"),
+    "import": Section("import_time", "the import of the package, next to that of NumPy"),
+    "memory": Section("memory", "the memory that training takes"),
+    "functions": Section("functions", "the errors of exp, tanh and the others, in ulp"),
+    "accuracy": Section("accuracy", "time and accuracy on MNIST (needs --mnist)"),
+    "wheel": Section("wheel", "the wheel of this source tree: its size and its tags"),
+}
+
+
+@dataclass(frozen=True)
 class Settings:
     cases: tuple[Case, ...]
     dtype: str
-    threads: int
+    optimizer: str
+    threads: int  # of every program
+    peers: bool  # whether other libraries take part
     quick: bool
     mnist: Path | None

@@ -1,7 +1,8 @@
 """How times are taken: in turn, several rounds, medians.
 
 Programs that are compared take turns (A B C, A B C, …), so that a machine that slows down slows
-all of them, and a median over the rounds drops what a single disturbance adds.
+all of them, and a median over the rounds drops what a single disturbance adds. Programs of several
+threads have a pause between them, for some libraries let theirs spin on when the work is done.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import timeit
 from collections.abc import Callable, Mapping
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time, sleep
 from typing import Any
+
+PAUSE = 0.05  # seconds; OpenBLAS spins for about 25 ms, OpenMP for a few
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -19,24 +22,41 @@ def seconds(work: Callable[[], object]) -> float:
     return perf_counter() - start
 
 
-def alternate(measures: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
+def cores(work: Callable[[], object]) -> float:
+    """How many cores the work keeps busy, all threads of the process taken together."""
+    begin, used = perf_counter(), process_time()
+    work()
+    return (process_time() - used) / (perf_counter() - begin)
+
+
+def alternate(
+    measures: Mapping[str, Callable[[], float]], rounds: int, threads: int = 1
+) -> dict[str, float]:
     """Median of what each measure returns, all measures once per round."""
     taken: dict[str, list[float]] = {name: [] for name in measures}
     for _ in range(rounds):
         for name, measure in measures.items():
+            settle(threads)
             taken[name].append(measure())
     return {name: median(values) for name, values in taken.items()}
 
 
+def settle(threads: int) -> None:
+    """Wait until the threads of the program before are at rest."""
+    if threads > 1:
+        sleep(PAUSE)
+
+
 def per_call(
-    function: Callable[[Any], object], argument: Any, duration: float = 0.02
+    function: Callable[..., object], *arguments: Any, duration: float = 0.02
 ) -> Callable[[], float]:
     """A measure of the seconds per call, over so many calls as fill `duration`.
 
     The call stands in timeit's own loop, which costs a few nanoseconds, where a closure would
     cost fifty.
     """
-    timer = timeit.Timer("f(x)", globals={"f": function, "x": argument})
+    named = {f"x{index}": argument for index, argument in enumerate(arguments)}
+    timer = timeit.Timer(f"f({', '.join(named)})", globals={"f": function, **named})
     calls, taken = timer.autorange()
     number = max(1, round(duration * calls / taken))
     return lambda: timer.timeit(number) / number

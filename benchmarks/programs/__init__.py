@@ -1,13 +1,16 @@
 """The programs that are timed against each other, one per module, with one face.
 
-Each is what a good programmer would write with the library at hand, for exactly the networks of
-:mod:`benchmarks.cases`. A further library joins by a module with a :class:`Program` and its name in
-:func:`programs`, if it is installed.
+Each, plain NumPy aside, is the fastest that we could write with the public names of its library,
+for exactly the networks of :mod:`benchmarks.cases`; what was tried is said where it is not obvious.
+All get the same parameters, data, loss and numbers of the optimiser. A further library joins by a
+module with a :class:`Program` and a line in :data:`PEERS`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,8 +26,12 @@ class Program(Protocol):
     """Training and use of one network, in one library."""
 
     name: str
+    threads: int  # that it may use
+    adjustable: bool  # whether `threads` can be set between two fits, and fewer may be faster
+    exact: bool  # whether it does what the others do, but for rounding
 
-    def __init__(self, case: Case, dtype: str) -> None: ...
+    def __init__(self, case: Case, dtype: str, threads: int) -> None:
+        """Raises :class:`Unavailable` where it cannot take part."""
 
     def start(self, parameters: Parameters) -> None:
         """Take these parameters and forget the optimiser's state."""
@@ -39,13 +46,33 @@ class Program(Protocol):
     def parameters(self) -> Parameters: ...
 
 
-def programs() -> dict[str, type[Program]]:
-    """cygrad first, then its peers, the fastest first."""
+class Unavailable(Exception):
+    """A program cannot take part, for the reason given."""
+
+
+# Packages to import, module here, class.
+PEERS = (
+    ("sklearn", "sklearn_mlp", "SklearnMLP"),
+    ("torch", "torch_eager", "TorchEager"),
+    ("torch", "torch_compiled", "TorchCompiled"),
+    ("jax", "jax_scan", "JaxScan"),
+)
+
+
+def programs(peers: bool = False) -> dict[str, type[Program]]:
+    """cygrad first, then NumPy's tuned and plain program, then installed peers if wanted."""
     from .cygrad_program import CygradProgram
     from .plain_numpy import PlainNumpy
     from .tuned_numpy import TunedNumpy
 
-    return {program.name: program for program in (CygradProgram, TunedNumpy, PlainNumpy)}
+    chosen: list[type[Program]] = [CygradProgram, TunedNumpy, PlainNumpy]
+    if peers:
+        chosen += [
+            getattr(import_module(f".{module}", __name__), name)
+            for package, module, name in PEERS
+            if find_spec(package) is not None
+        ]
+    return {program.name: program for program in chosen}
 
 
 def initial_parameters(case: Case, dtype: str) -> Parameters:
@@ -65,9 +92,12 @@ def training_data(case: Case, dtype: str) -> tuple[Array, Array]:
 
     y holds class indices or a column of floats. Nothing can be learnt beyond single samples, so
     the loss stays far from zero, where tiny gradients would change the speed of the arithmetic.
+    The labels are shuffled so that every k in a row hold all k classes: scikit-learn must see all.
     """
     rng = np.random.default_rng(11)
     X = rng.standard_normal((case.samples, case.sizes[0]), dtype=np.dtype(dtype).type)
     if case.classification:
-        return X, rng.integers(case.sizes[-1], size=case.samples)
+        classes = case.sizes[-1]
+        blocks = np.tile(np.arange(classes), (-(-case.samples // classes), 1))
+        return X, rng.permuted(blocks, axis=1).ravel()[: case.samples]
     return X, rng.standard_normal((case.samples, 1), dtype=np.dtype(dtype).type)

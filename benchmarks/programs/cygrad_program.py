@@ -8,15 +8,18 @@ import numpy as np
 
 import cygrad as cg
 
-from ..cases import LEARNING_RATE, Case
+from ..cases import BETA1, BETA2, EPSILON, LEARNING_RATE, MOMENTUM, Case
 from . import Array, Parameters
 
 
 class CygradProgram:
     name = "cygrad"
+    adjustable = False  # it chooses by itself how many of its threads pay
+    exact = True
 
-    def __init__(self, case: Case, dtype: str) -> None:
+    def __init__(self, case: Case, dtype: str, threads: int) -> None:
         self.case = case
+        self.threads = threads
         output = "softmax" if case.classification else "identity"
         loss = "cross_entropy" if case.classification else "mse"
         hidden = [cg.Dense(units, "relu") for units in case.sizes[1:-1]]
@@ -34,7 +37,11 @@ class CygradProgram:
     def forget(self) -> None:
         """Start the optimiser anew."""
         self.trainer = cg.Trainer(
-            self.network, cg.Adam(learning_rate=LEARNING_RATE), batch_size=self.case.batch, rng=0
+            self.network,
+            optimizer(self.case),
+            batch_size=self.case.batch,
+            rng=0,
+            threads=self.threads,
         )
 
     def fit(self, X: Array, y: Array, epochs: int, *, shuffle: bool = True) -> Sequence[float]:
@@ -42,3 +49,9 @@ class CygradProgram:
 
     def parameters(self) -> Parameters:
         return [(layer.weights, layer.biases) for layer in self.network.layers]
+
+
+def optimizer(case: Case) -> cg.Adam | cg.SGD:
+    if case.optimizer == "adam":
+        return cg.Adam(LEARNING_RATE, BETA1, BETA2, EPSILON)
+    return cg.SGD(LEARNING_RATE, MOMENTUM)

@@ -6,15 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..cases import LEARNING_RATE, Case
-from . import Array, Parameters
+from ..cases import BETA1, BETA2, EPSILON, LEARNING_RATE, MOMENTUM, Case
+from . import Array, Parameters, blas
 
 
 class PlainNumpy:
     name = "plain NumPy"
+    adjustable = blas.ADJUSTABLE
+    exact = True
 
-    def __init__(self, case: Case, dtype: str) -> None:
+    def __init__(self, case: Case, dtype: str, threads: int) -> None:
         self.case = case
+        self.threads = threads
         self.rng = np.random.default_rng(0)
 
     def start(self, parameters: Parameters) -> None:
@@ -26,15 +29,17 @@ class PlainNumpy:
         self.step = 0
 
     def fit(self, X: Array, y: Array, epochs: int, *, shuffle: bool = True) -> Sequence[float]:
-        losses = []
-        for _ in range(epochs):
-            order = self.rng.permutation(len(X)) if shuffle else np.arange(len(X))
-            total = 0.0
-            for first in range(0, len(X), self.case.batch):
-                rows = order[first : first + self.case.batch]
-                total += self._step(X[rows], y[rows])
-            losses.append(total / len(X))
-        return losses
+        with blas.limit(self.threads):
+            return [self._epoch(X, y, shuffle) for _ in range(epochs)]
+
+    def _epoch(self, X: Array, y: Array, shuffle: bool) -> float:
+        """All steps of an epoch; the mean loss."""
+        order = self.rng.permutation(len(X)) if shuffle else np.arange(len(X))
+        total = 0.0
+        for first in range(0, len(X), self.case.batch):
+            rows = order[first : first + self.case.batch]
+            total += self._step(X[rows], y[rows])
+        return total / len(X)
 
     def forward(self, X: Array) -> Array:
         return self._activations(X)[-1]
@@ -58,7 +63,7 @@ class PlainNumpy:
         return [*activations, z]
 
     def _step(self, X: Array, y: Array) -> float:
-        """One step of Adam; the batch's loss, summed over its samples."""
+        """One step; the batch's loss, summed over its samples."""
         activations = self._activations(X)
         outputs = activations[-1]
         if self.case.classification:
@@ -77,16 +82,24 @@ class PlainNumpy:
             bias_gradients.append(delta.sum(axis=0))
             if layer > 0:
                 delta = (delta @ self.weights[layer].T) * (activations[layer] > 0)
-        self._adam(weight_gradients[::-1] + bias_gradients[::-1])
+        update = self._adam if self.case.optimizer == "adam" else self._momentum
+        update(weight_gradients[::-1] + bias_gradients[::-1])
         return float(loss)
 
     def _adam(self, gradients: list[Array]) -> None:
         self.step += 1
-        correction1, correction2 = 1 - 0.9**self.step, 1 - 0.999**self.step
+        correction1, correction2 = 1 - BETA1**self.step, 1 - BETA2**self.step
         trained = self.weights + self.biases
         for parameter, gradient, m, v in zip(trained, gradients, self.m, self.v, strict=True):
-            m *= 0.9
-            m += 0.1 * gradient
-            v *= 0.999
-            v += 0.001 * gradient**2
-            parameter -= LEARNING_RATE * (m / correction1) / (np.sqrt(v / correction2) + 1e-8)
+            m *= BETA1
+            m += (1 - BETA1) * gradient
+            v *= BETA2
+            v += (1 - BETA2) * gradient**2
+            parameter -= LEARNING_RATE * (m / correction1) / (np.sqrt(v / correction2) + EPSILON)
+
+    def _momentum(self, gradients: list[Array]) -> None:
+        trained = self.weights + self.biases
+        for parameter, gradient, velocity in zip(trained, gradients, self.m, strict=True):
+            velocity *= MOMENTUM
+            velocity -= LEARNING_RATE * gradient
+            parameter += velocity

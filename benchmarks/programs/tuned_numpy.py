@@ -1,4 +1,4 @@
-"""The NumPy program that cygrad is held against: as fast as NumPy goes on one thread.
+"""The NumPy program that cygrad is held against: as fast as NumPy goes.
 
 Nothing is allocated in a step: every array is a buffer, every call writes through ``out``. All
 parameters lie in one flat array, so that Adam is ten passes over it, a cache-sized block at a
@@ -14,8 +14,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..cases import LEARNING_RATE, Case
-from . import Array, Parameters
+from ..cases import BETA1, BETA2, EPSILON, LEARNING_RATE, MOMENTUM, Case
+from . import Array, Parameters, blas
+
+BLOCK = 65536  # values of each array; of Adam's four 1 MiB in float32, about a second-level cache
 
 
 class Adam:
@@ -26,30 +28,24 @@ class Adam:
     p ← p − η · m̂/(√v̂ + ε).
     """
 
-    BLOCK = 65536  # values of each of the four arrays: 1 MiB of float32, about a second-level cache
-
     def __init__(self, p: Array, g: Array) -> None:
-        self.arrays = (p, g, np.zeros_like(p), np.zeros_like(p))
-        count = -(-p.size // self.BLOCK)
-        edges = [p.size * block // count for block in range(count + 1)]
-        self.blocks = [
-            tuple(array[first:last] for array in self.arrays) for first, last in pairwise(edges)
-        ]
+        self.state = (np.zeros_like(p), np.zeros_like(p))
+        self.blocks = _blocks(p, g, *self.state)
         # 0-d arrays spare NumPy the conversion of a Python number in every call.
-        self.beta1, self.beta2 = np.array(0.9, p.dtype), np.array(0.999, p.dtype)
+        self.beta1, self.beta2 = np.array(BETA1, p.dtype), np.array(BETA2, p.dtype)
         self.steps = 0
 
     def start(self) -> None:
-        for state in self.arrays[2:]:
+        for state in self.state:
             state.fill(0)
         self.steps = 0
 
     def step(self) -> None:
         self.steps += 1
-        root = ((1 - 0.999**self.steps) / (1 - 0.999)) ** 0.5  # √v̂ = √v / root
+        root = ((1 - BETA2**self.steps) / (1 - BETA2)) ** 0.5  # √v̂ = √v / root
         dtype = self.beta1.dtype
-        rate = np.array(LEARNING_RATE * (1 - 0.9) / (1 - 0.9**self.steps) * root, dtype)
-        epsilon = np.array(1e-8 * root, dtype)
+        rate = np.array(LEARNING_RATE * (1 - BETA1) / (1 - BETA1**self.steps) * root, dtype)
+        epsilon = np.array(EPSILON * root, dtype)
         beta1, beta2 = self.beta1, self.beta2
         add, multiply = np.add, np.multiply
         for p, g, m, v in self.blocks:
@@ -63,6 +59,32 @@ class Adam:
             np.divide(m, g, out=g)
             multiply(g, rate, out=g)
             np.subtract(p, g, out=p)
+
+
+class Momentum:
+    """SGD with momentum over flat arrays, as :class:`Adam`: V ← μ V − η g; p ← p + V."""
+
+    def __init__(self, p: Array, g: Array) -> None:
+        self.velocity = np.zeros_like(p)
+        self.blocks = _blocks(p, g, self.velocity)
+        self.momentum, self.rate = np.array(MOMENTUM, p.dtype), np.array(LEARNING_RATE, p.dtype)
+
+    def start(self) -> None:
+        self.velocity.fill(0)
+
+    def step(self) -> None:
+        for p, g, velocity in self.blocks:
+            np.multiply(velocity, self.momentum, out=velocity)
+            np.multiply(g, self.rate, out=g)
+            np.subtract(velocity, g, out=velocity)
+            np.add(p, velocity, out=p)
+
+
+def _blocks(*arrays: Array) -> list[tuple[Array, ...]]:
+    """Flat arrays of one size, cut into pieces that stay in a second-level cache together."""
+    count = -(-arrays[0].size // BLOCK)
+    edges = [arrays[0].size * block // count for block in range(count + 1)]
+    return [tuple(array[first:last] for array in arrays) for first, last in pairwise(edges)]
 
 
 class Layer:
@@ -84,12 +106,15 @@ class Layer:
 
 class TunedNumpy:
     name = "NumPy"
+    adjustable = blas.ADJUSTABLE
+    exact = True
 
-    def __init__(self, case: Case, dtype: str) -> None:
+    def __init__(self, case: Case, dtype: str, threads: int) -> None:
         self.case = case
+        self.threads = threads
         self.rng = np.random.default_rng(0)
         p, g = np.zeros(case.parameters, dtype), np.zeros(case.parameters, dtype)
-        self.adam = Adam(p, g)
+        self.optimizer = (Adam if case.optimizer == "adam" else Momentum)(p, g)
         self.layers = []
         first = 0
         for inputs, outputs in case.shapes:
@@ -111,20 +136,22 @@ class TunedNumpy:
         for layer, (weights, biases) in zip(self.layers, parameters, strict=True):
             layer.weights[:] = weights.T
             layer.biases[:] = biases
-        self.adam.start()
+        self.optimizer.start()
 
     def fit(self, X: Array, y: Array, epochs: int, *, shuffle: bool = True) -> Sequence[float]:
-        batch = self.case.batch
         if self.case.classification:
             y = np.eye(self.case.sizes[-1], dtype=self.x.dtype)[y]
-        losses = []
-        for _ in range(epochs):
-            order = self.rng.permutation(len(X)) if shuffle else np.arange(len(X))
-            total = 0.0
-            for first in range(0, len(X), batch):
-                total += self._step(X, y, order[first : first + batch])
-            losses.append(total / len(X))
-        return losses
+        with blas.limit(self.threads):
+            return [self._epoch(X, y, shuffle) for _ in range(epochs)]
+
+    def _epoch(self, X: Array, y: Array, shuffle: bool) -> float:
+        """All steps of an epoch; the mean loss."""
+        batch = self.case.batch
+        order = self.rng.permutation(len(X)) if shuffle else np.arange(len(X))
+        total = 0.0
+        for first in range(0, len(X), batch):
+            total += self._step(X, y, order[first : first + batch])
+        return total / len(X)
 
     def forward(self, X: Array) -> Array:
         """Outputs for `case.batch` rows; the next call overwrites them."""
@@ -150,7 +177,7 @@ class TunedNumpy:
         return np.add(output.a, output.biases, out=output.a)
 
     def _step(self, X: Array, y: Array, rows: Array) -> float:
-        """One step of Adam; the batch's loss, summed over its samples."""
+        """One step; the batch's loss, summed over its samples."""
         x, layers = self.x, self.layers
         X.take(rows, 0, x, "clip")  # any other mode gathers into a copy first
         y.take(rows, 0, self.y, "clip")
@@ -169,7 +196,7 @@ class TunedNumpy:
             delta = below.delta
         self.x_t.dot(delta, layers[0].weight_gradients)
         self.row_ones.dot(delta, layers[0].bias_gradients)
-        self.adam.step()
+        self.optimizer.step()
         return loss
 
     def _cross_entropy(self, z: Array, delta: Array) -> float:

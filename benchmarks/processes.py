@@ -1,0 +1,63 @@
+"""Runs sections, for each number of threads in a process of its own.
+
+Most libraries settle how many threads they have when they are imported, or soon after, and from the
+environment. So the environment is set first, and everything else happens in a fresh process.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
+from multiprocessing import get_context
+
+from .report import Row, heading, line, notes, shown
+from .settings import SECTIONS, Settings
+
+THREAD_VARIABLES = (
+    "CYGRAD_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NPROC",  # of XLA
+)
+EIGEN = "--xla_cpu_multi_thread_eigen"  # XLA's threads within an operation
+
+
+def run(names: list[str], settings: Settings, *, quiet: bool) -> dict[str, list[Row]]:
+    """Run sections in turn and print their tables as they come, unless `quiet`; their rows."""
+    for variable in THREAD_VARIABLES:
+        os.environ[variable] = str(settings.threads)
+    flags = os.environ.get("XLA_FLAGS", "").split()
+    flags = [flag for flag in flags if not flag.startswith(EIGEN)]
+    several = str(settings.threads > 1).lower()
+    os.environ["XLA_FLAGS"] = " ".join([*flags, f"{EIGEN}={several}"])
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_run, names, settings, quiet).result()
+
+
+def _run(names: list[str], settings: Settings, quiet: bool) -> dict[str, list[Row]]:
+    results: dict[str, list[Row]] = {}
+    for name in names:
+        section = import_module(f"benchmarks.{SECTIONS[name].module}")
+        rows: list[Row] = []
+        for row in section.rows(settings):
+            rows.append(row)
+            if not quiet:
+                columns = shown(section.COLUMNS, rows[0])
+                if len(rows) == 1:
+                    print(heading(_title(section.TITLE, name, settings), columns, row))
+                print(line(columns, row), *(f"  {note}" for note in notes(row)), sep="\n")
+                sys.stdout.flush()
+        results[name] = rows
+    return results
+
+
+def _title(title: str, name: str, settings: Settings) -> str:
+    if not SECTIONS[name].per_threads:
+        return title
+    threads = "1 thread" if settings.threads == 1 else f"{settings.threads} threads"
+    return f"{title}; {threads}"

@@ -1,0 +1,83 @@
+"""scikit-learn's multi-layer perceptron through ``fit``, which does whole epochs by itself.
+
+Its penalty is set to zero and its early stopping never comes. Its regression loss is half the mean
+squared error: SGD's learning rate is doubled, and Adam's ε halved. Its Adam adds ε before the
+correction of √v, not after it; the ε given makes the first step that of the other programs, and
+the next ones as good as equal. The loss it reports is that of clipped probabilities.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from sys import maxsize
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+from ..cases import BETA1, BETA2, EPSILON, LEARNING_RATE, MOMENTUM, Case
+from . import Array, Parameters, Unavailable, blas
+
+
+class SklearnMLP:
+    name = "scikit-learn"
+    adjustable = blas.ADJUSTABLE
+    exact = False
+
+    def __init__(self, case: Case, dtype: str, threads: int) -> None:
+        if case.sizes[-1] == 2:
+            raise Unavailable("scikit-learn: two classes have one output there")
+        self.case = case
+        self.dtype = dtype
+        self.threads = threads
+        self.factor = 1 if case.classification else 2  # of the loss
+
+    def start(self, parameters: Parameters) -> None:
+        case = self.case
+        kind = MLPClassifier if case.classification else MLPRegressor
+        rate = LEARNING_RATE * (1 if case.optimizer == "adam" else self.factor)
+        self.model = kind(
+            hidden_layer_sizes=case.sizes[1:-1],
+            activation="relu",
+            solver=case.optimizer,
+            alpha=0,
+            batch_size=case.batch,
+            learning_rate_init=rate,
+            max_iter=1,
+            random_state=0,
+            warm_start=True,  # a fit starts at the parameters of the fit before
+            momentum=MOMENTUM,
+            nesterovs_momentum=False,
+            beta_1=BETA1,
+            beta_2=BETA2,
+            epsilon=EPSILON / self.factor * (1 - BETA2) ** 0.5,
+            n_iter_no_change=maxsize,
+        )
+        # The arrays are made by a fit; any will do that has all classes.
+        rows = max(case.batch, case.sizes[-1])
+        self._fit(np.zeros((rows, case.sizes[0]), self.dtype), np.arange(rows) % case.sizes[-1])
+        for index, (weights, biases) in enumerate(parameters):
+            self.model.coefs_[index][:] = weights.T
+            self.model.intercepts_[index][:] = biases
+
+    def fit(self, X: Array, y: Array, epochs: int, *, shuffle: bool = True) -> Sequence[float]:
+        self.model.set_params(max_iter=epochs, shuffle=shuffle)
+        self._fit(X, y)
+        return [self.factor * float(loss) for loss in self.model.loss_curve_[-epochs:]]
+
+    def forward(self, X: Array) -> Array:
+        if self.case.classification:
+            return np.asarray(self.model.predict_proba(X))
+        return np.asarray(self.model.predict(X)).reshape(-1, 1)
+
+    def parameters(self) -> Parameters:
+        layers = zip(self.model.coefs_, self.model.intercepts_, strict=True)
+        return [(weights.T.copy(), biases.copy()) for weights, biases in layers]
+
+    def _fit(self, X: Array, y: Array) -> None:
+        """A fit, whose optimiser starts anew."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            with blas.limit(self.threads):
+                self.model.fit(X, y if self.case.classification else y.ravel())
