@@ -25,7 +25,13 @@ class Section:
 
 SECTIONS = {
     "steps": Section("steps", "a training step of each program", per_threads=True),
+    "variants": Section(
+        "variants", "a step of cygrad in both dtypes, with Adam and SGD", per_threads=True
+    ),
+    "shapes": Section("shapes", "a step of cygrad on odd shapes", per_threads=True),
+    "growth": Section("growth", "a step of cygrad by width, batch and threads", per_threads=True),
     "forward": Section("forward", "the outputs of one row, next to NumPy"),
+    "latency": Section("latency", "single calls: a prediction, a sample, a batch, a short fit"),
     "import": Section("import_time", "the import of the package, next to that of NumPy"),
     "memory": Section("memory", "the memory that training takes"),
     "functions": Section("functions", "the errors of exp, tanh and the others, in ulp"),

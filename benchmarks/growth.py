@@ -1,0 +1,79 @@
+"""How the time of a step grows with the width of a network, the batch, and the threads.
+
+The network of the widths is w-w-w-10: its second layer has all three products (forward, gradient
+and delta), which the first of a network never has. The threads are counted up to ``--threads``, for
+the networks of the table. Every row is timed in turn with the peak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+from . import peak, timing
+from .cases import Case
+from .contest import checked
+from .programs.cygrad_program import CygradProgram
+from .report import Column, Row
+from .settings import Settings
+
+TITLE = "Growth: training step of cygrad along one axis"
+COLUMNS = (
+    Column("axis", "axis", 7),
+    Column("network", "network", 22),
+    Column("batch", "batch", 5),
+    Column("threads", "threads", 7),
+    Column("microseconds", "µs", 11, ",.1f"),
+    Column("per sample", "µs/sample", 9, ",.2f"),
+    Column("gflops", "GFLOP/s", 7, ".1f"),
+    Column("peak", "peak", 6, ".1f"),
+    Column("share", "share", 5, ".0%"),
+    Column("speed-up", "speed-up", 8, ".2f"),
+)
+WIDTHS = tuple(2**power for power in range(4, 13))
+BATCHES = tuple(2**power for power in range(13))
+DATA = 2**20  # numbers of X, where two batches do not have more
+
+
+def rows(settings: Settings) -> Iterator[Row]:
+    every = 2 if settings.quick else 1
+    widths = [_case((width, width, width, 10), 256) for width in WIDTHS[::every]]
+    batches = [_case((784, 128, 10), batch) for batch in BATCHES[::every]]
+    for axis, cases in ("width", widths), ("batch", batches):
+        for one in cases:
+            yield from _timed(axis, one, [settings.threads], settings)
+    if settings.threads > 1:
+        for one in settings.cases:
+            yield from _timed("threads", one, range(1, settings.threads + 1), settings)
+
+
+def _case(sizes: tuple[int, ...], batch: int) -> Case:
+    return Case(sizes, batch, samples=max(2, DATA // (sizes[0] * batch)) * batch)
+
+
+def _timed(axis: str, whole: Case, numbers: Sequence[int], settings: Settings) -> Iterator[Row]:
+    """Rows of one case, on so many threads each; the speed-up is over the first number."""
+    rounds, duration = (3, 0.05) if settings.quick else (5, 0.2)
+    case = replace(whole, optimizer=settings.optimizer)
+    steps, peaks = {}, {}
+    for threads in numbers:
+        contest = checked(case, settings.dtype, threads)
+        steps[f"step {threads}"] = contest.measure(CygradProgram.name, duration)
+        peaks[f"peak {threads}"] = partial(peak.fma_peak, threads, settings.dtype)
+    taken = timing.alternate({**steps, **peaks}, rounds, max(numbers))
+    for threads in numbers:
+        step, possible = taken[f"step {threads}"], taken[f"peak {threads}"]
+        gflops = case.flops / step / 1e9
+        yield {
+            "axis": axis,
+            "network": case.network,
+            "batch": case.batch,
+            "threads": threads,
+            "microseconds": 1e6 * step,
+            "per sample": 1e6 * step / case.batch,
+            "gflops": gflops,
+            "peak": possible,
+            "share": gflops / possible,
+            "speed-up": taken[f"step {numbers[0]}"] / step if len(numbers) > 1 else None,
+        }

@@ -1,0 +1,58 @@
+"""Sizes that fill no vector next to the nearest that do: the share of the peak must not fall.
+
+The share counts the operations that the equations ask for, so that all padding shows as a loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+from . import peak, timing
+from .cases import case
+from .contest import Measure, checked
+from .programs.cygrad_program import CygradProgram
+from .report import Column, Row
+from .settings import Settings
+
+TITLE = "Training step of cygrad on odd shapes and their round neighbours"
+COLUMNS = (
+    Column("network", "network", 15),
+    Column("batch", "batch", 5),
+    Column("threads", "threads", 7),
+    Column("microseconds", "µs", 9, ",.2f"),
+    Column("gflops", "GFLOP/s", 7, ".1f"),
+    Column("share", "share", 5, ".1%"),
+    Column("of round", "of round", 8, ".0%"),
+)
+PAIRS = (  # odd, round
+    ("20-50-50-3@16", "16-48-48-4@16"),
+    ("300-100-7@50", "304-96-8@48"),
+    ("13-77-1@1", "16-80-1@1"),
+)
+
+
+def rows(settings: Settings) -> Iterator[Row]:
+    rounds, duration = (3, 0.1) if settings.quick else (9, 0.3)
+    for pair in PAIRS:
+        cases = {text: replace(case(text), optimizer=settings.optimizer) for text in pair}
+        limit = partial(peak.fma_peak, settings.threads, settings.dtype)
+        measures: dict[str, Measure] = {"peak": limit}
+        for text, one in cases.items():
+            contest = checked(one, settings.dtype, settings.threads)
+            measures[text] = contest.measure(CygradProgram.name, duration)
+        taken = timing.alternate(measures, rounds, settings.threads)
+        gflops = {text: one.flops / taken[text] / 1e9 for text, one in cases.items()}
+        odd, even = gflops.values()
+        for text, one in cases.items():
+            yield {
+                "network": one.network,
+                "batch": one.batch,
+                "threads": settings.threads,
+                "microseconds": 1e6 * taken[text],
+                "gflops": gflops[text],
+                "peak": taken["peak"],
+                "share": gflops[text] / taken["peak"],
+                "of round": odd / even if text == pair[0] else None,
+            }

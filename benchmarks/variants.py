@@ -1,0 +1,64 @@
+"""Time of one training step in either dtype and with either optimiser, cygrad alone, in turn.
+
+Single precision with Adam is the measure: double precision should take twice as long, SGD with
+momentum no longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+from . import peak, timing
+from .cases import OPTIMIZERS
+from .contest import Measure, checked
+from .programs.cygrad_program import CygradProgram
+from .report import Column, Row
+from .settings import Settings
+
+TITLE = "Training step of cygrad by dtype and optimiser: µs"
+COLUMNS = (
+    Column("network", "network", 23),
+    Column("batch", "batch", 5),
+    Column("threads", "threads", 7),
+    Column("float32 adam", "f32 Adam", 10, ",.1f"),
+    Column("float32 share", "share", 5, ".0%"),
+    Column("float32 sgd", "f32 SGD", 10, ",.1f"),
+    Column("float32 sgd ratio", "/Adam", 5, ".2f"),
+    Column("float64 adam", "f64 Adam", 10, ",.1f"),
+    Column("float64 share", "share", 5, ".0%"),
+    Column("float64 ratio", "/f32", 5, ".2f"),
+    Column("float64 sgd", "f64 SGD", 10, ",.1f"),
+    Column("float64 sgd ratio", "/Adam", 5, ".2f"),
+)
+DTYPES = ("float32", "float64")
+
+
+def rows(settings: Settings) -> Iterator[Row]:
+    rounds, duration = (3, 0.1) if settings.quick else (7, 0.5)
+    for whole in settings.cases:
+        case = whole.shortened(4) if settings.quick else whole
+        measures: dict[str, Measure] = {
+            f"{dtype} peak": partial(peak.fma_peak, settings.threads, dtype) for dtype in DTYPES
+        }
+        for dtype in DTYPES:
+            for optimizer in OPTIMIZERS:
+                contest = checked(replace(case, optimizer=optimizer), dtype, settings.threads)
+                measures[f"{dtype} {optimizer}"] = contest.measure(CygradProgram.name, duration)
+        taken = timing.alternate(measures, rounds, settings.threads)
+        row: dict[str, object] = {
+            "network": case.network,
+            "batch": case.batch,
+            "threads": settings.threads,
+            "float64 ratio": taken["float64 adam"] / taken["float32 adam"],
+        }
+        for dtype in DTYPES:
+            adam, sgd = taken[f"{dtype} adam"], taken[f"{dtype} sgd"]
+            row |= {
+                f"{dtype} adam": 1e6 * adam,
+                f"{dtype} sgd": 1e6 * sgd,
+                f"{dtype} sgd ratio": sgd / adam,
+                f"{dtype} share": case.flops / adam / 1e9 / taken[f"{dtype} peak"],
+            }
+        yield row
