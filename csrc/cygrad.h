@@ -2,7 +2,9 @@
  *
  * Every matrix [rows, cols] lies in panels: [ceil(cols / P)][rows][P], where a row of a panel is 128 bytes
  * (P = 32 float32 or 16 float64). Rows are samples for activations and deltas, and inputs for weights,
- * so that weights are [in, out]. Columns past `cols` hold zeros.
+ * so that weights are [in, out]. Columns past `cols` hold zeros: they must when a kernel is first given the matrix, and
+ * it leaves them so. Weights have as many rows of zeros behind the last input as fill up a panel, the transpose room
+ * for as many behind the last output, and log_sum_exp for a whole vector behind the last sample.
  *
  * One table of function pointers per dtype and instruction set; `void *` stands for the table's dtype.
  * Kernels trust their arguments and allocate nothing. */

@@ -137,7 +137,7 @@ static void forward(ptrdiff_t panel, ptrdiff_t rows, const cg_rows *from, cg_mat
 #define CG_GATHERING_TILE(ROWS, VECTORS) \
     product_tile(ROWS, VECTORS, j ? NULL : from, a, r, w_panel + j * LANES, b_panel + j * LANES, floor, NULL, \
                  z_panel + r * P + j * LANES)
-    if (from) CG_TILES(rows, vectors, CG_GATHERING_TILE);
+    if (from && a->cols > 0) CG_TILES(rows, vectors, CG_GATHERING_TILE);
     else CG_TILES(rows, vectors, CG_TILE);
 #undef CG_TILE
 #undef CG_GATHERING_TILE

@@ -97,6 +97,7 @@ int main(int count, char **arguments)
     for (const cg_kernels *const *table = cg_available_kernels(); *table; table++) {
         k = *table;
         case_index = 0;
+        check_forward_gathers();
         check_gather();
         check_scatter();
         check_transpose();

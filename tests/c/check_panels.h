@@ -67,6 +67,22 @@ static double sample_at(const cg_samples *x, ptrdiff_t r, ptrdiff_t c)
     return NAN;
 }
 
+static int own_type(void) { return k->itemsize == 4 ? CG_FLOAT32 : CG_FLOAT64; }
+
+/* Whether forward takes samples in: numbers of its own type, side by side */
+static void check_forward_gathers(void)
+{
+    for (int type = 0; type < COUNT(SAMPLE_TYPES); type++)
+        for (int arrangement = 0; arrangement < ARRANGEMENTS; arrangement++) EACH_KIND {
+            if (!begin("forward_gathers %s %s", SAMPLE_TYPES[type].name, ARRANGEMENT_NAMES[arrangement])) continue;
+            cg_samples x = array_of(type, arrangement, 3, 5);
+            buffer *answer = numbers_of("answer", 1, 1, 0);
+            set(answer, 0, k->forward_gathers(&x));
+            expect(answer, 0, 0, type == own_type() && x.col_stride == k->itemsize, 0);
+            end();
+        }
+}
+
 /* a[r, :] = samples[order[start + r], :] */
 static void check_gather(void)
 {
@@ -86,7 +102,8 @@ static void check_gather(void)
                 }
                 buffer *a = result_of("a", rows, cols);
                 cg_matrix a_given = given(a);
-                k->gather(&x, order, start, rows, &a_given);
+                cg_rows from = {&x, order, start};
+                k->gather(&from, rows, &a_given);
                 for (ptrdiff_t r = 0; r < a->rows; r++)
                     for (ptrdiff_t c = 0; c < a->cols; c++)
                         expect(a, r, c, sample_at(&x, order ? order[start + r] : start + r, c), 0);

@@ -3,17 +3,25 @@
 #ifndef CHECK_PRODUCTS_H
 #define CHECK_PRODUCTS_H
 
+#include "check_panels.h"
 #include "checks.h"
 
-/* z[r, j] = b[j] + Σₖ a[r, k] w[k, j], then max(0, z) if relu */
-static void forward_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu)
+/* z[r, j] = b[j] + Σₖ a[r, k] w[k, j], then max(0, z) if relu; with gathers, a is filled from samples on the way */
+static void forward_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu, int gathers)
 {
     for (ptrdiff_t panel = 0; panel < panels(out); panel += panels(out) > 1 ? panels(out) - 1 : 1) EACH_KIND {
-        if (!begin("forward rows=%td in=%td out=%td panel=%td relu=%d", rows, in, out, panel, relu)) continue;
-        buffer *a = samples_of("a", rows, in, 1), *w = weights_of("w", in, out), *b = biases_of("b", out);
+        if (!begin("forward rows=%td in=%td out=%td panel=%td relu=%d gathers=%d", rows, in, out, panel, relu, gathers))
+            continue;
+        buffer *a = samples_of("a", rows, in, !gathers), *w = weights_of("w", in, out), *b = biases_of("b", out);
         buffer *z = result_of("z", rows, out);
         cg_matrix a_given = given(a), w_given = given(w), z_given = given(z);
-        k->forward(panel, rows, &a_given, &w_given, b->given, relu, &z_given);
+        cg_samples x = array_of(own_type(), rows % 2 ? CONTIGUOUS : PADDED_ROWS, rows + 3, in);
+        int64_t *order = (int64_t *)take((size_t)(rows + 1) * sizeof *order, tight);
+        for (ptrdiff_t r = 0; r <= rows; r++) order[r] = random_below(rows + 3);
+        cg_rows from = {&x, order, 1};
+        k->forward(panel, rows, gathers ? &from : NULL, &a_given, &w_given, b->given, relu, &z_given);
+        for (ptrdiff_t r = 0; gathers && r < rows; r++)
+            for (ptrdiff_t i = 0; i < in; i++) expect(a, r, i, sample_at(&x, order[1 + r], i), 0);
         for (ptrdiff_t r = 0; r < rows; r++)
             for (ptrdiff_t j = panel * k->lanes; j < out && j < (panel + 1) * k->lanes; j++) {
                 double sum = at(b, 0, j);
@@ -166,10 +174,11 @@ static const ptrdiff_t DEPTHS[] = {0, 1, 2, 3, 15, 16, 17, 31, 32, 33, 64, 65, 9
 
 static void check_forward(void)
 {
-    EACH(rows, TILE_ROWS) EACH(out, TILE_COLS) forward_case(rows, 17, out, out % 2);
-    EACH(rows, FEW_ROWS) EACH(out, FEW_COLS) EACH(in, DEPTHS) for (int relu = 0; relu <= 1; relu++)
-        forward_case(rows, in, out, relu);
-    forward_case(17, 1100, 33, 0);
+    for (int gathers = 0; gathers <= 1; gathers++) {
+        EACH(rows, TILE_ROWS) EACH(out, TILE_COLS) forward_case(rows, 17, out, out % 2, gathers);
+        EACH(rows, FEW_ROWS) EACH(out, FEW_COLS) EACH(in, DEPTHS) forward_case(rows, in, out, in % 2, gathers);
+        forward_case(17, 1100, 33, 0, gathers);
+    }
 }
 
 static void check_delta(void)
