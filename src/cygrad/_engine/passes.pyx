@@ -11,6 +11,7 @@ from cygrad._engine.team cimport Team, cg_team_end, cg_team_open, cg_team_stop, 
 
 
 cdef Py_ssize_t START = 20      # grains that the start of a thread takes
+cdef Py_ssize_t LONG = 200_000_000      # multiply-adds of a pass that a user could wait for
 
 
 cdef class InTurn(Team):
@@ -47,6 +48,9 @@ cdef class InTurn(Team):
                     break
                 self.begin()
             op = &self.plan.operation[self.next]
+            if self.next == self.plan.first_update and member == 0 and self.plan.work > LONG and self.watch.attend():
+                self.stopped = True     # the last chance before the updates, which may take long
+                break
             self.next += 1
             if op.joins:
                 continue

@@ -58,6 +58,7 @@ cdef class Plan:
     cdef const cg_kernels *kernels
     cdef const Layer *layers        # 1 … depth
     cdef Py_ssize_t depth, capacity, operations
+    cdef Py_ssize_t first_update    # number of the operation from which on the pass cannot be given up
     cdef Py_ssize_t work            # multiply-adds of a pass over `capacity` rows
     cdef int members                # threads that may do its tasks
     cdef Operation *operation

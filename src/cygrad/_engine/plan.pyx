@@ -151,6 +151,7 @@ cdef class Plan:
         for l in range(self.depth - 1, lowest_delta - 1, -1):
             w = &self.layers[l + 1].w
             self.add(DELTA, l, self.layers[l + 1].inputs, capacity, TILE, w.cols * lanes)
+        self.first_update = self.operations
         for l in range(self.depth, max(lowest_delta, 1) - 1, -1):
             if self.layers[l].train_weights or self.layers[l].train_biases:
                 self.add(GRADIENT, l, self.layers[l].w.cols, self.layers[l].inputs, lanes, capacity * lanes)
