@@ -6,12 +6,13 @@ them, and how targets `y` become what the engine reads.
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from cygrad import checks
-from cygrad._engine.samples import Samples
+from cygrad._engine.samples import Samples, class_indices
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -140,28 +141,35 @@ def encode_targets(
     TypeError, ValueError
         If `y` is nothing of this kind.
     """
-    wanted = _wanted(LOSSES[loss], loss, outputs)
+    taken = LOSSES[loss]
     array = checks.array(y, name)
     if array.dtype.kind not in "buif":
-        raise TypeError(f"{name} has dtype {array.dtype}, expected {wanted}")
+        raise TypeError(f"{name} has dtype {array.dtype}, expected {_wanted(loss, outputs)}")
     if array.ndim != 0 and len(array) != n:
         raise ValueError(f"{name} has {len(array)} targets for {n} samples, expected {n}")
-    if LOSSES[loss].labels and array.ndim == 1:
-        return _class_indices(array, name, outputs, wanted)
+    if taken.labels and array.ndim == 1:
+        return _class_indices(array, name, outputs, loss)
     if array.ndim == 1 and outputs == 1:
         array = array[:, np.newaxis]
-    if not LOSSES[loss].rows or array.shape != (n, outputs):
-        raise ValueError(f"{name} has shape {array.shape}, expected {wanted}")
+    if not taken.rows or array.shape != (n, outputs):
+        raise ValueError(f"{name} has shape {array.shape}, expected {_wanted(loss, outputs)}")
     rows = Samples(array, name, outputs, dtype)
     if loss == "cross_entropy":
-        _check_probabilities(array, name)
-    if loss == "binary_cross_entropy":
-        _check_range(array, name, (array < 0) | (array > 1), "numbers from 0 to 1")
+        if not rows.within(0, inf):
+            raise _outside(array, name, array < 0, "probabilities, of at least 0")
+        wrong = rows.other_sum(1, PROBABILITY_TOLERANCE)
+        if wrong is not None:
+            raise ValueError(
+                f"{name} sums to {wrong[1]} in row {wrong[0]}, expected probabilities that sum to 1"
+            )
+    if loss == "binary_cross_entropy" and not rows.within(0, 1):
+        raise _outside(array, name, (array < 0) | (array > 1), "numbers from 0 to 1")
     return rows
 
 
-def _wanted(loss: Loss, name: str, outputs: int) -> str:
+def _wanted(name: str, outputs: int) -> str:
     """What `y` should be, in the words of an error message."""
+    loss = LOSSES[name]
     kinds = []
     if loss.labels:
         kinds.append(f"integer class indices from 0 to {outputs - 1} of shape (n,)")
@@ -172,31 +180,20 @@ def _wanted(loss: Loss, name: str, outputs: int) -> str:
     return f"{' or '.join(kinds)} for loss {name!r}"
 
 
-def _class_indices(array: NDArray[Any], name: str, outputs: int, wanted: str) -> NDArray[np.int64]:
+def _class_indices(array: NDArray[Any], name: str, outputs: int, loss: str) -> NDArray[np.int64]:
     if array.dtype.kind == "f":
         raise TypeError(
-            f"{name} has dtype {array.dtype} and shape {array.shape}, expected {wanted}; "
-            f"{name}.astype(int) where it holds whole numbers"
+            f"{name} has dtype {array.dtype} and shape {array.shape}, "
+            f"expected {_wanted(loss, outputs)}; {name}.astype(int) where it holds whole numbers"
         )
-    _check_range(array, name, (array < 0) | (array >= outputs), wanted)
-    return array.astype(np.int64)
+    indices = class_indices(array, outputs)
+    if indices is None:
+        raise _outside(array, name, (array < 0) | (array >= outputs), _wanted(loss, outputs))
+    return indices
 
 
-def _check_probabilities(array: NDArray[Any], name: str) -> None:
-    _check_range(array, name, array < 0, "probabilities, of at least 0")
-    sums = array.sum(axis=1, dtype=np.float64)
-    wrong = np.abs(sums - 1) > PROBABILITY_TOLERANCE
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise ValueError(
-            f"{name} sums to {sums[row]} in row {row}, expected probabilities that sum to 1"
-        )
-
-
-def _check_range(array: NDArray[Any], name: str, wrong: NDArray[np.bool_], expected: str) -> None:
-    if wrong.any():
-        where = tuple(int(i) for i in np.argwhere(wrong)[0])
-        column = "" if len(where) == 1 else f", column {where[1]}"
-        raise ValueError(
-            f"{name} holds {array[where]} in row {where[0]}{column}, expected {expected}"
-        )
+def _outside(array: NDArray[Any], name: str, wrong: NDArray[np.bool_], expected: str) -> ValueError:
+    """The error that says where the first wrong number is."""
+    where = tuple(int(i) for i in np.argwhere(wrong)[0])
+    column = "" if len(where) == 1 else f", column {where[1]}"
+    return ValueError(f"{name} holds {array[where]} in row {where[0]}{column}, expected {expected}")

@@ -1,3 +1,5 @@
+from libc.stdint cimport int64_t
+
 from cpython.buffer cimport Py_buffer
 
 from cygrad._engine.kernels cimport cg_samples
@@ -7,5 +9,15 @@ cdef class Samples:
     cdef Py_buffer buffer
     cdef bint held
     cdef cg_samples view
+    cdef double *row                # of numbers made from the caller's, or NULL
     cdef bint acquire(self, array) except -1
+    cdef int take_in(self, array, str name) except -1
+    cdef int take_row(self, array, str name, Py_ssize_t columns) except -1
+    cdef int take_number(self, double number) except -1
+    cdef void let_go(self) noexcept
+    cdef int own_row(self) except -1
+    cdef int standardize(self, const double[::1] mean, const double[::1] scale) except -1
     cdef bint find_nonfinite(self, bint single, Py_ssize_t *row, Py_ssize_t *col) except -1
+
+
+cdef int64_t whole(const char *place, int type) noexcept nogil

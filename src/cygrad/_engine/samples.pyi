@@ -1,6 +1,9 @@
-from typing import final
+from typing import Any, final
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+def class_indices(array: ArrayLike, classes: int) -> NDArray[np.int64] | None: ...
 
 @final
 class Samples:
@@ -15,3 +18,7 @@ class Samples:
     def rows(self) -> int: ...
     @property
     def columns(self) -> int: ...
+    def within(self, least: float, most: float) -> bool: ...
+    def other_sum(self, expected: float, tolerance: float) -> tuple[int, float] | None: ...
+
+__pyx_capi__: dict[str, Any]  # for the other compiled modules

@@ -1,15 +1,22 @@
 """Arrays of samples as the caller keeps them: taken in, checked once, read in place. Nothing is copied that the
-kernels can read, and nothing of the caller's is written to."""
+kernels can read but class indices, and nothing of the caller's is written to."""
 
 cimport cython
-from cpython.buffer cimport PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
+
+from libc.math cimport fabs
+from libc.stdint cimport (
+    int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+)
+from libc.stdlib cimport free, realloc
+
+from cpython.buffer cimport PyBUF_RECORDS_RO, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 
 from cygrad._engine.kernels cimport *
 
 import numpy as np
 
-cdef object ndarray = np.ndarray
+cdef object ndarray = np.ndarray, empty = np.empty, int64 = np.int64
 cdef Py_ssize_t BLOCK = 1 << 20      # numbers that are looked at between two looks at the signals
 
 
@@ -51,6 +58,56 @@ def _converted(array, str name):
     return np.require(converted.astype(converted.dtype.newbyteorder("="), copy=False), requirements="A")
 
 
+cdef int64_t whole(const char *place, int type) noexcept nogil:
+    """The whole number at a place; one too large for 63 bits comes out negative."""
+    if type == CG_INT64 or type == CG_UINT64:
+        return (<const int64_t *> place)[0]
+    if type == CG_INT32:
+        return (<const int32_t *> place)[0]
+    if type == CG_UINT32:
+        return (<const uint32_t *> place)[0]
+    if type == CG_INT16:
+        return (<const int16_t *> place)[0]
+    if type == CG_UINT16:
+        return (<const uint16_t *> place)[0]
+    if type == CG_INT8:
+        return (<const int8_t *> place)[0]
+    return (<const uint8_t *> place)[0]
+
+
+cdef inline double number(const char *place, int type) noexcept nogil:
+    """The number at a place, rounded as NumPy rounds it to float64."""
+    if type == CG_FLOAT64:
+        return (<const double *> place)[0]
+    if type == CG_FLOAT32:
+        return (<const float *> place)[0]
+    if type == CG_UINT64:
+        return <double> (<const uint64_t *> place)[0]
+    return <double> whole(place, type)
+
+
+def class_indices(array, Py_ssize_t classes):
+    """Integers (n,) as int64: a copy, since the engine counts on their range whatever the caller does to them later.
+
+    None where one of them is not from 0 to `classes` − 1.
+    """
+    cdef Samples given = Samples.__new__(Samples)
+    cdef const cg_samples *y = &given.view
+    cdef Py_buffer buffer
+    cdef int64_t *indices
+    cdef Py_ssize_t i
+    cdef bint outside = False
+    given.take_in(array, "array")
+    copy = empty(y.rows, int64)
+    PyObject_GetBuffer(copy, &buffer, PyBUF_WRITABLE)
+    indices = <int64_t *> buffer.buf
+    for i in range(y.rows):
+        indices[i] = whole(y.data + i * y.row_stride, y.type)
+        outside |= indices[i] < 0 or indices[i] >= classes
+    PyBuffer_Release(&buffer)
+    return None if outside else copy
+
+
 @cython.final
 cdef class Samples:
     """Rows of numbers, [rows, columns], as the engine reads them.
@@ -77,15 +134,11 @@ cdef class Samples:
 
     def __cinit__(self):
         self.held = False
+        self.row = NULL
 
     def __init__(self, array, str name="X", columns=None, str dtype="float64"):
-        if type(array) is not ndarray and isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
-            raise ValueError(f"{name} has {np.ma.count_masked(array)} masked values, expected none")
-        if not self.acquire(array):
-            array = _converted(array, name)
-            if not self.acquire(array) and not self.acquire(array.copy()):
-                raise TypeError(f"{name} has dtype {array.dtype}, expected real numbers")
         cdef Py_ssize_t row = 0, col = 0
+        self.take_in(array, name)
         if self.buffer.ndim != 2:
             shape = tuple(np.shape(array))
             hint = "; one sample is a row of a two-dimensional array" if self.buffer.ndim == 1 else ""
@@ -100,11 +153,19 @@ cdef class Samples:
             wanted = f"numbers that are finite as {dtype}" if np.isfinite(value) else "finite numbers"
             raise ValueError(f"{name} holds {value} in row {row}, column {col}, expected {wanted}")
 
+    cdef int take_in(self, array, str name) except -1:
+        """Take hold of an array, or of a copy that the kernels can read."""
+        if type(array) is not ndarray and isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+            raise ValueError(f"{name} has {np.ma.count_masked(array)} masked values, expected none")
+        if not self.acquire(array):
+            array = _converted(array, name)
+            if not self.acquire(array) and not self.acquire(array.copy()):
+                raise TypeError(f"{name} has dtype {array.dtype}, expected real numbers")
+        return 0
+
     cdef bint acquire(self, array) except -1:
-        """Take hold of the array's buffer; False where the kernels cannot read it."""
-        if self.held:
-            PyBuffer_Release(&self.buffer)
-            self.held = False
+        """Take hold of the array's buffer; False where the kernels cannot read it. One dimension is a column."""
+        self.let_go()
         try:
             PyObject_GetBuffer(array, &self.buffer, PyBUF_RECORDS_RO)
         except (TypeError, ValueError, BufferError):
@@ -116,21 +177,60 @@ cdef class Samples:
         cdef int code = type_code(b.format, b.itemsize)
         if code < 0:
             return False
-        if b.ndim == 2:
-            self.view.data = <const char *> b.buf
-            self.view.rows = b.shape[0]
-            self.view.cols = b.shape[1]
-            self.view.row_stride = b.strides[0]
-            self.view.col_stride = b.strides[1]
-            self.view.type = code
-            # As for NumPy, the stride of an axis of length 1 does not matter.
-            places = <size_t> b.buf
-            for axis in range(2):
-                if b.shape[axis] > 1:
-                    places |= <size_t> b.strides[axis]
-            if places & <size_t> (b.itemsize - 1):
-                return False
-        return True
+        if b.ndim > 2:
+            return True
+        self.view.data = <const char *> b.buf
+        self.view.rows = b.shape[0] if b.ndim > 0 else 1
+        self.view.cols = b.shape[1] if b.ndim > 1 else 1
+        self.view.row_stride = b.strides[0] if b.ndim > 0 else b.itemsize
+        self.view.col_stride = b.strides[1] if b.ndim > 1 else b.itemsize
+        self.view.type = code
+        # As for NumPy, the stride of an axis of length 1 does not matter.
+        places = <size_t> b.buf
+        for axis in range(b.ndim):
+            if b.shape[axis] > 1:
+                places |= <size_t> b.strides[axis]
+        return not places & <size_t> (b.itemsize - 1)
+
+    cdef int take_row(self, array, str name, Py_ssize_t columns) except -1:
+        """Take hold of one row of numbers, (columns,): of nothing else, but whatever the numbers are."""
+        self.take_in(array, name)
+        if self.buffer.ndim != 1 or self.view.rows != columns:
+            raise ValueError(f"{name} has shape {tuple(np.shape(array))}, expected ({columns},)")
+        self.view.rows, self.view.cols, self.view.col_stride = 1, columns, self.view.row_stride
+        return 0
+
+    cdef int take_number(self, double number) except -1:
+        """Hold a number."""
+        self.let_go()
+        self.view.rows = self.view.cols = 1
+        self.own_row()
+        self.row[0] = number
+        return 0
+
+    cdef int own_row(self) except -1:
+        """Have a row of numbers that the caller has no part in."""
+        cdef void *row = realloc(self.row, max(self.view.cols, 1) * sizeof(double))
+        if row == NULL:
+            raise MemoryError()
+        self.row = <double *> row
+        self.view.data, self.view.type = <const char *> self.row, CG_FLOAT64
+        self.view.row_stride = self.view.col_stride = sizeof(double)
+        return 0
+
+    cdef int standardize(self, const double[::1] mean, const double[::1] scale) except -1:
+        """Hold (x − mean) · scale in place of the row x."""
+        cdef cg_samples x = self.view
+        cdef Py_ssize_t c
+        self.own_row()
+        for c in range(x.cols):
+            self.row[c] = (number(x.data + c * x.col_stride, x.type) - mean[c]) * scale[c]
+        return 0
+
+    cdef void let_go(self) noexcept:
+        if self.held:
+            PyBuffer_Release(&self.buffer)
+            self.held = False
 
     cdef bint find_nonfinite(self, bint single, Py_ssize_t *row, Py_ssize_t *col) except -1:
         """Whether a number is not finite, and where; blocks of rows at a time, so that an interrupt is heeded."""
@@ -149,9 +249,33 @@ cdef class Samples:
             start += block
         return False
 
+    def within(self, double least, double most):
+        """Whether all numbers are from `least` to `most`."""
+        cdef const cg_samples *x = &self.view
+        cdef Py_ssize_t r, c
+        cdef bint outside = False
+        with nogil:
+            for r in range(x.rows):
+                for c in range(x.cols):
+                    outside |= not least <= number(x.data + r * x.row_stride + c * x.col_stride, x.type) <= most
+        return not outside
+
+    def other_sum(self, double expected, double tolerance):
+        """Number and sum of the first row whose sum is another than expected, or None."""
+        cdef const cg_samples *x = &self.view
+        cdef Py_ssize_t r = 0, c
+        cdef double total = expected
+        with nogil:
+            while r < x.rows and fabs(total - expected) <= tolerance:
+                total = 0
+                for c in range(x.cols):
+                    total += number(x.data + r * x.row_stride + c * x.col_stride, x.type)
+                r += 1
+        return None if fabs(total - expected) <= tolerance else (r - 1, total)
+
     def __dealloc__(self):
-        if self.held:
-            PyBuffer_Release(&self.buffer)
+        self.let_go()
+        free(self.row)
 
     @property
     def rows(self):
