@@ -249,9 +249,7 @@ def test_an_order_of_the_rows_is_the_rows_in_that_order(large, dtype, isa):
         both = [True, True]
         engine = Engine(dtype, [40, 9, 3], ["tanh", "softmax"], both, "cross_entropy", "mean")
         engine.set_weights(0, samples(9, 40, seed=6))
-        training = Training(
-            engine, "momentum", 16, momentum=0.9, train_weights=both, train_biases=both
-        )
+        training = Training(engine, "momentum", 16, momentum=0.9)
         rates = np.full(-(-len(indices) // 16), 0.01)
         sums = training.epoch(Samples(rows), np.ascontiguousarray(labels), indices, rates)
         trained.append((np.array(sums[:2]), engine.storage.copy()))

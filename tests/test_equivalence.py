@@ -1,4 +1,5 @@
-"""The engine against the pure-Python reference: one backward pass, one step, several epochs.
+"""The engine against the pure-Python reference: one backward pass, one step, several epochs, and
+single samples after that.
 
 Everything goes through the public API. The cases are the rows of the table in `cases`; each runs in
 both dtypes and on every instruction set, against one run of the reference.
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from functools import cache
 from itertools import combinations, product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ import cygrad as cg
 from cygrad import reference
 
 EPOCHS = 3
+SINGLES = 2  # samples learnt one by one in the end
 DTYPES = ("float32", "float64")
 ROWS = ("deltas", "pre_activations", "activations")
 
@@ -27,11 +29,15 @@ class Trained(NamedTuple):
     """What the reference makes of a case."""
 
     data: Data
+    first_loss: float
     first_step: list[float]  # parameters
     parameters: list[float]  # after all epochs
     loss: list[float]  # of the epochs
     metric: list[float]
     evaluation: dict[str, float]
+    predictions: list[Any]
+    single_losses: list[float]
+    single_parameters: list[float]  # after all of it
 
 
 def reference_of(case: Case, data: Data) -> reference.Network:
@@ -86,7 +92,7 @@ def try_to_train(case: Case, data: Data) -> Trained | None:
     X, y = data.X.tolist(), data.y.tolist()
     rows = list(range(case.samples))
     batches = [rows[i : i + case.batch_size] for i in range(0, len(rows), case.batch_size)]
-    after, losses, metrics = [], [], []
+    after, losses, metrics, first_loss = [], [], [], None
     for _ in range(EPOCHS):
         loss = metric = 0.0
         for batch in batches:
@@ -94,6 +100,7 @@ def try_to_train(case: Case, data: Data) -> Trained | None:
             gradients = net.backward(X_batch, y_batch)
             if kink_distance(net, gradients, y_batch) <= margin:
                 return None
+            first_loss = gradients.loss if first_loss is None else first_loss
             history = trainer.fit(X_batch, y_batch, [range(len(batch))])
             after.append(net.parameters)
             loss += history.loss[0] / net.scale(len(batch))
@@ -103,7 +110,24 @@ def try_to_train(case: Case, data: Data) -> Trained | None:
     final = net.backward(X, y)
     if kink_distance(net, final, y) <= margin:
         return None
-    return Trained(data, after[0], after[-1], losses, metrics, net.evaluate(X, y))
+    evaluation, predictions = net.evaluate(X, y), [net.predict_one(x) for x in X[:SINGLES]]
+    single_losses = []
+    for i in range(SINGLES):
+        if kink_distance(net, net.backward([X[i]], [y[i]]), [y[i]]) <= margin:
+            return None
+        single_losses.append(trainer.learn_one(X[i], y[i]))
+    return Trained(
+        data,
+        first_loss,
+        after[0],
+        after[-1],
+        losses,
+        metrics,
+        evaluation,
+        predictions,
+        single_losses,
+        net.parameters,
+    )
 
 
 def test_in_the_cases_every_pair_of_values_meets():
@@ -146,14 +170,15 @@ def test_training(case, dtype, isa):
     net = engine_of(case, data, dtype)
     trainer = cg.Trainer(net, case.optimizers()[0], case.batch_size)
     first = slice(0, case.batch_size)
-    trainer.fit(data.X[first], data.y[first], shuffle=False)
+    loss = trainer.step(data.X[first], data.y[first])
     depth = depth_of_training(case, 1)
+    assert_close(loss, expected.first_loss, dtype, depth, "loss of a step")
     assert_close(net.parameters, expected.first_step, dtype, depth, "parameters after a step")
 
     net = engine_of(case, data, dtype)
     trainer = cg.Trainer(net, case.optimizers()[0], case.batch_size)
     history = trainer.fit(data.X, data.y, EPOCHS, shuffle=False)
-    depth = depth_of_training(case, trainer.step)
+    depth = depth_of_training(case, trainer.steps)
     assert_close(net.parameters, expected.parameters, dtype, depth, "parameters")
     assert_close(history.loss, expected.loss, dtype, depth, "loss of the epochs")
     assert_close(history.metric, expected.metric, dtype, depth, "metric of the epochs")
@@ -161,3 +186,11 @@ def test_training(case, dtype, isa):
     assert evaluation.keys() == expected.evaluation.keys()
     for name, value in expected.evaluation.items():
         assert_close(evaluation[name], value, dtype, depth, name)
+
+    predictions = [net.predict_one(x) for x in data.X[:SINGLES]]
+    assert_close(predictions, expected.predictions, dtype, depth, "predictions")
+    losses = [trainer.learn_one(data.X[i], data.y[i]) for i in range(SINGLES)]
+    depth = depth_of_training(case, trainer.steps)
+    assert_close(losses, expected.single_losses, dtype, depth, "loss of single samples")
+    parameters = expected.single_parameters
+    assert_close(net.parameters, parameters, dtype, depth, "parameters after single samples")

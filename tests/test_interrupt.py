@@ -36,7 +36,7 @@ def test_an_interrupt_comes_out_between_two_steps(interrupt):
         trainer.fit(X, y, epochs=1000, shuffle=False)
 
     # Just the steps that are counted were done, each of them wholly.
-    done = trainer.step
+    done = trainer.steps
     assert done > 0
     epochs, steps = divmod(done, SAMPLES)
     assert len(trainer.history) == epochs
@@ -51,7 +51,7 @@ def test_an_interrupt_comes_out_between_two_steps(interrupt):
     for each in (trainer, twin):
         each.fit(X[:100], y[:100], shuffle=False)
     assert net.parameters.tobytes() == twin.net.parameters.tobytes()
-    assert trainer.step == twin.step == done + 100
+    assert trainer.steps == twin.steps == done + 100
 
 
 def test_an_interrupt_between_epochs_keeps_the_history():
@@ -65,5 +65,34 @@ def test_an_interrupt_between_epochs_keeps_the_history():
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(X, y, epochs=9, callbacks=[press])
     assert len(trainer.history) == 3
-    assert trainer.step == 6
+    assert trainer.steps == 6
     assert len(trainer.fit(X, y, epochs=2)) == 2
+
+
+def test_an_interrupt_within_a_stream_comes_out_between_two_steps(interrupt):
+    X = np.broadcast_to(np.array([1, 0], np.uint8), (100 * SAMPLES, 2))
+    y = X[:, 0]
+    nets = [_network() for _ in range(2)]
+    trainer, twin = (cg.Trainer(net, cg.SGD(1e-3, momentum=0.9), 1) for net in nets)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.partial_fit(X, y)
+    assert 0 < trainer.steps < len(X)
+    twin.partial_fit(X[: trainer.steps], y[: trainer.steps])
+    for each in (trainer, twin):
+        each.step(X[:5], y[:5])
+    assert nets[0].parameters.tobytes() == nets[1].parameters.tobytes()
+
+
+def test_an_interrupt_within_a_step_leaves_all_as_it_was(interrupt):
+    """A batch that takes seconds to bring forward."""
+    layers = [cg.Dense(500, "tanh"), cg.Dense(500, "tanh"), cg.Dense(1)]
+    net = cg.Network(2, layers, loss="mse", rng=0)
+    before = net.parameters
+    X = np.ones((300_000, 2), np.uint8)
+    trainer = cg.Trainer(net, cg.Adam())
+    with pytest.raises(KeyboardInterrupt):
+        trainer.step(X, X[:, 0])
+    assert trainer.steps == 0
+    assert (net.parameters == before).all()
+    trainer.step(X[:9], X[:9, 0])
+    assert trainer.steps == 1

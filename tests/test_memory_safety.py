@@ -69,12 +69,23 @@ for dtype in ("float32", "float64"):
         net.standardize_inputs(X)
         net.forward(X)
         net.standardize_inputs(None)
-        cg.Trainer(net, cg.Adam(), 61, rng=0).fit(X, labels)
+        trainer = cg.Trainer(net, cg.Adam(), 61, rng=0)
+        trainer.fit(X, labels)
+        for part in (X[0], X[-1], X[-1, ::-1]):
+            net.predict_one(part, guarded(np.zeros(3, dtype)))
+            trainer.learn_one(part, labels[-1:].reshape(()))
+        for rows in (1, 62, 2000):
+            trainer.step(X[-rows:], labels[-rows:])
+            trainer.partial_fit(X[:rows], labels[:rows])
 
         rows = guarded(rng.integers(2, size=(4096, 3)).astype(given))
         net = cg.Network(33, [cg.Dense(3)], loss="mse", dtype=dtype, rng=0)
         net.evaluate(X, rows)
-        cg.Trainer(net, cg.SGD(0.01), 61, rng=0).fit(X, rows)
+        trainer = cg.Trainer(net, cg.SGD(0.01), 61, rng=0)
+        trainer.fit(X, rows)
+        trainer.step(X[-1:], rows[-1:])
+        for target in (rows[0], rows[-1], rows[-1, ::-1]):
+            trainer.learn_one(X[-1], target)
         net.layers[0].weights = guarded(rng.normal(size=(3, 33)))
         net.parameters = guarded(net.parameters)
 """
@@ -91,7 +102,7 @@ for dtype in ("float32", "float64"):
             rates = guarded(np.full(-(-rows // batch), 1e-3))
             sizes, biases = [33, 5, 3], [True, True]
             engine = Engine(dtype, sizes, ["tanh", "softmax"], biases, "cross_entropy", "mean")
-            training = Training(engine, "sgd", batch, train_weights=biases, train_biases=biases)
+            training = Training(engine, "sgd", batch)
             done = training.epoch(Samples(X), labels, order, rates, threads=THREADS)
             _, _, steps, diverged = done
             assert (steps, diverged) == (len(rates), False)

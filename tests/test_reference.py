@@ -359,7 +359,7 @@ def test_batches_are_slices_of_the_order_and_the_last_may_be_short():
     assert trained.parameters == close(by_hand.parameters)
     assert history.loss == close(losses)
     assert history.metric == close(errors)
-    assert trainer.step == 6
+    assert trainer.steps == 6
 
 
 def test_two_fits_are_one():
@@ -405,10 +405,32 @@ def test_frozen_parameters_stay(optimizer, trainable, moved):
 def test_a_loss_that_is_not_finite_stops_before_its_step():
     network = Network(1, [Dense(1)], loss="quadratic")
     trainer = Trainer(network, SGD(1e200), batch_size=1)
-    with pytest.raises(reference.DivergenceError, match="the loss is inf at epoch 1, step 1"):
+    with pytest.raises(reference.DivergenceError, match="the loss is inf at step 1"):
         trainer.fit([[1.0]], [[1.0]], [[0], [0]])
     assert network.parameters == [1e200, 1e200]
-    assert trainer.step == 1
+    assert trainer.steps == 1
+
+
+def test_a_step_is_an_epoch_of_one_batch():
+    X, y = [[1.0, -2.0], [0.5, 3.0], [-1.0, 1.0]], [[1.0], [0.0], [2.0]]
+
+    def trained(train):
+        network = Network(2, [Dense(2, "tanh"), Dense(1)], loss="mse")
+        network.parameters = [0.1 * k for k in range(9)]
+        trainer = Trainer(network, Adam(0.1), batch_size=2)
+        return train(trainer), network.parameters, trainer.steps
+
+    at_once = trained(lambda trainer: trainer.fit(X, y, [[0, 1, 2]]).loss[0])
+    assert trained(lambda trainer: trainer.partial_fit(X, y)) == at_once
+    in_steps = trained(lambda trainer: [trainer.step(X[:2], y[:2]), trainer.learn_one(X[2], y[2])])
+    assert in_steps[1:] == at_once[1:]
+    assert (2 * in_steps[0][0] + in_steps[0][1]) / 3 == pytest.approx(at_once[0])
+
+
+def test_what_is_predicted_of_one_sample():
+    network = Network(1, [Dense(2, "softmax")], loss="cross_entropy")
+    network.layers[0].weights = [[1.0], [-1.0]]
+    assert [network.predict_one([x]) for x in (1.0, -1.0)] == network.predict([[1.0], [-1.0]])
 
 
 def test_bad_orders_change_nothing():
@@ -418,7 +440,7 @@ def test_bad_orders_change_nothing():
         with pytest.raises(ValueError, match=r"orders\[1\] is"):
             trainer.fit([[1.0], [2.0]], [[1.0], [1.0]], [[0, 1], order])
     assert network.parameters == [0, 0]
-    assert trainer.step == 0
+    assert trainer.steps == 0
     with pytest.raises(ValueError, match="batch_size is 0"):
         Trainer(network, SGD(0.1), batch_size=0)
 

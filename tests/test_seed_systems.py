@@ -122,7 +122,7 @@ def test_gaussian_unit(rate, isa):
     cg.check_gradients(net, X, y)
     trainer = cg.Trainer(net, cg.SGD(rate), batch_size=len(X), rng=0)
     history = trainer.fit(X, y, seed_systems.RBF_STEPS)
-    assert trainer.step == seed_systems.RBF_STEPS
+    assert trainer.steps == seed_systems.RBF_STEPS
     assert history.loss[0] == pytest.approx(seed_systems.RBF_FIRST_LOSS, abs=EXPECTED_WITHIN)
     final = net.evaluate(X, y)["loss"]
     assert final == pytest.approx(seed_systems.RBF_LAST_LOSS, abs=EXPECTED_WITHIN)

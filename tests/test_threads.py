@@ -51,6 +51,12 @@ def _results(case: Case, data: Data, dtype: str, threads: int) -> dict[str, byte
     trainer = cg.Trainer(net, case.optimizers()[0], case.batch_size, rng=0, threads=threads)
     history = trainer.fit(data.X, data.y, 2)
     found |= {"losses": history.loss, "parameters": net.parameters}
+    found["stream"] = trainer.partial_fit(data.X, data.y)
+    # Batches of other sizes than before, larger and far smaller, and single samples between them.
+    for name, rows in (("all", case.samples), ("one", 1), ("some", case.samples // 2 + 1)):
+        found[name] = trainer.step(data.X[:rows], data.y[:rows])
+        found[f"{name} single"] = trainer.learn_one(data.X[0], data.y[0])
+    found["parameters after all"] = net.parameters
     return {name: np.asarray(value).tobytes() for name, value in found.items()}
 
 
@@ -182,7 +188,7 @@ def test_an_interrupt_stops_all_and_the_trainer_goes_on(rows, interrupt):
     trainer = cg.Trainer(_network(sizes=sizes), cg.Adam(), rows, rng=0, threads=3)
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(X, y, 10**6, shuffle=False)
-    epochs, steps = divmod(trainer.step, 10_000 // rows)
+    epochs, steps = divmod(trainer.steps, 10_000 // rows)
     # It may come when the last step of an epoch is done and the epoch not yet written down.
     assert len(trainer.history) in ((epochs,) if steps else (epochs, epochs - 1))
     twin = cg.Trainer(_network(sizes=sizes), cg.Adam(), rows, rng=0, threads=1)
@@ -228,14 +234,19 @@ def test_one_network_answers_several_threads_at_once(divided):
 def test_a_forked_child_trains_too(meanwhile, divided):
     X, y = _data(400)
 
-    def train(net, epochs=3, **options):
-        cg.Trainer(net, cg.Adam(), 40, rng=0, threads=3).fit(X, y, epochs, **options)
+    def trainer_of(net):
+        return cg.Trainer(net, cg.Adam(), 40, rng=0, threads=3)
+
+    def train(net):
+        trainer_of(net).fit(X, y, 3)
         return net.parameters.tobytes()
 
     expected = train(_network())
     net, running, stop = _network(), threading.Event(), threading.Event()
+    trainer = trainer_of(net)
     callback = lambda *_: running.set() or stop.is_set()  # noqa: E731
-    other = threading.Thread(target=train, args=(net, 10**9), kwargs={"callbacks": [callback]})
+    arguments = (X, y, 10**9)
+    other = threading.Thread(target=trainer.fit, args=arguments, kwargs={"callbacks": [callback]})
     if meanwhile:
         other.start()
         running.wait()
@@ -244,6 +255,8 @@ def test_a_forked_child_trains_too(meanwhile, divided):
         try:
             # The child has no other thread: nobody trains this network any more.
             cg.Trainer(net, cg.Adam(), 40, threads=3).fit(X, y)
+            trainer.fit(X, y)
+            trainer.learn_one(X[0], y[0])
             os._exit(0 if train(_network()) == expected else 1)
         finally:
             os._exit(2)

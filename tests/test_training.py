@@ -84,7 +84,7 @@ def test_two_fits_of_two_epochs_are_one_of_four(optimizer, shuffle):
     parts = [trainer.fit(X, y, 2, shuffle=shuffle) for _ in range(2)]
     assert _bits(at_once) == _bits(in_parts)
     assert parts[0].loss + parts[1].loss == whole.loss
-    assert trainer.step == 28
+    assert trainer.steps == 28
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_copied_trainer_goes_on_with_the_same_bits(optimizer, duplicate):
     fresh = duplicate(trainer)
     trainer.fit(X, y, 2)
     twin = duplicate(trainer)
-    assert twin.step == trainer.step
+    assert twin.steps == trainer.steps
     assert dict(twin.history) == dict(trainer.history)
     assert twin.optimizer == optimizer
     before = _bits(trainer.net)
@@ -165,7 +165,7 @@ def test_frozen_parameters_stay_and_may_be_thawed():
     trainer.fit(X, y)
     assert (net.layers[0].weights != first).all()
     assert not net.layers[1].biases.any()
-    assert trainer.step == 14
+    assert trainer.steps == 14
 
 
 # What is kept
@@ -229,7 +229,7 @@ def test_history_says_what_it_is():
     text = repr(trainer.fit(X, y, 3))
     assert text.startswith("<History: 3 epochs, loss 0.")
     assert " to 0." in text
-    assert repr(trainer).endswith("batch_size=10, step 15>")
+    assert repr(trainer).endswith("batch_size=10, steps=15>")
 
 
 # What is refused
@@ -272,7 +272,7 @@ def test_bad_arguments_are_named_and_change_nothing(fit, error, message):
     with pytest.raises(error, match=message):
         fit(trainer)
     assert _bits(net) == _bits(untouched)
-    assert trainer.step == len(trainer.history) == 0
+    assert trainer.steps == len(trainer.history) == 0
     # Nor is the order of the samples another than before.
     trainer.fit(X, Y)
     cg.Trainer(untouched, cg.SGD(0.1), rng=0).fit(X, Y)
@@ -308,14 +308,14 @@ def test_the_rates_of_an_epoch_are_checked_before_its_first_step():
         trainer.fit(X, Y, 5)
     cg.Trainer(expected, cg.SGD(0.1), 10, rng=0).fit(X, Y, 2)
     assert _bits(net) == _bits(expected)
-    assert trainer.step == 10
+    assert trainer.steps == 10
     assert len(trainer.history) == 2
 
 
 def test_what_a_trainer_was_made_with_cannot_be_changed():
     trainer = cg.Trainer(_network(), cg.SGD(0.1), threads=2)
     assert (trainer.batch_size, trainer.threads) == (32, 2)
-    for name in ("net", "optimizer", "batch_size", "threads", "step", "history"):
+    for name in ("net", "optimizer", "batch_size", "threads", "steps", "history"):
         with pytest.raises(AttributeError):
             setattr(trainer, name, 64)
 
@@ -377,7 +377,7 @@ def test_divergence_puts_the_last_good_epoch_back():
     assert (again.epoch, again.step, str(again)) == (3, 4, str(error))
 
     # The optimiser starts anew, at step 0 and without velocity.
-    assert trainer.step == 0
+    assert trainer.steps == 0
     trainer.fit(X, y, shuffle=False)
     cg.Trainer(good, cg.SGD(0.1, momentum=0.9), 10, rng=0).fit(X, y, shuffle=False)
     assert _bits(net) == _bits(good)

@@ -109,26 +109,32 @@ class History:
 class DivergenceError(ArithmeticError):
     """The loss or a parameter became NaN or infinite in training.
 
-    The network has the parameters of the end of the last good epoch, and the trainer's optimiser
-    starts anew: its state and its count of steps are zero.
+    After `Trainer.fit` the network has the parameters of the end of the last good epoch, and the
+    trainer's optimiser starts anew: its state and its count of steps are zero. After the other
+    methods everything is as it was before the step that went wrong.
 
     Attributes
     ----------
-    epoch : int
-        The epoch of this `fit`, counted from 1.
     step : int
-        The step of that epoch, counted from 1.
-    history : History
+        The step of that epoch, or of that call of another method, counted from 1.
+    epoch : int or None
+        The epoch of this `fit`, counted from 1.
+    history : History or None
         The good epochs of this `fit`.
     """
 
-    def __init__(self, epoch: int, step: int, history: History) -> None:
-        super().__init__(epoch, step, history)
-        self.epoch = epoch
+    def __init__(self, step: int, epoch: int | None = None, history: History | None = None) -> None:
+        super().__init__(step, epoch, history)
         self.step = step
+        self.epoch = epoch
         self.history = history
 
     def __str__(self) -> str:
+        if self.epoch is None:
+            return (
+                f"training diverged at step {self.step}: the loss became NaN or infinite; "
+                "the step was not done"
+            )
         good = f"after epoch {self.epoch - 1}" if self.epoch > 1 else "before training"
         return (
             f"training diverged in epoch {self.epoch} at step {self.step}: the loss or a parameter "

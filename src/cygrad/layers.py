@@ -115,6 +115,7 @@ class Layer:
         self._inputs = inputs
         self._index = index
         self._engine = engine
+        engine.set_trained(index, self.train_weights, self.train_biases)
 
     @property
     def inputs(self) -> int:
@@ -144,6 +145,7 @@ class Layer:
     @trainable.setter
     def trainable(self, trainable: Trainable) -> None:
         self._dense = replace(self._dense, trainable=trainable)
+        self._engine.set_trained(self._index, self.train_weights, self.train_biases)
 
     @property
     def train_weights(self) -> bool:

@@ -133,12 +133,12 @@ class Network:
     @property
     def inputs(self) -> int:
         """Number of inputs."""
-        return self._layers[0].inputs
+        return self._engine.sizes[0]
 
     @property
     def outputs(self) -> int:
         """Number of outputs: units of the last layer."""
-        return self._layers[-1].units
+        return self._engine.sizes[-1]
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -280,6 +280,31 @@ class Network:
             return yes[:, 0] if self.outputs == 1 else yes
         return outputs
 
+    def predict_one(self, x: ArrayLike, out: NDArray[Any] | None = None) -> int | NDArray[Any]:
+        """What the network says of one sample, at once: for control loops.
+
+        Parameters
+        ----------
+        x : array_like, shape (inputs,)
+            Numbers of any real dtype, in any memory layout. Nothing but shape and dtype is
+            checked: what comes of NaN and infinity is undefined, but harmless.
+        out : ndarray or None
+            Where the outputs are written to: contiguous, of shape (outputs,) and the network's
+            dtype. Nothing is allocated then.
+
+        Returns
+        -------
+        int or ndarray
+            ``predict(x[np.newaxis])[0]``, with the same bits: a class index, or the outputs, which
+            are `out` where it is given.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `x` or `out` has another dtype or shape.
+        """
+        return self._engine.predict_one(x, out)
+
     def evaluate(self, X: ArrayLike, y: ArrayLike, threads: int | None = None) -> dict[str, float]:
         """Loss and metric over samples with known targets.
 
@@ -392,7 +417,7 @@ class Network:
             If `X` is not finite numbers of this shape.
         """
         if X is None:
-            self._input_mean = self._input_scale = None
+            self._set_standardization(None, None)
             return
         Samples(X, "X", self.inputs)
         self._set_standardization(*mean_and_scale(np.asarray(X)))
@@ -404,6 +429,7 @@ class Network:
             if array is not None:
                 array.flags.writeable = False
         self._input_mean, self._input_scale = mean, scale
+        self._engine.set_standardization(mean, scale)
 
     def _standardize(self, X: ArrayLike, name: str) -> NDArray[np.float64]:
         Samples(X, name, self.inputs)

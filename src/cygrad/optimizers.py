@@ -38,6 +38,17 @@ class Optimizer(ABC):
     def hyperparameters(self) -> dict[str, float]:
         """The rule's numbers, under the engine's names."""
 
+    def learning_rate_at(self, step: int) -> float:
+        """The learning rate of a step, counted from 0.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `learning_rates`.
+        """
+        rate = self.learning_rate
+        return _checked_rate(step, rate(step)) if callable(rate) else rate
+
     def learning_rates(self, first_step: int, count: int) -> NDArray[np.float64]:
         """The learning rates of consecutive steps.
 

@@ -1,4 +1,4 @@
-"""How a network learns: `Trainer` runs epochs of mini-batch descent over the samples.
+"""How a network learns: `Trainer` runs epochs of mini-batch descent over samples, or single steps.
 
 Python has the floor between epochs only: all steps of an epoch are one call of the engine. The
 update rules are described in `optimizers`; what is shown, called and kept between epochs is in
@@ -7,12 +7,10 @@ update rules are described in `optimizers`; what is shown, called and kept betwe
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from functools import partial
 from math import isfinite
-from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 
     from cygrad._engine.samples import Samples
     from cygrad.callbacks import Callback, EpochFunction
-    from cygrad.layers import Trainable
     from cygrad.losses import Targets
     from cygrad.streams import RandomSource
 
@@ -42,8 +39,12 @@ __all__ = ["DivergenceError", "History", "Trainer"]
 class Trainer:
     """Trains a network by mini-batch descent.
 
+    `fit` goes through data that are all there, epoch after epoch. For data that come one after the
+    other `partial_fit` goes once through some rows, `step` takes one batch, and `learn_one` one
+    sample, at the speed of a control loop. A network is trained by one call at a time.
+
     The optimiser's state, the count of steps and the random stream of the shuffling belong to the
-    trainer and go on from one `fit` to the next: two fits of two epochs and one of four give the
+    trainer and go on from one call to the next: two fits of two epochs and one of four give the
     same bits. So does a trainer that was pickled or copied on the way.
 
     Parameters
@@ -58,7 +59,7 @@ class Trainer:
         Seeds the order of the samples. The same integer gives the same training, bit by bit.
     threads : int or None
         How many threads may compute. None: as many as there are processors for this process,
-        counted at each `fit`, or what CYGRAD_NUM_THREADS says. Fewer are used where a step is not
+        counted at each call, or what CYGRAD_NUM_THREADS says. Fewer are used where a step is not
         worth more: small networks stay on one. The bits are the same for any number.
 
     Raises
@@ -73,7 +74,7 @@ class Trainer:
     >>> net = cg.Network(64, [cg.Dense(10, "softmax")], loss="cross_entropy", rng=0)
     >>> trainer = cg.Trainer(net, cg.Adam(1e-3), batch_size=32, rng=0)
     >>> history = trainer.fit(X, y, epochs=10)
-    >>> len(history), trainer.step
+    >>> len(history), trainer.steps
     (10, 570)
     """
 
@@ -95,9 +96,19 @@ class Trainer:
         self._threads = None if threads is None else check_threads(threads)
         self._shuffling = streams.stream(rng, "shuffling")
         self._history = History(net.metric, False)
-        # Made by the first fit, when the batch size is known to be good for the data.
-        self._training: Training | None = None
-        self._trainable: list[Trainable] = []
+        self._training = self._new_training()
+
+    def _new_training(self) -> Training:
+        optimizer = self._optimizer
+        rate = optimizer.learning_rate
+        return Training(
+            self._net._engine,
+            optimizer.rule,
+            self._batch_size,
+            # A plain number costs the steps no call of Python.
+            optimizer.learning_rate_at if callable(rate) else rate,
+            **optimizer.hyperparameters,
+        )
 
     @property
     def net(self) -> Network:
@@ -120,9 +131,9 @@ class Trainer:
         return self._threads
 
     @property
-    def step(self) -> int:
+    def steps(self) -> int:
         """Steps done so far, which is the number of the next step, counted from 0."""
-        return 0 if self._training is None else self._training.step
+        return self._training.steps
 
     @property
     def history(self) -> History:
@@ -130,7 +141,7 @@ class Trainer:
         return self._history
 
     def __repr__(self) -> str:
-        return f"<Trainer: {self._optimizer}, batch_size={self._batch_size}, step {self.step}>"
+        return f"<Trainer: {self._optimizer}, batch_size={self._batch_size}, steps={self.steps}>"
 
     def fit(
         self,
@@ -178,7 +189,7 @@ class Trainer:
             If the loss or a parameter becomes NaN or infinite. The parameters of the last good
             epoch are put back, and the optimiser starts anew.
         RuntimeError
-            If another call of `fit` is training the network.
+            If another call is training the network.
 
         Notes
         -----
@@ -204,10 +215,9 @@ class Trainer:
         if X_val is not None and y_val is not None:
             validation = self._data(X_val, y_val, "_val")
 
-        with _alone(self._net), ExitStack() as endings:
-            training = self._ready()
+        with self._training as training, ExitStack() as endings:
             steps = -(-samples.rows // self._batch_size)
-            rates = self._optimizer.learning_rates(training.step, steps)
+            rates = self._rates(steps)
 
             self._history = History(self._net.metric, validation is not None)
             for hook in hooks:
@@ -220,33 +230,140 @@ class Trainer:
                 endings.enter_context(progress)
                 poll = progress.poll if progress.live else None
 
-            threads = default_threads() if self._threads is None else self._threads
-            order = np.arange(samples.rows, dtype=np.int64)
+            threads = self._most_threads
+            order = np.empty(samples.rows, np.int64) if shuffle else None
             good = np.empty_like(self._net._engine.storage)
             for epoch in range(1, epochs + 1):
-                if shuffle:
+                if order is not None:
                     permute(order, self._shuffling.bit_generator.random_raw())
                 begin = perf_counter()
                 run = partial(training.epoch, samples, targets, order, rates, poll, threads)
-                sums = self._run(training, epoch, run, good)
+                sums = self._run(epoch, run, good)
                 seconds = perf_counter() - begin
                 values = self._averages(sums, samples.rows)
                 if validation is not None:
                     sums = self._net._engine.evaluate(*validation, threads)
                     values += self._averages(sums, validation[0].rows)
-                self._history._append(*values, float(rates[0]), seconds)
+                rate = training.rate if rates is None else float(rates[0])
+                self._history._append(*values, rate, seconds)
                 if progress is not None:
                     progress.epoch_done(self._history._last())
                 # All callbacks are called, also those after one that wants to stop.
                 stops = [hook.on_epoch_end(self, epoch, self._history._last()) for hook in hooks]
                 if any(stops) or epoch == epochs:
                     break
-                rates = self._optimizer.learning_rates(training.step, steps)
+                rates = self._rates(steps)
         return self._history
+
+    def partial_fit(self, X: ArrayLike, y: ArrayLike) -> float:
+        """Train on rows that have just come, once through in their order: for streams.
+
+        Parameters
+        ----------
+        X, y : array_like
+            As for `fit`. Steps are done on `batch_size` rows each, the last on those that are left.
+
+        Returns
+        -------
+        float
+            The loss of the rows, each taken at the step that it was part of; averaged or summed
+            over them as the network's ``reduction`` says.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument or a learning rate is not as described, before anything is changed.
+        DivergenceError
+            If the loss of a batch is NaN or infinite. The steps before it stay done, and the
+            parameters and the optimiser's state are those that they led to.
+        RuntimeError
+            If another call is training the network.
+
+        Notes
+        -----
+        No copy of the parameters is kept, and `history` stays that of the latest `fit`. An update
+        that overflows shows in the next step only: no parameter is looked at for itself.
+        """
+        samples, targets = self._data(X, y)
+        with self._training as training:
+            rates = self._rates(-(-samples.rows // self._batch_size))
+            loss, metric, done, diverged = training.epoch(
+                samples, targets, None, rates, None, self._most_threads
+            )
+        if diverged:
+            raise DivergenceError(done + 1)
+        return self._averages((loss, metric), samples.rows)[0]
+
+    def step(self, X: ArrayLike, y: ArrayLike) -> float:
+        """Do one step on one batch.
+
+        Parameters
+        ----------
+        X, y : array_like
+            As for `fit`; any number of rows, whatever `batch_size` is.
+
+        Returns
+        -------
+        float
+            The loss of the batch before the step, averaged or summed as ``reduction`` says.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument or the learning rate is not as described, before anything is changed.
+        DivergenceError
+            If the loss is NaN or infinite; then the step is not done.
+        RuntimeError
+            If another call is training the network.
+
+        Notes
+        -----
+        As for `partial_fit`.
+        """
+        samples, targets = self._data(X, y)
+        with self._training as training:
+            loss = training.step(samples, targets, self._most_threads)
+        if not isfinite(loss):
+            raise DivergenceError(1)
+        return loss
+
+    def learn_one(self, x: ArrayLike, y: ArrayLike) -> float:
+        """Do one step on one sample, at once: for control loops.
+
+        Parameters
+        ----------
+        x : array_like, shape (inputs,)
+            Numbers of any real dtype, in any memory layout.
+        y : int, float or array_like of shape (outputs,)
+            A class index for cross_entropy and hinge, a number for a single output, or one number
+            for each output. A class index must be one of the network's; else nothing is checked,
+            of `x` neither, but shape and dtype.
+
+        Returns
+        -------
+        float
+            The loss of the sample before the step.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `x` or `y` has another dtype or shape, or the class is none.
+        DivergenceError
+            If the loss is NaN or infinite, as it is where `x` or `y` is; then the step is not done.
+        RuntimeError
+            If another call is training the network.
+
+        Notes
+        -----
+        As for `partial_fit`. One thread computes.
+        """
+        loss = self._training.learn_one(x, y)
+        if not isfinite(loss):
+            raise DivergenceError(1)
+        return loss
 
     def _run(
         self,
-        training: Training,
         epoch: int,
         run: Callable[[], tuple[float, float, int, bool]],
         good: NDArray[Any],  # OUT: the parameters before the epoch
@@ -256,10 +373,10 @@ class Trainer:
         np.copyto(good, parameters)
         loss, metric, done, diverged = run()
         # The update of the last step can overflow, and no loss comes after it to show it.
-        if diverged or not _all_finite(parameters):
+        if diverged or not self._net._engine.finite:
             np.copyto(parameters, good)
-            _reset(training)
-            raise DivergenceError(epoch, done + 1 if diverged else done, self._history)
+            self._training.reset()
+            raise DivergenceError(done + 1 if diverged else done, epoch, self._history)
         return loss, metric
 
     def _data(self, X: ArrayLike, y: ArrayLike, suffix: str = "") -> tuple[Samples, Targets]:
@@ -270,81 +387,29 @@ class Trainer:
         loss, metric = sums
         return loss / n if self._net.reduction == "mean" else loss, metric / n
 
-    def _ready(self) -> Training:
-        """The optimiser's state, made anew where other parameters than before are trainable."""
-        layers = self._net.layers
-        trainable = [layer.trainable for layer in layers]
-        if self._training is not None and trainable == self._trainable:
-            return self._training
-        training = Training(
-            self._net._engine,
-            self._optimizer.rule,
-            self._batch_size,
-            train_weights=[layer.train_weights for layer in layers],
-            train_biases=[layer.train_biases for layer in layers],
-            **self._optimizer.hyperparameters,
-        )
-        if self._training is not None:
-            _restore(training, self._training.step, self._training.state)
-        self._training, self._trainable = training, trainable
-        return training
+    @property
+    def _most_threads(self) -> int | Callable[[], int]:
+        return default_threads if self._threads is None else self._threads
+
+    def _rates(self, steps: int) -> NDArray[np.float64] | None:
+        """The learning rates of the next steps; None where the optimiser's is a plain number."""
+        if not callable(self._optimizer.learning_rate):
+            return None
+        return self._optimizer.learning_rates(self.steps, steps)
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
         training = state.pop("_training")
-        state["optimizer_state"] = training and (training.step, training.state)
+        # Before the first step it is all zeros.
+        state["optimizer_state"] = training.state if training.steps else None
+        state["steps"] = training.steps
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        optimizer_state = state.pop("optimizer_state")
-        self.__dict__.update(state, _training=None)
+        steps, optimizer_state = state.pop("steps"), state.pop("optimizer_state")
+        self.__dict__.update(state)
+        self._training = self._new_training()
         if optimizer_state is not None:
-            _restore(self._ready(), *optimizer_state)
-
-
-def _restore(training: Training, step: int, state: list[NDArray[Any]]) -> None:
-    training.step = step
-    for array, saved in zip(training.state, state, strict=True):
-        np.copyto(array, saved)
-
-
-def _reset(training: Training) -> None:
-    """Take an optimiser back to its first step."""
-    training.step = 0
-    for array in training.state:
-        array.fill(0)
-
-
-def _all_finite(array: NDArray[Any]) -> bool:
-    # NaN comes out of max, the infinities of max and min; no array of booleans is needed.
-    return isfinite(array.max()) and isfinite(array.min())
-
-
-_being_trained: set[int] = set()
-_being_trained_lock = Lock()
-
-
-def _forget() -> None:
-    """In a child process that was forked in the middle of a training: nobody trains here."""
-    global _being_trained_lock
-    _being_trained_lock = Lock()
-    _being_trained.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
-
-
-@contextmanager
-def _alone(net: Network) -> Iterator[None]:
-    """Refuse to train a network that another call, perhaps in another thread, is training."""
-    with _being_trained_lock:
-        if id(net) in _being_trained:
-            raise RuntimeError(
-                "net is being trained by another call of fit, expected one at a time"
-            )
-        _being_trained.add(id(net))
-    try:
-        yield
-    finally:
-        _being_trained.discard(id(net))
+            self._training.steps = steps
+            for array, saved in zip(self._training.state, optimizer_state, strict=True):
+                np.copyto(array, saved)

@@ -1,14 +1,24 @@
 from libc.stdint cimport int64_t
 
+from cpython.buffer cimport Py_buffer
+
 from cygrad._engine.kernels cimport cg_kernels, cg_matrix, cg_samples
 from cygrad._engine.plan cimport Layer, Plan
 from cygrad._engine.samples cimport Samples
 from cygrad._engine.team cimport Watch
 
 
+# Multiply-adds that are not worth a release of the GIL.
+cdef Py_ssize_t QUICK
+# Grows in the child of a fork, where whatever was in use in its parent is not in use.
+cdef Py_ssize_t PROCESS
+
+
 cdef class Engine:
     cdef const cg_kernels *kernels
     cdef Layer *layers              # 1 … depth
+    cdef Layer *trained             # the same but for what training leaves alone
+    cdef Py_ssize_t changes         # of what it leaves alone
     cdef readonly Py_ssize_t depth
     cdef int loss
     cdef bint mean
@@ -16,16 +26,36 @@ cdef class Engine:
     cdef readonly object storage
     cdef object block, number, empty
     cdef readonly tuple sizes
+    cdef Py_ssize_t inputs, outputs
+    cdef const double[::1] input_mean, input_scale      # or None
     cdef list weight_panels, bias_rows
     cdef Py_ssize_t work            # multiply-adds for one sample
-    cdef Plan small                 # kept ready for few samples
-    cdef bint small_in_use
+    cdef Inference inference        # kept ready
+    cdef Py_ssize_t training        # the process that trains this engine, or 0
+    cdef int begin_training(self) except -1
+    cdef void end_training(self) noexcept
+    cdef int read_row(self, Samples x, array) except -1
+    cdef bint takes_classes(self) noexcept
     cdef Plan plan(self, Py_ssize_t capacity, bint targets=*, Py_ssize_t lowest_delta=*, bint keep=*, int members=*)
     cdef Py_ssize_t helpful(self, Py_ssize_t n, threads) except -1
-    cdef int forward_few(self, Samples X, char *out) except -1
-    cdef void compute(self, const cg_samples *x, char *out, Watch watch) noexcept nogil
+    cdef int number_type(self) noexcept nogil
+    cdef Inference begin_inference(self)
+    cdef Inference new_inference(self)
+    cdef int infer(self, Inference few, const cg_samples *x, char *out) except -1
+    cdef void compute(self, Inference few, const cg_samples *x, char *out) noexcept nogil
+    cdef double output(self, Inference few, Py_ssize_t unit) noexcept nogil
+    cdef Py_ssize_t largest_output(self, Inference few) noexcept nogil
+    cdef int take_out(self, out, Py_buffer *buffer) except -1
     cdef int forward_many(self, Samples X, char *out, Py_ssize_t members) except -1
     cdef rows(self, cg_matrix *matrix, Py_ssize_t n)
+
+
+# What answers for few rows need besides the parameters, for one call at a time.
+cdef class Inference:
+    cdef Plan plan
+    cdef Watch watch
+    cdef Samples x
+    cdef Py_ssize_t user            # the process that uses it, or 0
 
 
 cdef const cg_samples *rows_of(targets)

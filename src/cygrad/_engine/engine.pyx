@@ -3,17 +3,22 @@
 
 cimport cython
 
+from libc.math cimport isnan
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from cpython.buffer cimport Py_buffer, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport (
+    Py_buffer, PyBUF_FORMAT, PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+)
 
 from cygrad._engine.kernels cimport *
 from cygrad._engine.passes cimport InTurn, SideBySide
 from cygrad._engine.plan cimport GRAIN, Layer, Pass, Plan, address
-from cygrad._engine.samples cimport Samples
+from cygrad._engine.samples cimport Samples, all_finite, number, type_code
 from cygrad._engine.team cimport Watch
+
+import os
 
 import numpy as np
 
@@ -27,7 +32,17 @@ cdef Py_ssize_t CHUNK = 256         # rows that inference takes at once, at most
 cdef Py_ssize_t PART = 64           # rows that a chunk is a multiple of
 cdef Py_ssize_t SHARE = 40          # grains that are worth another thread
 cdef Py_ssize_t SMALL = 16          # rows up to which a plan for inference is kept ready
-cdef Py_ssize_t QUICK = 200_000     # multiply-adds that are not worth a release of the GIL
+QUICK = 200_000
+PROCESS = 1
+
+
+def _forked():
+    global PROCESS
+    PROCESS += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 @cython.final
@@ -35,10 +50,11 @@ cdef class Engine:
     """Parameters of a dense network, and the computations over them."""
 
     def __cinit__(self):
-        self.layers = NULL
+        self.layers = self.trained = NULL
 
     def __dealloc__(self):
         free(self.layers)
+        free(self.trained)
 
     def __init__(self, str dtype, sizes, activations, use_bias, str loss, str reduction):
         cdef Py_ssize_t l, lanes, rows, panels, offset = 0
@@ -49,11 +65,13 @@ cdef class Engine:
         self.number, self.empty = np.dtype(dtype), np.empty
         self.sizes = tuple(sizes)
         self.depth = len(self.sizes) - 1
+        self.inputs, self.outputs = self.sizes[0], self.sizes[self.depth]
         self.loss = LOSSES.index(loss)
         self.mean = reduction == "mean"
         lanes = self.kernels.lanes
         self.layers = <Layer *> calloc(self.depth + 1, sizeof(Layer))
-        if self.layers == NULL:
+        self.trained = <Layer *> calloc(self.depth + 1, sizeof(Layer))
+        if self.layers == NULL or self.trained == NULL:
             raise MemoryError()
         padded = [-(-size // lanes) * lanes for size in self.sizes]
         self.block = aligned(sum(n * m + m for n, m in zip(padded, padded[1:])) * self.kernels.itemsize)
@@ -74,7 +92,10 @@ cdef class Engine:
             self.bias_rows.append(slice(offset, offset + self.sizes[l]))
             offset += padded[l]
             self.work += self.sizes[l - 1] * self.sizes[l]
-        self.small, self.small_in_use = self.plan(SMALL), False
+            self.trained[l] = self.layers[l]
+        self.changes = self.training = 0
+        self.input_mean = self.input_scale = None
+        self.inference = self.new_inference()
 
     def _weights_of(self, storage, Py_ssize_t layer):
         place, shape = self.weight_panels[layer]
@@ -102,6 +123,46 @@ cdef class Engine:
         """Set the biases of a layer, counted from 0: (out,)."""
         self.storage[self.bias_rows[layer]] = biases
 
+    def set_trained(self, Py_ssize_t layer, bint weights, bint biases):
+        """What training changes of a layer, counted from 0: all, where nobody says otherwise."""
+        self.trained[layer + 1].train_weights = weights
+        self.trained[layer + 1].train_biases = biases and self.layers[layer + 1].train_biases
+        self.changes += 1
+
+    def set_standardization(self, mean, scale):
+        """Have `read_row` take (x − mean) · scale for x; None for x itself."""
+        self.input_mean, self.input_scale = mean, scale
+
+    @property
+    def finite(self):
+        """Whether all parameters are."""
+        cdef cg_samples numbers
+        cdef Py_ssize_t size = self.block.size
+        numbers.data, numbers.type = address(self.block), self.number_type()
+        numbers.rows, numbers.cols = 1, size // self.kernels.itemsize
+        numbers.row_stride, numbers.col_stride = size, self.kernels.itemsize
+        return all_finite(&numbers)
+
+    cdef int begin_training(self) except -1:
+        if self.training == PROCESS:
+            raise RuntimeError("net is being trained by another call, expected one at a time")
+        self.training = PROCESS
+        return 0
+
+    cdef void end_training(self) noexcept:
+        self.training = 0
+
+    cdef bint takes_classes(self) noexcept:
+        """Whether a target can be a class index."""
+        return self.loss == CG_CROSS_ENTROPY or self.loss == CG_HINGE
+
+    cdef int read_row(self, Samples x, array) except -1:
+        """Have `x` hold one sample (in,)."""
+        x.take_row(array, "x", self.inputs)
+        if self.input_mean is not None:
+            x.standardize(self.input_mean, self.input_scale)
+        return 0
+
     cdef Plan plan(self, Py_ssize_t capacity, bint targets=False, Py_ssize_t lowest_delta=-1, bint keep=False,
                    int members=1):
         cdef Plan plan = Plan()
@@ -121,40 +182,125 @@ cdef class Engine:
         """Outputs (n, out) of samples (n, in)."""
         cdef Samples samples = X if isinstance(X, Samples) else Samples(X, "X", self.sizes[0], self.dtype)
         cdef Py_ssize_t n = samples.view.rows
+        cdef Inference few
         cdef Py_buffer out
         result = self.empty((n, self.layers[self.depth].w.cols), self.number)
         PyObject_GetBuffer(result, &out, PyBUF_WRITABLE)
         try:
-            if n <= SMALL and not self.small_in_use:
-                self.forward_few(samples, <char *> out.buf)
+            if n <= SMALL:
+                few = self.begin_inference()
+                try:
+                    self.infer(few, &samples.view, <char *> out.buf)
+                finally:
+                    few.user = 0
             else:
                 self.forward_many(samples, <char *> out.buf, self.helpful(n, threads))
         finally:
             PyBuffer_Release(&out)
         return result
 
-    cdef int forward_few(self, Samples X, char *out) except -1:
-        """The outputs of a few samples, by the plan that is kept for them."""
-        cdef Watch watch = Watch()
-        self.small_in_use = True
-        if X.view.rows * self.work <= QUICK:
-            self.compute(&X.view, out, watch)
+    def predict_one(self, x, out=None):
+        """What the network says of one sample (in,): a class index, or outputs (out,).
+
+        The outputs are written to `out`, where it is given, and returned as it or as a new array.
+        """
+        cdef bint binary = self.loss == CG_BINARY_CROSS_ENTROPY
+        cdef bint index = self.takes_classes() or (binary and self.outputs == 1)
+        cdef Inference few = self.begin_inference()
+        cdef Py_buffer buffer
+        try:
+            self.read_row(few.x, x)
+            if out is None and index:
+                self.infer(few, &few.x.view, NULL)
+            else:
+                if out is None:
+                    out = self.empty(self.outputs, self.number)
+                self.take_out(out, &buffer)
+                try:
+                    self.infer(few, &few.x.view, <char *> buffer.buf)
+                finally:
+                    PyBuffer_Release(&buffer)
+            if not index:
+                return (np.asarray(out) >= 0.5).astype(np.int64) if binary else out
+            if binary:
+                return 1 if self.output(few, 0) >= 0.5 else 0
+            return self.largest_output(few)
+        finally:
+            few.x.let_go()
+            few.user = 0
+
+    cdef int take_out(self, out, Py_buffer *buffer) except -1:
+        """Take hold of the array that outputs (out,) are to be written to."""
+        try:
+            PyObject_GetBuffer(out, buffer, PyBUF_WRITABLE | PyBUF_FORMAT | PyBUF_ND)
+        except (TypeError, ValueError, BufferError) as error:
+            raise TypeError(f"out cannot be written to: {error}; expected {self._described_out()}") from None
+        if buffer.ndim == 1 and buffer.shape[0] == self.outputs and (
+                type_code(buffer.format, buffer.itemsize) == self.number_type()) and (
+                <size_t> buffer.buf % <size_t> buffer.itemsize == 0):
+            return 0
+        PyBuffer_Release(buffer)
+        given = np.asarray(out)
+        raise ValueError(f"out has dtype {given.dtype} and shape {given.shape}, expected {self._described_out()}")
+
+    def _described_out(self):
+        return f"an aligned, contiguous array of dtype {self.dtype} and shape ({self.outputs},)"
+
+    cdef int number_type(self) noexcept nogil:
+        """The samples' code of the engine's dtype."""
+        return CG_FLOAT32 if self.kernels.itemsize == 4 else CG_FLOAT64
+
+    cdef Inference begin_inference(self):
+        """The one that is kept ready, or another while that is in use; the caller sets `user` to 0 in the end."""
+        cdef Inference few = self.inference
+        if few.user == PROCESS:
+            few = self.new_inference()
+        few.user = PROCESS
+        return few
+
+    cdef Inference new_inference(self):
+        cdef Inference few = Inference()
+        few.plan, few.watch, few.x, few.user = self.plan(SMALL), Watch(), Samples.__new__(Samples), 0
+        return few
+
+    cdef int infer(self, Inference few, const cg_samples *x, char *out) except -1:
+        """The outputs of a few samples; to `out`, or NULL to have them in the plan."""
+        if x.rows * self.work <= QUICK:
+            self.compute(few, x, out)
         else:
             with nogil:
-                self.compute(&X.view, out, watch)
-        self.small_in_use = False
-        if watch.error is not None:
-            raise watch.error
+                self.compute(few, x, out)
+        if few.watch.error is not None:
+            error, few.watch.error = few.watch.error, None
+            raise error
         return 0
 
-    cdef void compute(self, const cg_samples *x, char *out, Watch watch) noexcept nogil:
+    cdef void compute(self, Inference few, const cg_samples *x, char *out) noexcept nogil:
         cdef Pass p
         memset(&p, 0, sizeof(Pass))
         p.x, p.rows = x, x.rows
-        watch.enter()
-        self.small.run(&p, 0, watch)
-        self.kernels.scatter(p.rows, &self.small.a[self.depth], out)
-        watch.leave()
+        few.watch.enter()
+        few.plan.run(&p, 0, few.watch)
+        if out != NULL:
+            self.kernels.scatter(p.rows, &few.plan.a[self.depth], out)
+        few.watch.leave()
+
+    cdef double output(self, Inference few, Py_ssize_t unit) noexcept nogil:
+        """aᴸ of one unit for the first sample."""
+        cdef const cg_matrix *a = &few.plan.a[self.depth]
+        cdef Py_ssize_t panel = unit // self.kernels.lanes, place = unit % self.kernels.lanes
+        return number(a.data + panel * a.rows * CG_PANEL_BYTES + place * self.kernels.itemsize,
+                      self.number_type())
+
+    cdef Py_ssize_t largest_output(self, Inference few) noexcept nogil:
+        """argmaxⱼ aⱼ for the first sample: the first of equals, or the first NaN, as NumPy has it."""
+        cdef Py_ssize_t unit, largest = 0
+        cdef double value, most = self.output(few, 0)
+        for unit in range(1, self.outputs):
+            value = self.output(few, unit)
+            if value > most or (isnan(value) and not isnan(most)):
+                largest, most = unit, value
+        return largest
 
     cdef int forward_many(self, Samples X, char *out, Py_ssize_t members) except -1:
         """The outputs of any number of samples, in chunks."""
@@ -218,6 +364,11 @@ cdef class Engine:
         cdef unsigned char[::1] view = out.reshape(-1).view(np.uint8)
         self.kernels.scatter(n, matrix, &view[0])
         return out
+
+
+@cython.final
+cdef class Inference:
+    """What answers for few rows need besides the parameters: kept ready, and used by one call at a time."""
 
 
 cdef const cg_samples *rows_of(targets):

@@ -1,5 +1,3 @@
-from libc.stdint cimport int64_t
-
 from cpython.buffer cimport Py_buffer
 
 from cygrad._engine.kernels cimport cg_samples
@@ -13,6 +11,7 @@ cdef class Samples:
     cdef bint acquire(self, array) except -1
     cdef int take_in(self, array, str name) except -1
     cdef int take_row(self, array, str name, Py_ssize_t columns) except -1
+    cdef void lie_down(self) noexcept
     cdef int take_number(self, double number) except -1
     cdef void let_go(self) noexcept
     cdef int own_row(self) except -1
@@ -20,4 +19,6 @@ cdef class Samples:
     cdef bint find_nonfinite(self, bint single, Py_ssize_t *row, Py_ssize_t *col) except -1
 
 
-cdef int64_t whole(const char *place, int type) noexcept nogil
+cdef int type_code(const char *format, Py_ssize_t itemsize) noexcept
+cdef bint all_finite(const cg_samples *numbers) noexcept
+cdef double number(const char *place, int type) noexcept nogil

@@ -75,7 +75,7 @@ cdef int64_t whole(const char *place, int type) noexcept nogil:
     return (<const uint8_t *> place)[0]
 
 
-cdef inline double number(const char *place, int type) noexcept nogil:
+cdef double number(const char *place, int type) noexcept nogil:
     """The number at a place, rounded as NumPy rounds it to float64."""
     if type == CG_FLOAT64:
         return (<const double *> place)[0]
@@ -84,6 +84,11 @@ cdef inline double number(const char *place, int type) noexcept nogil:
     if type == CG_UINT64:
         return <double> (<const uint64_t *> place)[0]
     return <double> whole(place, type)
+
+
+cdef bint all_finite(const cg_samples *numbers) noexcept:
+    cdef Py_ssize_t row, col
+    return not cg_find_nonfinite(numbers, 0, numbers.rows, False, &row, &col)
 
 
 def class_indices(array, Py_ssize_t classes):
@@ -197,8 +202,12 @@ cdef class Samples:
         self.take_in(array, name)
         if self.buffer.ndim != 1 or self.view.rows != columns:
             raise ValueError(f"{name} has shape {tuple(np.shape(array))}, expected ({columns},)")
-        self.view.rows, self.view.cols, self.view.col_stride = 1, columns, self.view.row_stride
+        self.lie_down()
         return 0
+
+    cdef void lie_down(self) noexcept:
+        """Take the column for a row."""
+        self.view.cols, self.view.col_stride, self.view.rows = self.view.rows, self.view.row_stride, 1
 
     cdef int take_number(self, double number) except -1:
         """Hold a number."""

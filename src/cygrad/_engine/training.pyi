@@ -1,12 +1,16 @@
-from collections.abc import Callable, Sequence
-from typing import Any, final
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self, TypeAlias, final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from cygrad._engine.engine import Engine
 from cygrad._engine.passes import InTurn
 from cygrad._engine.samples import Samples
+
+# How many at most, or a function that says it where the work is worth more than one.
+_Threads: TypeAlias = int | Callable[[], int]
 
 RULES: tuple[str, ...]
 
@@ -14,29 +18,42 @@ def permute(order: NDArray[np.int64], seed: int) -> None: ...
 
 @final
 class Training(InTurn):
-    step: int
+    steps: int
     def __init__(
         self,
         engine: Engine,
         rule: str,
         batch_size: int,
+        learning_rate: float | Callable[[int], float] = 0.0,
         *,
         momentum: float = 0,
         beta1: float = 0,
         beta2: float = 0,
         epsilon: float = 0,
         weight_decay: float = 0,
-        train_weights: Sequence[bool],
-        train_biases: Sequence[bool],
+    ) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None: ...
     @property
     def state(self) -> list[NDArray[Any]]: ...
+    @property
+    def rate(self) -> float: ...
+    def reset(self) -> None: ...
     def epoch(
         self,
         X: Samples,
         targets: NDArray[np.int64] | Samples,
-        order: NDArray[np.int64],
-        learning_rates: NDArray[np.float64],
+        order: NDArray[np.int64] | None,
+        learning_rates: NDArray[np.float64] | None = None,
         poll: Callable[[int, float], None] | None = None,
-        threads: int = 1,
+        threads: _Threads = 1,
     ) -> tuple[float, float, int, bool]: ...
+    def step(
+        self, X: Samples, targets: NDArray[np.int64] | Samples, threads: _Threads = 1
+    ) -> float: ...
+    def learn_one(self, x: ArrayLike, y: ArrayLike) -> float: ...

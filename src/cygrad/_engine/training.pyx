@@ -1,16 +1,21 @@
-"""Training: an optimiser's state, and whole epochs of steps in one call outside the GIL."""
+"""Training: an optimiser's state, and its steps: whole epochs in one call outside the GIL, or one at a time."""
 
 cimport cython
 
-from libc.math cimport sqrt
+from libc.math cimport INFINITY, sqrt
 from libc.stdint cimport int64_t, uint64_t
-from libc.stdlib cimport calloc, free
 
-from cygrad._engine.engine cimport Engine, labels_of, rows_of
+from cpython.float cimport PyFloat_Check
+from cpython.long cimport PyLong_Check
+
+from cygrad._engine.engine cimport PROCESS, QUICK, Engine, labels_of, rows_of
 from cygrad._engine.kernels cimport *
 from cygrad._engine.passes cimport InTurn
-from cygrad._engine.plan cimport Layer, Plan, address
-from cygrad._engine.samples cimport Samples
+from cygrad._engine.plan cimport GRAIN, Plan, address
+from cygrad._engine.samples cimport Samples, number
+from cygrad._engine.team cimport Watch
+
+import numpy as np
 
 from cygrad._engine.plan import aligned
 
@@ -53,31 +58,37 @@ cdef double power(double base, int64_t exponent) noexcept nogil:
 
 @cython.final
 cdef class Training(InTurn):
-    """An optimiser's state and the workspace for its steps on one engine."""
+    """An optimiser's state and the workspace for its steps on one engine.
+
+    ``with training:`` keeps all other calls from training the engine in the meantime.
+    """
 
     cdef Engine engine
-    cdef Layer *layers
     cdef cg_update update
     cdef double beta1, beta2, epsilon
-    cdef Py_ssize_t most, lowest, threads
-    cdef Py_ssize_t distances[2]
-    cdef const double *learning_rates   # of the epoch at work
+    cdef Py_ssize_t most                # samples of a step of an epoch
+    cdef Py_ssize_t changes             # of what is trained, when the plan was made
+    cdef Py_ssize_t threads             # that it was made for, of which it may use fewer
+    cdef object learning_rate           # a function of the step, or None where it is
+    cdef readonly double rate           # one number for all, or of the single step at work
+    cdef const double *rates            # of the steps of the epoch at work, or NULL where `rate` is for all
     cdef bint fetch_ahead
+    cdef Samples x, y                   # of a single sample
+    cdef int64_t label
+    cdef Watch alone                    # over its step
+    cdef Py_ssize_t user                # the process of the call at work, or 0
     cdef list blocks
     cdef readonly list state
-    cdef public int64_t step
+    cdef public int64_t steps           # done so far
 
-    def __cinit__(self):
-        self.layers = NULL
-
-    def __dealloc__(self):
-        free(self.layers)
-
-    def __init__(self, Engine engine, str rule, Py_ssize_t batch_size, *, double momentum=0, double beta1=0,
-                 double beta2=0, double epsilon=0, double weight_decay=0, train_weights, train_biases):
-        cdef Py_ssize_t l, i
+    def __init__(self, Engine engine, str rule, Py_ssize_t batch_size, learning_rate=0.0, *, double momentum=0, double beta1=0,
+                 double beta2=0, double epsilon=0, double weight_decay=0):
+        cdef Py_ssize_t i
         cdef int states
-        self.engine, self.most, self.step = engine, batch_size, 0
+        self.engine, self.most, self.steps, self.user = engine, batch_size, 0, 0
+        self.learning_rate = learning_rate if callable(learning_rate) else None
+        self.rate = 0 if callable(learning_rate) else learning_rate
+        self.x, self.y, self.alone = Samples.__new__(Samples), Samples.__new__(Samples), Watch()
         self.update.rule = RULES.index(rule)
         self.update.momentum, self.update.weight_decay = momentum, weight_decay
         self.update.beta1, self.update.beta2 = beta1, beta2
@@ -85,67 +96,203 @@ cdef class Training(InTurn):
         states = 2 if self.update.rule == CG_ADAM else 1 if self.update.rule in (CG_MOMENTUM, CG_NESTEROV) else 0
         self.blocks = [aligned(engine.block.size) for _ in range(states)]
         self.state = [block.view(engine.number) for block in self.blocks]
-        self.distances[0] = self.distances[1] = 0
         for i in range(states):
-            self.distances[i] = address(self.blocks[i]) - address(engine.block)
-        self.layers = <Layer *> calloc(engine.depth + 1, sizeof(Layer))
-        if self.layers == NULL:
-            raise MemoryError()
-        self.lowest = engine.depth + 1
-        for l in range(engine.depth, 0, -1):
-            self.layers[l] = engine.layers[l]
-            self.layers[l].train_weights = train_weights[l - 1]
-            self.layers[l].train_biases = train_biases[l - 1] and engine.layers[l].train_biases
-            if self.layers[l].train_weights or self.layers[l].train_biases:
-                self.lowest = l
-        self.divide(1)
+            self.p.states[i] = address(self.blocks[i]) - address(engine.block)
+        self.p.careful = True
 
-    cdef int divide(self, Py_ssize_t threads) except -1:
-        """Make a plan for so many threads, or for as many of them as a step is worth."""
+    def __enter__(self):
+        self.engine.begin_training()
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        self.engine.end_training()
+
+    def reset(self):
+        """Take the optimiser back to its first step."""
+        self.steps = 0
+        for array in self.state:
+            array.fill(0)
+
+    cdef Py_ssize_t helpful(self, Py_ssize_t rows, threads) except -1:
+        """How many threads to use for batches of so many rows: no more than allowed, and one for little work."""
+        cdef Py_ssize_t most = rows * self.engine.work // max(GRAIN, 1)
+        if most < 2:
+            return 1
+        return min(most, <Py_ssize_t> (threads() if callable(threads) else threads))
+
+    cdef int make_ready(self, Py_ssize_t rows, threads) except -1:
+        """Have a plan for batches of up to so many rows, divided among as many threads as those are worth.
+
+        One that is much too large is kept where nothing in it is divided: that is where its size makes a difference.
+        """
+        cdef Py_ssize_t capacity = 0 if self.plan is None else self.plan.capacity, members
+        if rows > capacity or (self.plan.members > 1 and rows < capacity // 4):
+            capacity = rows
+        members = self.helpful(capacity, threads)
+        if self.plan is None or capacity != self.plan.capacity or members != self.threads or (
+                self.changes != self.engine.changes):
+            self.make_plan(capacity, members)
+            self.threads = members
+        return 0
+
+    cdef int make_plan(self, Py_ssize_t capacity, Py_ssize_t members) except -1:
+        cdef Engine engine = self.engine
         cdef Plan plan = Plan()
-        self.threads = threads
-        plan.kernels = self.engine.kernels
-        plan.prepare(self.layers, self.engine.depth, self.engine.loss, self.engine.mean, self.most, True, self.lowest,
-                     False, threads)
+        cdef Py_ssize_t l, lowest = engine.depth + 1
+        for l in range(engine.depth, 0, -1):
+            if engine.trained[l].train_weights or engine.trained[l].train_biases:
+                lowest = l
+        plan.kernels = engine.kernels
+        plan.prepare(engine.trained, engine.depth, engine.loss, engine.mean, capacity, True, lowest, False, members)
+        self.changes = engine.changes
         self.set_up(plan)
         return 0
 
-    cdef void prepare(self) noexcept nogil:
-        """The scalars of the step, and the samples of the one after it."""
-        cdef double correction, rate = self.learning_rates[self.complete]
-        cdef cg_prefetch *ahead = &self.p.ahead
-        self.step += 1
+    cdef int ask_rate(self) except -1:
+        """Have the learning rate of the next step."""
+        if self.learning_rate is not None:
+            self.rate = self.learning_rate(self.steps)
+        return 0
+
+    cdef void begin_step(self, double rate) noexcept nogil:
+        """Count the next step, and compute its scalars."""
+        cdef double correction
+        self.steps += 1
         self.p.update = self.update
         self.p.update.rate = rate
         if self.update.rule == CG_ADAM:
-            correction = sqrt(1 - power(self.beta2, self.step))
-            self.p.update.rate = rate * correction / (1 - power(self.beta1, self.step))
+            correction = sqrt(1 - power(self.beta2, self.steps))
+            self.p.update.rate = rate * correction / (1 - power(self.beta1, self.steps))
             self.p.update.epsilon = self.epsilon * correction
+
+    cdef void prepare(self) noexcept nogil:
+        cdef cg_prefetch *ahead = &self.p.ahead
+        self.begin_step(self.rate if self.rates == NULL else self.rates[self.complete])
         if self.fetch_ahead:
             ahead.order = self.p.order + self.p.start + self.p.rows
             ahead.rows = min(self.batch_size, self.samples - self.p.start - self.p.rows)
 
-    def epoch(self, Samples X, targets, const int64_t[::1] order, const double[::1] learning_rates, poll=None,
-              int threads=1):
-        """Run one step per batch of `order`, all in one call outside the GIL.
-
-        Returns the sums of loss and metric over the samples seen, the number of steps done, and whether the loss of the
-        step after them was NaN or infinite; that step changed nothing.
-        """
+    cdef int train(self, Samples X, targets, Py_ssize_t rows, Py_ssize_t batch_size, poll, threads) except -1:
+        """Train on as many rows of X and the targets as `p.order` has, or on the first ones, in batches."""
         cdef Py_ssize_t row_bytes = X.view.cols * X.view.col_stride
-        if threads != self.threads:
-            self.divide(threads)
-        self.p.x, self.p.order = &X.view, &order[0]
-        self.p.y, self.p.labels = rows_of(targets), labels_of(targets)
-        self.p.states[0], self.p.states[1] = self.distances[0], self.distances[1]
-        self.p.careful = True
-        self.p.ahead.samples = &X.view
-        self.p.ahead.rows = 0
-        self.fetch_ahead = X.view.rows * row_bytes > CACHED and X.view.col_stride > 0
-        self.learning_rates = &learning_rates[0]
-        self.go(order.shape[0], self.most, learning_rates.shape[0], poll)
-        if self.stopped:
-            self.step -= 1
+        if self.user == PROCESS:
+            raise RuntimeError("this training is at work already, expected one call at a time")
+        self.user = PROCESS
+        try:
+            self.make_ready(min(batch_size, rows), threads)
+            self.p.x, self.p.y, self.p.labels = &X.view, rows_of(targets), labels_of(targets)
+            self.p.ahead.samples, self.p.ahead.rows = &X.view, 0
+            self.fetch_ahead = self.p.order != NULL and X.view.rows * row_bytes > CACHED and X.view.col_stride > 0
+            self.go(rows, batch_size, (rows + batch_size - 1) // batch_size, poll)
+            if self.stopped:
+                self.steps -= 1
+        finally:
+            self.user = 0
         if self.watch.error is not None:
             raise self.watch.error
+        return 0
+
+    def epoch(self, Samples X, targets, const int64_t[::1] order, const double[::1] learning_rates=None, poll=None,
+              threads=1):
+        """Run one step per batch of `order`, or of all rows in their order, all in one call outside the GIL.
+
+        `learning_rates` has one for each step, where they are not all the same. Returns the sums of loss and metric over the
+        samples seen, the number of steps done, and whether the loss of the step after them was NaN or infinite; that
+        step changed nothing.
+        """
+        cdef Py_ssize_t rows = X.view.rows
+        self.rates, self.p.order = NULL, NULL
+        if learning_rates is not None:
+            self.rates = &learning_rates[0]
+        if order is not None:
+            self.p.order, rows = &order[0], order.shape[0]
+        self.train(X, targets, rows, self.most, poll, threads)
         return self.loss, self.metric, self.complete, bool(self.stopped)
+
+    def step(self, Samples X, targets, threads=1):
+        """Run one step on all rows as one batch; its loss before the step, as the reduction has it.
+
+        Where that is NaN or infinite, nothing is changed.
+        """
+        cdef Py_ssize_t n = X.view.rows
+        self.ask_rate()
+        self.rates, self.p.order = NULL, NULL
+        self.train(X, targets, n, n, None, threads)
+        return self.p.loss / n if self.engine.mean else self.p.loss
+
+    def learn_one(self, x, y):
+        """Run one step on one sample (in,) and its target; its loss before the step.
+
+        Where that is NaN or infinite, nothing is changed.
+        """
+        cdef Engine engine = self.engine
+        cdef bint stopped
+        engine.begin_training()
+        try:
+            if self.plan is None or self.changes != engine.changes:
+                self.make_plan(1, 1)
+            engine.read_row(self.x, x)
+            self.read_target(y)
+            self.ask_rate()
+            if 3 * engine.work <= QUICK:
+                stopped = self.learn()
+            else:
+                with nogil:
+                    stopped = self.learn()
+            if stopped:
+                self.steps -= 1
+            if self.alone.error is not None:
+                error, self.alone.error = self.alone.error, None
+                raise error
+            return self.p.loss
+        finally:
+            self.x.let_go()
+            self.y.let_go()
+            engine.end_training()
+
+    cdef bint learn(self) noexcept nogil:
+        """One step on the sample at hand, by one thread. True: stopped, nothing is changed."""
+        cdef bint stopped
+        self.p.x, self.p.order, self.p.start, self.p.rows, self.p.ahead.rows = &self.x.view, NULL, 0, 1, 0
+        self.begin_step(self.rate)
+        self.alone.enter()
+        stopped = self.plan.run(&self.p, 0, self.alone)
+        self.alone.leave()
+        return stopped
+
+    cdef int read_target(self, y) except -1:
+        """Have `p` point to one target: a class index, a number for a single output, or numbers (out,)."""
+        cdef bint classes = self.engine.takes_classes(), integer = PyLong_Check(y)
+        cdef Py_ssize_t outputs = self.engine.outputs, axes = 0
+        cdef double value = INFINITY
+        if integer or PyFloat_Check(y):
+            try:
+                value = y
+            except OverflowError:       # larger than any float: no class, and no target to learn from
+                pass
+            self.y.take_number(value)
+        else:
+            self.y.take_in(y, "y")
+            axes, integer = self.y.buffer.ndim, self.y.view.type < CG_FLOAT32
+            if axes == 0:
+                value = number(self.y.view.data, self.y.view.type)
+        self.p.y, self.p.labels = &self.y.view, NULL
+        if axes == 0 and integer and classes and 0 <= value < outputs:
+            self.label = <int64_t> value
+            self.p.y, self.p.labels = NULL, &self.label
+        elif axes == 1 and self.y.view.rows == outputs and self.engine.loss != CG_HINGE:
+            self.y.lie_down()
+        elif axes != 0 or outputs != 1 or classes:
+            self._refuse(y, axes == 0 and classes and not integer)
+        return 0
+
+    def _refuse(self, y, bint another_type):
+        """Say what a target should be."""
+        kinds, outputs = [], self.engine.outputs
+        if self.engine.takes_classes():
+            kinds.append(f"a class index from 0 to {outputs - 1}")
+        if self.engine.loss != CG_HINGE:
+            what = "probabilities" if kinds else "numbers"
+            kinds.append("a number" if outputs == 1 else f"{what} of shape ({outputs},)")
+        given = f"is {y}" if np.ndim(y) == 0 else f"has shape {np.shape(y)}"
+        raise (TypeError if another_type else ValueError)(f"y {given}, expected {' or '.join(kinds)}")

@@ -146,6 +146,10 @@ class Network:
             return [row[0] for row in yes] if self.outputs == 1 else yes
         return outputs
 
+    def predict_one(self, x: Sequence[float]) -> int | list[int] | Vector:
+        """What `predict` says of one sample."""
+        return self.predict([x])[0]
+
     def evaluate(self, X: Rows, y: Targets) -> dict[str, float]:
         """The loss, reduced as in training, and the mean metric, under its name, over samples X."""
         samples = self.read_samples(X)

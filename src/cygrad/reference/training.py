@@ -48,7 +48,7 @@ class Trainer:
 
     Attributes
     ----------
-    step : int
+    steps : int
         Steps done.
     weights_state, biases_state : list
         The optimiser's state of every parameter, in the shape of the layers' weights and biases.
@@ -60,7 +60,7 @@ class Trainer:
         self.network = network
         self.optimizer = optimizer
         self.batch_size = batch_size
-        self.step = 0
+        self.steps = 0
         initial = optimizer.initial_state
         self.weights_state = [
             [[initial for _ in row] for row in layer.weights] for layer in network.layers
@@ -92,16 +92,11 @@ class Trainer:
                     f"orders[{epoch}] is {order}, expected row numbers from 0 to {len(samples) - 1}"
                 )
         history = History()
-        for epoch, order in enumerate(orders):
+        for order in orders:
             loss = metric = 0.0
             for start in range(0, len(order), self.batch_size):
                 batch = order[start : start + self.batch_size]
-                gradients = self.network.backward([X[i] for i in batch], [y[i] for i in batch])
-                if not math.isfinite(gradients.loss):
-                    raise DivergenceError(
-                        f"the loss is {gradients.loss} at epoch {epoch}, step {self.step}"
-                    )
-                self.apply(gradients)
+                gradients = self.descend([X[i] for i in batch], [y[i] for i in batch])
                 loss += gradients.loss / self.network.scale(len(batch))
                 for a, i in zip(gradients.activations[-1], batch, strict=True):
                     metric += LOSSES[self.network.loss].metric(a, targets[i])
@@ -109,9 +104,37 @@ class Trainer:
             history.metric.append(metric / len(order))
         return history
 
+    def partial_fit(self, X: Rows, y: Targets) -> float:
+        """Train once through the rows, in their order; their loss as that of an epoch."""
+        return self.fit(X, y, [range(len(X))]).loss[0]
+
+    def step(self, X: Rows, y: Targets) -> float:
+        """One step on all rows as one batch; their loss before it."""
+        return self.descend(X, y).loss
+
+    def learn_one(self, x: Sequence[float], y: float | Sequence[float]) -> float:
+        """One step on one sample; its loss before it."""
+        return self.step([x], [y])
+
+    def descend(self, X: Rows, y: Targets) -> Gradients:
+        """One step down the gradient of the loss of a batch, which is returned.
+
+        Raises
+        ------
+        ValueError
+            Where X or y is not as expected.
+        DivergenceError
+            Where the loss is NaN or infinite. The step is not done then.
+        """
+        gradients = self.network.backward(X, y)
+        if not math.isfinite(gradients.loss):
+            raise DivergenceError(f"the loss is {gradients.loss} at step {self.steps}")
+        self.apply(gradients)
+        return gradients
+
     def apply(self, gradients: Gradients) -> None:
         """One step of the optimiser: W ← W − η ∂C/∂W and b ← b − η ∂C/∂b, or as its rule says."""
-        rate = learning_rate_at(self.optimizer.learning_rate, self.step)
+        rate = learning_rate_at(self.optimizer.learning_rate, self.steps)
         for index, layer in enumerate(self.network.layers):
             if layer.trains_weights:
                 for weights, gradient, states in zip(
@@ -123,7 +146,7 @@ class Trainer:
                 self._update(
                     layer.biases, gradients.biases[index], self.biases_state[index], rate, 0.0
                 )
-        self.step += 1
+        self.steps += 1
 
     def _update(
         self, row: Vector, gradients: Vector, states: list[State], rate: float, decay: float
@@ -131,5 +154,5 @@ class Trainer:
         """Update a row of parameters and their states in place; the gradient is g + λ P."""
         for k, gradient in enumerate(gradients):
             row[k], states[k] = self.optimizer.update(
-                row[k], gradient + decay * row[k], states[k], rate, self.step
+                row[k], gradient + decay * row[k], states[k], rate, self.steps
             )
