@@ -115,7 +115,7 @@ class BuildKernels(build_ext):
         return objects
 
 
-def module(name: str, *c_sources: str) -> Extension:
+def module(name: str, *c_sources: str, optimize: str = "-O2") -> Extension:
     return Extension(
         f"cygrad._engine.{name}",
         [f"src/cygrad/_engine/{name}.pyx", *c_sources],
@@ -126,7 +126,7 @@ def module(name: str, *c_sources: str) -> Extension:
         ],
         include_dirs=["csrc"],
         define_macros=[("Py_LIMITED_API", "0x030B0000")],
-        extra_compile_args=["-O2", "-g0", "-ffp-contract=off", "-fvisibility=hidden"],
+        extra_compile_args=[optimize, "-g0", "-ffp-contract=off", "-fvisibility=hidden"],
         extra_link_args=["-Wl,--strip-all"] if sys.platform == "linux" else [],
         libraries=["m"],
         py_limited_api=True,
@@ -137,7 +137,7 @@ setup(
     ext_modules=cythonize(
         [
             module("kernels", "csrc/processor.c"),
-            module("samples", "csrc/samples.c"),
+            module("samples", "csrc/samples.c", optimize="-O3"),  # loops that become vectors
             module("team", "csrc/team.c", "csrc/processor.c"),
             module("plan"),
             module("passes", "csrc/team.c"),
