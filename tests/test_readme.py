@@ -1,4 +1,4 @@
-"""The README's example does what it says."""
+"""The README's examples do what they say."""
 
 from pathlib import Path
 
@@ -8,12 +8,16 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 @pytest.mark.skipif(not README.exists(), reason="the README is not beside the tests")
-def test_the_first_example_runs(tmp_path, monkeypatch, capsys):
-    example = README.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+def test_the_examples_run(tmp_path, monkeypatch, capsys):
+    parts = README.read_text(encoding="utf-8").split("```python\n")[1:]
+    examples = [part.split("```")[0] for part in parts]
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    exec(compile(example, "README.md", "exec"), names)
+    exec(compile(examples[0], "README.md", "exec"), names)
     assert (tmp_path / "digits.npz").exists()
     X, y, test = (names[name] for name in ("X", "y", "test"))
     assert names["net"].evaluate(X[test], y[test])["accuracy"] >= 0.97
     assert "epoch 30/30" in capsys.readouterr().err
+    steps = names["trainer"].steps
+    exec(compile(examples[1], "README.md", "exec"), names)
+    assert names["trainer"].steps == steps + 1 + 1 + 57  # 1797 rows in batches of 32

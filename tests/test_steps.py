@@ -217,17 +217,28 @@ def test_a_function_for_the_learning_rate_cannot_train(method):
 
 
 def test_a_training_at_work_cannot_be_used_again():
-    """Not even by what has the floor in the middle of it."""
-    engine = Engine("float32", [300, 300, 1], ["tanh", "identity"], [True, True], "mse", "mean")
-    training = Training(engine, "sgd", 100)
-    samples = Samples(np.ones((4000, 300), np.float32))
+    """Not even by what has the floor in the middle of it, and that does it no harm."""
+    order = np.random.default_rng(0).integers(4000, size=60_000)
+    samples = Samples(np.random.default_rng(0).standard_normal((4000, 300), np.float32))
     targets = Samples(np.ones((4000, 1)))
-    errors = []
+    rates = np.full(600, 1e-3)
+    weights = np.random.default_rng(1).standard_normal((300, 300)) / 20
+    errors, parameters = [], []
 
     def poll(steps, loss):
-        with pytest.raises(RuntimeError, match="at work already") as caught:
-            training.epoch(samples, targets, None)
-        errors.append(caught)
+        for again in (
+            lambda: training.epoch(samples, targets, None),
+            lambda: training.step(samples, targets),
+        ):
+            with pytest.raises(RuntimeError, match="at work already") as caught:
+                again()
+            errors.append(caught)
 
-    while not errors:
-        assert training.epoch(samples, targets, None, poll=poll)[2:] == (40, False)
+    for each in (poll, None):
+        engine = Engine("float32", [300, 300, 1], ["tanh", "identity"], [True, True], "mse", "mean")
+        engine.set_weights(0, weights)
+        training = Training(engine, "sgd", 100, 1e-3)
+        assert training.epoch(samples, targets, order, rates, each)[2:] == (600, False)
+        parameters.append(engine.storage.tobytes())
+    assert errors
+    assert parameters[0] == parameters[1]

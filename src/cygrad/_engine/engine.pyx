@@ -37,6 +37,7 @@ PROCESS = 1
 
 
 def _forked():
+    """In the child of a fork: the calls that other threads of its parent were in are not in progress here."""
     global PROCESS
     PROCESS += 1
 
@@ -93,7 +94,7 @@ cdef class Engine:
             offset += padded[l]
             self.work += self.sizes[l - 1] * self.sizes[l]
             self.trained[l] = self.layers[l]
-        self.changes = self.training = 0
+        self.changes = self.trained_by = 0
         self.input_mean = self.input_scale = None
         self.inference = self.new_inference()
 
@@ -137,20 +138,23 @@ cdef class Engine:
     def finite(self):
         """Whether all parameters are."""
         cdef cg_samples numbers
+        cdef bint finite
         cdef Py_ssize_t size = self.block.size
         numbers.data, numbers.type = address(self.block), self.number_type()
         numbers.rows, numbers.cols = 1, size // self.kernels.itemsize
         numbers.row_stride, numbers.col_stride = size, self.kernels.itemsize
-        return all_finite(&numbers)
+        with nogil:
+            finite = all_finite(&numbers)
+        return finite
 
     cdef int begin_training(self) except -1:
-        if self.training == PROCESS:
+        if self.trained_by == PROCESS:
             raise RuntimeError("net is being trained by another call, expected one at a time")
-        self.training = PROCESS
+        self.trained_by = PROCESS
         return 0
 
     cdef void end_training(self) noexcept:
-        self.training = 0
+        self.trained_by = 0
 
     cdef bint takes_classes(self) noexcept:
         """Whether a target can be a class index."""
@@ -192,7 +196,7 @@ cdef class Engine:
                 try:
                     self.infer(few, &samples.view, <char *> out.buf)
                 finally:
-                    few.user = 0
+                    few.used_by = 0
             else:
                 self.forward_many(samples, <char *> out.buf, self.helpful(n, threads))
         finally:
@@ -227,7 +231,7 @@ cdef class Engine:
             return self.largest_output(few)
         finally:
             few.x.let_go()
-            few.user = 0
+            few.used_by = 0
 
     cdef int take_out(self, out, Py_buffer *buffer) except -1:
         """Take hold of the array that outputs (out,) are to be written to."""
@@ -251,16 +255,16 @@ cdef class Engine:
         return CG_FLOAT32 if self.kernels.itemsize == 4 else CG_FLOAT64
 
     cdef Inference begin_inference(self):
-        """The one that is kept ready, or another while that is in use; the caller sets `user` to 0 in the end."""
+        """The one that is kept ready, or another while that is in use; the caller sets `used_by` to 0 in the end."""
         cdef Inference few = self.inference
-        if few.user == PROCESS:
+        if few.used_by == PROCESS:
             few = self.new_inference()
-        few.user = PROCESS
+        few.used_by = PROCESS
         return few
 
     cdef Inference new_inference(self):
         cdef Inference few = Inference()
-        few.plan, few.watch, few.x, few.user = self.plan(SMALL), Watch(), Samples.__new__(Samples), 0
+        few.plan, few.watch, few.x, few.used_by = self.plan(SMALL), Watch(), Samples.__new__(Samples), 0
         return few
 
     cdef int infer(self, Inference few, const cg_samples *x, char *out) except -1:

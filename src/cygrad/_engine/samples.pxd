@@ -20,5 +20,5 @@ cdef class Samples:
 
 
 cdef int type_code(const char *format, Py_ssize_t itemsize) noexcept
-cdef bint all_finite(const cg_samples *numbers) noexcept
+cdef bint all_finite(const cg_samples *numbers) noexcept nogil
 cdef double number(const char *place, int type) noexcept nogil

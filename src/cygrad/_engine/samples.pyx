@@ -86,7 +86,7 @@ cdef double number(const char *place, int type) noexcept nogil:
     return <double> whole(place, type)
 
 
-cdef bint all_finite(const cg_samples *numbers) noexcept:
+cdef bint all_finite(const cg_samples *numbers) noexcept nogil:
     cdef Py_ssize_t row, col
     return not cg_find_nonfinite(numbers, 0, numbers.rows, False, &row, &col)
 

@@ -70,22 +70,22 @@ cdef class Training(InTurn):
     cdef Py_ssize_t changes             # of what is trained, when the plan was made
     cdef Py_ssize_t threads             # that it was made for, of which it may use fewer
     cdef object learning_rate           # a function of the step, or None where it is
-    cdef readonly double rate           # one number for all, or of the single step at work
-    cdef const double *rates            # of the steps of the epoch at work, or NULL where `rate` is for all
+    cdef readonly double rate           # one number for all of them
+    cdef const double *rates            # of the steps of the call at work, or NULL where `rate` is
     cdef bint fetch_ahead
     cdef Samples x, y                   # of a single sample
     cdef int64_t label
     cdef Watch alone                    # over its step
-    cdef Py_ssize_t user                # the process of the call at work, or 0
+    cdef Py_ssize_t used_by             # the process of the call at work, or 0
     cdef list blocks
     cdef readonly list state
     cdef public int64_t steps           # done so far
 
-    def __init__(self, Engine engine, str rule, Py_ssize_t batch_size, learning_rate=0.0, *, double momentum=0, double beta1=0,
-                 double beta2=0, double epsilon=0, double weight_decay=0):
+    def __init__(self, Engine engine, str rule, Py_ssize_t batch_size, learning_rate=0.0, *, double momentum=0,
+                 double beta1=0, double beta2=0, double epsilon=0, double weight_decay=0):
         cdef Py_ssize_t i
         cdef int states
-        self.engine, self.most, self.steps, self.user = engine, batch_size, 0, 0
+        self.engine, self.most, self.steps, self.used_by = engine, batch_size, 0, 0
         self.learning_rate = learning_rate if callable(learning_rate) else None
         self.rate = 0 if callable(learning_rate) else learning_rate
         self.x, self.y, self.alone = Samples.__new__(Samples), Samples.__new__(Samples), Watch()
@@ -148,11 +148,9 @@ cdef class Training(InTurn):
         self.set_up(plan)
         return 0
 
-    cdef int ask_rate(self) except -1:
-        """Have the learning rate of the next step."""
-        if self.learning_rate is not None:
-            self.rate = self.learning_rate(self.steps)
-        return 0
+    cdef double next_rate(self) except? -1:
+        """The learning rate of the next step."""
+        return self.rate if self.learning_rate is None else self.learning_rate(self.steps)
 
     cdef void begin_step(self, double rate) noexcept nogil:
         """Count the next step, and compute its scalars."""
@@ -172,22 +170,24 @@ cdef class Training(InTurn):
             ahead.order = self.p.order + self.p.start + self.p.rows
             ahead.rows = min(self.batch_size, self.samples - self.p.start - self.p.rows)
 
-    cdef int train(self, Samples X, targets, Py_ssize_t rows, Py_ssize_t batch_size, poll, threads) except -1:
-        """Train on as many rows of X and the targets as `p.order` has, or on the first ones, in batches."""
+    cdef int train(self, Samples X, targets, const int64_t *order, Py_ssize_t rows, Py_ssize_t batch_size,
+                   const double *rates, poll, threads) except -1:
+        """Run one step per batch of so many rows, in the order given or, where that is NULL, in their own."""
         cdef Py_ssize_t row_bytes = X.view.cols * X.view.col_stride
-        if self.user == PROCESS:
+        if self.used_by == PROCESS:
             raise RuntimeError("this training is at work already, expected one call at a time")
-        self.user = PROCESS
+        self.used_by = PROCESS
         try:
             self.make_ready(min(batch_size, rows), threads)
             self.p.x, self.p.y, self.p.labels = &X.view, rows_of(targets), labels_of(targets)
+            self.p.order, self.rates = order, rates
             self.p.ahead.samples, self.p.ahead.rows = &X.view, 0
-            self.fetch_ahead = self.p.order != NULL and X.view.rows * row_bytes > CACHED and X.view.col_stride > 0
+            self.fetch_ahead = order != NULL and X.view.rows * row_bytes > CACHED and X.view.col_stride > 0
             self.go(rows, batch_size, (rows + batch_size - 1) // batch_size, poll)
             if self.stopped:
                 self.steps -= 1
         finally:
-            self.user = 0
+            self.used_by = 0
         if self.watch.error is not None:
             raise self.watch.error
         return 0
@@ -196,17 +196,18 @@ cdef class Training(InTurn):
               threads=1):
         """Run one step per batch of `order`, or of all rows in their order, all in one call outside the GIL.
 
-        `learning_rates` has one for each step, where they are not all the same. Returns the sums of loss and metric over the
-        samples seen, the number of steps done, and whether the loss of the step after them was NaN or infinite; that
-        step changed nothing.
+        `learning_rates` has one for each step, where they are not all the same. Returns the sums of loss and metric
+        over the samples seen, the number of steps done, and whether the loss of the step after them was NaN or
+        infinite; that step changed nothing.
         """
+        cdef const int64_t *indices = NULL
+        cdef const double *rates = NULL
         cdef Py_ssize_t rows = X.view.rows
-        self.rates, self.p.order = NULL, NULL
-        if learning_rates is not None:
-            self.rates = &learning_rates[0]
         if order is not None:
-            self.p.order, rows = &order[0], order.shape[0]
-        self.train(X, targets, rows, self.most, poll, threads)
+            indices, rows = &order[0], order.shape[0]
+        if learning_rates is not None:
+            rates = &learning_rates[0]
+        self.train(X, targets, indices, rows, self.most, rates, poll, threads)
         return self.loss, self.metric, self.complete, bool(self.stopped)
 
     def step(self, Samples X, targets, threads=1):
@@ -215,9 +216,8 @@ cdef class Training(InTurn):
         Where that is NaN or infinite, nothing is changed.
         """
         cdef Py_ssize_t n = X.view.rows
-        self.ask_rate()
-        self.rates, self.p.order = NULL, NULL
-        self.train(X, targets, n, n, None, threads)
+        cdef double rate = self.next_rate()
+        self.train(X, targets, NULL, n, n, &rate, None, threads)
         return self.p.loss / n if self.engine.mean else self.p.loss
 
     def learn_one(self, x, y):
@@ -226,6 +226,7 @@ cdef class Training(InTurn):
         Where that is NaN or infinite, nothing is changed.
         """
         cdef Engine engine = self.engine
+        cdef double rate
         cdef bint stopped
         engine.begin_training()
         try:
@@ -233,12 +234,12 @@ cdef class Training(InTurn):
                 self.make_plan(1, 1)
             engine.read_row(self.x, x)
             self.read_target(y)
-            self.ask_rate()
+            rate = self.next_rate()
             if 3 * engine.work <= QUICK:
-                stopped = self.learn()
+                stopped = self.learn(rate)
             else:
                 with nogil:
-                    stopped = self.learn()
+                    stopped = self.learn(rate)
             if stopped:
                 self.steps -= 1
             if self.alone.error is not None:
@@ -250,11 +251,11 @@ cdef class Training(InTurn):
             self.y.let_go()
             engine.end_training()
 
-    cdef bint learn(self) noexcept nogil:
+    cdef bint learn(self, double rate) noexcept nogil:
         """One step on the sample at hand, by one thread. True: stopped, nothing is changed."""
         cdef bint stopped
         self.p.x, self.p.order, self.p.start, self.p.rows, self.p.ahead.rows = &self.x.view, NULL, 0, 1, 0
-        self.begin_step(self.rate)
+        self.begin_step(rate)
         self.alone.enter()
         stopped = self.plan.run(&self.p, 0, self.alone)
         self.alone.leave()
