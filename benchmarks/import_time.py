@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,8 +23,11 @@ STATEMENTS = ("pass", "import numpy", "import cygrad")
 
 
 def rows(settings: Settings) -> Iterator[Row]:
+    # As installed, compiled once: an environment may forbid Python to keep what it compiles.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
     def run(statement: str) -> None:
-        subprocess.run([sys.executable, "-c", statement], check=True)
+        subprocess.run([sys.executable, "-c", statement], check=True, env=environment)
 
     for statement in STATEMENTS:
         run(statement)  # writes the bytecode, reads the files
