@@ -94,15 +94,21 @@ def test_many_rows_have_the_same_bits(dtype, divided):
         assert (net.predict(X, threads=threads) == outputs.argmax(axis=1)).all()
 
 
-def test_a_trainer_may_go_on_with_another_number(monkeypatch, divided):
+@pytest.mark.parametrize("units", [128, 131], ids=["panels for each", "panels in blocks"])
+def test_a_trainer_may_go_on_with_another_number(units, monkeypatch, divided):
+    """Where each thread has panels of its own, it gathers the samples itself."""
     X, y = _data(90)
     parameters = []
-    for numbers in (("1", "1", "1"), ("3", "1", "2")):
-        net = _network()
+    for numbers in (("1", "1", "1", "1"), ("3", "1", "2", "4")):
+        net = _network(sizes=(SIZES[0], units, *SIZES[2:]))
         trainer = cg.Trainer(net, cg.Adam(), 40, rng=0)
         for number in numbers:
             monkeypatch.setenv("CYGRAD_NUM_THREADS", number)
             trainer.fit(X, y, 2)
+            trainer.learn_one(X[0], y[0])
+            trainer.learn_one(X[1], y[1])
+            trainer.step(X[2:35], y[2:35])
+            trainer.partial_fit(X[:50], y[:50])
         parameters.append(net.parameters.tobytes())
     assert parameters[0] == parameters[1]
 

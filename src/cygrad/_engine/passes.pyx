@@ -22,8 +22,8 @@ cdef class InTurn(Team):
 
     cdef int set_up(self, Plan plan) except -1:
         """Use this plan from now on."""
-        self.plan = plan
         self.assemble(plan.members)
+        self.plan = plan
         return 0
 
     cdef int go(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t passes, poll) except -1:

@@ -19,13 +19,15 @@ import numpy as np
 
 cdef Py_ssize_t PAGE = 4096
 GRAIN = 200_000
-# Rows that a block has a multiple of: those of a tile, and of the vectors of logarithms that softmax leaves.
-cdef Py_ssize_t FAR = 16            # numbers of 8 bytes in two cache lines
-cdef Py_ssize_t OWN_BYTES = 1 << 18 # of samples that a core's cache can hold beside its weights
-cdef Py_ssize_t TILE = 8, VECTOR = 64
+# Grains that a number takes from a core's cache to another's, where the two have no cache in common: there it is dear,
+# and a plan should not lose by threads on any machine.
+cdef double MOVE = 1 / 4000.0
 # What a number costs to gather, or to bring through exp, in multiply-adds.
 cdef Py_ssize_t GATHER_COST = 16, SOFTMAX_COST = 32
-cdef double MOVE = 1 / 4000.0       # grains that a number takes from a core's cache to another's
+# Rows that a block has a multiple of: those of a tile, and of the vectors of logarithms that softmax leaves.
+cdef Py_ssize_t TILE = 8, VECTOR = 64
+cdef Py_ssize_t OWN_BYTES = 1 << 18     # of samples that a core's cache can hold beside its weights
+cdef Py_ssize_t FAR = 16                # numbers of 8 bytes in two cache lines
 
 
 def aligned(Py_ssize_t size):
@@ -43,7 +45,7 @@ cdef char *address(block) except NULL:
 
 
 def set_grain(Py_ssize_t multiply_adds):
-    """Set it for the plans made from now on, and return the one before: tests divide the smallest networks."""
+    """Set it for the plans made from now on, and return the one before: with 0 tests divide the smallest networks."""
     global GRAIN
     before, GRAIN = GRAIN, multiply_adds
     return before

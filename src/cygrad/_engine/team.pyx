@@ -70,11 +70,11 @@ cdef class Team:
 
     cdef int assemble(self, int members) except -1:
         """Make room for so many threads."""
-        cg_team_free(self.team)
-        self.team = cg_team_new(members)
-        self.members = members
-        if self.team == NULL:
+        cdef cg_team *team = cg_team_new(members)
+        if team == NULL:
             raise MemoryError()
+        cg_team_free(self.team)
+        self.team, self.members = team, members
         return 0
 
     cdef void advance(self, int member) noexcept nogil:
