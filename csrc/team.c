@@ -29,6 +29,7 @@ typedef struct {
 
 struct cg_team {
     int members;
+    int home;                              /* processor of member 0 at the beginning, or -1 */
     ptrdiff_t tasks;                       /* of the open phase */
     _Alignas(APART) _Atomic uint32_t phase; /* the open one */
     _Atomic uint32_t sleepers;
@@ -42,6 +43,7 @@ cg_team *cg_team_new(int members)
     cg_team *team = aligned_alloc(APART, sizeof(cg_team) + (size_t)members * sizeof(range));
     if (!team) return NULL;
     team->members = members;
+    team->home = -1;
     atomic_init(&team->phase, CG_TEAM_OVER);
     atomic_init(&team->sleepers, 0);
     atomic_init(&team->done, 0);
@@ -83,8 +85,26 @@ static void publish(cg_team *team, uint32_t phase)
 
 void cg_team_begin(cg_team *team)
 {
+#ifdef __linux__
+    team->home = sched_getcpu();
+#endif
     atomic_store_explicit(&team->stopped, 0, memory_order_relaxed);
     atomic_store_explicit(&team->phase, CG_TEAM_BEGUN, memory_order_relaxed);
+}
+
+void cg_team_spread(cg_team *team)
+{
+#ifdef __linux__
+    cpu_set_t allowed, others;
+    if (team->home < 0 || sched_getcpu() != team->home || sched_getaffinity(0, sizeof allowed, &allowed)) return;
+    others = allowed;
+    CPU_CLR(team->home, &others);
+    /* Without the one it is moved at once; with all again it stays, but may be moved. */
+    if (CPU_COUNT(&others) > 0 && !sched_setaffinity(0, sizeof others, &others))
+        sched_setaffinity(0, sizeof allowed, &allowed);
+#else
+    (void)team;
+#endif
 }
 
 void cg_team_open(cg_team *team, ptrdiff_t tasks)

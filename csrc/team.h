@@ -23,6 +23,10 @@ void cg_team_free(cg_team *team);
 /* By member 0, while there are no others: the phase CG_TEAM_BEGUN is open, and member 0 is alone in it. */
 void cg_team_begin(cg_team *team);
 
+/* By a member that another has started: leave the processor of member 0, should both be there. The system may have put
+ * them on one, and would be slow to part them, for it does not know that they wait for each other. */
+void cg_team_spread(cg_team *team);
+
 /* By the member that is alone: a phase of `tasks` tasks, from 1 to 2³² − 1; or the end of all work. */
 void cg_team_open(cg_team *team, ptrdiff_t tasks);
 void cg_team_end(cg_team *team);

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -146,6 +147,15 @@ def _tasks():
     return len(os.listdir("/proc/self/task"))
 
 
+def _processors():
+    """Which processors the threads of this process may run on: the sets that occur."""
+    found = set()
+    for task in os.listdir("/proc/self/task"):
+        with suppress(ProcessLookupError):  # it has ended
+            found.add(frozenset(os.sched_getaffinity(int(task))))
+    return found
+
+
 def _until(condition):
     """Wait for what the system does in its own time."""
     deadline = time.monotonic() + 30
@@ -170,6 +180,8 @@ def test_threads_are_there_while_they_train_and_gone_after():
     other.start()
     running.wait()
     _until(lambda: _tasks() == before + 3)
+    # Where a thread begins is chosen; where it may run stays as the user has it.
+    _until(lambda: _processors() == {frozenset(os.sched_getaffinity(0))})
     stop.set()
     other.join()
     _until(lambda: _tasks() == before)

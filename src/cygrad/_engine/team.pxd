@@ -10,6 +10,7 @@ cdef extern from "team.h" nogil:
     cg_team *cg_team_new(int members)
     void cg_team_free(cg_team *team)
     void cg_team_begin(cg_team *team)
+    void cg_team_spread(cg_team *team)
     void cg_team_open(cg_team *team, Py_ssize_t tasks)
     void cg_team_end(cg_team *team)
     uint32_t cg_team_wait(cg_team *team, uint32_t seen)

@@ -121,6 +121,7 @@ cdef class Team:
         cdef unsigned long denormals
         with nogil:
             denormals = cg_flush_denormals()
+            cg_team_spread(self.team)
             self.serve(member, CG_TEAM_BEGUN)
             cg_restore_denormals(denormals)
         end.release()
