@@ -191,10 +191,9 @@ def test_threads_are_there_while_they_train_and_gone_after():
 
 @pytest.fixture
 def interrupt():
-    """Ctrl-C in a fifth of a second."""
+    """From its call on: Ctrl-C in a fifth of a second."""
     timer = threading.Timer(0.2, _thread.interrupt_main)
-    timer.start()
-    yield
+    yield timer.start
     timer.cancel()
     timer.join()
 
@@ -204,6 +203,7 @@ def test_an_interrupt_stops_all_and_the_trainer_goes_on(rows, interrupt):
     sizes = (300, 400, 200, 9)
     X, y = _data(10_000, 300)
     trainer = cg.Trainer(_network(sizes=sizes), cg.Adam(), rows, rng=0, threads=3)
+    interrupt()
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(X, y, 10**6, shuffle=False)
     epochs, steps = divmod(trainer.steps, 10_000 // rows)
