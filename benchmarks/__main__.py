@@ -13,7 +13,7 @@ from . import machine, output, processes
 from .cases import CASES, OPTIMIZERS, case
 from .settings import SECTIONS, Settings, WrongResult
 
-DEFAULT = ("steps", "forward", "import", "memory")
+DEFAULT = ("steps", "forward", "latency", "import", "memory")
 
 
 def main() -> None:

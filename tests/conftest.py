@@ -1,6 +1,8 @@
 """What every test can ask for."""
 
-from collections.abc import Iterator
+import _thread
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -13,3 +15,12 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
     before = kernels.selected()
     yield kernels.select(request.param)
     kernels.select(before)
+
+
+@pytest.fixture
+def interrupt() -> Iterator[Callable[[], None]]:
+    """From its call on: Ctrl-C in a fifth of a second."""
+    timer = threading.Timer(0.2, _thread.interrupt_main)
+    yield timer.start
+    timer.cancel()
+    timer.join()

@@ -1,8 +1,5 @@
 """Ctrl-C within an epoch: everything stays whole and usable."""
 
-import _thread
-import threading
-
 import numpy as np
 import pytest
 
@@ -10,15 +7,6 @@ import cygrad as cg
 
 # One step per sample: an epoch that lasts far longer than it takes until the interrupt comes.
 SAMPLES = 3_000_000
-
-
-@pytest.fixture
-def interrupt():
-    """From its call on: Ctrl-C in a fifth of a second."""
-    timer = threading.Timer(0.2, _thread.interrupt_main)
-    yield timer.start
-    timer.cancel()
-    timer.join()
 
 
 def _network():

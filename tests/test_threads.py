@@ -189,15 +189,6 @@ def test_threads_are_there_while_they_train_and_gone_after():
     _until(lambda: _tasks() == before)
 
 
-@pytest.fixture
-def interrupt():
-    """From its call on: Ctrl-C in a fifth of a second."""
-    timer = threading.Timer(0.2, _thread.interrupt_main)
-    yield timer.start
-    timer.cancel()
-    timer.join()
-
-
 @pytest.mark.parametrize("rows", [100, 5000], ids=["between steps", "within a step"])
 def test_an_interrupt_stops_all_and_the_trainer_goes_on(rows, interrupt):
     sizes = (300, 400, 200, 9)

@@ -175,9 +175,9 @@ cdef class Engine:
                      self.depth + 1 if lowest_delta < 0 else lowest_delta, keep, members)
         return plan
 
-    cdef Py_ssize_t helpful(self, Py_ssize_t n, threads) except -1:
-        """How many threads to use for n samples: no more than allowed, and one for little work."""
-        cdef Py_ssize_t most = n * self.work // max(SHARE * GRAIN, 1)
+    cdef Py_ssize_t helpful(self, Py_ssize_t n, threads, Py_ssize_t grains=SHARE) except -1:
+        """How many threads to use for n samples: no more than allowed, and each for so many grains of work."""
+        cdef Py_ssize_t most = n * self.work // max(grains * GRAIN, 1)
         if most < 2:
             return 1
         return min(most, <Py_ssize_t> (threads() if callable(threads) else threads))

@@ -318,8 +318,7 @@ cdef class Plan:
 
     cdef cg_matrix fed(self, Pass *p, Py_ssize_t l, int member) noexcept nogil:
         """aˡ⁻¹, which layer l is fed with."""
-        cdef bint own = l == 1 and self.own != NULL and self.members > 1
-        return below(&self.own[member] if own else &self.a[l - 1], p.first)
+        return below(&self.own[member] if l == 1 and self.own != NULL else &self.a[l - 1], p.first)
 
     cdef bint to_gather(self, Py_ssize_t l, Py_ssize_t panel, int member) noexcept nogil:
         """Whether a layer is the first to need the samples of the pass that its member gathers. Asked once."""
@@ -327,9 +326,7 @@ cdef class Plan:
             return False
         if self.members == 1:
             return panel == 0
-        if self.own == NULL:
-            return False
-        if self.gathered[member * FAR] == self.number:
+        if self.own == NULL or self.gathered[member * FAR] == self.number:
             return False
         self.gathered[member * FAR] = self.number
         return True

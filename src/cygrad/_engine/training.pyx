@@ -11,7 +11,7 @@ from cpython.long cimport PyLong_Check
 from cygrad._engine.engine cimport PROCESS, QUICK, Engine, labels_of, rows_of
 from cygrad._engine.kernels cimport *
 from cygrad._engine.passes cimport InTurn
-from cygrad._engine.plan cimport GRAIN, Plan, address
+from cygrad._engine.plan cimport Plan, address
 from cygrad._engine.samples cimport Samples, number
 from cygrad._engine.team cimport Watch
 
@@ -113,13 +113,6 @@ cdef class Training(InTurn):
         for array in self.state:
             array.fill(0)
 
-    cdef Py_ssize_t helpful(self, Py_ssize_t rows, threads) except -1:
-        """How many threads to use for batches of so many rows: no more than allowed, and one for little work."""
-        cdef Py_ssize_t most = rows * self.engine.work // max(GRAIN, 1)
-        if most < 2:
-            return 1
-        return min(most, <Py_ssize_t> (threads() if callable(threads) else threads))
-
     cdef int make_ready(self, Py_ssize_t rows, threads) except -1:
         """Have a plan for batches of up to so many rows, divided among as many threads as those are worth.
 
@@ -128,7 +121,7 @@ cdef class Training(InTurn):
         cdef Py_ssize_t capacity = 0 if self.plan is None else self.plan.capacity, members
         if rows > capacity or (self.plan.members > 1 and rows < capacity // 4):
             capacity = rows
-        members = self.helpful(capacity, threads)
+        members = self.engine.helpful(capacity, threads, 1)
         if self.plan is None or capacity != self.plan.capacity or members != self.threads or (
                 self.changes != self.engine.changes):
             self.make_plan(capacity, members)
