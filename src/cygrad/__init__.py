@@ -12,6 +12,7 @@
 - `Network.save` and `load` keep a network in a file.
 - `datasets` reads samples, `check_gradients` compares backpropagation with numerical derivatives,
   `reference` is the same mathematics in plain Python, to read.
+- `graph` builds computational graphs of gates from expressions, and differentiates them.
 - `show_config` tells which variant of the engine is in use.
 """
 
@@ -26,7 +27,7 @@ from cygrad.layers import Dense
 from cygrad.network import Network
 
 if TYPE_CHECKING:
-    from cygrad import callbacks, datasets, reference, schedules
+    from cygrad import callbacks, datasets, experiments, graph, reference, schedules
     from cygrad.callbacks import Callback, EarlyStopping
     from cygrad.config import show_config
     from cygrad.gradcheck import GradientError, check_gradients
@@ -55,6 +56,8 @@ __all__ = [
     "callbacks",
     "check_gradients",
     "datasets",
+    "experiments",
+    "graph",
     "initializers",
     "load",
     "reference",
@@ -80,6 +83,8 @@ _LATER = {
     "callbacks": "callbacks",
     "check_gradients": "gradcheck",
     "datasets": "datasets",
+    "experiments": "experiments",
+    "graph": "graph",
     "load": "storage",
     "reference": "reference",
     "schedules": "schedules",

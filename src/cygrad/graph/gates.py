@@ -1,0 +1,284 @@
+"""The gates: what each one computes, and beside it how its output changes with each operand.
+
+An element-wise gate is a row of forward rule and local derivatives. By the chain rule, with C the
+number at the end of the graph and y the gate's output,
+
+    ∂C/∂a += ∂C/∂y · ∂y/∂a
+
+so a gate needs to know nothing of the graph around it. Where operands have been broadcast together
+the products are summed over the axes that were repeated. A gate over whole arrays has, instead of
+local derivatives, for each operand the rule that leads from g = ∂C/∂y to ∂C/∂a.
+
+A new gate is one more row; it can be called like those that are here:
+
+>>> softplus = elementwise("softplus", lambda a: np.log1p(np.exp(a)),
+...                        lambda y, a: 1 - np.exp(-y))
+
+Where there is no derivative one of the slopes beside it is taken: `relu` and `abs` have 0 at 0, and
+of equal operands `max` and `min` take the first, which gets the whole gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cygrad.graph import functions
+
+if TYPE_CHECKING:
+    from cygrad.graph.node import Node
+
+#: All gates by their names.
+GATES: dict[str, Gate] = {}
+
+
+class Gate:
+    """A kind of operation, with its rules forward and backward. Calling it makes a node.
+
+    Parameters
+    ----------
+    name : str
+    forward : callable
+        ``forward(*operands, **options)`` gives the output y; operands are ``numpy.float64`` or
+        arrays.
+    backward : sequence of callable
+        One for each operand. Of an element-wise gate ``backward[i](y, *operands, **options)`` is
+        the local derivative ∂y/∂operandᵢ; of others ``backward[i](g, y, *operands, **options)`` is
+        ∂C/∂operandᵢ with g = ∂C/∂y.
+    elementwise : bool
+    symbol : str
+        What is written in a drawing.
+    expects : str
+        What operands have to be for the output to be finite.
+
+    Raises
+    ------
+    ValueError
+        If there is a gate of that name.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        backward: tuple[Callable[..., Any], ...],
+        *,
+        elementwise: bool,
+        symbol: str | None = None,
+        expects: str = "",
+    ) -> None:
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"name is {name!r}, expected the name of a gate")
+        if name in GATES:
+            raise ValueError(f"name is {name!r}, which is a gate already")
+        if not backward or not all(map(callable, (forward, *backward))):
+            raise TypeError(
+                f"the rules of gate {name!r} are {forward!r} and {backward!r}, "
+                "expected functions: one forward, one backward for each operand"
+            )
+        self.name = name
+        self.forward = forward
+        self.backward = backward
+        self.elementwise = elementwise
+        self.symbol = name if symbol is None else symbol
+        self.expects = expects or "an output within the range of float64"
+        GATES[name] = self
+
+    def __call__(self, *operands: Any, **options: Any) -> Node:
+        """The output of this gate for operands that are nodes, numbers or arrays."""
+        from cygrad.graph.node import Node  # nodes are made of gates: neither can come first
+
+        return Node(self, operands, options)
+
+    def __repr__(self) -> str:
+        return f"<gate {self.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _gate, (self.name,)
+
+
+def _gate(name: str) -> Gate:
+    if name not in GATES:
+        raise ValueError(f"there is no gate {name!r}, expected one that has been registered")
+    return GATES[name]
+
+
+def elementwise(
+    name: str,
+    forward: Callable[..., Any],
+    *local: Callable[..., Any],
+    symbol: str | None = None,
+    expects: str = "",
+) -> Gate:
+    """Register a gate that works on each element by itself: ``local[i]`` is ∂y/∂operandᵢ."""
+    return Gate(name, forward, local, elementwise=True, symbol=symbol, expects=expects)
+
+
+def arraywise(
+    name: str,
+    forward: Callable[..., Any],
+    *backward: Callable[..., Any],
+    symbol: str | None = None,
+    expects: str = "",
+) -> Gate:
+    """Register a gate over whole arrays: ``backward[i]`` leads from ∂C/∂y to ∂C/∂operandᵢ."""
+    return Gate(name, forward, backward, elementwise=False, symbol=symbol, expects=expects)
+
+
+# fmt: off
+#                        y                                    ∂y/∂a, ∂y/∂b
+add = elementwise("add", lambda a, b: a + b,
+                  lambda y, a, b: 1.0,
+                  lambda y, a, b: 1.0, symbol="+")
+
+sub = elementwise("sub", lambda a, b: a - b,
+                  lambda y, a, b: 1.0,
+                  lambda y, a, b: -1.0, symbol="−")
+
+mul = elementwise("mul", lambda a, b: a * b,
+                  lambda y, a, b: b,
+                  lambda y, a, b: a, symbol="×")
+
+div = elementwise("div", lambda a, b: a / b,
+                  lambda y, a, b: 1.0 / b,
+                  lambda y, a, b: -(y / b), symbol="÷", expects="a divisor other than 0")
+
+neg = elementwise("neg", lambda a: -a,
+                  lambda y, a: -1.0, symbol="×(−1)")
+
+reciprocal = elementwise("reciprocal", lambda a: 1.0 / a,
+                  lambda y, a: -(y * y), symbol="1/x", expects="an operand other than 0")
+
+power = elementwise("power", functions.power,
+                  lambda y, a, b: b * functions.power(a, b - 1.0),
+                  lambda y, a, b: y * functions.log(a), symbol="xʸ",
+                  expects="a base above 0, or below 0 with a whole exponent")
+
+max = elementwise("max", np.maximum,
+                  lambda y, a, b: np.where(a >= b, 1.0, 0.0),
+                  lambda y, a, b: np.where(a >= b, 0.0, 1.0))
+
+min = elementwise("min", np.minimum,
+                  lambda y, a, b: np.where(a <= b, 1.0, 0.0),
+                  lambda y, a, b: np.where(a <= b, 0.0, 1.0))
+
+abs = elementwise("abs", np.abs,
+                  lambda y, a: np.sign(a), symbol="|x|")
+
+exp = elementwise("exp", functions.exp,
+                  lambda y, a: y)
+
+log = elementwise("log", functions.log,
+                  lambda y, a: 1.0 / a, expects="an operand above 0")
+
+sqrt = elementwise("sqrt", np.sqrt,
+                  lambda y, a: 0.5 / y, symbol="√", expects="an operand of 0 or above")
+
+sin = elementwise("sin", functions.sin,
+                  lambda y, a: functions.cos(a))
+
+cos = elementwise("cos", functions.cos,
+                  lambda y, a: -functions.sin(a))
+
+tanh = elementwise("tanh", functions.tanh,
+                  lambda y, a: 1.0 - y * y)
+
+sigmoid = elementwise("sigmoid", functions.sigmoid,
+                  lambda y, a: y * (1.0 - y), symbol="σ")
+
+relu = elementwise("relu", lambda a: np.maximum(a, 0.0),
+                  lambda y, a: np.where(a > 0.0, 1.0, 0.0))
+
+gaussian = elementwise("gaussian", functions.gaussian,
+                  lambda y, a: (-2.0 * a) * y, symbol="exp(−x²)")
+# fmt: on
+
+
+def _along(g: Any, a: Any, axis: Any, keepdims: bool = False) -> Any:
+    """g with the axes back that a sum of `a` over `axis` took away."""
+    if not keepdims and axis is not None:
+        g = np.expand_dims(g, axis)
+    return np.broadcast_to(g, np.shape(a))
+
+
+def _matrices(g: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
+    """∂C/∂(a b), a and b with a vector on the left made a row and one on the right a column."""
+    if np.ndim(b) == 1:
+        b, g = b[:, np.newaxis], np.expand_dims(g, -1)
+    if np.ndim(a) == 1:
+        a, g = a[np.newaxis, :], np.expand_dims(g, -2)
+    return g, a, b
+
+
+def _matmul_left(g: Any, y: Any, a: Any, b: Any) -> Any:
+    """D = W X: ∂C/∂W = ∂C/∂D Xᵀ"""
+    g, left, right = _matrices(g, a, b)
+    return sum_to(g @ np.swapaxes(right, -1, -2), left.shape).reshape(np.shape(a))
+
+
+def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
+    """D = W X: ∂C/∂X = Wᵀ ∂C/∂D"""
+    g, left, right = _matrices(g, a, b)
+    return sum_to(np.swapaxes(left, -1, -2) @ g, right.shape).reshape(np.shape(b))
+
+
+def _log_sum_exp(a: Any, axis: Any = -1, keepdims: bool = False) -> Any:
+    largest = np.max(a, axis, keepdims=True)
+    total = functions.exp(a - largest).sum(axis, keepdims=True)
+    y = largest + functions.log(total)
+    return y if keepdims else np.squeeze(y, axis)
+
+
+def _softmax(a: Any, axis: Any = -1) -> Any:
+    e = functions.exp(a - np.max(a, axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+def _log_softmax(a: Any, axis: Any) -> Any:
+    return a - _log_sum_exp(a, axis, keepdims=True)
+
+
+# fmt: off
+sum = arraywise("sum", lambda a, axis=None, keepdims=False: np.sum(a, axis, keepdims=keepdims),
+                lambda g, y, a, axis=None, keepdims=False: _along(g, a, axis, keepdims),
+                symbol="Σ")
+
+mean = arraywise("mean", lambda a, axis=None, keepdims=False: np.mean(a, axis, keepdims=keepdims),
+                 lambda g, y, a, axis=None, keepdims=False:
+                     _along(g, a, axis, keepdims) * (np.size(y) / np.size(a)))
+
+matmul = arraywise("matmul", np.matmul, _matmul_left, _matmul_right, symbol="@")
+
+transpose = arraywise("transpose", lambda a, axes=None: np.transpose(a, axes),
+                      lambda g, y, a, axes=None:
+                          np.transpose(g, None if axes is None else np.argsort(axes)), symbol="ᵀ")
+
+reshape = arraywise("reshape", lambda a, shape: np.reshape(a, shape),
+                    lambda g, y, a, shape: np.reshape(g, np.shape(a)))
+
+log_sum_exp = arraywise("log_sum_exp", _log_sum_exp,
+                        lambda g, y, a, axis=-1, keepdims=False:
+                            _along(g, a, axis, keepdims) * _softmax(a, axis), symbol="log Σ exp")
+
+softmax = arraywise("softmax", _softmax,
+                    lambda g, y, a, axis=-1: y * (g - (g * y).sum(axis, keepdims=True)))
+
+# −Σ t log softmax(a): t = 1 for the class of a sample, or the probabilities of all.
+cross_entropy = arraywise("cross_entropy",
+                          lambda a, t, axis=-1: -(t * _log_softmax(a, axis)).sum(axis),
+                          lambda g, y, a, t, axis=-1: _along(g, a, axis)
+                              * (_softmax(a, axis) * t.sum(axis, keepdims=True) - t),
+                          lambda g, y, a, t, axis=-1: _along(g, a, axis) * -_log_softmax(a, axis))
+# fmt: on
+
+
+def sum_to(array: Any, shape: tuple[int, ...]) -> Any:
+    """The array summed over the axes along which one of `shape` was repeated to reach its own."""
+    if np.shape(array) == shape:
+        return array
+    array = np.asarray(array)
+    array = array.sum(axis=tuple(range(array.ndim - len(shape))))
+    repeated = tuple(axis for axis, size in enumerate(shape) if size != array.shape[axis])
+    return array.sum(axis=repeated, keepdims=True)
