@@ -1,4 +1,4 @@
-"""The command ``cygrad``: train a network on a file, predict with it, tell about it.
+"""The command ``cygrad``: train a network, predict with it, tell about it, run experiments.
 
 Results go to stdout, progress and messages to stderr. What fails for a reason that the user can do
 something about ends as one line and an exit code: 1, or 2 where the command line itself was wrong,
@@ -12,13 +12,18 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cygrad.cli import info, predict, train
+from cygrad.cli import experiments, info, predict, train
 from cygrad.cli.options import parse
 from cygrad.history import DivergenceError
 
 __all__ = ["main"]
 
-COMMANDS = {"train": train.run, "predict": predict.run, "info": info.run}
+COMMANDS = {
+    "train": train.run,
+    "predict": predict.run,
+    "info": info.run,
+    "experiments": experiments.run,
+}
 FAILED = 1
 INTERRUPTED = 130  # What a shell reports of a program that Ctrl-C ended: 128 + SIGINT.
 

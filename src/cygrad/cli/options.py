@@ -10,10 +10,13 @@ from typing import Any, NoReturn
 from cygrad import __version__
 from cygrad.activations import ACTIVATIONS
 from cygrad.datasets.table import TASKS
+from cygrad.experiments import EXPERIMENTS
 from cygrad.network import DTYPES
 
 #: The word that stands for the digits of the package in the place of a file.
 DIGITS = "digits"
+#: The word that stands for all experiments.
+ALL = "all"
 CLASSIFICATION_LOSSES = ("cross_entropy", "hinge")
 REGRESSION_LOSSES = ("mse", "quadratic")
 EXAMPLES = """\
@@ -21,6 +24,7 @@ examples:
   cygrad train digits
   cygrad train data.csv --target species --output model.npz
   cygrad predict model.npz new.csv --output predictions.csv
+  cygrad experiments run rbf
   cygrad train --help
 
 Exit codes: 0 for success, 1 for failure, 2 for a wrong command line, 130 after Ctrl-C."""
@@ -50,6 +54,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     train = _add_train(commands)
     _add_predict(commands)
     _add_info(commands)
+    _add_experiments(commands)
     arguments = parser.parse_args(argv)
     if arguments.command == "train":
         _check_train(train, arguments)
@@ -204,6 +209,37 @@ def _add_info(commands: Any) -> None:
     )
     parser.add_argument("model", metavar="MODEL", nargs="?", help="file of a model")
     parser.add_argument("--json", action="store_true", help="print it as one JSON object")
+
+
+def _add_experiments(commands: Any) -> None:
+    parser = commands.add_parser(
+        "experiments",
+        help="see backpropagation work, in numbers and pictures",
+        description="Experiments with networks and computational graphs: each prints its numbers "
+        "and draws its pictures.",
+        allow_abbrev=False,
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("list", help="list the experiments", allow_abbrev=False)
+    run = actions.add_parser(
+        "run",
+        help="run one of them, or all",
+        description="Run an experiment. Pictures need matplotlib (pip install 'cygrad[plot]'), "
+        "but for those of circuits.",
+        allow_abbrev=False,
+    )
+    run.add_argument(
+        "name",
+        metavar="NAME",
+        choices=(*EXPERIMENTS, ALL),
+        help=f"one of {', '.join(EXPERIMENTS)}; or {ALL}",
+    )
+    run.add_argument(
+        "--output",
+        metavar="DIR",
+        default="cygrad-experiments",
+        help="folder of the pictures (default: cygrad-experiments)",
+    )
 
 
 def _integer(least: int) -> Callable[[str], int]:

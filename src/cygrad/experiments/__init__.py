@@ -1,0 +1,57 @@
+"""Experiments: backpropagation shown at work, in numbers and pictures, one command each.
+
+``cygrad experiments run rbf`` on the command line, or
+
+>>> page = cg.experiments.run("rbf", "pictures")
+>>> page.numbers["final cost"]
+
+Each module is one experiment, written to be read: its docstring says what is shown, its function
+``run(page)`` does it with the public interface of cygrad alone.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+
+from cygrad.experiments.page import Page, standard_output
+
+__all__ = ["EXPERIMENTS", "Page", "run"]
+
+#: What each experiment is about, by its name; its module has the same name with underscores.
+EXPERIMENTS = {
+    "circuits": "small computational graphs, forward and backward, gate by gate",
+    "why-backprop": "the time of numerical differentiation and of backpropagation",
+    "rbf": "two weights and a Gaussian unit: the cost surface and the descent on it",
+    "circles": "two circles that a hidden layer of three units makes separable",
+    "softmax-surface": "the probability that softmax gives to one of two classes",
+    "regression-to-network": "linear regression, logistic regression, one hidden layer",
+    "vanishing": "the gradient from layer to layer of a deep network",
+    "backward-network": "the backward pass drawn as a network run from right to left",
+    "scale": "raw and standardised inputs: gradients and convergence",
+    "digits": "handwritten digits: what is confused, and what the first layer sees",
+}
+
+
+def run(name: str, output: str | os.PathLike[str] | None = None, *, quiet: bool = False) -> Page:
+    """Run an experiment, and return its page of numbers.
+
+    Parameters
+    ----------
+    name : str
+        One of `EXPERIMENTS`.
+    output : str or os.PathLike, optional
+        A folder for the pictures; without one none are drawn.
+    quiet : bool
+        Whether to print nothing.
+
+    Raises
+    ------
+    ValueError
+        If there is no such experiment.
+    """
+    if name not in EXPERIMENTS:
+        raise ValueError(f"name is {name!r}, expected one of {', '.join(EXPERIMENTS)}")
+    page = Page(name, output, None if quiet else standard_output())
+    import_module(f"{__name__}.{name.replace('-', '_')}").run(page)
+    return page

@@ -1,0 +1,138 @@
+"""`Page`: where an experiment writes its text, its numbers and its pictures.
+
+Text and numbers are printed as they come, and kept; pictures become files in a folder. Without a
+folder, or without matplotlib, an experiment has the same text and numbers and no pictures.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any, TextIO
+
+from cygrad.replacement import replacement
+
+WIDTH = 88
+HOW_TO_GET_PICTURES = "The pictures need matplotlib: pip install 'cygrad[plot]'"
+
+
+class Page:
+    """What one run of an experiment came to.
+
+    Parameters
+    ----------
+    name : str
+        Of the experiment; file names of pictures begin with it.
+    output : str or os.PathLike or None
+        The folder for pictures, made if need be; None for no pictures.
+    file : text file or None
+        Where the text goes; None for nowhere.
+
+    Attributes
+    ----------
+    numbers : dict of str to float
+        The numbers by their labels.
+    tables : dict of str to list of tuple
+        The rows of the tables by their titles.
+    pictures : list of str
+        The paths of the pictures that were written.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        output: str | os.PathLike[str] | None = None,
+        file: TextIO | None = None,
+    ) -> None:
+        self.name = name
+        self.numbers: dict[str, float] = {}
+        self.tables: dict[str, list[tuple[Any, ...]]] = {}
+        self.pictures: list[str] = []
+        self._output = None if output is None else os.fspath(output)
+        self._file = file
+        self._told = False
+
+    def title(self, text: str) -> None:
+        """A heading."""
+        self._print(f"\n{text}\n{'─' * len(text)}")
+
+    def text(self, text: str) -> None:
+        """A paragraph; line breaks and indentation in it do not matter."""
+        self._print("\n" + textwrap.fill(" ".join(text.split()), WIDTH))
+
+    def number(self, label: str, value: float, *, digits: int = 10, unit: str = "") -> float:
+        """A number with its label, shown with some significant digits; returns it."""
+        if label in self.numbers:
+            raise ValueError(f"label is {label!r}, which this page has already")
+        self.numbers[label] = float(value)
+        self._print(f"  {label:<44s} {value:.{digits}g}{unit and ' '}{unit}")
+        return float(value)
+
+    def table(
+        self,
+        title: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        *,
+        digits: int = 4,
+    ) -> None:
+        """A table: numbers to the right, with some significant digits; text to the left."""
+        self.tables[title] = [tuple(row) for row in rows]
+        cells = [list(columns), *([_cell(value, digits) for value in row] for row in rows)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        left = [all(isinstance(row[i], str) for row in rows) for i in range(len(columns))]
+        self._print(f"\n  {title}")
+        for row in cells:
+            aligned = (
+                cell.ljust(width) if text else cell.rjust(width)
+                for cell, width, text in zip(row, widths, left, strict=True)
+            )
+            self._print("    " + "  ".join(aligned).rstrip())
+
+    def picture(self, name: str, draw: Callable[..., Any], *arguments: Any) -> None:
+        """A picture: ``draw(*arguments)`` returns a matplotlib figure, or axes of one."""
+        if self._output is None:
+            return
+        if importlib.util.find_spec("matplotlib") is None:
+            if not self._told:
+                self._told = True
+                self._print(f"\n{HOW_TO_GET_PICTURES}")
+            return
+        from cygrad import plotting
+
+        path = self._path(f"{name}.png")
+        plotting.save(draw(*arguments), path)
+        self._wrote(path)
+
+    def data(self, name: str, text: str) -> None:
+        """A text file beside the pictures."""
+        if self._output is not None:
+            path = self._path(name)
+            with replacement(path, text=True) as file:
+                file.write(text)
+            self._wrote(path)
+
+    def _path(self, name: str) -> str:
+        assert self._output is not None
+        os.makedirs(self._output, exist_ok=True)
+        return os.path.join(self._output, f"{self.name}-{name}")
+
+    def _wrote(self, path: str) -> None:
+        self.pictures.append(path)
+        self._print(f"  → {path}")
+
+    def _print(self, text: str) -> None:
+        if self._file is not None:
+            print(text, file=self._file, flush=True)
+
+
+def _cell(value: Any, digits: int) -> str:
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+def standard_output() -> TextIO | None:
+    """Where text goes by default; None where the process has no standard output."""
+    return sys.stdout
