@@ -128,71 +128,34 @@ def arraywise(
 
 
 # fmt: off
-#                        y                                    ∂y/∂a, ∂y/∂b
-add = elementwise("add", lambda a, b: a + b,
-                  lambda y, a, b: 1.0,
-                  lambda y, a, b: 1.0, symbol="+")
-
-sub = elementwise("sub", lambda a, b: a - b,
-                  lambda y, a, b: 1.0,
-                  lambda y, a, b: -1.0, symbol="−")
-
-mul = elementwise("mul", lambda a, b: a * b,
-                  lambda y, a, b: b,
-                  lambda y, a, b: a, symbol="×")
-
-div = elementwise("div", lambda a, b: a / b,
-                  lambda y, a, b: 1.0 / b,
-                  lambda y, a, b: -(y / b), symbol="÷", expects="a divisor other than 0")
-
-neg = elementwise("neg", lambda a: -a,
-                  lambda y, a: -1.0, symbol="×(−1)")
-
-reciprocal = elementwise("reciprocal", lambda a: 1.0 / a,
-                  lambda y, a: -(y * y), symbol="1/x", expects="an operand other than 0")
-
-power = elementwise("power", functions.power,
-                  lambda y, a, b: b * functions.power(a, b - 1.0),
-                  lambda y, a, b: y * functions.log(a), symbol="xʸ",
-                  expects="a base above 0, or below 0 with a whole exponent")
-
-max = elementwise("max", np.maximum,
-                  lambda y, a, b: np.where(a >= b, 1.0, 0.0),
+# gate                    y from the operands               ∂y/∂a, and ∂y/∂b of two operands
+add = elementwise("add", lambda a, b: a + b, lambda y, a, b: 1.0, lambda y, a, b: 1.0, symbol="+")
+sub = elementwise("sub", lambda a, b: a - b, lambda y, a, b: 1.0, lambda y, a, b: -1.0, symbol="−")
+mul = elementwise("mul", lambda a, b: a * b, lambda y, a, b: b, lambda y, a, b: a, symbol="×")
+div = elementwise("div", lambda a, b: a / b, lambda y, a, b: 1.0 / b, lambda y, a, b: -(y / b),
+                  symbol="÷", expects="a divisor other than 0")
+power = elementwise("power", functions.power, lambda y, a, b: b * functions.power(a, b - 1.0),
+                    lambda y, a, b: y * functions.log(a), symbol="xʸ",
+                    expects="a base above 0, or below 0 with a whole exponent")
+max = elementwise("max", np.maximum, lambda y, a, b: np.where(a >= b, 1.0, 0.0),
                   lambda y, a, b: np.where(a >= b, 0.0, 1.0))
-
-min = elementwise("min", np.minimum,
-                  lambda y, a, b: np.where(a <= b, 1.0, 0.0),
+min = elementwise("min", np.minimum, lambda y, a, b: np.where(a <= b, 1.0, 0.0),
                   lambda y, a, b: np.where(a <= b, 0.0, 1.0))
 
-abs = elementwise("abs", np.abs,
-                  lambda y, a: np.sign(a), symbol="|x|")
-
-exp = elementwise("exp", functions.exp,
-                  lambda y, a: y)
-
-log = elementwise("log", functions.log,
-                  lambda y, a: 1.0 / a, expects="an operand above 0")
-
-sqrt = elementwise("sqrt", np.sqrt,
-                  lambda y, a: 0.5 / y, symbol="√", expects="an operand of 0 or above")
-
-sin = elementwise("sin", functions.sin,
-                  lambda y, a: functions.cos(a))
-
-cos = elementwise("cos", functions.cos,
-                  lambda y, a: -functions.sin(a))
-
-tanh = elementwise("tanh", functions.tanh,
-                  lambda y, a: 1.0 - y * y)
-
-sigmoid = elementwise("sigmoid", functions.sigmoid,
-                  lambda y, a: y * (1.0 - y), symbol="σ")
-
-relu = elementwise("relu", lambda a: np.maximum(a, 0.0),
-                  lambda y, a: np.where(a > 0.0, 1.0, 0.0))
-
-gaussian = elementwise("gaussian", functions.gaussian,
-                  lambda y, a: (-2.0 * a) * y, symbol="exp(−x²)")
+neg = elementwise("neg", lambda a: -a, lambda y, a: -1.0, symbol="×(−1)")
+reciprocal = elementwise("reciprocal", lambda a: 1.0 / a, lambda y, a: -(y * y),
+                         symbol="1/x", expects="an operand other than 0")
+abs = elementwise("abs", np.abs, lambda y, a: np.sign(a), symbol="|x|")
+sqrt = elementwise("sqrt", np.sqrt, lambda y, a: 0.5 / y,
+                   symbol="√", expects="an operand of 0 or above")
+exp = elementwise("exp", functions.exp, lambda y, a: y)
+log = elementwise("log", functions.log, lambda y, a: 1.0 / a, expects="an operand above 0")
+sin = elementwise("sin", functions.sin, lambda y, a: functions.cos(a))
+cos = elementwise("cos", functions.cos, lambda y, a: -functions.sin(a))
+tanh = elementwise("tanh", functions.tanh, lambda y, a: 1.0 - y * y)
+sigmoid = elementwise("sigmoid", functions.sigmoid, lambda y, a: y * (1.0 - y), symbol="σ")
+relu = elementwise("relu", lambda a: np.maximum(a, 0.0), lambda y, a: np.where(a > 0.0, 1.0, 0.0))
+gaussian = elementwise("gaussian", functions.gaussian, lambda y, a: -2.0 * a * y, symbol="exp(−x²)")
 # fmt: on
 
 

@@ -1,0 +1,594 @@
+"""Computational graphs: every gate, whole graphs, and how they are written, copied and refused."""
+
+import copy
+import doctest
+import gc
+import math
+import pickle
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tolerances import assert_close
+
+import cygrad as cg
+from cygrad import graph
+from cygrad.graph import GATES, Constant, GraphError, Node, Variable
+
+RANDOM = np.random.default_rng(0)
+STEP = float(np.finfo(np.float64).eps) ** (1 / 3)
+
+# For each gate operands within its domain and away from its kinks, and its options.
+CASES: dict[str, list[tuple[list[Any], dict[str, Any]]]] = {
+    **{
+        name: [
+            ([0.7, -1.3], {}),
+            ([RANDOM.normal(size=(4, 3)), RANDOM.normal(size=(4, 3))], {}),
+            ([RANDOM.normal(size=(4, 1)), RANDOM.normal(size=3)], {}),
+            ([2.5, RANDOM.normal(size=(2, 1, 3))], {}),
+        ]
+        for name in ("add", "sub", "mul", "max", "min")
+    },
+    "div": [
+        ([0.7, -1.3], {}),
+        ([RANDOM.normal(size=(4, 1)), RANDOM.uniform(0.5, 2, 3) * [1, -1, 1]], {}),
+        ([2.5, RANDOM.uniform(0.5, 2, (2, 1, 3))], {}),
+    ],
+    **{
+        name: [([0.7], {}), ([-1.3], {}), ([RANDOM.normal(size=(4, 3))], {})]
+        for name in (
+            "neg", "abs", "exp", "sin", "cos", "tanh", "sigmoid", "relu", "gaussian",
+        )
+    },
+    **{
+        name: [([0.7], {}), ([RANDOM.uniform(0.1, 5, size=(4, 3))], {})]
+        for name in ("log", "sqrt", "reciprocal")
+    },
+    "power": [
+        ([1.7, -0.6], {}),
+        ([RANDOM.uniform(0.1, 5, (4, 1)), RANDOM.normal(size=3)], {}),
+    ],
+    **{
+        name: [
+            ([RANDOM.normal(size=(4, 3))], {}),
+            ([RANDOM.normal(size=(4, 3))], {"axis": 0}),
+            ([RANDOM.normal(size=(2, 4, 3))], {"axis": (0, -1)}),
+            ([RANDOM.normal(size=(4, 3))], {"axis": 1, "keepdims": True}),
+            ([0.3], {}),
+        ]
+        for name in ("sum", "mean")
+    },
+    "matmul": [
+        ([RANDOM.normal(size=left), RANDOM.normal(size=right)], {})
+        for left, right in [
+            ((5, 10), (10, 3)),
+            ((10,), (10, 3)),
+            ((5, 10), (10,)),
+            ((10,), (10,)),
+            ((2, 5, 4), (2, 4, 3)),
+            ((5, 4), (2, 4, 3)),
+            ((7, 1, 5, 4), (2, 4, 3)),
+            ((4,), (2, 4, 3)),
+            ((2, 5, 4), (4,)),
+        ]
+    ],
+    "transpose": [
+        ([RANDOM.normal(size=(4, 3))], {}),
+        ([RANDOM.normal(size=(4, 3, 2))], {"axes": (1, 2, 0)}),
+    ],
+    "reshape": [([RANDOM.normal(size=(4, 3))], {"shape": (2, -1)})],
+    "log_sum_exp": [
+        ([RANDOM.normal(size=(4, 3))], {}),
+        ([RANDOM.normal(size=(4, 3))], {"axis": 0}),
+        ([RANDOM.normal(size=(4, 3))], {"axis": (0, 1), "keepdims": True}),
+    ],
+    "softmax": [
+        ([RANDOM.normal(size=(4, 3))], {}),
+        ([RANDOM.normal(size=(4, 3))], {"axis": 0}),
+    ],
+    "cross_entropy": [
+        ([RANDOM.normal(size=(4, 3)), RANDOM.dirichlet(np.ones(3), 4)], {}),
+        ([RANDOM.normal(size=(4, 3)), RANDOM.normal(size=(4, 3))], {"axis": 0}),
+        ([RANDOM.normal(size=3), np.array([0.0, 1.0, 0.0])], {}),
+    ],
+}  # fmt: skip
+NUMBERED = [
+    pytest.param(name, *case, id=f"{name}-{number}")
+    for name, cases in CASES.items()
+    for number, case in enumerate(cases)
+]
+
+
+def numerical(f: Callable[[], float], x: np.ndarray) -> Iterator[tuple[tuple[int, ...], float]]:
+    """The central difference of f by each element of an array, which f reads."""
+    for index in np.ndindex(x.shape):
+        kept = x[index]
+        h = STEP * max(1.0, abs(kept))
+        x[index] = kept + h
+        above, right = f(), x[index]
+        x[index] = kept - h
+        below, left = f(), x[index]
+        x[index] = kept
+        yield index, (above - below) / (right - left)
+
+
+def check(output: Node, *, seed: Any = None, allowed: float = 1e-8) -> None:
+    """Compare the gradient of each variable with central differences."""
+    weights = np.ones(output.shape) if seed is None else seed
+    output.backward(seed)
+    gradients = {each: np.array(each.gradient) for each in output.variables}
+    values = {each: np.array(each.value) for each in output.variables}
+
+    def evaluate() -> float:
+        return float(np.sum(weights * output.forward(values)))
+
+    size = abs(evaluate())
+    for variable, gradient in gradients.items():
+        assert gradient.shape == variable.shape
+        for index, expected in numerical(evaluate, values[variable]):
+            scale = max(1.0, abs(expected), size)
+            assert abs(gradient[index] - expected) <= allowed * scale, (output, variable, index)
+
+
+def test_every_gate_has_a_case() -> None:
+    assert set(CASES) == set(GATES)
+
+
+@pytest.mark.parametrize(("name", "operands", "options"), NUMBERED)
+def test_gate_agrees_with_central_differences(
+    name: str, operands: list[Any], options: dict[str, Any]
+) -> None:
+    output = GATES[name](*map(Variable, operands), **options)
+    check(output, seed=np.random.default_rng(1).normal(size=output.shape))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_only_variables_get_a_gradient(name: str) -> None:
+    operands, options = CASES[name][0]
+    variables = [Variable(each) for each in operands]
+    output = GATES[name](*variables, **options)
+    output.backward(np.ones(output.shape))
+    for alone, variable in enumerate(variables):
+        nodes = [
+            Variable(each) if place == alone else Constant(each)
+            for place, each in enumerate(operands)
+        ]
+        output = GATES[name](*nodes, **options)
+        output.backward(np.ones(output.shape))
+        for place, node in enumerate(nodes):
+            expected = variable.gradient if place == alone else np.zeros(node.shape)
+            np.testing.assert_array_equal(node.gradient, expected)
+
+
+def test_values_of_gates() -> None:
+    x, y = Variable(0.7), Variable(-1.3)
+    for node, expected in [
+        (x + y, 0.7 - 1.3),
+        (x - y, 0.7 + 1.3),
+        (x * y, 0.7 * -1.3),
+        (x / y, 0.7 / -1.3),
+        (-x, -0.7),
+        (+x, 0.7),
+        (x**y, 0.7**-1.3),
+        (y**3, (-1.3) ** 3),
+        (y**2, 1.3 * 1.3),
+        (2 + x, 2.7),
+        (2 - x, 2 - 0.7),
+        (2 * x, 1.4),
+        (2 / x, 2 / 0.7),
+        (2**x, 2**0.7),
+        (abs(y), 1.3),
+        (graph.max(x, y), 0.7),
+        (graph.min(x, y), -1.3),
+        (graph.reciprocal(x), 1 / 0.7),
+        (graph.exp(x), math.exp(0.7)),
+        (graph.log(x), math.log(0.7)),
+        (graph.sqrt(x), math.sqrt(0.7)),
+        (graph.sin(x), math.sin(0.7)),
+        (graph.cos(x), math.cos(0.7)),
+        (graph.tanh(x), math.tanh(0.7)),
+        (graph.sigmoid(x), 1 / (1 + math.exp(-0.7))),
+        (graph.sigmoid(y), 1 / (1 + math.exp(1.3))),
+        (graph.relu(x), 0.7),
+        (graph.relu(y), 0.0),
+        (graph.gaussian(x), math.exp(-0.49)),
+    ]:
+        assert type(node.value) is float
+        assert node.value == pytest.approx(expected, rel=4e-16)
+
+
+def test_values_of_gates_over_arrays() -> None:
+    a, b = RANDOM.normal(size=(4, 3)), RANDOM.normal(size=(3, 2))
+    x, y = Variable(a), Variable(b)
+    e = np.exp(a)
+    t = np.eye(3)[[0, 2, 1, 1]]
+    for node, expected in [
+        (x @ y, a @ b),
+        (a @ y, a @ b),
+        (x @ b, a @ b),
+        (x.T, a.T),
+        (x.sum(), a.sum()),
+        (x.sum(0), a.sum(0)),
+        (x.sum(axis=1, keepdims=True), a.sum(axis=1, keepdims=True)),
+        (x.mean(1), a.mean(1)),
+        (x.reshape(2, 6), a.reshape(2, 6)),
+        (a * x + np.float64(2), a * a + 2),
+        (graph.softmax(x), e / e.sum(1, keepdims=True)),
+        (graph.log_sum_exp(x, axis=0), np.log(e.sum(0))),
+        (graph.cross_entropy(x, t), np.log(e.sum(1)) - (t * a).sum(1)),
+    ]:
+        assert_close(node.value, expected, "float64", 20, repr(node))
+    assert graph.softmax([1000.0, 0.0]).value.tolist() == [1.0, 0.0]
+    assert graph.log_sum_exp([1000.0, 1000.0]).value == pytest.approx(1000 + math.log(2), rel=1e-15)
+
+
+# Graphs made at random: each gate is applied to nodes that are there. What could leave the domain
+# or grow without bound is kept in by gates that squeeze it.
+UNARY = [
+    graph.neg,
+    graph.sin,
+    graph.cos,
+    graph.tanh,
+    graph.sigmoid,
+    graph.gaussian,
+    lambda a: graph.exp(graph.tanh(a)),
+    lambda a: graph.log(1.5 + graph.sin(a)),
+    lambda a: graph.sqrt(a * a + 0.5),
+    lambda a: graph.reciprocal(2 + graph.cos(a)),
+    lambda a: graph.tanh(a) ** 3,
+    lambda a: (1.5 + graph.sin(a)) ** -1.5,
+]
+BINARY = [
+    graph.add,
+    graph.sub,
+    lambda a, b: graph.tanh(a) * graph.tanh(b),
+    lambda a, b: a / (1.5 + graph.sin(b)),
+    lambda a, b: (1.5 + graph.sin(a)) ** graph.tanh(b),
+]
+
+
+@st.composite
+def graphs(draw: st.DrawFn, shapes: tuple[tuple[int, ...], ...] = ((),)) -> Node:
+    numbers = st.floats(-2, 2, width=32)
+    nodes: list[Node] = []
+    for index in range(draw(st.integers(1, 4))):
+        shape = draw(st.sampled_from(shapes))
+        values = [draw(numbers) for _ in range(math.prod(shape))]
+        nodes.append(Variable(np.reshape(values, shape), f"x{index}"))
+    for _ in range(draw(st.integers(1, 12))):
+        pick = st.integers(0, len(nodes) - 1)
+        if draw(st.booleans()):
+            nodes.append(draw(st.sampled_from(UNARY))(nodes[draw(pick)]))
+        else:
+            a, b = nodes[draw(pick)], nodes[draw(pick)]
+            nodes.append(draw(st.sampled_from(BINARY))(a, b))
+    total = nodes[-1]
+    for node in nodes[:-1]:
+        total = total + node if draw(st.booleans()) else total
+    return total if total.shape == () else total.mean()
+
+
+@given(graphs())
+def test_graphs_agree_with_central_differences(output: Node) -> None:
+    check(output, allowed=1e-6)
+
+
+@given(graphs(((), (3,), (2, 1), (2, 3))))
+def test_graphs_of_arrays_agree_with_central_differences(output: Node) -> None:
+    check(output, allowed=1e-6)
+
+
+ACTIVATIONS = {
+    "identity": lambda z: z,
+    "sigmoid": graph.sigmoid,
+    "tanh": graph.tanh,
+    "relu": graph.relu,
+    "gaussian": graph.gaussian,
+    "softmax": graph.softmax,
+}
+
+
+def _loss_of_gates(name: str, a: Node, z: Node, y: np.ndarray) -> Node:
+    if name == "quadratic":
+        return 0.5 * ((a - y) ** 2).sum()
+    if name == "mse":
+        return ((a - y) ** 2).sum() / y.shape[1]
+    if name == "binary_cross_entropy":
+        return -(y * graph.log(a) + (1 - y) * graph.log(1 - a)).sum()
+    if name == "cross_entropy":
+        return graph.cross_entropy(z, np.eye(a.shape[1])[y]).sum()
+    right = (a * np.eye(a.shape[1])[y]).sum(axis=1, keepdims=True)
+    return graph.max(a - right + 1, 0).sum() - len(y)  # of the right class each term is 1
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize("hidden", ["identity", "sigmoid", "tanh", "relu", "gaussian"])
+@pytest.mark.parametrize(
+    ("output", "loss"),
+    [
+        ("identity", "quadratic"),
+        ("tanh", "mse"),
+        ("sigmoid", "binary_cross_entropy"),
+        ("softmax", "cross_entropy"),
+        ("identity", "hinge"),
+        ("softmax", "quadratic"),
+    ],
+)
+def test_a_network_of_gates_has_the_gradients_of_the_engine(
+    hidden: str, output: str, loss: str, reduction: str
+) -> None:
+    rng = np.random.default_rng(3)
+    net = cg.Network(
+        5,
+        [cg.Dense(7, hidden), cg.Dense(6, "tanh"), cg.Dense(4, output)],
+        loss=loss,
+        reduction=reduction,
+        dtype="float64",
+        rng=rng,
+    )
+    for layer in net.layers:
+        layer.biases = rng.normal(size=layer.units)
+    X = rng.normal(size=(8, 5))
+    classes = loss in ("cross_entropy", "hinge")
+    y = rng.integers(4, size=8) if classes else rng.uniform(size=(8, 4))
+
+    samples = Variable(X, "X")
+    weights = [Variable(layer.weights, f"W{index}") for index, layer in enumerate(net.layers, 1)]
+    biases = [Variable(layer.biases, f"b{index}") for index, layer in enumerate(net.layers, 1)]
+    a: Node = samples
+    for W, b, layer in zip(weights, biases, net.layers, strict=True):
+        z = a @ W.T + b
+        a = ACTIVATIONS[layer.activation](z)
+    C = _loss_of_gates(loss, a, z, y)
+    if reduction == "mean":
+        C = C / len(X)
+    C.backward()
+
+    g = net.backward(X, y, input_gradient=True)
+    assert C.value == pytest.approx(g.loss, rel=1e-12)
+    for ours, theirs in zip(
+        [*weights, *biases, samples], [*g.weights, *g.biases, g.inputs], strict=True
+    ):
+        np.testing.assert_allclose(ours.gradient, theirs, rtol=0, atol=1e-12, err_msg=ours.name)
+
+
+def test_gradients_of_paths_add_up() -> None:
+    x = Variable(3.0, "x")
+    (x * x).backward()
+    assert x.gradient == 6.0
+    (x + x + x).backward()
+    assert x.gradient == 3.0, "an earlier gradient is replaced"
+    y = x
+    for _ in range(20):
+        y = y + y  # 2²⁰ paths
+    y.backward()
+    assert x.gradient == 2.0**20
+
+
+def test_the_gate_keeps_what_it_is_asked_to() -> None:
+    x, y = Variable(-2.0, "x"), Variable([5.0, 1.0], "y")
+    q = x * y
+    f = (q + 1).sum()
+    f.backward()
+    assert q.incoming is None
+    assert q.local is None
+    f.backward(keep=True)
+    assert q.incoming.tolist() == [1.0, 1.0]
+    assert [each.tolist() for each in q.local] == [[5.0, 1.0], [-2.0, -2.0]]
+    assert f.incoming == 1.0
+    assert f.local == (None,), "a sum has no derivative for each element"
+    assert f.operands[0].local[0].tolist() == [1.0, 1.0]
+    assert f.operands[0].local[1] is None, "a constant has no part in it"
+    assert x.incoming is None
+    f.forward(x=1.0)
+    assert q.local is None
+
+
+def test_ties_and_kinks() -> None:
+    for gate, expected in [(graph.max, (1.0, 0.0)), (graph.min, (1.0, 0.0))]:
+        x, y = Variable([2.0, 2.0]), Variable([2.0, 2.0])
+        gate(x, y).backward(np.ones(2))
+        assert (x.gradient[0], y.gradient[0]) == expected
+    for gate in (graph.relu, graph.abs):
+        x = Variable(0.0)
+        gate(x).backward()
+        assert x.gradient == 0.0
+
+
+def test_a_hundred_thousand_gates_deep() -> None:
+    x = Variable(1.0, "x")
+    y: Node = x
+    for _ in range(50_000):
+        y = y * 1.00001 + 1e-6
+    y.backward()
+    assert x.gradient == pytest.approx(1.00001**50_000, rel=1e-9)
+    value = y.value
+    assert y.forward(x=2.0) == pytest.approx(value + 1.00001**50_000, rel=1e-9)
+    repr(y)
+    del y
+    gc.collect()
+
+
+def test_copies_of_a_deep_graph() -> None:
+    x = Variable(1.0, "x")
+    y: Node = x
+    for _ in range(5_000):
+        y = y * 1.001
+    again = pickle.loads(pickle.dumps(y))
+    assert again.value == copy.deepcopy(y).value == y.value
+
+
+def test_forward_again() -> None:
+    x, y = Variable(-2.0, "x"), Variable(5.0, "y")
+    q = (x + y).named("q")
+    f = q * -4
+    assert f.forward(x=3.0) == -32.0
+    assert (q.value, x.value, y.value) == (8.0, 3.0, 5.0)
+    assert f.forward({y: 1, "x": 2.0}) == -12.0
+    assert f.forward() == -12.0
+    f.backward()
+    assert x.gradient == -4.0
+    f.forward(x=0.0)
+    assert x.gradient is None, "it belonged to another point"
+    f.forward(x=[1.0, 2.0])
+    assert f.value.tolist() == [-8.0, -12.0]
+
+
+def test_backward_brings_values_up_to_date() -> None:
+    x = Variable(2.0, "x")
+    f, g = x * x * x, graph.exp(x)
+    x.value = 3.0
+    assert f.value == 8.0
+    f.backward()
+    assert (f.value, x.gradient) == (27.0, 27.0)
+    f.forward(x=0.0)
+    g.backward()
+    assert (g.value, x.gradient) == (1.0, 1.0)
+
+
+def test_nothing_has_changed_where_forward_fails() -> None:
+    x = Variable(2.0, "x")
+    q = x - 1
+    f = graph.log(q)
+    for value in (0.5, [1.0, 1.0, 0.0], math.nan):
+        with pytest.raises(GraphError):
+            f.forward(x=value)
+        assert (x.value, q.value, f.value) == (2.0, 1.0, 0.0)
+
+
+G = GraphError
+
+
+@pytest.mark.parametrize(
+    ("fails", "error", "text"),
+    [
+        (lambda x, v, w: graph.log(x - 5), G, r"gate log \(sub\(x, 5\) = -3.0\).*above 0"),
+        (lambda x, v, w: graph.log(v), G, r"gate log \(v\[1\] = -1.0\).*nan at \[1\]"),
+        (lambda x, v, w: x / (x - x), G, r"gate div \(x = 2.0, sub\(x, x\) = 0.0\).*other"),
+        (lambda x, v, w: graph.sqrt(-x), G, r"gate sqrt \(neg\(x\) = -2.0\).* 0 or above"),
+        (lambda x, v, w: (-x) ** 0.5, G, r"gate power \(neg\(x\) = -2.0, 0.5\).*nan"),
+        (lambda x, v, w: graph.exp(x * 500), G, r"gate exp .*inf, expected .*range"),
+        (lambda x, v, w: graph.reciprocal(x - 2), G, "gate reciprocal .*other than 0"),
+        (lambda x, v, w: v + w, G, r"gate add: v of shape \(2,\) and w of shape \(3,\)"),
+        (lambda x, v, w: v @ w, G, r"matmul: v of shape \(2,\) and w of shape \(3,\)"),
+        (lambda x, v, w: w.reshape(2, 2), G, r"gate reshape: w of shape \(3,\)"),
+        (lambda x, v, w: w.sum(axis=1), G, r"gate sum: w of shape \(3,\).* axis"),
+        (lambda x, v, w: v.backward(), G, r"v has shape \(2,\).* seed"),
+        (lambda x, v, w: v.backward(w.value), G, r"seed has shape \(3,\), expected \(2,\)"),
+        (lambda x, v, w: v.backward("up"), TypeError, "seed is 'up', expected"),
+        (lambda x, v, w: graph.sqrt(x - 2).backward(), G, "sqrt: the gradient of sub"),
+        (lambda x, v, w: (x * Variable(1, "x")).backward(), G, "two nodes .* name 'x'"),
+        (lambda x, v, w: (x + x).named("x").forward(), G, "two nodes .* name 'x'"),
+        (lambda x, v, w: x.forward(y=3.0), G, "'y' is no variable .* one of: x"),
+        (lambda x, v, w: (x * 2).forward({v: 3.0}), G, "is no variable of this graph"),
+        (lambda x, v, w: (x * 2).forward({x: 1}, x=2), G, "is given twice"),
+        (lambda x, v, w: x.forward(x="a"), TypeError, "the value of x is 'a', expected a number"),
+        (lambda x, v, w: x.forward(x=math.inf), G, "the value of x is inf, .* finite"),
+        (lambda x, v, w: x + "a", TypeError, "an operand is 'a', expected a number"),
+        (lambda x, v, w: graph.add(x, [1, [2]]), TypeError, r"an operand is \[1, \[2\]\]"),
+        (lambda x, v, w: x + 1j, TypeError, "an operand is 1j, expected a number"),
+        (lambda x, v, w: x + math.nan, G, "an operand is nan, expected finite"),
+        (lambda x, v, w: Variable(x), TypeError, "value is <x: 2.0>, expected a number"),
+        (lambda x, v, w: Variable(1, 2), TypeError, "name is 2, expected text"),
+        (lambda x, v, w: graph.mul(x), TypeError, "gate mul got 1 operands, expected 2"),
+        (lambda x, v, w: graph.elementwise("mul", abs, abs), ValueError, "'mul', which is a gate"),
+        (lambda x, v, w: graph.elementwise("a", 1, abs), TypeError, "rules of gate 'a' are 1"),
+        (lambda x, v, w: graph.elementwise("", abs, abs), TypeError, "name is '', expected"),
+    ],
+)  # fmt: skip
+def test_errors(fails: Callable[..., object], error: type[Exception], text: str) -> None:
+    x, v, w = Variable(2.0, "x"), Variable([1.0, -1.0], "v"), Variable([1.0, 2.0, 3.0], "w")
+    with pytest.raises(error, match=text):
+        fails(x, v, w)
+
+
+def test_copies() -> None:
+    x, y = Variable(-2.0, "x"), Variable([5.0, 1.0], "y")
+    q = (x * y).named("q")
+    f = q.sum(axis=0)
+    f.backward(keep=True)
+    for f2, x2 in (pickle.loads(pickle.dumps((f, x))), copy.deepcopy((f, x))):
+        assert x2 is not x
+        assert x2 in f2.variables, "what was one variable is one still"
+        q2 = f2.operands[0]
+        assert (q2.name, f2.value, x2.gradient) == ("q", f.value, x.gradient)
+        assert q2.local[0].tolist() == q.local[0].tolist()
+        assert f2.forward(x=1.0) == 6.0
+        assert f.value == -12.0
+    assert copy.copy(f).variables == f.variables
+
+
+def test_values_are_copies_that_cannot_be_written_to() -> None:
+    array = np.ones((2, 3))
+    x = Variable(array, "x")
+    array[:] = 7
+    assert x.value.tolist() == [[1.0] * 3] * 2
+    f = x * 2
+    f.backward(np.ones((2, 3)))
+    for value in (x.value, f.value, x.gradient):
+        with pytest.raises(ValueError, match="read-only"):
+            value[0, 0] = 1.0
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [[1, 2, 3], [4, 5, 6]],
+        np.arange(6, dtype=np.uint8).reshape(2, 3),
+        np.arange(12.0, dtype=np.float32).reshape(2, 6)[:, ::-2],
+        np.broadcast_to(np.float64(2), (2, 3)),
+        np.ones((2, 3), bool),
+    ],
+)
+def test_values_come_in_any_layout(value: Any) -> None:
+    x = Variable(value)
+    assert x.value.dtype == np.float64
+    assert x.value.tolist() == np.asarray(value, float).tolist()
+    check((x * x).sum())
+
+
+def test_a_new_gate_in_one_line() -> None:
+    try:
+        softplus = graph.elementwise(
+            "softplus", lambda a: np.log1p(np.exp(a)), lambda y, a: 1 - np.exp(-y)
+        )
+        x = Variable([0.3, -2.0], "x")
+        f = softplus(x * 2).sum()
+        check(f)
+        assert pickle.loads(pickle.dumps(f)).value == f.value
+        text = pickle.dumps(f)
+        dot = graph.arraywise(
+            "dot", lambda a, b: a @ b, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a
+        )
+        check(dot(x, softplus(x)))
+    finally:
+        GATES.pop("softplus", None)
+        GATES.pop("dot", None)
+    with pytest.raises(ValueError, match="no gate 'softplus'"):
+        pickle.loads(text)
+
+
+def test_how_nodes_are_shown() -> None:
+    x, y = Variable(-2.0, "x"), Variable([1.0, 2.0])
+    f = graph.exp(x * 3 + y)
+    assert repr(x) == "<x: -2.0>"
+    assert repr(f) == "<exp(add(…, an array of shape (2,))): [0.006738 0.018316]>"
+    (x + 1).backward()
+    assert repr(x) == "<x: -2.0, gradient 1.0>"
+    assert repr(f.gate) == "<gate exp>"
+    assert f.operands[0].gate is graph.add
+    assert y.sum(axis=0).options == {"axis": 0, "keepdims": False}
+    assert x.name == "x"
+    assert not hasattr(x, "__float__"), "math.exp(x) would lose the graph"
+
+
+@pytest.mark.parametrize("module", [graph, graph.node, graph.gates])
+def test_examples_of_the_docstrings(module: Any) -> None:
+    names = {"cg": cg, "np": np, **vars(graph)}
+    try:
+        assert doctest.testmod(module, extraglobs=names).failed == 0
+    finally:
+        GATES.pop("softplus", None)
