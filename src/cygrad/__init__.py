@@ -12,7 +12,8 @@
 - `Network.save` and `load` keep a network in a file.
 - `datasets` reads samples, `check_gradients` compares backpropagation with numerical derivatives,
   `reference` is the same mathematics in plain Python, to read.
-- `graph` builds computational graphs of gates from expressions, and differentiates them.
+- `graph` builds computational graphs of gates from expressions, and differentiates them;
+  `plotting` draws networks and what they learn, `experiments` shows backpropagation at work.
 - `show_config` tells which variant of the engine is in use.
 """
 
@@ -27,7 +28,7 @@ from cygrad.layers import Dense
 from cygrad.network import Network
 
 if TYPE_CHECKING:
-    from cygrad import callbacks, datasets, experiments, graph, reference, schedules
+    from cygrad import callbacks, datasets, experiments, graph, plotting, reference, schedules
     from cygrad.callbacks import Callback, EarlyStopping
     from cygrad.config import show_config
     from cygrad.gradcheck import GradientError, check_gradients
@@ -60,6 +61,7 @@ __all__ = [
     "graph",
     "initializers",
     "load",
+    "plotting",
     "reference",
     "schedules",
     "show_config",
@@ -86,6 +88,7 @@ _LATER = {
     "experiments": "experiments",
     "graph": "graph",
     "load": "storage",
+    "plotting": "plotting",
     "reference": "reference",
     "schedules": "schedules",
     "show_config": "config",

@@ -1,0 +1,142 @@
+"""Curves: what the epochs of a training came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cygrad import checks
+from cygrad.history import History
+from cygrad.plotting import style
+from cygrad.plotting.figures import axes_for
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    Columns = History | Mapping[str, Sequence[float]]
+
+_VALIDATION = "val_"
+_NAMES = {
+    "learning_rate": "learning rate",
+    "mae": "mean absolute error",
+    "seconds": "seconds of an epoch",
+}
+
+
+def history(
+    history: Columns | Mapping[str, Columns],
+    columns: str | Sequence[str] | None = None,
+    *,
+    ax: Axes | None = None,
+    log: bool = False,
+    **kwargs: Any,
+) -> Axes:
+    """Draw what the epochs of one training, or of several, came to.
+
+    What was measured on the training samples is a solid line with filled markers, what was
+    measured on validation data a dashed line with hollow ones. Each training has a colour and a
+    marker of its own where there are several, each quantity where there is one.
+
+    Parameters
+    ----------
+    history : History, or mapping of label to History
+        What `Trainer.fit` returned. A mapping of column to values, such as ``dict(history)``, can
+        stand for a History.
+    columns : str, sequence of str or None
+        Which columns to draw; None draws the loss and, where it is there, the validation loss.
+    ax : matplotlib axes or None
+        Where to draw; None makes a new figure.
+    log : bool
+        Whether the values are on a logarithmic scale.
+    **kwargs
+        For ``Axes.plot``.
+
+    Returns
+    -------
+    matplotlib axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    TypeError, ValueError
+        If an argument is not as described.
+
+    Examples
+    --------
+    >>> plotting.history(history, ["accuracy", "val_accuracy"])
+    >>> plotting.history({"plain": plain, "momentum": momentum}, log=True)
+    """
+    several = _labelled(history)
+    log = checks.flag(log, "log")
+    drawn = {label: _columns(each, columns, label) for label, each in several.items()}
+    names = list(dict.fromkeys(name for each in drawn.values() for name in each))
+    quantities = list(dict.fromkeys(name.removeprefix(_VALIDATION) for name in names))
+
+    ax = axes_for(ax)
+    for number, (label, each) in enumerate(drawn.items()):
+        for name, values in each.items():
+            quantity = quantities.index(name.removeprefix(_VALIDATION))
+            look = style.curve(number * len(quantities) + quantity, len(values))
+            if name.startswith(_VALIDATION):
+                look |= {"linestyle": "--", "markerfacecolor": "white"}
+            parts = [part for part in (label, _title(name, names)) if part]
+            look["label"] = ", ".join(parts)
+            ax.plot(np.arange(1, len(values) + 1), values, **(look | kwargs))
+    if log:
+        ax.set_yscale("log")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set_xlabel("epoch")
+    ax.set_ylabel(" and ".join(_NAMES.get(quantity, quantity) for quantity in quantities))
+    if len(drawn) > 1 or len(names) > 1:
+        ax.legend()
+    return ax
+
+
+def _labelled(history: Columns | Mapping[str, Columns]) -> dict[str, Columns]:
+    """Each history by its label; the label of a single one is empty."""
+    if isinstance(history, History):
+        return {"": history}
+    if not isinstance(history, Mapping) or not history:
+        raise TypeError(f"history is {history!r}, expected a History or a mapping of them")
+    if any(isinstance(each, (History, Mapping)) for each in history.values()):
+        for label, each in history.items():
+            if not isinstance(each, (History, Mapping)):
+                raise TypeError(f"history[{label!r}] is {each!r}, expected a History")
+        return {str(label): each for label, each in history.items()}  # type: ignore[misc]
+    return {"": history}  # type: ignore[dict-item]
+
+
+def _columns(
+    history: Columns, columns: str | Sequence[str] | None, label: str
+) -> dict[str, Sequence[float]]:
+    """The columns to draw, by their names."""
+    name = f"history[{label!r}]" if label else "history"
+    known = [str(key) for key in history]
+    if columns is None:
+        wanted = [column for column in known if column in ("loss", "val_loss")]
+        if "loss" not in wanted:
+            raise ValueError(f"{name} has the columns {known}, expected 'loss' among them")
+    else:
+        wanted = [columns] if isinstance(columns, str) else list(columns)
+    if not wanted:
+        raise ValueError("columns is empty, expected at least one name")
+    for column in wanted:
+        if column not in known:
+            raise ValueError(f"columns has {column!r}, and {name} has {', '.join(known)}")
+        if len(history[column]) == 0:
+            raise ValueError(f"{name} has no epochs, expected at least one")
+    return {column: history[column] for column in wanted}
+
+
+def _title(column: str, columns: Sequence[str]) -> str:
+    """What the legend says of a column; nothing where only one is drawn."""
+    if len(columns) == 1:
+        return ""
+    quantity = column.removeprefix(_VALIDATION)
+    name = _NAMES.get(quantity, quantity)
+    if column != quantity:
+        return f"validation {name}"
+    return f"training {name}" if _VALIDATION + column in columns else name

@@ -1,0 +1,288 @@
+"""The cost surface: the loss as a function of two of a network's parameters."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from cygrad import checks
+from cygrad.plotting import style
+from cygrad.plotting.figures import axes_for
+from cygrad.plotting.networks import check_network, position
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike, NDArray
+
+    from cygrad.network import Network
+
+    Parameter = tuple[int, Literal["weights", "biases"], int | tuple[int, ...]]
+
+KINDS = ("surface", "contour")
+MARGIN = 0.25  # of the path's extent, on every side
+LEVELS = 24
+
+
+class _Place(NamedTuple):
+    """Where one parameter is."""
+
+    layer: int
+    array: str
+    entry: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"layers[{self.layer}].{self.array}[{', '.join(map(str, self.entry))}]"
+
+    def read(self, net: Network) -> float:
+        return float(getattr(net.layers[self.layer], self.array)[self.entry])
+
+    def write(self, net: Network, value: float) -> None:
+        layer = net.layers[self.layer]
+        array = getattr(layer, self.array).copy()
+        array[self.entry] = value
+        setattr(layer, self.array, array)
+
+    def flat(self, net: Network) -> int:
+        """The index in `Network.parameters`."""
+        start = sum(layer.n_parameters for layer in net.layers[: self.layer])
+        layer = net.layers[self.layer]
+        if self.array == "biases":
+            return start + layer.units * layer.inputs + self.entry[0]
+        return start + self.entry[0] * layer.inputs + self.entry[1]
+
+
+class _Computed(NamedTuple):
+    """The losses, [rows along y, columns along x], and those along the path if there is one."""
+
+    xs: NDArray[np.float64]
+    ys: NDArray[np.float64]
+    losses: NDArray[np.float64]
+    path: NDArray[np.float64] | None
+    heights: NDArray[np.float64] | None
+
+
+def cost_surface(
+    net: Network,
+    X: ArrayLike,
+    y: ArrayLike,
+    parameter_1: Parameter,
+    parameter_2: Parameter,
+    *,
+    path: ArrayLike | Sequence[ArrayLike] | None = None,
+    range_1: tuple[float, float] | None = None,
+    range_2: tuple[float, float] | None = None,
+    resolution: int = 100,
+    kind: Literal["surface", "contour"] = "surface",
+    log: bool = False,
+    ax: Axes | None = None,
+    **kwargs: Any,
+) -> Axes:
+    """Draw the loss over some samples as a function of two parameters.
+
+    All other parameters are as they are in the network, which is not changed.
+
+    Parameters
+    ----------
+    net : Network
+    X, y : array_like
+        Samples and targets, as for `Network.evaluate`.
+    parameter_1, parameter_2 : tuple
+        Along the first and the second axis: the layer, "weights" or "biases", and the place in
+        that array. ``(0, "weights", (2, 1))`` is ``net.layers[0].weights[2, 1]``, and
+        ``(-1, "biases", 0)`` is ``net.layers[-1].biases[0]``.
+    path : array_like, shape (steps + 1, 2) or (steps + 1, n_parameters), or None
+        The way of a descent, from the start to the end: the two parameters, or all of
+        `Network.parameters`, before the first step and after each. It is drawn on the surface,
+        whatever the other parameters were on the way.
+    range_1, range_2 : (float, float) or None
+        From where to where; None takes the extent of the path and a quarter of it on either side,
+        or without a path the network's own value and, on either side, 2 or as much as that value.
+    resolution : int
+        Points along each axis at which the loss is computed.
+    kind : {"surface", "contour"}
+        In 3-D, or as a map with lines of equal loss.
+    log : bool
+        Whether the loss is on a logarithmic scale; on the surface its decimal logarithm is drawn.
+    ax : matplotlib axes or None
+        Where to draw, 3-D axes for a surface; None makes a new figure. The lowest corner of a
+        surface is turned to the front; ``ax.view_init`` turns it elsewhere.
+    **kwargs
+        For ``Axes3D.plot_surface``, or ``Axes.contourf``.
+
+    Returns
+    -------
+    matplotlib axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    TypeError, ValueError
+        If an argument is not as described.
+    """
+    check_network(net)
+    places = _place(net, parameter_1, "parameter_1"), _place(net, parameter_2, "parameter_2")
+    if places[0] == places[1]:
+        raise ValueError(f"parameter_2 is {places[1]} like parameter_1, expected another one")
+    resolution = checks.whole_number(resolution, "resolution", least=2)
+    kind_name = checks.one_of(kind, "kind", KINDS)
+    log = checks.flag(log, "log")
+    way = None if path is None else _path(net, path, places)
+    extent_1, extent_2 = (None, None) if way is None else way.T
+    xs = _span(range_1, "range_1", places[0].read(net), extent_1, resolution)
+    ys = _span(range_2, "range_2", places[1].read(net), extent_2, resolution)
+    trial = copy.deepcopy(net)
+
+    def loss(first: float, second: float) -> float:
+        places[0].write(trial, first)
+        places[1].write(trial, second)
+        return trial.evaluate(X, y)["loss"]
+
+    losses = np.array([[loss(first, second) for first in xs] for second in ys])
+    heights = None if way is None else np.array([loss(*values) for values in way])
+    computed = _Computed(xs, ys, losses, way, heights)
+
+    ax = axes_for(ax, solid=kind_name == "surface")
+    label = "loss" if net.reduction == "mean" else "loss, summed"
+    draw = _draw_surface if kind_name == "surface" else _draw_contour
+    draw(ax, computed, log, label, kwargs)
+    ax.set_xlabel(str(places[0]))
+    ax.set_ylabel(str(places[1]))
+    return ax
+
+
+def _place(net: Network, parameter: object, name: str) -> _Place:
+    """Where the parameter is that the user means."""
+    if not isinstance(parameter, tuple) or len(parameter) != 3:
+        raise TypeError(
+            f"{name} is {parameter!r}, expected a tuple such as (0, 'weights', (0, 0)) or "
+            "(0, 'biases', 0)"
+        )
+    number = position(parameter[0], f"{name}[0]", len(net.layers))
+    array = checks.one_of(parameter[1], f"{name}[1]", ("weights", "biases"))
+    layer = net.layers[number]
+    if array == "biases" and not layer.use_bias:
+        raise ValueError(f"{name} is {parameter!r}, and layers[{number}] has no biases")
+    shape = layer.weights_shape if array == "weights" else (layer.units,)
+    index = parameter[2] if isinstance(parameter[2], tuple) else (parameter[2],)
+    if len(index) != len(shape):
+        expected = "(unit, input)" if array == "weights" else "unit"
+        raise ValueError(f"{name}[2] is {parameter[2]!r}, expected {expected}")
+    places = (position(value, f"{name}[2]", size) for value, size in zip(index, shape, strict=True))
+    return _Place(number, array, tuple(places))
+
+
+def _path(net: Network, path: Any, places: tuple[_Place, _Place]) -> NDArray[np.float64]:
+    """The two parameters along the path, shape (steps + 1, 2)."""
+    way = checks.array(path, "path")
+    if way.dtype.kind not in "buif":
+        raise TypeError(f"path has dtype {way.dtype}, expected real numbers")
+    if way.ndim != 2 or len(way) == 0 or way.shape[1] not in (2, net.n_parameters):
+        raise ValueError(
+            f"path has shape {way.shape}, expected (steps + 1, 2) or "
+            f"(steps + 1, {net.n_parameters}): the two parameters, or all of the network's"
+        )
+    if not np.isfinite(way).all():
+        raise ValueError("path holds NaN or infinity, expected finite numbers")
+    if way.shape[1] != 2:
+        way = way[:, [place.flat(net) for place in places]]
+    return way.astype(np.float64)
+
+
+def _span(
+    limits: object,
+    name: str,
+    value: float,
+    extent: NDArray[np.float64] | None,
+    count: int,
+) -> NDArray[np.float64]:
+    """`count` numbers along one axis."""
+    if limits is not None:
+        if not isinstance(limits, (tuple, list, np.ndarray)) or len(limits) != 2:
+            raise TypeError(f"{name} is {limits!r}, expected (lowest, highest) or None")
+        low, high = (checks.number(limit, name) for limit in limits)
+        if not low < high:
+            raise ValueError(f"{name} is {limits!r}, expected the lower end first")
+    elif extent is not None and extent.min() < extent.max():
+        margin = MARGIN * (extent.max() - extent.min())
+        low, high = extent.min() - margin, extent.max() + margin
+    else:
+        middle = value if extent is None else float(extent[0])
+        margin = max(2.0, abs(middle))
+        low, high = middle - margin, middle + margin
+    return np.linspace(low, high, count)
+
+
+def _draw_surface(
+    ax: Axes, computed: _Computed, log: bool, label: str, kwargs: dict[str, Any]
+) -> None:
+    xs, ys, losses, path, heights = computed
+    if log:
+        losses = _log10(losses)
+        heights = None if heights is None else _log10(heights)
+        label = f"log₁₀ of the {label}"
+    look = {"cmap": style.SEQUENTIAL, "alpha": 0.85, "linewidth": 0, "rcount": 100, "ccount": 100}
+    # The path stands out from the surface only where the order of drawing is left as it is given.
+    ax.computed_zorder = False
+    ax.plot_surface(*np.meshgrid(xs, ys), losses, **(look | {"zorder": 1} | kwargs))
+    if path is not None:
+        _draw_path(ax, (path[:, 0], path[:, 1], heights))
+    corners = {45: losses[-1, -1], 135: losses[-1, 0], 225: losses[0, 0], 315: losses[0, -1]}
+    ax.view_init(elev=35, azim=min(corners, key=lambda angle: corners[angle]) + 10)
+    ax.set_zlabel(label)
+    ax.set_box_aspect(None, zoom=0.87)  # room for the label of the third axis
+
+
+def _draw_contour(
+    ax: Axes, computed: _Computed, log: bool, label: str, kwargs: dict[str, Any]
+) -> None:
+    from matplotlib.colors import LogNorm
+
+    xs, ys, losses, path, _ = computed
+    look: dict[str, Any] = {"cmap": style.SEQUENTIAL, "levels": LEVELS}
+    positive = losses[losses > 0]
+    if log and positive.size and positive.min() < positive.max():
+        losses = np.maximum(losses, positive.min())
+        look |= {"levels": np.geomspace(losses.min(), losses.max(), LEVELS), "norm": LogNorm()}
+    filled = ax.contourf(xs, ys, losses, **(look | kwargs))
+    ax.contour(xs, ys, losses, levels=filled.levels, colors="white", linewidths=0.4, alpha=0.6)
+    bar = ax.figure.colorbar(filled, ax=ax, label=label)
+    if log:
+        _label_powers(bar)
+    if path is not None:
+        _draw_path(ax, (path[:, 0], path[:, 1]))
+
+
+def _label_powers(bar: Any) -> None:
+    """Ticks at 1, 2 and 5 times the powers of ten, as plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    bar.locator = LogLocator(subs=(1, 2, 5))
+    bar.formatter = FuncFormatter(lambda value, _: f"{value:g}")
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())
+    bar.update_ticks()
+
+
+def _draw_path(ax: Axes, places: tuple[Any, ...]) -> None:
+    """The way from its start to its end, white on black so that it shows on every colour."""
+    from matplotlib.patheffects import withStroke
+
+    look = {"color": "white", "marker": "o", "markeredgecolor": "black"}
+    sizes = {"linewidth": 1.4, "markersize": 3.5, "markeredgewidth": 0.8}
+    outline = [withStroke(linewidth=3, foreground="black")]
+    ax.plot(*places, **look, **sizes, path_effects=outline, zorder=3, label="path")
+    look = {"markeredgecolor": "black", "linestyle": "none"}
+    first, last = ([place[[end]] for place in places] for end in (0, -1))
+    ax.plot(*first, "s", markersize=8, color=style.COLORS[4], zorder=4, label="start", **look)
+    ax.plot(*last, "*", markersize=14, color=style.COLORS[1], zorder=5, label="end", **look)
+    ax.legend()
+
+
+def _log10(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """log₁₀, and NaN where there is none."""
+    logs = np.full(values.shape, np.nan)
+    np.log10(values, out=logs, where=values > 0)
+    return logs
