@@ -67,9 +67,13 @@ class BuildKernels(build_ext):
             setattr(self.compiler, tool, [word for word in command if word not in UNSAFE_FLAGS])
         try:
             self._require_a_compiler()
+            variants = [name for name, flags in VARIANTS.items() if self._runs(flags)]
             for extension in self.extensions:
                 if extension.name == "cygrad._engine.kernels":
-                    extension.extra_objects = self._compile_kernels()
+                    sources = ("kernels_f32", "kernels_f64")
+                    extension.extra_objects = self._compile(variants, sources, "dispatch")
+                elif extension.name == "cygrad._engine.tape":
+                    extension.extra_objects = self._compile(variants, ("tape",), "tape")
             super().build_extensions()
         except (BaseError, CCompilerError) as error:
             sys.stderr.write(f"{error}\n{NO_COMPILER}")
@@ -96,21 +100,24 @@ class BuildKernels(build_ext):
                 return False
         return True
 
-    def _compile_kernels(self) -> list[str]:
+    def _runs(self, flags: list[str]) -> bool:
+        """Whether a variant of these flags can be built."""
+        return not flags or (X86 and self._accepts(flags))
+
+    def _compile(self, variants: list[str], sources: tuple[str, ...], chooser: str) -> list[str]:
+        """Objects of the sources in each variant, and of the one that chooses between them."""
         objects: list[str] = []
-        macros: list[tuple[str, str]] = []
-        for variant, flags in VARIANTS.items():
-            if flags and not (X86 and self._accepts(flags)):
-                continue
-            macros.append((f"CG_HAVE_{variant.upper()}", "1"))
-            for dtype in ("f32", "f64"):
-                objects += self.compiler.compile(
-                    [f"csrc/kernels_{dtype}_{variant}.c"],
-                    output_dir=self.build_temp,
-                    extra_postargs=[*C_FLAGS, *flags],
-                )
+        for variant in variants:
+            objects += self.compiler.compile(
+                [f"csrc/{source}_{variant}.c" for source in sources],
+                output_dir=self.build_temp,
+                extra_postargs=[*C_FLAGS, *VARIANTS[variant]],
+            )
         objects += self.compiler.compile(
-            ["csrc/dispatch.c"], output_dir=self.build_temp, macros=macros, extra_postargs=C_FLAGS
+            [f"csrc/{chooser}.c"],
+            output_dir=self.build_temp,
+            macros=[(f"CG_HAVE_{variant.upper()}", "1") for variant in variants],
+            extra_postargs=C_FLAGS,
         )
         return objects
 
@@ -143,6 +150,7 @@ setup(
             module("passes", "csrc/team.c"),
             module("engine"),
             module("training"),
+            module("tape"),
         ],
         include_path=["src"],
         build_dir="build/cython",

@@ -137,14 +137,26 @@ CG_INLINE vec tanh_(vec z)
     return (vec)((mask)t | ((mask)z & (mask)splat((real)-0.0)));
 }
 
-/* ln x + low / x for normal x > 0. */
-CG_INLINE vec log_corrected(vec x, vec low)
+/* x = 2ⁿ m with √½ ≤ m < √2, for normal x > 0: gives m and n. */
+CG_INLINE vec mantissa(vec x, mask *n)
 {
-    mask bits = (mask)x - (mask)splat((real)CG_SQRT_HALF);
-    mask n = bits >> MANTISSA_BITS;
-    vec f = (vec)((mask)x - (n << MANTISSA_BITS)) - splat(1);
+    *n = ((mask)x - (mask)splat((real)CG_SQRT_HALF)) >> MANTISSA_BITS;
+    return (vec)((mask)x - (*n << MANTISSA_BITS));
+}
+
+/* A whole number of a few bits, from integer to real. */
+CG_INLINE vec real_of(mask n)
+{
     vec magic = splat(CG_ROUND_MAGIC);
-    vec e = (vec)(n + (mask)magic) - magic;
+    return (vec)(n + (mask)magic) - magic;
+}
+
+/* ln(2ⁿ x) + low / x for normal x > 0 and n = `exponent`. */
+CG_INLINE vec log_scaled(vec x, vec low, mask exponent)
+{
+    mask n;
+    vec f = mantissa(x, &n) - splat(1);
+    vec e = real_of(n + exponent);
     vec s = f / (splat(2) + f);
     vec z = s * s;
     vec half_square = splat((real)0.5) * f * f;
@@ -154,13 +166,18 @@ CG_INLINE vec log_corrected(vec x, vec low)
     return fma_(e, splat(CG_LN2_HIGH), f - (half_square - small));
 }
 
-CG_INLINE vec log_(vec x)
+/* ln x + low / x for normal x > 0. */
+CG_INLINE vec log_corrected(vec x, vec low) { return log_scaled(x, low, splat_integer(0)); }
+
+/* What ln x is where it is no finite number, and y elsewhere. */
+CG_INLINE vec log_special(vec x, vec y)
 {
-    vec y = log_corrected(x, zero());
     y = select_(x == splat((real)INFINITY), x, y);
     y = select_(x == zero(), splat((real)-INFINITY), y);
     return select_(x < zero(), splat((real)NAN), select_(x != x, x, y));
 }
+
+CG_INLINE vec log_(vec x) { return log_special(x, log_corrected(x, zero())); }
 
 /* ln(1 + x) for 0 ≤ x ≤ 1: what 1 + x lost in rounding is put back. */
 CG_INLINE vec log1p_(vec x)

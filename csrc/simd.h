@@ -169,11 +169,9 @@ CG_INLINE void prefetch_row(const real *row)
     __builtin_prefetch((const char *)row + CG_PANEL_BYTES / 2);
 }
 
-/* Whether any lane of any mask is set. */
-CG_INLINE int any(const mask masks[PANEL_VECTORS])
+/* Whether any lane is set. */
+CG_INLINE int any_lane(mask m)
 {
-    mask m = masks[0];
-    CG_UNROLL for (int j = 1; j < PANEL_VECTORS; j++) m |= masks[j];
 #if CG_VECTOR_BYTES == 64
     return _mm512_test_epi64_mask((__m512i)m, (__m512i)m) != 0;
 #elif CG_VECTOR_BYTES == 32
@@ -183,6 +181,14 @@ CG_INLINE int any(const mask masks[PANEL_VECTORS])
     memcpy(halves, &m, sizeof halves);
     return (halves[0] | halves[1]) != 0;
 #endif
+}
+
+/* Whether any lane of any mask is set. */
+CG_INLINE int any(const mask masks[PANEL_VECTORS])
+{
+    mask m = masks[0];
+    CG_UNROLL for (int j = 1; j < PANEL_VECTORS; j++) m |= masks[j];
+    return any_lane(m);
 }
 
 /* v[(i + by) % LANES] in lane i. */

@@ -111,4 +111,5 @@ cdef extern from "cygrad.h" nogil:
     uint64_t cg_scaled(uint64_t random, uint64_t n)
 
 
+cpdef str selected()
 cdef const cg_kernels *table(str dtype) except NULL

@@ -35,7 +35,7 @@ def select(name=None):
     return name
 
 
-def selected():
+cpdef str selected():
     """Name of the variant that new engines use."""
     return select() if _selected is None else _selected
 

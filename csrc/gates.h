@@ -1,0 +1,32 @@
+/* gates.h: the gates of compiled tapes, each with its value and its local derivatives.
+ *
+ * a and b are the operands, y is the value. A derivative is computed as it is written, one rounding per operation, and
+ * so does `cygrad.graph`: the two agree in every bit. The expressions are those of the kernels (simd.h, functions.h,
+ * trigonometry.h, power.h); whoever wants the names alone expands the table without them. */
+#ifndef CG_GATES_H
+#define CG_GATES_H
+
+/*         gate        y                             ∂y/∂a                     ∂y/∂b */
+#define CG_GATES(UNARY, BINARY)                                                                                    \
+    BINARY(add,        a + b,                        one,                      one)                                \
+    BINARY(sub,        a - b,                        one,                      -one)                               \
+    BINARY(mul,        a * b,                        b,                        a)                                  \
+    BINARY(div,        a / b,                        one / b,                  -(y / b))                           \
+    BINARY(power,      power_(a, b),                 b * power_(a, b - one),   y * log_everywhere(a))              \
+    BINARY(max,        select_(first_max(a, b), a, b), keep(one, a >= b),      one - keep(one, a >= b))            \
+    BINARY(min,        select_(first_min(a, b), a, b), keep(one, a <= b),      one - keep(one, a <= b))            \
+    UNARY(neg,         -a,                           -one)                                                         \
+    UNARY(reciprocal,  one / a,                      -(y * y))                                                     \
+    UNARY(square,      a * a,                        splat(2) * a)                                                 \
+    UNARY(abs,         abs_(a),                      keep(one, a > zero()) - keep(one, a < zero()))                \
+    UNARY(exp,         exp_(a),                      y)                                                            \
+    UNARY(log,         log_everywhere(a),            one / a)                                                      \
+    UNARY(sqrt,        sqrt_(a),                     splat(0.5) / y)                                               \
+    UNARY(sin,         sin_(a),                      cos_(a))                                                      \
+    UNARY(cos,         cos_(a),                      -sin_(a))                                                     \
+    UNARY(tanh,        tanh_(a),                     one - y * y)                                                  \
+    UNARY(sigmoid,     sigmoid_(a),                  y * (one - y))                                                \
+    UNARY(relu,        max_(zero(), a),              keep(one, a > zero()))                                        \
+    UNARY(gaussian,    gaussian_(a),                 splat(-2) * a * y)
+
+#endif

@@ -1,0 +1,29 @@
+# tape.pxd: csrc/tape.h, as Cython sees it. The comments are there.
+
+from libc.stdint cimport int32_t
+
+
+cdef extern from "tape.h" nogil:
+    enum:
+        CG_GATE_COUNT
+        CG_TO_A
+        CG_TO_B
+
+    ctypedef struct cg_instruction:
+        int32_t gate, to, a, b
+
+    ctypedef struct cg_tape:
+        const cg_instruction *instructions
+        Py_ssize_t constants, inputs, gates
+
+    ctypedef struct cg_tape_kernels:
+        const char *isa
+        Py_ssize_t lanes
+        void (*forward)(const cg_tape *tape, Py_ssize_t stride, Py_ssize_t lanes, double *values) noexcept nogil
+        void (*backward)(const cg_tape *tape, Py_ssize_t stride, Py_ssize_t lanes, const double *values,
+                         double *gradients) noexcept nogil
+        void (*evaluate)(int gate, Py_ssize_t n, const double *a, const double *b, double *y) noexcept nogil
+
+    const cg_tape_kernels *cg_tape_kernels_of(const char *isa)
+    const char *cg_gate_name(int gate)
+    int cg_gate_operands(int gate)
