@@ -11,10 +11,27 @@
 >>> f.forward(x=3.0)
 -32.0
 
-- `gates` is the table of the gates, each with its rule forward and its rule backward; `elementwise`
-  and `arraywise` add a row.
-- `node` has `Node`, `Variable` and `Constant`, and walks the graph in both directions.
-- `functions` has the elementary functions that the gates are made of.
+The gates take nodes, numbers and arrays; the element-wise ones broadcast them together:
+
+=====================================  ===========================================================
+``+ - * /``, `neg`, `reciprocal`       arithmetic; ``-x`` and 1/x
+``x ** y``, `sqrt`, `exp`, `log`       powers, the square root, eˣ and its inverse
+`sin`, `cos`, `tanh`, `sigmoid`,       functions; `sigmoid` is 1 / (1 + e⁻ˣ), `gaussian` exp(−x²),
+`gaussian`, `relu`, ``abs(x)``         `relu` max(x, 0)
+`max`, `min`                           of two operands; of equal ones the first gets the gradient
+`sum`, `mean`                          of all elements, or along ``axis``; with ``keepdims``
+`matmul` or ``@``, `transpose`,        products of matrices as in NumPy, reordered axes (``axes``),
+`reshape`                              and another ``shape``
+`softmax`, `log_sum_exp`               along ``axis``, by default the last
+`cross_entropy`                        −Σ t log softmax(x) along ``axis``, t the probabilities
+=====================================  ===========================================================
+
+Where they live:
+
+- `gates` is their table, each with its rule forward and its rules backward; `elementwise` and
+  `arraywise` add a row.
+- `node` has `Node`, `Variable` and `Constant`, `walks` the two passes over a graph, `values` what
+  nodes hold, `functions` the elementary functions.
 """
 
 from cygrad.graph.gates import (
@@ -50,7 +67,8 @@ from cygrad.graph.gates import (
     tanh,
     transpose,
 )
-from cygrad.graph.node import Constant, GraphError, Node, Variable
+from cygrad.graph.node import Constant, Node, Variable
+from cygrad.graph.values import GraphError
 
 __all__ = [
     "GATES",

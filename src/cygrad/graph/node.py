@@ -1,36 +1,25 @@
 """Nodes: the values of an expression, each with the gate that made it and the nodes it came from.
 
-A graph is built by writing the expression. Values are there at once; `Node.backward` then walks
-the nodes once from the output to the inputs, and adds up what arrives:
-
-    ∂C/∂C = 1;  for each gate, from right to left:  ∂C/∂operand += ∂C/∂y · ∂y/∂operand
-
-The walk follows a list, the tape, in which every node stands after its operands; so the depth of
-a graph is not limited by that of the interpreter's stack.
+A graph is built by writing the expression; values are there at once. How it is evaluated again and
+differentiated is in `walks`.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from cygrad.graph import gates
+from cygrad.graph import gates, walks
+from cygrad.graph.values import GraphError, Value, brief, checked, kept, shown
 
 if TYPE_CHECKING:
     from cygrad.graph.gates import Gate
 
-    Value = float | NDArray[np.float64]
-
 _clock = itertools.count(1)
-
-
-class GraphError(ValueError):
-    """A graph cannot be evaluated or differentiated; the message names gate and operands."""
 
 
 class Node:
@@ -69,8 +58,8 @@ class Node:
         self._options = options
         self._begin(None)
         self._live = any(each._live for each in self._operands)
-        with np.errstate(all="ignore"):
-            self._put(self._evaluate([each._value for each in self._operands]))
+        values = [each._value for each in self._operands]
+        self._put(walks.evaluate(gate, self._operands, values, options))
 
     def _begin(self, name: str | None) -> None:
         self._name = name
@@ -93,17 +82,17 @@ class Node:
         It belongs to the last evaluation: after a variable has changed, `forward` brings it up to
         date.
         """
-        return _shown(self._value)
+        return shown(self._value)
 
     @property
     def gradient(self) -> Value | None:
         """∂C/∂(this node) by the last `backward` of a node C; None before."""
-        return None if self._gradient is None else _shown(self._gradient)
+        return None if self._gradient is None else shown(self._gradient)
 
     @property
     def incoming(self) -> Value | None:
         """The gradient that came to this node's gate, where `backward` was told to keep it."""
-        return None if self._incoming is None else _shown(self._incoming)
+        return None if self._incoming is None else shown(self._incoming)
 
     @property
     def local(self) -> tuple[Value | None, ...] | None:
@@ -115,7 +104,7 @@ class Node:
         if self._local is None:
             return None
         return tuple(
-            None if each is None else _shown(_kept(np.broadcast_to(each, self.shape)))
+            None if each is None else shown(kept(np.broadcast_to(each, self.shape)))
             for each in self._local
         )
 
@@ -163,9 +152,11 @@ class Node:
             If two of them have the same name.
         """
         if self._tape is None:
-            self._tape = _order(self)[:-1]  # without itself: no cycle for the collector to find
+            self._tape = walks.tape_to(self)[
+                :-1
+            ]  # without itself: no cycle for the collector to find
         tape = (*self._tape, self)
-        _by_name(tape)
+        walks.by_name(tape)
         return tape
 
     @property
@@ -196,22 +187,14 @@ class Node:
             finite.
         """
         tape = self.tape
-        new = self._new_values(tape, {**(values or {}), **named})
-        with np.errstate(all="ignore"):
-            for node in tape:
-                if node._gate is not None:
-                    new[node] = node._evaluate([new[each] for each in node._operands])
-                elif node not in new:
-                    new[node] = node._value
+        new = walks.forward(tape, self._given(tape, {**(values or {}), **named}))
         for node, value in new.items():
             node._put(value)
             node._gradient = node._incoming = node._local = None
         return self.value
 
-    def _new_values(
-        self, tape: tuple[Node, ...], values: Mapping[Any, ArrayLike]
-    ) -> dict[Node, Any]:
-        by_name = _by_name(tape)
+    def _given(self, tape: tuple[Node, ...], values: Mapping[Any, ArrayLike]) -> dict[Node, Any]:
+        by_name = walks.by_name(tape)
         nodes = set(tape)
         new: dict[Node, Any] = {}
         for key, value in values.items():
@@ -223,43 +206,8 @@ class Node:
                 )
             if node in new:
                 raise GraphError(f"variable {key!r} is given twice")
-            new[node] = _checked_value(value, f"the value of {node._described()}")
+            new[node] = checked(value, f"the value of {node.described()}")
         return new
-
-    def _evaluate(self, values: list[Any]) -> Any:
-        """The gate's output for these values of its operands."""
-        assert self._gate is not None
-        try:
-            y = np.asarray(self._gate.forward(*values, **self._options), np.float64)
-        except (ValueError, IndexError) as error:
-            shapes = " and ".join(
-                f"{each._described()} of shape {np.shape(value)}"
-                for each, value in zip(self._operands, values, strict=True)
-            )
-            raise GraphError(f"gate {self._gate.name}: {shapes} do not fit: {error}") from None
-        if not _finite(y):
-            raise GraphError(self._complaint(y, values, ~np.isfinite(y)))
-        return _kept(y)
-
-    def _complaint(self, y: Any, values: list[Any], wrong: Any) -> str:
-        """What is wrong where the output is not finite: the first such element."""
-        assert self._gate is not None
-        place = np.unravel_index(int(wrong.argmax()), wrong.shape)
-        index = f"[{', '.join(map(str, place))}]" if place else ""
-        texts = []
-        for operand, value in zip(self._operands, values, strict=True):
-            text = operand._described()
-            if self._gate.elementwise:
-                number = repr(float(np.broadcast_to(value, wrong.shape)[place]))
-                number_alone = operand._gate is None and operand._name is None
-                text = (
-                    number if number_alone else f"{text}{index * bool(np.ndim(value))} = {number}"
-                )
-            texts.append(text)
-        return (
-            f"gate {self._gate.name} ({', '.join(texts)}): the output is {float(y[place])!r}"
-            f"{f' at {index}' * bool(index)}, expected {self._gate.expects}"
-        )
 
     # Backward.
 
@@ -287,51 +235,21 @@ class Node:
         tape = self.tape
         if any(each._time > node._time for node in tape for each in node._operands):
             self.forward()
-        gradients: dict[Node, Any] = {node: _zeros(node.shape) for node in tape}
-        gradients[self] = gradients[self] + self._seed(seed)
-        local: dict[Node, tuple[Any, ...]] = {}
-        with np.errstate(all="ignore"):
-            for node in reversed(tape):
-                if node._gate is not None and node._live:
-                    local[node] = node._pass_on(gradients)
+        gradients, local = walks.backward(tape, self._seed(seed))
         for node, gradient in gradients.items():
-            node._gradient = _kept(gradient)
+            node._gradient = kept(gradient)
             node._incoming = node._gradient if keep and node._gate is not None else None
             node._local = local.get(node) if keep else None
-
-    def _pass_on(self, gradients: dict[Node, Any]) -> tuple[Any, ...]:
-        """Add ∂C/∂y · ∂y/∂operand to the gradient of each operand; return the local derivatives."""
-        gate, y, g = self._gate, self._value, gradients[self]
-        assert gate is not None
-        values = [each._value for each in self._operands]
-        local: list[Any] = []
-        for operand, rule in zip(self._operands, gate.backward, strict=True):
-            if not operand._live:
-                local.append(None)
-                continue
-            if gate.elementwise:
-                derivative = rule(y, *values, **self._options)
-                contribution = g * derivative
-                local.append(derivative)
-            else:
-                contribution = rule(g, y, *values, **self._options)
-                local.append(None)
-            if not _finite(contribution):
-                raise GraphError(
-                    f"gate {gate.name}: the gradient of {operand._described()} is not finite"
-                )
-            gradients[operand] = gradients[operand] + gates.sum_to(contribution, operand.shape)
-        return tuple(local)
 
     def _seed(self, seed: ArrayLike | None) -> Any:
         if seed is None:
             if self.shape:
                 raise GraphError(
-                    f"{self._described()} has shape {self.shape}: backward expects a number, or a "
+                    f"{self.described()} has shape {self.shape}: backward expects a number, or a "
                     "seed of that shape"
                 )
             return 1.0
-        value = _checked_value(seed, "seed")
+        value = checked(seed, "seed")
         if np.shape(value) != self.shape:
             raise GraphError(f"seed has shape {np.shape(value)}, expected {self.shape}")
         return value
@@ -402,7 +320,7 @@ class Node:
 
     # How nodes are shown, copied and kept.
 
-    def _described(self, depth: int = 2) -> str:
+    def described(self, depth: int = 2) -> str:
         """The node in a message: its name, or the gate with what it was applied to."""
         if self._name is not None:
             return self._name
@@ -411,13 +329,13 @@ class Node:
         if depth == 0:
             return "…"
         return (
-            f"{self._gate.name}({', '.join(each._described(depth - 1) for each in self._operands)})"
+            f"{self._gate.name}({', '.join(each.described(depth - 1) for each in self._operands)})"
         )
 
     def __repr__(self) -> str:
-        text = f"<{self._described()}: {_brief(self._value)}"
+        text = f"<{self.described()}: {brief(self._value)}"
         return (
-            text + ("" if self._gradient is None else f", gradient {_brief(self._gradient)}") + ">"
+            text + ("" if self._gradient is None else f", gradient {brief(self._gradient)}") + ">"
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -474,7 +392,7 @@ class Variable(Node):
         self._gate = None
         self._operands, self._options = (), {}
         self._begin(_checked_name(name))
-        self._put(_checked_value(value, "value" if name is None else f"the value of {name}"))
+        self._put(checked(value, "value" if name is None else f"the value of {name}"))
 
     @property
     def value(self) -> Value:
@@ -482,11 +400,11 @@ class Variable(Node):
 
         What has been computed from it stays as it is until `Node.forward` of it is called.
         """
-        return _shown(self._value)
+        return shown(self._value)
 
     @value.setter
     def value(self, value: ArrayLike) -> None:
-        self._put(_checked_value(value, f"the value of {self._described()}"))
+        self._put(checked(value, f"the value of {self.described()}"))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._value, self._name), self._state()
@@ -513,35 +431,10 @@ class Constant(Node):
         self._operands, self._options = (), {}
         self._begin(_checked_name(name))
         self._live = False
-        self._put(_checked_value(value, "an operand" if name is None else f"the value of {name}"))
+        self._put(checked(value, "an operand" if name is None else f"the value of {name}"))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._value, self._name), self._state()
-
-
-def _order(output: Node) -> tuple[Node, ...]:
-    """The nodes that `output` depends on, and itself, each after its operands."""
-    order: list[Node] = []
-    seen: set[Node] = set()
-    stack = [(output, False)]
-    while stack:
-        node, ready = stack.pop()
-        if ready:
-            order.append(node)
-        elif node not in seen:
-            seen.add(node)
-            stack.append((node, True))
-            stack += [(each, False) for each in reversed(node._operands)]
-    return tuple(order)
-
-
-def _by_name(tape: tuple[Node, ...]) -> dict[str, Node]:
-    """The nodes that have names."""
-    named: dict[str, Node] = {}
-    for node in tape:
-        if node._name is not None and named.setdefault(node._name, node) is not node:
-            raise GraphError(f"two nodes of the graph have the name {node._name!r}")
-    return named
 
 
 def _rebuilt(leaves: tuple[Node, ...], records: list[tuple[Any, ...]]) -> Node:
@@ -562,46 +455,3 @@ def _checked_name(name: object) -> str | None:
     if name is not None and (not isinstance(name, str) or not name):
         raise TypeError(f"name is {name!r}, expected text or None")
     return name
-
-
-def _checked_value(value: Any, name: str) -> Any:
-    """The value as a float64 number, or as a read-only array of its own."""
-    if isinstance(value, Node):
-        raise TypeError(f"{name} is {value!r}, expected a number or an array")
-    try:
-        array = np.asarray(value)
-    except ValueError:  # rows of different lengths
-        array = np.asarray(None)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} is {value!r}, expected a number or an array of numbers")
-    array = array.astype(np.float64)
-    if not np.isfinite(array).all():
-        raise GraphError(f"{name} is {_brief(array)}, expected finite numbers")
-    return _kept(array)
-
-
-def _kept(array: Any) -> Any:
-    """A value as nodes keep it: a NumPy float, or an array that cannot be written to."""
-    if np.ndim(array) == 0:
-        return np.float64(array)
-    array = np.ascontiguousarray(array)
-    array.setflags(write=False)
-    return array
-
-
-def _zeros(shape: tuple[int, ...]) -> Any:
-    return np.zeros(shape) if shape else np.float64(0.0)
-
-
-def _finite(value: Any) -> bool:
-    return math.isfinite(value) if np.ndim(value) == 0 else bool(np.isfinite(value).all())
-
-
-def _shown(value: Any) -> Value:
-    return value if np.ndim(value) else float(value)
-
-
-def _brief(value: Any) -> str:
-    if np.ndim(value) == 0:
-        return repr(float(value))
-    return np.array2string(np.asarray(value), precision=6, threshold=6, edgeitems=2)

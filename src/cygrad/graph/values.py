@@ -1,0 +1,68 @@
+"""What nodes hold: float64 numbers, and arrays of them that cannot be written to."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Value = float | NDArray[np.float64]
+
+
+class GraphError(ValueError):
+    """A graph cannot be evaluated or differentiated; the message names gate and operands."""
+
+
+def checked(value: Any, name: str) -> Any:
+    """The value as a float64 number, or as a read-only array of its own.
+
+    Raises
+    ------
+    TypeError
+        If it is no number and no array of numbers; `name` is what the message calls it.
+    GraphError
+        If not all of them are finite.
+    """
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        array = np.asarray(None)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} is {value!r}, expected a number or an array of numbers")
+    array = array.astype(np.float64)
+    if not finite(array):
+        raise GraphError(f"{name} is {brief(array)}, expected finite numbers")
+    return kept(array)
+
+
+def kept(array: Any) -> Any:
+    """A value as nodes keep it: a NumPy float, or an array that cannot be written to."""
+    if np.ndim(array) == 0:
+        return np.float64(array)
+    array = np.ascontiguousarray(array)
+    array.setflags(write=False)
+    return array
+
+
+def shown(value: Any) -> Value:
+    """A value as users see it: a float, or the array."""
+    return value if np.ndim(value) else float(value)
+
+
+def zeros(shape: tuple[int, ...]) -> Any:
+    """Zeros, as nodes keep them."""
+    return np.zeros(shape) if shape else np.float64(0.0)
+
+
+def finite(value: Any) -> bool:
+    """Whether all numbers are finite."""
+    return math.isfinite(value) if np.ndim(value) == 0 else bool(np.isfinite(value).all())
+
+
+def brief(value: Any) -> str:
+    """The value in a message: of long arrays the ends."""
+    if np.ndim(value) == 0:
+        return repr(float(value))
+    return np.array2string(np.asarray(value), precision=6, threshold=6, edgeitems=2)

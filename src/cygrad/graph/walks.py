@@ -1,0 +1,155 @@
+"""The two walks over a graph: forward for the values, and backward for the gradients.
+
+Both follow the tape, a list in which every node stands after its operands, so the depth of a graph
+is not limited by that of the interpreter's stack. Forward goes from left to right:
+
+    y = gate(operands)
+
+Backward goes from right to left, and adds up what arrives where paths meet:
+
+    ∂C/∂C = 1;  for each gate y:  ∂C/∂operand += ∂C/∂y · ∂y/∂operand
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cygrad.graph.gates import Gate, sum_to
+from cygrad.graph.values import GraphError, finite, kept, zeros
+
+if TYPE_CHECKING:
+    from cygrad.graph.node import Node
+
+
+def tape_to(output: Node) -> tuple[Node, ...]:
+    """The nodes that `output` depends on, and itself, each after its operands."""
+    order: list[Node] = []
+    seen: set[Node] = set()
+    stack = [(output, False)]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            order.append(node)
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            stack += [(each, False) for each in reversed(node.operands)]
+    return tuple(order)
+
+
+def by_name(tape: Iterable[Node]) -> dict[str, Node]:
+    """The nodes that have names.
+
+    Raises
+    ------
+    GraphError
+        If two have the same.
+    """
+    named: dict[str, Node] = {}
+    for node in tape:
+        if node.name is not None and named.setdefault(node.name, node) is not node:
+            raise GraphError(f"two nodes of the graph have the name {node.name!r}")
+    return named
+
+
+def forward(tape: Sequence[Node], given: dict[Node, Any]) -> dict[Node, Any]:
+    """The values of all nodes of the tape, for the given values of some of its leaves."""
+    values = dict(given)
+    for node in tape:
+        if node.gate is not None:
+            operands = [values[each] for each in node.operands]
+            values[node] = evaluate(node.gate, node.operands, operands, node._options)
+        elif node not in values:
+            values[node] = node._value
+    return values
+
+
+def evaluate(
+    gate: Gate, operands: Sequence[Node], values: Sequence[Any], options: dict[str, Any]
+) -> Any:
+    """The output of a gate for these values of its operands.
+
+    Raises
+    ------
+    GraphError
+        If their shapes do not fit, or the output is not finite.
+    """
+    try:
+        with np.errstate(all="ignore"):  # the complaint below says more
+            y = np.asarray(gate.forward(*values, **options), np.float64)
+    except (ValueError, IndexError) as error:
+        shapes = " and ".join(
+            f"{each.described()} of shape {np.shape(value)}"
+            for each, value in zip(operands, values, strict=True)
+        )
+        raise GraphError(f"gate {gate.name}: {shapes} do not fit: {error}") from None
+    if not finite(y):
+        raise GraphError(_complaint(gate, operands, values, y))
+    return kept(y)
+
+
+def _complaint(gate: Gate, operands: Sequence[Node], values: Sequence[Any], y: Any) -> str:
+    """What is wrong where the output is not finite: the first such element."""
+    wrong = ~np.isfinite(y)
+    place = np.unravel_index(int(wrong.argmax()), wrong.shape)
+    index = f"[{', '.join(map(str, place))}]" if place else ""
+    texts = []
+    for operand, value in zip(operands, values, strict=True):
+        text = operand.described()
+        if gate.elementwise:
+            number = repr(float(np.broadcast_to(value, wrong.shape)[place]))
+            alone = operand.gate is None and operand.name is None
+            text = number if alone else f"{text}{index if np.ndim(value) else ''} = {number}"
+        texts.append(text)
+    where = f" at {index}" if index else ""
+    return (
+        f"gate {gate.name} ({', '.join(texts)}): the output is {float(y[place])!r}{where}, "
+        f"expected {gate.expects}"
+    )
+
+
+def backward(
+    tape: Sequence[Node], seed: Any
+) -> tuple[dict[Node, Any], dict[Node, tuple[Any, ...]]]:
+    """∂C/∂node of all nodes of the tape, and the local derivatives at its gates.
+
+    `seed` is ∂C/∂(last node). A local derivative is None where there is none to give: of an operand
+    without variables, and of gates over whole arrays.
+
+    Raises
+    ------
+    GraphError
+        If what a gate passes on is not finite.
+    """
+    gradients: dict[Node, Any] = {node: zeros(node.shape) for node in tape}
+    gradients[tape[-1]] = gradients[tape[-1]] + seed
+    local: dict[Node, tuple[Any, ...]] = {}
+    with np.errstate(all="ignore"):
+        for node in reversed(tape):
+            if node.gate is not None:
+                places = range(len(node.operands))
+                local[node] = tuple(_pass_on(node, place, gradients) for place in places)
+    return gradients, local
+
+
+def _pass_on(node: Node, place: int, gradients: dict[Node, Any]) -> Any:
+    """Add ∂C/∂y · ∂y/∂operand to the gradient of an operand; return the local derivative."""
+    gate, operand = node.gate, node.operands[place]
+    assert gate is not None
+    if not operand._live:
+        return None
+    y, g, rule = node._value, gradients[node], gate.backward[place]
+    values = [each._value for each in node.operands]
+    if gate.elementwise:
+        derivative = rule(y, *values, **node._options)
+        contribution = g * derivative
+    else:
+        derivative = None
+        contribution = rule(g, y, *values, **node._options)
+    if not finite(contribution):
+        raise GraphError(f"gate {gate.name}: the gradient of {operand.described()} is not finite")
+    gradients[operand] = gradients[operand] + sum_to(contribution, operand.shape)
+    return derivative
