@@ -15,9 +15,24 @@ its own has a marker or a line style of its own too. ``rcParams`` are not touche
 matplotlib is needed when something is drawn: ``pip install 'cygrad[plot]'``.
 """
 
-from cygrad.plotting.curves import history
+from cygrad.plotting.confusion import confusion_matrix
+from cygrad.plotting.curves import gradient_flow, history, schedule
+from cygrad.plotting.diagram import network_diagram
 from cygrad.plotting.figures import save
+from cygrad.plotting.hidden import hidden_projection
+from cygrad.plotting.images import weights_as_images
 from cygrad.plotting.regions import decision_regions
 from cygrad.plotting.surface import cost_surface
 
-__all__ = ["cost_surface", "decision_regions", "history", "save"]
+__all__ = [
+    "confusion_matrix",
+    "cost_surface",
+    "decision_regions",
+    "gradient_flow",
+    "hidden_projection",
+    "history",
+    "network_diagram",
+    "save",
+    "schedule",
+    "weights_as_images",
+]

@@ -1,21 +1,25 @@
-"""Curves: what the epochs of a training came to."""
+"""Curves: losses by the epoch, learning rates by the step, gradients by the layer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cygrad import checks
+from cygrad.gradients import Gradients
 from cygrad.history import History
+from cygrad.optimizers import SGD, Optimizer
 from cygrad.plotting import style
 from cygrad.plotting.figures import axes_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
     Columns = History | Mapping[str, Sequence[float]]
+    Rate = Optimizer | Callable[[int], float] | float
 
 _VALIDATION = "val_"
 _NAMES = {
@@ -95,6 +99,133 @@ def history(
     return ax
 
 
+def schedule(
+    schedule: Rate | Mapping[str, Rate],
+    steps: int,
+    *,
+    ax: Axes | None = None,
+    log: bool = False,
+    **kwargs: Any,
+) -> Axes:
+    """Draw the learning rate of each step, of one schedule or of several.
+
+    Parameters
+    ----------
+    schedule : schedule, function of (step), float, optimiser, or mapping of label to one of these
+        What an optimiser takes as its learning rate, or an optimiser itself.
+    steps : int
+        How many steps; the first is 0.
+    ax : matplotlib axes or None
+        Where to draw; None makes a new figure.
+    log : bool
+        Whether the learning rate is on a logarithmic scale.
+    **kwargs
+        For ``Axes.plot``.
+
+    Returns
+    -------
+    matplotlib axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    TypeError, ValueError
+        If an argument is not as described, or a learning rate is not a finite number of at least 0.
+
+    Examples
+    --------
+    >>> plotting.schedule({"linear": cg.LinearDecay(0.1, 500), "cosine": cg.CosineDecay(0.1, 500)},
+    ...                   steps=600)
+    """
+    several = schedule if isinstance(schedule, Mapping) else {"": schedule}
+    if not several:
+        raise ValueError("schedule is empty, expected at least one")
+    count = checks.whole_number(steps, "steps")
+    log = checks.flag(log, "log")
+    rates = {label: _rates(each, count, str(label)) for label, each in several.items()}
+
+    ax = axes_for(ax)
+    for number, (label, values) in enumerate(rates.items()):
+        look = style.curve(number, count) | {"linestyle": style.line_style(number)}
+        ax.plot(np.arange(count), values, **(look | {"label": str(label)} | kwargs))
+    if log:
+        ax.set_yscale("log")
+    else:
+        ax.set_ylim(bottom=0)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set_xlabel("step")
+    ax.set_ylabel("learning rate")
+    if isinstance(schedule, Mapping):
+        ax.legend()
+    return ax
+
+
+def gradient_flow(
+    gradients: Gradients | Mapping[str, Gradients], *, ax: Axes | None = None, **kwargs: Any
+) -> Axes:
+    """Draw the norm of ∂C/∂W of each layer, on a logarithmic scale.
+
+    Where the curve falls from the last layer to the first, gradients vanish; where it rises, they
+    explode. The norm is the root of the sum of squares. A norm of 0 is a "0" at the lower edge.
+
+    Parameters
+    ----------
+    gradients : Gradients, or mapping of label to Gradients
+        What `Network.backward` returned.
+    ax : matplotlib axes or None
+        Where to draw; None makes a new figure.
+    **kwargs
+        For ``Axes.plot``.
+
+    Returns
+    -------
+    matplotlib axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    TypeError, ValueError
+        If an argument is not as described.
+
+    Examples
+    --------
+    >>> plotting.gradient_flow({"sigmoid": deep.backward(X, y), "relu": other.backward(X, y)})
+    """
+    several = gradients if isinstance(gradients, Mapping) else {"": gradients}
+    if not several:
+        raise ValueError("gradients is empty, expected at least one")
+    for label, each in several.items():
+        if not isinstance(each, Gradients):
+            name = f"gradients[{label!r}]" if label else "gradients"
+            raise TypeError(f"{name} is {each!r}, expected Gradients, as of net.backward(X, y)")
+    norms = {str(label): _norms(each) for label, each in several.items()}
+
+    ax = axes_for(ax)
+    for number, (label, values) in enumerate(norms.items()):
+        look = style.curve(number, 1) | {"linestyle": style.line_style(number), "label": label}
+        drawn = np.where(values > 0, values, np.nan)
+        ax.plot(np.arange(len(values)), drawn, **(look | kwargs))
+        for layer in np.flatnonzero(values == 0):
+            ax.annotate(
+                "0",
+                (float(layer), 0),
+                xycoords=ax.get_xaxis_transform(),
+                xytext=(8 * number, 3),
+                textcoords="offset points",
+                ha="center",
+                color=style.color(number),
+            )
+    ax.set_yscale("log")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set_xlabel("layer, the last is the output layer")
+    ax.set_ylabel("norm of ∂C/∂W")
+    if isinstance(gradients, Mapping):
+        ax.legend()
+    return ax
+
+
 def _labelled(history: Columns | Mapping[str, Columns]) -> dict[str, Columns]:
     """Each history by its label; the label of a single one is empty."""
     if isinstance(history, History):
@@ -140,3 +271,18 @@ def _title(column: str, columns: Sequence[str]) -> str:
     if column != quantity:
         return f"validation {name}"
     return f"training {name}" if _VALIDATION + column in columns else name
+
+
+def _rates(rate: object, count: int, label: str) -> NDArray[np.float64]:
+    """The learning rates of the first steps."""
+    name = f"schedule[{label!r}]" if label else "schedule"
+    if isinstance(rate, type):
+        raise TypeError(f"{name} is the class {rate.__name__}, expected an instance of it")
+    if not isinstance(rate, Optimizer):
+        rate = SGD(rate if callable(rate) else checks.number(rate, name, least=0))
+    return rate.learning_rates(0, count)
+
+
+def _norms(gradients: Gradients) -> NDArray[np.float64]:
+    """‖∂C/∂W‖ of each layer."""
+    return np.array([np.linalg.norm(each.astype(np.float64)) for each in gradients.weights])

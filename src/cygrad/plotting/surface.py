@@ -224,10 +224,10 @@ def _draw_surface(
         losses = _log10(losses)
         heights = None if heights is None else _log10(heights)
         label = f"log₁₀ of the {label}"
-    look = {"cmap": style.SEQUENTIAL, "alpha": 0.85, "linewidth": 0, "rcount": 100, "ccount": 100}
+    look = {"cmap": style.SEQUENTIAL, "alpha": 0.85, "linewidth": 0, "antialiased": False}
     # The path stands out from the surface only where the order of drawing is left as it is given.
     ax.computed_zorder = False
-    ax.plot_surface(*np.meshgrid(xs, ys), losses, **(look | {"zorder": 1} | kwargs))
+    ax.plot_surface(*np.meshgrid(xs, ys), losses, rcount=len(ys), ccount=len(xs), **(look | kwargs))
     if path is not None:
         _draw_path(ax, (path[:, 0], path[:, 1], heights))
     corners = {45: losses[-1, -1], 135: losses[-1, 0], 225: losses[0, 0], 315: losses[0, -1]}
@@ -270,10 +270,9 @@ def _draw_path(ax: Axes, places: tuple[Any, ...]) -> None:
     """The way from its start to its end, white on black so that it shows on every colour."""
     from matplotlib.patheffects import withStroke
 
-    look = {"color": "white", "marker": "o", "markeredgecolor": "black"}
-    sizes = {"linewidth": 1.4, "markersize": 3.5, "markeredgewidth": 0.8}
-    outline = [withStroke(linewidth=3, foreground="black")]
-    ax.plot(*places, **look, **sizes, path_effects=outline, zorder=3, label="path")
+    outline = [withStroke(linewidth=2.6, foreground="black")]
+    look = {"color": "white", "linewidth": 1.4, "path_effects": outline}
+    ax.plot(*places, "o-", markersize=3, markeredgewidth=0.6, zorder=3, label="path", **look)
     look = {"markeredgecolor": "black", "linestyle": "none"}
     first, last = ([place[[end]] for place in places] for end in (0, -1))
     ax.plot(*first, "s", markersize=8, color=style.COLORS[4], zorder=4, label="start", **look)

@@ -1,0 +1,194 @@
+"""The confusion matrix: how many samples of each class were taken for which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from cygrad import checks
+from cygrad.network import Network
+from cygrad.plotting import style
+from cygrad.plotting.figures import axes_for, points_of, text_size
+from cygrad.plotting.networks import class_names, classifies, samples, target_classes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike, NDArray
+
+
+@overload
+def confusion_matrix(
+    net: Network,
+    X: ArrayLike,
+    y: ArrayLike,
+    /,
+    *,
+    classes: Sequence[str] | None = None,
+    normalize: bool = False,
+    ax: Axes | None = None,
+    **kwargs: Any,
+) -> Axes: ...
+@overload
+def confusion_matrix(
+    y: ArrayLike,
+    predicted: ArrayLike,
+    /,
+    *,
+    classes: Sequence[str] | None = None,
+    normalize: bool = False,
+    ax: Axes | None = None,
+    **kwargs: Any,
+) -> Axes: ...
+def confusion_matrix(
+    first: Network | ArrayLike,
+    second: ArrayLike,
+    third: ArrayLike | None = None,
+    /,
+    *,
+    classes: Sequence[str] | None = None,
+    normalize: bool = False,
+    ax: Axes | None = None,
+    **kwargs: Any,
+) -> Axes:
+    """Draw how many samples of each class (rows) were taken for which (columns).
+
+    ``confusion_matrix(net, X, y)`` asks the network; ``confusion_matrix(y, predicted)`` takes what
+    was predicted. A cell is the darker, the greater its share of the samples of its row.
+
+    Parameters
+    ----------
+    net : Network
+        That says a class: by cross_entropy, hinge, or one output with binary_cross_entropy.
+    X, y : array_like
+        Samples and their classes, as for `Network.evaluate`. Without a network `y` are class
+        indices or names, shape (n,).
+    predicted : array_like, shape (n,)
+        What each sample was taken for: an index where `y` has indices, a name where it has names.
+    classes : sequence of str or None
+        Names of the classes. None takes the network's, or those in `y` and `predicted`, sorted.
+    normalize : bool
+        Whether the cells hold shares of the samples of their row, instead of numbers of samples.
+    ax : matplotlib axes or None
+        Where to draw; None makes a new figure, the larger, the more classes there are.
+    **kwargs
+        For ``Axes.imshow``.
+
+    Returns
+    -------
+    matplotlib axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    TypeError, ValueError
+        If an argument is not as described.
+    """
+    if isinstance(first, Network):
+        if third is None:
+            raise TypeError("y is None, expected the classes of X: confusion_matrix(net, X, y)")
+        true, predicted, names = _of_network(first, second, third)
+        names = names if classes is None else _names(classes, len(names))
+    else:
+        if third is not None:
+            raise TypeError(f"net is {first!r}, expected a Network: confusion_matrix(net, X, y)")
+        true, predicted, names = _of_predictions(first, second, classes)
+    normalize = checks.flag(normalize, "normalize")
+
+    counts = np.bincount(true * len(names) + predicted, minlength=len(names) ** 2)
+    counts = counts.reshape(len(names), len(names))
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+
+    side = max(4.4, 0.38 * len(names) + 1.4)
+    ax = axes_for(ax, size=(side + 0.8, side))
+    image = ax.imshow(shares, **({"cmap": "Blues", "vmin": 0, "vmax": 1} | kwargs))
+    ax.figure.colorbar(image, ax=ax, label="share of the true class", shrink=0.8)
+    texts = [f"{share:.2f}" for share in shares.flat] if normalize else [*map(str, counts.flat)]
+    cell = 0.8 * min(points_of(ax)) / len(names)
+    _write_cells(ax, shares, texts, cell)
+    _name_axes(ax, names, cell)
+    return ax
+
+
+def _of_network(
+    net: Network, X: ArrayLike, y: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
+    if not classifies(net):
+        raise ValueError(
+            f"net has loss {net.loss!r} and {net.outputs} outputs, which is not one class for a "
+            "sample; expected cross_entropy, hinge, or one output with binary_cross_entropy"
+        )
+    rows = samples(net, X)
+    return target_classes(net, y, len(rows)), net.predict(rows), class_names(net)
+
+
+def _of_predictions(
+    y: ArrayLike, predicted: ArrayLike, classes: Sequence[str] | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
+    true, said = _labels(y, "y"), _labels(predicted, "predicted")
+    if len(true) != len(said):
+        raise ValueError(f"predicted has {len(said)} classes for {len(true)} samples of y")
+    if true.dtype.kind != said.dtype.kind:
+        raise TypeError(f"predicted has dtype {said.dtype} and y has {true.dtype}, expected alike")
+    if true.dtype.kind == "U":
+        known = np.unique(np.concatenate([true, said])).tolist()
+        names = known if classes is None else _names(classes)
+        indices = {name: index for index, name in enumerate(names)}
+        for name in known:
+            if name not in indices:
+                raise ValueError(f"classes has no {name!r}, which is in y or predicted")
+        true, said = (np.array([indices[name] for name in each]) for each in (true, said))
+        return true, said, names
+    most = int(max(true.max(), said.max()))
+    names = [*map(str, range(most + 1))] if classes is None else _names(classes)
+    if most >= len(names):
+        raise ValueError(f"classes has {len(names)} names, expected one for index {most} too")
+    return true, said, names
+
+
+def _labels(labels: ArrayLike, name: str) -> NDArray[Any]:
+    """Class indices as int64, or names; one for each sample."""
+    given = checks.array(labels, name)
+    if given.dtype == object and all(isinstance(label, str) for label in given.flat):
+        given = given.astype(str)
+    if given.dtype.kind not in "buiU":
+        raise TypeError(f"{name} has dtype {given.dtype}, expected class indices or names")
+    if given.ndim != 1 or given.size == 0:
+        raise ValueError(f"{name} has shape {given.shape}, expected (n,) with at least one sample")
+    if given.dtype.kind == "U":
+        return given
+    indices = given.astype(np.int64)
+    if indices.min() < 0:
+        raise ValueError(f"{name} holds {indices.min()}, expected class indices from 0")
+    return indices
+
+
+def _names(classes: Sequence[str], count: int | None = None) -> list[str]:
+    names = [] if isinstance(classes, str) else [*map(str, classes)]
+    if not names or len(set(names)) != len(names) or count not in (None, len(names)):
+        wanted = "different names" if count is None else f"{count} different names"
+        raise ValueError(f"classes is {classes!r}, expected {wanted}")
+    return names
+
+
+def _write_cells(ax: Axes, shares: NDArray[np.float64], texts: list[str], cell: float) -> None:
+    """The text of each cell, no wider than the cell, which has so many points."""
+    size = text_size(0.85 * cell, max(map(len, texts)))
+    for (row, column), text in zip(np.ndindex(shares.shape), texts, strict=True):
+        share = shares[row, column]
+        color = "white" if share > 0.5 else style.INK if share > 0 else "#aaaaaa"
+        ax.text(column, row, text, ha="center", va="center", color=color, fontsize=size)
+
+
+def _name_axes(ax: Axes, names: list[str], cell: float) -> None:
+    longest = max(map(len, names))
+    size = min(10.0, 0.8 * cell)
+    upright = 0.62 * size * longest > cell
+    ax.set_xticks(range(len(names)), names, fontsize=size, rotation=90 if upright else 0)
+    ax.set_yticks(range(len(names)), names, fontsize=size)
+    ax.tick_params(length=0)
+    ax.set_xlabel("predicted class")
+    ax.set_ylabel("true class")

@@ -1,0 +1,250 @@
+"""The diagram of a network: its units as circles, its weights as lines between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from cygrad import checks
+from cygrad.plotting import style
+from cygrad.plotting.figures import axes_for, points_of, text_size
+from cygrad.plotting.networks import check_network
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from cygrad.network import Network
+
+# Lengths in the unit of the diagram, which is the distance of two units of a layer.
+RADIUS = 0.36
+CAPTION = 1.5  # room below the units
+LEGEND = 1.0  # room above them
+SIDE = 0.9  # room on both sides of the units' centres
+POSITIVE, NEGATIVE = style.color(0), style.color(1)
+HEAD_LENGTH, HEAD_WIDTH = 0.24, 0.2
+THINNEST, THICKEST = 0.3, 3.0  # lines, in points
+ARROWS = ("forward", "backward")
+
+
+class _Column(NamedTuple):
+    """The units of a layer that are drawn, or the inputs."""
+
+    x: float
+    units: list[int]  # from top to bottom
+    ys: list[float]
+    gap: float | None  # where the dots are that stand for the others
+
+
+def network_diagram(
+    net: Network,
+    *,
+    most: int = 8,
+    unit_labels: Sequence[Sequence[Any] | None] | None = None,
+    captions: Sequence[str | None] | None = None,
+    arrows: Literal["forward", "backward"] | None = None,
+    ax: Axes | None = None,
+    **kwargs: Any,
+) -> Axes:
+    """Draw a network from its inputs on the left to its outputs on the right.
+
+    Each line is a weight: the thicker, the larger, blue and solid where it is positive, red and
+    dashed where it is negative, on one scale for the whole network. Biases are not drawn. Under
+    the units stand the activation and the number of units of each layer.
+
+    Parameters
+    ----------
+    net : Network
+    most : int
+        Units of a layer that are drawn, at least 3; where there are more, dots stand for those in
+        the middle.
+    unit_labels : sequence of sequences, or None
+        What is written on the units: for the inputs, then for each layer, a text or a number for
+        every unit, drawn or not, or None. ``[None, *activations]``, for example.
+    captions : sequence of str or None
+        What is written under the inputs, then under each layer, in place of the activation; None
+        leaves it.
+    arrows : {"forward", "backward"} or None
+        Whether the lines have arrow heads, at the right end or at the left.
+    ax : matplotlib axes or None
+        Where to draw; None makes a new figure. Its axis lines are taken away.
+    **kwargs
+        For the ``Circle`` of every unit.
+
+    Returns
+    -------
+    matplotlib axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    TypeError, ValueError
+        If an argument is not as described.
+    """
+    check_network(net)
+    sizes = [net.inputs, *(layer.units for layer in net.layers)]
+    most = checks.whole_number(most, "most", least=3)
+    labels = _labels(unit_labels, sizes)
+    texts = _captions(net, captions)
+    if arrows is not None:
+        checks.one_of(arrows, "arrows", ARROWS)
+
+    tallest = min(most, max(sizes))
+    apart = max(2.2, 0.55 * tallest)
+    columns = [_column(apart * number, size, most) for number, size in enumerate(sizes)]
+    half = (tallest - 1) / 2
+    ax = axes_for(ax, size=(max(6.4, 1.6 * len(sizes)), 4.8))
+    ax.set_aspect("equal")
+    ax.set_xlim(-SIDE, columns[-1].x + SIDE)
+    ax.set_ylim(-half - CAPTION, half + LEGEND)
+    ax.set_axis_off()
+
+    _draw_weights(ax, net, columns, arrows)
+    points = _points_of_unit(ax)
+    _draw_units(ax, columns, labels, points, kwargs)
+    longest = max(len(line) for text in texts for line in text.split("\n"))
+    size = min(10.0, text_size(0.9 * apart * points, longest))
+    for column, text in zip(columns, texts, strict=True):
+        ax.text(column.x, -half - 0.6, text, ha="center", va="top", fontsize=size)
+    return ax
+
+
+def _labels(
+    labels: Sequence[Sequence[Any] | None] | None, sizes: list[int]
+) -> list[list[str] | None]:
+    """The text on each unit of each column."""
+    if labels is None:
+        return [None] * len(sizes)
+    if len(labels) != len(sizes):
+        raise ValueError(
+            f"unit_labels has {len(labels)} entries, "
+            f"expected {len(sizes)}: the inputs and each layer"
+        )
+    texts: list[list[str] | None] = []
+    for number, (column, size) in enumerate(zip(labels, sizes, strict=True)):
+        if column is not None and len(column) != size:
+            raise ValueError(f"unit_labels[{number}] has {len(column)} texts, expected {size}")
+        texts.append(None if column is None else [_text(label) for label in column])
+    return texts
+
+
+def _text(label: object) -> str:
+    return label if isinstance(label, str) else f"{label:.2g}".replace("-", "−")
+
+
+def _captions(net: Network, captions: Sequence[str | None] | None) -> list[str]:
+    """What stands under each column."""
+    names = ["inputs", *(layer.activation for layer in net.layers)]
+    if captions is not None:
+        if isinstance(captions, str) or len(captions) != len(names):
+            raise ValueError(f"captions is {captions!r}, expected {len(names)} texts or None")
+        pairs = zip(names, captions, strict=True)
+        names = [name if given is None else given for name, given in pairs]
+    counts = [net.inputs, *(layer.units for layer in net.layers)]
+    return [f"{name}\n{count:,}" for name, count in zip(names, counts, strict=True)]
+
+
+def _column(x: float, size: int, most: int) -> _Column:
+    if size <= most:
+        return _Column(x, list(range(size)), [(size - 1) / 2 - unit for unit in range(size)], None)
+    # One place is for the dots.
+    above = most // 2
+    units = [*range(above), *range(size - (most - 1 - above), size)]
+    places = [place for place in range(most) if place != above]
+    ys = [(most - 1) / 2 - place for place in places]
+    return _Column(x, units, ys, (most - 1) / 2 - above)
+
+
+def _draw_weights(ax: Axes, net: Network, columns: list[_Column], arrows: str | None) -> None:
+    """A line for every weight between two units that are drawn, the largest on top."""
+    from matplotlib.collections import LineCollection, PolyCollection
+    from matplotlib.lines import Line2D
+
+    ends, values = _lines(net, columns)
+    largest = float(np.abs(values).max()) or 1.0
+    order = np.argsort(np.abs(values), kind="stable")
+    ends, values = ends[order], values[order]
+    colors = [POSITIVE if value > 0 else NEGATIVE for value in values]
+    widths = np.maximum(THINNEST, THICKEST * np.abs(values) / largest)
+    styles = ["-" if value > 0 else "--" for value in values]
+    if arrows is not None:
+        tips = ends if arrows == "forward" else ends[:, ::-1]
+        ax.add_collection(PolyCollection(_heads(tips), facecolors=colors, zorder=1.5))
+    ax.add_collection(
+        LineCollection(ends, colors=colors, linewidths=widths, linestyles=styles, zorder=1)
+    )
+    shown = [
+        Line2D([], [], color=color, linewidth=THICKEST, linestyle=line, label=f"weight {text}")
+        for color, line, text in (
+            (POSITIVE, "-", _text(largest)),
+            (NEGATIVE, "--", _text(-largest)),
+        )
+    ]
+    ax.legend(handles=shown, loc="upper center", ncols=2, frameon=False, borderaxespad=0)
+
+
+def _lines(net: Network, columns: list[_Column]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """From where to where, (lines, 2, 2), and the weight; ends are on the circles."""
+    ends, values = [], []
+    for layer, (left, right) in zip(net.layers, pairwise(columns), strict=True):
+        weights = layer.weights
+        for unit, y in zip(right.units, right.ys, strict=True):
+            for below, y_below in zip(left.units, left.ys, strict=True):
+                start, end = np.array([left.x, y_below]), np.array([right.x, y])
+                inset = RADIUS * (end - start) / np.linalg.norm(end - start)
+                ends.append([start + inset, end - inset])
+                values.append(weights[unit, below])
+    return np.array(ends), np.array(values, dtype=np.float64)
+
+
+def _heads(ends: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The triangles of arrow heads at the second ends of lines, (lines, 3, 2)."""
+    tips = ends[:, 1]
+    along = ends[:, 1] - ends[:, 0]
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    across = along[:, ::-1] * [-1, 1]
+    back = tips - HEAD_LENGTH * along
+    return np.stack([tips, back + HEAD_WIDTH / 2 * across, back - HEAD_WIDTH / 2 * across], axis=1)
+
+
+def _draw_units(
+    ax: Axes,
+    columns: list[_Column],
+    labels: list[list[str] | None],
+    points: float,
+    kwargs: dict[str, Any],
+) -> None:
+    """Circles, what is written on them, and dots for what is left out.
+
+    points is how many points the diagram's unit of length has.
+    """
+    from matplotlib.patches import Circle
+
+    written = [
+        column_labels[unit]
+        for column, column_labels in zip(columns, labels, strict=True)
+        if column_labels is not None
+        for unit in column.units
+    ]
+    size = text_size(1.8 * RADIUS * points, max(map(len, written), default=1))
+    for column, column_labels in zip(columns, labels, strict=True):
+        for unit, y in zip(column.units, column.ys, strict=True):
+            look = {"facecolor": "white", "edgecolor": style.INK, "linewidth": 1.2, "zorder": 2}
+            ax.add_patch(Circle((column.x, y), RADIUS, **(look | kwargs)))
+            if column_labels is not None:
+                text = column_labels[unit]
+                ax.text(column.x, y, text, ha="center", va="center", fontsize=size, zorder=3)
+        if column.gap is not None:
+            ys = column.gap + np.array([0.25, 0, -0.25])
+            ax.plot([column.x] * 3, ys, "o", color=style.INK, markersize=0.08 * points)
+
+
+def _points_of_unit(ax: Axes) -> float:
+    """How many points one unit of length has, where both axes have the same scale."""
+    width, height = points_of(ax)
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    return float(min(width / (right - left), height / (top - bottom)))

@@ -1,0 +1,209 @@
+"""The hidden projection: where the samples are in the space of a hidden layer's units."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cygrad.plotting import style
+from cygrad.plotting.figures import axes_for
+from cygrad.plotting.networks import (
+    check_network,
+    class_names,
+    classifies,
+    position,
+    samples,
+    target_classes,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike, NDArray
+
+    from cygrad.network import Network
+
+# Output activations of which a larger z is a larger a, so that the plane is where two z are equal.
+RISING = ("identity", "sigmoid", "softmax", "tanh")
+MARGIN = 0.05  # of the extent, on every side
+
+
+def hidden_projection(
+    net: Network,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    layer: int = -2,
+    ax: Axes | None = None,
+    **kwargs: Any,
+) -> Axes:
+    """Draw the samples by the activations of a hidden layer.
+
+    Two units give two axes, three units three. Of more units the first three principal components
+    are drawn, and the axes say how much of the variance is along each. Where two or three units
+    are followed by an output layer for two classes, its separating line or plane is drawn too: on
+    one side the network says one class, on the other side the other.
+
+    Parameters
+    ----------
+    net : Network
+    X : array_like, shape (n, inputs)
+        Samples, at least two.
+    y : array_like, shape (n,) or (n, outputs)
+        Targets, as for `Network.evaluate`: classes get a colour and a marker each, the numbers of
+        a single output a colour scale.
+    layer : int
+        Which hidden layer; 0 is the first, −2 the last, below the output layer.
+    ax : matplotlib axes or None
+        Where to draw, 3-D axes for three units and more; None makes a new figure.
+    **kwargs
+        For ``Axes.scatter``.
+
+    Returns
+    -------
+    matplotlib axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    TypeError, ValueError
+        If an argument is not as described.
+
+    References
+    ----------
+    K. Pearson, "On lines and planes of closest fit to systems of points in space", 1901: the
+    principal components.
+    """
+    check_network(net)
+    index = _hidden_layer(net, layer)
+    rows = samples(net, X)
+    activations = net.backward(rows, y, input_gradient=False).activations[index]
+    places, labels = _projected(activations.astype(np.float64), index)
+
+    ax = axes_for(ax, solid=places.shape[1] == 3)
+    _draw_samples(ax, net, y, places, kwargs)
+    low, high = _box(places)
+    if net.layers[index].units == places.shape[1] and index == len(net.layers) - 2:
+        _draw_boundary(ax, net, low, high)
+    for name, label, start, end in zip("xyz", labels, low, high, strict=False):
+        ax.set(**{f"{name}label": label, f"{name}lim": (start, end)})
+    if places.shape[1] == 3:
+        ax.set_box_aspect(None, zoom=0.87)  # room for the label of the third axis
+    return ax
+
+
+def _hidden_layer(net: Network, layer: int) -> int:
+    if len(net.layers) == 1:
+        raise ValueError("net has no hidden layer, expected at least one below the output layer")
+    index = position(layer, "layer", len(net.layers))
+    if index == len(net.layers) - 1:
+        raise ValueError(f"layer is {layer}, the output layer; expected 0 to {index - 1}")
+    if net.layers[index].units == 1:
+        raise ValueError(f"layers[{index}] has 1 unit, expected 2 or more")
+    return index
+
+
+def _projected(
+    activations: NDArray[np.float64], layer: int
+) -> tuple[NDArray[np.float64], list[str]]:
+    """Where the samples are, shape (n, 2) or (n, 3), and the labels of the axes."""
+    units = activations.shape[1]
+    if units <= 3:
+        return activations, [f"unit {unit} of layers[{layer}]" for unit in range(units)]
+    centred = activations - activations.mean(axis=0)
+    _, lengths, directions = np.linalg.svd(centred, full_matrices=False)
+    # Fewer than three samples have fewer components: the others are zero.
+    missing = max(0, 3 - len(lengths))
+    lengths = np.pad(lengths, (0, missing))[:3]
+    directions = np.pad(directions, ((0, missing), (0, 0)))[:3]
+    # The sign of a component is by chance; its largest part is made positive.
+    largest = np.abs(directions).argmax(axis=1)
+    directions *= np.sign(directions[np.arange(3), largest])[:, np.newaxis]
+    variance = float((centred**2).sum()) or 1.0
+    labels = [
+        f"component {number + 1} ({lengths[number] ** 2 / variance:.0%} of the variance)"
+        for number in range(3)
+    ]
+    return centred @ directions.T, labels
+
+
+def _draw_samples(
+    ax: Axes, net: Network, y: ArrayLike, places: NDArray[np.float64], kwargs: dict[str, Any]
+) -> None:
+    look: dict[str, Any] = {"s": 30, "linewidths": 0.6, "zorder": 2}
+    if classifies(net):
+        classes = target_classes(net, y, len(places))
+        for number, name in enumerate(class_names(net)):
+            members = places[classes == number]
+            ax.scatter(*members.T, **(style.sample(number) | look | {"label": name} | kwargs))
+        ax.legend(title="class", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    elif net.outputs == 1:
+        values = np.asarray(y, dtype=np.float64).reshape(len(places))
+        look |= {"c": values, "cmap": style.SEQUENTIAL, "edgecolors": "white"}
+        points = ax.scatter(*places.T, **(look | kwargs))
+        ax.figure.colorbar(points, ax=ax, label="target", shrink=0.8)
+    else:
+        ax.scatter(*places.T, **(style.sample(0) | look | kwargs))
+
+
+def _box(places: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The lowest and the highest corner of a box around the samples and a margin."""
+    low, high = places.min(axis=0), places.max(axis=0)
+    margin = MARGIN * (high - low)
+    margin[margin == 0] = 0.5
+    return low - margin, high + margin
+
+
+def _draw_boundary(
+    ax: Axes, net: Network, low: NDArray[np.float64], high: NDArray[np.float64]
+) -> None:
+    """The part in the box of the line or plane where the output layer is undecided."""
+    output = net.layers[-1]
+    if not classifies(net) or output.units > 2 or output.activation not in RISING:
+        return
+    weights, biases = output.weights.astype(np.float64), output.biases.astype(np.float64)
+    normal, offset = weights[-1], biases[-1]
+    if output.units == 2:
+        normal, offset = normal - weights[0], offset - biases[0]
+    corners = _cut(normal, float(offset), low, high)
+    if len(corners) < len(low):
+        return
+    if len(low) == 2:
+        ax.plot(*corners.T, color=style.INK, linewidth=1.5, zorder=1)
+        return
+    from mpl_toolkits.mplot3d.art3d import Poly3DCollection
+
+    plane = Poly3DCollection([corners], facecolor=style.INK, edgecolor=style.INK, alpha=0.2)
+    ax.add_collection3d(plane)
+
+
+def _cut(
+    normal: NDArray[np.float64],
+    offset: float,
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Where normal · h + offset = 0 meets the edges of a box, in their order around the plane."""
+    size = len(low)
+    met = []
+    for axis in range(size):
+        others = [other for other in range(size) if other != axis]
+        if normal[axis] == 0:
+            continue
+        for ends in product((0, 1), repeat=size - 1):
+            corner = np.empty(size)
+            corner[others] = [
+                (low, high)[end][other] for end, other in zip(ends, others, strict=True)
+            ]
+            corner[axis] = -(offset + normal[others] @ corner[others]) / normal[axis]
+            if low[axis] <= corner[axis] <= high[axis]:
+                met.append(corner)
+    corners = np.unique(np.array(met).reshape(-1, size), axis=0)
+    if size == 2 or len(corners) < 3:
+        return corners
+    # Two directions in the plane, and the angle of each corner seen from their middle.
+    from_middle = corners - corners.mean(axis=0)
+    _, _, directions = np.linalg.svd(from_middle)
+    return corners[np.argsort(np.arctan2(from_middle @ directions[1], from_middle @ directions[0]))]

@@ -1,0 +1,125 @@
+"""Weights as images: what each unit of a layer looks for in its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, isqrt, sqrt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cygrad import checks
+from cygrad.plotting import style
+from cygrad.plotting.figures import axes_for
+from cygrad.plotting.networks import check_network, position
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from cygrad.network import Network
+
+
+def weights_as_images(
+    net: Network,
+    *,
+    layer: int = 0,
+    shape: tuple[int, int] | None = None,
+    units: int | Sequence[int] | None = None,
+    ax: Axes | None = None,
+    **kwargs: Any,
+) -> Axes:
+    """Draw the weights into each unit of a layer as an image, all of them in one picture.
+
+    One scale, symmetric about zero, is for all images. They stand in the order of the units, row
+    after row; the ticks on the left say the unit that a row begins with.
+
+    Parameters
+    ----------
+    net : Network
+    layer : int
+        Which layer; −1 is the last.
+    shape : (int, int) or None
+        Rows and columns of an image; their product is the number of the layer's inputs. None takes
+        a square, where that number is one.
+    units : int, sequence of int or None
+        Which units: the first so many, those of these indices, or all.
+    ax : matplotlib axes or None
+        Where to draw; None makes a new figure.
+    **kwargs
+        For ``Axes.imshow``.
+
+    Returns
+    -------
+    matplotlib axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    TypeError, ValueError
+        If an argument is not as described.
+    """
+    check_network(net)
+    index = position(layer, "layer", len(net.layers))
+    rows, columns = _shape(shape, net.layers[index].inputs, index)
+    shown = _units(units, net.layers[index].units)
+    images = net.layers[index].weights[shown].reshape(len(shown), rows, columns)
+    across = min(len(shown), max(1, round(sqrt(len(shown) * 1.2 * rows / columns))))
+    mosaic, gap = _mosaic(images, across)
+
+    ax = axes_for(ax)
+    largest = float(np.abs(images).max()) or 1.0
+    look = {"cmap": style.DIVERGING, "vmin": -largest, "vmax": largest}
+    image = ax.imshow(
+        np.ma.masked_invalid(mosaic), **(look | {"interpolation": "nearest"} | kwargs)
+    )
+    ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.8)
+    first = range(0, len(shown), across)
+    middles = [(rows - 1) / 2 + line * (rows + gap) for line in range(len(first))]
+    ax.set_yticks(middles, [str(shown[unit]) for unit in first])
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    ax.set_ylabel("unit")
+    for side in ax.spines.values():
+        side.set_visible(False)
+    return ax
+
+
+def _shape(shape: tuple[int, int] | None, inputs: int, layer: int) -> tuple[int, int]:
+    if shape is None:
+        side = isqrt(inputs)
+        if side * side != inputs:
+            raise ValueError(
+                f"shape is None and layers[{layer}] has {inputs} inputs, which is no square; "
+                "expected (rows, columns)"
+            )
+        return side, side
+    if not isinstance(shape, (tuple, list)) or len(shape) != 2:
+        raise TypeError(f"shape is {shape!r}, expected (rows, columns) or None")
+    rows, columns = (checks.whole_number(side, "shape") for side in shape)
+    if rows * columns != inputs:
+        raise ValueError(f"shape is {shape!r}, and layers[{layer}] has {inputs} inputs")
+    return rows, columns
+
+
+def _units(units: int | Sequence[int] | None, count: int) -> list[int]:
+    if units is None:
+        return list(range(count))
+    if isinstance(units, (Sequence, np.ndarray)) and not isinstance(units, str):
+        if len(units) == 0:
+            raise ValueError("units is empty, expected at least one index")
+        return [position(unit, "units", count) for unit in units]
+    return list(range(checks.whole_number(units, "units", most=count)))
+
+
+def _mosaic(images: NDArray[Any], across: int) -> tuple[NDArray[Any], int]:
+    """All images in one, NaN between them, and how many pixels there are between two."""
+    count, rows, columns = images.shape
+    gap = max(1, ceil(min(rows, columns) / 12))
+    lines = ceil(count / across)
+    mosaic = np.full((lines * (rows + gap) - gap, across * (columns + gap) - gap), np.nan)
+    for number, image in enumerate(images):
+        top, left = number // across * (rows + gap), number % across * (columns + gap)
+        mosaic[top : top + rows, left : left + columns] = image
+    return mosaic, gap
