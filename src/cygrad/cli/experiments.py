@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 
 from cygrad import experiments
@@ -15,6 +16,7 @@ def run(arguments: Namespace) -> None:
         for name, subject in experiments.EXPERIMENTS.items():
             print(f"{name:<{width}}  {subject}")
         return
+    os.environ.setdefault("MPLBACKEND", "agg")  # files alone: no windows, and no display needed
     names = experiments.EXPERIMENTS if arguments.name == ALL else [arguments.name]
     for name in names:
         experiments.run(name, arguments.output)

@@ -15,7 +15,8 @@ from typing import Any, TextIO
 
 from cygrad.replacement import replacement
 
-WIDTH = 88
+WIDTH = 88  # columns of text
+DPI = 150
 HOW_TO_GET_PICTURES = "The pictures need matplotlib: pip install 'cygrad[plot]'"
 
 
@@ -101,10 +102,14 @@ class Page:
                 self._told = True
                 self._print(f"\n{HOW_TO_GET_PICTURES}")
             return
+        from matplotlib import pyplot
+
         from cygrad import plotting
 
         path = self._path(f"{name}.png")
-        plotting.save(draw(*arguments), path)
+        picture = draw(*arguments)
+        plotting.save(picture, path, dpi=DPI)
+        pyplot.close(picture.figure)  # of a figure this is the figure itself
         self._wrote(path)
 
     def data(self, name: str, text: str) -> None:
