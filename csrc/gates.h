@@ -26,7 +26,7 @@
     UNARY(cos,         cos_(a),                      -sin_(a))                                                     \
     UNARY(tanh,        tanh_(a),                     one - y * y)                                                  \
     UNARY(sigmoid,     sigmoid_(a),                  y * (one - y))                                                \
-    UNARY(relu,        max_(zero(), a),              keep(one, a > zero()))                                        \
+    UNARY(relu,        keep(a, ~(mask)(a <= zero())), keep(one, a > zero()))                                       \
     UNARY(gaussian,    gaussian_(a),                 splat(-2) * a * y)
 
 #endif

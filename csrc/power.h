@@ -25,7 +25,7 @@ CG_INLINE vec normal(vec x, mask *n)
     return select_(denormal, x * splat(0x1p54), x);
 }
 
-CG_INLINE vec log_everywhere(vec x)
+CG_SHARED vec log_everywhere(vec x)
 {
     mask n;
     vec scaled = normal(x, &n);
@@ -82,7 +82,7 @@ CG_INLINE mask whole(vec size)
     return (mask)(size + magic - magic == size) | (mask)(size >= magic);
 }
 
-CG_INLINE vec power_(vec x, vec y)
+CG_SHARED vec power_(vec x, vec y)
 {
     vec size = abs_(x), low, log = log_pair(size, &low);
     log = select_(size == zero(), splat((real)-INFINITY), select_(size == splat((real)INFINITY), size, log));

@@ -15,6 +15,7 @@
 #include "cygrad.h"
 
 #define CG_INLINE static inline __attribute__((always_inline))
+#define CG_SHARED static __attribute__((noinline)) /* long, and called from more than one place */
 #define CG_UNROLL _Pragma("GCC unroll 16")
 
 #if CG_BITS == 32

@@ -11,6 +11,36 @@ extern const cg_tape_kernels cg_tape_avx2;
 extern const cg_tape_kernels cg_tape_avx512;
 #endif
 
+/* A block of an input; behind its end the first number again. */
+static void load_lanes(const cg_numbers *from, ptrdiff_t first, ptrdiff_t count, ptrdiff_t lanes, double *to)
+{
+    const char *data = from->data + first * from->stride;
+    ptrdiff_t lane = 0;
+    if (from->stride == sizeof(double))
+        memcpy(to, data, (size_t)(lane = count) * sizeof(double));
+    for (; lane < count; lane++) memcpy(to + lane, data + lane * from->stride, sizeof(double));
+    for (; lane < lanes; lane++) to[lane] = to[0];
+}
+
+void cg_tape_run(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs, ptrdiff_t first,
+                 ptrdiff_t last, ptrdiff_t points, ptrdiff_t block, double *values, double *sums, double *value,
+                 double *gradients)
+{
+    for (; first < last; first += block) {
+        ptrdiff_t count = last - first < block ? last - first : block;
+        ptrdiff_t lanes = (count + kernels->lanes - 1) / kernels->lanes * kernels->lanes;
+        for (ptrdiff_t i = 0; i < tape->inputs; i++)
+            load_lanes(inputs + i, first, count, lanes, values + (tape->constants + i) * block);
+        kernels->forward(tape, block, lanes, values);
+        memcpy(value + first, values + tape->result * block, (size_t)count * sizeof(double));
+        if (!gradients) continue;
+        kernels->backward(tape, block, lanes, values, sums);
+        for (ptrdiff_t i = 0; i < tape->inputs; i++)
+            memcpy(gradients + i * points + first, sums + (tape->constants + i) * block,
+                   (size_t)count * sizeof(double));
+    }
+}
+
 const cg_tape_kernels *cg_tape_kernels_of(const char *isa)
 {
     static const cg_tape_kernels *const tables[] = {

@@ -1,8 +1,8 @@
 /* tape.h: expressions of gates, evaluated and differentiated for many points at once, in float64. The engine's tape.pxd
  * mirrors this file.
  *
- * A tape computes one register after another: the constants, the inputs, then the gates, each from registers before it;
- * the last one is the value of the expression. A register holds a number for each of a block of points, its lanes. A
+ * A tape has one register after another: the constants, the inputs, then the gates, each computed from registers before
+ * it. A register holds a number for each of a block of points, its lanes. A
  * pass to the right computes the values; one to the left, from ∂f/∂f = 1, adds to the gradient of each operand what the
  * gate's gradient times the local derivative is: gates from the last to the first, a before b.
  *
@@ -30,9 +30,10 @@ typedef struct {
     int32_t gate, to, a, b;
 } cg_instruction;
 
+/* How many registers there are of each kind, in this order; which of them is the value of the expression, f. */
 typedef struct {
-    const cg_instruction *instructions;
-    ptrdiff_t constants, inputs, gates;
+    const cg_instruction *instructions; /* of the gates */
+    ptrdiff_t constants, inputs, gates, result;
 } cg_tape;
 
 /* The same on each instruction set. Registers are `stride` numbers apart, of which the first `lanes` are computed: both
@@ -46,6 +47,19 @@ typedef struct {
     /* y[i] = gate(a[i], b[i]) */
     void (*evaluate)(int gate, ptrdiff_t n, const double *a, const double *b, double *y);
 } cg_tape_kernels;
+
+/* Numbers of an array, `stride` bytes apart. */
+typedef struct {
+    const char *data;
+    ptrdiff_t stride;
+} cg_numbers;
+
+/* Points `first` to `last` − 1 of arrays of `points`: value is [points], gradients [inputs, points] or NULL.
+ * `values`, and `sums` if there are gradients, have room for every register with a block of lanes each; the constants
+ * are in `values` already. */
+void cg_tape_run(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs, ptrdiff_t first,
+                 ptrdiff_t last, ptrdiff_t points, ptrdiff_t block, double *values, double *sums, double *value,
+                 double *gradients);
 
 /* The kernels of an instruction set by its name, or NULL. */
 const cg_tape_kernels *cg_tape_kernels_of(const char *isa);

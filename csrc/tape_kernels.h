@@ -42,10 +42,10 @@ static void forward(const cg_tape *tape, ptrdiff_t stride, ptrdiff_t lanes, doub
 
 static void backward(const cg_tape *tape, ptrdiff_t stride, ptrdiff_t lanes, const double *values, double *gradients)
 {
-    ptrdiff_t gates = tape->constants + tape->inputs, last = gates + tape->gates - 1;
-    for (ptrdiff_t r = tape->constants; r <= last; r++)
+    ptrdiff_t gates = tape->constants + tape->inputs;
+    for (ptrdiff_t r = tape->constants; r < gates + tape->gates; r++)
         for (ptrdiff_t lane = 0; lane < lanes; lane += LANES)
-            store(gradients + r * stride + lane, splat(r == last));
+            store(gradients + r * stride + lane, splat(r == tape->result));
     for (ptrdiff_t i = tape->gates - 1; i >= 0; i--) {
         const cg_instruction *instruction = tape->instructions + i;
         ptrdiff_t a_place = instruction->a * stride, b_place = instruction->b * stride, y_place = (gates + i) * stride;
@@ -82,7 +82,7 @@ static void backward(const cg_tape *tape, ptrdiff_t stride, ptrdiff_t lanes, con
 static void evaluate(int gate, ptrdiff_t n, const double *a, const double *b, double *y)
 {
     cg_instruction instruction = {gate, 0, 0, 1};
-    cg_tape tape = {&instruction, 0, 2, 1};
+    cg_tape tape = {&instruction, 0, 2, 1, 2};
     vec registers[3] = {zero(), zero(), zero()};
     for (ptrdiff_t i = 0; i < n; i += LANES) {
         size_t bytes = (size_t)(n - i < LANES ? n - i : LANES) * sizeof(double);

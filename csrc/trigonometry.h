@@ -66,7 +66,7 @@ static real large_angle(real x, real *low, integer *quarter)
     return r;
 }
 
-__attribute__((noinline)) static void large_angles(vec size, angle *a)
+CG_SHARED void large_angles(vec size, angle *a)
 {
     real sizes[LANES], r[LANES], low[LANES];
     integer quarters[LANES];
@@ -96,28 +96,25 @@ CG_INLINE angle angle_of(vec size)
     return a;
 }
 
-/* sin(quarter π/2 + r + low) */
-CG_INLINE vec sin_of_angle(angle a)
+/* sin(size + quarters π/2) for size ≥ 0 */
+CG_SHARED vec sin_ahead(vec size, mask quarters)
 {
+    angle a = angle_of(size);
     vec r = a.r, z = r * r, half = splat(0.5) * z;
     vec s = r + fma_(r * z, polynomial(sin_s, CG_COUNT(sin_s), z), fma_(-half, a.low, a.low));
     vec one = splat(1), c = one - half;
     vec lost = fma_(splat(0.5), fma_(r, r, -z), r * a.low); /* half of what z lost in rounding, and what low adds to it */
     c = c + ((one - c) - half + fma_(z * z, polynomial(cos_c, CG_COUNT(cos_c), z), -lost));
-    mask odd = -(a.quarter & splat_integer(1)), sign = (a.quarter & splat_integer(2)) << 62;
+    quarters += a.quarter;
+    mask odd = -(quarters & splat_integer(1)), sign = (quarters & splat_integer(2)) << 62;
     return (vec)((mask)select_(odd, c, s) ^ sign);
 }
 
 CG_INLINE vec sin_(vec x)
 {
-    return (vec)((mask)sin_of_angle(angle_of(abs_(x))) ^ ((mask)x & (mask)splat(-0.0)));
+    return (vec)((mask)sin_ahead(abs_(x), splat_integer(0)) ^ ((mask)x & (mask)splat(-0.0)));
 }
 
-CG_INLINE vec cos_(vec x)
-{
-    angle a = angle_of(abs_(x));
-    a.quarter += splat_integer(1);
-    return sin_of_angle(a);
-}
+CG_INLINE vec cos_(vec x) { return sin_ahead(abs_(x), splat_integer(1)); }
 
 #endif

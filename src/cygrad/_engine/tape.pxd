@@ -14,7 +14,7 @@ cdef extern from "tape.h" nogil:
 
     ctypedef struct cg_tape:
         const cg_instruction *instructions
-        Py_ssize_t constants, inputs, gates
+        Py_ssize_t constants, inputs, gates, result
 
     ctypedef struct cg_tape_kernels:
         const char *isa
@@ -24,6 +24,13 @@ cdef extern from "tape.h" nogil:
                          double *gradients) noexcept nogil
         void (*evaluate)(int gate, Py_ssize_t n, const double *a, const double *b, double *y) noexcept nogil
 
+    ctypedef struct cg_numbers:
+        const char *data
+        Py_ssize_t stride
+
+    void cg_tape_run(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs, Py_ssize_t first,
+                     Py_ssize_t last, Py_ssize_t points, Py_ssize_t block, double *values, double *sums,
+                     double *value, double *gradients)
     const cg_tape_kernels *cg_tape_kernels_of(const char *isa)
     const char *cg_gate_name(int gate)
     int cg_gate_operands(int gate)

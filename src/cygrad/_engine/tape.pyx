@@ -1,9 +1,13 @@
 """Gates of computational graphs over float64 numbers: one gate at a time, for the graphs that Python walks, and whole
 tapes. How they compute is in csrc/tape.h, and which gates there are in csrc/gates.h."""
 
-from cpython.exc cimport PyErr_CheckSignals
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 
-from cygrad._engine.kernels cimport selected
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.float cimport PyFloat_AsDouble, PyFloat_Check, PyFloat_FromDouble
+
+from cygrad._engine.kernels cimport cg_clock, selected
 
 import numpy as np
 
@@ -11,7 +15,12 @@ cdef dict _gates = {cg_gate_name(gate).decode(): gate for gate in range(CG_GATE_
 # Name of each gate, and how many operands it has.
 GATES = {name: cg_gate_operands(gate) for name, gate in _gates.items()}
 
-cdef Py_ssize_t BLOCK = 1 << 16      # numbers that are computed between two looks at the signals
+cdef Py_ssize_t ATTENTION_WORK = 1 << 20     # numbers that are computed between two looks at the clock
+cdef double ATTENTION_SECONDS = 0.02         # between two looks at the signals
+cdef Py_ssize_t SHORT = 4096                 # gates of a tape that takes less time than others wait for the GIL
+cdef Py_ssize_t ALIGNMENT = 64               # bytes: a vector of any instruction set
+cdef Py_ssize_t CACHE = 32768                # bytes for the registers of a block ...
+cdef Py_ssize_t MOST_LANES = 64, FEWEST_LANES = 8       # ... which has so many lanes
 
 cdef str _isa = None
 cdef const cg_tape_kernels *_kernels = NULL
@@ -25,6 +34,36 @@ cdef const cg_tape_kernels *kernels() except NULL:
         _kernels = cg_tape_kernels_of(isa.encode())
         _isa = isa
     return _kernels
+
+
+cdef class Attention:
+    """Looks at the signals now and then, between pieces of a long computation."""
+    cdef double last
+
+    def __cinit__(self):
+        self.last = cg_clock()
+
+    cdef int pay(self) except -1 nogil:
+        if cg_clock() - self.last > ATTENTION_SECONDS:
+            with gil:
+                PyErr_CheckSignals()
+            self.last = cg_clock()
+        return 0
+
+
+cdef class Workspace:
+    """Zeros in so many registers of numbers."""
+    cdef void *block
+    cdef double *registers
+
+    def __cinit__(self, Py_ssize_t registers, Py_ssize_t lanes):
+        self.block = calloc(registers * lanes * sizeof(double) + ALIGNMENT, 1)
+        if self.block == NULL:
+            raise MemoryError()
+        self.registers = <double *> ((<size_t> self.block + ALIGNMENT) // ALIGNMENT * ALIGNMENT)
+
+    def __dealloc__(self):
+        free(self.block)
 
 
 def evaluate(str name, a, b=None):
@@ -41,10 +80,10 @@ def evaluate(str name, a, b=None):
         raise TypeError(f"the gate {name} has {'one operand' if operands == 1 else 'two operands'}")
     cdef const cg_tape_kernels *table = kernels()
     cdef double a_number, b_number = 0, y_number
-    if type(a) is float and (operands == 1 or type(b) is float):
-        a_number = a
+    if PyFloat_Check(a) and (operands == 1 or PyFloat_Check(b)):
+        a_number = PyFloat_AsDouble(a)
         if operands == 2:
-            b_number = b
+            b_number = PyFloat_AsDouble(b)
         table.evaluate(gate, 1, &a_number, &b_number, &y_number)
         return y_number
     a = np.asarray(a, np.float64)
@@ -55,9 +94,183 @@ def evaluate(str name, a, b=None):
     cdef const double[::1] b_lanes = np.ascontiguousarray(b).reshape(-1) if operands == 2 else a_lanes
     cdef double[::1] y_lanes = y.reshape(-1)
     cdef Py_ssize_t start = 0, n = a_lanes.shape[0]
-    while start < n:
-        with nogil:
-            table.evaluate(gate, min(n - start, BLOCK), &a_lanes[start], &b_lanes[start], &y_lanes[start])
-        start += BLOCK
-        PyErr_CheckSignals()
+    cdef Attention attention = Attention()
+    with nogil:
+        while start < n:
+            table.evaluate(gate, min(n - start, ATTENTION_WORK), &a_lanes[start], &b_lanes[start], &y_lanes[start])
+            start += ATTENTION_WORK
+            attention.pay()
     return y
+
+
+cdef class Tape:
+    """An expression of gates that can be evaluated and differentiated.
+
+    Its registers are numbered: the constants, the inputs, then the gates.
+
+    Parameters
+    ----------
+    constants : sequence of float
+    inputs : int
+    gates : sequence of (str, int, int or None)
+        Name and operands of each gate, registers before its own.
+    result : int
+        The register that is the value of the expression.
+    """
+    cdef cg_tape tape
+    cdef cg_instruction *instructions
+    cdef const cg_tape_kernels *kernels
+    cdef readonly tuple constants
+    # For one point, computed while the GIL is held:
+    cdef Py_ssize_t lanes
+    cdef Workspace values, sums
+    cdef double *point
+    cdef cg_numbers *numbers
+
+    def __init__(self, constants, Py_ssize_t inputs, gates, Py_ssize_t result):
+        cdef Py_ssize_t first = len(constants) + inputs, count = len(gates), registers = first + count, i
+        cdef cg_instruction *instruction
+        if self.instructions != NULL:
+            raise TypeError("a tape cannot be changed")
+        if registers > 2**31 - 1 or inputs < 0 or not 0 <= result < registers:
+            raise ValueError(f"result is {result}, of {registers} registers")
+        self.kernels = kernels()
+        self.constants = tuple(map(float, constants))
+        self.instructions = <cg_instruction *> calloc(count + 1, sizeof(cg_instruction))
+        self.point = <double *> calloc(2 * inputs + 1, sizeof(double))
+        self.numbers = <cg_numbers *> calloc(inputs + 1, sizeof(cg_numbers))
+        if self.instructions == NULL or self.point == NULL or self.numbers == NULL:
+            raise MemoryError()
+        self.tape = cg_tape(self.instructions, len(constants), inputs, count, result)
+        cdef bytearray varies = bytearray(registers)    # whether a register depends on an input
+        for i in range(self.tape.constants, first):
+            varies[i] = True
+        for i, (name, a, b) in enumerate(gates):
+            instruction = &self.instructions[i]
+            instruction.gate = _gates[name]
+            instruction.a = a
+            instruction.b = a if b is None else b
+            if not 0 <= min(instruction.a, instruction.b) <= max(instruction.a, instruction.b) < first + i:
+                raise ValueError(f"operands of gate {i} are {a} and {b}, expected registers before {first + i}")
+            if varies[instruction.a]:
+                instruction.to |= CG_TO_A
+            if b is not None and varies[instruction.b]:
+                instruction.to |= CG_TO_B
+            varies[first + i] = instruction.to
+        for i in range(inputs):
+            self.numbers[i].data = <const char *> &self.point[i]
+        if count <= SHORT:
+            self.lanes = self.kernels.lanes
+            self.values, self.sums = self._room(self.lanes), Workspace(registers, self.lanes)
+
+    def __dealloc__(self):
+        free(self.instructions)
+        free(self.point)
+        free(self.numbers)
+
+    cdef Workspace _room(self, Py_ssize_t lanes):
+        """Room for the values, the constants in it."""
+        cdef Py_ssize_t register, lane
+        cdef Workspace values = Workspace(self.tape.constants + self.tape.inputs + self.tape.gates, lanes)
+        for register in range(self.tape.constants):
+            for lane in range(lanes):
+                values.registers[register * lanes + lane] = self.constants[register]
+        return values
+
+    @property
+    def isa(self):
+        """The instruction set that computes it."""
+        return self.kernels.isa.decode()
+
+    @property
+    def result(self):
+        return self.tape.result
+
+    @property
+    def gates(self):
+        """Name and operands of each gate."""
+        cdef const cg_instruction *instruction
+        gates = []
+        for i in range(self.tape.gates):
+            instruction = &self.instructions[i]
+            name = cg_gate_name(instruction.gate).decode()
+            gates.append((name, instruction.a, instruction.b if GATES[name] == 2 else None))
+        return gates
+
+    cdef bint _take(self, tuple arguments) except -1:
+        """Whether these are numbers, one for each input: then they are the point."""
+        cdef Py_ssize_t i
+        if len(arguments) != self.tape.inputs or self.values is None:
+            return False
+        for i in range(self.tape.inputs):
+            argument = arguments[i]
+            if not (PyFloat_Check(argument) or isinstance(argument, int)):
+                return False
+            self.point[i] = PyFloat_AsDouble(argument)
+        return True
+
+    cdef double _run(self, bint differentiate) noexcept:
+        """Value at the point; the gradient is behind the point then."""
+        cdef double value
+        cg_tape_run(self.kernels, &self.tape, self.numbers, 0, 1, 1, self.lanes, self.values.registers,
+                    self.sums.registers, &value, self.point + self.tape.inputs if differentiate else NULL)
+        return value
+
+    def __call__(self, *arguments, **named):
+        # Value and gradients: f and (∂f/∂input, …), as numbers or lane by lane.
+        cdef Py_ssize_t i
+        cdef double value
+        if named or not self._take(arguments):
+            return self.general(arguments, named, True)
+        value = self._run(True)
+        gradients = tuple([PyFloat_FromDouble(self.point[self.tape.inputs + i]) for i in range(self.tape.inputs)])
+        return value, gradients
+
+    def value(self, *arguments, **named):
+        """Value alone: f, as a number or lane by lane."""
+        if named or not self._take(arguments):
+            return self.general(arguments, named, False)
+        return self._run(False)
+
+    def general(self, arguments, named, differentiate):
+        """What a call gives that is not made of numbers, one for each input."""
+        raise TypeError("expected a number for each input")
+
+    def run(self, arrays, Py_ssize_t points, bint differentiate):
+        """Values (points,) and gradients (inputs, points) or None, for float64 arrays of so many points, or of one.
+
+        Every call has registers of its own, so that several threads can make one at a time.
+        """
+        cdef Py_ssize_t inputs = self.tape.inputs, registers = self.tape.constants + inputs + self.tape.gates
+        cdef Py_ssize_t block = self._block(registers * (2 if differentiate else 1), points)
+        cdef Py_ssize_t piece = max(1, ATTENTION_WORK // (registers * block)) * block, first = 0
+        cdef Workspace values = self._room(block), sums = Workspace(registers, block) if differentiate else None
+        cdef double *sums_registers = sums.registers if differentiate else NULL
+        value, gradients = np.empty(points), np.empty((inputs, points)) if differentiate else None
+        cdef double[::1] value_view = value
+        cdef double[:, ::1] gradients_view = gradients
+        cdef double *gradients_data = &gradients_view[0, 0] if differentiate and points and inputs else NULL
+        cdef const double[:] view
+        cdef bytes room = bytes(inputs * sizeof(cg_numbers))
+        cdef cg_numbers *numbers = <cg_numbers *> <char *> room
+        cdef Py_ssize_t i
+        for i, array in enumerate(arrays):
+            view = array
+            if points:
+                numbers[i].data = <const char *> &view[0]
+                numbers[i].stride = view.strides[0] if view.shape[0] > 1 else 0
+        cdef Attention attention = Attention()
+        with nogil:
+            while first < points:
+                cg_tape_run(self.kernels, &self.tape, numbers, first, min(first + piece, points), points, block,
+                            values.registers, sums_registers, &value_view[0], gradients_data)
+                first += piece
+                attention.pay()
+        return value, gradients
+
+    cdef Py_ssize_t _block(self, Py_ssize_t registers, Py_ssize_t points) noexcept:
+        """Lanes of a block: as many as the cache has room for."""
+        cdef Py_ssize_t lanes = MOST_LANES
+        while lanes > FEWEST_LANES and (registers * lanes * <Py_ssize_t> sizeof(double) > CACHE or lanes >= 2 * points):
+            lanes //= 2
+        return lanes

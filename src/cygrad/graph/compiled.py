@@ -1,0 +1,265 @@
+"""Compiled graphs: an expression of gates turned into a tape, which is evaluated and differentiated
+outside of the interpreter, for one point or for many at once.
+
+Gates that work on each element by itself have a compiled form; it gives the same bits as the
+graph's own `forward` and `backward` do. Only what cannot be computed is different: the graph says
+which gate is at fault, while a tape has NaN or infinity in the lane of that point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cygrad._engine import tape
+from cygrad.graph import gates
+from cygrad.graph.node import GraphError, Node, Variable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cygrad.graph.gates import Gate
+
+    Result = float | NDArray[np.float64]
+
+# The gates that a tape has, with its name for them.
+COMPILED: dict[Gate, str] = {
+    gate: name for name in tape.GATES if isinstance(gate := vars(gates).get(name), gates.Gate)
+}
+
+
+def compile(f: Node, inputs: Iterable[Variable | str] | None = None) -> CompiledGraph:
+    """A function that computes an expression and its derivatives, much faster than the graph does.
+
+    Parameters
+    ----------
+    f : Node
+        The expression, made of gates that work on each element by itself, and of numbers. It can
+        be changed later: the compiled graph does not depend on it any more.
+    inputs : iterable of Variable or str, optional
+        The arguments of the function in their order, as variables or their names. By default all
+        variables of the graph, in the order of `Node.variables`. Other variables, and what depends
+        on them alone, become constants with the value that they have now.
+
+    Returns
+    -------
+    CompiledGraph
+        ``value, gradients = fn(2.0, 3.0)`` for numbers, or arrays of many points.
+
+    Raises
+    ------
+    TypeError, GraphError
+        If f is no node, an input is no variable of f or there twice, a gate has no compiled form,
+        or a constant is an array.
+
+    Examples
+    --------
+    >>> import cygrad as cg
+    >>> x, y, z = (cg.graph.Variable(0.0, name) for name in "xyz")
+    >>> fn = cg.graph.compile((x + y) * z, inputs=[x, y, z])
+    >>> fn(-2.0, 5.0, -4.0)
+    (-12.0, (-4.0, -4.0, 3.0))
+    >>> value, gradients = fn([-2.0, 1.0], 5.0, z=-4.0)
+    >>> value
+    array([-12., -24.])
+    """
+    if not isinstance(f, Node):
+        raise TypeError(f"f is {f!r}, expected a node of a graph")
+    variables = f.variables if inputs is None else _variables(f, inputs)
+    return _Writer(f, variables).written()
+
+
+class CompiledGraph(tape.Tape):
+    """An expression as a function of its inputs, made by `compile`.
+
+    ``fn(2.0, 3.0)`` gives ``(value, gradients)``: the value of the expression, and a tuple with its
+    derivative by each input. Arguments are numbers or arrays (or what NumPy makes an array of), in
+    the order of the inputs or by their names. Arrays are broadcast together, and the expression is
+    evaluated and differentiated at every point of their common shape, the lanes: value and
+    derivatives then are arrays of that shape. No sum is taken where an argument was repeated.
+    ``fn.value(2.0, 3.0)`` gives the value alone, in half the time.
+
+    Points outside of the domain have NaN or infinity as their results, without error or warning,
+    and do not touch others. The result of a point has the same bits alone and in any array, on any
+    processor, and as in the graph.
+
+    Several threads can use it at the same time: calls with arrays have memory of their own and
+    leave the interpreter to others meanwhile. It cannot be changed, but copied and pickled.
+
+    Attributes
+    ----------
+    inputs : tuple of (str or None)
+        The names of the inputs.
+    gates : list of tuple
+        The gates of the tape in their order: name and operands, as numbers of registers, which are
+        first the constants, then the inputs, then the gates.
+    isa : str
+        The instruction set that computes it.
+    """
+
+    def __init__(
+        self,
+        constants: Iterable[float],
+        inputs: tuple[str | None, ...],
+        gates: list[tuple[str, int, int | None]],
+        result: int,
+    ) -> None:
+        super().__init__(tuple(constants), len(inputs), gates, result)
+        self.inputs = inputs
+
+    def general(
+        self, arguments: tuple[Any, ...], named: dict[str, Any], differentiate: bool
+    ) -> tuple[Result, tuple[Result, ...]] | Result:
+        """What a call gives for arguments that are not just a float for each input."""
+        lanes = [
+            _lanes(each, self._called(index))
+            for index, each in enumerate(self._bound(arguments, named))
+        ]
+        try:
+            shape = np.broadcast_shapes(*(each.shape for each in lanes))
+        except ValueError:
+            shapes = (
+                f"{self._called(index)} {each.shape}"
+                for index, each in enumerate(lanes)
+                if each.ndim
+            )
+            raise ValueError(
+                f"the shapes {', '.join(shapes)} do not fit: expected arrays that can be broadcast "
+                "together"
+            ) from None
+        points = 1
+        for size in shape:
+            points *= size
+        flat = [
+            np.reshape(each if each.size == 1 else np.broadcast_to(each, shape), -1)
+            for each in lanes
+        ]
+        value, gradients = self.run(flat, points, differentiate)
+        if gradients is None:
+            return value.reshape(shape) if shape else float(value[0])
+        if not shape:
+            return float(value[0]), tuple(gradients[:, 0].tolist())
+        return value.reshape(shape), tuple(each.reshape(shape) for each in gradients)
+
+    def _called(self, index: int) -> str:
+        """What messages call an input."""
+        return self.inputs[index] or f"argument {index}"
+
+    def _bound(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
+        """The arguments in the order of the inputs."""
+        names = ", ".join(self._called(index) for index in range(len(self.inputs)))
+        if len(arguments) > len(self.inputs):
+            raise TypeError(
+                f"there are {len(arguments)} arguments, expected {len(self.inputs)}: {names}"
+            )
+        given = dict(enumerate(arguments))
+        for name, value in named.items():
+            if name not in self.inputs:
+                raise TypeError(f"{name!r} is no input, expected one of: {names}")
+            index = self.inputs.index(name)
+            if index in given:
+                raise TypeError(f"{name} is given twice")
+            given[index] = value
+        for index in range(len(self.inputs)):
+            if index not in given:
+                raise TypeError(f"{self._called(index)} is missing, expected arguments for: {names}")
+        return [given[index] for index in range(len(self.inputs))]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.constants, self.inputs, self.gates, self.result)
+
+    def __repr__(self) -> str:
+        names = ", ".join(self._called(index) for index in range(len(self.inputs)))
+        count = len(self.gates)
+        return f"<compiled graph of {names}: {count} gate{'s' * (count != 1)}>"
+
+
+class _Writer:
+    """Brings a graph onto a tape, each node after its operands."""
+
+    def __init__(self, f: Node, variables: tuple[Variable, ...]) -> None:
+        self.f = f
+        self.variables = variables
+        # What does not depend on the inputs has a value; the other nodes have a place.
+        self.values: dict[Node, Any] = {}
+        self.places: dict[Node, int] = {variable: n for n, variable in enumerate(variables)}
+        # Places are counted from the first input on, so that constants, numbered as they are found,
+        # have those below: −1, −2, …
+        self.constants: dict[str, int] = {}
+        self.gates: list[tuple[str, int, int | None]] = []
+
+    def written(self) -> CompiledGraph:
+        with np.errstate(all="ignore"):
+            for node in self.f.tape:
+                if node not in self.places:
+                    self._put(node)
+        result = self._operand(self.f)
+        count = len(self.constants)
+        return CompiledGraph(
+            [float.fromhex(text) for text in reversed(self.constants)],
+            tuple(variable.name for variable in self.variables),
+            [(name, a + count, None if b is None else b + count) for name, a, b in self.gates],
+            result + count,
+        )
+
+    def _put(self, node: Node) -> None:
+        if node.gate is None:
+            self.values[node] = node._value
+        elif all(operand in self.values for operand in node.operands):
+            self.values[node] = node._evaluate([self.values[each] for each in node.operands])
+        else:
+            name = COMPILED.get(node.gate)
+            if name is None:
+                raise GraphError(
+                    f"gate {node.gate.name} (output of shape {node.shape}) has no compiled form, "
+                    f"expected gates among: {', '.join(COMPILED.values())}"
+                )
+            operands = node.operands
+            if name == "power" and np.array_equal(self.values.get(operands[1]), 2.0):
+                name, operands = "square", operands[:1]  # with the same bits
+            a, *others = map(self._operand, operands)
+            self.places[node] = len(self.variables) + len(self.gates)
+            self.gates.append((name, a, others[0] if others else None))
+
+    def _operand(self, node: Node) -> int:
+        """The place of a node, which is made for a constant."""
+        if node in self.places:
+            return self.places[node]
+        value = self.values[node]
+        if np.ndim(value):
+            raise GraphError(
+                f"{node._described()} is a constant of shape {np.shape(value)}, expected numbers: "
+                "what changes from lane to lane has to be an input"
+            )
+        return self.constants.setdefault(float(value).hex(), -1 - len(self.constants))
+
+
+def _variables(f: Node, inputs: Iterable[Variable | str]) -> tuple[Variable, ...]:
+    """The variables that are meant, checked."""
+    if isinstance(inputs, str | Node):
+        inputs = (inputs,)  # type: ignore[assignment]
+    by_name = {variable.name: variable for variable in f.variables}
+    variables: list[Variable] = []
+    for each in inputs:
+        variable = by_name.get(each) if isinstance(each, str) else each
+        if not isinstance(variable, Variable) or variable not in f.variables:
+            names = ", ".join(node._described() for node in f.variables)
+            raise GraphError(f"{each!r} is no variable of this graph, expected some of: {names}")
+        if variable in variables:
+            raise GraphError(f"input {each!r} is given twice")
+        variables.append(variable)
+    return tuple(variables)
+
+
+def _lanes(argument: Any, name: str) -> NDArray[np.float64]:
+    try:
+        array = np.asarray(argument)
+    except ValueError as error:
+        raise ValueError(f"{name} is no regular array of numbers: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{name} has dtype {array.dtype}, expected real numbers (floats, integers or booleans)"
+        )
+    return np.require(array, np.float64, "A")
