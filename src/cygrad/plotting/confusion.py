@@ -10,7 +10,7 @@ import numpy as np
 from cygrad import checks
 from cygrad.network import Network
 from cygrad.plotting import style
-from cygrad.plotting.figures import axes_for, points_of, text_size
+from cygrad.plotting.figures import axes_for, points_of
 from cygrad.plotting.networks import class_names, classifies, samples, target_classes
 
 if TYPE_CHECKING:
@@ -104,11 +104,19 @@ def confusion_matrix(
 
     side = max(4.4, 0.38 * len(names) + 1.4)
     ax = axes_for(ax, size=(side + 0.8, side))
-    image = ax.imshow(shares, **({"cmap": "Blues", "vmin": 0, "vmax": 1} | kwargs))
-    ax.figure.colorbar(image, ax=ax, label="share of the true class", shrink=0.8)
-    texts = [f"{share:.2f}" for share in shares.flat] if normalize else [*map(str, counts.flat)]
+    from matplotlib.colors import PowerNorm
+
+    # By the square root, so that a share of a few per cent shows.
+    look = {"cmap": "Blues", "norm": PowerNorm(0.5, vmin=0, vmax=1)}
+    image = ax.imshow(shares, **(look | kwargs))
+    ticks = (0, 0.05, 0.2, 0.4, 0.6, 0.8, 1)
+    ax.figure.colorbar(image, ax=ax, label="share of the true class", ticks=ticks, shrink=0.8)
+    texts = [
+        f"{share:.2f}" if normalize and count else str(count)
+        for count, share in zip(counts.flat, shares.flat, strict=True)
+    ]
     cell = 0.8 * min(points_of(ax)) / len(names)
-    _write_cells(ax, shares, texts, cell)
+    _write_cells(ax, shares, texts)
     _name_axes(ax, names, cell)
     return ax
 
@@ -174,13 +182,15 @@ def _names(classes: Sequence[str], count: int | None = None) -> list[str]:
     return names
 
 
-def _write_cells(ax: Axes, shares: NDArray[np.float64], texts: list[str], cell: float) -> None:
-    """The text of each cell, no wider than the cell, which has so many points."""
-    size = text_size(0.85 * cell, max(map(len, texts)))
+def _write_cells(ax: Axes, shares: NDArray[np.float64], texts: list[str]) -> None:
+    """A text in every cell, all of one size."""
+    from cygrad.plotting.fitting import write
+
+    longest = max(map(len, texts))
     for (row, column), text in zip(np.ndindex(shares.shape), texts, strict=True):
         share = shares[row, column]
-        color = "white" if share > 0.5 else style.INK if share > 0 else "#aaaaaa"
-        ax.text(column, row, text, ha="center", va="center", color=color, fontsize=size)
+        color = "white" if share > 0.3 else style.INK if share > 0 else "#888888"
+        write(ax, column, row, text, (0.85 * len(text) / longest, 0.85), color=color)
 
 
 def _name_axes(ax: Axes, names: list[str], cell: float) -> None:

@@ -167,7 +167,8 @@ def gradient_flow(
     """Draw the norm of ∂C/∂W of each layer, on a logarithmic scale.
 
     Where the curve falls from the last layer to the first, gradients vanish; where it rises, they
-    explode. The norm is the root of the sum of squares. A norm of 0 is a "0" at the lower edge.
+    explode. Layers are counted from 0, the norm is the root of the sum of squares. Where it is 0,
+    which a logarithmic scale does not have, a hollow marker with a "0" is at the lower edge.
 
     Parameters
     ----------
@@ -207,19 +208,13 @@ def gradient_flow(
         look = style.curve(number, 1) | {"linestyle": style.line_style(number), "label": label}
         drawn = np.where(values > 0, values, np.nan)
         ax.plot(np.arange(len(values)), drawn, **(look | kwargs))
-        for layer in np.flatnonzero(values == 0):
-            ax.annotate(
-                "0",
-                (float(layer), 0),
-                xycoords=ax.get_xaxis_transform(),
-                xytext=(8 * number, 3),
-                textcoords="offset points",
-                ha="center",
-                color=style.color(number),
-            )
+        _draw_zeros(ax, np.flatnonzero(values == 0), look)
     ax.set_yscale("log")
+    if any((values == 0).any() for values in norms.values()):
+        low, high = ax.get_ylim()
+        ax.set_ylim(bottom=low * (low / high) ** 0.1)  # room for the zeros
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set_xlabel("layer, the last is the output layer")
+    ax.set_xlabel("layer")
     ax.set_ylabel("norm of ∂C/∂W")
     if isinstance(gradients, Mapping):
         ax.legend()
@@ -286,3 +281,13 @@ def _rates(rate: object, count: int, label: str) -> NDArray[np.float64]:
 def _norms(gradients: Gradients) -> NDArray[np.float64]:
     """‖∂C/∂W‖ of each layer."""
     return np.array([np.linalg.norm(each.astype(np.float64)) for each in gradients.weights])
+
+
+def _draw_zeros(ax: Axes, layers: NDArray[np.int64], look: dict[str, Any]) -> None:
+    """Hollow markers at the lower edge, with a 0 above each."""
+    at_edge = ax.get_xaxis_transform()
+    shown = {key: look[key] for key in ("color", "marker", "markersize")}
+    height = np.full(len(layers), 0.03)
+    ax.plot(layers, height, **shown, ls="none", mfc="white", transform=at_edge, zorder=3)
+    for layer in layers:
+        ax.text(layer, 0.05, "0", ha="center", va="bottom", color=shown["color"], transform=at_edge)

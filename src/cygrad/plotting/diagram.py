@@ -10,7 +10,7 @@ import numpy as np
 
 from cygrad import checks
 from cygrad.plotting import style
-from cygrad.plotting.figures import axes_for, points_of, text_size
+from cygrad.plotting.figures import axes_for, points_of
 from cygrad.plotting.networks import check_network
 
 if TYPE_CHECKING:
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from cygrad.network import Network
 
 # Lengths in the unit of the diagram, which is the distance of two units of a layer.
-RADIUS = 0.36
+RADIUS = 0.4
 CAPTION = 1.5  # room below the units
 LEGEND = 1.0  # room above them
+NAME_WIDTH = 5.0  # that the name of a class may take
 SIDE = 0.9  # room on both sides of the units' centres
 POSITIVE, NEGATIVE = style.color(0), style.color(1)
 HEAD_LENGTH, HEAD_WIDTH = 0.24, 0.2
@@ -53,7 +54,8 @@ def network_diagram(
 
     Each line is a weight: the thicker, the larger, blue and solid where it is positive, red and
     dashed where it is negative, on one scale for the whole network. Biases are not drawn. Under
-    the units stand the activation and the number of units of each layer.
+    the units stand the activation and the number of units of each layer, beside the outputs the
+    names of the network's classes, if it has any.
 
     Parameters
     ----------
@@ -103,13 +105,12 @@ def network_diagram(
     ax.set_ylim(-half - CAPTION, half + LEGEND)
     ax.set_axis_off()
 
-    _draw_weights(ax, net, columns, arrows)
-    points = _points_of_unit(ax)
-    _draw_units(ax, columns, labels, points, kwargs)
-    longest = max(len(line) for text in texts for line in text.split("\n"))
-    size = min(10.0, text_size(0.9 * apart * points, longest))
-    for column, text in zip(columns, texts, strict=True):
-        ax.text(column.x, -half - 0.6, text, ha="center", va="top", fontsize=size)
+    # Lines are no thicker than suits the size of the circles.
+    thickest = min(THICKEST, 0.1 * _points_of_unit(ax))
+    largest = _draw_weights(ax, net, columns, arrows, thickest)
+    _draw_scale(ax, columns[-1].x / 2, half + 0.75, largest, thickest)
+    _draw_units(ax, columns, labels, kwargs)
+    _draw_texts(ax, net, columns, texts, -half - 0.6)
     return ax
 
 
@@ -133,7 +134,10 @@ def _labels(
 
 
 def _text(label: object) -> str:
-    return label if isinstance(label, str) else f"{label:.2g}".replace("-", "−")
+    """A label as it is, or a number in two digits: −0.25, 7.5e−6."""
+    if isinstance(label, str):
+        return label
+    return f"{label:.2g}".replace("e-0", "e-").replace("e+0", "e").replace("-", "−")
 
 
 def _captions(net: Network, captions: Sequence[str | None] | None) -> list[str]:
@@ -159,17 +163,21 @@ def _column(x: float, size: int, most: int) -> _Column:
     return _Column(x, units, ys, (most - 1) / 2 - above)
 
 
-def _draw_weights(ax: Axes, net: Network, columns: list[_Column], arrows: str | None) -> None:
-    """A line for every weight between two units that are drawn, the largest on top."""
+def _draw_weights(
+    ax: Axes, net: Network, columns: list[_Column], arrows: str | None, thickest: float
+) -> float:
+    """A line for every weight between two units that are drawn, the largest on top.
+
+    Returns the weight of the thickest line.
+    """
     from matplotlib.collections import LineCollection, PolyCollection
-    from matplotlib.lines import Line2D
 
     ends, values = _lines(net, columns)
     largest = float(np.abs(values).max()) or 1.0
     order = np.argsort(np.abs(values), kind="stable")
     ends, values = ends[order], values[order]
     colors = [POSITIVE if value > 0 else NEGATIVE for value in values]
-    widths = np.maximum(THINNEST, THICKEST * np.abs(values) / largest)
+    widths = np.maximum(THINNEST, thickest * np.abs(values) / largest)
     styles = ["-" if value > 0 else "--" for value in values]
     if arrows is not None:
         tips = ends if arrows == "forward" else ends[:, ::-1]
@@ -177,14 +185,19 @@ def _draw_weights(ax: Axes, net: Network, columns: list[_Column], arrows: str | 
     ax.add_collection(
         LineCollection(ends, colors=colors, linewidths=widths, linestyles=styles, zorder=1)
     )
-    shown = [
-        Line2D([], [], color=color, linewidth=THICKEST, linestyle=line, label=f"weight {text}")
-        for color, line, text in (
-            (POSITIVE, "-", _text(largest)),
-            (NEGATIVE, "--", _text(-largest)),
-        )
-    ]
-    ax.legend(handles=shown, loc="upper center", ncols=2, frameon=False, borderaxespad=0)
+    return largest
+
+
+def _draw_scale(ax: Axes, middle: float, y: float, largest: float, thickest: float) -> None:
+    """The two kinds of lines and what the thickest of them stands for, side by side."""
+    from cygrad.plotting.fitting import write
+
+    for side, color, line in ((-1, POSITIVE, "-"), (1, NEGATIVE, "--")):
+        xs = [middle + side * distance for distance in (0.3, 0.95)]
+        ax.plot(xs, [y, y], color=color, linewidth=thickest, linestyle=line)
+        text = f"weight {_text(-side * largest)}"
+        look = {"ha": "right" if side < 0 else "left"}
+        write(ax, middle + side * 1.1, y, text, (middle + SIDE - 1.1, 0.5), **look)
 
 
 def _lines(net: Network, columns: list[_Column]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -212,35 +225,43 @@ def _heads(ends: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _draw_units(
-    ax: Axes,
-    columns: list[_Column],
-    labels: list[list[str] | None],
-    points: float,
-    kwargs: dict[str, Any],
+    ax: Axes, columns: list[_Column], labels: list[list[str] | None], kwargs: dict[str, Any]
 ) -> None:
-    """Circles, what is written on them, and dots for what is left out.
-
-    points is how many points the diagram's unit of length has.
-    """
+    """Circles, what is written on them, and dots for what is left out."""
     from matplotlib.patches import Circle
 
-    written = [
-        column_labels[unit]
-        for column, column_labels in zip(columns, labels, strict=True)
-        if column_labels is not None
-        for unit in column.units
-    ]
-    size = text_size(1.8 * RADIUS * points, max(map(len, written), default=1))
-    for column, column_labels in zip(columns, labels, strict=True):
+    from cygrad.plotting.fitting import write
+
+    written = [text for texts in labels if texts is not None for text in texts]
+    longest = max(map(len, written), default=1)
+    look = {"facecolor": "white", "edgecolor": style.INK, "linewidth": 1.2, "zorder": 2}
+    for column, texts in zip(columns, labels, strict=True):
         for unit, y in zip(column.units, column.ys, strict=True):
-            look = {"facecolor": "white", "edgecolor": style.INK, "linewidth": 1.2, "zorder": 2}
             ax.add_patch(Circle((column.x, y), RADIUS, **(look | kwargs)))
-            if column_labels is not None:
-                text = column_labels[unit]
-                ax.text(column.x, y, text, ha="center", va="center", fontsize=size, zorder=3)
+            if texts is not None:
+                room = 1.75 * RADIUS * len(texts[unit]) / longest, RADIUS
+                write(ax, column.x, y, texts[unit], room, zorder=3)
         if column.gap is not None:
-            ys = column.gap + np.array([0.25, 0, -0.25])
-            ax.plot([column.x] * 3, ys, "o", color=style.INK, markersize=0.08 * points)
+            for y in (column.gap + 0.25, column.gap, column.gap - 0.25):
+                ax.add_patch(Circle((column.x, y), 0.04, color=style.INK))
+
+
+def _draw_texts(
+    ax: Axes, net: Network, columns: list[_Column], captions: list[str], y: float
+) -> None:
+    """The captions, and the names of the classes beside the outputs."""
+    from cygrad.plotting.fitting import write
+
+    apart = columns[1].x - columns[0].x
+    widths = [max(map(len, caption.split("\n"))) for caption in captions]
+    for column, caption, width in zip(columns, captions, widths, strict=True):
+        room = 0.9 * apart * width / max(widths), 0.45 * (1 + caption.count("\n"))
+        write(ax, column.x, y, caption, room, va="top")
+    if net.classes is not None and len(net.classes) == net.outputs:
+        last = columns[-1]
+        for unit, height in zip(last.units, last.ys, strict=True):
+            room = NAME_WIDTH, 0.7
+            write(ax, last.x + 1.4 * RADIUS, height, net.classes[unit], room, ha="left")
 
 
 def _points_of_unit(ax: Axes) -> float:

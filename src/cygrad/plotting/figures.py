@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LARGEST_TEXT, SMALLEST_TEXT = 11.0, 3.0  # points
-
 # What would tell one run from another in the file; None leaves it out.
 _METADATA: dict[str, dict[str, None]] = {
     "eps": {"Creator": None},
@@ -67,11 +65,6 @@ def points_of(ax: Axes) -> tuple[float, float]:
     box = ax.get_position()
     width, height = _figure(ax).get_size_inches() * 72
     return float(box.width * width), float(box.height * height)
-
-
-def text_size(width: float, characters: int) -> float:
-    """The font size at which so many digits are about as wide as this; all in points."""
-    return min(LARGEST_TEXT, max(SMALLEST_TEXT, width / (0.65 * characters)))
 
 
 def save(picture: Axes | Figure, path: str | os.PathLike[str], **kwargs: Any) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # Output activations of which a larger z is a larger a, so that the plane is where two z are equal.
 RISING = ("identity", "sigmoid", "softmax", "tanh")
+ELEVATION = 20  # degrees, of a view on a plane
 MARGIN = 0.05  # of the extent, on every side
 
 
@@ -41,9 +42,10 @@ def hidden_projection(
     """Draw the samples by the activations of a hidden layer.
 
     Two units give two axes, three units three. Of more units the first three principal components
-    are drawn, and the axes say how much of the variance is along each. Where two or three units
+    are drawn, and the axes say which part of the variance is along each. Where two or three units
     are followed by an output layer for two classes, its separating line or plane is drawn too: on
-    one side the network says one class, on the other side the other.
+    one side the network says one class, on the other side the other. Three axes are turned so
+    that the plane is seen from its edge, but for a little; ``ax.view_init`` turns them elsewhere.
 
     Parameters
     ----------
@@ -91,6 +93,8 @@ def hidden_projection(
         ax.set(**{f"{name}label": label, f"{name}lim": (start, end)})
     if places.shape[1] == 3:
         ax.set_box_aspect(None, zoom=0.87)  # room for the label of the third axis
+        for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
+            axis.get_major_locator().set_params(nbins=5)
     return ax
 
 
@@ -123,7 +127,7 @@ def _projected(
     directions *= np.sign(directions[np.arange(3), largest])[:, np.newaxis]
     variance = float((centred**2).sum()) or 1.0
     labels = [
-        f"component {number + 1} ({lengths[number] ** 2 / variance:.0%} of the variance)"
+        f"component {number + 1} ({100 * lengths[number] ** 2 / variance:.0f} %)"
         for number in range(3)
     ]
     return centred @ directions.T, labels
@@ -177,6 +181,16 @@ def _draw_boundary(
 
     plane = Poly3DCollection([corners], facecolor=style.INK, edgecolor=style.INK, alpha=0.2)
     ax.add_collection3d(plane)
+    ax.view_init(elev=ELEVATION, azim=_azimuth(normal * (high - low)))
+
+
+def _azimuth(normal: NDArray[np.float64]) -> float:
+    """From where a plane is seen nearly from its edge, in degrees; from the front if it can be."""
+    azimuths = np.array([-60, *range(-75, -405, -15)])
+    angles, up = np.radians(azimuths), np.radians(ELEVATION)
+    around = np.cos(up) * (normal[0] * np.cos(angles) + normal[1] * np.sin(angles))
+    facing = np.abs(around + normal[2] * np.sin(up)) / np.linalg.norm(normal)
+    return float(azimuths[np.abs(facing - 0.25).argmin()])
 
 
 def _cut(

@@ -1,0 +1,53 @@
+"""Text that fits: as large as the room for it in the axes allows, whatever becomes of the axes.
+
+This module needs matplotlib when it is imported; what draws imports it when it draws.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.text import Text
+
+LARGEST = 11.0  # points
+# Of the font size: the width of a digit, with a little to spare, and the distance of two lines.
+WIDTH, HEIGHT = 0.66, 1.25
+
+
+class FittedText(Text):  # type: ignore[misc]
+    """Text no wider and no higher than its room, given in data coordinates.
+
+    The axes may change their size after the text is written: a layout does that, and a user who
+    resizes a window. So the font size is found anew each time the text is drawn or measured.
+    """
+
+    def __init__(self, x: float, y: float, text: str, room: tuple[float, float], **look: Any):
+        self._room = room
+        super().__init__(x, y, text, **look)
+
+    def _fit(self) -> None:
+        if self.axes is None or self.figure is None:
+            return
+        width, height = abs(
+            self.axes.transData.transform(self._room) - self.axes.transData.transform((0, 0))
+        )
+        lines = self.get_text().split("\n")
+        pixels = min(
+            width / (WIDTH * max(1, *map(len, lines))),
+            height / (HEIGHT * len(lines)),
+        )
+        self.set_fontsize(max(0.5, min(LARGEST, pixels * 72 / self.figure.dpi)))
+
+    def draw(self, renderer: Any) -> None:
+        self._fit()
+        super().draw(renderer)
+
+    def get_window_extent(self, *args: Any, **kwargs: Any) -> Any:
+        self._fit()
+        return super().get_window_extent(*args, **kwargs)
+
+
+def write(ax: Any, x: float, y: float, text: str, room: tuple[float, float], **look: Any) -> None:
+    """Write into axes with linear scales; the text is centred unless `look` says otherwise."""
+    placed = {"ha": "center", "va": "center", "transform": ax.transData, "clip_on": False} | look
+    ax.add_artist(FittedText(x, y, text, room, **placed))
