@@ -55,6 +55,8 @@ class Page:
         self._output = None if output is None else os.fspath(output)
         self._file = file
         self._told = False
+        if self._output is not None:
+            os.makedirs(self._output, exist_ok=True)
 
     def title(self, text: str) -> None:
         """A heading."""
@@ -122,7 +124,6 @@ class Page:
 
     def _path(self, name: str) -> str:
         assert self._output is not None
-        os.makedirs(self._output, exist_ok=True)
         return os.path.join(self._output, f"{self.name}-{name}")
 
     def _wrote(self, path: str) -> None:

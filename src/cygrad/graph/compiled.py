@@ -164,7 +164,9 @@ class CompiledGraph(tape.Tape):
             given[index] = value
         for index in range(len(self.inputs)):
             if index not in given:
-                raise TypeError(f"{self._called(index)} is missing, expected arguments for: {names}")
+                raise TypeError(
+                    f"{self._called(index)} is missing, expected arguments for: {names}"
+                )
         return [given[index] for index in range(len(self.inputs))]
 
     def __reduce__(self) -> tuple[Any, ...]:
