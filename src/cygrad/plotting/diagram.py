@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -127,17 +128,20 @@ def _labels(
         )
     texts: list[list[str] | None] = []
     for number, (column, size) in enumerate(zip(labels, sizes, strict=True)):
-        if column is not None and len(column) != size:
-            raise ValueError(f"unit_labels[{number}] has {len(column)} texts, expected {size}")
-        texts.append(None if column is None else [_text(label) for label in column])
+        name = f"unit_labels[{number}]"
+        if column is not None and (isinstance(column, str) or len(column) != size):
+            raise ValueError(f"{name} is {column!r}, expected {size} texts or numbers")
+        texts.append(None if column is None else [_text(label, name) for label in column])
     return texts
 
 
-def _text(label: object) -> str:
+def _text(label: object, name: str) -> str:
     """A label as it is, or a number in two digits: −0.25, 7.5e−6."""
     if isinstance(label, str):
         return label
-    return f"{label:.2g}".replace("e-0", "e-").replace("e+0", "e").replace("-", "−")
+    if not isinstance(label, Real):
+        raise TypeError(f"{name} holds {label!r}, expected a text or a number")
+    return f"{float(label):.2g}".replace("e-0", "e-").replace("e+0", "e").replace("-", "−")
 
 
 def _captions(net: Network, captions: Sequence[str | None] | None) -> list[str]:
@@ -173,7 +177,7 @@ def _draw_weights(
     from matplotlib.collections import LineCollection, PolyCollection
 
     ends, values = _lines(net, columns)
-    largest = float(np.abs(values).max()) or 1.0
+    largest = float(np.abs(values).max(initial=0)) or 1.0
     order = np.argsort(np.abs(values), kind="stable")
     ends, values = ends[order], values[order]
     colors = [POSITIVE if value > 0 else NEGATIVE for value in values]
@@ -195,13 +199,13 @@ def _draw_scale(ax: Axes, middle: float, y: float, largest: float, thickest: flo
     for side, color, line in ((-1, POSITIVE, "-"), (1, NEGATIVE, "--")):
         xs = [middle + side * distance for distance in (0.3, 0.95)]
         ax.plot(xs, [y, y], color=color, linewidth=thickest, linestyle=line)
-        text = f"weight {_text(-side * largest)}"
+        text = f"weight {_text(-side * largest, 'weight')}"
         look = {"ha": "right" if side < 0 else "left"}
         write(ax, middle + side * 1.1, y, text, (middle + SIDE - 1.1, 0.5), **look)
 
 
 def _lines(net: Network, columns: list[_Column]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """From where to where, (lines, 2, 2), and the weight; ends are on the circles."""
+    """From where to where, (lines, 2, 2), ends on the circles, and the weight where it is not 0."""
     ends, values = [], []
     for layer, (left, right) in zip(net.layers, pairwise(columns), strict=True):
         weights = layer.weights
@@ -209,9 +213,10 @@ def _lines(net: Network, columns: list[_Column]) -> tuple[NDArray[np.float64], N
             for below, y_below in zip(left.units, left.ys, strict=True):
                 start, end = np.array([left.x, y_below]), np.array([right.x, y])
                 inset = RADIUS * (end - start) / np.linalg.norm(end - start)
-                ends.append([start + inset, end - inset])
-                values.append(weights[unit, below])
-    return np.array(ends), np.array(values, dtype=np.float64)
+                if weights[unit, below] != 0:
+                    ends.append([start + inset, end - inset])
+                    values.append(weights[unit, below])
+    return np.array(ends).reshape(-1, 2, 2), np.array(values, dtype=np.float64)
 
 
 def _heads(ends: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -260,8 +265,8 @@ def _draw_texts(
     if net.classes is not None and len(net.classes) == net.outputs:
         last = columns[-1]
         for unit, height in zip(last.units, last.ys, strict=True):
-            room = NAME_WIDTH, 0.7
-            write(ax, last.x + 1.4 * RADIUS, height, net.classes[unit], room, ha="left")
+            look = {"ha": "left", "in_layout": True}
+            write(ax, last.x + 1.4 * RADIUS, height, net.classes[unit], (NAME_WIDTH, 0.7), **look)
 
 
 def _points_of_unit(ax: Axes) -> float:

@@ -13,13 +13,9 @@ if TYPE_CHECKING:
 
 # What would tell one run from another in the file; None leaves it out.
 _METADATA: dict[str, dict[str, None]] = {
-    "eps": {"Creator": None},
-    "jpeg": {},
-    "jpg": {},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "png": {"Software": None},
     "svg": {"Creator": None, "Date": None},
-    "webp": {},
 }
 
 
@@ -78,7 +74,7 @@ def save(picture: Axes | Figure, path: str | os.PathLike[str], **kwargs: Any) ->
     picture : matplotlib axes or figure
         All of the figure is saved, whatever else is in it.
     path : str or os.PathLike
-        Its ending says the format: .png, .svg, .pdf, .eps, .jpg or .webp.
+        Its ending says the format: .png, .svg or .pdf.
     **kwargs
         What ``Figure.savefig`` takes beyond that, such as ``dpi=200``. `metadata` is added to what
         keeps the bytes the same.

@@ -48,6 +48,9 @@ class FittedText(Text):  # type: ignore[misc]
 
 
 def write(ax: Any, x: float, y: float, text: str, room: tuple[float, float], **look: Any) -> None:
-    """Write into axes with linear scales; the text is centred unless `look` says otherwise."""
-    placed = {"ha": "center", "va": "center", "transform": ax.transData, "clip_on": False} | look
-    ax.add_artist(FittedText(x, y, text, room, **placed))
+    """Write into axes with linear scales: centred, inside the axes, unless `look` says otherwise.
+
+    What is inside needs no place of its own, and so layouts need not look at it.
+    """
+    placed = {"ha": "center", "va": "center", "clip_on": False, "in_layout": False}
+    ax.add_artist(FittedText(x, y, text, room, transform=ax.transData, **(placed | look)))

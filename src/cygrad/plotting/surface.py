@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from cygrad import checks
+from cygrad.layers import Dense
+from cygrad.network import Network
 from cygrad.plotting import style
 from cygrad.plotting.figures import axes_for
-from cygrad.plotting.networks import check_network, position
+from cygrad.plotting.networks import check_network, position, samples
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
-
-    from cygrad.network import Network
 
     Parameter = tuple[int, Literal["weights", "biases"], int | tuple[int, ...]]
 
@@ -134,13 +133,7 @@ def cost_surface(
     extent_1, extent_2 = (None, None) if way is None else way.T
     xs = _span(range_1, "range_1", places[0].read(net), extent_1, resolution)
     ys = _span(range_2, "range_2", places[1].read(net), extent_2, resolution)
-    trial = copy.deepcopy(net)
-
-    def loss(first: float, second: float) -> float:
-        places[0].write(trial, first)
-        places[1].write(trial, second)
-        return trial.evaluate(X, y)["loss"]
-
+    loss = _loss_function(net, X, y, places)
     losses = np.array([[loss(first, second) for first in xs] for second in ys])
     heights = None if way is None else np.array([loss(*values) for values in way])
     computed = _Computed(xs, ys, losses, way, heights)
@@ -152,6 +145,35 @@ def cost_surface(
     ax.set_xlabel(str(places[0]))
     ax.set_ylabel(str(places[1]))
     return ax
+
+
+def _loss_function(
+    net: Network, X: ArrayLike, y: ArrayLike, places: tuple[_Place, _Place]
+) -> Callable[[float, float], float]:
+    """The loss as a function of the two parameters, computed from the lower one's layer upwards."""
+    first = min(place.layer for place in places)
+    if first > 0:
+        rows = net.backward(X, y, input_gradient=False).activations[first - 1]
+    else:
+        rows = samples(net, X) if net.input_mean is None else net._standardize(X, "X")
+    layers = net.layers[first:]
+    upper = Network(
+        layers[0].inputs,
+        [Dense(layer.units, layer.activation, use_bias=layer.use_bias) for layer in layers],
+        loss=net.loss,
+        reduction=net.reduction,  # type: ignore[arg-type]
+        dtype=net.dtype,
+    )
+    start = sum(layer.n_parameters for layer in net.layers[:first])
+    upper.parameters = net.parameters[start:]
+    moved = [place._replace(layer=place.layer - first) for place in places]
+
+    def loss(*values: float) -> float:
+        for place, value in zip(moved, values, strict=True):
+            place.write(upper, value)
+        return upper.evaluate(rows, y)["loss"]
+
+    return loss
 
 
 def _place(net: Network, parameter: object, name: str) -> _Place:
@@ -219,15 +241,21 @@ def _span(
 def _draw_surface(
     ax: Axes, computed: _Computed, log: bool, label: str, kwargs: dict[str, Any]
 ) -> None:
+    from matplotlib import colormaps
+    from matplotlib.colors import Normalize
+
     xs, ys, losses, path, heights = computed
     if log:
         losses = _log10(losses)
         heights = None if heights is None else _log10(heights)
         label = f"log₁₀ of the {label}"
-    look = {"cmap": style.SEQUENTIAL, "alpha": 0.85, "linewidth": 0, "antialiased": False}
+    # Colours for faces are colours for their edges too, and no seams show between the faces.
+    cmap = colormaps.get_cmap(kwargs.pop("cmap", style.SEQUENTIAL))
+    heat = Normalize()(np.ma.masked_invalid(losses))
+    look = {"facecolors": cmap(heat), "shade": False, "linewidth": 0.5, "rcount": len(ys)}
     # The path stands out from the surface only where the order of drawing is left as it is given.
     ax.computed_zorder = False
-    ax.plot_surface(*np.meshgrid(xs, ys), losses, rcount=len(ys), ccount=len(xs), **(look | kwargs))
+    ax.plot_surface(*np.meshgrid(xs, ys), losses, **(look | {"ccount": len(xs)} | kwargs))
     if path is not None:
         _draw_path(ax, (path[:, 0], path[:, 1], heights))
     corners = {45: losses[-1, -1], 135: losses[-1, 0], 225: losses[0, 0], 315: losses[0, -1]}
