@@ -23,6 +23,7 @@ unit divides the plane by a straight line, and no line has one class on either s
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -53,7 +54,6 @@ class Model(NamedTuple):
     X: Array
     y: Array
     costs: list[float]  # C before each step, and after the last
-    exact: Array | None = None  # the parameters where C is least, by another method
 
 
 def run(page: Page) -> None:
@@ -142,7 +142,7 @@ def train(
             page.number(f"{name}: {label}", parameter)
         difference = float(np.abs(net.parameters - exact).max())
         page.number(f"{name}: these off the exact by", difference, digits=2)
-    return Model(net, X, y, [*costs, final["loss"]], exact)
+    return Model(net, X, y, [*costs, final["loss"]])
 
 
 def step(net: cg.Network, X: Array, y: Array) -> float:
@@ -201,8 +201,12 @@ def draw_steps(line: Model, curve: Model, straight: Model, bent: Model) -> Any:
 
     figure = Figure((12, 6.5), layout="constrained")
     above, below = figure.subplots(2, 3, height_ratios=(3, 2))
-    draw_function(above[0], line, "normal equations", "y", "lower right")
-    draw_function(above[1], curve, "Newton's method", "probability of y > 0", (0.02, 0.66))
+    draw_function(above[0], line, normal_equations(line.X, line.y), "normal equations")
+    above[0].set_ylabel("y")
+    above[0].legend(loc="lower right")
+    draw_function(above[1], curve, newton(curve.X, curve.y), "Newton's method")
+    above[1].set_ylabel("probability of y > 0")
+    above[1].legend(loc=(0.02, 0.66))
     plotting.decision_regions(bent.net, bent.X, bent.y, ax=above[2]).legend(loc="upper left")
     draw_costs(below[0], {"linear regression": line})
     draw_costs(below[1], {"logistic regression": curve})
@@ -214,20 +218,17 @@ def draw_steps(line: Model, curve: Model, straight: Model, bent: Model) -> Any:
     return figure
 
 
-def draw_function(ax: Any, model: Model, method: str, quantity: str, place: Any) -> None:
-    """A model of one input: the samples, and the output over x."""
+def draw_function(ax: Any, model: Model, exact: Array, method: str) -> None:
+    """A model of one input: the samples, and its output over x, by the loop and by `method`."""
     from cygrad.plotting import style
 
     x = np.linspace(-2.2, 2.2, 200)[:, np.newaxis]
-    a = model.net.forward(x)
-    exact = cg.Network(1, [cg.Dense(1, model.net.layers[0].activation)], loss=model.net.loss)
-    exact.parameters = model.exact
-    ax.plot(x, exact.forward(x), color=style.tint(1, 0.4), linewidth=6, label=method)
-    ax.plot(x, a, color=style.color(0), label="the loop")
+    other = copy(model.net)
+    other.parameters = exact
+    ax.plot(x, other.forward(x), color=style.tint(1, 0.4), linewidth=6, label=method)
+    ax.plot(x, model.net.forward(x), color=style.color(0), label="the loop")
     ax.scatter(model.X, model.y, s=24, color=style.INK, linewidths=0, alpha=0.6, label="samples")
     ax.set_xlabel("x")
-    ax.set_ylabel(quantity)
-    ax.legend(loc=place)
 
 
 def draw_costs(ax: Any, models: dict[str, Model]) -> None:
