@@ -1,0 +1,175 @@
+"""Handwritten digits: what a network confuses, and what its first layer sees.
+
+The network of ``cygrad train digits``, to the bit: 64 inputs, the pixels of an image of 8 × 8; 64
+ReLU units; ten outputs, of which softmax makes probabilities. Adam goes 50 times through 1,438
+images, and 359 others are for the test. Four views of what comes of it:
+
+- the learning curves: loss and accuracy, of the images learnt from and of the others;
+- the confusion matrix: row by row, what the images of a digit were taken for;
+- each image that was taken for another digit, and how probable the network found all ten;
+- the weights into each hidden unit as an image: where the unit wants ink, and where none.
+
+The weights look like noise, and much of them is the noise that they began as: W = W₀ + (W − W₀).
+The second part is what was learnt. Each ∂C/∂W = Σ δ xᵀ is a sum of images x, some added and some
+taken away, and so the learnt part has strokes, which the picture shows beside the whole. In
+numbers: neighbouring pixels of an image are alike, and with them the weights that were learnt.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import cygrad as cg
+from cygrad.experiments.page import Page
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+EPOCHS = 50
+SIDE = 8  # pixels of an image
+
+
+def run(page: Page) -> None:
+    """Train, then look at the curves, at the mistakes, and at the first layer."""
+    X, y = cg.datasets.load_digits()
+    train, test = cg.datasets.split(y, 0.2)
+    layers = [cg.Dense(64, "relu"), cg.Dense(10, "softmax")]
+    net = cg.Network(SIDE * SIDE, layers, loss="cross_entropy", rng=0)
+    net.standardize_inputs(X[train])
+    start = copy(net)
+    trainer = cg.Trainer(net, cg.Adam(1e-3), batch_size=32, rng=0)
+    history = trainer.fit(X[train], y[train], EPOCHS, X_val=X[test], y_val=y[test])
+
+    page.title("Learning")
+    page.text(
+        f"""A network of {net.n_parameters:,} parameters, 64-64-10, goes {EPOCHS} times through
+        {len(train):,} images of {SIDE} × {SIDE} pixels, and is tested with {len(test)} others: as
+        cygrad train digits does it. (In the picture the training images are asked about on the
+        way, each before the step it takes part in; the test comes after the epoch, and so is ahead
+        at first.)"""
+    )
+    for part, rows in (("training", train), ("test", test)):
+        result = net.evaluate(X[rows], y[rows])
+        page.number(f"{part} loss", result["loss"])
+        page.number(f"{part} accuracy", 100 * result["accuracy"], digits=4, unit="%")
+    page.picture("learning", draw_learning, history)
+
+    page.title("What is confused")
+    said, probabilities = net.predict(X[test]), net.forward(X[test]).astype(np.float64)
+    counts = np.zeros((10, 10), np.int64)
+    np.add.at(counts, (y[test], said), 1)
+    page.table(
+        "Test images of each digit (rows) by what they were taken for (columns)",
+        ["", *map(str, range(10))],
+        [(str(digit), *row) for digit, row in enumerate(counts.tolist())],
+    )
+    page.picture("confusion", draw_confusion, net, X[test], y[test])
+
+    wrong = np.flatnonzero(said != y[test])
+    mistakes = X[test[wrong]], y[test[wrong]], said[wrong], probabilities[wrong]
+    page.table(
+        "Images that were taken for another digit",
+        ["image", "shows", "taken for", "probability of that", "of what it shows"],
+        [
+            (int(image), int(shown), int(taken), float(p[taken]), float(p[shown]))
+            for image, _, shown, taken, p in zip(test[wrong], *mistakes, strict=True)
+        ],
+    )
+    page.picture("mistakes", draw_mistakes, *mistakes)
+
+    page.title("What the first layer sees")
+    page.text(
+        """A unit's weights are an image. Most of what is seen in it is how it began, W₀; what was
+        learnt is the rest, W − W₀, a sum of images of digits. Are neighbouring weights alike?"""
+    )
+    learnt = copy(net)
+    learnt.layers[0].weights = net.layers[0].weights - start.layers[0].weights
+    for label, each in (("W₀", start), ("W", net), ("W − W₀", learnt)):
+        weights = each.layers[0].weights
+        page.number(f"size of {label}", float(np.linalg.norm(weights)), digits=4)
+        page.number(f"correlation of neighbours in {label}", likeness(weights), digits=2)
+    page.picture("weights", draw_weights, net, learnt)
+
+
+def likeness(weights: NDArray[Any]) -> float:
+    """The correlation of weights on pixels side by side, or one above the other."""
+    images = weights.reshape(-1, SIDE, SIDE).astype(np.float64)
+    first = np.concatenate([images[:, :, :-1].ravel(), images[:, :-1].ravel()])
+    second = np.concatenate([images[:, :, 1:].ravel(), images[:, 1:].ravel()])
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+# Pictures
+
+
+def draw_learning(history: cg.History) -> Any:
+    """Loss and accuracy of each epoch, of the training and of the test images."""
+    from matplotlib.figure import Figure
+
+    from cygrad import plotting
+
+    figure = Figure((10, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    plotting.history(history, ax=left, log=True)
+    plotting.history(history, ["accuracy", "val_accuracy"], ax=right)
+    left.set_ylabel("loss (cross-entropy)")
+    for ax in (left, right):
+        ax.legend(["training images", "test images"])
+    return figure
+
+
+def draw_confusion(net: cg.Network, X: NDArray[Any], y: NDArray[Any]) -> Any:
+    """The confusion matrix."""
+    from matplotlib.figure import Figure
+
+    from cygrad import plotting
+
+    figure = Figure((6, 5), layout="constrained")
+    return plotting.confusion_matrix(net, X, y, ax=figure.add_subplot())
+
+
+def draw_mistakes(
+    X: NDArray[Any], y: NDArray[Any], said: NDArray[Any], probabilities: NDArray[Any]
+) -> Any:
+    """Each image, and below it the probability of every digit."""
+    from matplotlib.figure import Figure
+
+    from cygrad.plotting import style
+
+    figure = Figure((2.7 * len(X), 4.6), layout="constrained")
+    images, bars = figure.subplots(2, len(X), squeeze=False, sharey="row", height_ratios=(3, 2))
+    for image, bar, x, shown, taken, p in zip(images, bars, X, y, said, probabilities, strict=True):
+        image.imshow(x.reshape(SIDE, SIDE), cmap="Greys", vmin=0, vmax=16)
+        image.set_title(f"a {shown}, taken for a {taken}")
+        image.set_xticks([])
+        image.set_yticks([])
+        bar.bar(range(10), p, color=style.INK)
+        bar.bar(shown, p[shown], color=style.color(0), label="what it shows")
+        bar.bar(taken, p[taken], color=style.color(1), label="what it was taken for")
+        bar.set_xticks(range(10))
+        bar.set_xlabel("digit")
+    bars[0].set_ylim(0, 1)
+    bars[0].set_ylabel("probability")
+    figure.legend(*bars[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def draw_weights(net: cg.Network, learnt: cg.Network) -> Any:
+    """The weights into each hidden unit, and the part of them that was learnt."""
+    from matplotlib.figure import Figure
+
+    from cygrad import plotting
+
+    figure = Figure((12, 5), layout="constrained")
+    for ax, each, title in zip(
+        figure.subplots(1, 2),
+        (net, learnt),
+        ("W: all of it", "W − W₀: what was learnt"),
+        strict=True,
+    ):
+        plotting.weights_as_images(each, ax=ax)
+        ax.set_title(title)
+    return figure
