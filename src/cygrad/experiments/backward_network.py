@@ -1,0 +1,185 @@
+"""The backward pass is a network as well, one that runs from right to left.
+
+Forward, a network takes x through its layers::
+
+    z¹ = W¹ x + b¹,   a¹ = σ(z¹),   z² = W² a¹ + b²,   a² = σ(z²)
+
+and backpropagation takes the derivatives of the cost the other way::
+
+    δ² = ∇ₐC ⊙ σ′(z²),   ∂C/∂a¹ = (W²)ᵀ δ²,   δ¹ = ∂C/∂a¹ ⊙ σ′(z¹),   ∂C/∂x = (W¹)ᵀ δ¹
+
+This is a network too: something comes in, ∇ₐC, and goes through units and weights in turn. The
+lines are the same, and the weights on them. What a line took to its right end it now takes to its
+left end: that is what transposing means. In place of σ a unit multiplies by σ′(z), a number that
+the forward pass has left there. So the backward network is linear: twice the ∇ₐC gives twice of
+everything.
+
+To take it at its word, it is built here as a `Network`, of identity layers without biases: one with
+σ′(z²) on the diagonal, one with (W²)ᵀ, one with σ′(z¹), one with (W¹)ᵀ. What these put out is
+compared with the δ of `Network.backward` and of `cygrad.reference`.
+
+The two networks meet at the weights: ∂C/∂W = δ aᵀ is what a line carried forward, times what is at
+its right end in the backward pass. One run of each network is enough for all derivatives.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import cygrad as cg
+from cygrad.experiments.page import Page
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    Array = NDArray[np.float64]
+
+X, Y = np.array([[1.0, -0.5]]), np.array([[1.0, 0.0]])
+WEIGHTS = ([[0.8, -1.2], [-0.5, 1.0], [1.5, 0.6]], [[1.1, -0.7, 0.4], [-0.9, 0.5, 1.3]])
+BIASES = ([0.1, -0.3, -0.6], [-0.2, -0.6])
+
+
+def run(page: Page) -> None:
+    """Run a network forward, build its backward network, run that, and compare."""
+    layers = [
+        cg.Dense(len(b), "sigmoid", weights_init=W, bias_init=b)
+        for W, b in zip(WEIGHTS, BIASES, strict=True)
+    ]
+    net = cg.Network(2, layers, loss="quadratic", dtype="float64")
+    passed = net.backward(X, Y)
+    slopes = [a * (1 - a) for a in passed.activations]
+
+    page.title("Forward, from left to right")
+    page.text("Two inputs, three sigmoid units, two more; one sample, x = (1, −0.5), y = (1, 0).")
+    page.table(
+        "What each unit computes, and the slope that it keeps",
+        ["unit", "z", "a = σ(z)", "σ′(z) = a (1 − a)"],
+        by_unit(passed.pre_activations, passed.activations, slopes),
+    )
+    page.number("C = ½ ‖a² − y‖²", passed.loss)
+
+    page.title("Backward, from right to left")
+    page.text(
+        """The same lines, the same weights; each unit multiplies by the slope that it has kept.
+        ∇ₐC = a² − y comes in at the right."""
+    )
+    nabla = passed.activations[-1] - Y
+    backward = backward_network(net, slopes)
+    delta_2, into_1, delta_1, dx = outputs(backward, nabla)
+    page.table(
+        "What comes to each unit, and what it makes of it",
+        ["unit", "∂C/∂a", "δ = ∂C/∂a · σ′(z)"],
+        by_unit([into_1, nabla], [delta_1, delta_2]),
+    )
+    page.picture("passes", draw, net, passed, slopes, (dx, delta_1, delta_2))
+
+    page.title("Is it backpropagation?")
+    page.text("Largest differences, relative to the largest number compared:")
+    reference = cg.reference.Network(
+        2, [cg.reference.Dense(len(b), "sigmoid") for b in BIASES], loss="quadratic"
+    )
+    reference.parameters = net.parameters.tolist()
+    plain = reference.backward(X.tolist(), Y.tolist())
+    for name, ours, engine, python in (
+        ("δ²", delta_2, passed.deltas[1], plain.deltas[1]),
+        ("δ¹", delta_1, passed.deltas[0], plain.deltas[0]),
+        ("∂C/∂x", dx, passed.inputs, plain.inputs),
+    ):
+        page.number(f"{name}: from Network.backward", difference(ours, engine), digits=2)
+        page.number(f"{name}: from cygrad.reference", difference(ours, python), digits=2)
+    for name, delta, below, weights in (
+        ("δ² a¹ᵀ", delta_2, passed.activations[0], passed.weights[1]),
+        ("δ¹ xᵀ", delta_1, X, passed.weights[0]),
+    ):
+        page.number(f"{name}: from ∂C/∂W", difference(delta.T @ below, weights), digits=2)
+    twice = outputs(backward, 2 * nabla)[-1]
+    page.number("∂C/∂x for 2 ∇ₐC: from twice ∂C/∂x", difference(twice, 2 * dx), digits=2)
+
+
+def backward_network(net: cg.Network, slopes: Sequence[Array]) -> cg.Network:
+    """The network that takes ∇ₐC to δ², ∂C/∂a¹, δ¹ and ∂C/∂x, a layer for each."""
+    layers = []
+    for layer, slope in zip(reversed(net.layers), reversed(slopes), strict=True):
+        layers += [linear(np.diag(slope[0])), linear(layer.weights.T)]
+    return cg.Network(net.outputs, layers, loss="quadratic", dtype="float64")
+
+
+def linear(weights: Array) -> cg.Dense:
+    """A layer that multiplies by a matrix."""
+    return cg.Dense(len(weights), "identity", use_bias=False, weights_init=weights)
+
+
+def outputs(net: cg.Network, X: Array) -> tuple[Array, ...]:
+    """What every layer puts out, of which `Network.forward` returns the last."""
+    return net.backward(X, np.zeros((1, net.outputs))).activations
+
+
+def by_unit(*columns: Sequence[Array]) -> list[tuple[str | float, ...]]:
+    """A row for each unit, layer after layer: its name, and its number in each of the columns."""
+    rows = []
+    for number, arrays in enumerate(zip(*columns, strict=True), start=1):
+        for unit, values in enumerate(np.concatenate(arrays).T.tolist(), start=1):
+            rows.append((f"layer {number}, unit {unit}", *values))
+    return rows
+
+
+def difference(actual: ArrayLike, expected: Any) -> float:
+    """The largest difference, relative to the largest number."""
+    return float(np.abs(np.subtract(actual, expected)).max() / np.abs(expected).max())
+
+
+# The picture
+
+
+def draw(
+    net: cg.Network, passed: cg.Gradients, slopes: Sequence[Array], backward: Sequence[Array]
+) -> Any:
+    """The network above, and the backward network below it, unit under unit."""
+    from matplotlib.figure import Figure
+
+    figure = Figure((8.5, 9), layout="constrained")
+    above, below = figure.subplots(2, 1)
+    activations = [X, *passed.activations]
+    draw_pass(above, net, "forward", activations, ("x", "a¹ = σ(z¹)", "a² = σ(z²)"))
+    above.set_title("Forward, from left to right: a on each unit")
+    captions = ("∂C/∂x = (W¹)ᵀ δ¹", "δ¹ = ((W²)ᵀ δ²) ⊙ σ′(z¹)", "δ² = ∇ₐC ⊙ σ′(z²)")
+    draw_pass(below, net, "backward", [backward[0], *slopes], captions)
+    below.set_title("Backward, from right to left: σ′(z) on each unit, δ above it")
+    centers = [circle.center for circle in below.patches]
+    for (x, y), delta in zip(centers[2:], np.concatenate(backward[1:], 1)[0], strict=True):
+        below.text(x, y + 0.4, f"δ = {number(delta)}", ha="center", va="bottom")
+    for (x, y), value in zip(centers[-2:], (passed.activations[-1] - Y)[0], strict=True):
+        below.text(x + 0.4, y, f"← {number(value)}", va="center")
+    below.text(centers[-1][0] + 0.6, 0, "∇ₐC", ha="center", va="center")
+    return figure
+
+
+def draw_pass(
+    ax: Any, net: cg.Network, way: Any, values: Sequence[Array], captions: Sequence[str]
+) -> None:
+    """The network with numbers on its units and on its lines."""
+    from cygrad import plotting
+
+    labels = [[number(value) for value in layer[0]] for layer in values]
+    plotting.network_diagram(net, unit_labels=labels, arrows=way, ax=ax)
+    for written, caption in zip(ax.texts[-len(captions) :], captions, strict=True):
+        written.set_text(caption)
+    ax.get_legend().remove()
+    ax.set_ylim(-2.1, 1.7)
+    centers = np.split(np.array([circle.center for circle in ax.patches]), [2, 5])
+    for layer, left, right in zip(net.layers, centers, centers[1:], strict=False):
+        for (unit, below), weight in np.ndenumerate(layer.weights):
+            # Nearer to the three units, where no two of the lines cross.
+            part = 0.65 if len(right) > len(left) else 0.35
+            x, y = (1 - part) * left[below] + part * right[unit]
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+            ax.text(x, y, number(weight, 1), ha="center", va="center", fontsize=8, bbox=box)
+
+
+def number(value: float, decimals: int = 3) -> str:
+    """A number as it is written into the picture."""
+    return f"{value:.{decimals}f}".replace("-", "−")
