@@ -141,43 +141,52 @@ def draw(
     """The network above, and the backward network below it, unit under unit."""
     from matplotlib.figure import Figure
 
-    figure = Figure((8.5, 9), layout="constrained")
+    figure = Figure((8.5, 9), dpi=200, layout="constrained")
     above, below = figure.subplots(2, 1)
-    activations = [X, *passed.activations]
-    draw_pass(above, net, "forward", activations, ("x", "a¹ = σ(z¹)", "a² = σ(z²)"))
-    above.set_title("Forward, from left to right: a on each unit")
-    captions = ("∂C/∂x = (W¹)ᵀ δ¹", "δ¹ = ((W²)ᵀ δ²) ⊙ σ′(z¹)", "δ² = ∇ₐC ⊙ σ′(z²)")
-    draw_pass(below, net, "backward", [backward[0], *slopes], captions)
+    above.set_title("Forward, from left to right: a = σ(z) on each unit, z above it")
+    equations = ["x", "a¹ = σ(W¹x + b¹)", "a² = σ(W²a¹ + b²)"]
+    on_units = [X, *passed.activations]
+    draw_pass(above, net, "forward", equations, on_units, "z", passed.pre_activations)
     below.set_title("Backward, from right to left: σ′(z) on each unit, δ above it")
-    centers = [circle.center for circle in below.patches]
-    for (x, y), delta in zip(centers[2:], np.concatenate(backward[1:], 1)[0], strict=True):
-        below.text(x, y + 0.4, f"δ = {number(delta)}", ha="center", va="bottom")
+    equations = ["∂C/∂x = (W¹)ᵀδ¹", "δ¹ = (W²)ᵀδ² ⊙ σ′(z¹)", "δ² = ∇ₐC ⊙ σ′(z²)"]
+    on_units = [backward[0], *slopes]
+    centers = draw_pass(below, net, "backward", equations, on_units, "δ", backward[1:])
     for (x, y), value in zip(centers[-2:], (passed.activations[-1] - Y)[0], strict=True):
         below.text(x + 0.4, y, f"← {number(value)}", va="center")
-    below.text(centers[-1][0] + 0.6, 0, "∇ₐC", ha="center", va="center")
+    below.text(centers[-1][0] + 0.75, 0, "∇ₐC", ha="center", va="center")
     return figure
 
 
 def draw_pass(
-    ax: Any, net: cg.Network, way: Any, values: Sequence[Array], captions: Sequence[str]
-) -> None:
-    """The network with numbers on its units and on its lines."""
+    ax: Any,
+    net: cg.Network,
+    way: Any,
+    equations: Sequence[str],
+    on_units: Sequence[Array],
+    name: str,
+    over_units: Sequence[Array],
+) -> Array:
+    """The network with numbers on and over its units and on its lines; the units' centres."""
     from cygrad import plotting
 
-    labels = [[number(value) for value in layer[0]] for layer in values]
-    plotting.network_diagram(net, unit_labels=labels, arrows=way, ax=ax)
-    for written, caption in zip(ax.texts[-len(captions) :], captions, strict=True):
-        written.set_text(caption)
-    ax.get_legend().remove()
-    ax.set_ylim(-2.1, 1.7)
-    centers = np.split(np.array([circle.center for circle in ax.patches]), [2, 5])
-    for layer, left, right in zip(net.layers, centers, centers[1:], strict=False):
+    labels = [[number(value) for value in values[0]] for values in on_units]
+    plotting.network_diagram(net, unit_labels=labels, captions=equations, arrows=way, ax=ax)
+    for text in ax.texts:  # the equations alone, without the numbers of units
+        text.set_text(text.get_text().partition("\n")[0])
+    ax.set_ylim(bottom=-2.1)
+    centers = np.array([circle.center for circle in ax.patches])
+    values = np.concatenate(over_units, axis=1)[0]
+    for (x, y), value in zip(centers[net.inputs :], values, strict=True):
+        ax.text(x, y + 0.4, f"{name} = {number(value)}", ha="center", va="bottom")
+    columns = np.split(centers, np.cumsum([layer.inputs for layer in net.layers]))
+    for layer, left, right in zip(net.layers, columns[:-1], columns[1:], strict=True):
         for (unit, below), weight in np.ndenumerate(layer.weights):
-            # Nearer to the three units, where no two of the lines cross.
+            # Nearer to the three units, where no two lines cross.
             part = 0.65 if len(right) > len(left) else 0.35
             x, y = (1 - part) * left[below] + part * right[unit]
             box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
             ax.text(x, y, number(weight, 1), ha="center", va="center", fontsize=8, bbox=box)
+    return centers
 
 
 def number(value: float, decimals: int = 3) -> str:

@@ -111,7 +111,7 @@ def draw_learning(history: cg.History) -> Any:
 
     from cygrad import plotting
 
-    figure = Figure((10, 4.2), layout="constrained")
+    figure = Figure((10, 4.2), dpi=200, layout="constrained")
     left, right = figure.subplots(1, 2)
     plotting.history(history, ax=left, log=True)
     plotting.history(history, ["accuracy", "val_accuracy"], ax=right)
@@ -127,7 +127,7 @@ def draw_confusion(net: cg.Network, X: NDArray[Any], y: NDArray[Any]) -> Any:
 
     from cygrad import plotting
 
-    figure = Figure((6, 5), layout="constrained")
+    figure = Figure((6, 5), dpi=200, layout="constrained")
     return plotting.confusion_matrix(net, X, y, ax=figure.add_subplot())
 
 
@@ -139,7 +139,7 @@ def draw_mistakes(
 
     from cygrad.plotting import style
 
-    figure = Figure((2.7 * len(X), 4.6), layout="constrained")
+    figure = Figure((2.7 * len(X), 4.6), dpi=200, layout="constrained")
     images, bars = figure.subplots(2, len(X), squeeze=False, sharey="row", height_ratios=(3, 2))
     for image, bar, x, shown, taken, p in zip(images, bars, X, y, said, probabilities, strict=True):
         image.imshow(x.reshape(SIDE, SIDE), cmap="Greys", vmin=0, vmax=16)
@@ -163,7 +163,7 @@ def draw_weights(net: cg.Network, learnt: cg.Network) -> Any:
 
     from cygrad import plotting
 
-    figure = Figure((12, 5), layout="constrained")
+    figure = Figure((12, 5), dpi=200, layout="constrained")
     for ax, each, title in zip(
         figure.subplots(1, 2),
         (net, learnt),

@@ -199,7 +199,7 @@ def draw_steps(line: Model, curve: Model, straight: Model, bent: Model) -> Any:
 
     from cygrad import plotting
 
-    figure = Figure((12, 6.5), layout="constrained")
+    figure = Figure((12, 6.5), dpi=200, layout="constrained")
     above, below = figure.subplots(2, 3, height_ratios=(3, 2))
     draw_function(above[0], line, normal_equations(line.X, line.y), "normal equations")
     above[0].set_ylabel("y")
@@ -253,7 +253,7 @@ def draw_corners(straight: Model, bent: Model) -> Any:
 
     from cygrad import plotting
 
-    figure = Figure((11, 4.6), layout="constrained")
+    figure = Figure((11, 4.6), dpi=200, layout="constrained")
     for ax, model, title in zip(
         figure.subplots(1, 2),
         (straight, bent),
