@@ -208,13 +208,21 @@ def test_the_numbers_of_the_digits(pages):
     assert numbers["test loss"] == pytest.approx(0.04618368773, rel=PINNED)
     assert numbers["training accuracy"] == 100
     assert numbers["test accuracy"] == pytest.approx(100 * 355 / 359)
-    # Random weights have no likeness to their neighbours, what was learnt has.
-    assert abs(numbers["correlation of neighbours in W₀"]) < 0.03
-    assert numbers["correlation of neighbours in W − W₀"] == pytest.approx(0.3636, abs=1e-4)
+
+
+def test_what_was_learnt_is_smooth_and_what_chance_made_is_not(pages):
+    *_, rows = pages["digits"].tables.values()
+    start, learnt, both = rows
+    assert [row[0] for row in rows] == ["W₀", "W − W₀", "W"]
+    assert start[1:] == pytest.approx((11.361, 0.0039963), rel=1e-4)
+    assert learnt[1:] == pytest.approx((8.0045, 0.36360), rel=1e-4)
+    assert both[1:] == pytest.approx((14.194, 0.14576), rel=1e-4)
+    # Independent numbers have a correlation of about 0 ± 1/√pairs.
+    assert abs(start[2]) < 2 / np.sqrt(64 * 2 * 56)
 
 
 def test_the_confusion_matrix_has_all_mistakes(pages):
-    confusion, mistakes = pages["digits"].tables.values()
+    confusion, mistakes, _ = pages["digits"].tables.values()
     counts = np.array([row[1:] for row in confusion])
     y = cg.datasets.load_digits()[1]
     _, test = cg.datasets.split(y, 0.2)

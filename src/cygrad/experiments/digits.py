@@ -83,23 +83,27 @@ def run(page: Page) -> None:
     page.title("What the first layer sees")
     page.text(
         """A unit's weights are an image. Most of what is seen in it is how it began, W₀; what was
-        learnt is the rest, W − W₀, a sum of images of digits. Are neighbouring weights alike?"""
+        learnt is the rest, W − W₀, and is made of images of digits. Chance makes every weight for
+        itself, a stroke makes neighbouring ones alike:"""
     )
     learnt = copy(net)
     learnt.layers[0].weights = net.layers[0].weights - start.layers[0].weights
-    for label, each in (("W₀", start), ("W", net), ("W − W₀", learnt)):
-        weights = each.layers[0].weights
-        page.number(f"size of {label}", float(np.linalg.norm(weights)), digits=4)
-        page.number(f"correlation of neighbours in {label}", likeness(weights), digits=2)
+    parts = {"W₀": start, "W − W₀": learnt, "W": net}
+    page.table(
+        "Weights of the first layer",
+        ["", "norm", "correlation of neighbours"],
+        [(part, *norm_and_correlation(each.layers[0].weights)) for part, each in parts.items()],
+        digits=3,
+    )
     page.picture("weights", draw_weights, net, learnt)
 
 
-def likeness(weights: NDArray[Any]) -> float:
-    """The correlation of weights on pixels side by side, or one above the other."""
+def norm_and_correlation(weights: NDArray[Any]) -> tuple[float, float]:
+    """The norm of W, and the correlation of its numbers on pixels that touch at a side."""
     images = weights.reshape(-1, SIDE, SIDE).astype(np.float64)
     first = np.concatenate([images[:, :, :-1].ravel(), images[:, :-1].ravel()])
     second = np.concatenate([images[:, :, 1:].ravel(), images[:, 1:].ravel()])
-    return float(np.corrcoef(first, second)[0, 1])
+    return float(np.linalg.norm(images)), float(np.corrcoef(first, second)[0, 1])
 
 
 # Pictures
