@@ -207,7 +207,8 @@ def draw_steps(line: Model, curve: Model, straight: Model, bent: Model) -> Any:
     draw_function(above[1], curve, newton(curve.X, curve.y), "Newton's method")
     above[1].set_ylabel("probability of y > 0")
     above[1].legend(loc=(0.02, 0.66))
-    plotting.decision_regions(bent.net, bent.X, bent.y, ax=above[2]).legend(loc="upper left")
+    plotting.decision_regions(bent.net, bent.X, bent.y, ax=above[2])
+    above[2].legend(["class 0", "class 1"], loc="upper left", fontsize="small")
     draw_costs(below[0], {"linear regression": line})
     draw_costs(below[1], {"logistic regression": curve})
     draw_costs(below[2], {"logistic regression": straight, "with a hidden layer": bent})
@@ -227,7 +228,8 @@ def draw_function(ax: Any, model: Model, exact: Array, method: str) -> None:
     other.parameters = exact
     ax.plot(x, other.forward(x), color=style.tint(1, 0.4), linewidth=6, label=method)
     ax.plot(x, model.net.forward(x), color=style.color(0), label="the loop")
-    ax.scatter(model.X, model.y, s=24, color=style.INK, linewidths=0, alpha=0.6, label="samples")
+    look = {"color": style.INK, "linewidths": 0, "alpha": 0.6, "zorder": 3}
+    ax.scatter(model.X, model.y, s=24, label="samples", **look)
     ax.set_xlabel("x")
 
 
