@@ -7,6 +7,7 @@ differentiated is in `walks`.
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -193,6 +194,11 @@ class Node:
             node._gradient = node._incoming = node._local = None
         return self.value
 
+    def _bring_up_to_date(self) -> None:
+        """Evaluate the graph again if a variable has changed."""
+        if any(each._time > node._time for node in self.tape for each in node._operands):
+            self.forward()
+
     def _given(self, tape: tuple[Node, ...], values: Mapping[Any, ArrayLike]) -> dict[Node, Any]:
         by_name = walks.by_name(tape)
         nodes = set(tape)
@@ -232,10 +238,8 @@ class Node:
             If an array has no seed or one of another shape, or a local gradient is not finite, as
             that of sqrt at 0.
         """
-        tape = self.tape
-        if any(each._time > node._time for node in tape for each in node._operands):
-            self.forward()
-        gradients, local = walks.backward(tape, self._seed(seed))
+        self._bring_up_to_date()
+        gradients, local = walks.backward(self.tape, self._seed(seed))
         for node, gradient in gradients.items():
             node._gradient = kept(gradient)
             node._incoming = node._gradient if keep and node._gate is not None else None
@@ -317,6 +321,53 @@ class Node:
     def reshape(self, *shape: int) -> Node:
         """The same elements in another shape."""
         return gates.reshape(self, shape=shape)
+
+    # How graphs are drawn.
+
+    def draw(self, path: str | os.PathLike[str], *, digits: int = 2) -> None:
+        """Draw the graph that leads to this node, from left to right, into a file.
+
+        Above each wire stands its value in green, below it its gradient in red, if `backward` has
+        been called. Where a wire splits, each branch shows what it adds to that gradient. Numbers
+        among the operands become part of the gates, unless they have names; large arrays are shown
+        by their shape. Values that are out of date, because a variable has changed, are evaluated
+        first.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            Its ending says the format: .svg, .png (needs matplotlib), or .dot or .gv for Graphviz.
+        digits : int
+            The decimals of numbers; small ones get as many significant digits.
+
+        Raises
+        ------
+        ValueError
+            If the ending is another one, or there are too many gates for anyone to see.
+        ImportError
+            If matplotlib is needed and not installed.
+        """
+        from cygrad.graph import drawing
+
+        drawing.draw(self, path, digits)
+
+    def to_svg(self, *, digits: int = 2) -> str:
+        """The drawing that `draw` makes, as the text of an SVG file."""
+        from cygrad.graph import drawing
+
+        return drawing.to_svg(self, digits)
+
+    def to_dot(self, *, digits: int = 2) -> str:
+        """The graph in the DOT language, which Graphviz draws; of any size."""
+        from cygrad.graph import drawing
+
+        return drawing.to_dot(self, digits)
+
+    def _repr_svg_(self) -> str | None:
+        """What notebooks show; None, and so the text, of a graph too large to draw."""
+        from cygrad.graph import drawing
+
+        return drawing.to_svg(self) if drawing.is_drawable(self) else None
 
     # How nodes are shown, copied and kept.
 

@@ -141,15 +141,20 @@ def _pass_on(node: Node, place: int, gradients: dict[Node, Any]) -> Any:
     assert gate is not None
     if not operand._live:
         return None
-    y, g, rule = node._value, gradients[node], gate.backward[place]
-    values = [each._value for each in node.operands]
-    if gate.elementwise:
-        derivative = rule(y, *values, **node._options)
-        contribution = g * derivative
-    else:
-        derivative = None
-        contribution = rule(g, y, *values, **node._options)
-    if not finite(contribution):
+    passed, derivative = contribution(node, place, gradients[node])
+    if not finite(passed):
         raise GraphError(f"gate {gate.name}: the gradient of {operand.described()} is not finite")
-    gradients[operand] = gradients[operand] + sum_to(contribution, operand.shape)
+    gradients[operand] = gradients[operand] + passed
     return derivative
+
+
+def contribution(node: Node, place: int, g: Any) -> tuple[Any, Any]:
+    """What g = ∂C/∂y adds to the gradient of an operand of y's gate, and the local derivative."""
+    gate, y = node.gate, node._value
+    assert gate is not None
+    rule, shape = gate.backward[place], node.operands[place].shape
+    values = [each._value for each in node.operands]
+    if not gate.elementwise:
+        return sum_to(rule(g, y, *values, **node._options), shape), None
+    derivative = rule(y, *values, **node._options)
+    return sum_to(g * derivative, shape), derivative

@@ -1,0 +1,82 @@
+"""Drawings of graphs: gates from left to right, values above the wires, gradients below.
+
+- `circuit` decides what is drawn: which constants go into a gate, what stands on each wire.
+- `texts` writes numbers, and knows how wide a text becomes.
+- `layout` finds a place for each part: columns, their order from top to bottom, heights.
+- `scene` turns it into shapes, wires and texts with coordinates, which `svg` and `png` write.
+- `dot` writes the graph without coordinates, for Graphviz.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from cygrad.checks import whole_number
+from cygrad.graph.drawing.circuit import Circuit
+from cygrad.graph.drawing.dot import dot
+from cygrad.graph.drawing.scene import Scene
+from cygrad.graph.drawing.svg import svg
+from cygrad.replacement import replacement
+
+if TYPE_CHECKING:
+    from cygrad.graph.node import Node
+
+__all__ = ["draw", "to_dot", "to_svg"]
+
+#: Above this number of gates no one can follow a wire any more.
+MOST_GATES = 500
+
+
+def draw(node: Node, path: str | os.PathLike[str], digits: int = 2) -> None:
+    """Write a drawing of a node's graph; see `Node.draw`."""
+    suffix = os.path.splitext(os.fspath(path))[1].lower()
+    if suffix == ".svg":
+        text = to_svg(node, digits)
+    elif suffix in (".dot", ".gv"):
+        text = to_dot(node, digits)
+    elif suffix == ".png":
+        from cygrad.graph.drawing.png import png
+
+        data = png(_scene(node, digits))
+        with replacement(path) as binary:
+            binary.write(data)
+        return
+    else:
+        raise ValueError(f"path is {os.fspath(path)!r}, expected a name in .svg, .png, .dot or .gv")
+    with replacement(path, text=True) as file:
+        file.write(text)
+
+
+def to_svg(node: Node, digits: int = 2) -> str:
+    """The drawing of a node's graph as SVG."""
+    return svg(_scene(node, digits))
+
+
+def to_dot(node: Node, digits: int = 2) -> str:
+    """A node's graph in the DOT language."""
+    return dot(_circuit(node, digits))
+
+
+def is_drawable(node: Node) -> bool:
+    """Whether the graph is small enough."""
+    return _gates(node) <= MOST_GATES
+
+
+def _scene(node: Node, digits: int) -> Scene:
+    if not is_drawable(node):
+        raise ValueError(
+            f"the graph has {_gates(node)} gates, expected at most {MOST_GATES} in a drawing: "
+            "draw one of the nodes in it, or write all of it as .dot"
+        )
+    return Scene(_circuit(node, digits))
+
+
+def _circuit(node: Node, digits: int) -> Circuit:
+    digits = whole_number(digits, "digits", least=0, most=15)
+    node._bring_up_to_date()
+    return Circuit(node, digits)
+
+
+def _gates(node: Node) -> int:
+    return sum(each.gate is not None for each in node.tape)

@@ -1,0 +1,165 @@
+"""What is drawn of a graph: parts and the wires between them, with the texts that go with each.
+
+A number that is an operand of ``+ - * / **``, `max` or `min` becomes part of the gate's symbol, as
+"+1" or "x²", unless it has a name. Where a value goes to several gates its wire splits: the part
+shows the whole gradient, each branch what its gate adds to that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cygrad.graph import walks
+from cygrad.graph.drawing.texts import exponent_text, number_text, value_text
+from cygrad.graph.node import Constant
+
+if TYPE_CHECKING:
+    from cygrad.graph.node import Node
+
+#: Gates whose operands may be drawn in any order.
+COMMUTATIVE = frozenset({"add", "mul", "max", "min"})
+
+
+@dataclass(eq=False)
+class Part:
+    """An input or a gate, and what stands on the wire that leaves it."""
+
+    name: str  # of an input, or of the output
+    caption: str  # the name of a value in between, to stand before it
+    symbol: str  # in the gate; none for an input
+    value: str
+    gradient: str
+    ordered: bool  # whether it matters which of the arriving wires is the first
+    is_gate: bool
+    arriving: list[Wire] = field(default_factory=list)
+    leaving: list[Wire] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Wire:
+    """From a part to one operand of a gate."""
+
+    source: Part
+    target: Part
+    gradient: str  # what the target adds to the gradient of the source
+
+    @property
+    def labelled(self) -> bool:
+        """Whether it is a branch with a gradient of its own."""
+        return len(self.source.leaving) > 1 and self.gradient != ""
+
+
+class Circuit:
+    """The parts of a node's graph, each after those that it needs; the last is the output."""
+
+    def __init__(self, output: Node, digits: int) -> None:
+        self.parts: list[Part] = []
+        tape = output.tape
+        folded = {node: _folded(node) for node in tape}
+        used = {
+            each
+            for node in tape
+            for index, each in enumerate(node.operands)
+            if index != folded[node]
+        }
+        parts: dict[Node, Part] = {}
+        for node in tape:
+            if node is not output and node not in used:
+                continue
+            part = parts[node] = Part(
+                name=(node.name or "") if node.gate is None or node is output else "",
+                caption=f"{node.name} = "
+                if node.gate is not None and node is not output and node.name
+                else "",
+                symbol=_symbol(node, folded[node], digits),
+                value=value_text(node.value, digits),
+                gradient=_gradient_text(node, digits),
+                ordered=node.gate is not None and node.gate.name not in COMMUTATIVE,
+                is_gate=node.gate is not None,
+            )
+            self.parts.append(part)
+            for index, operand in enumerate(node.operands):
+                if index != folded[node]:
+                    text = _contribution_text(node, index, digits)
+                    wire = Wire(parts[operand], part, text)
+                    part.arriving.append(wire)
+                    wire.source.leaving.append(wire)
+
+    @property
+    def wires(self) -> list[Wire]:
+        """All wires, in the order of the gates that they lead to."""
+        return [wire for part in self.parts for wire in part.arriving]
+
+
+def _folded(node: Node) -> int | None:
+    """Which operand of a gate is written into its symbol."""
+    if node.gate is None or node.gate.name not in _SYMBOLS:
+        return None
+    numbers = [
+        isinstance(each, Constant) and each.name is None and each.shape == ()
+        for each in node.operands
+    ]
+    return numbers.index(True) if sum(numbers) == 1 else None
+
+
+def _symbol(node: Node, folded: int | None, digits: int) -> str:
+    if node.gate is None:
+        return ""
+    if folded is None:
+        return node.gate.symbol
+    return _SYMBOLS[node.gate.name][folded](float(node.operands[folded].value), digits)
+
+
+def _in_brackets(number: float, digits: int) -> str:
+    text = number_text(number, digits)
+    return f"({text})" if number < 0 else text
+
+
+def _plus(number: float, digits: int) -> str:
+    return f"{'+' if number >= 0 else ''}{number_text(number, digits)}"
+
+
+# What a gate is called that has a number for its first operand, or for its second.
+_SYMBOLS: dict[str, Any] = {
+    "add": (_plus, _plus),
+    "sub": (
+        lambda c, digits: f"{number_text(c, digits)} − x",
+        lambda c, digits: _plus(-c, digits) if c else "−0",
+    ),
+    "mul": (
+        lambda c, digits: f"×{_in_brackets(c, digits)}",
+        lambda c, digits: f"×{_in_brackets(c, digits)}",
+    ),
+    "div": (
+        lambda c, digits: f"{number_text(c, digits)}/x",
+        lambda c, digits: f"÷{_in_brackets(c, digits)}",
+    ),
+    "power": (
+        lambda c, digits: f"{_in_brackets(c, digits)}ˣ",
+        lambda c, digits: f"x{exponent_text(c, digits)}",
+    ),
+    "max": (
+        lambda c, digits: f"max({number_text(c, digits)}, x)",
+        lambda c, digits: f"max(x, {number_text(c, digits)})",
+    ),
+    "min": (
+        lambda c, digits: f"min({number_text(c, digits)}, x)",
+        lambda c, digits: f"min(x, {number_text(c, digits)})",
+    ),
+}
+
+
+def _gradient_text(node: Node, digits: int) -> str:
+    if node.gradient is None or not node._live:
+        return ""
+    return value_text(node.gradient, digits)
+
+
+def _contribution_text(node: Node, index: int, digits: int) -> str:
+    """What a gate adds to the gradient of an operand."""
+    operand = node.operands[index]
+    if node.gradient is None or operand.gradient is None or not operand._live:
+        return ""
+    contribution, _ = walks.contribution(node, index, node._gradient)
+    return value_text(contribution, digits)

@@ -1,0 +1,13 @@
+"""The sizes of what is drawn, in pixels."""
+
+TEXT = 13.0  # font size of numbers
+NAME = 15.0  # font size of names and symbols
+RADIUS = 17.0  # of a gate
+PORT = 14.0  # between wires that arrive at one gate
+REACH = 20.0  # how far gates and numbers reach above and below their wire
+WIRE = 8.0  # how far a wire does that merely passes
+CELL_GAP = 8.0  # between what lies one above the other
+PAD = 7.0  # before and behind a text
+MARGIN = 14.0  # around the drawing
+SHORT, LONG = 26.0, 90.0  # space for curves from column to column
+STEEP = 0.35  # of the height that they cross

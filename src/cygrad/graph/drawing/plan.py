@@ -1,0 +1,145 @@
+"""From a circuit to columns: in which one each part stands, and what its wires pass on their way.
+
+A gate stands one column behind the last of its operands, an input one column before the first gate
+that needs it. In a column of their own, before the gates, stand the gradients of branches.
+"""
+
+from __future__ import annotations
+
+from cygrad.graph.drawing import measures
+from cygrad.graph.drawing.circuit import Circuit, Part, Wire
+from cygrad.graph.drawing.layout import Cell, Link, arrange
+from cygrad.graph.drawing.texts import text_width
+
+
+class Plan:
+    """A circuit with a place for everything.
+
+    Attributes
+    ----------
+    columns : list of list of Cell
+        From left to right, each from top to bottom.
+    cells : dict of Part to Cell
+    links : dict of Wire to Link
+        The last one of each wire.
+    routes : dict of Wire to list of Cell
+        What a wire passes from its source, or from where it leaves another wire of that.
+    left, start, right : list of float
+        Of each column the x where wires arrive, where the gates end and texts begin, and where
+        wires leave.
+    """
+
+    def __init__(self, circuit: Circuit) -> None:
+        self.cells: dict[Part, Cell] = {}
+        self.links: dict[Wire, Link] = {}
+        self.routes: dict[Wire, list[Cell]] = {}
+        ranks = _ranks(circuit.parts)
+        branches = {2 * ranks[wire.target] - 1 for wire in circuit.wires if wire.labelled}
+        keys = sorted({2 * rank for rank in ranks.values()} | branches)
+        number = {key: index for index, key in enumerate(keys)}
+        self.columns: list[list[Cell]] = [[] for _ in keys]
+        heights = _first_heights(circuit.parts)
+        for part in circuit.parts:
+            cell = self._cell(number[2 * ranks[part]], heights[part], measures.REACH)
+            self.cells[part] = cell
+            cell.ordered = part.ordered
+        for part in circuit.parts:
+            self._connect(part, heights)
+        for part, cell in self.cells.items():
+            cell.arriving = [self.links[wire] for wire in part.arriving]
+        for column in self.columns:
+            column.sort(key=lambda cell: cell.y)
+        arrange(self.columns, measures.CELL_GAP, measures.PORT)
+        self._measure()
+
+    def _cell(self, column: int, height: float, reach: float, passing: bool = False) -> Cell:
+        cell = Cell(column, reach, reach, passing=passing, y=height)
+        self.columns[column].append(cell)
+        return cell
+
+    def _connect(self, part: Part, heights: dict[Part, float]) -> None:
+        """Lead the wires of a part to their gates: one line, from which they leave one by one."""
+        line = [self.cells[part]]
+        drawn = 0
+        before = {wire: self.cells[wire.target].column - 1 - wire.labelled for wire in part.leaving}
+        for wire in sorted(part.leaving, key=before.__getitem__):
+            while line[-1].column < before[wire]:
+                cell = self._cell(line[-1].column + 1, heights[part], measures.WIRE, passing=True)
+                Link(line[-1], cell)
+                line.append(cell)
+            route, drawn = line[drawn:], len(line) - 1
+            if wire.labelled:
+                cell = self._cell(before[wire] + 1, heights[wire.target], measures.REACH)
+                Link(route[-1], cell)
+                route.append(cell)
+            self.links[wire] = Link(route[-1], self.cells[wire.target])
+            self.routes[wire] = [*route, self.cells[wire.target]]
+
+    def _measure(self) -> None:
+        """Give the columns the widths that they need."""
+        shapes = [0.0] * len(self.columns)
+        texts = [0.0] * len(self.columns)
+        for part, cell in self.cells.items():
+            shapes[cell.column] = max(shapes[cell.column], part_width(part))
+            texts[cell.column] = max(texts[cell.column], label_width(part))
+        for wire, link in self.links.items():
+            if wire.labelled:
+                column = link.source.column
+                texts[column] = max(texts[column], text_width(wire.gradient, measures.TEXT))
+        self.left, self.start, self.right = [], [], []
+        x = measures.MARGIN
+        for column, shape, text in zip(self.columns, shapes, texts, strict=True):
+            self.left.append(x)
+            self.start.append(x + shape)
+            self.right.append(x + shape + text + 2 * measures.PAD)
+            steepest = max((_climb(link) for cell in column for link in cell.leaving), default=0.0)
+            curves = min(measures.SHORT + measures.STEEP * steepest, measures.LONG)
+            x = self.right[-1] + curves
+
+
+def part_width(part: Part) -> float:
+    """What a part takes without what stands on its wire."""
+    if part.is_gate:
+        symbol = text_width(part.symbol, measures.NAME) + 2 * measures.PAD
+        return max(symbol, 2 * measures.RADIUS)
+    return text_width(part.name, measures.NAME)
+
+
+def label_width(part: Part) -> float:
+    """What the name, the value and the gradient on a part's wire take."""
+    above = text_width(part.value, measures.TEXT) + caption_width(part)
+    return max(above, text_width(part.gradient, measures.TEXT))
+
+
+def caption_width(part: Part) -> float:
+    """What the name takes if it stands before the value."""
+    return text_width(part.caption, measures.TEXT)
+
+
+def _climb(link: Link) -> float:
+    return abs(link.target.y + link.offset - link.source.y)
+
+
+def _ranks(parts: list[Part]) -> dict[Part, int]:
+    """The place of each part from left to right."""
+    ranks: dict[Part, int] = {}
+    for part in parts:
+        ranks[part] = max((ranks[wire.source] for wire in part.arriving), default=-1) + 1
+    for part in parts:
+        if not part.is_gate and part.leaving:
+            ranks[part] = min(ranks[wire.target] for wire in part.leaving) - 1
+    return ranks
+
+
+def _first_heights(parts: list[Part]) -> dict[Part, float]:
+    """Heights from the expression: inputs as they are written, gates between their operands."""
+    heights: dict[Part, float] = {}
+    inputs = 0
+    for part in parts:
+        if part.arriving:
+            total = sum(heights[wire.source] for wire in part.arriving)
+            heights[part] = total / len(part.arriving)
+        else:
+            heights[part] = inputs
+            inputs += 1
+    return heights

@@ -1,0 +1,178 @@
+"""A circuit with coordinates: the shapes, wires and texts of a drawing, in pixels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from cygrad.graph.drawing import measures
+from cygrad.graph.drawing.circuit import Circuit, Part, Wire
+from cygrad.graph.drawing.plan import Plan, label_width, part_width
+from cygrad.graph.drawing.texts import text_width
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text whose left end, middle or right end is at x, and its baseline at y."""
+
+    text: str
+    kind: str  # "name", "symbol", "caption", "value" or "gradient"
+    x: float
+    y: float
+    anchor: str = "middle"
+
+    @property
+    def size(self) -> float:
+        """The font size."""
+        return measures.NAME if self.kind in ("name", "symbol") else measures.TEXT
+
+    @property
+    def box(self) -> Box:
+        """The range of x and the range of y that it can reach."""
+        width = text_width(self.text, self.size)
+        left = self.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor] * width
+        return left, left + width, self.y - 0.8 * self.size, self.y + 0.24 * self.size
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A gate: a circle, or a box with round ends if it is wider than high."""
+
+    x: float
+    y: float
+    width: float
+
+    @property
+    def box(self) -> Box:
+        """The range of x and the range of y."""
+        half = self.width / 2
+        return self.x - half, self.x + half, self.y - measures.RADIUS, self.y + measures.RADIUS
+
+
+@dataclass(frozen=True)
+class Dot:
+    """Where a wire splits, or where one begins that has no name."""
+
+    x: float
+    y: float
+    kind: str  # "split" or "input"
+
+
+@dataclass(frozen=True)
+class Path:
+    """A wire through points: level at each of them, in a smooth curve where the height changes."""
+
+    points: tuple[tuple[float, float], ...]
+
+
+class Scene:
+    """What a drawing consists of.
+
+    Attributes
+    ----------
+    title : str
+    width, height : float
+    paths : list of Path
+    shapes : list of Shape
+    dots : list of Dot
+    texts : list of Text
+    """
+
+    def __init__(self, circuit: Circuit) -> None:
+        self.paths: list[Path] = []
+        self.shapes: list[Shape] = []
+        self.dots: list[Dot] = []
+        self.texts: list[Text] = []
+        plan = self._plan = Plan(circuit)
+        for wire in circuit.wires:
+            self._add_wire(wire)
+        for part in circuit.parts:
+            self._add_part(part)
+        for cell in (cell for column in plan.columns for cell in column):
+            if len(cell.leaving) > 1:
+                self.dots.append(Dot(plan.right[cell.column], self._y(cell.y), "split"))
+        self._add_end(circuit.parts[-1])
+        reach = max(cell.y + cell.below for column in plan.columns for cell in column)
+        self.height = self._y(reach) + measures.MARGIN
+        self.title = f"The computational graph of {circuit.parts[-1].name or 'an expression'}"
+
+    def _y(self, y: float) -> float:
+        return y + measures.MARGIN
+
+    def _add_wire(self, wire: Wire) -> None:
+        plan = self._plan
+        first, *between, last = plan.routes[wire]
+        points = [(plan.right[first.column], self._y(first.y))]
+        if first is plan.cells[wire.source]:
+            points.insert(0, (self._exit(wire.source), self._y(first.y)))
+        for cell in between:
+            points.append((plan.left[cell.column], self._y(cell.y)))
+            points.append((plan.right[cell.column], self._y(cell.y)))
+        y = last.y + plan.links[wire].offset
+        points.append((plan.left[last.column], self._y(y)))
+        points.append((self._entry(wire), self._y(y)))
+        self.paths.append(Path(tuple(points)))
+        if wire.labelled:
+            branch = between[-1]
+            middle = (plan.left[branch.column] + plan.right[branch.column]) / 2
+            self._add_gradient(wire.gradient, middle, branch.y)
+
+    def _add_part(self, part: Part) -> None:
+        plan = self._plan
+        cell = plan.cells[part]
+        y = self._y(cell.y)
+        start = plan.start[cell.column]
+        if part.is_gate:
+            self.shapes.append(Shape(self._middle(part), y, part_width(part)))
+            self.texts.append(Text(part.symbol, "symbol", self._middle(part), y + 5.2))
+        elif part.name:
+            self.texts.append(Text(part.name, "name", start, y + 5.0, "end"))
+        else:
+            self.dots.append(Dot(start, y, "input"))
+        begin = start + measures.PAD
+        middle = begin + label_width(part) / 2
+        above = y - 6.0
+        caption = text_width(part.caption, measures.TEXT)
+        value = text_width(part.value, measures.TEXT)
+        if part.caption:
+            split = middle + (caption - value) / 2
+            self.texts.append(Text(part.caption.rstrip(), "caption", split - 4, above, "end"))
+            self.texts.append(Text(part.value, "value", split, above, "start"))
+        else:
+            self.texts.append(Text(part.value, "value", middle, above))
+        self._add_gradient(part.gradient, middle, cell.y)
+
+    def _add_gradient(self, text: str, x: float, y: float) -> None:
+        if text:
+            self.texts.append(Text(text, "gradient", x, self._y(y) + 15.0))
+
+    def _add_end(self, output: Part) -> None:
+        """Lead the wire of the output to the right edge, and to its name."""
+        cell = self._plan.cells[output]
+        y = self._y(cell.y)
+        end = self._plan.right[cell.column] + measures.PAD
+        self.paths.append(Path(((self._exit(output), y), (end, y))))
+        self.width = end + measures.MARGIN
+        if output.is_gate and output.name:
+            self.texts.append(Text(output.name, "name", end + measures.PAD, y + 5.0, "start"))
+            self.width += measures.PAD + text_width(output.name, measures.NAME)
+
+    def _middle(self, part: Part) -> float:
+        """The x of a gate: in the middle of its column."""
+        column = self._plan.cells[part].column
+        return (self._plan.left[column] + self._plan.start[column]) / 2
+
+    def _exit(self, part: Part) -> float:
+        """The x where a part's wire begins."""
+        if part.is_gate:
+            return self._middle(part) + part_width(part) / 2
+        start = self._plan.start[self._plan.cells[part].column]
+        return start + (measures.PAD / 2 if part.name else 0.0)
+
+    def _entry(self, wire: Wire) -> float:
+        """The x where a wire meets the round end of its gate."""
+        offset = self._plan.links[wire].offset
+        round_end = measures.RADIUS - math.sqrt(measures.RADIUS**2 - offset**2)
+        return self._middle(wire.target) - part_width(wire.target) / 2 + round_end

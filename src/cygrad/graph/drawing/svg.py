@@ -1,0 +1,85 @@
+"""Drawings as SVG, which browsers, notebooks and vector programs show."""
+
+from __future__ import annotations
+
+from xml.sax.saxutils import escape
+
+from cygrad.graph.drawing import colours, measures
+from cygrad.graph.drawing.scene import Dot, Path, Scene, Shape, Text
+
+_FONTS = "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,'DejaVu Sans',sans-serif"
+
+_STYLES = {
+    "name": f'fill="{colours.INK}" font-weight="bold" font-style="italic"',
+    "symbol": f'fill="{colours.INK}"',
+    "caption": f'fill="{colours.INK}" font-style="italic"',
+    "value": f'fill="{colours.VALUE}"',
+    "gradient": f'fill="{colours.GRADIENT}"',
+}
+
+
+def svg(scene: Scene) -> str:
+    """The scene as a document of its own; the same scene gives the same text."""
+    width, height = _number(scene.width), _number(scene.height)
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+            f'viewBox="0 0 {width} {height}" role="img" font-family="{_FONTS}">',
+            f"<title>{escape(scene.title)}</title>",
+            "<desc>Gates from left to right. Above each wire stands its value, below it the "
+            "gradient of the output.</desc>",
+            f'<rect width="{width}" height="{height}" rx="8" fill="{colours.PAPER}"/>',
+            f'<g fill="none" stroke="{colours.WIRE}" stroke-width="1.5" stroke-linecap="round">',
+            *(_path(each) for each in scene.paths),
+            "</g>",
+            f'<g fill="{colours.GATE}" stroke="{colours.INK}" stroke-width="1.5">',
+            *(_shape(each) for each in scene.shapes),
+            "</g>",
+            *(_dot(each) for each in scene.dots),
+            *(_text(each) for each in scene.texts),
+            "</svg>\n",
+        ]
+    )
+
+
+def _path(path: Path) -> str:
+    (x, y), *others = path.points
+    commands = [f"M{_number(x)} {_number(y)}"]
+    for next_x, next_y in others:
+        if next_y == y:
+            commands.append(f"H{_number(next_x)}")
+        else:
+            middle = _number((x + next_x) / 2)
+            commands.append(
+                f"C{middle} {_number(y)} {middle} {_number(next_y)} "
+                f"{_number(next_x)} {_number(next_y)}"
+            )
+        x, y = next_x, next_y
+    return f'<path d="{" ".join(commands)}"/>'
+
+
+def _shape(shape: Shape) -> str:
+    left, _, top, _ = shape.box
+    return (
+        f'<rect x="{_number(left)}" y="{_number(top)}" width="{_number(shape.width)}" '
+        f'height="{_number(2 * measures.RADIUS)}" rx="{_number(measures.RADIUS)}"/>'
+    )
+
+
+def _dot(dot: Dot) -> str:
+    fill = colours.WIRE if dot.kind == "split" else colours.PAPER
+    return (
+        f'<circle cx="{_number(dot.x)}" cy="{_number(dot.y)}" r="3" fill="{fill}" '
+        f'stroke="{colours.WIRE}" stroke-width="1.5"/>'
+    )
+
+
+def _text(text: Text) -> str:
+    return (
+        f'<text x="{_number(text.x)}" y="{_number(text.y)}" font-size="{_number(text.size)}" '
+        f'text-anchor="{text.anchor}" {_STYLES[text.kind]}>{escape(text.text)}</text>'
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
