@@ -11,9 +11,12 @@ import os
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from cygrad.replacement import replacement
+
+if TYPE_CHECKING:
+    from cygrad.graph import Node
 
 WIDTH = 88  # columns of text
 DPI = 150
@@ -113,6 +116,13 @@ class Page:
         plotting.save(picture, path, dpi=DPI)
         pyplot.close(picture.figure)  # of a figure this is the figure itself
         self._wrote(path)
+
+    def circuit(self, name: str, output: Node, **options: Any) -> None:
+        """The drawing of a graph, as SVG: it needs no other library."""
+        if self._output is not None:
+            path = self._path(f"{name}.svg")
+            output.draw(path, **options)
+            self._wrote(path)
 
     def data(self, name: str, text: str) -> None:
         """A text file beside the pictures."""

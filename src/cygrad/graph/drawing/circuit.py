@@ -7,8 +7,9 @@ shows the whole gradient, each branch what its gate adds to that.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cygrad.graph import walks
 from cygrad.graph.drawing.texts import exponent_text, number_text, value_text
@@ -108,7 +109,8 @@ def _symbol(node: Node, folded: int | None, digits: int) -> str:
         return ""
     if folded is None:
         return node.gate.symbol
-    return _SYMBOLS[node.gate.name][folded](float(node.operands[folded].value), digits)
+    write = _SYMBOLS[node.gate.name][folded]
+    return write(float(node.operands[folded].value), digits)
 
 
 def _in_brackets(number: float, digits: int) -> str:
@@ -121,7 +123,7 @@ def _plus(number: float, digits: int) -> str:
 
 
 # What a gate is called that has a number for its first operand, or for its second.
-_SYMBOLS: dict[str, Any] = {
+_SYMBOLS: dict[str, tuple[Callable[[float, int], str], ...]] = {
     "add": (_plus, _plus),
     "sub": (
         lambda c, digits: f"{number_text(c, digits)} − x",

@@ -13,22 +13,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
+from typing import Literal
 
 #: Sweeps over the columns for the order, and for the heights.
 ORDER_SWEEPS = 8
-HEIGHT_SWEEPS = 24
+HEIGHT_SWEEPS = 12
+STRAIGHTENING_SWEEPS = 4
+
+#: The weight of what shall not give way.
+HEAVY = 1e6
+
+Kind = Literal["part", "branch", "wire"]  # a wire is one that merely passes
+Wanted = tuple[float, float]  # a height, and its weight
 
 
 @dataclass(eq=False)
 class Cell:
-    """A place in a column: how far it reaches above and below its wire."""
+    """A place in a column."""
 
+    kind: Kind
     column: int
-    above: float
-    below: float
+    reach: float  # above and below its wire
+    y: float  # of its wire
     ordered: bool = False  # whether its arriving links keep their order
-    passing: bool = False  # whether it is only a wire that passes
-    y: float = 0.0
     position: int = 0  # in its column, from the top
     arriving: list[Link] = field(default_factory=list)
     leaving: list[Link] = field(default_factory=list)
@@ -48,7 +55,7 @@ class Link:
 
     @property
     def weight(self) -> float:
-        return (1.0, 3.0, 9.0)[self.source.passing + self.target.passing]
+        return (1.0, 3.0, 9.0)[(self.source.kind == "wire") + (self.target.kind == "wire")]
 
 
 def arrange(columns: list[list[Cell]], gap: float, port: float) -> None:
@@ -77,7 +84,20 @@ def arrange(columns: list[list[Cell]], gap: float, port: float) -> None:
 
 
 def _order(columns: list[list[Cell]]) -> None:
-    """Sweep to and fro, each cell to the mean place of its neighbours; keep the best order seen."""
+    """Search from the order of the expression and, if wires cross then, from its mirror image."""
+    mirrored = [column[::-1] for column in columns]
+    best, fewest = _swept(columns)
+    if fewest:
+        other, crossings = _swept(mirrored)
+        if crossings < fewest:
+            best = other
+    columns[:] = best
+    _number(columns)
+
+
+def _swept(columns: list[list[Cell]]) -> tuple[list[list[Cell]], int]:
+    """Sweep to and fro, each cell to the mean place of its neighbours; the best order seen."""
+    columns = [list(column) for column in columns]
     _number(columns)
     best, fewest = [list(column) for column in columns], _crossings(columns)
     for sweep in range(ORDER_SWEEPS):
@@ -86,15 +106,14 @@ def _order(columns: list[list[Cell]]) -> None:
         rightward = sweep % 2 == 0
         for column in columns[1:] if rightward else reversed(columns[:-1]):
             places = {cell: _mean_place(cell, rightward) for cell in column}
-            column.sort(key=lambda cell, places=places: places[cell])
+            column.sort(key=places.__getitem__)
             _number([column])
         for column in columns:
             _exchange(column)
         crossings = _crossings(columns)
         if crossings < fewest:
             best, fewest = [list(column) for column in columns], crossings
-    columns[:] = best
-    _number(columns)
+    return best, fewest
 
 
 def _number(columns: list[list[Cell]]) -> None:
@@ -105,7 +124,7 @@ def _number(columns: list[list[Cell]]) -> None:
 
 def _mean_place(cell: Cell, rightward: bool) -> float:
     if rightward:
-        places = [link.source.position for link in cell.arriving]
+        places = [float(link.source.position) for link in cell.arriving]
     else:
         places = [link.target.position + _port_place(link) for link in cell.leaving]
     return sum(places) / len(places) if places else float(cell.position)
@@ -158,69 +177,82 @@ def _crossings(columns: list[list[Cell]]) -> int:
 
 
 def _lift(columns: list[list[Cell]], gap: float) -> None:
-    """Draw neighbours to one height: first all a little bent, then as many as can be straight."""
+    """Draw neighbours to one height, and then straighten what can be straight."""
     for column in columns:
         for cell, depth in zip(column, _depths(column, gap), strict=True):
             cell.y = depth
     for sweep in range(HEIGHT_SWEEPS):
-        middle = _median if 2 * sweep >= HEIGHT_SWEEPS else _mean
         for column in columns if sweep % 2 else reversed(columns):
-            _settle(column, gap, middle)
-    top = min(cell.y - cell.above for column in columns for cell in column)
+            _settle(column, gap, _all_around)
+    for _ in range(STRAIGHTENING_SWEEPS):
+        for column in columns:
+            _settle(column, gap, _from_left)
+        for column in reversed(columns):
+            _settle(column, gap, _from_right)
+    top = min(cell.y - cell.reach for column in columns for cell in column)
     for cell in (cell for column in columns for cell in column):
         cell.y -= top
 
 
 def _depths(column: list[Cell], gap: float) -> list[float]:
     """How far the wires of the cells lie below the first one's if they are stacked closely."""
-    steps = (upper.below + gap + lower.above for upper, lower in pairwise(column))
+    steps = (upper.reach + gap + lower.reach for upper, lower in pairwise(column))
     return list(accumulate(steps, initial=0.0))
 
 
-Samples = list[tuple[float, float]]
-
-
-def _settle(column: list[Cell], gap: float, middle: Callable[[Samples], float]) -> None:
-    """Put each cell in the middle of the heights of its neighbours, and none on another.
+def _settle(column: list[Cell], gap: float, wanted: Callable[[Cell], Wanted]) -> None:
+    """Put each cell at the height that it wants, as far as none comes to lie on another.
 
     That is isotonic regression: cells that would overlap are joined to blocks, closely stacked,
-    and a block stands in the middle of all that its cells want.
+    and a block stands at the mean of all that its cells want.
     """
     depths = _depths(column, gap)
-    blocks: list[tuple[float, Samples, int]] = []  # height of its top wire, what is wanted, cells
+    blocks: list[tuple[float, float, int]] = []  # height of the top wire, weight, number of cells
     for cell, depth in zip(column, depths, strict=True):
-        wanted = [(height - depth, weight) for height, weight in _wanted(cell)]
-        block = middle(wanted), wanted, 1
+        height, weight = wanted(cell)
+        block = height - depth, weight, 1
         while blocks and blocks[-1][0] > block[0]:
-            _, above, count = blocks.pop()
-            wanted = above + block[1]
-            block = middle(wanted), wanted, count + block[2]
+            block = _joined(blocks.pop(), block)
         blocks.append(block)
     tops = [top for top, _, count in blocks for _ in range(count)]
     for cell, depth, top in zip(column, depths, tops, strict=True):
         cell.y = top + depth
 
 
-def _wanted(cell: Cell) -> Samples:
-    """The heights at which a wire of the cell would be straight, with their weights."""
+def _joined(
+    upper: tuple[float, float, int], lower: tuple[float, float, int]
+) -> tuple[float, float, int]:
+    weight = upper[1] + lower[1]
+    height = (upper[0] * upper[1] + lower[0] * lower[1]) / weight
+    return height, weight, upper[2] + lower[2]
+
+
+def _all_around(cell: Cell) -> Wanted:
+    """Where the wires to both sides bend least, in the mean of squares."""
     wanted = [(link.source.y - link.offset, link.weight) for link in cell.arriving]
     wanted += [(link.target.y + link.offset, link.weight) for link in cell.leaving]
-    return wanted or [(cell.y, 1.0)]
+    weight = sum(weight for _, weight in wanted)
+    if not weight:
+        return cell.y, 1.0
+    return sum(height * weight for height, weight in wanted) / weight, weight
 
 
-def _mean(samples: Samples) -> float:
-    return sum(value * weight for value, weight in samples) / sum(weight for _, weight in samples)
+def _from_left(cell: Cell) -> Wanted:
+    """Between the operands of a gate; wires straight on. What begins here stays."""
+    if _begins(cell):
+        return cell.y, 1.0
+    heights = [link.source.y - link.offset for link in cell.arriving]
+    return sum(heights) / len(heights), HEAVY if cell.kind == "wire" else 1.0
 
 
-def _median(samples: Samples) -> float:
-    """The weighted median; halfway between two values where half of the weight is on each side."""
-    samples = sorted(samples)
-    half = sum(weight for _, weight in samples) / 2
-    below = 0.0
-    for (value, weight), (next_value, _) in pairwise([*samples, samples[-1]]):
-        below += weight
-        if below == half:
-            return (value + next_value) / 2
-        if below > half:
-            return value
-    raise AssertionError("the weights are positive")
+def _from_right(cell: Cell) -> Wanted:
+    """What begins here goes to where its wire is straight; the rest stays."""
+    if not _begins(cell) or not cell.leaving:
+        return cell.y, HEAVY
+    heights = [link.target.y + link.offset for link in cell.leaving]
+    return sum(heights) / len(heights), 1.0
+
+
+def _begins(cell: Cell) -> bool:
+    """Whether nothing can lead straight to it from the left: an input or a branch."""
+    return cell.kind == "branch" or not cell.arriving

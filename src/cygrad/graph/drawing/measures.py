@@ -9,5 +9,5 @@ WIRE = 8.0  # how far a wire does that merely passes
 CELL_GAP = 8.0  # between what lies one above the other
 PAD = 7.0  # before and behind a text
 MARGIN = 14.0  # around the drawing
-SHORT, LONG = 26.0, 90.0  # space for curves from column to column
+SHORT, LONG = 26.0, 140.0  # space for curves from column to column
 STEEP = 0.35  # of the height that they cross

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from cygrad.graph.drawing import measures
 from cygrad.graph.drawing.circuit import Circuit, Part, Wire
-from cygrad.graph.drawing.layout import Cell, Link, arrange
+from cygrad.graph.drawing.layout import Cell, Kind, Link, arrange
 from cygrad.graph.drawing.texts import text_width
 
 
@@ -40,9 +40,9 @@ class Plan:
         self.columns: list[list[Cell]] = [[] for _ in keys]
         heights = _first_heights(circuit.parts)
         for part in circuit.parts:
-            cell = self._cell(number[2 * ranks[part]], heights[part], measures.REACH)
-            self.cells[part] = cell
+            cell = self._cell("part", number[2 * ranks[part]], heights[part])
             cell.ordered = part.ordered
+            self.cells[part] = cell
         for part in circuit.parts:
             self._connect(part, heights)
         for part, cell in self.cells.items():
@@ -52,8 +52,8 @@ class Plan:
         arrange(self.columns, measures.CELL_GAP, measures.PORT)
         self._measure()
 
-    def _cell(self, column: int, height: float, reach: float, passing: bool = False) -> Cell:
-        cell = Cell(column, reach, reach, passing=passing, y=height)
+    def _cell(self, kind: Kind, column: int, height: float) -> Cell:
+        cell = Cell(kind, column, measures.WIRE if kind == "wire" else measures.REACH, height)
         self.columns[column].append(cell)
         return cell
 
@@ -64,12 +64,12 @@ class Plan:
         before = {wire: self.cells[wire.target].column - 1 - wire.labelled for wire in part.leaving}
         for wire in sorted(part.leaving, key=before.__getitem__):
             while line[-1].column < before[wire]:
-                cell = self._cell(line[-1].column + 1, heights[part], measures.WIRE, passing=True)
+                cell = self._cell("wire", line[-1].column + 1, heights[part])
                 Link(line[-1], cell)
                 line.append(cell)
             route, drawn = line[drawn:], len(line) - 1
             if wire.labelled:
-                cell = self._cell(before[wire] + 1, heights[wire.target], measures.REACH)
+                cell = self._cell("branch", before[wire] + 1, heights[wire.target])
                 Link(route[-1], cell)
                 route.append(cell)
             self.links[wire] = Link(route[-1], self.cells[wire.target])
@@ -84,8 +84,8 @@ class Plan:
             texts[cell.column] = max(texts[cell.column], label_width(part))
         for wire, link in self.links.items():
             if wire.labelled:
-                column = link.source.column
-                texts[column] = max(texts[column], text_width(wire.gradient, measures.TEXT))
+                branch = link.source.column
+                texts[branch] = max(texts[branch], text_width(wire.gradient, measures.TEXT))
         self.left, self.start, self.right = [], [], []
         x = measures.MARGIN
         for column, shape, text in zip(self.columns, shapes, texts, strict=True):

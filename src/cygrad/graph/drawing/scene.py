@@ -94,7 +94,7 @@ class Scene:
             if len(cell.leaving) > 1:
                 self.dots.append(Dot(plan.right[cell.column], self._y(cell.y), "split"))
         self._add_end(circuit.parts[-1])
-        reach = max(cell.y + cell.below for column in plan.columns for cell in column)
+        reach = max(cell.y + cell.reach for column in plan.columns for cell in column)
         self.height = self._y(reach) + measures.MARGIN
         self.title = f"The computational graph of {circuit.parts[-1].name or 'an expression'}"
 
