@@ -189,21 +189,22 @@ def draw_gradients(untrained: Networks, trained: Networks, X: Array, y: Labels) 
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 5.6), dpi=200, layout="constrained")
-    grid = figure.subplots(2, len(STARTS), sharex=True, sharey="col", squeeze=False)
-    for row, nets in enumerate((untrained, trained)):
-        for ax, start in zip(grid[row], STARTS, strict=True):
-            found = {
-                name: nets[start, name].backward(X, y, input_gradient=False)
-                for name in ACTIVATIONS
-                if (start, name) in nets
-            }
-            plotting.gradient_flow(found, ax=ax)
-            ax.set_title(f"{start}, {('at the start', 'after training')[row]}", fontsize=10)
-            ax.grid(alpha=0.3)
-            ax.label_outer()
-            if (row, start) != (0, "Glorot"):
-                ax.get_legend().remove()
-    grid[0, 0].set_xticks(range(LAYERS))
+    grid = figure.subplots(2, len(STARTS), sharex=True, sharey="col")
+    for (row, nets), (column, start) in product(enumerate((untrained, trained)), enumerate(STARTS)):
+        ax = grid[row, column]
+        found = {
+            name: nets[start, name].backward(X, y, input_gradient=False)
+            for name in ACTIVATIONS
+            if (start, name) in nets
+        }
+        plotting.gradient_flow(found, ax=ax)
+        ax.set_title(f"{start}, {('at the start', 'after training')[row]}", fontsize=10)
+        ax.grid(alpha=0.3)
+        if (row, column) != (0, 0):
+            ax.get_legend().remove()
+        ax.set_xlabel("layer" if row else "")
+        ax.set_ylabel("" if column else "‖∂C/∂W‖")
+    ax.set_xticks(range(LAYERS))
     return figure
 
 
