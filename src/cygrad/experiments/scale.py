@@ -1,0 +1,311 @@
+"""Scale: what the unit of an input does to the gradient, and to the descent.
+
+A neuron computes z = w·x + b, and so ∂z/∂w = x. In a unit a thousand times smaller an input is a
+thousand times as large, and so is the gradient by its weight, which ought to be a thousandth of
+what it was. For a step in proportion the learning rate η has to be a million times smaller; and
+then it is so for the other weights too.
+
+A linear model shows what that means. Its cost C = 1/2n Σ (w·x − y)² has the Hessian
+
+    H = ∂²C/∂w² = Xᵀ X / n
+
+which is the same everywhere, and a step w ← w − η ∂C/∂w multiplies the distance from the best w by
+1 − η λ along each eigenvector of H, where λ is its eigenvalue. So the descent
+
+    converges if |1 − η λ| < 1 for all λ, that is η < 2 / λ_max;
+    is slowest along the smallest λ: with η = 1 / λ_max by 1 − 1/κ a step, κ = λ_max / λ_min,
+
+and needs about κ steps to come nearer by a factor of e. A column × 1000 is a λ × 1000²: columns of
+different units give a large condition number κ, whatever the data say. Standardised columns,
+x ← (x − mean) / (standard deviation), have no unit, and κ has only their correlation to come from.
+
+References
+----------
+Y. LeCun, L. Bottou, G. Orr, K.-R. Müller, "Efficient BackProp", 1998.
+"""
+
+from __future__ import annotations
+
+from math import ceil, log, log1p
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+import cygrad as cg
+from cygrad import plotting
+from cygrad.plotting import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from cygrad.experiments.page import Page
+
+    Array = NDArray[np.float64]
+
+PATIENTS = 200
+STEPS = 1000
+HIDDEN = 32
+EPOCHS = 5
+DIGITS_RATES = 10.0 ** np.arange(-4, 2.1, 0.5)
+
+
+class Case(NamedTuple):
+    """A linear model of two inputs without a bias, and what to train it on."""
+
+    X: Array
+    y: Array
+    standardized: bool
+
+    def network(self) -> cg.Network:
+        """The model, with weights 0."""
+        layer = cg.Dense(1, use_bias=False, weights_init="zeros")
+        net = cg.Network(2, [layer], loss="quadratic", dtype="float64")
+        if self.standardized:
+            net.standardize_inputs(self.X)
+        return net
+
+    def hessian(self) -> Array:
+        """H = Xᵀ X / n, of the inputs as the layer gets them."""
+        X = self.X / self.X.std(axis=0) if self.standardized else self.X
+        return X.T @ X / len(X)
+
+    def descend(self, rate: float, steps: int) -> tuple[Array, Array]:
+        """The cost, shape (steps,), and the weights, shape (steps, 2), before each step."""
+        net = self.network()
+        trainer = cg.Trainer(net, cg.SGD(rate))
+        path, cost = [], []
+        for _ in range(steps):
+            path.append(net.parameters)
+            cost.append(trainer.step(self.X, self.y))
+        return np.array(cost), np.array(path)
+
+
+def run(page: Page) -> None:
+    """One neuron, then a linear model, then the digits."""
+    page.title("One neuron")
+    page.text(
+        """z = w₀ x₀ + w₁ x₁ − 3 and f = σ(z), at w = (2, −3) and x = (−1, −2). Its inputs × 1000
+        make the gradient of z by w × 1000, and that by x stays. But z is far too large now, σ(z) is
+        flat there, and f has no gradient left. With weights / 1000 the neuron says what it said
+        before; the gradient of f by w₀ is × 1000, for a weight that is a thousandth."""
+    )
+    cases = [neuron(1, 1), neuron(1000, 1), neuron(1000, 1 / 1000)]
+    page.table(
+        "Values, and derivatives by w₀ and x₀",
+        ["", "as it was", "x × 1000", "x × 1000, w / 1000"],
+        [(name, *(case[name] for case in cases)) for name in cases[0]],
+    )
+
+    page.title("A linear model")
+    page.text(
+        f"""{PATIENTS} patients, each with a height and a dose of a medicine: the dose raises its
+        effect, the height lowers it as much, and the taller have the larger doses. All are
+        deviations from the mean, so that the model needs no bias. The largest learning rate that
+        converges is 2 / λ_max; tried out, it is the largest that has lowered the cost after {STEPS}
+        steps, and not far from that."""
+    )
+    X, y = patients()
+    raw, standardised = Case(X, y, False), Case(X, y, True)
+    units = {
+        "metres and milligrams": raw,
+        "millimetres and milligrams": Case(X * [1000, 1], y, False),
+        "standardised": standardised,
+    }
+    page.table(
+        "Eigenvalues of the Hessian, and the largest learning rate",
+        ["inputs", "λ_min", "λ_max", "κ", "2 / λ_max", "tried out"],
+        [(name, *eigenvalues(case), largest_rate(case)) for name, case in units.items()],
+    )
+    page.text(
+        """Millimetres and milligrams happen to spread alike here, and are as good as standardised
+        but for the size of η. With η = 1 / λ_max, the excess of the cost over the lowest possible
+        comes down to a thousandth in so many steps:"""
+    )
+    for name, case in units.items():
+        page.number(f"steps, {name}", steps_needed(case))
+    page.number(f"excess left after {STEPS} steps, raw", excess(raw, 1, STEPS + 1)[-1])
+    page.number("excess left after 10 steps, standardised", excess(standardised, 1, 11)[-1])
+    page.text(
+        """In metres and milligrams the weight of the dose comes at once to where it is best for the
+        moment, and that of the height hardly moves: nobody is a metre taller than another, so its
+        weight has to be large, and its gradient is small. In the picture the cost looks the same
+        both times, for each axis has a scale of its own; but the descent has one η for both."""
+    )
+    page.picture("valley", draw_valley, raw, standardised)
+    page.picture("descent", draw_descent, raw, standardised)
+
+    page.title("Handwritten digits")
+    page.text(
+        f"""A network of {HIDDEN} tanh units and a softmax, after {EPOCHS} epochs of plain gradient
+        descent from the same weights, at many learning rates."""
+    )
+    right = digits()
+    page.table(
+        "Share of digits told right",
+        ["learning rate", *right],
+        [
+            (f"{rate:.0e}", *(f"{each[index]:.1%}" for each in right.values()))
+            for index, rate in enumerate(DIGITS_RATES)
+        ],
+    )
+    for name, each in right.items():
+        page.number(f"best, {name}", max(each))
+    page.text(
+        """All pixels have one unit, 0 to 16, and standardising them gains less than above. It pays
+        still: larger learning rates become possible, and in as many steps more is learnt. Pixels
+        × 1000 drive the units to ±1, where tanh is flat, and no learning rate makes up for that."""
+    )
+    page.picture("digits", draw_digits, right)
+
+
+def neuron(x_factor: float, w_factor: float) -> dict[str, float]:
+    """Values and gradients of the neuron, with its inputs and its weights multiplied."""
+    w0, w1 = (cg.graph.Variable(value * w_factor) for value in (2, -3))
+    x0, x1 = (cg.graph.Variable(value * x_factor) for value in (-1, -2))
+    z = (w0 * x0 + w1 * x1 - 3).named("z")
+    f = cg.graph.sigmoid(z).named("f")
+    result = {}
+    for output in (z, f):
+        output.backward()
+        values = (output.value, w0.gradient, x0.gradient)
+        for label, value in zip(("{}", "∂{}/∂w₀", "∂{}/∂x₀"), values, strict=True):
+            result[label.format(output.name)] = float(np.asarray(value))
+    return result
+
+
+def patients() -> tuple[Array, Array]:
+    """Heights in metres and doses in milligrams, (n, 2), and effects, as deviations from means."""
+    height, other, noise = np.random.default_rng(0).standard_normal((3, PATIENTS))
+    dose = 0.5 * height + 0.75**0.5 * other
+    X = np.column_stack([0.1 * height, 100 * dose])
+    y = 2 * dose - 2 * height + 0.5 * noise
+    return X - X.mean(axis=0), y - y.mean()
+
+
+def eigenvalues(case: Case) -> tuple[float, float, float, float]:
+    """λ_min, λ_max, κ and 2 / λ_max."""
+    smallest, largest = np.linalg.eigvalsh(case.hessian()).tolist()
+    return smallest, largest, largest / smallest, 2 / largest
+
+
+def largest_rate(case: Case) -> float:
+    """The largest learning rate that lowers the cost in the long run, by bisection."""
+
+    def converges(rate: float) -> bool:
+        try:
+            cost, _ = case.descend(rate, STEPS)
+        except cg.DivergenceError:
+            return False
+        return bool(cost[-1] < cost[0])
+
+    low = high = 1e-5
+    while converges(high):
+        low, high = high, 10 * high
+    while high / low > 1 + 1e-4:
+        middle = (low * high) ** 0.5
+        low, high = (middle, high) if converges(middle) else (low, middle)
+    return low
+
+
+def excess(case: Case, rate: float, steps: int) -> Array:
+    """Cost above the lowest before each step at η = rate / λ_max, as a share of the first's."""
+    best, *_ = np.linalg.lstsq(case.X, case.y)
+    lowest = np.mean((case.X @ best - case.y) ** 2) / 2
+    cost, _ = case.descend(rate * eigenvalues(case)[3] / 2, steps)
+    above: Array = cost - lowest
+    return above / above[0]
+
+
+def steps_needed(case: Case) -> int:
+    """Steps at η = 1 / λ_max until the excess of the cost is a thousandth of the first's.
+
+    The first step does away with the error along the eigenvector of λ_max. What is left is along
+    that of λ_min, and each step multiplies it by 1 − 1/κ, and the excess by the square of that.
+    """
+    _, _, condition, _ = eigenvalues(case)
+    left = excess(case, 1, 2)[-1]
+    return 1 + ceil(log(1e-3 / left) / (2 * log1p(-1 / condition)))
+
+
+def digits() -> dict[str, list[float]]:
+    """The share of digits told right after training at each learning rate, for each scaling."""
+    pixels, y = cg.datasets.load_digits()
+    X = pixels.astype(np.float64)
+    return {
+        "pixels × 1000": [accuracy(1000 * X, y, rate, False) for rate in DIGITS_RATES],
+        "pixels": [accuracy(X, y, rate, False) for rate in DIGITS_RATES],
+        "standardised": [accuracy(X, y, rate, True) for rate in DIGITS_RATES],
+    }
+
+
+def accuracy(X: Array, y: NDArray[np.int64], rate: float, standardized: bool) -> float:
+    """The share of digits told right after training from the same initial weights."""
+    layers = [cg.Dense(HIDDEN, "tanh"), cg.Dense(10, "softmax")]
+    net = cg.Network(64, layers, loss="cross_entropy", dtype="float64", rng=0)
+    if standardized:
+        net.standardize_inputs(X)
+    cg.Trainer(net, cg.SGD(rate), rng=0).fit(X, y, EPOCHS)
+    return net.evaluate(X, y)["accuracy"]
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A figure that belongs to no window."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=200, layout="constrained")
+
+
+def draw_valley(raw: Case, standardised: Case) -> Figure:
+    """The cost over the two weights, and 20 steps of the descent, for both kinds of inputs."""
+    figure = new_figure(11, 4.4)
+    for ax, case in zip(figure.subplots(1, 2), (raw, standardised), strict=True):
+        spread = np.ones(2) if case.standardized else case.X.std(axis=0)
+        plotting.cost_surface(
+            case.network(),
+            case.X,
+            case.y,
+            (0, "weights", (0, 0)),
+            (0, "weights", (0, 1)),
+            path=case.descend(1.7 * eigenvalues(case)[3] / 2, 21)[1],
+            range_1=(-4 / spread[0], 1 / spread[0]),
+            range_2=(-1 / spread[1], 4 / spread[1]),
+            kind="contour",
+            ax=ax,
+        )
+        ax.set_title("standardised" if case.standardized else "metres and milligrams")
+        units = ("s.d.", "s.d.") if case.standardized else ("m", "mg")
+        ax.set_xlabel(f"weight of the height [effect / {units[0]}]")
+        ax.set_ylabel(f"weight of the dose [effect / {units[1]}]")
+    for bar in figure.axes[2:]:
+        bar.set_ylabel("cost C")
+    return figure
+
+
+def draw_descent(raw: Case, standardised: Case) -> Axes:
+    """The excess of the cost by steps."""
+    ax = new_figure(6.4, 4).subplots()
+    curves = [
+        ("metres and milligrams", "1", excess(raw, 1, 31)),
+        ("metres and milligrams", "2.1", excess(raw, 2.1, 31)),
+        ("standardised", "1", excess(standardised, 1, 31)),
+    ]
+    for number, (label, rate, values) in enumerate(curves):
+        label = rf"{label}, $\eta = {rate} / \lambda_\mathrm{{max}}$"
+        ax.semilogy(values, label=label, **style.curve(number, len(values)))
+    ax.set(xlabel="step", ylabel="excess of the cost, as a share of the first", ylim=(1e-12, 1e4))
+    ax.grid(alpha=0.3)
+    ax.legend(loc="lower left")
+    return ax
+
+
+def draw_digits(right: dict[str, list[float]]) -> Axes:
+    """The share of digits told right against the learning rate."""
+    ax = new_figure(6.4, 4).subplots()
+    for number, (label, values) in enumerate(right.items()):
+        ax.semilogx(DIGITS_RATES, np.array(values) * 100, label=label, **style.curve(number, 1))
+    ax.set(xlabel="learning rate η", ylabel="digits told right [%]", ylim=(0, 103))
+    ax.grid(alpha=0.3)
+    ax.legend()
+    return ax
