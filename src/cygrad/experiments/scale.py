@@ -214,8 +214,9 @@ def excess(case: Case, rate: float, steps: int) -> Array:
     best, *_ = np.linalg.lstsq(case.X, case.y)
     lowest = np.mean((case.X @ best - case.y) ** 2) / 2
     cost, _ = case.descend(rate * eigenvalues(case)[3] / 2, steps)
-    above: Array = cost - lowest
-    return above / above[0]
+    above = cost - float(lowest)
+    result: Array = above / above[0]
+    return result
 
 
 def steps_needed(case: Case) -> int:
