@@ -1,0 +1,285 @@
+"""Why backpropagation: what a gradient costs, by differences and by the chain rule.
+
+The derivative of the cost C by a parameter p can be had without any theory: change p a little, run
+the network again, and see what C does,
+
+    ∂C/∂p ≈ (C(p + h) − C(p)) / h             forward differences: P + 1 passes for P parameters
+    ∂C/∂p ≈ (C(p + h) − C(p − h)) / 2h        central differences: 2 P passes, and more exact
+
+A pass over the network uses each parameter once for each sample, so its time grows as P, and that
+of all the differences as P². Backpropagation goes through the network twice, once forward and once
+backward, whatever P is; the way back costs about two passes forward, one product for δ and one for
+∂C/∂W. So its time grows as P, and on a plot of logarithms the lines have the slopes 2 and 1.
+
+What is timed. The networks have two hidden layers of ReLU, as wide as the input, a linear output,
+and no biases; C is the mean quadratic cost of 512 samples, in float64 and on one thread. One pass
+of a difference is: the weights of one layer put into the network with one of them changed, which
+copies no more than P numbers, little beside 512 samples that go through them, and then
+`Network.evaluate`. Against it stands `Network.backward`, which returns z, a and δ of all layers
+too. A time is the thread's time on the processor, which other programs disturb less than the time
+on the clock, and the shortest of several. Where all differences would take too long, evenly spread
+ones are timed, and the time of all is extrapolated.
+
+Small networks do not keep to the lines. What a call costs in any case, some 30 µs for the checks
+of the samples and the way between Python and C, is more than what they compute; so the slopes are
+fitted to the networks from 10,000 parameters on.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from math import ceil
+from time import thread_time
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+import cygrad as cg
+from cygrad.plotting import style
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from cygrad.experiments.page import Page
+
+    Array = NDArray[np.float64]
+
+METHODS = ("forward differences", "central differences", "backpropagation")
+WIDTHS = (7, 12, 22, 40, 71, 126, 223, 400, 707)  # 10² to 10⁶ parameters
+FEW = (1, 2, 3, 5, 8)
+FITTED = 10_000
+SAMPLES = 512
+SWEEPS = 2
+BUDGET = 0.05  # seconds for one method and network, in each sweep
+LEAST = 8  # differences to time, whatever they take
+ROUNDING = float(np.finfo(np.float64).eps)
+
+
+class Problem(NamedTuple):
+    """A network, and samples to differentiate its cost over."""
+
+    net: cg.Network
+    X: Array
+    y: Array
+
+    def cost(self) -> float:
+        """C."""
+        return self.net.evaluate(self.X, self.y, threads=1)["loss"]
+
+    def backpropagation(self) -> cg.Gradients:
+        """∂C/∂p for all parameters p."""
+        return self.net.backward(self.X, self.y, input_gradient=False, threads=1)
+
+    def differences(self, central: bool, every: int = 1) -> Array:
+        """∂C/∂p by differences, for every so-many-th weight of each layer."""
+        h = ROUNDING ** (1 / 3 if central else 1 / 2)  # where cutting and rounding are even
+        here = 0.0 if central else self.cost()
+        derivatives = []
+        for layer in self.net.layers:
+            weights = layer.weights.copy()
+            numbers = weights.reshape(-1)
+            for k in range(0, numbers.size, every):
+                p = numbers[k]
+                numbers[k] = p + h
+                layer.weights = weights
+                above = self.cost()
+                if central:
+                    numbers[k] = p - h
+                    layer.weights = weights
+                    derivatives.append((above - self.cost()) / (2 * h))
+                else:
+                    derivatives.append((above - here) / h)
+                numbers[k] = p
+            layer.weights = weights
+        return np.array(derivatives)
+
+
+class Times(NamedTuple):
+    """Seconds for all derivatives, by each of `METHODS`, against the number of parameters."""
+
+    parameters: NDArray[np.int64]  # (networks,)
+    timed: NDArray[np.int64]  # (networks,): how many derivatives by differences were timed
+    seconds: Array  # (networks, methods)
+
+
+def run(page: Page) -> None:
+    """Time the three ways to a gradient, fit lines, and look for where they cross."""
+    page.title("Three ways to a gradient")
+    page.text(
+        f"""A gradient by P parameters takes P + 1 passes by forward differences and 2 P by central
+        ones; backpropagation takes one forward and one backward. All agree, as far as differences
+        can be exact. In a network of {wide(WIDTHS[0]).net.n_parameters} parameters they are off, in
+        parts of the largest derivative, by up to"""
+    )
+    for name, error in zip(METHODS, errors(wide(WIDTHS[0])), strict=False):
+        page.number(f"error, {name}", error, digits=2)
+
+    page.title("Their time")
+    large, small = measure([wide(width) for width in WIDTHS]), measure([narrow(p) for p in FEW])
+    page.table("Seconds for all derivatives", COLUMNS, rows(large), digits=3)
+    page.text(
+        """Where fewer derivatives were timed than there are parameters, the time of differences is
+        extrapolated from those. The slopes of the logarithms from 10,000 parameters on:"""
+    )
+    for method, name in enumerate(METHODS):
+        page.number(f"slope, {name}", slope(large, method), digits=3)
+    page.text(
+        """Backpropagation can come out a little above 1: what it returns of a large network does
+        not fit into the processor's caches, and the memory for it is had from the system anew
+        each time. At the right end:"""
+    )
+    forward, _, backward = large.seconds[-1]
+    page.number(f"forward differences, P = {large.parameters[-1]}", forward, digits=3, unit="s")
+    page.number(f"backpropagation, P = {large.parameters[-1]}", backward, digits=3, unit="s")
+    page.number("how many times as fast", forward / backward, digits=3)
+
+    page.title("Where they cross")
+    page.text(
+        """Lines of slopes 2 and 1 meet somewhere: where P passes of differences take as long as
+        backpropagation, that is at the number of passes that backpropagation is worth."""
+    )
+    crossing = factor(large, 2, 1) / factor(large, 0, 2)
+    page.number("the lines of slopes 2 and 1 meet at P =", crossing, digits=2)
+    page.text(
+        """That is far to the left of what was fitted, where the lines say little: what is computed
+        there is nothing against what a call costs. So here are networks that small, a single layer
+        of 1 to 8 weights."""
+    )
+    page.table("Seconds for all derivatives of few parameters", COLUMNS, rows(small), digits=3)
+    page.number("backpropagation is faster from P =", first_faster(small), digits=2)
+    page.text(
+        """There is no network that one would rather train by differences: they lose from the first
+        parameters on, by a factor that grows as P. What they are good for is to check a gradient,
+        since nothing of backpropagation is in them: `cygrad.check_gradients`."""
+    )
+    page.picture("time", draw_time, large, small)
+
+
+def wide(width: int) -> Problem:
+    """Three layers of this many inputs each."""
+    hidden = cg.Dense(width, "relu", use_bias=False)
+    return problem(width, [hidden, hidden, cg.Dense(1, use_bias=False)])
+
+
+def narrow(parameters: int) -> Problem:
+    """One layer of so many weights."""
+    return problem(parameters, [cg.Dense(1, use_bias=False)])
+
+
+def problem(inputs: int, layers: list[cg.Dense]) -> Problem:
+    """A network with random samples for it."""
+    rng = np.random.default_rng(0)
+    net = cg.Network(inputs, layers, loss="quadratic", dtype="float64", rng=0)
+    return Problem(net, rng.standard_normal((SAMPLES, inputs)), rng.standard_normal((SAMPLES, 1)))
+
+
+def errors(problem: Problem) -> list[float]:
+    """The largest errors of forward and of central differences, against backpropagation."""
+    exact = np.concatenate([each.ravel() for each in problem.backpropagation().weights])
+    return [
+        float(np.abs(problem.differences(central) - exact).max() / np.abs(exact).max())
+        for central in (False, True)
+    ]
+
+
+def measure(problems: list[Problem]) -> Times:
+    """The shortest times of several sweeps over all networks."""
+    parameters = [problem.net.n_parameters for problem in problems]
+    strides = [stride(problem) for problem in problems]
+    timed = [
+        sum(ceil(layer.n_parameters / every) for layer in problem.net.layers)
+        for problem, every in zip(problems, strides, strict=True)
+    ]
+    seconds = np.full((SWEEPS, len(problems), len(METHODS)), np.inf)
+    for sweep in range(SWEEPS):
+        for k, (problem, every) in enumerate(zip(problems, strides, strict=True)):
+            forward = fastest(partial(problem.differences, False, every))
+            central = fastest(partial(problem.differences, True, every))
+            seconds[sweep, k] = (
+                forward / (timed[k] + 1) * (parameters[k] + 1),
+                central / timed[k] * parameters[k],
+                fastest(problem.backpropagation),
+            )
+    return Times(np.array(parameters), np.array(timed), seconds.min(axis=0))
+
+
+def stride(problem: Problem) -> int:
+    """Every how-many-th derivative there is time for."""
+    parameters = problem.net.n_parameters
+    return min(ceil(parameters * fastest(problem.cost) / BUDGET), max(1, parameters // LEAST))
+
+
+def fastest(work: Callable[[], object]) -> float:
+    """Seconds that the work takes at best, of as many times as the budget allows; once at least."""
+    best, begin = float("inf"), thread_time()
+    now = begin
+    while now == begin or now - begin < BUDGET:
+        before = now
+        work()
+        now = thread_time()
+        best = min(best, now - before)
+    return best
+
+
+COLUMNS = ("parameters", "timed", *METHODS)
+
+
+def rows(times: Times) -> list[tuple[object, ...]]:
+    """One row of a table for each network."""
+    return [
+        (int(parameters), int(timed), *seconds.tolist())
+        for parameters, timed, seconds in zip(*times, strict=True)
+    ]
+
+
+def slope(times: Times, method: int) -> float:
+    """s of seconds ∝ Pˢ, by least squares of the logarithms over the larger networks."""
+    large = times.parameters >= FITTED
+    logs = np.log(times.parameters[large]), np.log(times.seconds[large, method])
+    return float(np.polyfit(*logs, 1)[0])
+
+
+def factor(times: Times, method: int, power: int) -> float:
+    """c of seconds ≈ c P^power: the geometric mean over the larger networks."""
+    large = times.parameters >= FITTED
+    ratios = times.seconds[large, method] / times.parameters[large].astype(float) ** power
+    return float(np.exp(np.log(ratios).mean()))
+
+
+def first_faster(times: Times) -> float:
+    """From how many parameters on backpropagation takes less time than forward differences."""
+    slower = np.flatnonzero(times.seconds[:, 0] <= times.seconds[:, 2])
+    return float(times.parameters[slower[-1] + 1]) if slower.size else 1.0
+
+
+def draw_time(large: Times, small: Times) -> Axes:
+    """Seconds against parameters, hollow where extrapolated, with lines of slopes 2 and 1."""
+    from matplotlib.figure import Figure
+
+    ax = Figure(figsize=(7, 5), dpi=200, layout="constrained").subplots()
+    line = np.array([1.0, large.parameters[-1]])
+    for method, power in ((0, 2), (2, 1)):
+        ax.loglog(line, factor(large, method, power) * line**power, ":", color=style.INK, lw=1)
+    for method, name in enumerate(METHODS):
+        look = {"color": style.color(method), "marker": style.marker(method), "markersize": 6}
+        ax.loglog([], [], label=f"{name}, slope {slope(large, method):.2f}", **look)
+        for times in (small, large):
+            seconds = times.seconds[:, method]
+            ax.loglog(times.parameters, seconds, color=style.color(method))
+            whole = (times.timed == times.parameters) | (METHODS[method] == "backpropagation")
+            for some, face in ((whole, style.color(method)), (~whole, "white")):
+                ax.loglog(
+                    times.parameters[some], seconds[some], ls="none", markerfacecolor=face, **look
+                )
+    ax.loglog([], [], "o", color=style.INK, markerfacecolor="white", label="extrapolated")
+    ax.loglog([], [], ":", color=style.INK, lw=1, label="slopes 2 and 1")
+    for times, text in ((small, "one layer"), (large, "three layers")):
+        place = float(times.parameters[0]), float(times.seconds[0, 1])
+        ax.annotate(text, place, xytext=(-5, 14), textcoords="offset points", color=style.INK)
+    ax.set(xlabel="parameters P", ylabel="processor time of all derivatives [s]")
+    ax.grid(alpha=0.3)
+    ax.legend()
+    return ax
