@@ -20,9 +20,9 @@ too. A time is the thread's time on the processor, which other programs disturb 
 on the clock, and the shortest of several. Where all differences would take too long, evenly spread
 ones are timed, and the time of all is extrapolated.
 
-Small networks do not keep to the lines. What a call costs in any case, some 30 µs for the checks
-of the samples and the way between Python and C, is more than what they compute; so the slopes are
-fitted to the networks from 10,000 parameters on.
+Small networks do not keep to the lines. What a call costs in any case, tens of microseconds for
+the checks of the samples and the way between Python and C, is more than what they compute; so the
+slopes are fitted to the networks from 10,000 parameters on.
 """
 
 from __future__ import annotations
@@ -276,9 +276,10 @@ def draw_time(large: Times, small: Times) -> Axes:
                 )
     ax.loglog([], [], "o", color=style.INK, markerfacecolor="white", label="extrapolated")
     ax.loglog([], [], ":", color=style.INK, lw=1, label="slopes 2 and 1")
-    for times, text in ((small, "one layer"), (large, "three layers")):
-        place = float(times.parameters[0]), float(times.seconds[0, 1])
-        ax.annotate(text, place, xytext=(-5, 14), textcoords="offset points", color=style.INK)
+    for times, index, text, away in ((small, -1, "one layer", 8), (large, 0, "three layers", -38)):
+        place = float(times.parameters[index]), float(times.seconds[index, 1])
+        look = {"textcoords": "offset points", "ha": "center", "color": style.INK}
+        ax.annotate(text, place, xytext=(away, 9), **look)
     ax.set(xlabel="parameters P", ylabel="processor time of all derivatives [s]")
     ax.grid(alpha=0.3)
     ax.legend()
