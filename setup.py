@@ -150,7 +150,7 @@ setup(
             module("passes", "csrc/team.c"),
             module("engine"),
             module("training"),
-            module("tape"),
+            module("tape", "csrc/processor.c"),
         ],
         include_path=["src"],
         build_dir="build/cython",
