@@ -1,0 +1,233 @@
+"""Two circles, one around the other: three hidden units that make them separable by a plane.
+
+No line in the plane of x has the inner circle on one side and the outer one on the other. A hidden
+layer moves the samples to where there is such a plane: each unit of it is a soft step across one
+line, and three lines fence the inner circle in.
+
+    h = σ(W_h x + b_h)            three units; x has 2 numbers
+    y = softmax(W_o h + b_o)      the probabilities of the two classes
+    C = −Σ t ln y                 over the samples; t is 1 for the right class, 0 for the other
+
+The network says "inner" where the second of the two sums W_o h + b_o is the larger. In the space
+of h that is one side of a plane, and all that the hidden layer learns is to bring each circle to
+its side.
+
+The 17 parameters are learned in three ways, with J = ∂C/∂P:
+
+    plain descent     P ← P − η J
+    momentum          V ← μ V − η J;  P ← P + V
+    mini-batches      as plain descent, but J is that of a few samples at a time
+
+Along a slope that stays the same, momentum adds up to steps 1/(1 − μ) times as long as the plain
+ones; mini-batches make more steps of a pass over the samples.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import cygrad as cg
+from cygrad import plotting
+from cygrad.experiments.figures import new_figure
+from cygrad.plotting import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from cygrad.experiments.page import Page
+
+    Array = NDArray[np.float64]
+    Labels = NDArray[np.int64]
+
+PASSES = 300  # over all samples
+OUTER, INNER = 0, 1
+
+# The ways that are compared: learning rate, momentum, and the number of samples for a step.
+WAYS = {
+    "plain descent": (0.02, 0.0, 100),
+    "momentum": (0.02, 0.9, 100),
+    "mini-batches": (0.2, 0.0, 10),
+    "plain, long steps": (0.2, 0.0, 100),
+}
+
+
+def run(page: Page) -> None:
+    """Check the gradients, train in several ways, and look at what the hidden layer does."""
+    X, t, layers = make_circles()
+    start = make_network(layers)
+    page.title("Two circles")
+    page.text(
+        """50 points near a circle of radius 1, and 50 near one of radius 0.3 inside it. The
+        network has 2 inputs, 3 sigmoid units and a softmax over 2 outputs: 17 parameters. Its
+        cost C is the cross-entropy, summed over the points. Untrained it says "outer" of all."""
+    )
+    page.number("cost at the start", start.evaluate(X, t)["loss"], digits=13)
+    page.number("points right at the start", np.sum(start.predict(X) == t), unit="of 100")
+    page.picture("start", draw_regions, start, X, t)
+
+    page.title("Are the gradients right?")
+    page.text(
+        """Before any training, each derivative ∂C/∂p that backpropagation gives is held against
+        the central difference (C(p + h) − C(p − h)) / 2h, which knows nothing of it. The table
+        has the worst of each array of parameters."""
+    )
+    report = cg.check_gradients(start, X, t)
+    page.number("derivatives compared", report.compared)
+    page.number("wrong ones", len(report.failures))
+    rows = [
+        (f"layers[{each.layer}].{each.parameter}", each.analytic, each.numerical)
+        for each in report.worst
+    ]
+    page.table("∂C/∂p", ("p in", "by backpropagation", "by differences"), rows, digits=10)
+
+    page.title("Three ways down")
+    page.text(
+        """300 passes over the 100 points, always from the same start. Plain descent and momentum
+        make one step in a pass, mini-batches of 10 make ten. A batch has about a tenth of the
+        gradient of all points, so a rate of 0.2 gives it steps as long as 0.02 gives plain
+        descent; and momentum 0.9 adds up to steps ten times as long, where the slope stays the
+        same."""
+    )
+    trained, costs, ways = {}, {}, []
+    for way, (rate, momentum, batch) in WAYS.items():
+        trained[way], costs[way] = train(layers, X, t, rate, momentum, batch)
+        right = int(np.sum(trained[way].predict(X) == t))
+        below = next((number for number, cost in enumerate(costs[way], 1) if cost < 1), "never")
+        ways.append((way, rate, momentum, batch, costs[way][-1], right, below))
+    columns = ("way", "rate", "momentum", "batch", "final cost", "right", "C < 1 after pass")
+    page.table("After 300 passes", columns, ways)
+    page.text(
+        """Plain descent cannot simply take the rate 0.2: its first step throws the cost to more
+        than a thousand, and it does not recover."""
+    )
+    page.picture("cost", draw_costs, {way: costs[way] for way in list(WAYS)[:3]})
+
+    page.title("What the hidden layer does")
+    net = trained["momentum"]
+    page.number("final cost with momentum", net.evaluate(X, t)["loss"])
+    page.number("points right at the end", np.sum(net.predict(X) == t), unit="of 100")
+    page.text(
+        """Each hidden unit is ½ on a line, and goes to 1 on one side of it and to 0 on the other.
+        The three lines pass the centre at half the radius of the outer circle, and fence the
+        inner circle in."""
+    )
+    page.table(
+        "Hidden units",
+        ("unit", "distance of its line", "mean over inner", "mean over outer"),
+        describe_units(net, X, t),
+        digits=3,
+    )
+    page.picture("end", draw_regions, net, X, t)
+    normal, offset = find_plane(net)
+    page.text(
+        f"""The output layer says "inner" where {normal[0]:.1f} h₀ + {normal[1]:.1f} h₁ −
+        {-normal[2]:.1f} h₂ > {-offset:.1f}. That takes h₀ and h₁ near 1 and h₂ near 0: the inner
+        side of all three lines. In the space of (h₀, h₁, h₂) it is one side of a plane. At the
+        start the circles still lie one in the other there; at the end the plane is between them,
+        at a distance:"""
+    )
+    distances = (hidden(net, X, t) @ normal + offset) / np.linalg.norm(normal)
+    page.number("of the plane from the inner circle", distances[t == INNER].min(), digits=3)
+    page.number("of the plane from the outer circle", -distances[t == OUTER].max(), digits=3)
+    page.picture("hidden", draw_hidden, start, net, X, t)
+
+
+def make_circles() -> tuple[Array, Labels, list[cg.Dense]]:
+    """X (100, 2), classes (100,) and layers, from the stream of NumPy's legacy generator."""
+    generator = np.random.RandomState(1)
+    angles = 2 * np.pi * np.arange(50) / 50
+    circle = np.column_stack([np.cos(angles), np.sin(angles)])
+    X = np.concatenate([circle, 0.3 * circle]) + generator.normal(0, 0.1, (100, 2))
+    t = np.repeat(np.array([OUTER, INNER]), 50)
+    # Drawn in this order: biases before weights, and weights (in, out).
+    b_h, W_h = generator.normal(size=3), generator.normal(size=(2, 3)).T
+    b_o, W_o = generator.normal(size=2), generator.normal(size=(3, 2)).T
+    layers = [
+        cg.Dense(3, "sigmoid", weights_init=W_h, bias_init=b_h),
+        cg.Dense(2, "softmax", weights_init=W_o, bias_init=b_o),
+    ]
+    return X, t, layers
+
+
+def make_network(layers: list[cg.Dense]) -> cg.Network:
+    """The network at the start of its training."""
+    net = cg.Network(2, layers, loss="cross_entropy", reduction="sum", dtype="float64")
+    net.classes = ["outer", "inner"]
+    return net
+
+
+def train(
+    layers: list[cg.Dense], X: Array, t: Labels, rate: float, momentum: float, batch: int
+) -> tuple[cg.Network, list[float]]:
+    """A trained network, and its cost after each pass over the samples."""
+    net = make_network(layers)
+    trainer = cg.Trainer(net, cg.SGD(rate, momentum=momentum), batch, rng=0)
+    # The training loss of a pass is measured on the way, between its steps; this one after it.
+    return net, trainer.fit(X, t, PASSES, X_val=X, y_val=t).val_loss
+
+
+def hidden(net: cg.Network, X: Array, t: Labels) -> Array:
+    """h of each sample, (n, 3)."""
+    h: Array = net.backward(X, t).activations[0]
+    return h
+
+
+def describe_units(net: cg.Network, X: Array, t: Labels) -> list[tuple[float, ...]]:
+    """Of each hidden unit: how far its line is from the centre, and its mean over each class."""
+    layer, h = net.layers[0], hidden(net, X, t)
+    distances = np.abs(layer.biases) / np.linalg.norm(layer.weights, axis=1)
+    means = h[t == INNER].mean(axis=0), h[t == OUTER].mean(axis=0)
+    return [
+        (unit, *map(float, row)) for unit, row in enumerate(np.column_stack([distances, *means]))
+    ]
+
+
+def find_plane(net: cg.Network) -> tuple[Array, float]:
+    """The normal n and the offset d of the plane: the network says "inner" where n·h + d > 0."""
+    output = net.layers[1]
+    normal: Array = output.weights[INNER] - output.weights[OUTER]
+    return normal, float(output.biases[INNER] - output.biases[OUTER])
+
+
+# Pictures
+
+
+def draw_costs(costs: dict[str, list[float]]) -> Axes:
+    """The cost after each pass over the samples, for each way of training."""
+    ax = new_figure(6.4, 4).add_subplot()
+    plotting.history({way: {"loss": column} for way, column in costs.items()}, log=True, ax=ax)
+    ax.set(xlabel="passes over the samples", ylabel="cost C")
+    return ax
+
+
+def draw_regions(net: cg.Network, X: Array, t: Labels) -> Axes:
+    """What the network says of each point of the plane, and the lines of the hidden units."""
+    ax = new_figure(6, 4.5).add_subplot()
+    plotting.decision_regions(net, X, t, ax=ax)
+    for unit, (w, b) in enumerate(zip(net.layers[0].weights, net.layers[0].biases, strict=True)):
+        foot = -b * w / (w @ w)  # the point of w·x + b = 0 that is nearest to 0
+        look = {"color": style.INK, "linestyle": style.line_style(unit + 1), "linewidth": 1}
+        ax.axline(foot, foot + np.array([-w[1], w[0]]), label=f"$h_{unit}$ = ½", **look)
+    ax.set_aspect("equal")
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    return ax
+
+
+def draw_hidden(start: cg.Network, end: cg.Network, X: Array, t: Labels) -> Figure:
+    """The samples in the space of the hidden units, before and after the training."""
+    figure = new_figure(9, 4.5)
+    for number, (title, net) in enumerate({"at the start": start, "at the end": end}.items(), 1):
+        ax = figure.add_subplot(1, 2, number, projection="3d")
+        plotting.hidden_projection(net, X, t, ax=ax)
+        for unit, axis in enumerate("xyz"):
+            ax.set(**{f"{axis}lim": (-0.05, 1.05), f"{axis}ticks": [0, 0.5, 1]})
+            ax.set(**{f"{axis}label": f"hidden unit $h_{unit}$"})
+        ax.set_title(title)
+        ax.set_box_aspect(None, zoom=0.82)  # room for the label of the third axis
+        ax.view_init(elev=20, azim=-30)  # from the edge of the plane that is there at the end
+    figure.axes[0].get_legend().remove()
+    return figure

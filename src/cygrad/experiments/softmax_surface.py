@@ -1,0 +1,178 @@
+"""Softmax over two classes: a surface over the plane, and why it is the logistic function.
+
+Softmax makes probabilities of any two numbers, one for each class:
+
+    P(t = 1 | z) = exp(z₁) / (exp(z₁) + exp(z₂))
+    P(t = 2 | z) = exp(z₂) / (exp(z₁) + exp(z₂))
+
+Divide the first above and below by exp(z₁):
+
+    P(t = 1 | z) = 1 / (1 + exp(−(z₁ − z₂))) = σ(z₁ − z₂)
+
+So only the difference of z₁ and z₂ counts; what is added to both is lost. A softmax over two
+outputs says what one sigmoid says, and its surface over the plane of (z₁, z₂) is the logistic
+curve, drawn out along the diagonal.
+
+The surface is computed three times here: by a network that passes z on to softmax, by the gate
+softmax of a computational graph, and by the gate sigmoid of the difference.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import cygrad as cg
+from cygrad.experiments.figures import new_figure
+from cygrad.plotting import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from cygrad.experiments.page import Page
+
+    Array = NDArray[np.float64]
+
+POINTS = 200  # along each axis
+EXTENT = 10.0  # z from −EXTENT to EXTENT
+
+SOME_POINTS = [(0, 0), (7, 7), (1, 0), (3, 2), (-4, -5), (0, 1), (10, -10)]
+
+
+def run(page: Page) -> None:
+    """Compute the surface in three ways, look at it, and at the slopes on it."""
+    page.title("Softmax over two classes")
+    page.text(
+        """P(t = 1 | z) = exp(z₁) / (exp(z₁) + exp(z₂)) is the probability that softmax gives to
+        the first of two classes. Divided by exp(z₁) above and below it is
+        1 / (1 + exp(−(z₁ − z₂))): the logistic function σ of the difference z₁ − z₂."""
+    )
+    z = make_grid()
+    P = by_network(z)
+    page.text(
+        f"""P over a grid of {POINTS} × {POINTS} points, z₁ and z₂ from −10 to 10, by a network
+        whose weights are the identity. Two computational graphs are held against it, one of
+        softmax and one of σ(z₁ − z₂); all that is between them is rounding."""
+    )
+    page.number("points", P.size)
+    page.number("lowest P, at z = (−10, 10)", P.min(), digits=4)
+    page.number("highest P is 1 less", 1 - P.max(), digits=4)
+    page.number("network against softmax(z)₁, at most", np.abs(P - by_softmax(z)).max(), digits=2)
+    page.number("network against σ(z₁ − z₂), at most", np.abs(P - by_sigmoid(z)).max(), digits=2)
+    page.picture("surface", draw_surface, z, P)
+
+    page.title("Only the difference counts")
+    page.text(
+        """Where z₁ − z₂ is the same P is the same: along the diagonals of the plane. On the one
+        where z₁ = z₂ it is ½, the line of decision; below it class 1 is the more probable, above
+        it class 2. Cuts through the surface at different z₂ are one curve, shifted; against
+        z₁ − z₂ they lie on top of each other."""
+    )
+    page.picture("contour", draw_contour, z, P)
+    page.picture("difference", draw_difference)
+    page.text(
+        """The slopes, by a backward pass over the graph, say it too: ∂P/∂z₁ = P (1 − P), and
+        ∂P/∂z₂ is the opposite of it, so a step that adds the same to both changes nothing. They
+        are ¼ and −¼ on the line of decision, and vanish far from it."""
+    )
+    rows = [(z_1, z_2, z_1 - z_2, *slopes(z_1, z_2)) for z_1, z_2 in SOME_POINTS]
+    page.table("P and its slopes", ("z₁", "z₂", "z₁ − z₂", "P", "∂P/∂z₁", "∂P/∂z₂"), rows)
+    page.text(
+        """So one sigmoid unit says of two classes what two softmax units say: its weights and its
+        bias are the differences of theirs, and it has half as many."""
+    )
+
+
+def make_grid() -> Array:
+    """(z₁, z₂) of each point, (POINTS², 2); z₁ changes faster."""
+    axis = np.linspace(-EXTENT, EXTENT, POINTS)
+    return np.column_stack([values.ravel() for values in np.meshgrid(axis, axis)])
+
+
+def by_network(z: Array) -> Array:
+    """P(t = 1 | z) by a network of one layer: weights 1 from each input to its own output."""
+    layer = cg.Dense(2, "softmax", weights_init=np.eye(2))
+    net = cg.Network(2, [layer], loss="cross_entropy", dtype="float64")
+    P: Array = net.forward(z)[:, 0]
+    return P
+
+
+def by_softmax(z: Array) -> Array:
+    """The same by the gate softmax."""
+    return np.asarray(cg.graph.softmax(z, axis=1).value)[:, 0]
+
+
+def by_sigmoid(z: Array) -> Array:
+    """The same by the gate sigmoid of the difference."""
+    z_1, z_2 = cg.graph.Variable(z[:, 0], "z₁"), cg.graph.Variable(z[:, 1], "z₂")
+    return np.asarray(cg.graph.sigmoid(z_1 - z_2).value)
+
+
+def slopes(z_1: float, z_2: float) -> tuple[float, ...]:
+    """P(t = 1 | z) at one point, and its derivatives by z₁ and z₂."""
+    z = cg.graph.Variable([z_1, z_2], "z")
+    P = cg.graph.softmax(z)
+    P.backward([1, 0])  # of the two outputs the first
+    return tuple(map(float, (np.asarray(P.value)[0], *np.asarray(z.gradient))))
+
+
+# Pictures
+
+
+def draw_surface(z: Array, P: Array) -> Axes:
+    """P as a height over (z₁, z₂), with the line of decision."""
+    ax = new_figure(6.4, 5.2).add_subplot(projection="3d")
+    ax.computed_zorder = False  # the line is seen on the surface
+    surface = [values.reshape(POINTS, POINTS) for values in (*z.T, P)]
+    look = {"cmap": colors(), "vmin": 0, "vmax": 1, "antialiased": False, "zorder": 1}
+    ax.plot_surface(*surface, rcount=POINTS, ccount=POINTS, **look)
+    ends = [-EXTENT, EXTENT]
+    ax.plot(ends, ends, [0.5, 0.5], color=style.INK, label="$z_1 = z_2$, P = ½", zorder=2)
+    ticks = [-10, -5, 0, 5, 10]
+    ax.set(xlabel="$z_1$", ylabel="$z_2$", zlabel="P(t = 1 | z)", xticks=ticks, yticks=ticks)
+    ax.view_init(elev=35, azim=150)  # from where all of the slope is seen
+    ax.set_box_aspect(None, zoom=0.87)  # room for the label of the third axis
+    ax.legend(loc="upper right")
+    return ax
+
+
+def draw_contour(z: Array, P: Array) -> Axes:
+    """P as a map with lines of equal P."""
+    ax = new_figure(6, 4.8).add_subplot()
+    surface = [values.reshape(POINTS, POINTS) for values in (*z.T, P)]
+    filled = ax.contourf(*surface, levels=np.linspace(0, 1, 21), cmap=colors())
+    few = [0.001, 0.05, 0.5, 0.95, 0.999]
+    widths = [2 if level == 0.5 else 0.8 for level in few]
+    lines = ax.contour(*surface, levels=few, colors=style.INK, linewidths=widths)
+    ticks = [-10, -5, 0, 5, 10]
+    # On the other diagonal, from one corner to the other.
+    places = [(np.log(level / (1 - level)) / 2 * np.array([1, -1])) for level in few]
+    ax.clabel(lines, fmt="%g", manual=places)
+    ax.figure.colorbar(filled, ax=ax, label="P(t = 1 | z)", ticks=np.linspace(0, 1, 5))
+    ax.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal", xticks=ticks, yticks=ticks)
+    return ax
+
+
+def draw_difference() -> Figure:
+    """Three cuts through the surface: against z₁ three curves, against z₁ − z₂ a single one."""
+    figure = new_figure(8, 3.4)
+    left, right = figure.subplots(1, 2, sharey=True)
+    z_1 = np.linspace(-EXTENT, EXTENT, POINTS)
+    for number, z_2 in enumerate((-5, 0, 5)):
+        P = by_network(np.column_stack([z_1, np.full(POINTS, z_2)]))
+        look = style.curve(number, POINTS) | {"label": f"$z_2 = {z_2}$"}
+        left.plot(z_1, P, **look)
+        right.plot(z_1 - z_2, P, **look)
+    left.set(xlabel="$z_1$", ylabel="P(t = 1 | z)")
+    right.set(xlabel="$z_1 - z_2$")
+    right.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    return figure
+
+
+def colors() -> Colormap:
+    """From the colour of the second class over white to that of the first."""
+    return style.between(1, 0, 0.7)
