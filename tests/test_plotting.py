@@ -510,7 +510,7 @@ def test_the_probability_is_what_the_network_says(flat):
     net.classes = ["outer", "inner"]
     plotting.decision_regions(net, X, y, ax=flat, resolution=50)
     (bar,) = (each for each in flat.figure.axes if each is not flat)
-    assert bar.get_ylabel() == "probability of class inner"
+    assert bar.get_xlabel() == "probability of class inner"
     filled = flat.collections[0]
     assert filled.get_clim() == (0, 1)
     points = np.random.default_rng(0).uniform(-1, 1, (40, 2))

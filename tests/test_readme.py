@@ -1,5 +1,6 @@
 """The README's examples do what they say."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -21,3 +22,10 @@ def test_the_examples_run(tmp_path, monkeypatch, capsys):
     steps = names["trainer"].steps
     exec(compile(examples[1], "README.md", "exec"), names)
     assert names["trainer"].steps == steps + 1 + 1 + 57  # 1797 rows in batches of 32
+    if find_spec("matplotlib") is not None:
+        from matplotlib import pyplot
+
+        pyplot.switch_backend("agg")
+        exec(compile(examples[2], "README.md", "exec"), names)
+        pyplot.close("all")
+        assert (tmp_path / "weights.svg").exists()

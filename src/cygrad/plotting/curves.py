@@ -40,8 +40,8 @@ def history(
     """Draw what the epochs of one training, or of several, came to.
 
     What was measured on the training samples is a solid line with filled markers, what was
-    measured on validation data a dashed line with hollow ones. Each training has a colour and a
-    marker of its own where there are several, each quantity where there is one.
+    measured on validation data a dashed line with hollow ones. Each training, and each quantity of
+    it, has a colour and a marker of its own.
 
     Parameters
     ----------

@@ -58,9 +58,8 @@ def axes_for(ax: Axes | None, solid: bool = False, size: tuple[float, float] | N
 
 def points_of(ax: Axes) -> tuple[float, float]:
     """Width and height of axes as they are now, in points."""
-    box = ax.get_position()
-    width, height = _figure(ax).get_size_inches() * 72
-    return float(box.width * width), float(box.height * height)
+    points = 72 / ax.figure.dpi
+    return float(ax.bbox.width * points), float(ax.bbox.height * points)
 
 
 def save(picture: Axes | Figure, path: str | os.PathLike[str], **kwargs: Any) -> None:

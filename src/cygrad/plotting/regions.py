@@ -90,7 +90,7 @@ def decision_regions(
         _draw_probability(ax, xs, ys, outputs[:, :, -1], class_names(net)[1])
     else:
         _draw_regions(ax, xs, ys, _margins(outputs))
-    _draw_samples(ax, points, classes, class_names(net), shown == "regions", kwargs)
+    _draw_samples(ax, points, classes, class_names(net), kwargs)
     ax.set_xlim(xs[0], xs[-1])
     ax.set_ylim(ys[0], ys[-1])
     ax.set_xlabel("$x_1$")
@@ -164,8 +164,9 @@ def _draw_probability(
     )
     if probability.min() < 0.5 < probability.max():
         ax.contour(xs, ys, probability, levels=[0.5], colors=style.INK, linewidths=1, zorder=1)
-    bar = ax.figure.colorbar(filled, ax=ax, ticks=np.linspace(0, 1, 5))
-    bar.set_label(f"probability of class {name}")
+    label, ticks = f"probability of class {name}", np.linspace(0, 1, 5)
+    # Below the axes, as the legend is beside them.
+    ax.figure.colorbar(filled, ax=ax, label=label, ticks=ticks, location="bottom", aspect=40)
 
 
 def _draw_samples(
@@ -173,13 +174,11 @@ def _draw_samples(
     points: NDArray[Any],
     classes: NDArray[np.int64],
     names: list[str],
-    outside: bool,
     kwargs: dict[str, Any],
 ) -> None:
     for index, name in enumerate(names):
         members = points[classes == index]
         look = style.sample(index) | {"s": 30, "linewidths": 0.6, "zorder": 2, "label": name}
         ax.scatter(members[:, 0], members[:, 1], **(look | kwargs))
-    # Beside the axes, where no sample is hidden, unless the colour bar is there.
-    beside = {"loc": "upper left", "bbox_to_anchor": (1, 1), "frameon": False}
-    ax.legend(title="class", **(beside if outside else {}))
+    # Beside the axes, where no sample is hidden.
+    ax.legend(title="class", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
