@@ -237,7 +237,7 @@ class TestSeeds:
         assert drawn == np.random.random()  # noqa: NPY002
 
     def test_purposes_have_streams_of_their_own(self):
-        purposes = ("initialisation", "shuffling", "dropout")
+        purposes = ("initialisation", "shuffling", "dropout", "checking")
         assert len({stream(0, purpose).random() for purpose in purposes}) == 3
         assert stream(0, "shuffling").random() == stream(0, "shuffling").random()
 
@@ -660,7 +660,7 @@ class TestCopies:
 
     def test_a_float64_copy_of_a_float32_network(self):
         net = make(dtype="float32")
-        double = net._as_float64()
+        double = net._as_dtype("float64")
         assert double.dtype == np.float64
         np.testing.assert_array_equal(double.parameters, net.parameters)
 

@@ -116,7 +116,7 @@ class Network:
         if count > MOST_PARAMETERS:
             raise ValueError(f"layers have {count} parameters, more than a computer can address")
         self._engine = Engine(
-            _dtype_name(dtype),
+            dtype_name(dtype),
             sizes,
             [dense.activation for dense in described],
             [dense.use_bias for dense in described],
@@ -527,15 +527,15 @@ class Network:
             network._set_standardization(arrays["input_mean"], arrays["input_scale"])
         return network
 
-    def _as_float64(self) -> Self:
-        """A copy that computes in float64."""
-        return self._restore({**self._config(), "dtype": "float64"}, self._arrays())
+    def _as_dtype(self, dtype: str) -> Self:
+        """A copy that computes in another dtype."""
+        return self._restore({**self._config(), "dtype": dtype}, self._arrays())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self)._restore, (self._config(), self._arrays())
 
 
-def _dtype_name(dtype: DTypeLike) -> str:
+def dtype_name(dtype: DTypeLike) -> str:
     """The name of an allowed dtype."""
     try:
         name = None if dtype is None else np.dtype(dtype).name

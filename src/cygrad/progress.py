@@ -1,4 +1,7 @@
-"""How `Trainer.fit` shows where it is, on stderr: a bar per epoch on a terminal, lines elsewhere.
+"""How long computations show where they are, on stderr: bars on a terminal, lines elsewhere.
+
+`Progress` is the display of `Trainer.fit`, a bar for each epoch; `Count` that of anything with a
+known number of parts.
 
 tqdm draws the bars where it is installed, a few lines of our own where it is not. Nothing is
 computed here but what is shown. Drawing is limited to ten times a second, and of very many epochs
@@ -24,7 +27,7 @@ BAR_CELLS = 20
 
 
 class Progress:
-    """The display of one run; a context manager, so that its last line is ended in any event.
+    """The display of a run; a context manager, so that its last line is ended in any event.
 
     Parameters
     ----------
@@ -101,6 +104,50 @@ class Progress:
         self._unkept = ""
 
 
+class Count:
+    """The display of a count up to a known number: a bar on a terminal, one line at the end if not.
+
+    Parameters
+    ----------
+    title : str
+        What is counted.
+    total : int
+        How many there are.
+    """
+
+    def __init__(self, title: str, total: int) -> None:
+        stream = sys.stderr or StringIO()
+        self._title = title
+        self._line = _make_bar(stream, total) if stream.isatty() else _PlainLine(stream)
+        self._began = monotonic()
+        self._last: tuple[int, str] | None = None
+        self._next = 0.0
+
+    def show(self, done: int, numbers: str) -> None:
+        """Show how many are done, with other numbers next to it."""
+        self._last = done, numbers
+        if monotonic() >= self._next:
+            self._draw()
+
+    def _draw(self) -> None:
+        if self._last is not None:
+            done, numbers = self._last
+            self._line.draw(self._title, done, monotonic() - self._began, numbers)
+            self._next = monotonic() + SECONDS_BETWEEN_DRAWINGS
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._draw()
+        self._line.end()
+
+
 def _text_of(logs: Mapping[str, float]) -> str:
     return "  ".join(
         f"{value:.4g} s" if name == "seconds" else f"{name} {value:.4g}"
@@ -112,7 +159,7 @@ def _text_of(logs: Mapping[str, float]) -> str:
 class _Line(Protocol):
     """A line that is drawn again and again, and ended to be kept. Ending it twice does nothing."""
 
-    def draw(self, epoch: str, steps_done: int, seconds: float, numbers: str) -> None: ...
+    def draw(self, title: str, steps_done: int, seconds: float, numbers: str) -> None: ...
 
     def end(self) -> None: ...
 
@@ -124,8 +171,8 @@ class _PlainLine:
         self._stream = stream
         self._text = ""
 
-    def draw(self, epoch: str, steps_done: int, seconds: float, numbers: str) -> None:
-        self._text = f"{epoch}  {numbers}\n"
+    def draw(self, title: str, steps_done: int, seconds: float, numbers: str) -> None:
+        self._text = f"{title}  {numbers}\n"
 
     def end(self) -> None:
         if self._text:
@@ -142,12 +189,12 @@ class _OwnBar:
         self._steps = steps
         self._length = 0
 
-    def draw(self, epoch: str, steps_done: int, seconds: float, numbers: str) -> None:
+    def draw(self, title: str, steps_done: int, seconds: float, numbers: str) -> None:
         columns = shutil.get_terminal_size().columns
-        cells = _bar_cells(columns, len(f"{epoch} [] {numbers}"))
+        cells = _bar_cells(columns, len(f"{title} [] {numbers}"))
         bar = f" [{'#' * (cells * steps_done // self._steps):.<{cells}}]" if cells else ""
         # A line as wide as the terminal would wrap, and could not be drawn over.
-        text = f"{epoch}{bar} {numbers}"[: columns - 1]
+        text = f"{title}{bar} {numbers}"[: columns - 1]
         self._stream.write("\r" + text.ljust(self._length))
         self._stream.flush()
         self._length = len(text)
@@ -169,16 +216,16 @@ class _TqdmBar:
         self._steps = steps
         self._bar: Any = None
 
-    def draw(self, epoch: str, steps_done: int, seconds: float, numbers: str) -> None:
+    def draw(self, title: str, steps_done: int, seconds: float, numbers: str) -> None:
         # The size is asked for here because tqdm draws nothing on a terminal that has none.
         columns, rows = shutil.get_terminal_size()
-        cells = _bar_cells(columns, len(f"{epoch} || 00:00<00:00  {numbers}"))
+        cells = _bar_cells(columns, len(f"{title} || 00:00<00:00  {numbers}"))
         bar = f" |{{bar:{cells}}}| {{elapsed}}<{{remaining}}" if cells else ""
         layout = f"{{desc}}{bar}  {numbers}"
         if self._bar is None:
             self._bar = self._make(
                 total=self._steps,
-                desc=epoch,
+                desc=title,
                 file=self._stream,
                 ncols=columns - 1,
                 nrows=rows,
@@ -189,7 +236,7 @@ class _TqdmBar:
         self._bar.last_print_t = time()
         self._bar.start_t = self._bar.last_print_t - seconds
         self._bar.bar_format = layout
-        self._bar.set_description_str(epoch)
+        self._bar.set_description_str(title)
 
     def end(self) -> None:
         if self._bar is not None:

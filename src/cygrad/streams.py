@@ -1,9 +1,10 @@
 """Streams of random numbers: one for each purpose, all from what the user passed as `rng`.
 
 Here is how an integer, a seed sequence or a generator becomes the generator that initialises a
-network, shuffles its samples or drops its units. The purposes never share a stream, so a network
-and a trainer made with the same integer do not draw the same numbers, and a new purpose changes
-nothing for the old ones. Nothing here touches NumPy's global state.
+network, shuffles its samples, drops its units or chooses the gradients that are checked. The
+purposes never share a stream, so a network and a trainer made with the same integer do not draw the
+same numbers, and a new purpose changes nothing for the old ones. Nothing here touches NumPy's
+global state.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator, SeedSequence
 
     RandomSource = int | Generator | SeedSequence | None  # what an `rng` argument takes
-    Purpose = Literal["initialisation", "shuffling", "dropout"]
+    Purpose = Literal["initialisation", "shuffling", "dropout", "checking"]
 
 # The last word of a stream's spawn key. Four letters rather than 0, 1, 2, which are the keys that
 # the children of a user's own `SeedSequence.spawn` have.
@@ -24,6 +25,7 @@ _KEYS = {
     "initialisation": int.from_bytes(b"init", "big"),
     "shuffling": int.from_bytes(b"shuf", "big"),
     "dropout": int.from_bytes(b"drop", "big"),
+    "checking": int.from_bytes(b"chek", "big"),
 }
 
 
@@ -36,7 +38,7 @@ def seed_sequence(rng: RandomSource, purpose: Purpose) -> SeedSequence:
         An integer or a seed sequence gives the same seeds every time. A generator gives a new
         child at each call (`Generator.spawn`), its own stream of numbers is left where it is.
         None gives seeds from the operating system.
-    purpose : {"initialisation", "shuffling", "dropout"}
+    purpose : {"initialisation", "shuffling", "dropout", "checking"}
 
     Raises
     ------

@@ -1,0 +1,245 @@
+"""Central differences of C along lines through p, held against what backpropagation says.
+
+Here is the mathematics of the check, for whatever has arrays of parameters and a number C that
+depends on them. A line is p + t d: d changes a single parameter, or all of them at random. The
+derivative along it is gᵀd by backpropagation, and by the central difference
+
+    (C(p + h d) − C(p − h d)) / 2h
+
+**The step.** The difference is off by h²/6 · C‴ for cutting the series short, and by ε/h for
+rounding, where ε is the error of an evaluation of C. With ε = u |C| the sum is least at
+h = (3 u C / C‴)^⅓, about u^⅓ where C and C‴ are of one size: 6.1·10⁻⁶ in float64, with u = 2⁻⁵²,
+and 4.9·10⁻³ in float32, with u = 2⁻²³. What is left of the digits is u^⅔: about ten of them in
+float64, five in float32.
+
+**Rounding.** Each number z that is computed on the way to C is rounded by up to u |z|, which
+changes C by u |z ∂C/∂z|. These errors have either sign, so together they come to about
+u · ‖z ∂C/∂z‖, the root of the sum of squares; with C itself among the numbers. ε is taken as
+`ROUNDINGS` times that.
+
+**Truncation.** A difference that is too far from gᵀd may be so because C is too much curved for the
+step. With a quarter of the step the error by h²/6 · C‴ becomes a sixteenth: so if the difference
+moves with the step by more than half of the disagreement, smaller steps are taken; if not, gᵀd is
+wrong. That the smaller step is less exact cannot then hide it.
+
+**Kinks.** relu, hinge, abs, max and min have points without a derivative. A step that crosses one
+mixes the slopes of its two sides. Where gᵀd disagrees, the subject is asked at p − h d, p and
+p + h d which side of each kink it is on; if the answers differ smaller steps are taken. If they
+differ for the smallest too, then the kink is at p, and there is no derivative to compare with.
+A kink that the subject does not know of is recognised by the slopes to the right and to the left of
+p, which on a smooth curve come together as the step shrinks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from cygrad.gradcheck.report import Comparison
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+ROUNDINGS = 4
+SHRINKS = (1, 1 / 4, 1 / 16, 1 / 64, 1 / 256)
+
+
+@dataclass(frozen=True, eq=False)
+class Array:
+    """An array of numbers that C depends on, and the gradient to be checked."""
+
+    parameter: str
+    layer: int | None
+    gradient: NDArray[Any]
+    values: NDArray[Any]  # contiguous
+    put: Callable[[NDArray[Any]], None]  # has the subject compute with `values`
+
+    @property
+    def size(self) -> int:
+        return prod(self.values.shape)
+
+    @property
+    def name(self) -> str:
+        return Comparison(self.parameter, self.layer, None, 0, 0, 1).array
+
+
+class Subject(Protocol):
+    """What can be checked."""
+
+    together: str  # what all arrays are
+    unit: float  # u of the arithmetic
+    scale: float  # ‖z ∂C/∂z‖, at least |C|
+
+    @property
+    def arrays(self) -> Sequence[Array]: ...
+
+    def loss(self) -> float:
+        """C with the values that were put last; NaN where there is none."""
+
+    def sides(self) -> object:
+        """Which side of each kink C is on; equal objects for equal answers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A part of one array with the direction in which it is moved."""
+
+    array: Array
+    start: int
+    along: NDArray[np.float64]
+
+    @property
+    def part(self) -> slice:
+        return slice(self.start, self.start + len(self.along))
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """The part itself, to read and to write."""
+        return self.array.values.reshape(-1)[self.part]
+
+    @property
+    def gradient(self) -> NDArray[np.float64]:
+        part: NDArray[Any] = self.array.gradient.reshape(-1)[self.part]
+        return part.astype(np.float64)
+
+
+Direction = tuple[Piece, ...]
+
+
+def best_step(unit: float) -> float:
+    """u^⅓"""
+    return float(unit ** (1 / 3))
+
+
+def least_step(unit: float) -> float:
+    """The least h whose smallest part still changes a parameter."""
+    return 2 * unit / SHRINKS[-1]
+
+
+def entry(array: Array, place: int) -> Direction:
+    """The direction that changes one parameter, by more where that is large."""
+    p = float(array.values.reshape(-1)[place])
+    return (Piece(array, place, np.array([max(1.0, abs(p))])),)
+
+
+@dataclass(frozen=True)
+class Differences:
+    """How the derivatives of a subject are compared.
+
+    Attributes
+    ----------
+    subject : Subject
+    step : float
+        h
+    rtol, atol : float
+        What is allowed besides rounding.
+    """
+
+    subject: Subject
+    step: float
+    rtol: float
+    atol: float
+
+    @property
+    def noise(self) -> float:
+        """ε, how far an evaluation of C may be off by rounding."""
+        return ROUNDINGS * self.subject.unit * self.subject.scale
+
+    def compare(self, direction: Direction) -> Comparison | None:
+        """The two values of the derivative along a direction; None where C has a kink."""
+        try:
+            return self._compare(direction)
+        finally:
+            for piece in direction:
+                piece.array.put(piece.array.values)
+
+    def _compare(self, direction: Direction) -> Comparison | None:
+        largest = self._largest_step(direction)
+        smallest = largest * SHRINKS[-1]
+        coarse = self._difference(direction, largest)
+        if coarse.error <= 1:
+            return coarse
+        if self._crosses(direction, smallest):
+            return None
+        for shrink, smaller in pairwise(SHRINKS):
+            fine = self._difference(direction, largest * smaller)
+            moved = abs(fine.numerical - coarse.numerical)
+            settled = moved <= abs(coarse.analytic - coarse.numerical) / 2
+            if settled and not self._crosses(direction, largest * shrink):
+                break
+            if fine.error <= 1:
+                return fine
+            coarse = fine
+        gap = self._gap(direction, smallest)
+        if gap > max(self._gap(direction, largest) / 4, 2 * self.noise / smallest):
+            return None
+        return coarse
+
+    def _largest_step(self, direction: Direction) -> float:
+        """h; less where many parameters move at once, so that C changes by no more than h C."""
+        if _is_entry(direction):
+            return self.step
+        # The root of the sum of squares is the size that gᵀd has on an average.
+        slope = float(np.sqrt(sum(np.sum((p.gradient * p.along) ** 2) for p in direction)))
+        if not slope > self.subject.scale:
+            return self.step
+        return max(self.step * self.subject.scale / slope, least_step(self.subject.unit))
+
+    def _difference(self, direction: Direction, h: float) -> Comparison:
+        """Both derivatives, along the line between the two points as they were rounded."""
+        above, right = self._at(direction, h)
+        below, left = self._at(direction, -h)
+        steps = [to.astype(np.float64) - since for to, since in zip(right, left, strict=True)]
+        width = float(steps[0][0]) if _is_entry(direction) else 2 * h
+        moved = zip(direction, steps, strict=True)
+        analytic = float(sum(piece.gradient @ (step / width) for piece, step in moved))
+        numerical = (above - below) / width
+        allowed = self.atol + self.rtol * max(abs(analytic), abs(numerical))
+        allowed += 2 * self.noise / abs(width)
+        return self._comparison(direction, analytic, numerical, allowed)
+
+    def _comparison(
+        self, direction: Direction, analytic: float, numerical: float, allowed: float
+    ) -> Comparison:
+        array, index = direction[0].array, None
+        if _is_entry(direction):
+            place = np.unravel_index(direction[0].start, array.values.shape)
+            index = tuple(map(int, place))
+        if len(direction) > 1:
+            return Comparison(self.subject.together, None, None, analytic, numerical, allowed)
+        return Comparison(array.parameter, array.layer, index, analytic, numerical, allowed)
+
+    def _crosses(self, direction: Direction, h: float) -> bool:
+        """Whether there is a kink between p − h d and p + h d."""
+        here, right, left = (self._at(direction, t, self.subject.sides)[0] for t in (0, h, -h))
+        return not here == right == left
+
+    def _gap(self, direction: Direction, h: float) -> float:
+        """How different the slopes to the right and to the left of p are."""
+        right, here, left = (self._at(direction, t)[0] for t in (h, 0, -h))
+        return float(abs((right - here) - (here - left)) / h)
+
+    def _at(
+        self, direction: Direction, t: float, ask: Callable[[], Any] | None = None
+    ) -> tuple[Any, list[NDArray[Any]]]:
+        """C, or what else is asked for, at p + t d; and the values that are there."""
+        before = [piece.values.copy() for piece in direction]
+        try:
+            for piece, p in zip(direction, before, strict=True):
+                piece.values[:] = p + t * piece.along
+                piece.array.put(piece.array.values)
+            there = [piece.values.copy() for piece in direction]
+            return (ask or self.subject.loss)(), there
+        finally:
+            for piece, p in zip(direction, before, strict=True):
+                piece.values[:] = p
+
+
+def _is_entry(direction: Direction) -> bool:
+    return len(direction) == 1 and len(direction[0].along) == 1

@@ -1,0 +1,131 @@
+"""The check of derivatives along random directions, for networks too large for anything else.
+
+Each direction takes one pair of evaluations of C, however many parameters there are. A wrong
+derivative shows in the slope along the direction if its error is not small against the whole
+slope. Where slopes disagree, each array is looked at by itself, and in an array that is wrong the
+half that is wrong, then half of that, down to a single derivative where the fault is as narrow.
+Where C has a kink, the direction is divided likewise, to go around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cygrad.gradcheck.differences import Array, Differences, Direction, Piece
+from cygrad.gradcheck.report import ArrayReport, Comparison, GradientReport
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+# An array with kinks is divided into this many parts, to compare those that have none.
+PARTS = 32
+
+
+def check_directions(
+    differences: Differences, count: int, rng: Generator, show: Callable[[int, int], None]
+) -> GradientReport:
+    """Compare the derivatives along so many random directions of all arrays.
+
+    `show` is called with the numbers of directions that are done and of wrong slopes so far.
+    """
+    arrays = differences.subject.arrays
+    search = _Search(differences)
+    for done in range(count):
+        search.along(tuple(random_piece(array, rng) for array in arrays))
+        show(done + 1, len(search.failures))
+    sizes = {array.name: array.size for array in arrays}
+    total = sum(sizes.values())
+    reports = [
+        findings.report(name, sizes.get(name, total)) for name, findings in search.findings.items()
+    ]
+    return GradientReport(total, count, tuple(reports), tuple(search.failures))
+
+
+def random_piece(array: Array, rng: Generator) -> Piece:
+    """A random direction of an array.
+
+    Parameters are moved up or down by ½ to 1½ times max(1, |p|): none is left out, and equal faults
+    of two of them do not cancel.
+    """
+    along = rng.choice([-1.0, 1.0], array.size) * rng.uniform(0.5, 1.5, array.size)
+    return Piece(array, 0, along * np.maximum(1, np.abs(array.values.reshape(-1))))
+
+
+@dataclass
+class _Findings:
+    """What was found in one array, or in all together."""
+
+    compared: list[Comparison] = field(default_factory=list)
+    kinks: set[tuple[int, int]] = field(default_factory=set)  # first and number
+
+    def report(self, name: str, size: int) -> ArrayReport:
+        wrong = [each for each in self.compared if each.error > 1]
+        narrow = [each for each in wrong if each.index is not None]
+        worst = max(narrow or self.compared, key=lambda each: each.error, default=None)
+        kinks = sum(number for _, number in self.kinks)
+        return ArrayReport(name, size, len(self.compared), len(wrong), kinks, worst)
+
+
+class _Search:
+    """The comparisons along directions, and the search for what is wrong where slopes disagree."""
+
+    def __init__(self, differences: Differences) -> None:
+        self._differences = differences
+        self.findings: dict[str, _Findings] = {differences.subject.together: _Findings()}
+        self.failures: list[Comparison] = []
+
+    def along(self, direction: Direction) -> None:
+        """Compare the slopes along a direction of all arrays."""
+        found = self._differences.compare(direction)
+        if found is not None:
+            self._record(self._differences.subject.together, found)
+        if found is None or found.error > 1:
+            for piece in direction:
+                self._through(piece)
+
+    def _through(self, piece: Piece) -> None:
+        """Compare the slopes along a direction of one array, and go around its kinks."""
+        array = piece.array
+        found = self._differences.compare((piece,))
+        if found is not None:
+            self._record(array.name, found)
+            if found.error > 1:
+                self._narrow(piece)
+        elif len(piece.along) > max(1, array.size // PARTS):
+            for half in _halves(piece):
+                self._through(half)
+        else:
+            self._of(array.name).kinks.add((piece.start, len(piece.along)))
+
+    def _narrow(self, piece: Piece) -> None:
+        """Look for a single wrong derivative, if none of the array has been found before."""
+        name = piece.array.name
+        if any(each.index is not None for each in self.failures if each.array == name):
+            return
+        found: Comparison | None = None
+        while len(piece.along) > 1:
+            compared = [(self._differences.compare((half,)), half) for half in _halves(piece)]
+            wrong = [(each, half) for each, half in compared if each is not None and each.error > 1]
+            if not wrong:
+                return
+            found, piece = max(wrong, key=lambda both: both[0].error)
+        if found is not None:
+            self._record(name, found)
+
+    def _record(self, name: str, found: Comparison) -> None:
+        self._of(name).compared.append(found)
+        if found.error > 1:
+            self.failures.append(found)
+
+    def _of(self, name: str) -> _Findings:
+        return self.findings.setdefault(name, _Findings())
+
+
+def _halves(piece: Piece) -> Iterator[Piece]:
+    middle = len(piece.along) // 2
+    yield replace(piece, along=piece.along[:middle])
+    yield replace(piece, start=piece.start + middle, along=piece.along[middle:])

@@ -1,0 +1,69 @@
+"""The check of one derivative after another: all there are, or a sample of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cygrad.gradcheck.differences import Array, Differences, entry
+from cygrad.gradcheck.report import ArrayReport, Comparison, GradientReport
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+
+
+def check_entries(
+    differences: Differences, places: Sequence[NDArray[np.int64]], show: Callable[[int, int], None]
+) -> GradientReport:
+    """Compare derivatives of each array at the given places.
+
+    `show` is called with the numbers of derivatives that are done and wrong so far.
+    """
+    arrays = differences.subject.arrays
+    reports: list[ArrayReport] = []
+    failures: list[Comparison] = []
+    done = 0
+    for array, part in zip(arrays, places, strict=True):
+        compared: list[Comparison] = []
+        wrong: list[Comparison] = []
+        for place in part.tolist():
+            found = differences.compare(entry(array, place))
+            if found is not None:
+                compared.append(found)
+                if found.error > 1:
+                    wrong.append(found)
+            done += 1
+            show(done, len(failures) + len(wrong))
+        worst = max(compared, key=lambda each: each.error, default=None)
+        kinks = len(part) - len(compared)
+        reports.append(ArrayReport(array.name, array.size, len(compared), len(wrong), kinks, worst))
+        failures += wrong
+    return GradientReport(sum(each.size for each in arrays), None, tuple(reports), tuple(failures))
+
+
+def choose(arrays: Sequence[Array], sample: int | None, rng: Generator) -> list[NDArray[np.int64]]:
+    """The places in each array that are looked at: all, or so many in all arrays together."""
+    sizes = [array.size for array in arrays]
+    if sample is None or sample >= sum(sizes):
+        return [np.arange(size) for size in sizes]
+    return [
+        np.sort(rng.choice(size, share, replace=False, shuffle=False))
+        for size, share in zip(sizes, _shares(sizes, sample, rng), strict=True)
+    ]
+
+
+def _shares(sizes: Sequence[int], sample: int, rng: Generator) -> list[int]:
+    """How many of a sample each array gets: one at least, the others in proportion to its size."""
+    shares = np.zeros(len(sizes), np.int64)
+    if sample < len(sizes):
+        shares[rng.choice(len(sizes), sample, replace=False)] = 1
+        return [int(share) for share in shares]
+    others = np.array(sizes) - 1
+    exact = others * ((sample - len(sizes)) / max(1, others.sum()))
+    shares += 1 + exact.astype(np.int64)
+    left = sample - int(shares.sum())
+    shares[np.argsort(exact % 1)[::-1][:left]] += 1
+    return [int(share) for share in shares]

@@ -1,0 +1,237 @@
+"""What a check of gradients found: `Comparison`, `ArrayReport`, `GradientReport`, `GradientError`.
+
+The **relative error** of a derivative is
+
+    |a − n| / max(|a|, |n|)
+
+with a by backpropagation and n by differences, and 0 where both are 0. By itself it says little of
+small derivatives, of which rounding leaves no digit. So a is wrong where
+
+    |a − n| > atol + rtol · max(|a|, |n|) + rounding of n
+
+that is, where the relative error is above rtol + (atol + rounding) / max(|a|, |n|); and the worst
+derivative is the one that is furthest beyond what is allowed, not the one of the largest relative
+error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The two values of one derivative.
+
+    Attributes
+    ----------
+    parameter : str
+        "weights", "biases" or "inputs" of a network, the name of a graph's variable; for a
+        direction through several arrays what they are together.
+    layer : int or None
+        Index of the layer that the parameter belongs to.
+    index : tuple of int or None
+        Place in the array: (unit, input) of a weight, (unit,) of a bias, (row, column) of an input.
+        None for the derivative along a random direction.
+    analytic : float
+        By backpropagation.
+    numerical : float
+        By central differences.
+    allowed : float
+        How far apart they may be.
+    """
+
+    parameter: str
+    layer: int | None
+    index: tuple[int, ...] | None
+    analytic: float
+    numerical: float
+    allowed: float
+
+    @property
+    def array(self) -> str:
+        """The array that the derivative is in, as ``layers[0].weights``."""
+        return self.parameter if self.layer is None else f"layers[{self.layer}].{self.parameter}"
+
+    @property
+    def place(self) -> str:
+        """The array with the index, as ``layers[0].weights[3, 1]``."""
+        if self.index is None:
+            return f"along a random direction of {self.array}"
+        return f"{self.array}[{', '.join(map(str, self.index))}]" if self.index else self.array
+
+    @property
+    def relative_error(self) -> float:
+        """|a − n| / max(|a|, |n|)"""
+        if self.analytic == self.numerical:
+            return 0.0
+        size = max(abs(self.analytic), abs(self.numerical))
+        return _number_or_infinity(abs(self.analytic - self.numerical) / size)
+
+    @property
+    def error(self) -> float:
+        """How far apart the two values are, as a multiple of what is allowed."""
+        return _number_or_infinity(abs(self.analytic - self.numerical) / self.allowed)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.place}: backpropagation gives {self.analytic!r}, "
+            f"central differences give {self.numerical!r}"
+        )
+
+
+@dataclass(frozen=True)
+class ArrayReport:
+    """What was found in one array; or along directions through all of them.
+
+    Attributes
+    ----------
+    array : str
+        ``layers[0].weights``, ``inputs``, the name of a variable, ….
+    size : int
+        How many derivatives it has.
+    compared : int
+        How many were compared; of directions, how many of them.
+    wrong : int
+        How many of those are further apart than allowed.
+    kinks : int
+        How many derivatives were left out, because there is a kink.
+    worst : Comparison or None
+        The furthest beyond what is allowed; None if nothing could be compared.
+    """
+
+    array: str
+    size: int
+    compared: int
+    wrong: int
+    kinks: int
+    worst: Comparison | None
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """What `check_gradients` found. As text it is a table, one line for each array.
+
+    Attributes
+    ----------
+    total : int
+        How many derivatives there are.
+    directions : int or None
+        Along how many random directions they were compared; None if each by itself.
+    arrays : tuple of ArrayReport
+        Each array, from the first layer to the last. Where directions were compared: first all
+        arrays together, then those that were looked at by themselves.
+    failures : tuple of Comparison
+        Those that are further apart than allowed.
+    """
+
+    total: int
+    directions: int | None
+    arrays: tuple[ArrayReport, ...]
+    failures: tuple[Comparison, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no derivative is wrong."""
+        return not self.failures
+
+    @property
+    def compared(self) -> int:
+        """How many derivatives were compared."""
+        return sum(each.compared for each in self.arrays)
+
+    @property
+    def kinks(self) -> int:
+        """How many derivatives could not be compared, because there is a kink."""
+        return sum(each.kinks for each in self.arrays)
+
+    @property
+    def worst(self) -> tuple[Comparison, ...]:
+        """The worst of each array."""
+        return tuple(each.worst for each in self.arrays if each.worst is not None)
+
+    @property
+    def worst_of_all(self) -> Comparison | None:
+        """The worst there is; None if nothing could be compared."""
+        return max(self.worst, key=lambda each: each.error, default=None)
+
+    def __str__(self) -> str:
+        if self.directions is None:
+            counts = f"{self.compared:,} of {self.total:,} derivatives compared"
+        else:
+            many = "directions" if self.directions > 1 else "direction"
+            counts = (
+                f"{self.total:,} derivatives along {self.directions} random {many}, "
+                f"{self.compared:,} slopes compared"
+            )
+        summary = (
+            f"{counts}, {len(self.failures):,} wrong, "
+            f"{self.kinks:,} left out where there is a kink; the worst of each array:"
+        )
+        return "\n".join([summary, *_table(self.arrays)])
+
+
+class GradientError(ArithmeticError):
+    """Backpropagation and central differences disagree.
+
+    The message names array, index and both values of the worst disagreement.
+
+    Attributes
+    ----------
+    report : GradientReport
+        All that was found.
+    """
+
+    def __init__(self, report: GradientReport) -> None:
+        super().__init__(report)
+        self.report = report
+
+    def __str__(self) -> str:
+        report = self.report
+        # A derivative says more than a slope along a direction that it is part of.
+        narrow = [each for each in report.failures if each.index is not None]
+        worst = max(narrow or report.failures, key=lambda each: each.error)
+        text = f"{worst} (relative error {worst.relative_error:.1e}); "
+        if report.directions is None:
+            return f"{text}{len(report.failures)} of {report.compared} derivatives are wrong"
+        arrays = dict.fromkeys(each.array for each in report.failures)
+        return f"{text}the slopes are wrong along random directions of {', '.join(arrays)}"
+
+
+_HEADINGS = ("", "compared", "wrong", "kinks", "worst at", "backward", "differences",
+             "relative error", "error / allowed")  # fmt: skip
+_LEFT = (0, 4)  # columns of text
+
+
+def _table(arrays: tuple[ArrayReport, ...]) -> list[str]:
+    """The lines of a table with one row for each array."""
+    rows = [_HEADINGS, *map(_row, arrays)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if column in _LEFT else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _row(array: ArrayReport) -> tuple[str, ...]:
+    counts = (f"{array.compared:,}", f"{array.wrong:,}", f"{array.kinks:,}")
+    worst = array.worst
+    if worst is None:
+        return (array.array, *counts, "", "", "", "", "")
+    return (
+        array.array,
+        *counts,
+        "" if worst.index is None else f"[{', '.join(map(str, worst.index))}]" * bool(worst.index),
+        f"{worst.analytic:.7g}",
+        f"{worst.numerical:.7g}",
+        f"{worst.relative_error:.1e}",
+        f"{worst.error:.1e}",
+    )
+
+
+def _number_or_infinity(error: float) -> float:
+    return error if error == error else inf
