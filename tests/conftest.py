@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from cygrad import Gradients, Network
 from cygrad._engine import kernels
 
 
@@ -30,3 +31,18 @@ def interrupt() -> Iterator[Callable[[], None]]:
     timer.cancel()
     timer.join()
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def planted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[Callable[[Gradients], Gradients]], None]:
+    """planted(fault): from now on `Network.backward` gives fault(what it gave)."""
+    right = Network.backward
+
+    def plant(fault: Callable[[Gradients], Gradients]) -> None:
+        monkeypatch.setattr(
+            Network, "backward", lambda *given, **named: fault(right(*given, **named))
+        )
+
+    return plant

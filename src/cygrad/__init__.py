@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from cygrad import callbacks, datasets, experiments, graph, plotting, reference, schedules
     from cygrad.callbacks import Callback, EarlyStopping
     from cygrad.config import show_config
-    from cygrad.gradcheck import GradientError, check_gradients
+    from cygrad.gradcheck import GradientError, GradientReport, check_gradients
     from cygrad.history import DivergenceError, History
     from cygrad.optimizers import SGD, Adam
     from cygrad.schedules import CosineDecay, ExponentialDecay, LinearDecay, StepDecay
@@ -48,6 +48,7 @@ __all__ = [
     "EarlyStopping",
     "ExponentialDecay",
     "GradientError",
+    "GradientReport",
     "Gradients",
     "History",
     "LinearDecay",
@@ -77,6 +78,7 @@ _LATER = {
     "EarlyStopping": "callbacks",
     "ExponentialDecay": "schedules",
     "GradientError": "gradcheck",
+    "GradientReport": "gradcheck",
     "History": "history",
     "LinearDecay": "schedules",
     "SGD": "optimizers",

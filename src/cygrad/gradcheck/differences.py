@@ -27,7 +27,8 @@ mixes the slopes of its two sides. Where gᵀd disagrees, the subject is asked a
 p + h d which side of each kink it is on; if the answers differ smaller steps are taken. If they
 differ for the smallest too, then the kink is at p, and there is no derivative to compare with.
 A kink that the subject does not know of is recognised by the slopes to the right and to the left of
-p, which on a smooth curve come together as the step shrinks.
+p, which on a smooth curve come together as the step shrinks. The edge of C's domain counts as a
+kink, and so does a place where C is so much curved that the differences do not settle.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Array:
     parameter: str
     layer: int | None
     gradient: NDArray[Any]
-    values: NDArray[Any]  # contiguous
+    values: NDArray[Any]  # in C order
     put: Callable[[NDArray[Any]], None]  # has the subject compute with `values`
 
     @property
@@ -75,6 +76,7 @@ class Subject(Protocol):
     together: str  # what all arrays are
     unit: float  # u of the arithmetic
     scale: float  # ‖z ∂C/∂z‖, at least |C|
+    at_kink: bool  # whether C has a kink at p itself
 
     @property
     def arrays(self) -> Sequence[Array]: ...
@@ -160,26 +162,25 @@ class Differences:
                 piece.array.put(piece.array.values)
 
     def _compare(self, direction: Direction) -> Comparison | None:
-        largest = self._largest_step(direction)
-        smallest = largest * SHRINKS[-1]
-        coarse = self._difference(direction, largest)
-        if coarse.error <= 1:
-            return coarse
-        if self._crosses(direction, smallest):
+        steps = [self._largest_step(direction) * shrink for shrink in SHRINKS]
+        coarse = self._difference(direction, steps[0])
+        right = coarse.error <= 1
+        # The mean of the slopes on both sides of a kink may be right by chance.
+        if (not right or self.subject.at_kink) and self._crosses(direction, steps[-1]):
             return None
-        for shrink, smaller in pairwise(SHRINKS):
-            fine = self._difference(direction, largest * smaller)
+        if right:
+            return coarse
+        for h, smaller in pairwise(steps):
+            fine = self._difference(direction, smaller)
             moved = abs(fine.numerical - coarse.numerical)
             settled = moved <= abs(coarse.analytic - coarse.numerical) / 2
-            if settled and not self._crosses(direction, largest * shrink):
+            if settled and not self._crosses(direction, h):
                 break
             if fine.error <= 1:
                 return fine
             coarse = fine
-        gap = self._gap(direction, smallest)
-        if gap > max(self._gap(direction, largest) / 4, 2 * self.noise / smallest):
-            return None
-        return coarse
+        undecided = moved > abs(coarse.analytic - coarse.numerical) / 2
+        return None if undecided or self._has_gap(direction, steps) else coarse
 
     def _largest_step(self, direction: Direction) -> float:
         """h; less where many parameters move at once, so that C changes by no more than h C."""
@@ -220,10 +221,13 @@ class Differences:
         here, right, left = (self._at(direction, t, self.subject.sides)[0] for t in (0, h, -h))
         return not here == right == left
 
-    def _gap(self, direction: Direction, h: float) -> float:
-        """How different the slopes to the right and to the left of p are."""
-        right, here, left = (self._at(direction, t)[0] for t in (h, 0, -h))
-        return float(abs((right - here) - (here - left)) / h)
+    def _has_gap(self, direction: Direction, steps: Sequence[float]) -> bool:
+        """Whether the slopes to the right and to the left of p stay apart."""
+        gaps = []
+        for h in (steps[0], steps[-1]):
+            right, here, left = (self._at(direction, t)[0] for t in (h, 0, -h))
+            gaps.append(abs((right - here) - (here - left)) / h)
+        return bool(gaps[1] > max(gaps[0] / 4, 2 * self.noise / steps[-1]))
 
     def _at(
         self, direction: Direction, t: float, ask: Callable[[], Any] | None = None

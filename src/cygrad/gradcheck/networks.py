@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from cygrad.gradcheck.differences import Array
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from cygrad.gradients import Gradients
     from cygrad.network import Network
@@ -35,7 +36,8 @@ class NetworkSubject:
         self._net = copy.deepcopy(net) if net.dtype == dtype else net._as_dtype(dtype)
         gradients = self._net.backward(X, y, input_gradient=inputs)
         # What is standardised is so before it is rounded to float32.
-        self._samples = np.array(X, dtype=dtype if net.input_mean is None else np.float64)
+        precision = dtype if net.input_mean is None else "float64"
+        self._samples = np.array(X, dtype=precision, order="C")
         self._y = y
         self.together = "all parameters and inputs" if inputs else "all parameters"
         self.arrays = self._arrays(gradients)
@@ -45,15 +47,13 @@ class NetworkSubject:
             1.0 if net.reduction == "mean" else float(len(self._samples)),
             _size(gradients),
         )
-        self._has_kinks = net.loss == "hinge" or any(
-            layer.activation == "relu" for layer in net.layers
-        )
+        self.at_kink = any(np.any(distance == 0) for distance in self._distances(gradients))
 
     def _arrays(self, gradients: Gradients) -> list[Array]:
         arrays = []
         for index, layer in enumerate(self._net.layers):
             for name in ["weights", "biases"] if layer.use_bias else ["weights"]:
-                gradient = np.ascontiguousarray(getattr(gradients, name)[index])
+                gradient = getattr(gradients, name)[index]
                 values = np.array(getattr(layer, name), order="C")
                 arrays.append(Array(name, index, gradient, values, partial(setattr, layer, name)))
         if gradients.inputs is not None:
@@ -67,20 +67,23 @@ class NetworkSubject:
         return self._net.evaluate(self._samples, self._y)["loss"]
 
     def sides(self) -> bytes:
-        """Whether z > 0 at each unit with relu, and each margin of the hinge loss is broken."""
-        if not self._has_kinks:
+        if self._net.loss != "hinge" and all(
+            layer.activation != "relu" for layer in self._net.layers
+        ):
             return b""
         gradients = self._net.backward(self._samples, self._y, input_gradient=False)
-        sides = [
-            z > 0
-            for z, layer in zip(gradients.pre_activations, self._net.layers, strict=True)
-            if layer.activation == "relu"
-        ]
+        distances = self._distances(gradients)
+        return b"".join(np.packbits(distance > 0).tobytes() for distance in distances)
+
+    def _distances(self, gradients: Gradients) -> Iterator[NDArray[Any]]:
+        """How far it is to each kink: z at relu, the margins of the hinge loss."""
+        for z, layer in zip(gradients.pre_activations, self._net.layers, strict=True):
+            if layer.activation == "relu":
+                yield z
         if self._net.loss == "hinge":
-            outputs = gradients.activations[-1].astype(np.float64)
-            rows = np.arange(len(outputs))
-            sides.append(outputs - outputs[rows, np.asarray(self._y)][:, np.newaxis] + 1 > 0)
-        return b"".join(np.packbits(each).tobytes() for each in sides)
+            outputs = gradients.activations[-1]
+            labels = np.asarray(self._y).astype(np.intp)
+            yield outputs - np.take_along_axis(outputs, labels[:, np.newaxis], axis=1) + 1
 
 
 def _size(gradients: Gradients) -> float:

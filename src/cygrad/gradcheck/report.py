@@ -167,7 +167,7 @@ class GradientReport:
             )
         summary = (
             f"{counts}, {len(self.failures):,} wrong, "
-            f"{self.kinks:,} left out where there is a kink; the worst of each array:"
+            f"{self.kinks:,} left out at kinks; the worst of each array:"
         )
         return "\n".join([summary, *_table(self.arrays)])
 

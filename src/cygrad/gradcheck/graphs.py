@@ -1,0 +1,100 @@
+"""What the check needs to know of a computational graph."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cygrad.gradcheck.differences import Array
+from cygrad.graph import GraphError, Variable, gates
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from numpy.typing import ArrayLike, NDArray
+
+    from cygrad.graph import Node
+
+# How far a gate is from its kink, and on which side: the gates that have one.
+DISTANCES: dict[gates.Gate | None, Callable[..., Any]] = {
+    gates.relu: lambda a: a,
+    gates.abs: lambda a: a,
+    gates.max: lambda a, b: a - b,
+    gates.min: lambda a, b: a - b,
+}
+
+
+class GraphSubject:
+    """A copy of a graph whose variables can be moved about: C is Σ seed · f.
+
+    Parameters
+    ----------
+    f : Node
+    seed : array_like or None
+        As for `Node.backward`; None takes random numbers where f is an array.
+    rng : numpy.random.Generator
+        Draws them.
+    """
+
+    together = "all variables"
+    unit = float(np.finfo(np.float64).eps)
+
+    def __init__(self, f: Node, seed: ArrayLike | None, rng: Generator) -> None:
+        if seed is None and f.shape:
+            seed = rng.choice([-1.0, 1.0], f.shape) * rng.uniform(0.5, 1.5, f.shape)
+        self._f = copy.deepcopy(f)
+        self._f.backward(seed)
+        self._seed: Any = 1.0 if seed is None else np.asarray(seed, np.float64)
+        self.arrays = [
+            _array(variable, f"variables[{place}]")
+            for place, variable in enumerate(self._f.variables)
+        ]
+        if not self.arrays:
+            raise ValueError(f"{f!r} depends on no variables, expected one at least")
+        sizes = [float(np.linalg.norm(_gradient(node) * node.value)) for node in self._f.tape]
+        self.scale = max(1.0, abs(self._weighted()), float(np.linalg.norm(sizes)))
+        self.at_kink = any(np.any(distance == 0) for distance in self._distances())
+
+    def _weighted(self) -> float:
+        return float(np.sum(self._seed * self._f.value))
+
+    def loss(self) -> float:
+        try:
+            self._f.forward()
+        except GraphError:  # the step has left a gate's domain
+            return float("nan")
+        return self._weighted()
+
+    def sides(self) -> object:
+        try:
+            self._f.forward()
+        except GraphError:
+            return object()  # equal to nothing else
+        return b"".join((distance > 0).tobytes() for distance in self._distances())
+
+    def _distances(self) -> list[NDArray[np.float64]]:
+        """How far each gate that has a kink is from it."""
+        return [
+            np.asarray(DISTANCES[node.gate](*(each.value for each in node.operands)))
+            for node in self._f.tape
+            if node.gate in DISTANCES
+        ]
+
+
+def _gradient(node: Node) -> Any:
+    return 0.0 if node.gradient is None else node.gradient
+
+
+def _array(variable: Variable, placeholder: str) -> Array:
+    def put(values: NDArray[Any]) -> None:
+        variable.value = values
+
+    return Array(
+        placeholder if variable.name is None else variable.name,
+        None,
+        np.array(_gradient(variable)),
+        np.array(variable.value),
+        put,
+    )

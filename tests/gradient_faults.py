@@ -1,0 +1,83 @@
+"""Networks to check the gradients of, and the faults that the checker is tested with.
+
+A fault is a function of `Gradients` and gives what a wrong backward pass would.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from cygrad import Dense, Network
+from cygrad.losses import LOSSES
+
+FITTING = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
+
+
+def problem(loss, n=5, outputs=3, seed=0):
+    """Samples of 4 columns and targets for a loss."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 4))
+    y = rng.integers(0, outputs, n) if LOSSES[loss].labels else rng.uniform(size=(n, outputs))
+    return X, y
+
+
+def make(loss="cross_entropy", hidden="tanh", output=None, depth=1, **options):
+    layers = [Dense(4, hidden) for _ in range(depth)]
+    layers.append(Dense(3, output or FITTING.get(loss, "identity")))
+    return Network(4, layers, **{"loss": loss, "rng": 1, "dtype": "float64", **options})
+
+
+def replaced(g, name, layer, array):
+    """The gradients with another array in one place."""
+    arrays = getattr(g, name)
+    if layer is None:
+        return dataclasses.replace(g, **{name: array})
+    return dataclasses.replace(g, **{name: (*arrays[:layer], array, *arrays[layer + 1 :])})
+
+
+def scaled(name, layer, index, factor):
+    """One entry of an array, or all with ..., is wrong by a factor."""
+
+    def fault(g):
+        arrays = getattr(g, name)
+        if arrays is None:
+            return g
+        array = (arrays if layer is None else arrays[layer]).copy()
+        array[index] *= factor
+        return replaced(g, name, layer, array)
+
+    return fault
+
+
+def without_a_sample(layer):
+    """The sum over the samples that makes a bias' gradient lacks its first term."""
+
+    def fault(g):
+        return replaced(g, "biases", layer, g.biases[layer] - g.deltas[layer][0])
+
+    return fault
+
+
+def swapped(g):
+    """The weights of two layers of one shape are taken for each other."""
+    first, second, *others = g.weights
+    return dataclasses.replace(g, weights=(second, first, *others))
+
+
+def transposed(g):
+    """A square matrix of weights is the wrong way round."""
+    return replaced(g, "weights", 1, np.ascontiguousarray(g.weights[1].T))
+
+
+# Each with the arrays that are wrong by it, in a network `make(depth=2)`.
+FAULTS = {
+    "1 % in an entry": (scaled("weights", 0, (2, 1), 1.01), ["layers[0].weights"]),
+    "1 % in an array": (scaled("weights", 2, ..., 1.01), ["layers[2].weights"]),
+    "no entry": (scaled("biases", 1, 3, 0.0), ["layers[1].biases"]),
+    "sign of an entry": (scaled("weights", 1, (0, 3), -1.0), ["layers[1].weights"]),
+    "sign of an array": (scaled("biases", 2, ..., -1.0), ["layers[2].biases"]),
+    "NaN": (scaled("weights", 1, (3, 3), np.nan), ["layers[1].weights"]),
+    "a missing term": (without_a_sample(0), ["layers[0].biases"]),
+    "swapped arrays": (swapped, ["layers[0].weights", "layers[1].weights"]),
+    "a transposed array": (transposed, ["layers[1].weights"]),
+}
