@@ -77,6 +77,7 @@ class Subject(Protocol):
     unit: float  # u of the arithmetic
     scale: float  # ‖z ∂C/∂z‖, at least |C|
     at_kink: bool  # whether C has a kink at p itself
+    here: object  # `sides` at p
 
     @property
     def arrays(self) -> Sequence[Array]: ...
@@ -218,8 +219,8 @@ class Differences:
 
     def _crosses(self, direction: Direction, h: float) -> bool:
         """Whether there is a kink between p − h d and p + h d."""
-        here, right, left = (self._at(direction, t, self.subject.sides)[0] for t in (0, h, -h))
-        return not here == right == left
+        right, left = (self._at(direction, t, self.subject.sides)[0] for t in (h, -h))
+        return not right == left == self.subject.here
 
     def _has_gap(self, direction: Direction, steps: Sequence[float]) -> bool:
         """Whether the slopes to the right and to the left of p stay apart."""

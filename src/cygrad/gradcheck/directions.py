@@ -106,15 +106,16 @@ class _Search:
         name = piece.array.name
         if any(each.index is not None for each in self.failures if each.array == name):
             return
-        found: Comparison | None = None
         while len(piece.along) > 1:
-            compared = [(self._differences.compare((half,)), half) for half in _halves(piece)]
-            wrong = [(each, half) for each, half in compared if each is not None and each.error > 1]
-            if not wrong:
+            for half in _halves(piece):
+                found = self._differences.compare((half,))
+                if found is not None and found.error > 1:
+                    break
+            else:
                 return
-            found, piece = max(wrong, key=lambda both: both[0].error)
-        if found is not None:
-            self._record(name, found)
+            piece = half
+            if found.index is not None:
+                self._record(name, found)
 
     def _record(self, name: str, found: Comparison) -> None:
         self._of(name).compared.append(found)

@@ -55,7 +55,8 @@ class GraphSubject:
             raise ValueError(f"{f!r} depends on no variables, expected one at least")
         sizes = [float(np.linalg.norm(_gradient(node) * node.value)) for node in self._f.tape]
         self.scale = max(1.0, abs(self._weighted()), float(np.linalg.norm(sizes)))
-        self.at_kink = any(np.any(distance == 0) for distance in self._distances())
+        self.at_kink = any(bool(np.any(distance == 0)) for distance in self._distances())
+        self.here: object = self._sides()
 
     def _weighted(self) -> float:
         return float(np.sum(self._seed * self._f.value))
@@ -72,6 +73,9 @@ class GraphSubject:
             self._f.forward()
         except GraphError:
             return object()  # equal to nothing else
+        return self._sides()
+
+    def _sides(self) -> bytes:
         return b"".join((distance > 0).tobytes() for distance in self._distances())
 
     def _distances(self) -> list[NDArray[np.float64]]:

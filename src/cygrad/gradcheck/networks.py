@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,9 @@ class NetworkSubject:
             1.0 if net.reduction == "mean" else float(len(self._samples)),
             _size(gradients),
         )
-        self.at_kink = any(np.any(distance == 0) for distance in self._distances(gradients))
+        distances = list(self._distances(gradients))
+        self.at_kink = any(bool(np.any(distance == 0)) for distance in distances)
+        self.here: object = _sides(distances)
 
     def _arrays(self, gradients: Gradients) -> list[Array]:
         arrays = []
@@ -66,14 +68,11 @@ class NetworkSubject:
     def loss(self) -> float:
         return self._net.evaluate(self._samples, self._y)["loss"]
 
-    def sides(self) -> bytes:
-        if self._net.loss != "hinge" and all(
-            layer.activation != "relu" for layer in self._net.layers
-        ):
-            return b""
+    def sides(self) -> object:
+        if not self.here:  # there are no kinks
+            return self.here
         gradients = self._net.backward(self._samples, self._y, input_gradient=False)
-        distances = self._distances(gradients)
-        return b"".join(np.packbits(distance > 0).tobytes() for distance in distances)
+        return _sides(self._distances(gradients))
 
     def _distances(self, gradients: Gradients) -> Iterator[NDArray[Any]]:
         """How far it is to each kink: z at relu, the margins of the hinge loss."""
@@ -84,6 +83,10 @@ class NetworkSubject:
             outputs = gradients.activations[-1]
             labels = np.asarray(self._y).astype(np.intp)
             yield outputs - np.take_along_axis(outputs, labels[:, np.newaxis], axis=1) + 1
+
+
+def _sides(distances: Iterable[NDArray[Any]]) -> bytes:
+    return b"".join(np.packbits(distance > 0).tobytes() for distance in distances)
 
 
 def _size(gradients: Gradients) -> float:

@@ -160,10 +160,10 @@ class GradientReport:
         if self.directions is None:
             counts = f"{self.compared:,} of {self.total:,} derivatives compared"
         else:
-            many = "directions" if self.directions > 1 else "direction"
+            slopes = "slope" if self.compared == 1 else "slopes"
             counts = (
-                f"{self.total:,} derivatives along {self.directions} random {many}, "
-                f"{self.compared:,} slopes compared"
+                f"{self.compared:,} {slopes} along random directions of {self.total:,} derivatives "
+                "compared"
             )
         summary = (
             f"{counts}, {len(self.failures):,} wrong, "
