@@ -22,6 +22,7 @@ from cygrad.plotting.figures import save
 from cygrad.plotting.hidden import hidden_projection
 from cygrad.plotting.images import weights_as_images
 from cygrad.plotting.regions import decision_regions
+from cygrad.plotting.regression import residuals
 from cygrad.plotting.surface import cost_surface
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "hidden_projection",
     "history",
     "network_diagram",
+    "residuals",
     "save",
     "schedule",
     "weights_as_images",

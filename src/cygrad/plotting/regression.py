@@ -1,0 +1,118 @@
+"""Regression: how far the quantities that a network predicts are from the true ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from cygrad import checks
+from cygrad.losses import encode_targets
+from cygrad.plotting import style
+from cygrad.plotting.figures import axes_for
+from cygrad.plotting.networks import check_network, position, samples
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike, NDArray
+
+    from cygrad.network import Network
+
+Kind = Literal["residual", "prediction"]
+# More points than this become an image in a vector file: each by itself is a hundred bytes.
+MOST_VECTOR_POINTS = 300
+
+
+def residuals(
+    net: Network,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    kind: Kind = "residual",
+    output: int | None = None,
+    ax: Axes | None = None,
+    **kwargs: Any,
+) -> Axes:
+    """Draw how far a network's predictions of quantities are from the true values.
+
+    Residuals that scatter about the line without a pattern are noise; a bend or a trend in them is
+    something that the network has not learned.
+
+    Parameters
+    ----------
+    net : Network
+        One whose metric is the mean absolute error.
+    X, y : array_like
+        Samples and targets, as for `Network.evaluate`.
+    kind : {"residual", "prediction"}
+        The residuals, true − predicted, against the predictions; or the predictions against the
+        true values, on one scale. A line shows where all points of a faultless network are.
+    output : int or None
+        Which of several outputs; None draws all, each with a colour and a marker of its own.
+    ax : matplotlib axes or None
+        Where to draw; None makes a new figure.
+    **kwargs
+        For ``Axes.plot``, of the points.
+
+    Returns
+    -------
+    matplotlib axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    TypeError, ValueError
+        If an argument is not as described.
+    """
+    check_network(net)
+    if net.metric != "mae":
+        raise ValueError(f"net is trained by {net.loss}, expected a loss of quantities")
+    X = samples(net, X)
+    encode_targets(net.loss, y, len(X), net.outputs, "y")
+    kind_name = checks.one_of(kind, "kind", get_args(Kind))
+    chosen = range(net.outputs) if output is None else [position(output, "output", net.outputs)]
+    true = np.asarray(y, np.float64).reshape(len(X), net.outputs)
+    predicted = net.forward(X).astype(np.float64)
+
+    ax = axes_for(ax)
+    draw = _draw_residuals if kind_name == "residual" else _draw_predictions
+    looks = [_look(number, len(X) * len(chosen)) | kwargs for number in chosen]
+    draw(ax, true[:, chosen], predicted[:, chosen], looks)
+    if len(chosen) > 1:
+        ax.legend(title="output")
+    return ax
+
+
+def _draw_residuals(
+    ax: Axes, true: NDArray[Any], predicted: NDArray[Any], looks: list[dict[str, Any]]
+) -> None:
+    for column, look in enumerate(looks):
+        ax.plot(predicted[:, column], true[:, column] - predicted[:, column], **look)
+    ax.axhline(0, color=style.INK, linewidth=1)
+    ax.set_xlabel("predicted value")
+    ax.set_ylabel("residual (true − predicted)")
+
+
+def _draw_predictions(
+    ax: Axes, true: NDArray[Any], predicted: NDArray[Any], looks: list[dict[str, Any]]
+) -> None:
+    for column, look in enumerate(looks):
+        ax.plot(true[:, column], predicted[:, column], **look)
+    ends = [true.min(), true.max()]
+    ax.plot(ends, ends, color=style.INK, linewidth=1)
+    ax.set_xlabel("true value")
+    ax.set_ylabel("predicted value")
+
+
+def _look(number: int, points: int) -> dict[str, Any]:
+    return {
+        "color": style.color(number),
+        "marker": style.marker(number),
+        "markersize": 4,
+        "markeredgewidth": 0,
+        "linestyle": "none",
+        "alpha": 0.6 if points <= MOST_VECTOR_POINTS else 0.3,
+        "rasterized": points > MOST_VECTOR_POINTS,
+        "label": str(number),
+    }
