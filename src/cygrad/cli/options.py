@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -39,7 +40,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Return the options with the name of the command, or exit as argparse does."""
+    """Return the options, the name of the command and all of `argv`, or exit as argparse does."""
     parser = _Parser(
         prog="cygrad",
         description="Train dense neural networks and predict with them.",
@@ -55,7 +56,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     _add_predict(commands)
     _add_info(commands)
     _add_experiments(commands)
+    argv = tuple(sys.argv[1:] if argv is None else argv)
     arguments = parser.parse_args(argv)
+    arguments.argv = argv
     if arguments.command == "train":
         _check_train(train, arguments)
     return arguments
@@ -161,6 +164,12 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
         "--output",
         metavar="MODEL",
         help="file of the model (default: NAME-model.npz for NAME.csv, in the current folder)",
+    )
+    results.add_argument(
+        "--report",
+        metavar="HTML",
+        help="file of a page with curves, settings, results and the command to repeat the run; "
+        "needs matplotlib (pip install 'cygrad[plot]')",
     )
     results.add_argument("--quiet", action="store_true", help="show no progress")
     results.add_argument("--json", action="store_true", help="print the results as one JSON object")

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cygrad import datasets
 from cygrad.cli.facts import describe, metric_text, print_facts, print_json
 from cygrad.cli.options import CLASSIFICATION_LOSSES, DIGITS, LEARNING_RATES, REGRESSION_LOSSES
+from cygrad.cli.outputs import output_path
+from cygrad.cli.samples import Samples, read_samples
 from cygrad.history import History
 from cygrad.layers import Dense
 from cygrad.network import Network
 from cygrad.optimizers import SGD, Adam
 from cygrad.training import Trainer
 
+if TYPE_CHECKING:
+    from cygrad.cli.report import Report
+
 DEFAULT_BATCH_SIZE = 32
-DEFAULT_TEST_FRACTION = 0.2
 
 
 def run(arguments: Namespace) -> None:
     """Train a network, save it, and print what it came to."""
-    samples = _training_samples(arguments)
     output = _model_path(arguments)
+    report = _report(arguments, output)
+    samples = read_samples(arguments)
     net = _network(arguments, samples)
     X, y = samples.X[samples.train], samples.y[samples.train]
     if arguments.standardize:
@@ -58,58 +61,54 @@ def run(arguments: Namespace) -> None:
         "test": _test(net, samples),
         "history": dict(history),
         "output": str(output),
+        "report": None if report is None else str(report.path),
     }
-    net.save(output)
+    _save(net, output, None if report is None else partial(report.write, samples, net, result))
     if arguments.json:
         print_json(result)
     else:
-        _report(result, net.metric)
+        _print_result(result, net.metric)
 
 
-@dataclass(frozen=True)
-class _Samples:
-    """All samples, and which rows of them to train and to test with."""
-
-    X: NDArray[Any]
-    y: NDArray[Any]
-    classes: tuple[str, ...] | None
-    train: NDArray[np.int64]
-    test: NDArray[np.int64]
-
-
-def _training_samples(arguments: Namespace) -> _Samples:
-    if arguments.data == DIGITS:
-        X, y = datasets.load_digits()
-        return _Samples(X, y, tuple("0123456789"), *datasets.split(y, DEFAULT_TEST_FRACTION))
-    table = datasets.read(arguments.data, arguments.target, task=arguments.task)
-    if table.y is None:
-        raise ValueError(f"{arguments.data} has no target, expected one named with --target")
-    if table.classes is not None and len(table.classes) == 1:
-        raise ValueError(f"{arguments.data} has one class, {table.classes[0]!r}, expected two")
-    fraction = arguments.test_fraction
-    if fraction is None:
-        fraction = DEFAULT_TEST_FRACTION
-    if fraction == 0:
-        train, test = np.arange(len(table.X)), np.arange(0)
-    else:
-        train, test = datasets.split(table.y, fraction, rng=arguments.seed)
-    return _Samples(table.X, table.y, table.classes, train, test)
+def _save(net: Network, output: Path, write_report: Callable[..., None] | None) -> None:
+    """Save the model, and write the report; what goes wrong with one leaves the other there."""
+    try:
+        net.save(output)
+    except Exception:
+        if write_report is not None:
+            write_report(saved=False)
+        raise
+    if write_report is None:
+        return
+    try:
+        write_report(saved=True)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"the model is in {output}, but there is no report") from None
+    except OSError as error:
+        reason = f"{error.strerror or error}; the model is in {output}"
+        raise OSError(error.errno, reason, error.filename) from error
 
 
 def _model_path(arguments: Namespace) -> Path:
-    """Return where the model goes; whether it can go there is asked before the work, not after."""
-    data = Path(arguments.data)
-    path = Path(arguments.output or f"{data.name.split('.')[0]}-model.npz")
-    if path.exists() and data.exists() and path.samefile(data):
-        raise ValueError(f"--output {path} is the data, expected another file")
-    if not path.parent.is_dir():
-        raise ValueError(f"--output {path} is in no folder that exists")
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise ValueError(f"--output {path} cannot be written")
-    return path
+    name = Path(arguments.data).name.split(".")[0]
+    path = arguments.output or f"{name}-model.npz"
+    return output_path("--output", path, _data_file(arguments))
 
 
-def _network(arguments: Namespace, samples: _Samples) -> Network:
+def _report(arguments: Namespace, model: Path) -> Report | None:
+    if arguments.report is None:
+        return None
+    from cygrad.cli.report import Report
+
+    taken = {**_data_file(arguments), "model": model}
+    return Report(output_path("--report", arguments.report, taken), arguments)
+
+
+def _data_file(arguments: Namespace) -> dict[str, str | Path]:
+    return {} if arguments.data == DIGITS else {"data": arguments.data}
+
+
+def _network(arguments: Namespace, samples: Samples) -> Network:
     hidden = [Dense(units, arguments.activation) for units in arguments.hidden]
     if samples.classes is None:
         allowed, activation = REGRESSION_LOSSES, "identity"
@@ -160,13 +159,13 @@ def _fit_quantities(
     return history
 
 
-def _test(net: Network, samples: _Samples) -> dict[str, float] | None:
+def _test(net: Network, samples: Samples) -> dict[str, float] | None:
     if not len(samples.test):
         return None
     return net.evaluate(samples.X[samples.test], samples.y[samples.test])
 
 
-def _report(result: dict[str, Any], metric: str) -> None:
+def _print_result(result: dict[str, Any], metric: str) -> None:
     task = result["task"]
     if result["classes"]:
         task += f" ({len(result['classes'])} classes)"
@@ -180,4 +179,6 @@ def _report(result: dict[str, Any], metric: str) -> None:
     lines["time"] = f"{result['seconds']:.3g} s for {result['epochs']} {epochs}"
     lines["samples/s"] = f"{result['samples_per_second']:,.0f}"
     lines["saved to"] = result["output"]
+    if result["report"] is not None:
+        lines["report"] = result["report"]
     print_facts(lines)

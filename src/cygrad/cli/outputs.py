@@ -1,0 +1,41 @@
+"""Where results go; whether they can go there is asked before the work, not after."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def output_path(option: str, path: str | Path, taken: dict[str, str | Path]) -> Path:
+    """Return the file that an option names, if it can be written.
+
+    Parameters
+    ----------
+    option : str
+        The option, with its dashes.
+    path : str or Path
+        Its value.
+    taken : dict of str to path
+        The files that it must not be, by what they are.
+
+    Raises
+    ------
+    ValueError
+        If it is one of them, is in no folder, or cannot be written.
+    """
+    path = Path(path)
+    for what, other in taken.items():
+        if _same(path, other):
+            raise ValueError(f"{option} {path} is the {what}, expected another file")
+    folder = os.path.dirname(os.path.realpath(path))
+    if not os.path.isdir(folder):
+        raise ValueError(f"{option} {path} is in no folder that exists")
+    if (path.exists() and not path.is_file()) or not os.access(folder, os.W_OK):
+        raise ValueError(f"{option} {path} cannot be written")
+    return path
+
+
+def _same(path: Path, other: str | Path) -> bool:
+    if os.path.exists(path) and os.path.exists(other):
+        return os.path.samefile(path, other)
+    return os.path.realpath(path) == os.path.realpath(other)

@@ -1,0 +1,169 @@
+"""What was trained, how, on what, and how to do it again."""
+
+from __future__ import annotations
+
+import copy
+import os
+import shlex
+import string
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cygrad.activations import ACTIVATIONS
+from cygrad.cli.options import DIGITS
+from cygrad.cli.report.markup import Markup, columns_table, element, facts_table
+from cygrad.cli.report.outcome import MOST_OUTPUTS
+from cygrad.cli.report.pictures import SIZE, picture
+from cygrad.cli.report.run import Run
+from cygrad.config import show_config
+from cygrad.losses import LOSSES
+from cygrad.network import Network
+
+# A reader looks no further, and the page stays small.
+MOST_CLASSES = 50
+MOST_FEATURES = 50
+
+
+def network(net: Network) -> Iterator[Markup]:
+    """The diagram of the network, and a table of its layers."""
+    from cygrad import plotting
+
+    # Without the names of classes: the font of a picture lacks letters that the page's fonts have.
+    nameless = copy.deepcopy(net)
+    nameless.classes = None
+    title = "Units, and weights between them: blue and solid above zero, red and dashed below"
+    size = max(SIZE[0], 1.4 * (len(net.layers) + 1)), SIZE[1]
+    diagram = picture("network", title, partial(plotting.network_diagram, nameless), size)
+    yield element("div", diagram, _layers(net), class_="beside")
+
+
+def _layers(net: Network) -> Markup:
+    scale = "" if net.input_mean is None else "standardised"
+    rows = [("inputs", scale, f"{net.inputs:,}", "", "")]
+    for number, layer in enumerate(net.layers, 1):
+        rows.append(
+            (
+                f"layer {number}",
+                f"{layer.activation}, {ACTIVATIONS[layer.activation].formula}",
+                f"{layer.units:,}",
+                " × ".join(f"{size:,}" for size in layer.weights_shape),
+                f"{layer.n_parameters:,}",
+            )
+        )
+    caption = f"Layers, with {net.n_parameters:,} parameters in all"
+    columns = ("layer", "activation", "units", "weights", "parameters")
+    return columns_table(caption, columns, rows, texts=2)
+
+
+def settings(run: Run) -> Iterator[Markup]:
+    """All that decides how the run goes, given or not, and what it ran on."""
+    arguments, result = run.arguments, run.result
+    facts = {
+        "data": result["data"],
+        "target": _target(run),
+        "task": result["task"],
+        "test part": _test_part(run),
+        "inputs": "standardised" if arguments.standardize else "as they are",
+        "hidden layers": ", ".join(map(str, arguments.hidden)) or "none",
+        "their activation": arguments.activation if arguments.hidden else "none",
+        "loss": f"{result['loss']}, {LOSSES[result['loss']].formula} of a sample",
+        "dtype": result["dtype"],
+        "epochs": f"{result['epochs']:,}",
+        "batch size": f"{result['batch_size']:,}",
+        "optimiser": result["optimizer"],
+        "seed": result["seed"],
+    }
+    yield facts_table("Training", facts.items())
+    config = show_config("dicts")
+    names = {"cygrad": "cygrad", "NumPy": "numpy", "Python": "python", "machine": "machine"}
+    versions = {name: config[key] for name, key in names.items()}
+    versions["instruction set"] = config["isa"]
+    versions["threads"] = f"at most {config['threads']}"
+    yield facts_table("Versions", versions.items())
+
+
+def _target(run: Run) -> str:
+    """What is predicted, by its name if it has one, else as the user called it."""
+    if run.arguments.data == DIGITS:
+        return "the digit"
+    return run.samples.target or run.arguments.target or "the labels beside the images"
+
+
+def _test_part(run: Run) -> str:
+    test, train = len(run.samples.test), len(run.samples.train)
+    if not test:
+        return "none"
+    how = "every fifth of each class" if run.arguments.data == DIGITS else "chosen by the seed"
+    return f"{100 * test / (test + train):.3g} % of the samples, {how}"
+
+
+def data(run: Run) -> Iterator[Markup]:
+    """Facts of the file, and what the targets are."""
+    samples = run.samples
+    facts = dict(run.data)
+    facts["samples"] = f"{len(samples.X):,}"
+    facts["inputs"] = f"{samples.X.shape[1]:,}, {samples.X.dtype}"
+    if samples.features:
+        facts["their names"] = _listed(samples.features)
+    facts["target"] = _target(run)
+    yield facts_table("Samples", facts.items())
+    parts = {"train": samples.y[samples.train], "test": samples.y[samples.test]}
+    parts = {part: y for part, y in parts.items() if len(y)}
+    yield _quantities(parts) if samples.classes is None else _classes(samples.classes, parts)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MOST_FEATURES
+    return ", ".join(names[:MOST_FEATURES]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _classes(names: Sequence[str], parts: dict[str, NDArray[Any]]) -> Markup:
+    counts = [np.bincount(y, minlength=len(names)) for y in parts.values()]
+    caption = "Samples of each class"
+    if len(names) > MOST_CLASSES:
+        caption += f", for the first {MOST_CLASSES} of {len(names):,}"
+    rows = [
+        (name, *(f"{count[index]:,}" for count in counts))
+        for index, name in enumerate(names[:MOST_CLASSES])
+    ]
+    return columns_table(caption, ("class", *parts), rows)
+
+
+def _quantities(parts: dict[str, NDArray[Any]]) -> Markup:
+    rows = []
+    for part, y in parts.items():
+        outputs = y.reshape(len(y), -1).astype(np.float64).T
+        for number, values in enumerate(outputs[:MOST_OUTPUTS], 1):
+            label = part if len(outputs) == 1 else f"{part}, output {number}"
+            figures = values.min(), values.mean(), values.max(), values.std()
+            rows.append((label, *(f"{figure:.6g}" for figure in figures)))
+    columns = ("part", "least", "mean", "greatest", "standard deviation")
+    return columns_table("Values of the target", columns, rows)
+
+
+def repeat(run: Run) -> Iterator[Markup]:
+    """The command that gives the same network again, and how to see that it does."""
+    words = (element("span", shell_quoted(word)) for word in ("cygrad", *run.arguments.argv))
+    yield element("pre", element("code", Markup(" ".join(words))))
+    text = "In the same folder, with the same data and versions, this gives the same parameters, "
+    text += "bit for bit, on any instruction set and any number of threads"
+    if run.model is None:
+        yield element("p", f"{text}.")
+        return
+    yield element("p", f"{text}, and so the same file again:")
+    facts = {"file": run.result["output"], "SHA-256": run.model}
+    yield facts_table("The trained network, as it is saved", facts.items())
+
+
+def shell_quoted(word: str) -> str:
+    """A word as a POSIX shell reads it."""
+    if word.isprintable():
+        return shlex.quote(word)
+    # Line ends, bytes that are no text, and what would not survive being copied from a page.
+    plain = set(string.ascii_letters + string.digits + "/._-")
+    parts = (chr(byte) if chr(byte) in plain else f"\\x{byte:02x}" for byte in os.fsencode(word))
+    return "$'" + "".join(parts) + "'"

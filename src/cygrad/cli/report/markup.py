@@ -1,0 +1,78 @@
+"""Elements of HTML, made of text that is escaped unless it is markup already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+#: Elements without content, and so without an end tag.
+VOID = ("meta",)
+
+
+class Markup(str):
+    """Text that is HTML, and is taken as it is."""
+
+    __slots__ = ()
+
+
+def element(name: str, /, *content: object, **attributes: object) -> Markup:
+    """One element with its content and attributes.
+
+    An underscore at the end of an attribute's name is dropped, as in ``class_``, and others become
+    hyphens, as in ``aria_label``. Attributes that are None are left out.
+    """
+    given = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    if name in VOID:
+        return Markup(f"<{name}{given}>")
+    return Markup(f"<{name}{given}>{join(content)}</{name}>")
+
+
+def join(parts: Iterable[object]) -> Markup:
+    """Text and markup, one after the other."""
+    return Markup(
+        "".join(part if isinstance(part, Markup) else escape(str(part)) for part in parts)
+    )
+
+
+def facts_table(caption: str, facts: Iterable[tuple[str, object]]) -> Markup:
+    """One fact a row, its name as the head of the row."""
+    rows = [
+        element("tr", element("th", name, scope="row"), element("td", fact)) for name, fact in facts
+    ]
+    return _table("facts", caption, element("tbody", *rows))
+
+
+def columns_table(
+    caption: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, texts: int = 1
+) -> Markup:
+    """A table whose first column heads the rows.
+
+    The first `texts` columns are text, and the others numbers.
+    """
+    looks = ["text" if number < texts else "number" for number in range(len(columns))]
+
+    def cell(text: object, look: str) -> Markup:
+        return element("td", text, class_=look)
+
+    def head(text: object, look: str) -> Markup:
+        return element("th", text, scope="col", class_=look)
+
+    body = [
+        element("tr", element("th", first, scope="row"), *map(cell, cells, looks[1:]))
+        for first, *cells in rows
+    ]
+    heads = element("thead", element("tr", *map(head, columns, looks)))
+    return _table("columns", caption, heads, element("tbody", *body))
+
+
+def _table(class_: str, caption: str, *parts: Markup) -> Markup:
+    return scrolled(caption, element("table", element("caption", caption), *parts, class_=class_))
+
+
+def scrolled(label: str, content: Markup) -> Markup:
+    """What may be wider than a phone, to be scrolled by finger or by keyboard within its place."""
+    return element("div", content, class_="scroll", role="region", aria_label=label, tabindex=0)

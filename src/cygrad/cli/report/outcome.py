@@ -1,0 +1,195 @@
+"""What a run came to: results, learning curves, the confusion matrix or the residuals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cygrad.cli.facts import metric_text
+from cygrad.cli.report.markup import Markup, columns_table, element, facts_table, scrolled
+from cygrad.cli.report.pictures import picture
+from cygrad.cli.report.run import Run
+
+if TYPE_CHECKING:
+    from cygrad.plotting.regression import Kind
+
+METRICS = {"accuracy": "accuracy", "mae": "mean absolute error"}
+
+# A reader looks no further, and the page stays small.
+MOST_EPOCHS = 25
+MOST_MATRIX_CLASSES = 50
+MOST_CONFUSIONS = 10
+MOST_OUTPUTS = 3
+
+LOG_SPAN = 30  # figures that change by more than this factor are drawn on a logarithmic scale
+SHORT_NAME = 4  # characters of a class's name that fit above its column
+
+
+def results(run: Run) -> Iterator[Markup]:
+    """Loss and metric of both parts, and the time that it took."""
+    result, metric = run.result, run.net.metric
+    caption = "The trained network"
+    if run.samples.classes is None:
+        caption += ", with the target in its own unit"
+    rows = [
+        (
+            part,
+            f"{result['samples'][part]:,}",
+            f"{result[part]['loss']:.6g}",
+            metric_text(metric, result[part][metric]),
+        )
+        for part in ("train", "test")
+        if result[part] is not None
+    ]
+    yield columns_table(caption, ("part", "samples", "loss", METRICS[metric]), rows)
+    facts = {
+        "epochs": f"{result['epochs']:,}",
+        "time": seconds_text(result["seconds"]),
+        "samples per second": f"{result['samples_per_second']:,.0f}",
+    }
+    yield facts_table("The training", facts.items())
+
+
+def seconds_text(seconds: float) -> str:
+    """A duration in a unit that suits it."""
+    return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+
+
+def curves(run: Run) -> Iterator[Markup]:
+    """Loss and metric of each epoch, drawn and in numbers."""
+    from cygrad import plotting
+
+    history = run.result["history"]
+    if run.samples.classes is None:
+        text = "The network learns the target with mean 0 and standard deviation 1: these figures "
+        yield element("p", text, "are in standard deviations of the target.")
+    pictures = []
+    for quantity in ("loss", run.net.metric):
+        columns = [name for name in (quantity, f"val_{quantity}") if name in history]
+        values = [value for name in columns for value in history[name]]
+        log = 0 < LOG_SPAN * min(values) < max(values)
+        title = f"{METRICS.get(quantity, quantity)} of each epoch".capitalize()
+        draw = partial(plotting.history, history, columns, log=log)
+        pictures.append(picture(quantity, title, draw))
+    yield element("div", *pictures, class_="pictures")
+    yield element("details", element("summary", "The curves in numbers"), _epochs(history))
+
+
+def _epochs(history: dict[str, list[float]]) -> Markup:
+    """All epochs, or some of them from the first to the last."""
+    count = len(history["loss"])
+    shown = np.unique(np.linspace(0, count - 1, min(count, MOST_EPOCHS)).astype(int)).tolist()
+    caption = "Epochs" if len(shown) == count else f"{len(shown)} of {count:,} epochs"
+    columns = ("epoch", *(name.replace("_", " ") for name in history))
+    rows = [(index + 1, *(f"{history[name][index]:.6g}" for name in history)) for index in shown]
+    return columns_table(caption, columns, rows)
+
+
+def confusion(run: Run) -> Iterator[Markup]:
+    """The confusion matrix, and the confusions that are most frequent."""
+    names = run.samples.classes
+    assert names is not None
+    part, rows = run.shown_part()
+    true, predicted = run.samples.y[rows], run.net.predict(run.samples.X[rows])
+    # Of very many classes a matrix would fill the memory, but few of its cells are used.
+    cells, counts = np.unique(true * len(names) + predicted, return_counts=True)
+    tables = []
+    if len(names) <= MOST_MATRIX_CLASSES:
+        matrix = np.zeros((len(names), len(names)), np.int64)
+        matrix.flat[cells] = counts
+        tables.append(_matrix(matrix, names, part))
+    wrong = cells // len(names) != cells % len(names)
+    if wrong.any():
+        tables.append(_most_frequent(cells[wrong], counts[wrong], np.bincount(true), names))
+    text = f"The {len(rows):,} {part} samples, by what they are and by what they are taken for."
+    if len(names) > MOST_MATRIX_CLASSES:
+        text += f" A matrix of {len(names):,} classes is too large for a page."
+    yield element("p", text)
+    yield element("div", *tables, class_="beside")
+
+
+def _most_frequent(
+    cells: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    of_class: NDArray[np.int64],
+    names: Sequence[str],
+) -> Markup:
+    rows = []
+    for place in np.argsort(-counts, kind="stable")[:MOST_CONFUSIONS]:
+        true, predicted = divmod(int(cells[place]), len(names))
+        share = _percent(counts[place], of_class[true])
+        rows.append((names[true], names[predicted], f"{counts[place]:,}", share))
+    columns = ("true class", "taken for", "samples", "% of class")
+    return columns_table("Most frequent confusions", columns, rows, texts=2)
+
+
+def _matrix(counts: NDArray[np.int64], names: Sequence[str], part: str) -> Markup:
+    """A table: a cell is the darker, the greater its share of the samples of its row."""
+    of_class, of_answer, hits = counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
+
+    def cell(true: int, predicted: int) -> Markup:
+        count = int(counts[true, predicted])
+        if not count:
+            return element("td", 0)
+        look = "hit" if true == predicted else "miss"
+        return element(
+            "td", f"{count:,}", class_=look, style=f"--share:{count / of_class[true]:.2f}"
+        )
+
+    def percent(count: int, of: int) -> Markup:
+        return element("td", _percent(count, of), class_="share")
+
+    columns = [element("th", element("span", name), scope="col", title=name) for name in names]
+    first = element("th", "true \\ taken for", scope="col")
+    last = element("th", element("span", "recall, %"), scope="col")
+    head = element("tr", first, *columns, last)
+    body = [
+        element(
+            "tr",
+            element("th", name, scope="row", title=name),
+            *(cell(true, predicted) for predicted in range(len(names))),
+            percent(hits[true], of_class[true]),
+        )
+        for true, name in enumerate(names)
+    ]
+    precision = element("th", "precision, %", scope="row")
+    foot = element("tr", precision, *map(percent, hits, of_answer), element("td"))
+    caption = f"Confusion matrix of the {part} samples"
+    table = element(
+        "table",
+        element("caption", caption),
+        element("thead", head),
+        element("tbody", *body),
+        element("tfoot", foot),
+        class_="matrix" if max(map(len, names)) <= SHORT_NAME else "matrix upright",
+    )
+    return scrolled(caption, table)
+
+
+def _percent(count: int, of: int) -> str:
+    return f"{100 * count / of:.0f}" if of else "–"
+
+
+def residuals(run: Run) -> Iterator[Markup]:
+    """Predictions and residuals of each output."""
+    from cygrad import plotting
+
+    part, rows = run.shown_part()
+    X, y, outputs = run.samples.X[rows], run.samples.y[rows], run.net.outputs
+    shown = min(outputs, MOST_OUTPUTS)
+    text = f"The {len(rows):,} {part} samples, in the unit of the target."
+    if shown < outputs:
+        text += f" Of {outputs:,} outputs the first {shown} are drawn."
+    yield element("p", text)
+    titles: dict[Kind, str] = {"prediction": "Predicted and true values", "residual": "Residuals"}
+    for output in range(shown):
+        end = f", output {output + 1}" if outputs > 1 else ""
+        drawn = []
+        for kind, title in titles.items():
+            draw = partial(plotting.residuals, run.net, X, y, kind=kind, output=output)
+            drawn.append(picture(f"{kind}-{output}", title + end, draw))
+        yield element("div", *drawn, class_="pictures")

@@ -1,0 +1,126 @@
+"""The page: its head, its sections in their order, and the file that it goes into."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from cygrad.cli.facts import metric_text
+from cygrad.cli.options import DIGITS
+from cygrad.cli.report import description, outcome
+from cygrad.cli.report.markup import Markup, element
+from cygrad.cli.report.pictures import check_matplotlib
+from cygrad.cli.report.run import Run, data_facts, sha256
+from cygrad.cli.samples import Samples
+from cygrad.network import Network
+from cygrad.replacement import replacement
+
+# What a browser may do with the page: nothing but show it.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+class Report:
+    """The page of a run that is about to begin.
+
+    Parameters
+    ----------
+    path : Path
+        Where it will be.
+    arguments : argparse.Namespace
+        The options.
+
+    Raises
+    ------
+    ValueError
+        If there is no matplotlib to draw its pictures.
+    OSError
+        If the data cannot be read.
+    """
+
+    def __init__(self, path: Path, arguments: Namespace) -> None:
+        check_matplotlib("--report")
+        self.path = path
+        self._arguments = arguments
+        self._data = data_facts(arguments)
+
+    def write(self, samples: Samples, net: Network, result: dict[str, Any], saved: bool) -> None:
+        """Write the page, whole or not at all; `saved` says whether the network was."""
+        model = sha256(result["output"]) if saved else None
+        page = render(Run(self._arguments, samples, net, result, self._data, model))
+        with replacement(self.path, "--report", text=True) as file:
+            # Bytes of a file's name that are no text are lone surrogates, which UTF-8 has none of.
+            file.write(page.encode("utf-8", "replace").decode())
+
+
+def render(run: Run) -> str:
+    """Return the page."""
+    name = os.path.basename(run.arguments.data)
+    if name == DIGITS:
+        name = "Handwritten digits"
+    if run.samples.classes is None:
+        found = _section("Residuals", *outcome.residuals(run), class_="wide")
+    else:
+        found = _section("Confusion matrix", *outcome.confusion(run), class_="wide")
+    main = element(
+        "main",
+        _header(run, name),
+        _section("Results", *outcome.results(run)),
+        _section("Repeat this run", *description.repeat(run)),
+        _section("Learning curves", *outcome.curves(run), class_="wide"),
+        found,
+        _section("Network", *description.network(run.net), class_="wide"),
+        _section("Settings", *description.settings(run)),
+        _section("Data", *description.data(run)),
+    )
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", f"Training report: {name}"),
+        element("style", _looks()),
+    )
+    return f"<!DOCTYPE html>\n{element('html', head, element('body', main), lang='en')}\n"
+
+
+def _looks() -> Markup:
+    return Markup(resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8"))
+
+
+def _section(title: str, *content: Markup, class_: str | None = None) -> Markup:
+    return element("section", element("h2", title), *content, class_=class_)
+
+
+def _header(run: Run, name: str) -> Markup:
+    """What the page is about, and the figures that most readers come for."""
+    result, metric = run.result, run.net.metric
+    classes = run.samples.classes
+    task = f"Classification into {len(classes):,} classes" if classes else "Regression"
+    sizes = "-".join(str(size) for size in (run.net.inputs, *(x.units for x in run.net.layers)))
+    figures = [
+        (f"{part} {outcome.METRICS[metric]}", metric_text(metric, result[part][metric]))
+        for part in ("test", "train")
+        if result[part] is not None
+    ]
+    figures += [
+        ("samples", f"{sum(result['samples'].values()):,}"),
+        ("parameters", f"{result['parameters']:,}"),
+        ("training time", outcome.seconds_text(result["seconds"])),
+    ]
+    now = datetime.now(UTC)
+    time = element("time", f"{now:%Y-%m-%d %H:%M} UTC", datetime=f"{now:%Y-%m-%dT%H:%MZ}")
+    return element(
+        "header",
+        element("p", "Training report, ", time, class_="kind"),
+        element("h1", name),
+        element("p", f"{task} by a network of {sizes} units"),
+        element(
+            "dl",
+            *(element("div", element("dt", what), element("dd", fact)) for what, fact in figures),
+        ),
+    )

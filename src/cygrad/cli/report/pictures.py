@@ -1,0 +1,113 @@
+"""Pictures inside a page: what `plotting` draws, as SVG elements that need nothing outside."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from cygrad.cli.report.markup import Markup, element, scrolled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SIZE = (4.4, 3.0)  # inches: as wide as a phone, whose reader sees the text as large as it is drawn
+# Text becomes outlines, which look the same whatever fonts there are.
+STYLE = {
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.size": 10,
+    "legend.frameon": False,
+    "svg.fonttype": "path",
+}
+DPI = 150  # of what is an image within the SVG
+_METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
+_REFERENCE = re.compile(r"(?<=^#).+|(?<=url\(#)[^)]+")
+
+
+def check_matplotlib(option: str) -> None:
+    """Raise a ValueError that says how to get matplotlib, if it cannot be imported."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise ValueError(
+            f"{option} needs matplotlib ({error}): pip install 'cygrad[plot]'"
+        ) from error
+
+
+def picture(
+    name: str, title: str, draw: Callable[..., object], size: tuple[float, float] = SIZE
+) -> Markup:
+    """A figure of what ``draw(ax=ax)`` draws, and its caption.
+
+    Parameters
+    ----------
+    name : str
+        Begins the ids of the picture; no other picture of the page has it.
+    title : str
+        The caption, and what is read out in the picture's place.
+    draw : callable
+    size : (float, float)
+        Width and height in inches.
+    """
+    from matplotlib import style
+    from matplotlib.figure import Figure
+
+    with style.context(["default", STYLE]):  # whatever the user's own settings are
+        figure = Figure(figsize=size, layout="constrained")
+        draw(ax=figure.add_subplot())
+        svg = _svg(figure, name)
+    drawn = _inline(svg, name, title)
+    if size[0] > SIZE[0]:
+        drawn = scrolled(title, drawn)
+    # A pixel for each point is the least at which the text can be read.
+    width = f"--width:{72 * size[0]:.0f}px"
+    caption = element("figcaption", title)
+    return element("figure", drawn, caption, class_="picture", style=width)
+
+
+def _svg(figure: Figure, name: str) -> bytes:
+    from matplotlib import rc_context
+
+    file = io.BytesIO()
+    with rc_context({"svg.hashsalt": name}):
+        figure.savefig(file, format="svg", dpi=DPI, metadata=_METADATA)
+    return file.getvalue()
+
+
+def _inline(svg: bytes, name: str, title: str) -> Markup:
+    """The SVG as an element of HTML, where names of elements and attributes have no namespaces.
+
+    matplotlib gives an id to all that it draws, and the same ones in every picture: those that
+    something refers to get the picture's name in front, and the others go. Its style sheet goes
+    too, because it would hold for all of the page.
+    """
+    root = ElementTree.fromstring(svg)
+    for node in root.iter():
+        for child in list(node):
+            if _local(child.tag) in ("metadata", "style"):
+                node.remove(child)
+    used = {match[0] for node in root.iter() for match in _references(node)}
+    for node in root.iter():
+        node.tag, node.text, node.tail = _local(node.tag), None, None
+        node.attrib = {
+            _local(key): _REFERENCE.sub(rf"{name}-\g<0>", value)
+            for key, value in node.attrib.items()
+            if key != "id" or value in used
+        }
+        if "id" in node.attrib:
+            node.attrib["id"] = f"{name}-{node.attrib['id']}"
+    root.attrib = {"viewBox": root.attrib["viewBox"], "role": "img", "aria-label": title}
+    return Markup(ElementTree.tostring(root, encoding="unicode"))
+
+
+def _references(node: ElementTree.Element) -> Iterator[re.Match[str]]:
+    for value in node.attrib.values():
+        yield from _REFERENCE.finditer(value)
+
+
+def _local(name: str) -> str:
+    """A name without its namespace."""
+    return name.rpartition("}")[2]

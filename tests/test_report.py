@@ -1,0 +1,479 @@
+"""The page of ``cygrad train --report``: what it says, that it is whole, and how it fails."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cygrad as cg
+from cygrad.cli import main
+from cygrad.cli.options import parse
+from cygrad.cli.report.description import shell_quoted
+from cygrad.cli.report.outcome import MOST_MATRIX_CLASSES
+from cygrad.network import Network
+
+matplotlib = pytest.importorskip("matplotlib")
+
+HOSTILE = "<script>alert('&amp;')</script>"
+LARGEST = 500_000  # bytes
+
+
+class Page(HTMLParser):
+    """A page taken apart; an element that is not closed where it must be fails the test."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.headings: list[str] = []
+        self.tables: dict[str, list[list[str]]] = {}
+        self.text: dict[str, str] = {}  # of the elements that come once
+        self._open: list[str] = []
+        self._caption = ""
+        self.source = path.read_text(encoding="utf-8")
+        self.feed(self.source)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag == "meta":
+            return
+        self._open.append(tag)
+        if tag == "tr":
+            self.tables[self._caption].append([])
+        elif tag in ("th", "td"):
+            self.tables[self._caption][-1].append("")
+        elif tag in ("h1", "h2"):
+            self.headings.append("")
+        elif tag == "caption":
+            self._caption = ""
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert "svg" in self._open  # elsewhere HTML takes it for a start tag
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+        if tag == "caption":
+            assert self._caption not in self.tables
+            self.tables[self._caption] = []
+
+    def handle_data(self, data: str) -> None:
+        tag = self._open[-1] if self._open else ""
+        if "caption" in self._open:
+            self._caption += data
+        elif "table" in self._open:
+            self.tables[self._caption][-1][-1] += data
+        elif tag in ("h1", "h2"):
+            self.headings[-1] += data
+        for name in ("title", "pre"):
+            if name in self._open:
+                self.text[name] = self.text.get(name, "") + data
+
+    def facts(self, caption: str) -> dict[str, str]:
+        return {name: fact for name, fact in self.tables[caption]}
+
+    def count(self, tag: str) -> int:
+        return sum(name == tag for name, _ in self.elements)
+
+    def check(self) -> None:
+        """That it needs nothing from outside, runs nothing, and names no two things alike."""
+        assert len(self.source.encode()) < LARGEST
+        assert self.source.startswith("<!DOCTYPE html>\n<html lang=")
+        ids = [attributes["id"] for _, attributes in self.elements if "id" in attributes]
+        assert len(ids) == len(set(ids))
+        for tag, attributes in self.elements:
+            assert tag not in ("script", "link", "iframe", "object", "embed", "base", "form")
+            for name, value in attributes.items():
+                assert not name.startswith("on")
+                assert name not in ("src", "srcset", "action", "xlink:href")
+                for reference in re.findall(r"url\((.*?)\)", value):
+                    assert reference.strip("'\"").removeprefix("#") in ids
+                if name == "href":
+                    assert value.startswith("data:image/png") or value.removeprefix("#") in ids
+        assert "@import" not in self.source
+        assert "http:" not in self.source
+        assert "https:" not in self.source
+        assert self.count("svg") == self.count("figure") == self.count("figcaption")
+        for tag, attributes in self.elements:
+            if tag == "svg":
+                assert attributes["aria-label"]
+
+
+def train(
+    capsys: pytest.CaptureFixture[str], folder: Path, *argv: str | Path
+) -> tuple[dict[str, Any], Page]:
+    """Train with a report; return what --json prints, and the page."""
+    capsys.readouterr()
+    path = folder / "report.html"
+    command = [*map(str, argv), "--quiet", "--json", "--report", str(path)]
+    assert main(["train", *command, "--output", str(folder / "model.npz")]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    result: dict[str, Any] = json.loads(out)
+    assert result["report"] == str(path)
+    page = Page(path)
+    page.check()
+    return result, page
+
+
+def write_table(path: Path, classes: list[str], rows: int = 120) -> Path:
+    """Samples of some classes, in a row of clusters that run into each other."""
+    rng = np.random.default_rng(0)
+    X = np.round(rng.normal(size=(rows, 3)) + np.arange(rows)[:, np.newaxis] % len(classes), 3)
+    y = np.array(classes)[np.arange(rows) % len(classes)]
+    np.savez(path, X=X, y=y)
+    return path
+
+
+# --- what it says -------------------------------------------------------------------------------
+
+
+def test_a_classification(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    result, page = train(capsys, tmp_path, "digits", "--epochs", "3", "--seed", "5")
+    assert page.headings == [
+        "Handwritten digits", "Results", "Repeat this run", "Learning curves", "Confusion matrix",
+        "Network", "Settings", "Data",
+    ]  # fmt: skip
+    assert page.text["title"] == "Training report: Handwritten digits"
+    assert page.tables["The trained network"] == [
+        ["part", "samples", "loss", "accuracy"],
+        *(
+            [
+                part,
+                f"{result['samples'][part]:,}",
+                f"{result[part]['loss']:.6g}",
+                f"{100 * result[part]['accuracy']:.2f} %",
+            ]
+            for part in ("train", "test")
+        ),
+    ]
+    head, *epochs = page.tables["Epochs"]
+    assert head == ["epoch", "loss", "accuracy", "learning rate", "seconds"]
+    columns = result["history"].values()
+    assert epochs == [
+        [str(epoch), *(f"{value:.6g}" for value in row)]
+        for epoch, row in enumerate(zip(*columns, strict=True), 1)
+    ]
+    assert page.tables["Layers, with 4,810 parameters in all"] == [
+        ["layer", "activation", "units", "weights", "parameters"],
+        ["inputs", "standardised", "64", "", ""],
+        ["layer 1", "relu, max(z, 0)", "64", "64 × 64", "4,160"],
+        ["layer 2", "softmax, exp(z) / Σ exp(z)", "10", "10 × 64", "650"],
+    ]
+    settings = page.facts("Training")
+    assert settings["optimiser"] == result["optimizer"]
+    assert settings["seed"] == "5"
+    assert settings["epochs"] == "3"
+    assert settings["test part"] == "20 % of the samples, every fifth of each class"
+    assert page.tables["Samples of each class"][1] == ["0", "143", "35"]
+    config = cg.show_config("dicts")
+    versions = page.facts("Versions")
+    assert [versions[name] for name in ("cygrad", "NumPy", "Python", "instruction set")] == [
+        config["cygrad"], config["numpy"], config["python"], config["isa"],
+    ]  # fmt: skip
+    assert page.count("figure") == 3
+
+
+def test_the_confusion_matrix(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    names = [f"class {letter}" for letter in "abcdefghijklmnopqrstuvwxy"]
+    data = write_table(tmp_path / "data.npz", names, rows=1000)
+    _, page = train(capsys, tmp_path, data, "--epochs", "20")
+    net = cg.load(tmp_path / "model.npz")
+    table = cg.datasets.read(data)
+    assert table.y is not None
+    _, test = cg.datasets.split(table.y, 0.2, rng=0)
+    true, predicted = table.y[test], net.predict(table.X[test])
+    counts = np.array(
+        [[np.sum((true == i) & (predicted == j)) for j in range(25)] for i in range(25)]
+    )
+    head, *rows, last = page.tables["Confusion matrix of the test samples"]
+    assert head == ["true \\ taken for", *names, "recall, %"]
+    assert [row[0] for row in rows] == names
+    assert [[int(cell) for cell in row[1:-1]] for row in rows] == counts.tolist()
+    assert [row[-1] for row in rows] == [f"{100 * x:.0f}" for x in np.diag(counts) / 8]
+    assert last[1:-1] == [
+        f"{100 * counts[j, j] / counts[:, j].sum():.0f}" if counts[:, j].any() else "–"
+        for j in range(25)
+    ]
+    frequent = page.tables["Most frequent confusions"][1:]
+    wrong = counts - np.diag(np.diag(counts))
+    assert [int(row[2]) for row in frequent] == np.sort(wrong, axis=None)[::-1][:10].tolist()
+    for row in frequent:
+        assert int(row[2]) == wrong[names.index(row[0]), names.index(row[1])]
+
+
+def test_a_perfect_network_has_no_confusions(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    X = np.repeat([[-1.0], [1.0]], 30, axis=0)
+    np.savez(tmp_path / "data.npz", X=X, y=X[:, 0] > 0)
+    result, page = train(capsys, tmp_path, tmp_path / "data.npz")
+    assert result["test"]["accuracy"] == 1
+    assert "Confusion matrix of the test samples" in page.tables
+    assert "Most frequent confusions" not in page.tables
+
+
+def test_a_matrix_of_many_classes_is_left_out(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    names = [f"{number}-{'x' * 80}" for number in range(MOST_MATRIX_CLASSES + 1)]
+    data = write_table(tmp_path / "data.npz", names, rows=510)
+    _, page = train(capsys, tmp_path, data, "--epochs", "1")
+    assert not any("Confusion matrix of" in caption for caption in page.tables)
+    assert len(page.tables["Most frequent confusions"]) == 11
+    assert len(page.tables["Samples of each class, for the first 50 of 51"]) == 51
+
+
+def test_a_regression(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    data = tmp_path / "data.csv"
+    rows = rng.normal(size=(100, 2)).round(3)
+    data.write_text("a,b,cost in $\n" + "".join(f"{a},{b},{a - b:.3f}\n" for a, b in rows))
+    result, page = train(capsys, tmp_path, data, "--target", "-1", "--epochs", "60")
+    assert page.headings[0] == "data.csv"
+    assert page.headings[4] == "Residuals"
+    assert page.tables["The trained network, with the target in its own unit"][2] == [
+        "test", "20", f"{result['test']['loss']:.6g}", f"{result['test']['mae']:.6g}",
+    ]  # fmt: skip
+    samples = page.facts("Samples")
+    assert samples["target"] == "cost in $"
+    assert samples["their names"] == "a, b"
+    assert samples["SHA-256"] == hashlib.sha256(data.read_bytes()).hexdigest()
+    assert len(page.tables["25 of 60 epochs"]) == 26
+    assert page.tables["25 of 60 epochs"][-1][0] == "60"
+    y = np.round(rows[:, 0] - rows[:, 1], 3)
+    train_rows, _ = cg.datasets.split(y, 0.2, rng=0)
+    assert page.tables["Values of the target"][1] == [
+        "train",
+        *(f"{float(f(y[train_rows])):.6g}" for f in (np.min, np.mean, np.max, np.std)),
+    ]
+    assert page.count("figure") == 5
+
+
+def test_several_outputs_and_many_samples_without_a_test_part(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    X = np.random.default_rng(0).normal(size=(20_000, 5))
+    np.savez(tmp_path / "data.npz", X=X, y=X)
+    argv = (tmp_path / "data.npz", "--test-fraction", "0", "--epochs", "1", "--hidden", "none")
+    result, page = train(capsys, tmp_path, *argv)
+    assert result["test"] is None
+    assert page.facts("Training")["test part"] == "none"
+    assert page.facts("Training")["hidden layers"] == "none"
+    assert [row[0] for row in page.tables["Values of the target"][1:]] == [
+        f"train, output {number}" for number in (1, 2, 3)
+    ]
+    assert page.count("figure") == 2 + 2 * 3 + 1
+    # So many points are an image, so that the page stays small.
+    assert page.count("image") == 2 * 3
+
+
+def test_names_are_text(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = HOSTILE.replace("/", "") + "\n\udcff$.csv"
+    names = [HOSTILE, "a\"b'c", "$\\frac{$"]
+    quoted = ['"' + name.replace('"', '""') + '"' for name in names]
+    with open(name, "w", encoding="utf-8") as file:
+        file.write(f'"{HOSTILE}2",x,kind\n')
+        file.writelines(f"{i % 7},{i % 3},{quoted[i % 3]}\n" for i in range(60))
+    _, page = train(capsys, tmp_path, name, "--target", "kind", "--epochs", "2")
+    shown = name.replace("\udcff", "?")
+    assert page.headings[0] == shown
+    assert page.text["title"] == f"Training report: {shown}"
+    assert page.facts("Samples")["their names"] == f"{HOSTILE}2, x"
+    assert [row[0] for row in page.tables["Samples of each class"][1:]] == sorted(names)
+    head = page.tables["Confusion matrix of the test samples"][0]
+    assert head[1:-1] == sorted(names)
+
+
+# --- to do it again -----------------------------------------------------------------------------
+
+
+def test_the_command_repeats_the_run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_table(tmp_path / "it's $data.npz", ["a", "b", "c"])
+    argv = ["train", "it's $data.npz", "--hidden", "8,4", "--activation", "tanh", "--epochs", "7",
+            "--optimizer", "sgd", "--learning-rate", "0.05", "--momentum", "0.9",
+            "--weight-decay", "1e-4", "--seed", "3", "--test-fraction", "0.3", "--quiet",
+            "--output", "model.npz", "--report", "a page.html"]  # fmt: skip
+    assert main(argv) == 0
+    assert "report          a page.html" in capsys.readouterr().out.splitlines()
+    page = Page(Path("a page.html"))
+    command = page.text["pre"]
+    assert shlex.split(command) == ["cygrad", *argv]
+    assert parse(shlex.split(command)[1:]) == parse(argv)
+    model = Path("model.npz").read_bytes()
+    facts = page.facts("The trained network, as it is saved")
+    assert facts == {"file": "model.npz", "SHA-256": hashlib.sha256(model).hexdigest()}
+    os.remove("model.npz")
+    # As a shell would run it.
+    program = command.replace("cygrad", f"{shlex.quote(sys.executable)} -m cygrad", 1)
+    environment = {**os.environ, "PYTHONPATH": str(Path(cg.__file__).parents[1])}
+    subprocess.run(["bash", "-c", program], check=True, env=environment, capture_output=True)
+    assert Path("model.npz").read_bytes() == model
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["plain", "", "a b", "it's", "$HOME `ls` \\ \" !", "-x", "new\nline", "\udcff\udc80", "ö",
+     "a\u00a0b", "\u202egpj", "\x1b[0m'", "\udcffab"],
+)  # fmt: skip
+def test_words_for_a_shell(word: str) -> None:
+    script = f"printf %s {shell_quoted(word)}"
+    assert script.isprintable()
+    done = subprocess.run(["bash", "-c", script], check=True, capture_output=True)
+    assert done.stdout == os.fsencode(word)
+
+
+# --- the pictures -------------------------------------------------------------------------------
+
+
+def test_pictures_do_not_depend_on_the_users_settings(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def pictures() -> list[str]:
+        data = write_table(tmp_path / "data.npz", ["a", "b"])
+        _, page = train(capsys, tmp_path, data, "--epochs", "2")
+        return re.findall("<svg.*?</svg>", page.source)
+
+    plain = pictures()
+    # Settings that would change all of a picture, or fail.
+    settings = {"text.usetex": True, "figure.facecolor": "black", "lines.linewidth": 9}
+    with matplotlib.rc_context(settings):
+        assert pictures() == plain
+
+
+# --- failures -----------------------------------------------------------------------------------
+
+
+def failure(capsys: pytest.CaptureFixture[str], code: int, *argv: str | Path) -> str:
+    """Run a training that fails; return its one line on stderr."""
+    capsys.readouterr()
+    assert main(["train", "digits", "--quiet", "--epochs", "1", *map(str, argv)]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    return err
+
+
+@pytest.fixture
+def untrained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder to be in, where nothing is trained."""
+
+    def fit(*_: object, **__: object) -> None:
+        raise AssertionError("the training began")
+
+    monkeypatch.setattr(cg.Trainer, "fit", fit)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("nowhere/report.html", "--report nowhere/report.html is in no folder that exists"),
+        (".", "--report . cannot be written"),
+        (os.devnull, f"--report {os.devnull} cannot be written"),
+        ("digits-model.npz", "--report digits-model.npz is the model, expected another file"),
+        ("./x/../digits-model.npz", "is the model, expected another file"),
+    ],
+)
+def test_a_page_that_cannot_be_written_is_refused_before_the_training(
+    capsys: pytest.CaptureFixture[str], untrained: Path, path: str, message: str
+) -> None:
+    (untrained / "x").mkdir()
+    assert message in failure(capsys, 1, "--report", path)
+    assert os.listdir(untrained) == ["x"]
+
+
+def test_the_data_are_not_overwritten(capsys: pytest.CaptureFixture[str], untrained: Path) -> None:
+    data = write_table(untrained / "data.npz", ["a", "b"])
+    before = data.read_bytes()
+    (untrained / "link").symlink_to(data)
+    for path in ("data.npz", "link"):
+        assert main(["train", "data.npz", "--report", path]) == 1
+        assert "is the data, expected another file" in capsys.readouterr().err
+    assert data.read_bytes() == before
+
+
+def test_without_matplotlib(
+    capsys: pytest.CaptureFixture[str], untrained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    message = failure(capsys, 1, "--report", "report.html")
+    assert message.startswith("cygrad: --report needs matplotlib")
+    assert message.endswith("pip install 'cygrad[plot]'\n")
+    assert os.listdir(untrained) == []
+
+
+def test_a_report_that_fails_leaves_the_model(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, page = tmp_path / "model.npz", tmp_path / "report.html"
+    page.write_text("old")
+    argv = ("--output", model, "--report", page)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", str(page))
+
+    monkeypatch.setattr("cygrad.cli.report.page.render", full)
+    message = failure(capsys, 1, *argv)
+    assert message == f"cygrad: {page}: No space left on device; the model is in {model}\n"
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cygrad.cli.report.page.render", interrupted)
+    message = failure(capsys, 130, *argv)
+    assert message == f"cygrad: interrupted, the model is in {model}, but there is no report\n"
+    assert cg.load(model).outputs == 10
+    assert page.read_text() == "old"
+    assert sorted(os.listdir(tmp_path)) == ["model.npz", "report.html"]
+
+
+def test_a_model_that_fails_leaves_the_report(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, path = tmp_path / "model.npz", tmp_path / "report.html"
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", str(model))
+
+    monkeypatch.setattr(Network, "save", full)
+    message = failure(capsys, 1, "--output", model, "--report", path)
+    assert message == f"cygrad: {model}: No space left on device\n"
+    page = Page(path)
+    page.check()
+    assert page.headings[2] == "Repeat this run"
+    assert "The trained network, as it is saved" not in page.tables
+
+
+def test_an_interrupt_in_the_training_leaves_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cg.Trainer, "fit", interrupted)
+    monkeypatch.chdir(tmp_path)
+    message = failure(capsys, 130, "--report", "report.html")
+    assert message == "cygrad: interrupted, nothing was saved\n"
+    assert os.listdir(tmp_path) == []
