@@ -273,7 +273,7 @@ def test_without_matplotlib_the_numbers_come_and_a_hint(name, pages, tmp_path, m
     assert written.tables == pages[name].tables
     assert file.getvalue().count(page.HOW_TO_GET_PICTURES) == 1
     assert written.pictures == []
-    assert not folder.exists()
+    assert list(folder.iterdir()) == []
 
 
 def test_without_pictures_matplotlib_is_not_imported():

@@ -1,4 +1,4 @@
-"""Where the experiments draw: figures without pyplot, so that none is shown or left open."""
+"""Where the experiments draw: figures without pyplot, which would keep and show them."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ def new_figure(width: float, height: float) -> Figure:
     """An empty figure of this size in inches."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=200, layout="constrained")
+    return Figure(figsize=(width, height), layout="constrained")

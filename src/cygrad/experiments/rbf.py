@@ -181,6 +181,7 @@ def draw_surface(net: cg.Network, X: Array, t: Array, path: Array) -> Axes:
     draw_cost(ax, net, X, t, path)
     ax.set_zlabel("cost C")
     ax.view_init(elev=52, azim=68)
+    ax.legend(loc="upper right")
     return ax
 
 
