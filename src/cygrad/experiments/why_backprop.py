@@ -252,7 +252,7 @@ def factor(times: Times, method: int, power: int) -> float:
 def first_faster(times: Times) -> float:
     """From how many parameters on backpropagation takes less time than forward differences."""
     slower = np.flatnonzero(times.seconds[:, 0] <= times.seconds[:, 2])
-    return float(times.parameters[slower[-1] + 1]) if slower.size else 1.0
+    return float([*times.parameters, np.inf][slower[-1] + 1 if slower.size else 0])
 
 
 def draw_time(large: Times, small: Times) -> Axes:
