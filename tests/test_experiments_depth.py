@@ -82,8 +82,7 @@ def test_norms_before_training_are_those_of_the_equations(vanished: Page) -> Non
     ends = {row[:2]: row[2:] for row in vanished.tables["‖∂C/∂W‖ at the start"]}
     for (start, activation), net in vanishing.stacks().items():
         expected = norms(net, X, y)
-        # In the stack whose gradient vanishes most, a sum of 1797 samples all but cancels.
-        rtol = 1e-9 if expected.min() > 1e-14 else 1e-3
+        rtol = 1e-9
         assert_allclose(vanishing.norms(net, X, y), expected, rtol)
         last, first, factor = ends[start, activation]
         assert_allclose([last, first], expected[[-1, 0]], rtol)

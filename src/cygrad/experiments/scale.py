@@ -275,7 +275,8 @@ def draw_valley(raw: Case, standardised: Case) -> Figure:
             kind="contour",
             ax=ax,
         )
-        ax.set_title("standardised" if case.standardized else "metres and milligrams")
+        name = "standardised" if case.standardized else "metres and milligrams"
+        ax.set_title(rf"{name}: 20 steps, $\eta = 1.7 / \lambda_\mathrm{{max}}$")
         units = ("s.d.", "s.d.") if case.standardized else ("m", "mg")
         ax.set_xlabel(f"weight of the height [effect / {units[0]}]")
         ax.set_ylabel(f"weight of the dose [effect / {units[1]}]")

@@ -217,4 +217,5 @@ def draw_learning(histories: dict[tuple[str, str], cg.History | None]) -> Figure
     drawn = {name: history for name in ACTIVATIONS if (history := histories["Glorot", name])}
     plotting.history(drawn, ax=ax, log=True)
     ax.set_ylabel("cost C, mean cross-entropy")
+    ax.set_title("Ten layers from Glorot's start")
     return figure
