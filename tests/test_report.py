@@ -105,6 +105,7 @@ class Page(HTMLParser):
         assert "@import" not in self.source
         assert "http:" not in self.source
         assert "https:" not in self.source
+        assert self.count("style") == 1  # that of a picture would hold for all of the page
         assert self.count("svg") == self.count("figure") == self.count("figcaption")
         for tag, attributes in self.elements:
             if tag == "svg":
@@ -169,8 +170,8 @@ def test_a_classification(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     assert page.tables["Layers, with 4,810 parameters in all"] == [
         ["layer", "activation", "units", "weights", "parameters"],
         ["inputs", "standardised", "64", "", ""],
-        ["layer 1", "relu, max(z, 0)", "64", "64 × 64", "4,160"],
-        ["layer 2", "softmax, exp(z) / Σ exp(z)", "10", "10 × 64", "650"],
+        ["1", "relu, max(z, 0)", "64", "64 × 64", "4,160"],
+        ["2", "softmax, exp(z) / Σ exp(z)", "10", "10 × 64", "650"],
     ]
     settings = page.facts("Training")
     assert settings["optimiser"] == result["optimizer"]
@@ -202,9 +203,9 @@ def test_the_confusion_matrix(capsys: pytest.CaptureFixture[str], tmp_path: Path
     assert head == ["true \\ taken for", *names, "recall, %"]
     assert [row[0] for row in rows] == names
     assert [[int(cell) for cell in row[1:-1]] for row in rows] == counts.tolist()
-    assert [row[-1] for row in rows] == [f"{100 * x:.0f}" for x in np.diag(counts) / 8]
+    assert [row[-1] for row in rows] == [f"{100 * x:.3g}" for x in np.diag(counts) / 8]
     assert last[1:-1] == [
-        f"{100 * counts[j, j] / counts[:, j].sum():.0f}" if counts[:, j].any() else "–"
+        f"{100 * counts[j, j] / counts[:, j].sum():.3g}" if counts[:, j].any() else "–"
         for j in range(25)
     ]
     frequent = page.tables["Most frequent confusions"][1:]
@@ -298,6 +299,8 @@ def test_names_are_text(
     assert [row[0] for row in page.tables["Samples of each class"][1:]] == sorted(names)
     head = page.tables["Confusion matrix of the test samples"][0]
     assert head[1:-1] == sorted(names)
+    titles = [attributes["title"] for _, attributes in page.elements if "title" in attributes]
+    assert titles == 2 * sorted(names)
 
 
 # --- to do it again -----------------------------------------------------------------------------

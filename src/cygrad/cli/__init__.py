@@ -2,8 +2,9 @@
 
 Results go to stdout, progress and messages to stderr. What fails for a reason that the user can do
 something about ends as one line and an exit code: 1, or 2 where the command line itself was wrong,
-or 130 after Ctrl-C. There is one module for each command, and one for their options; they put the
-package's public interface to use, and compute nothing of their own.
+or 130 after Ctrl-C. There is one module for each command, and one for their options; `report` is
+the page that tells of a training. They put the package's public interface to use, and compute
+nothing of their own but counts.
 """
 
 from __future__ import annotations

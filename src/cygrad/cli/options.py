@@ -23,6 +23,7 @@ REGRESSION_LOSSES = ("mse", "quadratic")
 EXAMPLES = """\
 examples:
   cygrad train digits
+  cygrad train digits --report report.html
   cygrad train data.csv --target species --output model.npz
   cygrad predict model.npz new.csv --output predictions.csv
   cygrad experiments run rbf

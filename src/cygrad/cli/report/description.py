@@ -27,6 +27,9 @@ from cygrad.network import Network
 MOST_CLASSES = 50
 MOST_FEATURES = 50
 
+MOST_UNITS = 6  # of a layer in the diagram, so that its text is as large as that of other pictures
+LAYER_WIDTH = 1.3  # inches that each layer then takes
+
 
 def network(net: Network) -> Iterator[Markup]:
     """The diagram of the network, and a table of its layers."""
@@ -36,18 +39,19 @@ def network(net: Network) -> Iterator[Markup]:
     nameless = copy.deepcopy(net)
     nameless.classes = None
     title = "Units, and weights between them: blue and solid above zero, red and dashed below"
-    size = max(SIZE[0], 1.4 * (len(net.layers) + 1)), SIZE[1]
-    diagram = picture("network", title, partial(plotting.network_diagram, nameless), size)
+    draw = partial(plotting.network_diagram, nameless, most=MOST_UNITS)
+    size = max(SIZE[0], LAYER_WIDTH * len(net.layers) + 0.8), SIZE[1]
+    diagram = picture("network", title, draw, size)
     yield element("div", diagram, _layers(net), class_="beside")
 
 
 def _layers(net: Network) -> Markup:
     scale = "" if net.input_mean is None else "standardised"
-    rows = [("inputs", scale, f"{net.inputs:,}", "", "")]
+    rows: list[tuple[object, ...]] = [("inputs", scale, f"{net.inputs:,}", "", "")]
     for number, layer in enumerate(net.layers, 1):
         rows.append(
             (
-                f"layer {number}",
+                number,
                 f"{layer.activation}, {ACTIVATIONS[layer.activation].formula}",
                 f"{layer.units:,}",
                 " × ".join(f"{size:,}" for size in layer.weights_shape),

@@ -123,7 +123,7 @@ def _most_frequent(
         true, predicted = divmod(int(cells[place]), len(names))
         share = _percent(counts[place], of_class[true])
         rows.append((names[true], names[predicted], f"{counts[place]:,}", share))
-    columns = ("true class", "taken for", "samples", "% of class")
+    columns = ("true class", "taken for", "samples", "of class, %")
     return columns_table("Most frequent confusions", columns, rows, texts=2)
 
 
@@ -171,7 +171,7 @@ def _matrix(counts: NDArray[np.int64], names: Sequence[str], part: str) -> Marku
 
 
 def _percent(count: int, of: int) -> str:
-    return f"{100 * count / of:.0f}" if of else "–"
+    return f"{100 * count / of:.3g}" if of else "–"
 
 
 def residuals(run: Run) -> Iterator[Markup]:

@@ -22,8 +22,8 @@ STYLE = {
     "legend.frameon": False,
     "svg.fonttype": "path",
 }
+LEAST_PIXELS = 66  # for each inch of a wide picture, which is scrolled on a phone
 DPI = 150  # of what is an image within the SVG
-_METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
 _REFERENCE = re.compile(r"(?<=^#).+|(?<=url\(#)[^)]+")
 
 
@@ -62,8 +62,7 @@ def picture(
     drawn = _inline(svg, name, title)
     if size[0] > SIZE[0]:
         drawn = scrolled(title, drawn)
-    # A pixel for each point is the least at which the text can be read.
-    width = f"--width:{72 * size[0]:.0f}px"
+    width = f"--width:{LEAST_PIXELS * size[0]:.0f}px"
     caption = element("figcaption", title)
     return element("figure", drawn, caption, class_="picture", style=width)
 
@@ -73,7 +72,7 @@ def _svg(figure: Figure, name: str) -> bytes:
 
     file = io.BytesIO()
     with rc_context({"svg.hashsalt": name}):
-        figure.savefig(file, format="svg", dpi=DPI, metadata=_METADATA)
+        figure.savefig(file, format="svg", dpi=DPI)
     return file.getvalue()
 
 
