@@ -161,8 +161,12 @@ def test_a_classification(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
         ),
     ]
     head, *epochs = page.tables["Epochs"]
-    assert head == ["epoch", "loss", "accuracy", "learning rate", "seconds"]
+    assert head == [
+        "epoch", "loss", "accuracy", "validation loss", "validation accuracy", "learning rate",
+        "seconds",
+    ]  # fmt: skip
     columns = result["history"].values()
+    assert result["history"]["val_loss"][-1] == pytest.approx(result["test"]["loss"])
     assert epochs == [
         [str(epoch), *(f"{value:.6g}" for value in row)]
         for epoch, row in enumerate(zip(*columns, strict=True), 1)

@@ -42,7 +42,10 @@ def run(arguments: Namespace) -> None:
 
     begin = perf_counter()
     fit = trainer.fit if samples.classes else partial(_fit_quantities, trainer)
-    history = fit(X, y, arguments.epochs, verbose=not arguments.quiet)
+    # The report draws how the test part does on the way; it has no influence on the training.
+    watched = samples.test if report is not None and len(samples.test) else None
+    X_val, y_val = (None, None) if watched is None else (samples.X[watched], samples.y[watched])
+    history = fit(X, y, arguments.epochs, X_val=X_val, y_val=y_val, verbose=not arguments.quiet)
     seconds = perf_counter() - begin
 
     result = {
@@ -138,7 +141,14 @@ def _optimizer(arguments: Namespace) -> SGD | Adam:
 
 
 def _fit_quantities(
-    trainer: Trainer, X: NDArray[Any], y: NDArray[Any], epochs: int, *, verbose: bool
+    trainer: Trainer,
+    X: NDArray[Any],
+    y: NDArray[Any],
+    epochs: int,
+    *,
+    X_val: NDArray[Any] | None,
+    y_val: NDArray[Any] | None,
+    verbose: bool,
 ) -> History:
     """Train on targets of mean 0 and variance 1, then give the outputs the scale of `y`.
 
@@ -152,7 +162,10 @@ def _fit_quantities(
     if not finite:
         raise ValueError(f"the targets are too large for {trainer.net.dtype}")
     scale[scale == 0] = 1.0
-    history = trainer.fit(X, (rows - mean) / scale, epochs, verbose=verbose)
+    if y_val is not None:
+        y_val = (y_val.reshape(len(y_val), -1) - mean) / scale
+    y = (rows - mean) / scale
+    history = trainer.fit(X, y, epochs, X_val=X_val, y_val=y_val, verbose=verbose)
     last = trainer.net.layers[-1]
     last.weights = last.weights * scale[:, np.newaxis]
     last.biases = last.biases * scale + mean

@@ -67,6 +67,9 @@ def curves(run: Run) -> Iterator[Markup]:
     if run.samples.classes is None:
         text = "The network learns the target with mean 0 and standard deviation 1: these figures "
         yield element("p", text, "are in standard deviations of the target.")
+    if "val_loss" in history:
+        text = "Validation is by the test samples, after each epoch; the training does not use it."
+        yield element("p", text)
     pictures = []
     for quantity in ("loss", run.net.metric):
         columns = [name for name in (quantity, f"val_{quantity}") if name in history]
@@ -84,7 +87,8 @@ def _epochs(history: dict[str, list[float]]) -> Markup:
     count = len(history["loss"])
     shown = np.unique(np.linspace(0, count - 1, min(count, MOST_EPOCHS)).astype(int)).tolist()
     caption = "Epochs" if len(shown) == count else f"{len(shown)} of {count:,} epochs"
-    columns = ("epoch", *(name.replace("_", " ") for name in history))
+    names = (name.replace("val_", "validation ").replace("_", " ") for name in history)
+    columns = ("epoch", *names)
     rows = [(index + 1, *(f"{history[name][index]:.6g}" for name in history)) for index in shown]
     return columns_table(caption, columns, rows)
 
