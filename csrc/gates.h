@@ -19,14 +19,14 @@
     UNARY(reciprocal,  one / a,                      -(y * y))                                                     \
     UNARY(square,      a * a,                        splat(2) * a)                                                 \
     UNARY(abs,         abs_(a),                      keep(one, a > zero()) - keep(one, a < zero()))                \
-    UNARY(exp,         exp_(a),                      y)                                                            \
+    UNARY(exp,         exp_of(a),                    y)                                                            \
     UNARY(log,         log_everywhere(a),            one / a)                                                      \
     UNARY(sqrt,        sqrt_(a),                     splat(0.5) / y)                                               \
     UNARY(sin,         sin_(a),                      cos_(a))                                                      \
     UNARY(cos,         cos_(a),                      -sin_(a))                                                     \
-    UNARY(tanh,        tanh_(a),                     one - y * y)                                                  \
-    UNARY(sigmoid,     sigmoid_(a),                  y * (one - y))                                                \
+    UNARY(tanh,        tanh_of(a),                   one - y * y)                                                  \
+    UNARY(sigmoid,     sigmoid_of(a),                y * (one - y))                                                \
     UNARY(relu,        keep(a, ~(mask)(a <= zero())), keep(one, a > zero()))                                       \
-    UNARY(gaussian,    gaussian_(a),                 splat(-2) * a * y)
+    UNARY(gaussian,    gaussian_of(a),               splat(-2) * a * y)
 
 #endif

@@ -23,21 +23,20 @@ static void load_lanes(const cg_numbers *from, ptrdiff_t first, ptrdiff_t count,
 }
 
 void cg_tape_run(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs, ptrdiff_t first,
-                 ptrdiff_t last, ptrdiff_t points, ptrdiff_t block, double *values, double *sums, double *value,
+                 ptrdiff_t last, ptrdiff_t points, ptrdiff_t lanes, double *values, double *sums, double *value,
                  double *gradients)
 {
-    for (; first < last; first += block) {
-        ptrdiff_t count = last - first < block ? last - first : block;
-        ptrdiff_t lanes = (count + kernels->lanes - 1) / kernels->lanes * kernels->lanes;
+    for (; first < last; first += lanes) {
+        ptrdiff_t count = last - first < lanes ? last - first : lanes;
+        size_t bytes = (size_t)count * sizeof(double);
         for (ptrdiff_t i = 0; i < tape->inputs; i++)
-            load_lanes(inputs + i, first, count, lanes, values + (tape->constants + i) * block);
-        kernels->forward(tape, block, lanes, values);
-        memcpy(value + first, values + tape->result * block, (size_t)count * sizeof(double));
+            load_lanes(inputs + i, first, count, lanes, values + (tape->constants + i) * lanes);
+        kernels->forward(tape, lanes, values);
+        memcpy(value + first, values + tape->result * lanes, bytes);
         if (!gradients) continue;
-        kernels->backward(tape, block, lanes, values, sums);
+        kernels->backward(tape, lanes, values, sums);
         for (ptrdiff_t i = 0; i < tape->inputs; i++)
-            memcpy(gradients + i * points + first, sums + (tape->constants + i) * block,
-                   (size_t)count * sizeof(double));
+            memcpy(gradients + i * points + first, sums + (tape->constants + i) * lanes, bytes);
     }
 }
 

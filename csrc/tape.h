@@ -23,9 +23,10 @@ enum cg_gate {
     CG_GATE_COUNT
 };
 
-enum { CG_TO_A = 1, CG_TO_B = 2 };
+/* Which operands a gate's gradient goes to; and whether it is the first that arrives there, on what is not zero yet. */
+enum { CG_TO_A = 1, CG_TO_B = 2, CG_FIRST_TO_A = 4, CG_FIRST_TO_B = 8 };
 
-/* One gate: the registers of its operands (b is not read where there is one), and which of them the gradient goes to. */
+/* One gate, and the registers of its operands. The second must be one, too, where it is not used. */
 typedef struct {
     int32_t gate, to, a, b;
 } cg_instruction;
@@ -36,14 +37,13 @@ typedef struct {
     ptrdiff_t constants, inputs, gates, result;
 } cg_tape;
 
-/* The same on each instruction set. Registers are `stride` numbers apart, of which the first `lanes` are computed: both
- * are multiples of the table's `lanes`, as is the alignment of registers. */
+/* The same on each instruction set. Blocks have `few` lanes, or `many`; so many numbers is a register, and aligned. */
 typedef struct {
     const char *isa;
-    ptrdiff_t lanes; /* numbers of a vector */
-    void (*forward)(const cg_tape *tape, ptrdiff_t stride, ptrdiff_t lanes, double *values);
-    /* Leaves the gradients of the inputs and the gates; those of the constants are not touched. */
-    void (*backward)(const cg_tape *tape, ptrdiff_t stride, ptrdiff_t lanes, const double *values, double *gradients);
+    ptrdiff_t few, many;
+    void (*forward)(const cg_tape *tape, ptrdiff_t lanes, double *values);
+    /* Leaves the gradients of the inputs in `sums`, and what it likes in the other registers. */
+    void (*backward)(const cg_tape *tape, ptrdiff_t lanes, const double *values, double *sums);
     /* y[i] = gate(a[i], b[i]) */
     void (*evaluate)(int gate, ptrdiff_t n, const double *a, const double *b, double *y);
 } cg_tape_kernels;
@@ -55,10 +55,9 @@ typedef struct {
 } cg_numbers;
 
 /* Points `first` to `last` − 1 of arrays of `points`: value is [points], gradients [inputs, points] or NULL.
- * `values`, and `sums` if there are gradients, have room for every register with a block of lanes each; the constants
- * are in `values` already. */
+ * `values`, and `sums` if there are gradients, have room for all registers; the constants are in `values` already. */
 void cg_tape_run(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs, ptrdiff_t first,
-                 ptrdiff_t last, ptrdiff_t points, ptrdiff_t block, double *values, double *sums, double *value,
+                 ptrdiff_t last, ptrdiff_t points, ptrdiff_t lanes, double *values, double *sums, double *value,
                  double *gradients);
 
 /* The kernels of an instruction set by its name, or NULL. */

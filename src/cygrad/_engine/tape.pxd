@@ -8,6 +8,8 @@ cdef extern from "tape.h" nogil:
         CG_GATE_COUNT
         CG_TO_A
         CG_TO_B
+        CG_FIRST_TO_A
+        CG_FIRST_TO_B
 
     ctypedef struct cg_instruction:
         int32_t gate, to, a, b
@@ -18,10 +20,9 @@ cdef extern from "tape.h" nogil:
 
     ctypedef struct cg_tape_kernels:
         const char *isa
-        Py_ssize_t lanes
-        void (*forward)(const cg_tape *tape, Py_ssize_t stride, Py_ssize_t lanes, double *values) noexcept nogil
-        void (*backward)(const cg_tape *tape, Py_ssize_t stride, Py_ssize_t lanes, const double *values,
-                         double *gradients) noexcept nogil
+        Py_ssize_t few, many
+        void (*forward)(const cg_tape *tape, Py_ssize_t lanes, double *values) noexcept nogil
+        void (*backward)(const cg_tape *tape, Py_ssize_t lanes, const double *values, double *sums) noexcept nogil
         void (*evaluate)(int gate, Py_ssize_t n, const double *a, const double *b, double *y) noexcept nogil
 
     ctypedef struct cg_numbers:
@@ -29,7 +30,7 @@ cdef extern from "tape.h" nogil:
         Py_ssize_t stride
 
     void cg_tape_run(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs, Py_ssize_t first,
-                     Py_ssize_t last, Py_ssize_t points, Py_ssize_t block, double *values, double *sums,
+                     Py_ssize_t last, Py_ssize_t points, Py_ssize_t lanes, double *values, double *sums,
                      double *value, double *gradients)
     const cg_tape_kernels *cg_tape_kernels_of(const char *isa)
     const char *cg_gate_name(int gate)

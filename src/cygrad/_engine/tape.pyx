@@ -1,8 +1,9 @@
 """Gates of computational graphs over float64 numbers: one gate at a time, for the graphs that Python walks, and whole
 tapes. How they compute is in csrc/tape.h, and which gates there are in csrc/gates.h."""
 
+cimport cython
+
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
 
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.float cimport PyFloat_AsDouble, PyFloat_Check, PyFloat_FromDouble
@@ -19,8 +20,7 @@ cdef Py_ssize_t ATTENTION_WORK = 1 << 20     # numbers that are computed between
 cdef double ATTENTION_SECONDS = 0.02         # between two looks at the signals
 cdef Py_ssize_t SHORT = 4096                 # gates of a tape that takes less time than others wait for the GIL
 cdef Py_ssize_t ALIGNMENT = 64               # bytes: a vector of any instruction set
-cdef Py_ssize_t CACHE = 32768                # bytes for the registers of a block ...
-cdef Py_ssize_t MOST_LANES = 64, FEWEST_LANES = 8       # ... which has so many lanes
+cdef Py_ssize_t ROOM = 1 << 23               # numbers of the registers of a block, if that can have fewer lanes
 
 cdef str _isa = None
 cdef const cg_tape_kernels *_kernels = NULL
@@ -36,6 +36,7 @@ cdef const cg_tape_kernels *kernels() except NULL:
     return _kernels
 
 
+@cython.final
 cdef class Attention:
     """Looks at the signals now and then, between pieces of a long computation."""
     cdef double last
@@ -51,13 +52,14 @@ cdef class Attention:
         return 0
 
 
+@cython.final
 cdef class Workspace:
     """Zeros in so many registers of numbers."""
     cdef void *block
     cdef double *registers
 
     def __cinit__(self, Py_ssize_t registers, Py_ssize_t lanes):
-        self.block = calloc(registers * lanes * sizeof(double) + ALIGNMENT, 1)
+        self.block = calloc(registers * lanes + ALIGNMENT // sizeof(double), sizeof(double))
         if self.block == NULL:
             raise MemoryError()
         self.registers = <double *> ((<size_t> self.block + ALIGNMENT) // ALIGNMENT * ALIGNMENT)
@@ -122,7 +124,6 @@ cdef class Tape:
     cdef const cg_tape_kernels *kernels
     cdef readonly tuple constants
     # For one point, computed while the GIL is held:
-    cdef Py_ssize_t lanes
     cdef Workspace values, sums
     cdef double *point
     cdef cg_numbers *numbers
@@ -142,9 +143,6 @@ cdef class Tape:
         if self.instructions == NULL or self.point == NULL or self.numbers == NULL:
             raise MemoryError()
         self.tape = cg_tape(self.instructions, len(constants), inputs, count, result)
-        cdef bytearray varies = bytearray(registers)    # whether a register depends on an input
-        for i in range(self.tape.constants, first):
-            varies[i] = True
         for i, (name, a, b) in enumerate(gates):
             instruction = &self.instructions[i]
             instruction.gate = _gates[name]
@@ -152,21 +150,39 @@ cdef class Tape:
             instruction.b = a if b is None else b
             if not 0 <= min(instruction.a, instruction.b) <= max(instruction.a, instruction.b) < first + i:
                 raise ValueError(f"operands of gate {i} are {a} and {b}, expected registers before {first + i}")
-            if varies[instruction.a]:
-                instruction.to |= CG_TO_A
-            if b is not None and varies[instruction.b]:
-                instruction.to |= CG_TO_B
-            varies[first + i] = instruction.to
+        self._route()
         for i in range(inputs):
             self.numbers[i].data = <const char *> &self.point[i]
         if count <= SHORT:
-            self.lanes = self.kernels.lanes
-            self.values, self.sums = self._room(self.lanes), Workspace(registers, self.lanes)
+            self.values, self.sums = self._room(self.kernels.few), Workspace(registers, self.kernels.few)
 
     def __dealloc__(self):
         free(self.instructions)
         free(self.point)
         free(self.numbers)
+
+    cdef int _route(self) except -1:
+        """Find out where gradients go: from what the result depends on, to what depends on an input."""
+        cdef Py_ssize_t first = self.tape.constants + self.tape.inputs, i
+        cdef bytearray varies = bytearray(first + self.tape.gates), reached = bytearray(first + self.tape.gates)
+        cdef cg_instruction *instruction
+        for i in range(self.tape.constants, first):
+            varies[i] = reached[i] = True       # the sums of the inputs begin at 0
+        for i in range(self.tape.gates):
+            instruction = &self.instructions[i]
+            varies[first + i] = varies[instruction.a] | varies[instruction.b]
+        reached[self.tape.result] = True
+        for i in range(self.tape.gates - 1, -1, -1):
+            instruction = &self.instructions[i]
+            if not reached[first + i]:
+                continue
+            if varies[instruction.a]:
+                instruction.to |= CG_TO_A if reached[instruction.a] else CG_TO_A | CG_FIRST_TO_A
+                reached[instruction.a] = True
+            if varies[instruction.b] and cg_gate_operands(instruction.gate) == 2:
+                instruction.to |= CG_TO_B if reached[instruction.b] else CG_TO_B | CG_FIRST_TO_B
+                reached[instruction.b] = True
+        return 0
 
     cdef Workspace _room(self, Py_ssize_t lanes):
         """Room for the values, the constants in it."""
@@ -212,7 +228,7 @@ cdef class Tape:
     cdef double _run(self, bint differentiate) noexcept:
         """Value at the point; the gradient is behind the point then."""
         cdef double value
-        cg_tape_run(self.kernels, &self.tape, self.numbers, 0, 1, 1, self.lanes, self.values.registers,
+        cg_tape_run(self.kernels, &self.tape, self.numbers, 0, 1, 1, self.kernels.few, self.values.registers,
                     self.sums.registers, &value, self.point + self.tape.inputs if differentiate else NULL)
         return value
 
@@ -242,9 +258,11 @@ cdef class Tape:
         Every call has registers of its own, so that several threads can make one at a time.
         """
         cdef Py_ssize_t inputs = self.tape.inputs, registers = self.tape.constants + inputs + self.tape.gates
-        cdef Py_ssize_t block = self._block(registers * (2 if differentiate else 1), points)
-        cdef Py_ssize_t piece = max(1, ATTENTION_WORK // (registers * block)) * block, first = 0
-        cdef Workspace values = self._room(block), sums = Workspace(registers, block) if differentiate else None
+        cdef Py_ssize_t lanes = self.kernels.many
+        if points <= self.kernels.few or registers * lanes > ROOM:
+            lanes = self.kernels.few
+        cdef Py_ssize_t piece = max(1, ATTENTION_WORK // (registers * lanes)) * lanes, first = 0
+        cdef Workspace values = self._room(lanes), sums = Workspace(registers, lanes) if differentiate else None
         cdef double *sums_registers = sums.registers if differentiate else NULL
         value, gradients = np.empty(points), np.empty((inputs, points)) if differentiate else None
         cdef double[::1] value_view = value
@@ -262,15 +280,8 @@ cdef class Tape:
         cdef Attention attention = Attention()
         with nogil:
             while first < points:
-                cg_tape_run(self.kernels, &self.tape, numbers, first, min(first + piece, points), points, block,
+                cg_tape_run(self.kernels, &self.tape, numbers, first, min(first + piece, points), points, lanes,
                             values.registers, sums_registers, &value_view[0], gradients_data)
                 first += piece
                 attention.pay()
         return value, gradients
-
-    cdef Py_ssize_t _block(self, Py_ssize_t registers, Py_ssize_t points) noexcept:
-        """Lanes of a block: as many as the cache has room for."""
-        cdef Py_ssize_t lanes = MOST_LANES
-        while lanes > FEWEST_LANES and (registers * lanes * <Py_ssize_t> sizeof(double) > CACHE or lanes >= 2 * points):
-            lanes //= 2
-        return lanes

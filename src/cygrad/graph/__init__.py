@@ -10,6 +10,8 @@
 (-4.0, -4.0, 3.0)
 >>> f.forward(x=3.0)
 -32.0
+>>> cg.graph.compile(f)(3.0, 5.0, -4.0)
+(-32.0, (-4.0, -4.0, 8.0))
 
 The gates take nodes, numbers and arrays; the element-wise ones broadcast them together:
 
@@ -30,10 +32,12 @@ Where they live:
 
 - `gates` is their table, each with its rule forward and its rules backward; `elementwise` and
   `arraywise` add a row.
+- `compiled` has `compile`, which makes a fast function of an expression.
 - `node` has `Node`, `Variable` and `Constant`, `walks` the two passes over a graph, `values` what
   nodes hold, `functions` the elementary functions.
 """
 
+from cygrad.graph.compiled import CompiledGraph, compile
 from cygrad.graph.gates import (
     GATES,
     Gate,
@@ -72,6 +76,7 @@ from cygrad.graph.values import GraphError
 
 __all__ = [
     "GATES",
+    "CompiledGraph",
     "Constant",
     "Gate",
     "GraphError",
@@ -80,6 +85,7 @@ __all__ = [
     "abs",
     "add",
     "arraywise",
+    "compile",
     "cos",
     "cross_entropy",
     "div",

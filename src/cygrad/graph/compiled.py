@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad._engine import tape
-from cygrad.graph import gates
-from cygrad.graph.node import GraphError, Node, Variable
+from cygrad.graph import gates, walks
+from cygrad.graph.node import Node, Variable
+from cygrad.graph.values import GraphError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -164,9 +165,7 @@ class CompiledGraph(tape.Tape):
             given[index] = value
         for index in range(len(self.inputs)):
             if index not in given:
-                raise TypeError(
-                    f"{self._called(index)} is missing, expected arguments for: {names}"
-                )
+                raise TypeError(f"{self._called(index)} is missing, expected {names}")
         return [given[index] for index in range(len(self.inputs))]
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -193,10 +192,9 @@ class _Writer:
         self.gates: list[tuple[str, int, int | None]] = []
 
     def written(self) -> CompiledGraph:
-        with np.errstate(all="ignore"):
-            for node in self.f.tape:
-                if node not in self.places:
-                    self._put(node)
+        for node in self.f.tape:
+            if node not in self.places:
+                self._put(node)
         result = self._operand(self.f)
         count = len(self.constants)
         return CompiledGraph(
@@ -210,7 +208,8 @@ class _Writer:
         if node.gate is None:
             self.values[node] = node._value
         elif all(operand in self.values for operand in node.operands):
-            self.values[node] = node._evaluate([self.values[each] for each in node.operands])
+            values = [self.values[each] for each in node.operands]
+            self.values[node] = walks.evaluate(node.gate, node.operands, values, node.options)
         else:
             name = COMPILED.get(node.gate)
             if name is None:
@@ -219,7 +218,7 @@ class _Writer:
                     f"expected gates among: {', '.join(COMPILED.values())}"
                 )
             operands = node.operands
-            if name == "power" and np.array_equal(self.values.get(operands[1]), 2.0):
+            if name == "power" and np.array_equal(self.values.get(operands[1], np.nan), 2.0):
                 name, operands = "square", operands[:1]  # with the same bits
             a, *others = map(self._operand, operands)
             self.places[node] = len(self.variables) + len(self.gates)
@@ -232,7 +231,7 @@ class _Writer:
         value = self.values[node]
         if np.ndim(value):
             raise GraphError(
-                f"{node._described()} is a constant of shape {np.shape(value)}, expected numbers: "
+                f"{node.described()} is a constant of shape {np.shape(value)}, expected numbers: "
                 "what changes from lane to lane has to be an input"
             )
         return self.constants.setdefault(float(value).hex(), -1 - len(self.constants))
@@ -241,13 +240,13 @@ class _Writer:
 def _variables(f: Node, inputs: Iterable[Variable | str]) -> tuple[Variable, ...]:
     """The variables that are meant, checked."""
     if isinstance(inputs, str | Node):
-        inputs = (inputs,)  # type: ignore[assignment]
+        inputs = (inputs,)
     by_name = {variable.name: variable for variable in f.variables}
     variables: list[Variable] = []
     for each in inputs:
         variable = by_name.get(each) if isinstance(each, str) else each
         if not isinstance(variable, Variable) or variable not in f.variables:
-            names = ", ".join(node._described() for node in f.variables)
+            names = ", ".join(node.described() for node in f.variables)
             raise GraphError(f"{each!r} is no variable of this graph, expected some of: {names}")
         if variable in variables:
             raise GraphError(f"input {each!r} is given twice")

@@ -2,8 +2,7 @@
 
 They are the engine's: the same bits on every machine, alone or in an array, in the graphs that
 Python walks and in compiled ones. Where an argument lies outside of a function's domain the result
-is NaN or infinite, without a warning: the gate that asked says what is wrong. Results that would be
-denormal are 0.
+is NaN or infinite, without a warning: the gate that asked says what is wrong.
 """
 
 from __future__ import annotations

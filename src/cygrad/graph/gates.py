@@ -137,9 +137,11 @@ div = elementwise("div", lambda a, b: a / b, lambda y, a, b: 1.0 / b, lambda y, 
 power = elementwise("power", functions.power, lambda y, a, b: b * functions.power(a, b - 1.0),
                     lambda y, a, b: y * functions.log(a), symbol="xʸ",
                     expects="a base above 0, or below 0 with a whole exponent")
-max = elementwise("max", np.maximum, lambda y, a, b: np.where(a >= b, 1.0, 0.0),
+max = elementwise("max", lambda a, b: np.where(a >= b, a, b),  # NumPy's may take either of ±0
+                  lambda y, a, b: np.where(a >= b, 1.0, 0.0),
                   lambda y, a, b: np.where(a >= b, 0.0, 1.0))
-min = elementwise("min", np.minimum, lambda y, a, b: np.where(a <= b, 1.0, 0.0),
+min = elementwise("min", lambda a, b: np.where(a <= b, a, b),
+                  lambda y, a, b: np.where(a <= b, 1.0, 0.0),
                   lambda y, a, b: np.where(a <= b, 0.0, 1.0))
 
 neg = elementwise("neg", lambda a: -a, lambda y, a: -1.0, symbol="×(−1)")
@@ -154,7 +156,8 @@ sin = elementwise("sin", functions.sin, lambda y, a: functions.cos(a))
 cos = elementwise("cos", functions.cos, lambda y, a: -functions.sin(a))
 tanh = elementwise("tanh", functions.tanh, lambda y, a: 1.0 - y * y)
 sigmoid = elementwise("sigmoid", functions.sigmoid, lambda y, a: y * (1.0 - y), symbol="σ")
-relu = elementwise("relu", lambda a: np.maximum(a, 0.0), lambda y, a: np.where(a > 0.0, 1.0, 0.0))
+relu = elementwise("relu", lambda a: np.where(a > 0.0, a, 0.0),
+                   lambda y, a: np.where(a > 0.0, 1.0, 0.0))
 gaussian = elementwise("gaussian", functions.gaussian, lambda y, a: -2.0 * a * y, symbol="exp(−x²)")
 # fmt: on
 
