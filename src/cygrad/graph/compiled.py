@@ -231,8 +231,8 @@ class _Writer:
         value = self.values[node]
         if np.ndim(value):
             raise GraphError(
-                f"{node.described()} is a constant of shape {np.shape(value)}, expected numbers: "
-                "what changes from lane to lane has to be an input"
+                f"{node.name or 'a constant'} has shape {np.shape(value)}, expected a number: what "
+                "changes from lane to lane has to be an input"
             )
         return self.constants.setdefault(float(value).hex(), -1 - len(self.constants))
 
