@@ -32,6 +32,7 @@ SECTIONS = {
     "growth": Section("growth", "a step of cygrad by width, batch and threads", per_threads=True),
     "forward": Section("forward", "the outputs of one row, next to NumPy"),
     "latency": Section("latency", "single calls: a prediction, a sample, a batch, a short fit"),
+    "graph": Section("graph", "computational graphs: compiled, next to plain Python and NumPy"),
     "import": Section("import_time", "the import of the package, next to that of NumPy"),
     "memory": Section("memory", "the memory that training takes"),
     "functions": Section("functions", "the errors of exp, tanh and the others, in ulp"),

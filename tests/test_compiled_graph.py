@@ -293,7 +293,7 @@ def test_inputs_without_names() -> None:
 
 
 def test_inputs_by_variable_and_by_name(f: Node) -> None:
-    x, y, z = f.variables
+    _, y, z = f.variables
     for inputs in ([z, "x", y], ("z", "x", "y")):
         fn = graph.compile(f, inputs)
         assert fn.inputs == ("z", "x", "y")

@@ -1,0 +1,123 @@
+"""Value and all derivatives of expressions: compiled graphs next to plain Python and to NumPy.
+
+Plain Python builds the expression for each point and walks it back. The graph is built once and
+walked again; the compiled one is called with numbers, and with arrays of many points. The NumPy
+program was differentiated by hand, which is what the others spare one. First all must agree: the
+compiled graph with the graph in every bit, with the others but for rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from cygrad import graph
+
+from . import timing
+from .expressions import EXPRESSIONS, Expression
+from .programs import Array, scalar_autograd
+from .report import Column, Row
+from .settings import Settings, WrongResult
+
+TITLE = "Graphs, float64: value and all derivatives, ns per point"
+COLUMNS = (
+    Column("expression", "expression", 14),
+    Column("gates", "gates", 5, "d"),
+    Column("program", "program", 22),
+    Column("points", "points", 6, ",d"),
+    Column("nanoseconds", "ns", 9, ",.1f"),
+    Column("speedup", "× Python", 8, ",.1f"),
+)
+POINTS = 40_000
+WITHIN = 1e-12  # of the largest number
+
+Result = tuple[Any, tuple[Any, ...]]
+
+
+def rows(settings: Settings) -> Iterator[Row]:
+    rounds = 3 if settings.quick else 15
+    for expression in EXPRESSIONS:
+        points = np.random.default_rng(3).uniform(-2, 2, (expression.inputs, POINTS))
+        one = points[:, 0].tolist()
+        f, variables = _built(expression)
+        fn = graph.compile(f, variables)
+        walk, python = _walk(f, variables), _in_python(expression)
+        _check(expression, fn, walk, python, points)
+        taken = timing.alternate(
+            {
+                "plain Python": timing.per_call(python, *one),
+                "cygrad.graph": timing.per_call(walk, *one),
+                "compiled": timing.per_call(fn, *one),
+                "NumPy by hand, arrays": timing.per_call(expression.numpy, *points),
+                "compiled, arrays": timing.per_call(fn, *points),
+            },
+            rounds,
+        )
+        for program, seconds in taken.items():
+            count = POINTS if "arrays" in program else 1
+            yield {
+                "expression": expression.name,
+                "gates": len(fn.gates),
+                "program": program,
+                "points": count,
+                "nanoseconds": 1e9 * seconds / count,
+                "speedup": taken["plain Python"] * count / seconds,
+            }
+
+
+def _built(expression: Expression) -> tuple[graph.Node, list[graph.Variable]]:
+    variables = [graph.Variable(0.5, f"x{index}") for index in range(expression.inputs)]
+    return expression.build(graph, *variables), variables
+
+
+def _walk(f: graph.Node, variables: list[graph.Variable]) -> Callable[..., Result]:
+    """The graph's own way: new values, forward, backward."""
+
+    def walk(*point: float) -> Result:
+        value = f.forward(dict(zip(variables, point, strict=True)))
+        f.backward()
+        return value, tuple(variable.gradient for variable in variables)
+
+    return walk
+
+
+def _in_python(expression: Expression) -> Callable[..., Result]:
+    Value, build = scalar_autograd.Value, expression.build
+
+    def evaluate(*point: float) -> Result:
+        inputs = [Value(number) for number in point]
+        out = build(scalar_autograd, *inputs)
+        out.backward()
+        return out.data, tuple([each.grad for each in inputs])
+
+    return evaluate
+
+
+def _check(
+    expression: Expression,
+    fn: graph.CompiledGraph,
+    walk: Callable[..., Result],
+    python: Callable[..., Result],
+    points: Array,
+) -> None:
+    lanes = _together(fn(*points))
+    by_hand = _together(expression.numpy(*points))
+    if not np.abs(lanes - by_hand).max() <= WITHIN * np.abs(by_hand).max():
+        raise WrongResult(f"{expression.name}: the compiled graph and NumPy by hand disagree")
+    for place in range(0, POINTS, POINTS // 50):
+        point = points[:, place].tolist()
+        one = _together(fn(*point))
+        if not np.array_equal(one, lanes[:, place]):
+            raise WrongResult(f"{expression.name}: point {place} has other bits within an array")
+        if not np.array_equal(one, _together(walk(*point))):
+            raise WrongResult(f"{expression.name}: point {place} has other bits in the graph")
+        expected = _together(python(*point))
+        if not np.abs(one - expected).max() <= WITHIN * np.abs(expected).max():
+            raise WrongResult(f"{expression.name}: point {place} is {one}, in Python {expected}")
+
+
+def _together(result: Result) -> Array:
+    value, gradients = result
+    return np.array([value, *gradients])
