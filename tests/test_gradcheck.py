@@ -390,7 +390,7 @@ def test_errors_can_be_pickled(planted):
         ({"rng": -1}, ValueError, "rng is -1"),
         ({"on_error": "ignore"}, ValueError, "on_error is 'ignore', expected one of 'raise', "),
         ({"verbose": 1}, TypeError, "verbose is 1, expected True or False"),
-        ({"seed": 1.0}, TypeError, "seed is 1.0, expected none: a network is checked"),
+        ({"seed": 1.0}, TypeError, "seed is given, expected none where a network is checked"),
     ],
 )
 def test_refuses_bad_options(options, error, message):

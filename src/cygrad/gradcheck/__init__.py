@@ -239,7 +239,7 @@ def _refuse(kind: str, **given: object) -> None:
     """Complain of arguments that are for the other kind."""
     for name, value in given.items():
         if value is not None:
-            raise TypeError(f"{name} is {value!r}, expected none: a {kind} is checked")
+            raise TypeError(f"{name} is given, expected none where a {kind} is checked")
 
 
 @contextmanager

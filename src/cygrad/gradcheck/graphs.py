@@ -45,6 +45,7 @@ class GraphSubject:
         if seed is None and f.shape:
             seed = rng.choice([-1.0, 1.0], f.shape) * rng.uniform(0.5, 1.5, f.shape)
         self._f = copy.deepcopy(f)
+        self._f.forward()  # values may be out of date
         self._f.backward(seed)
         self._seed: Any = 1.0 if seed is None else np.asarray(seed, np.float64)
         self.arrays = [
