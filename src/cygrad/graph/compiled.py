@@ -192,9 +192,10 @@ class _Writer:
         self.gates: list[tuple[str, int, int | None]] = []
 
     def written(self) -> CompiledGraph:
-        for node in self.f.tape:
-            if node not in self.places:
-                self._put(node)
+        with np.errstate(all="ignore"):
+            for node in self.f.tape:
+                if node not in self.places:
+                    self._put(node)
         result = self._operand(self.f)
         count = len(self.constants)
         return CompiledGraph(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cygrad.graph import gates, walks
-from cygrad.graph.values import GraphError, Value, brief, checked, kept, shown
+from cygrad.graph.values import GraphError, Value, brief, checked, kept
 
 if TYPE_CHECKING:
     from cygrad.graph.gates import Gate
@@ -44,6 +44,7 @@ class Node:
     )  # fmt: skip
 
     _live: bool  # whether it depends on a variable
+    _value: Value
     # NumPy leaves expressions as array * node to the node.
     __array_ufunc__ = None
 
@@ -60,13 +61,14 @@ class Node:
         self._begin(None)
         self._live = any(each._live for each in self._operands)
         values = [each._value for each in self._operands]
-        self._put(walks.evaluate(gate, self._operands, values, options))
+        with np.errstate(all="ignore"):
+            self._put(walks.evaluate(gate, self._operands, values, options))
 
     def _begin(self, name: str | None) -> None:
         self._name = name
         self._live = True
-        self._gradient: Any = None
-        self._incoming: Any = None
+        self._gradient: Value | None = None
+        self._incoming: Value | None = None
         self._local: tuple[Any, ...] | None = None
         self._tape: tuple[Node, ...] | None = None
 
@@ -83,17 +85,17 @@ class Node:
         It belongs to the last evaluation: after a variable has changed, `forward` brings it up to
         date.
         """
-        return shown(self._value)
+        return self._value
 
     @property
     def gradient(self) -> Value | None:
         """∂C/∂(this node) by the last `backward` of a node C; None before."""
-        return None if self._gradient is None else shown(self._gradient)
+        return self._gradient
 
     @property
     def incoming(self) -> Value | None:
         """The gradient that came to this node's gate, where `backward` was told to keep it."""
-        return None if self._incoming is None else shown(self._incoming)
+        return self._incoming
 
     @property
     def local(self) -> tuple[Value | None, ...] | None:
@@ -105,7 +107,7 @@ class Node:
         if self._local is None:
             return None
         return tuple(
-            None if each is None else shown(kept(np.broadcast_to(each, self.shape)))
+            None if each is None else kept(np.broadcast_to(each, self.shape))
             for each in self._local
         )
 
@@ -451,7 +453,7 @@ class Variable(Node):
 
         What has been computed from it stays as it is until `Node.forward` of it is called.
         """
-        return shown(self._value)
+        return self._value
 
     @value.setter
     def value(self, value: ArrayLike) -> None:

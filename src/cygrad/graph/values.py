@@ -1,4 +1,4 @@
-"""What nodes hold: float64 numbers, and arrays of them that cannot be written to."""
+"""What nodes hold: floats, and arrays of float64 numbers that cannot be written to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class GraphError(ValueError):
 
 
 def checked(value: Any, name: str) -> Any:
-    """The value as a float64 number, or as a read-only array of its own.
+    """The value as a float, or as a read-only array of its own.
 
     Raises
     ------
@@ -38,27 +38,24 @@ def checked(value: Any, name: str) -> Any:
 
 
 def kept(array: Any) -> Any:
-    """A value as nodes keep it: a NumPy float, or an array that cannot be written to."""
+    """A value as nodes keep it: a float, or an array that cannot be written to."""
+    if type(array) is float:
+        return array
     if np.ndim(array) == 0:
-        return np.float64(array)
-    array = np.ascontiguousarray(array)
+        return float(array)
+    array = np.ascontiguousarray(array, np.float64)
     array.setflags(write=False)
     return array
 
 
-def shown(value: Any) -> Value:
-    """A value as users see it: a float, or the array."""
-    return value if np.ndim(value) else float(value)
-
-
-def zeros(shape: tuple[int, ...]) -> Any:
-    """Zeros, as nodes keep them."""
-    return np.zeros(shape) if shape else np.float64(0.0)
+def zeros(like: Any) -> Any:
+    """Zeros in the place of a value."""
+    return 0.0 if type(like) is float else np.zeros(np.shape(like))
 
 
 def finite(value: Any) -> bool:
     """Whether all numbers are finite."""
-    return math.isfinite(value) if np.ndim(value) == 0 else bool(np.isfinite(value).all())
+    return math.isfinite(value) if type(value) is float else bool(np.isfinite(value).all())
 
 
 def brief(value: Any) -> str:

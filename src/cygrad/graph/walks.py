@@ -12,6 +12,7 @@ Backward goes from right to left, and adds up what arrives where paths meet:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -58,12 +59,13 @@ def by_name(tape: Iterable[Node]) -> dict[str, Node]:
 def forward(tape: Sequence[Node], given: dict[Node, Any]) -> dict[Node, Any]:
     """The values of all nodes of the tape, for the given values of some of its leaves."""
     values = dict(given)
-    for node in tape:
-        if node.gate is not None:
-            operands = [values[each] for each in node.operands]
-            values[node] = evaluate(node.gate, node.operands, operands, node._options)
-        elif node not in values:
-            values[node] = node._value
+    with np.errstate(all="ignore"):  # a complaint of ours says more
+        for node in tape:
+            if node._gate is not None:
+                operands = [values[each] for each in node._operands]
+                values[node] = evaluate(node._gate, node._operands, operands, node._options)
+            elif node not in values:
+                values[node] = node._value
     return values
 
 
@@ -78,8 +80,9 @@ def evaluate(
         If their shapes do not fit, or the output is not finite.
     """
     try:
-        with np.errstate(all="ignore"):  # the complaint below says more
-            y = np.asarray(gate.forward(*values, **options), np.float64)
+        y = kept(gate.forward(*values, **options))
+    except ZeroDivisionError:  # of floats, where arrays have infinity
+        y = math.inf
     except (ValueError, IndexError) as error:
         shapes = " and ".join(
             f"{each.described()} of shape {np.shape(value)}"
@@ -87,8 +90,8 @@ def evaluate(
         )
         raise GraphError(f"gate {gate.name}: {shapes} do not fit: {error}") from None
     if not finite(y):
-        raise GraphError(_complaint(gate, operands, values, y))
-    return kept(y)
+        raise GraphError(_complaint(gate, operands, values, np.asarray(y)))
+    return y
 
 
 def _complaint(gate: Gate, operands: Sequence[Node], values: Sequence[Any], y: Any) -> str:
@@ -124,37 +127,46 @@ def backward(
     GraphError
         If what a gate passes on is not finite.
     """
-    gradients: dict[Node, Any] = {node: zeros(node.shape) for node in tape}
+    gradients: dict[Node, Any] = {node: zeros(node._value) for node in tape}
     gradients[tape[-1]] = gradients[tape[-1]] + seed
     local: dict[Node, tuple[Any, ...]] = {}
     with np.errstate(all="ignore"):
         for node in reversed(tape):
-            if node.gate is not None:
-                places = range(len(node.operands))
-                local[node] = tuple(_pass_on(node, place, gradients) for place in places)
+            if node._gate is not None:
+                local[node] = _pass_on(node, gradients)
     return gradients, local
 
 
-def _pass_on(node: Node, place: int, gradients: dict[Node, Any]) -> Any:
-    """Add ∂C/∂y · ∂y/∂operand to the gradient of an operand; return the local derivative."""
-    gate, operand = node.gate, node.operands[place]
-    assert gate is not None
-    if not operand._live:
-        return None
-    passed, derivative = contribution(node, place, gradients[node])
-    if not finite(passed):
-        raise GraphError(f"gate {gate.name}: the gradient of {operand.described()} is not finite")
-    gradients[operand] = gradients[operand] + passed
-    return derivative
+def _pass_on(node: Node, gradients: dict[Node, Any]) -> tuple[Any, ...]:
+    """Add ∂C/∂y · ∂y/∂operand to the gradient of each operand; return the local derivatives."""
+    assert node._gate is not None
+    local = []
+    for place, operand in enumerate(node._operands):
+        derivative = None
+        if operand._live:
+            passed, derivative = contribution(node, place, gradients[node])
+            if not finite(passed):
+                raise GraphError(
+                    f"gate {node._gate.name}: the gradient of {operand.described()} is not finite"
+                )
+            gradients[operand] = gradients[operand] + passed
+        local.append(derivative)
+    return tuple(local)
 
 
 def contribution(node: Node, place: int, g: Any) -> tuple[Any, Any]:
     """What g = ∂C/∂y adds to the gradient of an operand of y's gate, and the local derivative."""
-    gate, y = node.gate, node._value
+    gate, y = node._gate, node._value
     assert gate is not None
-    rule, shape = gate.backward[place], node.operands[place].shape
-    values = [each._value for each in node.operands]
+    rule, like = gate.backward[place], node._operands[place]._value
+    values = [each._value for each in node._operands]
     if not gate.elementwise:
-        return sum_to(rule(g, y, *values, **node._options), shape), None
-    derivative = rule(y, *values, **node._options)
-    return sum_to(g * derivative, shape), derivative
+        return sum_to(rule(g, y, *values, **node._options), np.shape(like)), None
+    try:
+        derivative = rule(y, *values, **node._options)
+    except ZeroDivisionError:  # of floats, where arrays have infinity
+        derivative = math.inf
+    passed = g * derivative
+    if type(passed) is float:
+        return passed, derivative
+    return sum_to(passed, np.shape(like)), derivative
