@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cygrad.graph import walks
-from cygrad.graph.drawing.texts import exponent_text, number_text, value_text
+from cygrad.graph.drawing.texts import exponent_text, number_text, printable, value_text
 from cygrad.graph.node import Constant
 
 if TYPE_CHECKING:
@@ -68,11 +68,11 @@ class Circuit:
         for node in tape:
             if node is not output and node not in used:
                 continue
+            name = printable(node.name or "")
+            between = node.gate is not None and node is not output
             part = parts[node] = Part(
-                name=(node.name or "") if node.gate is None or node is output else "",
-                caption=f"{node.name} = "
-                if node.gate is not None and node is not output and node.name
-                else "",
+                name="" if between else name,
+                caption=f"{name} = " if between and name else "",
                 symbol=_symbol(node, folded[node], digits),
                 value=value_text(node.value, digits),
                 gradient=_gradient_text(node, digits),

@@ -24,15 +24,22 @@ def dot(circuit: Circuit) -> str:
             lines.append(f"  {ids[part]}s [shape=point]")
             lines.append(f"  {ids[part]} -> {ids[part]}s [label={_label(part)}, arrowhead=none]")
     for wire in circuit.wires:
-        source = ids[wire.source]
-        if len(wire.source.leaving) > 1:
-            lines.append(f"  {source}s -> {ids[wire.target]} [label={_branch(wire)}]")
-        else:
-            lines.append(f"  {source} -> {ids[wire.target]} [label={_label(wire.source)}]")
+        split = len(wire.source.leaving) > 1
+        source = ids[wire.source] + "s" * split
+        label = _branch(wire) if split else _label(wire.source)
+        lines.append(f"  {source} -> {ids[wire.target]} [label={label}{_place(wire)}]")
     output = circuit.parts[-1]
     lines.append(f"  end [shape=plaintext, label={_quoted(output.name if output.is_gate else '')}]")
     lines.append(f"  {ids[output]} -> end [label={_label(output)}]")
     return "\n".join([*lines, "}\n"])
+
+
+def _place(wire: Wire) -> str:
+    """Which operand it is, where that matters: Graphviz may draw them in any order."""
+    arriving = wire.target.arriving
+    if not wire.target.ordered or len(arriving) == 1:
+        return ""
+    return f", headlabel={arriving.index(wire) + 1}"
 
 
 def _label(part: Part) -> str:

@@ -58,7 +58,7 @@ class Link:
         return (1.0, 3.0, 9.0)[(self.source.kind == "wire") + (self.target.kind == "wire")]
 
 
-def arrange(columns: list[list[Cell]], gap: float, port: float) -> None:
+def arrange(columns: list[list[Cell]], gap: float, port: float, ports: float) -> None:
     """Order the cells of each column, and give each its height.
 
     Parameters
@@ -68,15 +68,18 @@ def arrange(columns: list[list[Cell]], gap: float, port: float) -> None:
     gap : float
         The least space between two cells of a column.
     port : float
-        The distance of wires that arrive at the same cell.
+        The distance of wires that arrive at the same cell, if there are not too many.
+    ports : float
+        The most that the first and the last of them may be apart.
     """
     _order(columns)
     for cell in (cell for column in columns for cell in column):
         if not cell.ordered:
             cell.arriving.sort(key=lambda link: link.source.position)
-        middle = (len(cell.arriving) - 1) / 2
+        steps = len(cell.arriving) - 1
+        step = min(port, ports / max(steps, 1))
         for index, link in enumerate(cell.arriving):
-            link.offset = (index - middle) * port
+            link.offset = (index - steps / 2) * step
     _lift(columns, gap)
 
 

@@ -4,10 +4,18 @@ TEXT = 13.0  # font size of numbers
 NAME = 15.0  # font size of names and symbols
 RADIUS = 17.0  # of a gate
 PORT = 14.0  # between wires that arrive at one gate
+PORTS = 28.0  # and between the first and the last of them at most
 REACH = 20.0  # how far gates and numbers reach above and below their wire
 WIRE = 8.0  # how far a wire does that merely passes
 CELL_GAP = 8.0  # between what lies one above the other
+LINE = 1.5  # how thick wires and gates are drawn
+DOT = 3.0  # radius of a dot
 PAD = 7.0  # before and behind a text
 MARGIN = 14.0  # around the drawing
 SHORT, LONG = 26.0, 140.0  # space for curves from column to column
 STEEP = 0.35  # of the height that they cross
+
+# Of the baselines of texts, from their wire downwards.
+VALUE_LINE = -6.0
+NAME_LINE = 5.0
+GRADIENT_LINE = 15.0

@@ -49,7 +49,7 @@ class Plan:
             cell.arriving = [self.links[wire] for wire in part.arriving]
         for column in self.columns:
             column.sort(key=lambda cell: cell.y)
-        arrange(self.columns, measures.CELL_GAP, measures.PORT)
+        arrange(self.columns, measures.CELL_GAP, measures.PORT, measures.PORTS)
         self._measure()
 
     def _cell(self, kind: Kind, column: int, height: float) -> Cell:
@@ -102,7 +102,12 @@ def part_width(part: Part) -> float:
     if part.is_gate:
         symbol = text_width(part.symbol, measures.NAME) + 2 * measures.PAD
         return max(symbol, 2 * measures.RADIUS)
-    return text_width(part.name, measures.NAME)
+    return name_width(part)
+
+
+def name_width(part: Part) -> float:
+    """What the name of an input or the output takes."""
+    return text_width(part.name, measures.NAME, bold=True)
 
 
 def label_width(part: Part) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from cygrad.graph.drawing import colours, measures
@@ -10,11 +11,17 @@ from cygrad.graph.drawing import colours, measures
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from cygrad.graph.drawing.scene import Path, Scene, Text
+    from cygrad.graph.drawing.scene import Dot, Path, Scene, Shape, Text
 
 PIXELS_PER_INCH = 96.0  # of the scene
 RESOLUTION = 192.0  # of the picture
 POINT = 72.0 / PIXELS_PER_INCH
+
+#: How far along a quarter of a circle of radius 1 the control points of its curve lie.
+QUARTER = 0.5523
+
+Point = tuple[float, float]
+Curve = tuple[Point, Point, Point]  # two control points, and where it ends
 
 _COLOURS = {"value": colours.VALUE, "gradient": colours.GRADIENT}
 _ALIGNMENTS = {"start": "left", "middle": "center", "end": "right"}
@@ -43,7 +50,10 @@ def png(scene: Scene) -> bytes:
     axes.axis("off")
     for path in scene.paths:
         _add_path(axes, path)
-    _add_shapes(axes, scene)
+    for shape in scene.shapes:
+        _add_shape(axes, shape)
+    for dot in scene.dots:
+        _add_dot(axes, dot)
     for text in scene.texts:
         _add_text(axes, text)
     file = io.BytesIO()
@@ -52,48 +62,50 @@ def png(scene: Scene) -> bytes:
 
 
 def _add_path(axes: Axes, path: Path) -> None:
-    from matplotlib.patches import PathPatch
-    from matplotlib.path import Path as Curve
-
     (x, y), *others = path.points
-    points, codes = [(x, y)], [Curve.MOVETO]
+    curves = []
     for next_x, next_y in others:
         middle = (x + next_x) / 2
-        points += [(middle, y), (middle, next_y), (next_x, next_y)]
-        codes += [Curve.CURVE4] * 3
+        curves.append(((middle, y), (middle, next_y), (next_x, next_y)))
         x, y = next_x, next_y
-    axes.add_patch(
-        PathPatch(
-            Curve(points, codes),
-            fill=False,
-            edgecolor=colours.WIRE,
-            linewidth=1.5 * POINT,
-            capstyle="round",
-        )
+    _add_curves(axes, path.points[0], curves, "none", colours.WIRE)
+
+
+def _add_shape(axes: Axes, shape: Shape) -> None:
+    """Two half circles, each of two quarters, with straight lines from one to the other."""
+    left, right, top, bottom = shape.box
+    radius = measures.RADIUS
+    near = (1 - QUARTER) * radius  # what a control point keeps from the corner
+    inner_left, inner_right = left + radius, right - radius
+    curves = [
+        ((right - near, top), (right, top + near), (right, shape.y)),
+        ((right, bottom - near), (right - near, bottom), (inner_right, bottom)),
+        ((inner_right, bottom), (inner_left, bottom), (inner_left, bottom)),
+        ((left + near, bottom), (left, bottom - near), (left, shape.y)),
+        ((left, top + near), (left + near, top), (inner_left, top)),
+        ((inner_left, top), (inner_right, top), (inner_right, top)),
+    ]
+    _add_curves(axes, (inner_right, top), curves, colours.GATE, colours.INK)
+
+
+def _add_curves(axes: Axes, start: Point, curves: list[Curve], fill: str, stroke: str) -> None:
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path as Outline
+
+    outline = Outline(
+        [start, *chain.from_iterable(curves)],
+        [Outline.MOVETO] + [Outline.CURVE4] * (3 * len(curves)),
     )
+    style = {"facecolor": fill, "edgecolor": stroke, "linewidth": measures.LINE * POINT}
+    axes.add_patch(PathPatch(outline, capstyle="round", **style))
 
 
-def _add_shapes(axes: Axes, scene: Scene) -> None:
-    from matplotlib.patches import Circle, FancyBboxPatch
+def _add_dot(axes: Axes, dot: Dot) -> None:
+    from matplotlib.patches import Circle
 
-    for shape in scene.shapes:
-        radius = measures.RADIUS
-        style = f"round,pad={radius},rounding_size={radius}"
-        inner = shape.width - 2 * radius
-        axes.add_patch(
-            FancyBboxPatch(
-                (shape.x - inner / 2, shape.y), inner, 0.0, boxstyle=style,
-                facecolor=colours.GATE, edgecolor=colours.INK, linewidth=1.5 * POINT,
-            )
-        )  # fmt: skip
-    for dot in scene.dots:
-        fill = colours.WIRE if dot.kind == "split" else colours.PAPER
-        axes.add_patch(
-            Circle(
-                (dot.x, dot.y), 3.0, zorder=2,
-                facecolor=fill, edgecolor=colours.WIRE, linewidth=1.5 * POINT,
-            )
-        )  # fmt: skip
+    fill = colours.WIRE if dot.kind == "split" else colours.PAPER
+    style = {"facecolor": fill, "edgecolor": colours.WIRE, "linewidth": measures.LINE * POINT}
+    axes.add_patch(Circle((dot.x, dot.y), measures.DOT, **style))
 
 
 def _add_text(axes: Axes, text: Text) -> None:

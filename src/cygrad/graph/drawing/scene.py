@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cygrad.graph.drawing import measures
 from cygrad.graph.drawing.circuit import Circuit, Part, Wire
-from cygrad.graph.drawing.plan import Plan, label_width, part_width
+from cygrad.graph.drawing.plan import Plan, label_width, name_width, part_width
 from cygrad.graph.drawing.texts import text_width
 
 Box = tuple[float, float, float, float]
@@ -31,7 +31,7 @@ class Text:
     @property
     def box(self) -> Box:
         """The range of x and the range of y that it can reach."""
-        width = text_width(self.text, self.size)
+        width = text_width(self.text, self.size, bold=self.kind == "name")
         left = self.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor] * width
         return left, left + width, self.y - 0.8 * self.size, self.y + 0.24 * self.size
 
@@ -126,14 +126,16 @@ class Scene:
         start = plan.start[cell.column]
         if part.is_gate:
             self.shapes.append(Shape(self._middle(part), y, part_width(part)))
-            self.texts.append(Text(part.symbol, "symbol", self._middle(part), y + 5.2))
+            self.texts.append(
+                Text(part.symbol, "symbol", self._middle(part), y + measures.NAME_LINE)
+            )
         elif part.name:
-            self.texts.append(Text(part.name, "name", start, y + 5.0, "end"))
+            self.texts.append(Text(part.name, "name", start, y + measures.NAME_LINE, "end"))
         else:
             self.dots.append(Dot(start, y, "input"))
         begin = start + measures.PAD
         middle = begin + label_width(part) / 2
-        above = y - 6.0
+        above = y + measures.VALUE_LINE
         caption = text_width(part.caption, measures.TEXT)
         value = text_width(part.value, measures.TEXT)
         if part.caption:
@@ -146,7 +148,7 @@ class Scene:
 
     def _add_gradient(self, text: str, x: float, y: float) -> None:
         if text:
-            self.texts.append(Text(text, "gradient", x, self._y(y) + 15.0))
+            self.texts.append(Text(text, "gradient", x, self._y(y) + measures.GRADIENT_LINE))
 
     def _add_end(self, output: Part) -> None:
         """Lead the wire of the output to the right edge, and to its name."""
@@ -156,8 +158,10 @@ class Scene:
         self.paths.append(Path(((self._exit(output), y), (end, y))))
         self.width = end + measures.MARGIN
         if output.is_gate and output.name:
-            self.texts.append(Text(output.name, "name", end + measures.PAD, y + 5.0, "start"))
-            self.width += measures.PAD + text_width(output.name, measures.NAME)
+            self.texts.append(
+                Text(output.name, "name", end + measures.PAD, y + measures.NAME_LINE, "start")
+            )
+            self.width += measures.PAD + name_width(output)
 
     def _middle(self, part: Part) -> float:
         """The x of a gate: in the middle of its column."""

@@ -29,10 +29,10 @@ def svg(scene: Scene) -> str:
             "<desc>Gates from left to right. Above each wire stands its value, below it the "
             "gradient of the output.</desc>",
             f'<rect width="{width}" height="{height}" rx="8" fill="{colours.PAPER}"/>',
-            f'<g fill="none" stroke="{colours.WIRE}" stroke-width="1.5" stroke-linecap="round">',
+            f'<g {_style("none", colours.WIRE)} stroke-linecap="round">',
             *(_path(each) for each in scene.paths),
             "</g>",
-            f'<g fill="{colours.GATE}" stroke="{colours.INK}" stroke-width="1.5">',
+            f"<g {_style(colours.GATE, colours.INK)}>",
             *(_shape(each) for each in scene.shapes),
             "</g>",
             *(_dot(each) for each in scene.dots),
@@ -67,11 +67,13 @@ def _shape(shape: Shape) -> str:
 
 
 def _dot(dot: Dot) -> str:
-    fill = colours.WIRE if dot.kind == "split" else colours.PAPER
-    return (
-        f'<circle cx="{_number(dot.x)}" cy="{_number(dot.y)}" r="3" fill="{fill}" '
-        f'stroke="{colours.WIRE}" stroke-width="1.5"/>'
-    )
+    style = _style(colours.WIRE if dot.kind == "split" else colours.PAPER, colours.WIRE)
+    radius = _number(measures.DOT)
+    return f'<circle cx="{_number(dot.x)}" cy="{_number(dot.y)}" r="{radius}" {style}/>'
+
+
+def _style(fill: str, stroke: str) -> str:
+    return f'fill="{fill}" stroke="{stroke}" stroke-width="{measures.LINE}"'
 
 
 def _text(text: Text) -> str:

@@ -60,13 +60,13 @@ def exponent_text(value: float, digits: int) -> str:
     return f"^{text}" if value > 0 else f"^({text})"
 
 
-_NARROW = frozenset(" .,:;'|!()[]{}/ijlIft·-ʸˣ⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-_WIDE = frozenset("mwMW@%&−+×÷=<>≤≥∂∞…→—")
+_NARROW = frozenset(" .,:;'|!()[]/\\ijlIft·-ʸˣ⁰¹²³⁴⁵⁶⁷⁸⁹")
+_WIDE = frozenset("mwMWω@%&#^~−+×÷=<>≤≥∂∞…→—")
 
 
-def text_width(text: str, size: float) -> float:
+def text_width(text: str, size: float, bold: bool = False) -> float:
     """How wide a text becomes at most, in any usual sans-serif font of a size."""
-    return size * sum(map(_em, text))
+    return size * sum(map(_em, text)) * (1.12 if bold else 1.0)
 
 
 def _em(character: str) -> float:
@@ -78,4 +78,10 @@ def _em(character: str) -> float:
         return 0.47
     if character in _WIDE:
         return 1.0
-    return 0.66 if character.islower() or character.isdigit() else 0.8
+    plain = character.isascii() and (character.islower() or character.isdigit())
+    return 0.66 if plain else 0.85
+
+
+def printable(text: str) -> str:
+    """A name without what would not be seen, or must not be in a file."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
