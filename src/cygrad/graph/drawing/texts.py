@@ -45,7 +45,7 @@ def number_text(value: float, digits: int) -> str:
 
 def _is_short(size: float, digits: int) -> bool:
     """Whether nothing but rounding errors lies beyond `digits` decimals."""
-    return abs(size - round(size, digits)) <= 1e-9 * size
+    return abs(size - round(size, digits)) <= 1e-12 * size
 
 
 def _exponent(size: float) -> int:
