@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cygrad.graph as g
-from cygrad.graph.drawing import MOST_GATES, measures
+from cygrad.graph.drawing import MOST_GATES, colours, measures
 from cygrad.graph.drawing.circuit import Circuit
 from cygrad.graph.drawing.scene import Scene
 from cygrad.graph.drawing.texts import number_text, text_width, value_text
@@ -488,6 +488,16 @@ def test_png_has_the_size_of_the_scene_and_the_same_bytes(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["again.png", "f.PNG"]
 
 
+def test_png_of_a_large_graph(tmp_path):
+    pytest.importorskip("matplotlib")
+    f = g.Variable(0.5, "x")
+    for _ in range(MOST_GATES):
+        f = g.tanh(f)
+    f.draw(tmp_path / "f.png")
+    header = (tmp_path / "f.png").read_bytes()[16:20]
+    assert int.from_bytes(header, "big") == pytest.approx(30000, abs=1)
+
+
 def test_png_without_matplotlib(tmp_path, monkeypatch):
     real = builtins.__import__
 
@@ -573,6 +583,20 @@ def test_too_many_gates_are_refused_but_not_as_dot():
         f.to_svg()
     assert f._repr_svg_() is None
     assert f.to_dot().count("tanh") == MOST_GATES + 1
+
+
+def luminance(colour):
+    """As the contrast of web pages is defined by."""
+    parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return np.dot(linear, (0.2126, 0.7152, 0.0722))
+
+
+def test_colours_can_be_read_and_told_apart_without_their_hues():
+    value, gradient, paper = map(luminance, (colours.VALUE, colours.GRADIENT, colours.PAPER))
+    assert (paper + 0.05) / (value + 0.05) > 4.5
+    assert (paper + 0.05) / (gradient + 0.05) > 4.5
+    assert (value + 0.05) / (gradient + 0.05) > 1.5
 
 
 # How it looks: fewest crossings, straight wires.

@@ -33,6 +33,7 @@ Where they live:
 - `gates` is their table, each with its rule forward and its rules backward; `elementwise` and
   `arraywise` add a row.
 - `compiled` has `compile`, which makes a fast function of an expression.
+- `drawing` draws circuits: ``f.draw("circuit.svg")``.
 - `node` has `Node`, `Variable` and `Constant`, `walks` the two passes over a graph, `values` what
   nodes hold, `functions` the elementary functions.
 """

@@ -112,13 +112,8 @@ def name_width(part: Part) -> float:
 
 def label_width(part: Part) -> float:
     """What the name, the value and the gradient on a part's wire take."""
-    above = text_width(part.value, measures.TEXT) + caption_width(part)
+    above = text_width(part.caption + part.value, measures.TEXT)
     return max(above, text_width(part.gradient, measures.TEXT))
-
-
-def caption_width(part: Part) -> float:
-    """What the name takes if it stands before the value."""
-    return text_width(part.caption, measures.TEXT)
 
 
 def _climb(link: Link) -> float:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from cygrad.graph.drawing.scene import Dot, Path, Scene, Shape, Text
 
 PIXELS_PER_INCH = 96.0  # of the scene
-RESOLUTION = 192.0  # of the picture
+RESOLUTION = 192.0  # of the picture, unless it becomes too large for that
+MOST_PIXELS = 1e8  # in all
+LONGEST = 3e4  # pixels in a row or a column
 POINT = 72.0 / PIXELS_PER_INCH
 
 #: How far along a quarter of a circle of radius 1 the control points of its curve lie.
@@ -57,8 +59,14 @@ def png(scene: Scene) -> bytes:
     for text in scene.texts:
         _add_text(axes, text)
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=RESOLUTION, metadata={"Software": None})
+    figure.savefig(file, format="png", dpi=_resolution(scene), metadata={"Software": None})
     return file.getvalue()
+
+
+def _resolution(scene: Scene) -> float:
+    by_length = LONGEST / max(scene.width, scene.height)
+    by_area = (MOST_PIXELS / (scene.width * scene.height)) ** 0.5
+    return min(RESOLUTION, PIXELS_PER_INCH * min(by_length, by_area))
 
 
 def _add_path(axes: Axes, path: Path) -> None:
