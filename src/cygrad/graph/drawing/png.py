@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,7 @@ def png(scene: Scene) -> bytes:
 
 def _resolution(scene: Scene) -> float:
     by_length = LONGEST / max(scene.width, scene.height)
-    by_area = (MOST_PIXELS / (scene.width * scene.height)) ** 0.5
+    by_area = math.sqrt(MOST_PIXELS / (scene.width * scene.height))
     return min(RESOLUTION, PIXELS_PER_INCH * min(by_length, by_area))
 
 
