@@ -84,8 +84,8 @@ def chain(page: Page) -> None:
     show(page, "A2", f, q, x, y, z)
     page.circuit("A2", f)
     page.text(
-        """A gradient is also advice. To make f larger x has to fall, since ∂f/∂x is negative, and
-        four times as fast as f is to rise."""
+        """A gradient is also advice. To make f larger x has to fall, since ∂f/∂x is negative; and
+        f then rises four times as fast as x falls."""
     )
 
 

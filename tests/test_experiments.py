@@ -1,0 +1,167 @@
+"""The page that experiments write on, and the command that lists and runs them.
+
+What each experiment comes to is tested in files of their own.
+"""
+
+import importlib
+import importlib.util
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cygrad as cg
+from cygrad import experiments
+from cygrad.cli import main
+from cygrad.experiments.page import Page
+
+needs_matplotlib = pytest.mark.skipif(
+    importlib.util.find_spec("matplotlib") is None, reason="matplotlib is not installed"
+)
+
+
+def draw(width: float) -> Any:
+    from matplotlib import pyplot
+
+    return pyplot.subplots(figsize=(width, 1))[1]
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Experiments that take no time."""
+
+    class Short:
+        @staticmethod
+        def run(page: Page) -> None:
+            page.number("answer", 42)
+            page.data("data.csv", "a,b\n")
+
+    for name in experiments.EXPERIMENTS:
+        monkeypatch.setitem(sys.modules, f"cygrad.experiments.{name.replace('-', '_')}", Short)
+
+
+@pytest.mark.parametrize("name", experiments.EXPERIMENTS)
+def test_each_experiment_is_a_module_to_read(name: str) -> None:
+    module = importlib.import_module(f"cygrad.experiments.{name.replace('-', '_')}")
+    assert module.__doc__
+    assert len(module.__doc__) > 300
+    assert callable(module.run)
+
+
+def test_no_module_is_left_out() -> None:
+    folder = Path(experiments.__file__).parent
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__", "page", "figures"}
+    assert modules == {name.replace("-", "_") for name in experiments.EXPERIMENTS}
+
+
+def test_text_and_numbers() -> None:
+    file = io.StringIO()
+    page = Page("name", None, file)
+    page.title("Title")
+    page.text("""Words
+              of a paragraph.""")
+    assert page.number("cost", 1 / 3) == 1 / 3
+    page.number("time", 0.25, digits=2, unit="s")
+    page.table("Rows", ("name", "count", "value"), [("a", 10, 0.5), ("bc", 2, 1e-9)])
+    assert file.getvalue() == (
+        "\nTitle\n─────\n"
+        "\nWords of a paragraph.\n"
+        "  cost                                         0.3333333333\n"
+        "  time                                         0.25 s\n"
+        "\n  Rows\n"
+        "    name  count  value\n"
+        "    a        10    0.5\n"
+        "    bc        2  1e-09\n"
+    )
+    assert page.numbers == {"cost": 1 / 3, "time": 0.25}
+    assert page.tables == {"Rows": [("a", 10, 0.5), ("bc", 2, 1e-9)]}
+    with pytest.raises(ValueError, match="'cost', which this page has"):
+        page.number("cost", 2.0)
+
+
+@needs_matplotlib
+def test_pictures(tmp_path: Path) -> None:
+    from matplotlib import pyplot
+
+    open_before = pyplot.get_fignums()
+    page = Page("name", tmp_path / "new" / "folder")
+    page.picture("wide", draw, 2)
+    page.data("data.csv", "a,b\n")
+    names = ["name-wide.png", "name-data.csv"]
+    assert page.pictures == [str(tmp_path / "new" / "folder" / name) for name in names]
+    assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == sorted(names)
+    assert pyplot.get_fignums() == open_before, "figures are closed"
+
+
+def test_no_folder_no_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = Page("name")
+    page.picture("wide", draw, 2)
+    page.data("data.csv", "a,b\n")
+    assert page.pictures == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_matplotlib_the_page_says_once_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *args: None if name == "matplotlib" else find_spec(name, *args),
+    )
+    file = io.StringIO()
+    page = Page("name", tmp_path, file)
+    page.picture("wide", draw, 2)
+    page.picture("narrow", draw, 1)
+    assert file.getvalue().count("pip install 'cygrad[plot]'") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("short")
+def test_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    page = cg.experiments.run("why-backprop", tmp_path)
+    assert page.numbers == {"answer": 42.0}
+    assert "answer" in capsys.readouterr().out
+    cg.experiments.run("why-backprop", quiet=True)
+    assert capsys.readouterr().out == ""
+    with pytest.raises(ValueError, match="name is 'three', expected one of circuits, why"):
+        cg.experiments.run("three")
+
+
+def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["experiments", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(experiments.EXPERIMENTS)
+
+
+@pytest.mark.usefixtures("short")
+def test_run_all(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["experiments", "run", "all"]) == 0
+    assert capsys.readouterr().out.count("answer") == len(experiments.EXPERIMENTS)
+    written = {path.name for path in (tmp_path / "cygrad-experiments").iterdir()}
+    assert written == {f"{name}-data.csv" for name in experiments.EXPERIMENTS}
+
+
+def test_run_what_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    for argv in (["run", "three"], ["run"], []):
+        assert main(["experiments", *argv]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("short")
+def test_a_folder_that_cannot_be_made(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["experiments", "run", "scale", "--output", str(tmp_path / "file")]) == 1
+    out, err = capsys.readouterr()
+    assert out == "", "it is said before the work begins"
+    assert err.count("\n") == 1
+    assert "file" in err
