@@ -2,8 +2,9 @@
 
 Plain Python builds the expression for each point and walks it back. The graph is built once and
 walked again; the compiled one is called with numbers, and with arrays of many points. The NumPy
-program was differentiated by hand, which is what the others spare one. First all must agree: the
-compiled graph with the graph in every bit, with the others but for rounding.
+program was differentiated by hand, which is what the others spare one. All run with the garbage
+collector at work, for plain Python makes cycles. First all must agree: the compiled graph with the
+graph in every bit, with the others but for rounding.
 """
 
 from __future__ import annotations
@@ -47,11 +48,11 @@ def rows(settings: Settings) -> Iterator[Row]:
         _check(expression, fn, walk, python, points)
         taken = timing.alternate(
             {
-                "plain Python": timing.per_call(python, *one),
-                "cygrad.graph": timing.per_call(walk, *one),
-                "compiled": timing.per_call(fn, *one),
-                "NumPy by hand, arrays": timing.per_call(expression.numpy, *points),
-                "compiled, arrays": timing.per_call(fn, *points),
+                "plain Python": timing.per_call(python, *one, collected=True),
+                "cygrad.graph": timing.per_call(walk, *one, collected=True),
+                "compiled": timing.per_call(fn, *one, collected=True),
+                "NumPy by hand, arrays": timing.per_call(expression.numpy, *points, collected=True),
+                "compiled, arrays": timing.per_call(fn, *points, collected=True),
             },
             rounds,
         )

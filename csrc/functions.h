@@ -56,12 +56,31 @@ static const real log_l[] = {0.66666666666666996, 0.39999999999609365, 0.2857142
 #define CG_COUNT(array) ((int)(sizeof(array) / sizeof(array[0])))
 
 /* Σ c[i] xⁱ */
+#ifndef CG_SHORT_CHAINS
 CG_INLINE vec polynomial(const real *c, int count, vec x)
 {
     vec y = splat(c[count - 1]);
     CG_UNROLL for (int i = count - 2; i >= 0; i--) y = fma_(y, x, splat(c[i]));
     return y;
 }
+#else
+/* In pairs, pairs of pairs, and so on (Estrin 1960): a few products more, but the result is there sooner. */
+CG_INLINE vec polynomial(const real *c, int count, vec x)
+{
+    vec sums[8];
+    int n = (count + 1) / 2; /* from 2 to 8 */
+    CG_UNROLL for (int i = 0; i < n; i++)
+        sums[i] = 2 * i + 1 < count ? fma_(splat(c[2 * i + 1]), x, splat(c[2 * i])) : splat(c[2 * i]);
+    CG_UNROLL for (int level = 0; level < 3; level++) {
+        int pairs = (n + 1) / 2;
+        x = x * x;
+        CG_UNROLL for (int i = 0; i < pairs; i++)
+            sums[i] = 2 * i + 1 < n ? fma_(sums[2 * i + 1], x, sums[2 * i]) : sums[2 * i];
+        n = pairs;
+    }
+    return sums[0];
+}
+#endif
 
 /* 2ⁿ for whole n, given as an integer, within the normal exponents. */
 CG_INLINE vec power_of_two(mask n) { return (vec)((n + splat_integer(EXPONENT_BIAS)) << MANTISSA_BITS); }

@@ -16,27 +16,39 @@ static void load_lanes(const cg_numbers *from, ptrdiff_t first, ptrdiff_t count,
 {
     const char *data = from->data + first * from->stride;
     ptrdiff_t lane = 0;
-    if (from->stride == sizeof(double))
-        memcpy(to, data, (size_t)(lane = count) * sizeof(double));
+    if (from->stride == sizeof(double)) memcpy(to, data, (size_t)(lane = count) * sizeof(double));
     for (; lane < count; lane++) memcpy(to + lane, data + lane * from->stride, sizeof(double));
     for (; lane < lanes; lane++) to[lane] = to[0];
 }
 
 void cg_tape_run(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs, ptrdiff_t first,
-                 ptrdiff_t last, ptrdiff_t points, ptrdiff_t lanes, double *values, double *sums, double *value,
-                 double *gradients)
+                 ptrdiff_t last, ptrdiff_t points, double *values, double *sums, double *value, double *gradients)
 {
+    const ptrdiff_t lanes = kernels->lanes;
     for (; first < last; first += lanes) {
         ptrdiff_t count = last - first < lanes ? last - first : lanes;
         size_t bytes = (size_t)count * sizeof(double);
         for (ptrdiff_t i = 0; i < tape->inputs; i++)
             load_lanes(inputs + i, first, count, lanes, values + (tape->constants + i) * lanes);
-        kernels->forward(tape, lanes, values);
+        kernels->forward(tape, values);
         memcpy(value + first, values + tape->result * lanes, bytes);
         if (!gradients) continue;
-        kernels->backward(tape, lanes, values, sums);
+        kernels->backward(tape, values, sums);
         for (ptrdiff_t i = 0; i < tape->inputs; i++)
             memcpy(gradients + i * points + first, sums + (tape->constants + i) * lanes, bytes);
+    }
+}
+
+void cg_tape_run_singly(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs, ptrdiff_t first,
+                        ptrdiff_t last, ptrdiff_t points, double *point, double *values, double *sums, double *value,
+                        double *gradients)
+{
+    double *gradient = gradients ? point + tape->inputs : NULL;
+    for (; first < last; first++) {
+        for (ptrdiff_t i = 0; i < tape->inputs; i++)
+            memcpy(point + i, inputs[i].data + first * inputs[i].stride, sizeof(double));
+        value[first] = kernels->narrow->once(tape, point, values, sums, gradient);
+        for (ptrdiff_t i = 0; gradients && i < tape->inputs; i++) gradients[i * points + first] = gradient[i];
     }
 }
 

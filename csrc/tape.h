@@ -37,15 +37,21 @@ typedef struct {
     ptrdiff_t constants, inputs, gates, result;
 } cg_tape;
 
-/* The same on each instruction set. Blocks have `few` lanes, or `many`; so many numbers is a register, and aligned. */
-typedef struct {
+/* The same on each instruction set. A register has so many `lanes`, and begins where a vector may. For one point at a
+ * time there is the table `narrow`, with registers of `once_lanes`. */
+typedef struct cg_tape_kernels {
     const char *isa;
-    ptrdiff_t few, many;
-    void (*forward)(const cg_tape *tape, ptrdiff_t lanes, double *values);
+    ptrdiff_t lanes;
+    void (*forward)(const cg_tape *tape, double *values);
     /* Leaves the gradients of the inputs in `sums`, and what it likes in the other registers. */
-    void (*backward)(const cg_tape *tape, ptrdiff_t lanes, const double *values, double *sums);
+    void (*backward)(const cg_tape *tape, const double *values, double *sums);
     /* y[i] = gate(a[i], b[i]) */
     void (*evaluate)(int gate, ptrdiff_t n, const double *a, const double *b, double *y);
+
+    const struct cg_tape_kernels *narrow;
+    ptrdiff_t once_lanes;
+    /* Returns the value at a point [inputs]; gradient is [inputs] or NULL. */
+    double (*once)(const cg_tape *tape, const double *point, double *values, double *sums, double *gradient);
 } cg_tape_kernels;
 
 /* Numbers of an array, `stride` bytes apart. */
@@ -57,8 +63,13 @@ typedef struct {
 /* Points `first` to `last` − 1 of arrays of `points`: value is [points], gradients [inputs, points] or NULL.
  * `values`, and `sums` if there are gradients, have room for all registers; the constants are in `values` already. */
 void cg_tape_run(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs, ptrdiff_t first,
-                 ptrdiff_t last, ptrdiff_t points, ptrdiff_t lanes, double *values, double *sums, double *value,
-                 double *gradients);
+                 ptrdiff_t last, ptrdiff_t points, double *values, double *sums, double *value, double *gradients);
+
+/* The same, one point at a time: for few of them, or registers that together are large. `point` has room for each
+ * input twice. */
+void cg_tape_run_singly(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs, ptrdiff_t first,
+                        ptrdiff_t last, ptrdiff_t points, double *point, double *values, double *sums, double *value,
+                        double *gradients);
 
 /* The kernels of an instruction set by its name, or NULL. */
 const cg_tape_kernels *cg_tape_kernels_of(const char *isa);

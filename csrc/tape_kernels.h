@@ -1,8 +1,10 @@
 /* tape_kernels.h: the template that makes one table of kernels for tapes. Each tape_<isa>.c sets
  *   CG_VECTOR_BYTES  64 (AVX-512), 32 (AVX2 with FMA) or 16 (portable)
  *   CG_TABLE         the table's name, cg_tape_<isa>
+ *   CG_NARROW_TABLE  the table for single points, where another one's shorter vectors are faster
  * and includes this file. */
 #define CG_BITS 64
+#define CG_SHORT_CHAINS
 #include "simd.h"
 
 #include "functions.h"
@@ -24,28 +26,43 @@ CG_OUT_OF_LINE(sigmoid_)
 CG_OUT_OF_LINE(gaussian_)
 #undef CG_OUT_OF_LINE
 
-enum { MANY = 4 }; /* vectors of a register: their loops have no branches, and 50 gates fit in the first cache */
+/* Vectors of a register: so many that it costs little to find the next gate. Loops over them have no branches. */
+enum { VECTORS = CG_VECTOR_BYTES > 16 ? 8 : 4 };
 
-#define CG_EACH_VECTOR _Pragma("GCC unroll 4") for (ptrdiff_t lane = 0; lane < vectors * LANES; lane += LANES)
-#define CG_LOAD_OPERANDS                                                        \
-    vec one = splat(1), a = load(a_lanes + lane), b = load(b_lanes + lane);     \
-    (void)one, (void)a, (void)b;
+#define CG_EACH_VECTOR CG_UNROLL for (ptrdiff_t lane = 0; lane < vectors * LANES; lane += LANES)
+
+/* Registers of one vector are not read right after they have been written, for that takes longer than a gate does: what
+ * was written last is at hand. The branch that chooses it is foreseen, so that the processor does not wait for the
+ * memory. */
+#define CG_TAKE(NAME, CONDITION, LAST, FROM) \
+    vec NAME = zero();                       \
+    if (vectors == 1) {                      \
+        if (CONDITION) NAME = LAST;          \
+        else NAME = load(FROM);              \
+    }
+#define CG_LANES_OF(NAME, FROM) (vectors == 1 ? NAME : load(FROM + lane))
 
 CG_INLINE void forward_vectors(const cg_tape *tape, const int vectors, double *values)
 {
-    const ptrdiff_t stride = vectors * LANES;
-    double *y_lanes = values + (tape->constants + tape->inputs) * stride;
+    const ptrdiff_t stride = vectors * LANES, first = tape->constants + tape->inputs;
+    double *y_lanes = values + first * stride;
+    vec last = zero();
+    if (vectors == 1 && tape->gates) last = load(y_lanes - stride); /* gates have operands before them */
     for (ptrdiff_t i = 0; i < tape->gates; i++, y_lanes += stride) {
         const cg_instruction *instruction = tape->instructions + i;
         const double *a_lanes = values + instruction->a * stride, *b_lanes = values + instruction->b * stride;
+        CG_TAKE(a_first, instruction->a == first + i - 1, last, a_lanes)
+        CG_TAKE(b_first, instruction->b == first + i - 1, last, b_lanes)
         switch (instruction->gate) {
-#define CG_GATE(NAME, Y, ...)             \
-    case CG_GATE_##NAME:                  \
-        CG_EACH_VECTOR                    \
-        {                                 \
-            CG_LOAD_OPERANDS              \
-            store(y_lanes + lane, Y);     \
-        }                                 \
+#define CG_GATE(NAME, Y, ...)                                                                            \
+    case CG_GATE_##NAME:                                                                                 \
+        CG_EACH_VECTOR                                                                                   \
+        {                                                                                                \
+            vec one = splat(1), a = CG_LANES_OF(a_first, a_lanes), b = CG_LANES_OF(b_first, b_lanes);    \
+            (void)one, (void)a, (void)b;                                                                 \
+            last = Y;                                                                                    \
+            store(y_lanes + lane, last);                                                                 \
+        }                                                                                                \
         break;
             CG_GATES(CG_GATE, CG_GATE)
 #undef CG_GATE
@@ -55,31 +72,38 @@ CG_INLINE void forward_vectors(const cg_tape *tape, const int vectors, double *v
 
 CG_INLINE void backward_vectors(const cg_tape *tape, const int vectors, const double *values, double *sums)
 {
-    static const vec zeros[MANY];
+    static const vec zeros[VECTORS];
     const ptrdiff_t stride = vectors * LANES, first = tape->constants + tape->inputs;
     for (ptrdiff_t i = tape->constants * stride; i < first * stride; i += LANES) store(sums + i, zero());
     CG_EACH_VECTOR store(sums + tape->result * stride + lane, splat(1));
+    ptrdiff_t a_place = -1, b_place = -1;
+    vec a_last = zero(), b_last = zero();
     for (ptrdiff_t i = tape->gates - 1; i >= 0; i--) {
         const cg_instruction *instruction = tape->instructions + i;
-        ptrdiff_t a_place = instruction->a * stride, b_place = instruction->b * stride, y_place = (first + i) * stride;
-        const double *a_lanes = values + a_place, *b_lanes = values + b_place, *y_lanes = values + y_place;
-        const double *g_lanes = sums + y_place;
+        const ptrdiff_t y_place = (first + i) * stride;
+        const double *g_lanes = sums + y_place, *y_lanes = values + y_place;
+        CG_TAKE(g_once, b_place == y_place, b_last, g_lanes)
+        if (vectors == 1 && b_place != y_place && a_place == y_place) g_once = a_last;
+        a_place = instruction->a * stride, b_place = instruction->b * stride;
+        const double *a_lanes = values + a_place, *b_lanes = values + b_place;
         switch (instruction->gate) {
-#define CG_ADD(OPERAND, TO, FIRST, SLOPE)                                                              \
-    if (instruction->to & TO) {                                                                        \
-        double *sum = sums + OPERAND##_place;                                                          \
-        const double *before = instruction->to & FIRST ? (const double *)zeros : sum;                  \
-        CG_EACH_VECTOR                                                                                 \
-        {                                                                                              \
-            CG_LOAD_OPERANDS                                                                           \
-            vec y = load(y_lanes + lane);                                                              \
-            (void)y;                                                                                   \
-            store(sum + lane, load(before + lane) + load(g_lanes + lane) * (SLOPE));                   \
-        }                                                                                              \
-    }
+#define CG_ADD(OPERAND, TO, FIRST, SLOPE)                                                                \
+    if (instruction->to & TO) {                                                                          \
+        double *sum = sums + OPERAND##_place;                                                            \
+        const double *before = instruction->to & FIRST ? (const double *)zeros : sum;                    \
+        CG_EACH_VECTOR                                                                                   \
+        {                                                                                                \
+            vec one = splat(1), a = load(a_lanes + lane), b = load(b_lanes + lane);                      \
+            vec y = load(y_lanes + lane), g = CG_LANES_OF(g_once, g_lanes);                              \
+            (void)one, (void)a, (void)b, (void)y;                                                        \
+            OPERAND##_last = load(before + lane) + g * (SLOPE);                                          \
+            store(sum + lane, OPERAND##_last);                                                           \
+        }                                                                                                \
+    } else OPERAND##_place = -1;
 #define CG_UNARY(NAME, Y, SLOPE)                     \
     case CG_GATE_##NAME:                             \
         CG_ADD(a, CG_TO_A, CG_FIRST_TO_A, SLOPE)     \
+        b_place = -1;                                \
         break;
 #define CG_BINARY(NAME, Y, A_SLOPE, B_SLOPE)         \
     case CG_GATE_##NAME:                             \
@@ -94,41 +118,60 @@ CG_INLINE void backward_vectors(const cg_tape *tape, const int vectors, const do
     }
 }
 
-static void forward(const cg_tape *tape, ptrdiff_t lanes, double *values)
+#ifdef CG_NARROW_TABLE
+extern const cg_tape_kernels CG_NARROW_TABLE;
+#else
+static double once(const cg_tape *tape, const double *point, double *values, double *sums, double *gradient)
 {
-    if (lanes == LANES) forward_vectors(tape, 1, values);
-    else forward_vectors(tape, MANY, values);
+    double *inputs = values + tape->constants * LANES, *input_sums = sums + tape->constants * LANES;
+    for (ptrdiff_t i = 0; i < tape->inputs; i++) store(inputs + i * LANES, splat(point[i]));
+    forward_vectors(tape, 1, values);
+    if (gradient) {
+        backward_vectors(tape, 1, values, sums);
+        for (ptrdiff_t i = 0; i < tape->inputs; i++) gradient[i] = input_sums[i * LANES];
+    }
+    return values[tape->result * LANES];
 }
+#endif
 
-static void backward(const cg_tape *tape, ptrdiff_t lanes, const double *values, double *sums)
+static void forward(const cg_tape *tape, double *values) { forward_vectors(tape, VECTORS, values); }
+
+static void backward(const cg_tape *tape, const double *values, double *sums)
 {
-    if (lanes == LANES) backward_vectors(tape, 1, values, sums);
-    else backward_vectors(tape, MANY, values, sums);
+    backward_vectors(tape, VECTORS, values, sums);
 }
 
 /* A tape of this one gate. */
 static void evaluate(int gate, ptrdiff_t n, const double *a, const double *b, double *y)
 {
+    const ptrdiff_t lanes = VECTORS * LANES;
     cg_instruction instruction = {gate, 0, 0, 1};
     cg_tape tape = {&instruction, 0, 2, 1, 2};
-    vec registers[3][MANY] = {0};
-    for (ptrdiff_t lanes = n > LANES ? MANY * LANES : LANES, i = 0; i < n; i += lanes) {
+    vec registers[3][VECTORS] = {0};
+    double *a_lanes = (double *)registers, *b_lanes = a_lanes + lanes, *y_lanes = b_lanes + lanes;
+    for (ptrdiff_t i = 0; i < n; i += lanes) {
         size_t bytes = (size_t)(n - i < lanes ? n - i : lanes) * sizeof(double);
-        double *a_lanes = (double *)registers, *b_lanes = a_lanes + lanes, *y_lanes = b_lanes + lanes;
         memcpy(a_lanes, a + i, bytes);
         memcpy(b_lanes, b + i, bytes);
-        forward(&tape, lanes, a_lanes);
+        forward_vectors(&tape, VECTORS, a_lanes);
         memcpy(y + i, y_lanes, bytes);
     }
 }
 
 const cg_tape_kernels CG_TABLE = {
     .isa = CG_ISA,
-    .few = LANES,
-    .many = MANY * LANES,
+    .lanes = VECTORS * LANES,
     .forward = forward,
     .backward = backward,
     .evaluate = evaluate,
+#ifdef CG_NARROW_TABLE
+    .narrow = &CG_NARROW_TABLE,
+#else
+    .narrow = &CG_TABLE,
+    .once_lanes = LANES,
+    .once = once,
+#endif
 };
 #undef CG_EACH_VECTOR
-#undef CG_LOAD_OPERANDS
+#undef CG_TAKE
+#undef CG_LANES_OF

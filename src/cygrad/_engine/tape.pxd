@@ -20,18 +20,26 @@ cdef extern from "tape.h" nogil:
 
     ctypedef struct cg_tape_kernels:
         const char *isa
-        Py_ssize_t few, many
-        void (*forward)(const cg_tape *tape, Py_ssize_t lanes, double *values) noexcept nogil
-        void (*backward)(const cg_tape *tape, Py_ssize_t lanes, const double *values, double *sums) noexcept nogil
+        Py_ssize_t lanes
+        void (*forward)(const cg_tape *tape, double *values) noexcept nogil
+        void (*backward)(const cg_tape *tape, const double *values, double *sums) noexcept nogil
         void (*evaluate)(int gate, Py_ssize_t n, const double *a, const double *b, double *y) noexcept nogil
+
+        const cg_tape_kernels *narrow
+        Py_ssize_t once_lanes
+        double (*once)(const cg_tape *tape, const double *point, double *values, double *sums,
+                       double *gradient) noexcept nogil
 
     ctypedef struct cg_numbers:
         const char *data
         Py_ssize_t stride
 
     void cg_tape_run(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs, Py_ssize_t first,
-                     Py_ssize_t last, Py_ssize_t points, Py_ssize_t lanes, double *values, double *sums,
-                     double *value, double *gradients)
+                     Py_ssize_t last, Py_ssize_t points, double *values, double *sums, double *value,
+                     double *gradients)
+    void cg_tape_run_singly(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs,
+                            Py_ssize_t first, Py_ssize_t last, Py_ssize_t points, double *point, double *values,
+                            double *sums, double *value, double *gradients)
     const cg_tape_kernels *cg_tape_kernels_of(const char *isa)
     const char *cg_gate_name(int gate)
     int cg_gate_operands(int gate)

@@ -6,7 +6,9 @@ cimport cython
 from libc.stdlib cimport calloc, free
 
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.float cimport PyFloat_AsDouble, PyFloat_Check, PyFloat_FromDouble
+from cpython.float cimport PyFloat_AsDouble, PyFloat_Check
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_New, PyTuple_SetItem
 
 from cygrad._engine.kernels cimport cg_clock, selected
 
@@ -20,7 +22,7 @@ cdef Py_ssize_t ATTENTION_WORK = 1 << 20     # numbers that are computed between
 cdef double ATTENTION_SECONDS = 0.02         # between two looks at the signals
 cdef Py_ssize_t SHORT = 4096                 # gates of a tape that takes less time than others wait for the GIL
 cdef Py_ssize_t ALIGNMENT = 64               # bytes: a vector of any instruction set
-cdef Py_ssize_t ROOM = 1 << 23               # numbers of the registers of a block, if that can have fewer lanes
+cdef Py_ssize_t ROOM = 1 << 23               # numbers that registers of many lanes may hold
 
 cdef str _isa = None
 cdef const cg_tape_kernels *_kernels = NULL
@@ -86,7 +88,7 @@ def evaluate(str name, a, b=None):
         a_number = PyFloat_AsDouble(a)
         if operands == 2:
             b_number = PyFloat_AsDouble(b)
-        table.evaluate(gate, 1, &a_number, &b_number, &y_number)
+        table.narrow.evaluate(gate, 1, &a_number, &b_number, &y_number)
         return y_number
     a = np.asarray(a, np.float64)
     if operands == 2:
@@ -126,7 +128,6 @@ cdef class Tape:
     # For one point, computed while the GIL is held:
     cdef Workspace values, sums
     cdef double *point
-    cdef cg_numbers *numbers
 
     def __init__(self, constants, Py_ssize_t inputs, gates, Py_ssize_t result):
         cdef Py_ssize_t first = len(constants) + inputs, count = len(gates), registers = first + count, i
@@ -139,8 +140,7 @@ cdef class Tape:
         self.constants = tuple(map(float, constants))
         self.instructions = <cg_instruction *> calloc(count + 1, sizeof(cg_instruction))
         self.point = <double *> calloc(2 * inputs + 1, sizeof(double))
-        self.numbers = <cg_numbers *> calloc(inputs + 1, sizeof(cg_numbers))
-        if self.instructions == NULL or self.point == NULL or self.numbers == NULL:
+        if self.instructions == NULL or self.point == NULL:
             raise MemoryError()
         self.tape = cg_tape(self.instructions, len(constants), inputs, count, result)
         for i, (name, a, b) in enumerate(gates):
@@ -151,15 +151,13 @@ cdef class Tape:
             if not 0 <= min(instruction.a, instruction.b) <= max(instruction.a, instruction.b) < first + i:
                 raise ValueError(f"operands of gate {i} are {a} and {b}, expected registers before {first + i}")
         self._route()
-        for i in range(inputs):
-            self.numbers[i].data = <const char *> &self.point[i]
         if count <= SHORT:
-            self.values, self.sums = self._room(self.kernels.few), Workspace(registers, self.kernels.few)
+            self.values = self._room(self.kernels.narrow.once_lanes)
+            self.sums = Workspace(registers, self.kernels.narrow.once_lanes)
 
     def __dealloc__(self):
         free(self.instructions)
         free(self.point)
-        free(self.numbers)
 
     cdef int _route(self) except -1:
         """Find out where gradients go: from what the result depends on, to what depends on an input."""
@@ -225,28 +223,31 @@ cdef class Tape:
             self.point[i] = PyFloat_AsDouble(argument)
         return True
 
-    cdef double _run(self, bint differentiate) noexcept:
+    cdef double _once(self, bint differentiate) noexcept:
         """Value at the point; the gradient is behind the point then."""
-        cdef double value
-        cg_tape_run(self.kernels, &self.tape, self.numbers, 0, 1, 1, self.kernels.few, self.values.registers,
-                    self.sums.registers, &value, self.point + self.tape.inputs if differentiate else NULL)
-        return value
+        return self.kernels.narrow.once(&self.tape, self.point, self.values.registers, self.sums.registers,
+                                        self.point + self.tape.inputs if differentiate else NULL)
 
     def __call__(self, *arguments, **named):
         # Value and gradients: f and (∂f/∂input, …), as numbers or lane by lane.
         cdef Py_ssize_t i
         cdef double value
+        cdef object number
         if named or not self._take(arguments):
             return self.general(arguments, named, True)
-        value = self._run(True)
-        gradients = tuple([PyFloat_FromDouble(self.point[self.tape.inputs + i]) for i in range(self.tape.inputs)])
+        gradients = PyTuple_New(self.tape.inputs)
+        value = self._once(True)
+        for i in range(self.tape.inputs):
+            number = self.point[self.tape.inputs + i]
+            Py_INCREF(number)       # for the tuple
+            PyTuple_SetItem(gradients, i, number)
         return value, gradients
 
     def value(self, *arguments, **named):
         """Value alone: f, as a number or lane by lane."""
         if named or not self._take(arguments):
             return self.general(arguments, named, False)
-        return self._run(False)
+        return self._once(False)
 
     def general(self, arguments, named, differentiate):
         """What a call gives that is not made of numbers, one for each input."""
@@ -258,12 +259,12 @@ cdef class Tape:
         Every call has registers of its own, so that several threads can make one at a time.
         """
         cdef Py_ssize_t inputs = self.tape.inputs, registers = self.tape.constants + inputs + self.tape.gates
-        cdef Py_ssize_t lanes = self.kernels.many
-        if points <= self.kernels.few or registers * lanes > ROOM:
-            lanes = self.kernels.few
-        cdef Py_ssize_t piece = max(1, ATTENTION_WORK // (registers * lanes)) * lanes, first = 0
-        cdef Workspace values = self._room(lanes), sums = Workspace(registers, lanes) if differentiate else None
-        cdef double *sums_registers = sums.registers if differentiate else NULL
+        cdef Py_ssize_t lanes = self.kernels.lanes
+        cdef bint singly = 8 * points <= lanes or registers * lanes > ROOM
+        if singly:
+            lanes = self.kernels.narrow.once_lanes
+        cdef Py_ssize_t piece = max(1, ATTENTION_WORK // (registers * lanes)) * lanes, first = 0, last
+        cdef Workspace values = self._room(lanes), sums = Workspace(registers, lanes), point = Workspace(2 * inputs, 1)
         value, gradients = np.empty(points), np.empty((inputs, points)) if differentiate else None
         cdef double[::1] value_view = value
         cdef double[:, ::1] gradients_view = gradients
@@ -280,8 +281,13 @@ cdef class Tape:
         cdef Attention attention = Attention()
         with nogil:
             while first < points:
-                cg_tape_run(self.kernels, &self.tape, numbers, first, min(first + piece, points), points, lanes,
-                            values.registers, sums_registers, &value_view[0], gradients_data)
-                first += piece
+                last = min(first + piece, points)
+                if singly:
+                    cg_tape_run_singly(self.kernels, &self.tape, numbers, first, last, points, point.registers,
+                                       values.registers, sums.registers, &value_view[0], gradients_data)
+                else:
+                    cg_tape_run(self.kernels, &self.tape, numbers, first, last, points, values.registers,
+                                sums.registers, &value_view[0], gradients_data)
+                first = last
                 attention.pay()
         return value, gradients
