@@ -1,9 +1,9 @@
 """Largest errors of the engine's vector functions, in units in the last place (ulp).
 
 float32: every finite number of a function's domain, against NumPy in float64. float64: a dense
-sample, against NumPy in extended precision; left out where the platform has none. By contract
-results too small for a normal number count as zero, so there any value of at most the smallest
-normal number is right.
+sample, against NumPy in extended precision; left out where the platform has none. In networks, by
+contract, results too small for a normal number count as zero, so there any value of at most the
+smallest normal number is right. In graphs, of float64, they are denormal.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cygrad._engine import kernels
+from cygrad._engine import kernels, tape
 
 from .programs import Array
 from .report import Column, Row
@@ -23,10 +23,11 @@ TITLE = "Vector functions: largest error in ulp"
 COLUMNS = (
     Column("function", "function", 8),
     Column("dtype", "dtype", 7),
+    Column("part", "of", 8),
     Column("isa", "isa", 8),
     Column("values", "values", 13, ",d"),
     Column("ulp", "ulp", 8, ".4f"),
-    Column("at", "at", 16, ".9g"),
+    Column("at", "at", 32),
     Column("verdict", "verdict", 7),
 )
 AIM = 2.0
@@ -53,10 +54,11 @@ def _gaussian(x: Array) -> Array:
 class Function:
     """A function, its domain, and the part of the domain where float64 is sampled densely.
 
-    The domain is "all" finite numbers, the "normal" positive ones, or "unit", those from 0 to 1.
+    The domain is "all" finite numbers, the "positive" or the "normal" positive ones, or "unit",
+    those from 0 to 1.
     """
 
-    truth: Callable[[Array], Array]
+    truth: Callable[..., Array]
     domain: str
     dense: tuple[float, float]
 
@@ -69,41 +71,64 @@ FUNCTIONS = {
     "sigmoid": Function(_sigmoid, "all", (-746, 40)),
     "gaussian": Function(_gaussian, "all", (-27.5, 27.5)),
 }
+GATES = {
+    **{name: FUNCTIONS[name] for name in ("exp", "tanh", "sigmoid", "gaussian")},
+    "log": Function(np.log, "positive", (0.5, 2)),
+    "sin": Function(np.sin, "all", (-20, 20)),
+    "cos": Function(np.cos, "all", (-20, 20)),
+}
 
 
 def rows(settings: Settings) -> Iterator[Row]:
-    inputs = {"float32": _every_float32, "float64": _sample_float64}
-    if np.finfo(np.longdouble).nmant < 63:
-        del inputs["float64"]
-    for dtype, values in inputs.items():
-        for name, function in FUNCTIONS.items():
-            worst, where, count = 0.0, 0.0, 0
-            for x in values(function, settings.quick):
-                errors = ulp_errors(name, function, x)
-                index = int(errors.argmax())
-                count += x.size
-                if errors[index] > worst:
-                    worst, where = float(errors[index]), float(x[index])
-            yield {
-                "function": name,
-                "dtype": dtype,
-                "isa": kernels.selected(),
-                "values": count,
-                "ulp": worst,
-                "at": where,
-                "verdict": "within" if worst <= AIM else "ABOVE",
-            }
+    extended = np.finfo(np.longdouble).nmant >= 63
+    for name, function in FUNCTIONS.items():
+        points = ((x,) for x in _every_float32(function, settings.quick))
+        yield _row(name, "float32", "networks", function, points)
+    if not extended:
+        return
+    for name, function in FUNCTIONS.items():
+        points = ((x,) for x in _sample_float64(function, settings.quick))
+        yield _row(name, "float64", "networks", function, points)
+    for name, function in GATES.items():
+        points = ((x,) for x in _sample_float64(function, settings.quick))
+        yield _row(name, "float64", "graphs", function, points)
+    power = Function(np.power, "positive", (0, 1))
+    yield _row("power", "float64", "graphs", power, _sample_powers(settings.quick))
 
 
-def ulp_errors(name: str, function: Function, x: Array) -> Array:
-    """|engine − truth| in units in the last place of x's dtype; infinite where it is all wrong."""
-    got = kernels.evaluate(name, x)
+def _row(
+    name: str, dtype: str, part: str, function: Function, points: Iterator[tuple[Array, ...]]
+) -> Row:
+    worst, where, count = 0.0, "", 0
+    for arguments in points:
+        errors = ulp_errors(name, part, function, arguments)
+        index = int(errors.argmax())
+        count += arguments[0].size
+        if errors[index] > worst:
+            worst = float(errors[index])
+            where = ", ".join(f"{each[index]:.9g}" for each in arguments)
+    return {
+        "function": name,
+        "dtype": dtype,
+        "part": part,
+        "isa": kernels.selected(),
+        "values": count,
+        "ulp": worst,
+        "at": where,
+        "verdict": "within" if worst <= AIM else "ABOVE",
+    }
+
+
+def ulp_errors(name: str, part: str, function: Function, arguments: tuple[Array, ...]) -> Array:
+    """|engine − truth| in units in the last place of the dtype; infinite where it is all wrong."""
+    x = arguments[0]
+    got = kernels.evaluate(name, x) if part == "networks" else tape.evaluate(name, *arguments)
     wider = np.float64 if x.dtype == np.float32 else np.longdouble
     with np.errstate(all="ignore"):
-        truth = function.truth(x.astype(wider))
+        truth = function.truth(*(each.astype(wider) for each in arguments))
         rounded = truth.astype(x.dtype)
         errors: Array = np.abs(got - truth) / np.spacing(np.abs(rounded))
-        tiny = np.finfo(x.dtype).tiny
+        tiny = np.finfo(x.dtype).tiny if part == "networks" else 0
         special = ~np.isfinite(rounded) | (np.abs(truth) < tiny)
         right = (got == rounded) | ((np.abs(truth) < tiny) & (np.abs(got) <= tiny))
     errors[special] = np.where(right[special], 0, np.inf)
@@ -115,8 +140,10 @@ def _bit_ranges(function: Function, dtype: type[np.float32 | np.float64]) -> lis
     """The domain as ranges of bit patterns, both ends included; a range has one sign."""
     limits = np.finfo(dtype)
     largest, smallest_normal = float(limits.max), float(limits.tiny)
+    smallest = float(limits.smallest_subnormal)
     ranges = {
         "all": [(0.0, largest), (-0.0, -largest)],
+        "positive": [(smallest, largest)],
         "normal": [(smallest_normal, largest)],
         "unit": [(0.0, 1.0)],
     }[function.domain]
@@ -136,10 +163,27 @@ def _sample_float64(function: Function, quick: bool) -> Iterator[Array]:
     """Three chunks evenly from the dense part to one of all magnitudes."""
     rng = np.random.default_rng(5)
     ranges = _bit_ranges(function, np.float64)
-    for chunk in range(max(4, SAMPLE // CHUNK // (16 if quick else 1))):
+    for chunk in range(_chunks(quick)):
         if chunk % 4:
             yield rng.uniform(*function.dense, CHUNK)
         else:
             first, last = ranges[chunk // 4 % len(ranges)]
             patterns = rng.integers(first, last, CHUNK, dtype=np.uint64, endpoint=True)
             yield patterns.view(np.float64)
+
+
+def _sample_powers(quick: bool) -> Iterator[tuple[Array, Array]]:
+    """Bases of all magnitudes, and ever nearer to 1; exponents for results of all magnitudes."""
+    rng = np.random.default_rng(6)
+    for chunk in range(_chunks(quick)):
+        if chunk % 2:
+            base = np.exp2(rng.uniform(-1074, 1024, CHUNK))
+        else:
+            base = 1 + rng.choice([-1, 1], CHUNK) * np.exp2(-rng.uniform(1, 52, CHUNK))
+        logarithm = np.log2(base)
+        exponent = rng.uniform(-1074, 1024, CHUNK) / np.where(logarithm == 0, 1, logarithm)
+        yield base, exponent
+
+
+def _chunks(quick: bool) -> int:
+    return max(4, SAMPLE // CHUNK // (16 if quick else 1))

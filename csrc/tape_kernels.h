@@ -19,12 +19,17 @@ CG_INLINE mask first_max(vec a, vec b) { return (mask)(a >= b) | (mask)(a != a);
 CG_INLINE mask first_min(vec a, vec b) { return (mask)(a <= b) | (mask)(a != a); }
 
 /* Once for both widths of a register. */
-#define CG_OUT_OF_LINE(NAME) CG_SHARED vec NAME##of(vec a) { return NAME(a); }
-CG_OUT_OF_LINE(exp_)
-CG_OUT_OF_LINE(tanh_)
-CG_OUT_OF_LINE(sigmoid_)
-CG_OUT_OF_LINE(gaussian_)
-#undef CG_OUT_OF_LINE
+CG_SHARED vec exp_of(vec a) { return exp_(a); }
+CG_SHARED vec tanh_of(vec a) { return tanh_(a); }
+CG_SHARED vec gaussian_of(vec a) { return gaussian_(a); }
+
+/* Results that are denormal are exp(a); sigmoid_ has one of them for all, since in networks they count as zero. */
+CG_SHARED vec sigmoid_of(vec a)
+{
+    vec y = sigmoid_(a);
+    mask small = (mask)(a < splat(1 - CG_SIGMOID_MAX));
+    return any_lane(small) ? select_(small, exp_(a), y) : y;
+}
 
 /* Vectors of a register: so many that it costs little to find the next gate. Loops over them have no branches. */
 enum { VECTORS = CG_VECTOR_BYTES > 16 ? 8 : 4 };

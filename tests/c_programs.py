@@ -60,7 +60,7 @@ def _build(compiler: Sequence[str], sources: Iterable[Path], folder: Path) -> Pa
     commands, objects = [], []
     for source in sources:
         own_flags: list[str] = []
-        if source.name.startswith("kernels_"):
+        if source.name.startswith(("kernels_", "tape_")):
             isa = source.stem.rpartition("_")[2]
             if isa not in kernels.available():
                 continue

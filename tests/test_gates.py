@@ -165,6 +165,9 @@ def test_denormal_numbers_are_numbers(isa: str) -> None:
         assert evaluate(name, denormal) == denormal
     assert evaluate("sqrt", denormal) == 2.0**-537
     assert evaluate("exp", -740.0) == pytest.approx(math.exp(-740), abs=denormal)
+    for a in (-707.0, -708.2, -709.5, -720.0, -745.0):
+        assert evaluate("sigmoid", a) == pytest.approx(math.exp(a), rel=1e-15, abs=denormal)
+    assert evaluate("sigmoid", -750.0) == 0
     assert evaluate("gaussian", 27.2) == pytest.approx(math.exp(-(27.2**2)), rel=1e-12)
 
 

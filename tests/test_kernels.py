@@ -6,7 +6,7 @@ from c_programs import run
 
 from cygrad._engine import kernels
 
-SOURCES = ("kernels_*.c", "dispatch.c", "processor.c", "samples.c")
+SOURCES = ("kernels_*.c", "tape_*.c", "dispatch.c", "tape.c", "processor.c", "samples.c")
 
 
 @pytest.mark.parametrize("sanitizers", ["", "address,undefined"], ids=["optimised", "sanitized"])

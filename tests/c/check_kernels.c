@@ -9,6 +9,7 @@
 #include "check_output.h"
 #include "check_panels.h"
 #include "check_products.h"
+#include "check_tape.h"
 #include "checks.h"
 
 static void check_multiply_adds(void)
@@ -112,6 +113,10 @@ int main(int count, char **arguments)
         check_output();
         check_multiply_adds();
         check_find_nonfinite();
+        if (k->itemsize == sizeof(double)) {
+            check_gates();
+            check_tape();
+        }
         printf("checked %s %s\n", k->dtype, k->isa);
     }
     cg_restore_denormals(saved);
