@@ -238,7 +238,7 @@ class TestSeeds:
 
     def test_purposes_have_streams_of_their_own(self):
         purposes = ("initialisation", "shuffling", "dropout", "checking")
-        assert len({stream(0, purpose).random() for purpose in purposes}) == 3
+        assert len({stream(0, purpose).random() for purpose in purposes}) == len(purposes)
         assert stream(0, "shuffling").random() == stream(0, "shuffling").random()
 
     def test_a_users_child_seeds_are_not_the_packages(self):

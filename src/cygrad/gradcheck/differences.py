@@ -18,9 +18,11 @@ u · ‖z ∂C/∂z‖, the root of the sum of squares; with C itself among the 
 `ROUNDINGS` times that.
 
 **Truncation.** A difference that is too far from gᵀd may be so because C is too much curved for the
-step. With a quarter of the step the error by h²/6 · C‴ becomes a sixteenth: so if the difference
-moves with the step by more than half of the disagreement, smaller steps are taken; if not, gᵀd is
-wrong. That the smaller step is less exact cannot then hide it.
+step. The error by h²/6 · C‴ becomes a sixteenth with a quarter of the step, and four times as large
+with twice the step. So if the difference moves with the step by more than half of the disagreement,
+smaller steps are taken; if not, gᵀd is wrong, and that smaller steps are less exact cannot hide it.
+As C can look straight to a few steps that are all too large, every step is asked whose rounding is
+small against the disagreement.
 
 **Kinks.** relu, hinge, abs, max and min have points without a derivative. A step that crosses one
 mixes the slopes of its two sides. Where gᵀd disagrees, the subject is asked at p − h d, p and
@@ -34,8 +36,7 @@ kink, and so does a place where C is so much curved that the differences do not 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
-from math import prod
+from math import isfinite, prod
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-ROUNDINGS = 4
+ROUNDINGS = 2
 SHRINKS = (1, 1 / 4, 1 / 16, 1 / 64, 1 / 256)
 
 
@@ -60,6 +61,7 @@ class Array:
     gradient: NDArray[Any]
     values: NDArray[Any]  # in C order
     put: Callable[[NDArray[Any]], None]  # has the subject compute with `values`
+    unit: NDArray[np.float64] | None = None  # what steps are multiples of; max(1, |p|) if None
 
     @property
     def size(self) -> int:
@@ -68,6 +70,12 @@ class Array:
     @property
     def name(self) -> str:
         return Comparison(self.parameter, self.layer, None, 0, 0, 1).array
+
+    def units(self, part: slice) -> NDArray[np.float64]:
+        """What the steps of some parameters are multiples of."""
+        if self.unit is not None:
+            return self.unit.reshape(-1)[part]
+        return np.maximum(1.0, np.abs(self.values.reshape(-1)[part].astype(np.float64)))
 
 
 class Subject(Protocol):
@@ -126,9 +134,8 @@ def least_step(unit: float) -> float:
 
 
 def entry(array: Array, place: int) -> Direction:
-    """The direction that changes one parameter, by more where that is large."""
-    p = float(array.values.reshape(-1)[place])
-    return (Piece(array, place, np.array([max(1.0, abs(p))])),)
+    """The direction that changes one parameter."""
+    return (Piece(array, place, array.units(slice(place, place + 1))),)
 
 
 @dataclass(frozen=True)
@@ -171,17 +178,33 @@ class Differences:
             return None
         if right:
             return coarse
-        for h, smaller in pairwise(steps):
-            fine = self._difference(direction, smaller)
-            moved = abs(fine.numerical - coarse.numerical)
-            settled = moved <= abs(coarse.analytic - coarse.numerical) / 2
-            if settled and not self._crosses(direction, h):
-                break
+        for level, h in enumerate(steps[1:]):
+            fine = self._difference(direction, h)
+            # Smaller steps allow for more rounding: what passes by that counts if it is close.
+            close = coarse.error <= 2 and fine.error <= 1
+            if (
+                not close
+                and _agree(coarse, fine)
+                and self._is_sure(direction, steps[level:], coarse)
+            ):
+                return None if self._has_gap(direction, steps) else coarse
             if fine.error <= 1:
                 return fine
-            coarse = fine
-        undecided = moved > abs(coarse.analytic - coarse.numerical) / 2
-        return None if undecided or self._has_gap(direction, steps) else coarse
+            previous, coarse = coarse, fine
+        finite = isfinite(coarse.analytic - coarse.numerical)
+        return None if finite and not _agree(coarse, previous) else coarse
+
+    def _is_sure(self, direction: Direction, steps: Sequence[float], found: Comparison) -> bool:
+        """Whether what was found with the first step is what other steps find, and no kink's work.
+
+        Those that cannot tell because of rounding are not asked.
+        """
+        error = abs(found.analytic - found.numerical)
+        for h in (2 * steps[0], *steps[1:]):
+            other = self._difference(direction, h)
+            if other.allowed <= error / 2 and not _agree(found, other):
+                return False
+        return not self._crosses(direction, steps[0])
 
     def _largest_step(self, direction: Direction) -> float:
         """h; less where many parameters move at once, so that C changes by no more than h C."""
@@ -244,6 +267,11 @@ class Differences:
         finally:
             for piece, p in zip(direction, before, strict=True):
                 piece.values[:] = p
+
+
+def _agree(one: Comparison, other: Comparison) -> bool:
+    """Whether two differences are nearer to each other than half of the way to gᵀd."""
+    return abs(one.numerical - other.numerical) <= abs(one.analytic - one.numerical) / 2
 
 
 def _is_entry(direction: Direction) -> bool:

@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from cygrad.gradcheck.differences import Array, Differences, Direction, Piece
 from cygrad.gradcheck.report import ArrayReport, Comparison, GradientReport
 
@@ -48,11 +46,11 @@ def check_directions(
 def random_piece(array: Array, rng: Generator) -> Piece:
     """A random direction of an array.
 
-    Parameters are moved up or down by ½ to 1½ times max(1, |p|): none is left out, and equal faults
-    of two of them do not cancel.
+    Parameters are moved up or down by ½ to 1½ of their units: none is left out, and equal faults of
+    two of them do not cancel.
     """
     along = rng.choice([-1.0, 1.0], array.size) * rng.uniform(0.5, 1.5, array.size)
-    return Piece(array, 0, along * np.maximum(1, np.abs(array.values.reshape(-1))))
+    return Piece(array, 0, along * array.units(slice(None)))
 
 
 @dataclass

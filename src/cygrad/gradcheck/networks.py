@@ -59,11 +59,17 @@ class NetworkSubject:
                 values = np.array(getattr(layer, name), order="C")
                 arrays.append(Array(name, index, gradient, values, partial(setattr, layer, name)))
         if gradients.inputs is not None:
-            # The loss reads the samples themselves: there is nowhere to put them.
             arrays.append(
-                Array("inputs", None, gradients.inputs, self._samples, lambda values: None)
+                Array("inputs", None, gradients.inputs, self._samples, _stay, self._input_units())
             )
         return arrays
+
+    def _input_units(self) -> NDArray[np.float64] | None:
+        """The steps of inputs that are standardised are steps of what they become."""
+        mean, scale = self._net.input_mean, self._net.input_scale
+        if mean is None or scale is None:
+            return None
+        return np.maximum(1.0, np.abs((self._samples - mean) * scale)) / scale
 
     def loss(self) -> float:
         return self._net.evaluate(self._samples, self._y)["loss"]
@@ -83,6 +89,10 @@ class NetworkSubject:
             outputs = gradients.activations[-1]
             labels = np.asarray(self._y).astype(np.intp)
             yield outputs - np.take_along_axis(outputs, labels[:, np.newaxis], axis=1) + 1
+
+
+def _stay(values: NDArray[Any]) -> None:
+    """The loss reads the samples themselves: there is nowhere to put them."""
 
 
 def _sides(distances: Iterable[NDArray[Any]]) -> bytes:
