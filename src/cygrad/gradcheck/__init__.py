@@ -6,7 +6,8 @@ backpropagation.
 
 - `differences` is the mathematics: the step, what rounding allows, what happens at a kink.
 - `entries` compares derivatives one by one, `directions` along random directions.
-- `networks` and `graphs` say what the others need to know of a network, and of a graph.
+- `subject` is what they need to know of what is checked; `networks` and `graphs` say it of a
+  network, and of a graph.
 - `report` is what comes of it.
 """
 
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeGuard, overload
 import numpy as np
 
 from cygrad import checks
-from cygrad.gradcheck.differences import Differences, Subject, best_step, least_step
+from cygrad.gradcheck.differences import Differences, best_step, least_step
 from cygrad.gradcheck.directions import check_directions
 from cygrad.gradcheck.entries import check_entries, choose
 from cygrad.gradcheck.report import ArrayReport, Comparison, GradientError, GradientReport
@@ -31,6 +32,7 @@ from cygrad.streams import stream
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
+    from cygrad.gradcheck.subject import Subject
     from cygrad.graph import Node
     from cygrad.streams import RandomSource
 

@@ -36,91 +36,23 @@ kink, and so does a place where C is so much curved that the differences do not 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite, prod
-from typing import TYPE_CHECKING, Any, Protocol
+from math import isfinite
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cygrad.gradcheck.report import Comparison
+from cygrad.gradcheck.subject import is_entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
+    from cygrad.gradcheck.subject import Direction, Subject
+
 ROUNDINGS = 2
 SHRINKS = (1, 1 / 4, 1 / 16, 1 / 64, 1 / 256)
-
-
-@dataclass(frozen=True, eq=False)
-class Array:
-    """An array of numbers that C depends on, and the gradient to be checked."""
-
-    parameter: str
-    layer: int | None
-    gradient: NDArray[Any]
-    values: NDArray[Any]  # in C order
-    put: Callable[[NDArray[Any]], None]  # has the subject compute with `values`
-    unit: NDArray[np.float64] | None = None  # what steps are multiples of; max(1, |p|) if None
-
-    @property
-    def size(self) -> int:
-        return prod(self.values.shape)
-
-    @property
-    def name(self) -> str:
-        return Comparison(self.parameter, self.layer, None, 0, 0, 1).array
-
-    def units(self, part: slice) -> NDArray[np.float64]:
-        """What the steps of some parameters are multiples of."""
-        if self.unit is not None:
-            return self.unit.reshape(-1)[part]
-        return np.maximum(1.0, np.abs(self.values.reshape(-1)[part].astype(np.float64)))
-
-
-class Subject(Protocol):
-    """What can be checked."""
-
-    together: str  # what all arrays are
-    unit: float  # u of the arithmetic
-    scale: float  # ‖z ∂C/∂z‖, at least |C|
-    at_kink: bool  # whether C has a kink at p itself
-    here: object  # `sides` at p
-
-    @property
-    def arrays(self) -> Sequence[Array]: ...
-
-    def loss(self) -> float:
-        """C with the values that were put last; NaN where there is none."""
-
-    def sides(self) -> object:
-        """Which side of each kink C is on; equal objects for equal answers."""
-
-
-@dataclass(frozen=True, eq=False)
-class Piece:
-    """A part of one array with the direction in which it is moved."""
-
-    array: Array
-    start: int
-    along: NDArray[np.float64]
-
-    @property
-    def part(self) -> slice:
-        return slice(self.start, self.start + len(self.along))
-
-    @property
-    def values(self) -> NDArray[Any]:
-        """The part itself, to read and to write."""
-        return self.array.values.reshape(-1)[self.part]
-
-    @property
-    def gradient(self) -> NDArray[np.float64]:
-        part: NDArray[Any] = self.array.gradient.reshape(-1)[self.part]
-        return part.astype(np.float64)
-
-
-Direction = tuple[Piece, ...]
 
 
 def best_step(unit: float) -> float:
@@ -131,11 +63,6 @@ def best_step(unit: float) -> float:
 def least_step(unit: float) -> float:
     """The least h whose smallest part still changes a parameter."""
     return 2 * unit / SHRINKS[-1]
-
-
-def entry(array: Array, place: int) -> Direction:
-    """The direction that changes one parameter."""
-    return (Piece(array, place, array.units(slice(place, place + 1))),)
 
 
 @dataclass(frozen=True)
@@ -178,15 +105,11 @@ class Differences:
             return None
         if right:
             return coarse
-        for level, h in enumerate(steps[1:]):
-            fine = self._difference(direction, h)
-            # Smaller steps allow for more rounding: what passes by that counts if it is close.
-            close = coarse.error <= 2 and fine.error <= 1
-            if (
-                not close
-                and _agree(coarse, fine)
-                and self._is_sure(direction, steps[level:], coarse)
-            ):
+        for level, smaller in enumerate(steps[1:]):
+            fine = self._difference(direction, smaller)
+            if fine.error <= 1 and coarse.error <= 2:
+                return fine
+            if _agree(coarse, fine) and self._is_sure(direction, steps[level:], coarse):
                 return None if self._has_gap(direction, steps) else coarse
             if fine.error <= 1:
                 return fine
@@ -208,7 +131,7 @@ class Differences:
 
     def _largest_step(self, direction: Direction) -> float:
         """h; less where many parameters move at once, so that C changes by no more than h C."""
-        if _is_entry(direction):
+        if is_entry(direction):
             return self.step
         # The root of the sum of squares is the size that gᵀd has on an average.
         slope = float(np.sqrt(sum(np.sum((p.gradient * p.along) ** 2) for p in direction)))
@@ -221,7 +144,7 @@ class Differences:
         above, right = self._at(direction, h)
         below, left = self._at(direction, -h)
         steps = [to.astype(np.float64) - since for to, since in zip(right, left, strict=True)]
-        width = float(steps[0][0]) if _is_entry(direction) else 2 * h
+        width = float(steps[0][0]) if is_entry(direction) else 2 * h
         moved = zip(direction, steps, strict=True)
         analytic = float(sum(piece.gradient @ (step / width) for piece, step in moved))
         numerical = (above - below) / width
@@ -233,7 +156,7 @@ class Differences:
         self, direction: Direction, analytic: float, numerical: float, allowed: float
     ) -> Comparison:
         array, index = direction[0].array, None
-        if _is_entry(direction):
+        if is_entry(direction):
             place = np.unravel_index(direction[0].start, array.values.shape)
             index = tuple(map(int, place))
         if len(direction) > 1:
@@ -272,7 +195,3 @@ class Differences:
 def _agree(one: Comparison, other: Comparison) -> bool:
     """Whether two differences are nearer to each other than half of the way to gᵀd."""
     return abs(one.numerical - other.numerical) <= abs(one.analytic - one.numerical) / 2
-
-
-def _is_entry(direction: Direction) -> bool:
-    return len(direction) == 1 and len(direction[0].along) == 1

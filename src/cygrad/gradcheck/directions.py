@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from cygrad.gradcheck.differences import Array, Differences, Direction, Piece
+from cygrad.gradcheck.differences import Differences
 from cygrad.gradcheck.report import ArrayReport, Comparison, GradientReport
+from cygrad.gradcheck.subject import Array, Direction, Piece
 
 if TYPE_CHECKING:
     from numpy.random import Generator

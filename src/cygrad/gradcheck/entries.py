@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cygrad.gradcheck.differences import Array, Differences, entry
+from cygrad.gradcheck.differences import Differences
 from cygrad.gradcheck.report import ArrayReport, Comparison, GradientReport
+from cygrad.gradcheck.subject import Array, entry
 
 if TYPE_CHECKING:
     from numpy.random import Generator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cygrad.gradcheck.differences import Array
+from cygrad.gradcheck.subject import Array
 from cygrad.graph import GraphError, Variable, gates
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cygrad.gradcheck.differences import Array
+from cygrad.gradcheck.subject import Array
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

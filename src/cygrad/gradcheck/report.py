@@ -52,7 +52,7 @@ class Comparison:
     @property
     def array(self) -> str:
         """The array that the derivative is in, as ``layers[0].weights``."""
-        return self.parameter if self.layer is None else f"layers[{self.layer}].{self.parameter}"
+        return array_name(self.parameter, self.layer)
 
     @property
     def place(self) -> str:
@@ -231,6 +231,11 @@ def _row(array: ArrayReport) -> tuple[str, ...]:
         f"{worst.relative_error:.1e}",
         f"{worst.error:.1e}",
     )
+
+
+def array_name(parameter: str, layer: int | None) -> str:
+    """What an array is called."""
+    return parameter if layer is None else f"layers[{layer}].{parameter}"
 
 
 def _number_or_infinity(error: float) -> float:
