@@ -182,6 +182,19 @@ def test_the_inputs_can_be_of_another_scale():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_standardised_inputs_are_moved_in_their_own_units(dtype):
+    net, (X, y) = make(), problem("cross_entropy")
+    expected = check_gradients(net, X, y, inputs=True, dtype=dtype).arrays[-1]
+    for scale, mean in ((1e-3, 5.0), (1e4, -1e6)):
+        moved = mean + scale * X
+        net.standardize_inputs(moved)
+        # At the first attempt: the derivatives have units of 1 / scale.
+        report = check_gradients(net, moved, y, inputs=True, dtype=dtype, atol=1e-5 / scale)
+        assert report.arrays[-1].worst.error < 0.5
+        assert report.compared == expected.compared + 35
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_the_inputs_can_be_in_any_layout(order, dtype):
     net, (X, y) = make(), problem("cross_entropy")

@@ -1,5 +1,6 @@
 """The gradient checker on computational graphs."""
 
+import doctest
 import pickle
 import subprocess
 import sys
@@ -326,3 +327,11 @@ def test_what_is_not_checked_is_not_imported(program, other):
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert result.stdout == "False\n"
+
+
+def test_the_examples():
+    finder, runner = doctest.DocTestFinder(recurse=False), doctest.DocTestRunner()
+    for test in finder.find(check_gradients, globs={}):
+        runner.run(test)
+    assert runner.tries >= 5
+    assert runner.failures == 0

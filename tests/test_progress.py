@@ -10,7 +10,7 @@ import pytest
 
 import cygrad as cg
 from cygrad import progress
-from cygrad.progress import Progress
+from cygrad.progress import Count, Progress
 
 
 class _Terminal(io.StringIO):
@@ -214,3 +214,39 @@ def test_an_interrupted_epoch_leaves_the_last_whole_one_on_the_line(terminal, cl
 def test_a_program_without_stderr_trains(monkeypatch):
     _redirect(monkeypatch, None)
     assert len(_fit(2, verbose=True)) == 2
+
+
+def test_a_count_is_a_bar_on_a_terminal(terminal, clock, bars):
+    with Count("gradients", 40) as count:
+        for done in range(1, 41):
+            clock.now += 0.06
+            count.show(done, f"{done} of 40")
+    (row, rest) = terminal.rows()
+    assert row.startswith("gradients")
+    assert row.endswith("40 of 40")
+    assert rest == ""
+    if bars == "own":
+        filled = [drawn.count("#") for drawn in terminal.getvalue().split("\r")[1:]]
+        assert filled == sorted(filled)
+        assert filled[-1] == progress.BAR_CELLS
+        assert 15 <= len(filled) <= 25
+
+
+def test_a_count_is_one_line_elsewhere(plain):
+    with Count("gradients", 40) as count:
+        for done in range(1, 41):
+            count.show(done, f"{done} of 40")
+    assert plain.getvalue() == "gradients  40 of 40\n"
+
+
+def test_the_line_of_a_count_is_ended_when_it_is_broken_off(terminal, bars):
+    def break_off():
+        with Count("gradients", 40) as count:
+            count.show(1, "1 of 40")
+            count.show(2, "2 of 40")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        break_off()
+    assert "2 of 40" in terminal.rows()[-2]
+    assert terminal.rows()[-1] == ""

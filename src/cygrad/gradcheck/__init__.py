@@ -183,8 +183,8 @@ def check_gradients(
     1
     """
     name = dtype_name(dtype)
-    unit = float(np.finfo(name).eps)
-    step = best_step(unit) if eps is None else checks.number(eps, "eps", least_step(unit))
+    roundoff = float(np.finfo(name).eps)
+    step = best_step(roundoff) if eps is None else checks.number(eps, "eps", least_step(roundoff))
     default_rtol, default_atol = TOLERANCES[name]
     rtol = default_rtol if rtol is None else checks.number(rtol, "rtol", least=0)
     atol = default_atol if atol is None else checks.number(atol, "atol", least=0)

@@ -55,14 +55,14 @@ ROUNDINGS = 2
 SHRINKS = (1, 1 / 4, 1 / 16, 1 / 64, 1 / 256)
 
 
-def best_step(unit: float) -> float:
+def best_step(roundoff: float) -> float:
     """u^⅓"""
-    return float(unit ** (1 / 3))
+    return float(roundoff ** (1 / 3))
 
 
-def least_step(unit: float) -> float:
+def least_step(roundoff: float) -> float:
     """The least h whose smallest part still changes a parameter."""
-    return 2 * unit / SHRINKS[-1]
+    return 2 * roundoff / SHRINKS[-1]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Differences:
     @property
     def noise(self) -> float:
         """ε, how far an evaluation of C may be off by rounding."""
-        return ROUNDINGS * self.subject.unit * self.subject.scale
+        return ROUNDINGS * self.subject.roundoff * self.subject.scale
 
     def compare(self, direction: Direction) -> Comparison | None:
         """The two values of the derivative along a direction; None where C has a kink."""
@@ -137,7 +137,7 @@ class Differences:
         slope = float(np.sqrt(sum(np.sum((p.gradient * p.along) ** 2) for p in direction)))
         if not slope > self.subject.scale:
             return self.step
-        return max(self.step * self.subject.scale / slope, least_step(self.subject.unit))
+        return max(self.step * self.subject.scale / slope, least_step(self.subject.roundoff))
 
     def _difference(self, direction: Direction, h: float) -> Comparison:
         """Both derivatives, along the line between the two points as they were rounded."""

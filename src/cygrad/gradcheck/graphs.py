@@ -39,7 +39,7 @@ class GraphSubject:
     """
 
     together = "all variables"
-    unit = float(np.finfo(np.float64).eps)
+    roundoff = float(np.finfo(np.float64).eps)
 
     def __init__(self, f: Node, seed: ArrayLike | None, rng: Generator) -> None:
         if seed is None and f.shape:

@@ -41,7 +41,7 @@ class NetworkSubject:
         self._y = y
         self.together = "all parameters and inputs" if inputs else "all parameters"
         self.arrays = self._arrays(gradients)
-        self.unit = float(np.finfo(dtype).eps)
+        self.roundoff = float(np.finfo(dtype).eps)
         self.scale = max(
             abs(gradients.loss) if np.isfinite(gradients.loss) else 0.0,
             1.0 if net.reduction == "mean" else float(len(self._samples)),

@@ -29,7 +29,7 @@ class Array:
     gradient: NDArray[Any]
     values: NDArray[Any]  # in C order
     put: Callable[[NDArray[Any]], None]  # has the subject compute with `values`
-    unit: NDArray[np.float64] | None = None  # what steps are multiples of; max(1, |p|) if None
+    natural: NDArray[np.float64] | None = None  # `units` of all; max(1, |p|) if None
 
     @property
     def size(self) -> int:
@@ -41,8 +41,8 @@ class Array:
 
     def units(self, part: slice) -> NDArray[np.float64]:
         """What the steps of some parameters are multiples of."""
-        if self.unit is not None:
-            return self.unit.reshape(-1)[part]
+        if self.natural is not None:
+            return self.natural.reshape(-1)[part]
         return np.maximum(1.0, np.abs(self.values.reshape(-1)[part].astype(np.float64)))
 
 
@@ -50,7 +50,7 @@ class Subject(Protocol):
     """What can be checked."""
 
     together: str  # what all arrays are
-    unit: float  # u of the arithmetic
+    roundoff: float  # u, the unit of rounding
     scale: float  # ‖z ∂C/∂z‖, at least |C|
     at_kink: bool  # whether C has a kink at p itself
     here: object  # `sides` at p
