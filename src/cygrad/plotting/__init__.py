@@ -10,11 +10,13 @@ script by ``plt.show()``: nothing here does. With `ax`, pyplot is left alone. Fu
 arguments go to the artist that each function names. Networks are never changed.
 
 The colours are those of Okabe and Ito, which all eyes can tell apart, and whatever has a colour of
-its own has a marker or a line style of its own too. ``rcParams`` are not touched.
+its own has a marker or a line style of its own too; `cygrad.plotting.style` has all of these for
+pictures of one's own. ``rcParams`` are not touched.
 
 matplotlib is needed when something is drawn: ``pip install 'cygrad[plot]'``.
 """
 
+from cygrad.plotting import style
 from cygrad.plotting.confusion import confusion_matrix
 from cygrad.plotting.curves import gradient_flow, history, schedule
 from cygrad.plotting.diagram import network_diagram
@@ -36,5 +38,6 @@ __all__ = [
     "residuals",
     "save",
     "schedule",
+    "style",
     "weights_as_images",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from cygrad import checks
 from cygrad.gradients import Gradients
 from cygrad.history import History
 from cygrad.optimizers import SGD, Optimizer
-from cygrad.plotting import style
+from cygrad.plotting import style, ticks
 from cygrad.plotting.figures import axes_for
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     Columns = History | Mapping[str, Sequence[float]]
     Rate = Optimizer | Callable[[int], float] | float
+
+ZERO = 0.11  # of the height of the axes, for a gradient of 0
 
 _VALIDATION = "val_"
 _NAMES = {
@@ -91,7 +94,8 @@ def history(
             ax.plot(np.arange(1, len(values) + 1), values, **(look | kwargs))
     if log:
         ax.set_yscale("log")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+        ticks.logarithmic(ax.yaxis)
+    ticks.whole(ax.xaxis)
     ax.set_xlabel("epoch")
     ax.set_ylabel(" and ".join(_NAMES.get(quantity, quantity) for quantity in quantities))
     if len(drawn) > 1 or len(names) > 1:
@@ -151,9 +155,10 @@ def schedule(
         ax.plot(np.arange(count), values, **(look | {"label": str(label)} | kwargs))
     if log:
         ax.set_yscale("log")
+        ticks.logarithmic(ax.yaxis)
     else:
         ax.set_ylim(bottom=0)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ticks.whole(ax.xaxis)
     ax.set_xlabel("step")
     ax.set_ylabel("learning rate")
     if isinstance(schedule, Mapping):
@@ -204,16 +209,21 @@ def gradient_flow(
     norms = {str(label): _norms(each) for label, each in several.items()}
 
     ax = axes_for(ax)
+    below: Counter[int] = Counter()  # zeros of other curves, by layer
     for number, (label, values) in enumerate(norms.items()):
         look = style.curve(number, 1) | {"linestyle": style.line_style(number), "label": label}
         drawn = np.where(values > 0, values, np.nan)
         ax.plot(np.arange(len(values)), drawn, **(look | kwargs))
-        _draw_zeros(ax, np.flatnonzero(values == 0), look)
+        zeros = np.flatnonzero(values == 0).tolist()
+        _draw_zeros(ax, zeros, [below[layer] for layer in zeros], look)
+        below.update(zeros)
     ax.set_yscale("log")
-    if any((values == 0).any() for values in norms.values()):
+    if below:
         low, high = ax.get_ylim()
-        ax.set_ylim(bottom=low * (low / high) ** 0.1)  # room for the zeros
-    ax.xaxis.get_major_locator().set_params(integer=True)
+        room = min(0.5, ZERO * max(below.values()))
+        ax.set_ylim(bottom=low * (low / high) ** (room / (1 - room)))
+    ticks.logarithmic(ax.yaxis)
+    ticks.whole(ax.xaxis)
     ax.set_xlabel("layer")
     ax.set_ylabel("norm of ∂C/∂W")
     if isinstance(gradients, Mapping):
@@ -283,11 +293,12 @@ def _norms(gradients: Gradients) -> NDArray[np.float64]:
     return np.array([np.linalg.norm(each.astype(np.float64)) for each in gradients.weights])
 
 
-def _draw_zeros(ax: Axes, layers: NDArray[np.int64], look: dict[str, Any]) -> None:
-    """Hollow markers at the lower edge, with a 0 above each."""
+def _draw_zeros(ax: Axes, layers: list[int], below: list[int], look: dict[str, Any]) -> None:
+    """Hollow markers at the lower edge, with a 0 above each, over the zeros of other curves."""
     at_edge = ax.get_xaxis_transform()
     shown = {key: look[key] for key in ("color", "marker", "markersize")}
-    height = np.full(len(layers), 0.03)
-    ax.plot(layers, height, **shown, ls="none", mfc="white", transform=at_edge, zorder=3)
-    for layer in layers:
-        ax.text(layer, 0.05, "0", ha="center", va="bottom", color=shown["color"], transform=at_edge)
+    heights = [0.03 + ZERO * zeros for zeros in below]
+    ax.plot(layers, heights, **shown, ls="none", mfc="white", transform=at_edge, zorder=3)
+    for layer, height in zip(layers, heights, strict=True):
+        look = {"ha": "center", "va": "bottom", "color": shown["color"], "transform": at_edge}
+        ax.text(layer, height + 0.02, "0", **look)

@@ -10,7 +10,7 @@ import numpy as np
 from cygrad import checks
 from cygrad.layers import Dense
 from cygrad.network import Network
-from cygrad.plotting import style
+from cygrad.plotting import style, ticks
 from cygrad.plotting.figures import axes_for
 from cygrad.plotting.networks import check_network, position, samples
 
@@ -257,10 +257,11 @@ def _draw_surface(
     ax.computed_zorder = False
     ax.plot_surface(*np.meshgrid(xs, ys), losses, **(look | {"ccount": len(xs)} | kwargs))
     if path is not None:
-        _draw_path(ax, (path[:, 0], path[:, 1], heights))
+        _draw_path(ax, (path[:, 0], path[:, 1], heights), "upper right")
     corners = {45: losses[-1, -1], 135: losses[-1, 0], 225: losses[0, 0], 315: losses[0, -1]}
     ax.view_init(elev=35, azim=min(corners, key=lambda angle: corners[angle]) + 10)
     ax.set_zlabel(label)
+    ticks.solid(ax)
     ax.set_box_aspect(None, zoom=0.87)  # room for the label of the third axis
 
 
@@ -268,6 +269,7 @@ def _draw_contour(
     ax: Axes, computed: _Computed, log: bool, label: str, kwargs: dict[str, Any]
 ) -> None:
     from matplotlib.colors import LogNorm
+    from matplotlib.ticker import MaxNLocator
 
     xs, ys, losses, path, _ = computed
     look: dict[str, Any] = {"cmap": style.SEQUENTIAL, "levels": LEVELS}
@@ -279,22 +281,14 @@ def _draw_contour(
     ax.contour(xs, ys, losses, levels=filled.levels, colors="white", linewidths=0.4, alpha=0.6)
     bar = ax.figure.colorbar(filled, ax=ax, label=label)
     if log:
-        _label_powers(bar)
+        ticks.logarithmic(bar.ax.yaxis)
+    else:
+        bar.locator = MaxNLocator(6, steps=(1, 2, 5, 10))  # not every so-many-th level
     if path is not None:
-        _draw_path(ax, (path[:, 0], path[:, 1]))
+        _draw_path(ax, (path[:, 0], path[:, 1]), _free_corner(ax, path))
 
 
-def _label_powers(bar: Any) -> None:
-    """Ticks at 1, 2 and 5 times the powers of ten, as plain numbers."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    bar.locator = LogLocator(subs=(1, 2, 5))
-    bar.formatter = FuncFormatter(lambda value, _: f"{value:g}")
-    bar.ax.yaxis.set_minor_formatter(NullFormatter())
-    bar.update_ticks()
-
-
-def _draw_path(ax: Axes, places: tuple[Any, ...]) -> None:
+def _draw_path(ax: Axes, places: tuple[Any, ...], corner: str) -> None:
     """The way from its start to its end, white on black so that it shows on every colour."""
     from matplotlib.patheffects import withStroke
 
@@ -305,7 +299,23 @@ def _draw_path(ax: Axes, places: tuple[Any, ...]) -> None:
     first, last = ([place[[end]] for place in places] for end in (0, -1))
     ax.plot(*first, "s", markersize=8, color=style.COLORS[4], zorder=4, label="start", **look)
     ax.plot(*last, "*", markersize=14, color=style.COLORS[1], zorder=5, label="end", **look)
-    ax.legend()
+    ax.legend(loc=corner)
+
+
+def _free_corner(ax: Axes, path: NDArray[np.float64]) -> str:
+    """The corner that is farthest from the path; where that is looked for by itself it is slow."""
+    corners = {
+        "upper right": (1, 1),
+        "lower right": (1, 0),
+        "upper left": (0, 1),
+        "lower left": (0, 0),
+    }
+    shares = ax.transAxes.inverted().transform(ax.transData.transform(path))
+
+    def distance(name: str) -> float:
+        return float(np.hypot(*(shares - corners[name]).T).min())
+
+    return max(corners, key=distance)
 
 
 def _log10(values: NDArray[np.float64]) -> NDArray[np.float64]:
