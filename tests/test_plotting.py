@@ -381,6 +381,42 @@ def test_histories_are_compared(flat):
     assert len(looks) == 2
 
 
+def _numbers(axis):
+    """What the numbers on an axis say, of those that are in view."""
+    axis.figure.canvas.draw()
+    low, high = axis.get_view_interval()
+    return [
+        label.get_text()
+        for place, label in zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=True)
+        if low <= place <= high
+    ]
+
+
+@pytest.mark.parametrize(
+    ("losses", "numbers"),
+    [
+        ([0.9, 0.5, 0.4], ["0.4", "0.5", "0.6", "0.7", "0.8", "0.9"]),
+        ([2, 0.1], ["0.1", "0.2", "0.5", "1", "2"]),
+        ([50, 0.004], ["0.01", "0.1", "1", "10"]),
+    ],
+)
+def test_numbers_of_a_logarithmic_history_are_plain(losses, numbers, flat):
+    plotting.history({"loss": losses}, log=True, ax=flat)
+    assert _numbers(flat.yaxis) == numbers
+
+
+def test_very_small_losses_are_powers_of_ten(flat):
+    plotting.history({"loss": [1e-2, 1e-9]}, log=True, ax=flat)
+    assert r"$\mathdefault{10^{-6}}$" in _numbers(flat.yaxis)
+
+
+def test_ticks_that_were_set_stay():
+    left, right = Figure().subplots(1, 2, sharex=True)
+    left.set_xticks([2, 4])
+    plotting.history({"loss": [3, 2, 1, 1]}, ax=right)
+    assert list(right.get_xticks()) == [2, 4]
+
+
 def test_one_epoch_is_a_mark(flat):
     plotting.history({"loss": [2.0]}, ax=flat)
     assert flat.lines[0].get_marker() == "o"
@@ -450,6 +486,21 @@ def test_a_gradient_of_zero_is_said(flat):
     plotting.gradient_flow(net.backward([[1, 2]], [3]), ax=flat)
     assert [text.get_text() for text in texts(flat)] == ["0", "0"]
     assert [text.get_position()[0] for text in texts(flat)] == [0, 1]
+
+
+def test_gradients_of_zero_stand_above_one_another(flat):
+    net = cg.Network(2, [cg.Dense(3, "relu", bias_init=-50.0), cg.Dense(1)], loss="mse", rng=0)
+    zero = net.backward([[1, 2]], [3])
+    plotting.gradient_flow(
+        {"a": zero, "b": circles()[0].backward([[1, 2]], [1]), "c": zero}, ax=flat
+    )
+    assert len(texts(flat)) == 4
+    assert overlapping(texts(flat)) == []
+    lowest = flat.transAxes.inverted().transform(
+        flat.transData.transform((0, min(flat.lines[2].get_ydata())))
+    )
+    highest = max(text.get_window_extent().y1 for text in texts(flat))
+    assert flat.transAxes.inverted().transform((0, highest))[1] < lowest[1]
 
 
 def test_what_is_no_gradient_is_refused():
@@ -641,6 +692,30 @@ def test_the_surface_reaches_around_the_path(flat):
     assert flat.get_xlabel() == "layers[0].weights[0, 0]"
 
 
+def test_the_colour_bar_has_round_numbers(flat):
+    net, X, y, _ = rbf()
+    places = (0, "weights", (0, 0)), (1, "weights", (0, 0))
+    plotting.cost_surface(net, X, y, *places, kind="contour", resolution=20, ax=flat)
+    (bar,) = (each for each in flat.figure.axes if each is not flat)
+    assert _numbers(bar.yaxis) == ["50", "100", "150"]
+
+
+@pytest.mark.parametrize(
+    ("path", "corner"),
+    [([(-1, -1), (0, -0.5), (1, -1)], "upper right"), ([(-1, 1), (0, 0.5), (1, 1)], "lower right")],
+)
+def test_the_legend_of_a_map_is_away_from_the_path(path, corner, flat):
+    net, X, y, _ = rbf()
+    places = (0, "weights", (0, 0)), (1, "weights", (0, 0))
+    plotting.cost_surface(
+        net, X, y, *places, path=path, range_2=(-2, 2), kind="contour", resolution=5, ax=flat
+    )
+    flat.figure.canvas.draw()
+    box = flat.get_legend().get_window_extent().transformed(flat.transAxes.inverted())
+    assert box.x0 > 0.5
+    assert (box.y0 > 0.5) == (corner == "upper right")
+
+
 def test_a_logarithmic_surface(computed):
     net, X, y, _ = rbf()
     places = (0, "weights", (0, 0)), (1, "weights", (0, 0))
@@ -718,6 +793,31 @@ def test_on_the_plane_the_output_is_undecided(loss, units, monkeypatch):
     np.testing.assert_allclose(undecided, 0, atol=1e-4)
 
 
+@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
+def test_a_single_unit_has_a_line_for_each_class(loss, flat):
+    net, X, y = circles(units=1, loss=loss)
+    plotting.hidden_projection(net, X, y, ax=flat)
+    activations = net.backward(X, y).activations[0][:, 0]
+    for number in (0, 1):
+        (scatter,) = (each for each in flat.collections if each.get_label() == str(number))
+        places, heights = scatter.get_offsets().T
+        np.testing.assert_allclose(places, activations[y == number])
+        assert (heights == number).all()
+    (boundary, _), (other, _) = flat.lines[0].get_xydata()
+    assert boundary == other
+    z = boundary * net.layers[1].weights[:, 0] + net.layers[1].biases
+    assert (z[0] if net.outputs == 1 else z[1] - z[0]) == pytest.approx(0, abs=1e-4)
+
+
+def test_small_solid_axes_have_few_ticks():
+    several = Figure((9, 3)).subplots(1, 3, subplot_kw={"projection": "3d"})
+    alone = Figure().add_subplot(projection="3d")
+    for ax in (several[0], alone):
+        plotting.hidden_projection(*circles(), ax=ax)
+    small, large = (len(_numbers(ax.xaxis)) for ax in (several[0], alone))
+    assert small < large
+
+
 def test_more_units_are_principal_components():
     net, X, y = digits()
     ax = plotting.hidden_projection(net, X, y)
@@ -758,9 +858,6 @@ def test_wrong_projections_are_refused():
     none = cg.Network(2, [cg.Dense(2, "softmax")], loss="cross_entropy")
     with pytest.raises(ValueError, match="net has no hidden layer"):
         plotting.hidden_projection(none, X, y)
-    one = cg.Network(2, [cg.Dense(1, "tanh"), cg.Dense(2, "softmax")], loss="cross_entropy")
-    with pytest.raises(ValueError, match=r"layers\[0\] has 1 unit, expected 2 or more"):
-        plotting.hidden_projection(one, X, y)
 
 
 # Weights as images
@@ -787,6 +884,14 @@ def test_all_images_are_there(flat):
     assert mosaic.count() == 120
     plotting.weights_as_images(net, units=4, ax=flat)
     assert flat.images[1].get_array().count() == 4 * 64
+
+
+@pytest.mark.parametrize(("count", "across"), [(1, 1), (12, 4), (13, 4), (64, 8), (100, 10)])
+def test_rows_of_images_are_full_where_they_can_be(count, across, flat):
+    net = cg.Network(64, [cg.Dense(count)], loss="mse", rng=0)
+    plotting.weights_as_images(net, ax=flat)
+    rows = [int(label.get_text()) for label in flat.get_yticklabels()]
+    assert rows == list(range(0, count, across))
 
 
 def test_wrong_images_are_refused():
@@ -939,7 +1044,7 @@ def test_units_are_labelled_with_numbers_and_texts(flat):
     labels = [None, np.linspace(0, 1, 12), [f"o{number}" for number in range(10)]]
     plotting.network_diagram(net, most=6, unit_labels=labels, captions=["x", None, "y"], ax=flat)
     said = [text.get_text() for text in texts(flat)]
-    for text in ("0", "0.091", "1", "o0", "o9", "x\n64", "relu\n12", "y\n10"):
+    for text in ("0", "0.091", "1", "o0", "o9", "x", "relu\n12", "y"):
         assert text in said
     assert "o5" not in said
 
@@ -979,6 +1084,29 @@ def test_texts_of_the_diagram_do_not_overlap(inches):
     assert all(text.get_window_extent().width < width for text in on_units)
 
 
+@pytest.mark.parametrize("sizes", [(1, 1), (2, 3, 2), (3, 3), (5, 4, 1)])
+def test_weights_are_written_on_their_lines(sizes, flat):
+    layers = [cg.Dense(units, "tanh") for units in sizes[1:]]
+    net = cg.Network(sizes[0], layers, loss="mse", rng=0)
+    captions = [""] * len(sizes)
+    plotting.network_diagram(net, weight_labels=True, captions=captions, arrows="forward", ax=flat)
+    written = texts(flat)
+    assert overlapping(written) == []
+    lines = flat.collections[1].get_segments()
+    weights = np.concatenate([layer.weights.ravel() for layer in net.layers])
+    assert len(written) == len(lines) == len(weights)
+    said = sorted(float(text.get_text().replace("−", "-")) for text in written)
+    np.testing.assert_allclose(said, sorted(weights), rtol=0.05)
+    circles = [circle.get_window_extent() for circle in _circles(flat)]
+    for text in written:
+        (start, end), place = min(
+            ((line, np.array(text.get_position())) for line in lines),
+            key=lambda pair: abs(np.linalg.det([pair[0][1] - pair[0][0], pair[1] - pair[0][0]])),
+        )
+        assert np.linalg.det([end - start, place - start]) == pytest.approx(0, abs=1e-9)
+        assert not any(circle.overlaps(text.get_window_extent()) for circle in circles)
+
+
 def test_weights_of_zero_are_no_lines(flat):
     net = cg.Network(2, [cg.Dense(2, weights_init="zeros")], loss="mse")
     plotting.network_diagram(net, ax=flat)
@@ -998,6 +1126,7 @@ def test_wrong_diagrams_are_refused():
         ),
         ({"unit_labels": [[1, None], None, None]}, TypeError, r"unit_labels\[0\] holds None"),
         ({"captions": ["x"]}, ValueError, r"captions is \['x'\], expected 3 texts or None"),
+        ({"weight_labels": 1}, TypeError, "weight_labels is 1, expected True or False"),
         ({"arrows": "up"}, ValueError, "arrows is 'up', expected one of 'forward', 'backward'"),
     ):
         with pytest.raises(error, match=message):

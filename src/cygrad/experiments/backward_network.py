@@ -24,17 +24,22 @@ its right end in the backward pass. One run of each network is enough for all de
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 import cygrad as cg
-from cygrad.experiments.page import Page
+from cygrad import plotting
+from cygrad.experiments.figures import new_figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from numpy.typing import ArrayLike, NDArray
+
+    from cygrad.experiments.page import Page
 
     Array = NDArray[np.float64]
 
@@ -137,11 +142,9 @@ def difference(actual: ArrayLike, expected: Any) -> float:
 
 def draw(
     net: cg.Network, passed: cg.Gradients, slopes: Sequence[Array], backward: Sequence[Array]
-) -> Any:
+) -> Figure:
     """The network above, and the backward network below it, unit under unit."""
-    from matplotlib.figure import Figure
-
-    figure = Figure((8.5, 9), dpi=200, layout="constrained")
+    figure = new_figure(8.5, 7.4)
     above, below = figure.subplots(2, 1)
     above.set_title("Forward, from left to right: a = σ(z) on each unit, z above it")
     equations = ["x", "a¹ = σ(W¹x + b¹)", "a² = σ(W²a¹ + b²)"]
@@ -152,43 +155,32 @@ def draw(
     on_units = [backward[0], *slopes]
     centers = draw_pass(below, net, "backward", equations, on_units, "δ", backward[1:])
     for (x, y), value in zip(centers[-2:], (passed.activations[-1] - Y)[0], strict=True):
-        below.text(x + 0.4, y, f"← {number(value)}", va="center")
-    below.text(centers[-1][0] + 0.75, 0, "∇ₐC", ha="center", va="center")
+        below.text(x + 0.45, y, f"← {number(value)}", va="center")
+    below.text(centers[-1][0] + 0.8, 0, "∇ₐC", ha="center", va="center")
     return figure
 
 
 def draw_pass(
-    ax: Any,
+    ax: Axes,
     net: cg.Network,
-    way: Any,
+    way: Literal["forward", "backward"],
     equations: Sequence[str],
     on_units: Sequence[Array],
     name: str,
     over_units: Sequence[Array],
 ) -> Array:
     """The network with numbers on and over its units and on its lines; the units' centres."""
-    from cygrad import plotting
-
     labels = [[number(value) for value in values[0]] for values in on_units]
-    plotting.network_diagram(net, unit_labels=labels, captions=equations, arrows=way, ax=ax)
-    for text in ax.texts:  # the equations alone, without the numbers of units
-        text.set_text(text.get_text().partition("\n")[0])
-    ax.set_ylim(bottom=-2.1)
+    plotting.network_diagram(
+        net, unit_labels=labels, captions=equations, weight_labels=True, arrows=way, ax=ax
+    )
     centers = np.array([circle.center for circle in ax.patches])
     values = np.concatenate(over_units, axis=1)[0]
     for (x, y), value in zip(centers[net.inputs :], values, strict=True):
         ax.text(x, y + 0.4, f"{name} = {number(value)}", ha="center", va="bottom")
-    columns = np.split(centers, np.cumsum([layer.inputs for layer in net.layers]))
-    for layer, left, right in zip(net.layers, columns[:-1], columns[1:], strict=True):
-        for (unit, below), weight in np.ndenumerate(layer.weights):
-            # Nearer to the three units, where no two lines cross.
-            part = 0.65 if len(right) > len(left) else 0.35
-            x, y = (1 - part) * left[below] + part * right[unit]
-            box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-            ax.text(x, y, number(weight, 1), ha="center", va="center", fontsize=8, bbox=box)
     return centers
 
 
-def number(value: float, decimals: int = 3) -> str:
+def number(value: float) -> str:
     """A number as it is written into the picture."""
-    return f"{value:.{decimals}f}".replace("-", "−")
+    return f"{value:.3f}".replace("-", "−")

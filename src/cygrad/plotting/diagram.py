@@ -47,6 +47,7 @@ def network_diagram(
     most: int = 8,
     unit_labels: Sequence[Sequence[Any] | None] | None = None,
     captions: Sequence[str | None] | None = None,
+    weight_labels: bool = False,
     arrows: Literal["forward", "backward"] | None = None,
     ax: Axes | None = None,
     **kwargs: Any,
@@ -68,8 +69,11 @@ def network_diagram(
         What is written on the units: for the inputs, then for each layer, a text or a number for
         every unit, drawn or not, or None. ``[None, *activations]``, for example.
     captions : sequence of str or None
-        What is written under the inputs, then under each layer, in place of the activation; None
-        leaves it.
+        What is written under the inputs, then under each layer, in place of the activation and the
+        number of units; None leaves these.
+    weight_labels : bool
+        Whether each line has its weight written on it, in two digits, in place of the scale above
+        the network: for layers of a few units.
     arrows : {"forward", "backward"} or None
         Whether the lines have arrow heads, at the right end or at the left.
     ax : matplotlib axes or None
@@ -93,11 +97,14 @@ def network_diagram(
     most = checks.whole_number(most, "most", least=3)
     labels = _labels(unit_labels, sizes)
     texts = _captions(net, captions)
+    weight_labels = checks.flag(weight_labels, "weight_labels")
     if arrows is not None:
         checks.one_of(arrows, "arrows", ARROWS)
 
     tallest = min(most, max(sizes))
     apart = max(2.2, 0.55 * tallest)
+    if weight_labels:  # room for them between the circles
+        apart = max(apart, 1 + max(min(pair) for pair in pairwise(min(most, n) for n in sizes)))
     columns = [_column(apart * number, size, most) for number, size in enumerate(sizes)]
     half = (tallest - 1) / 2
     ax = axes_for(ax, size=(max(6.4, 1.6 * len(sizes)), 4.8))
@@ -109,7 +116,10 @@ def network_diagram(
     # Lines are no thicker than suits the size of the circles.
     thickest = min(THICKEST, 0.1 * _points_of_unit(ax))
     largest = _draw_weights(ax, net, columns, arrows, thickest)
-    _draw_scale(ax, columns[-1].x / 2, half + 0.75, largest, thickest)
+    if weight_labels:
+        _write_weights(ax, net, columns)
+    else:
+        _draw_scale(ax, columns[-1].x / 2, half + 0.75, largest, thickest)
     _draw_units(ax, columns, labels, kwargs)
     _draw_texts(ax, net, columns, texts, -half - 0.6)
     return ax
@@ -146,14 +156,14 @@ def _text(label: object, name: str) -> str:
 
 def _captions(net: Network, captions: Sequence[str | None] | None) -> list[str]:
     """What stands under each column."""
-    names = ["inputs", *(layer.activation for layer in net.layers)]
-    if captions is not None:
-        if isinstance(captions, str) or len(captions) != len(names):
-            raise ValueError(f"captions is {captions!r}, expected {len(names)} texts or None")
-        pairs = zip(names, captions, strict=True)
-        names = [name if given is None else given for name, given in pairs]
-    counts = [net.inputs, *(layer.units for layer in net.layers)]
-    return [f"{name}\n{count:,}" for name, count in zip(names, counts, strict=True)]
+    layers = [("inputs", net.inputs), *((layer.activation, layer.units) for layer in net.layers)]
+    texts = [f"{name}\n{count:,}" for name, count in layers]
+    if captions is None:
+        return texts
+    if isinstance(captions, str) or len(captions) != len(texts):
+        raise ValueError(f"captions is {captions!r}, expected {len(texts)} texts or None")
+    pairs = zip(texts, captions, strict=True)
+    return [text if given is None else given for text, given in pairs]
 
 
 def _column(x: float, size: int, most: int) -> _Column:
@@ -202,6 +212,25 @@ def _draw_scale(ax: Axes, middle: float, y: float, largest: float, thickest: flo
         text = f"weight {_text(-side * largest, 'weight')}"
         look = {"ha": "right" if side < 0 else "left"}
         write(ax, middle + side * 1.1, y, text, (middle + SIDE - 1.1, 0.5), **look)
+
+
+def _write_weights(ax: Axes, net: Network, columns: list[_Column]) -> None:
+    """The weight on each line: between the layers there is a column of them, evenly spaced."""
+    from cygrad.plotting.fitting import write
+
+    for layer, (left, right) in zip(net.layers, pairwise(columns), strict=True):
+        fewer = min(len(left.ys), len(right.ys))
+        # Where the lines into one unit and the lines into the next do not mix: near the more units.
+        part = fewer / (fewer + 1) if len(right.ys) > len(left.ys) else 1 / (fewer + 1)
+        texts = [[_text(weight, "weights") for weight in unit] for unit in layer.weights]
+        longest = max(len(text) for unit in texts for text in unit)
+        for unit, y in zip(right.units, right.ys, strict=True):
+            for below, y_below in zip(left.units, left.ys, strict=True):
+                place = (1 - part) * left.x + part * right.x, (1 - part) * y_below + part * y
+                text = texts[unit][below]
+                room = 0.9 * len(text) / longest, 0.85 / (fewer + 1)
+                box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+                write(ax, *place, text, room, bbox=box, zorder=1.8)
 
 
 def _lines(net: Network, columns: list[_Column]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -260,7 +289,7 @@ def _draw_texts(
     apart = columns[1].x - columns[0].x
     widths = [max(map(len, caption.split("\n"))) for caption in captions]
     for column, caption, width in zip(columns, captions, widths, strict=True):
-        room = 0.9 * apart * width / max(widths), 0.45 * (1 + caption.count("\n"))
+        room = 0.9 * apart * width / max(1, *widths), 0.45 * (1 + caption.count("\n"))
         write(ax, column.x, y, caption, room, va="top")
     if net.classes is not None and len(net.classes) == net.outputs:
         last = columns[-1]

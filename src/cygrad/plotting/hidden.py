@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cygrad.plotting import style
+from cygrad.plotting import style, ticks
 from cygrad.plotting.figures import axes_for
 from cygrad.plotting.networks import (
     check_network,
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 # Output activations of which a larger z is a larger a, so that the plane is where two z are equal.
 RISING = ("identity", "sigmoid", "softmax", "tanh")
-ELEVATION = 20  # degrees, of a view on a plane
+ELEVATION = 15  # degrees, of a view on a plane
+FACING = 0.15  # sine of the angle between the view and the plane
 MARGIN = 0.05  # of the extent, on every side
 
 
@@ -41,11 +42,12 @@ def hidden_projection(
 ) -> Axes:
     """Draw the samples by the activations of a hidden layer.
 
-    Two units give two axes, three units three. Of more units the first three principal components
-    are drawn, and the axes say which part of the variance is along each. Where two or three units
-    are followed by an output layer for two classes, its separating line or plane is drawn too: on
-    one side the network says one class, on the other side the other. Three axes are turned so
-    that the plane is seen from its edge, but for a little; ``ax.view_init`` turns them elsewhere.
+    Two units give two axes, three units three; a single unit gives one, on which each class has a
+    line of its own. Of more units the first three principal components are drawn, and the axes say
+    which part of the variance is along each. Where up to three units are followed by an output
+    layer for two classes, its separating line or plane is drawn too: on one side the network says
+    one class, on the other side the other. Three axes are turned so that the plane is seen from
+    its edge, but for a little; ``ax.view_init`` turns them elsewhere.
 
     Parameters
     ----------
@@ -83,18 +85,23 @@ def hidden_projection(
     rows = samples(net, X)
     activations = net.backward(rows, y, input_gradient=False).activations[index]
     places, labels = _projected(activations.astype(np.float64), index)
+    if places.shape[1] == 1:
+        heights = target_classes(net, y, len(rows)) if classifies(net) else np.zeros(len(rows))
+        places, labels = np.column_stack([places, heights]), [*labels, ""]
 
     ax = axes_for(ax, solid=places.shape[1] == 3)
     _draw_samples(ax, net, y, places, kwargs)
     low, high = _box(places)
-    if net.layers[index].units == places.shape[1] and index == len(net.layers) - 2:
+    if net.layers[index].units == 1:
+        low[1], high[1] = low[1] - 0.5, high[1] + 0.5
+        ax.set_yticks([])
+    if net.layers[index].units <= 3 and index == len(net.layers) - 2:
         _draw_boundary(ax, net, low, high)
     for name, label, start, end in zip("xyz", labels, low, high, strict=False):
         ax.set(**{f"{name}label": label, f"{name}lim": (start, end)})
     if places.shape[1] == 3:
         ax.set_box_aspect(None, zoom=0.87)  # room for the label of the third axis
-        for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
-            axis.get_major_locator().set_params(nbins=5)
+        ticks.solid(ax)
     return ax
 
 
@@ -104,15 +111,13 @@ def _hidden_layer(net: Network, layer: int) -> int:
     index = position(layer, "layer", len(net.layers))
     if index == len(net.layers) - 1:
         raise ValueError(f"layer is {layer}, the output layer; expected 0 to {index - 1}")
-    if net.layers[index].units == 1:
-        raise ValueError(f"layers[{index}] has 1 unit, expected 2 or more")
     return index
 
 
 def _projected(
     activations: NDArray[np.float64], layer: int
 ) -> tuple[NDArray[np.float64], list[str]]:
-    """Where the samples are, shape (n, 2) or (n, 3), and the labels of the axes."""
+    """Where the samples are, shape (n, 1) to (n, 3), and the labels of the axes."""
     units = activations.shape[1]
     if units <= 3:
         return activations, [f"unit {unit} of layers[{layer}]" for unit in range(units)]
@@ -171,6 +176,7 @@ def _draw_boundary(
     normal, offset = weights[-1], biases[-1]
     if output.units == 2:
         normal, offset = normal - weights[0], offset - biases[0]
+    normal = np.pad(normal, (0, len(low) - len(normal)))  # the lines of a single unit are alike
     corners = _cut(normal, float(offset), low, high)
     if len(corners) < len(low):
         return
@@ -190,7 +196,7 @@ def _azimuth(normal: NDArray[np.float64]) -> float:
     angles, up = np.radians(azimuths), np.radians(ELEVATION)
     around = np.cos(up) * (normal[0] * np.cos(angles) + normal[1] * np.sin(angles))
     facing = np.abs(around + normal[2] * np.sin(up)) / np.linalg.norm(normal)
-    return float(azimuths[np.abs(facing - 0.25).argmin()])
+    return float(azimuths[np.abs(facing - FACING).argmin()])
 
 
 def _cut(

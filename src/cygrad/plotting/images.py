@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, isqrt, sqrt
+from math import ceil, isqrt, log, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,7 +65,7 @@ def weights_as_images(
     rows, columns = _shape(shape, net.layers[index].inputs, index)
     shown = _units(units, net.layers[index].units)
     images = net.layers[index].weights[shown].reshape(len(shown), rows, columns)
-    across = min(len(shown), max(1, round(sqrt(len(shown) * 1.2 * rows / columns))))
+    across = _across(len(shown), rows / columns)
     mosaic, gap = _mosaic(images, across)
 
     ax = axes_for(ax)
@@ -111,6 +111,19 @@ def _units(units: int | Sequence[int] | None, count: int) -> list[int]:
             raise ValueError("units is empty, expected at least one index")
         return [position(unit, "units", count) for unit in units]
     return list(range(checks.whole_number(units, "units", most=count)))
+
+
+def _across(count: int, height: float) -> int:
+    """How many images stand in a row, all rows full if that can be, for about 6 : 5 in all.
+
+    `height` is that of an image, its width being 1.
+    """
+    best = sqrt(count * 1.2 * height)
+    full = [number for number in range(1, count + 1) if count % number == 0]
+    nearest = min(full, key=lambda number: abs(log(number / best)))
+    if abs(log(nearest / best)) < log(1.5):
+        return nearest
+    return min(count, max(1, round(best)))
 
 
 def _mosaic(images: NDArray[Any], across: int) -> tuple[NDArray[Any], int]:
