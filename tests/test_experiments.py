@@ -15,6 +15,7 @@ import pytest
 import cygrad as cg
 from cygrad import experiments
 from cygrad.cli import main
+from cygrad.experiments.figures import new_figure
 from cygrad.experiments.page import Page
 
 needs_matplotlib = pytest.mark.skipif(
@@ -23,9 +24,7 @@ needs_matplotlib = pytest.mark.skipif(
 
 
 def draw(width: float) -> Any:
-    from matplotlib import pyplot
-
-    return pyplot.subplots(figsize=(width, 1))[1]
+    return new_figure(width, 1).add_subplot()
 
 
 @pytest.fixture
@@ -61,13 +60,20 @@ def test_text_and_numbers() -> None:
     page = Page("name", None, file)
     page.title("Title")
     page.text("""Words
-              of a paragraph.""")
+              of a paragraph.
+
+              Another.""")
+    page.equations("""
+        a = b   because
+          of c""")
     assert page.number("cost", 1 / 3) == 1 / 3
     page.number("time", 0.25, digits=2, unit="s")
     page.table("Rows", ("name", "count", "value"), [("a", 10, 0.5), ("bc", 2, 1e-9)])
     assert file.getvalue() == (
         "\nTitle\n─────\n"
         "\nWords of a paragraph.\n"
+        "\nAnother.\n"
+        "\n    a = b   because\n      of c\n"
         "  cost                                         0.3333333333\n"
         "  time                                         0.25 s\n"
         "\n  Rows\n"
@@ -83,16 +89,12 @@ def test_text_and_numbers() -> None:
 
 @needs_matplotlib
 def test_pictures(tmp_path: Path) -> None:
-    from matplotlib import pyplot
-
-    open_before = pyplot.get_fignums()
     page = Page("name", tmp_path / "new" / "folder")
     page.picture("wide", draw, 2)
     page.data("data.csv", "a,b\n")
     names = ["name-wide.png", "name-data.csv"]
     assert page.pictures == [str(tmp_path / "new" / "folder" / name) for name in names]
     assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == sorted(names)
-    assert pyplot.get_fignums() == open_before, "figures are closed"
 
 
 def test_no_folder_no_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,9 @@
 
 Each module is one experiment, written to be read: its docstring says what is shown, its function
 ``run(page)`` does it with the public interface of cygrad alone.
+
+All speak of the cost C, as the equations do; it is what `Network.evaluate` calls the loss. Layers
+are counted from 1, as in the equations: the weights W¹ are those of ``net.layers[0]``.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ folder, or without matplotlib, an experiment has the same text and numbers and n
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import os
 import sys
 import textwrap
@@ -66,8 +67,13 @@ class Page:
         self._print(f"\n{text}\n{'─' * len(text)}")
 
     def text(self, text: str) -> None:
-        """A paragraph; line breaks and indentation in it do not matter."""
-        self._print("\n" + textwrap.fill(" ".join(text.split()), WIDTH))
+        """Paragraphs, with empty lines between them; other line breaks in them do not matter."""
+        for paragraph in inspect.cleandoc(text).split("\n\n"):
+            self._print("\n" + textwrap.fill(" ".join(paragraph.split()), WIDTH))
+
+    def equations(self, text: str) -> None:
+        """Lines that stay as they are."""
+        self._print("\n" + textwrap.indent(inspect.cleandoc(text), "    "))
 
     def number(self, label: str, value: float, *, digits: int = 10, unit: str = "") -> float:
         """A number with its label, shown with some significant digits; returns it."""
@@ -99,7 +105,10 @@ class Page:
             self._print("    " + "  ".join(aligned).rstrip())
 
     def picture(self, name: str, draw: Callable[..., Any], *arguments: Any) -> None:
-        """A picture: ``draw(*arguments)`` returns a matplotlib figure, or axes of one."""
+        """A picture: ``draw(*arguments)`` returns a matplotlib figure, or axes of one.
+
+        A figure that pyplot knows stays open; `figures.new_figure` makes one that it does not know.
+        """
         if self._output is None:
             return
         if importlib.util.find_spec("matplotlib") is None:
@@ -107,14 +116,10 @@ class Page:
                 self._told = True
                 self._print(f"\n{HOW_TO_GET_PICTURES}")
             return
-        from matplotlib import pyplot
-
         from cygrad import plotting
 
         path = self._path(f"{name}.png")
-        picture = draw(*arguments)
-        plotting.save(picture, path, dpi=DPI)
-        pyplot.close(picture.figure)  # of a figure this is the figure itself
+        plotting.save(draw(*arguments), path, dpi=DPI)
         self._wrote(path)
 
     def circuit(self, name: str, output: Node, **options: Any) -> None:
@@ -143,6 +148,11 @@ class Page:
     def _print(self, text: str) -> None:
         if self._file is not None:
             print(text, file=self._file, flush=True)
+
+
+def percent(share: float) -> str:
+    """A share as it is written in tables: 98.9 %."""
+    return f"{100 * share:5.1f} %"
 
 
 def _cell(value: Any, digits: int) -> str:
