@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 KINDS = ("surface", "contour")
 MARGIN = 0.25  # of the path's extent, on every side
 LEVELS = 24
+ROOM = 0.4  # of the axes' width and height, for a legend
 
 
 class _Place(NamedTuple):
@@ -303,19 +304,17 @@ def _draw_path(ax: Axes, places: tuple[Any, ...], corner: str) -> None:
 
 
 def _free_corner(ax: Axes, path: NDArray[np.float64]) -> str:
-    """The corner that is farthest from the path; where that is looked for by itself it is slow."""
-    corners = {
-        "upper right": (1, 1),
-        "lower right": (1, 0),
-        "upper left": (0, 1),
-        "lower left": (0, 0),
-    }
+    """The first corner with room between it and the path, or the one with most.
+
+    That is "best" for the path alone: for all that is drawn it takes long to find.
+    """
     shares = ax.transAxes.inverted().transform(ax.transData.transform(path))
-
-    def distance(name: str) -> float:
-        return float(np.hypot(*(shares - corners[name]).T).min())
-
-    return max(corners, key=distance)
+    corners = {"upper right": (1, 1), "lower right": (1, 0)}
+    corners |= {"upper left": (0, 1), "lower left": (0, 0)}
+    room = {name: np.hypot(*(shares - place).T).min() for name, place in corners.items()}
+    return next(
+        (name for name in room if room[name] > ROOM), max(room, key=lambda name: room[name])
+    )
 
 
 def _log10(values: NDArray[np.float64]) -> NDArray[np.float64]:
