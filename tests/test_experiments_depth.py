@@ -89,7 +89,7 @@ def test_norms_before_training_are_those_of_the_equations(vanished: Page) -> Non
         assert factor == pytest.approx((first / last) ** (1 / 9))
         if start == "Glorot":
             column = vanishing.ACTIVATIONS.index(activation)
-            assert_allclose([by_layer[layer][column] for layer in range(10)], expected, rtol)
+            assert_allclose([by_layer[layer][column] for layer in range(1, 11)], expected, rtol)
 
 
 def test_norms_are_those_of_the_reference() -> None:
@@ -141,7 +141,7 @@ def test_training_is_that_of_the_equations(vanished: Page, activation: str) -> N
 
 def test_norms_after_training(vanished: Page, trained: vanishing.Networks) -> None:
     X, y = vanishing.images()
-    title = "‖∂C/∂W‖ after training, and the share of digits told right"
+    title = "‖∂C/∂W‖ and accuracy after training"
     for start, activation, last, first, right in vanished.tables[title]:
         net = trained[start, activation]
         if right == "diverged":
@@ -151,7 +151,7 @@ def test_norms_after_training(vanished: Page, trained: vanishing.Networks) -> No
         expected = norms(net, X, y)
         rtol = 1e-2  # as many digits as are printed
         assert_allclose([float(last), float(first)], expected[[-1, 0]], rtol)
-        assert right == f"{(net.predict(X) == y).mean():.1%}"
+        assert right == f"{100 * (net.predict(X) == y).mean():5.1f} %"
 
 
 def test_what_the_text_says_of_the_trained_networks(trained: vanishing.Networks) -> None:
@@ -232,11 +232,11 @@ def test_descent_follows_the_eigenvalues(scaled: Page) -> None:
         assert before > 1e-3 * (1 - 1e-9)
     raw, standardised = cases()["metres and milligrams"], cases()["standardised"]
     for (case, X), label, steps_done in (
-        (raw, "excess left after 1000 steps, raw", 1000),
+        (raw, "excess left after 1000 steps, metres and mg", 1000),
         (standardised, "excess left after 10 steps, standardised", 10),
     ):
         (expected,) = excess(X, case.y, 1, np.array([steps_done]))
-        assert scaled.numbers[label] == pytest.approx(expected, rel=PINNED)
+        assert scaled.numbers[label] == pytest.approx(100 * expected, rel=PINNED)
 
 
 def test_scale_numbers(scaled: Page) -> None:
@@ -245,11 +245,11 @@ def test_scale_numbers(scaled: Page) -> None:
             "steps, metres and milligrams": 4179476,
             "steps, millimetres and milligrams": 7,
             "steps, standardised": 7,
-            "excess left after 1000 steps, raw": 0.6805270817,
-            "excess left after 10 steps, standardised": 3.924280251e-05,
-            "best, pixels × 1000": 691 / 1797,
-            "best, pixels": 1728 / 1797,
-            "best, standardised": 1,
+            "excess left after 1000 steps, metres and mg": 68.05270817,
+            "excess left after 10 steps, standardised": 3.924280251e-03,
+            "best accuracy, pixels × 1000": 100 * 691 / 1797,
+            "best accuracy, pixels": 100 * 1728 / 1797,
+            "best accuracy, standardised": 100,
         },
         rel=PINNED,
     )
@@ -259,10 +259,10 @@ def test_standardised_digits_are_those_of_standardised_pixels(scaled: Page) -> N
     pixels, y = cg.datasets.load_digits()
     deviation = pixels.std(axis=0)
     X = (pixels - pixels.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
-    rows = scaled.tables["Share of digits told right"]
+    rows = scaled.tables["Accuracy"]
     assert len(rows) == len(scale.DIGITS_RATES)
     for rate, row in list(zip(scale.DIGITS_RATES, rows, strict=True))[3:8]:
-        assert f"{scale.accuracy(X, y, rate, False):.1%}" == row[3]
+        assert f"{100 * scale.accuracy(X, y, rate, False):5.1f} %" == row[3]
         assert row[0] == f"{rate:.0e}"
 
 

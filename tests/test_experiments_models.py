@@ -47,22 +47,22 @@ def test_the_numbers_of_the_three_steps(regression):
         "linear: b": -0.8739473971,
         "logistic: C before": 1.175298089,
         "logistic: C after": 0.404685658,
-        "logistic: right answers": 82.5,
+        "logistic: accuracy": 82.5,
         "logistic: w": 2.349768216,
         "logistic: b": -1.313664214,
         "corners, logistic: C before": 1.01783188,
         "corners, logistic: C after": 0.6862780778,
-        "corners, logistic: right answers": 50,
-        "corners, logistic: w1": 0.03613856921,
-        "corners, logistic: w2": 0.2142189686,
+        "corners, logistic: accuracy": 50,
+        "corners, logistic: w₁": 0.03613856921,
+        "corners, logistic: w₂": 0.2142189686,
         "corners, logistic: b": -0.01215392026,
         "corners, network: C before": 1.129759835,
         "corners, network: C after": 0.05147767822,
-        "corners, network: right answers": 100,
+        "corners, network: accuracy": 100,
     }
     for label, number in expected.items():
         assert regression[label] == pytest.approx(number, rel=PINNED), label
-    differences = {label for label in regression if " off the " in label}
+    differences = {label for label in regression if " − " in label}
     assert set(regression) == expected.keys() | differences
     assert len(differences) == 7
     for label in differences:
@@ -87,7 +87,7 @@ def test_logistic_regression_is_at_its_minimum(name, regression, samples):
         X, targets, weights = x, y > 0, [regression[f"{name}: w"]]
     else:
         X, targets = corners, classes
-        weights = [regression[f"{name}: w1"], regression[f"{name}: w2"]]
+        weights = [regression[f"{name}: w₁"], regression[f"{name}: w₂"]]
     z = X @ weights + regression[f"{name}: b"]
     wrong = 1 / (1 + np.exp(-z)) - targets[:, 0]
     assert abs(wrong.sum()) < 1e-11
@@ -198,14 +198,14 @@ def test_the_digits_are_those_of_the_command_line(pages, tmp_path):
     result = json.loads(done.stdout)
     numbers = pages["digits"].numbers
     for part, name in (("training", "train"), ("test", "test")):
-        assert numbers[f"{part} loss"] == result[name]["loss"]
+        assert numbers[f"{part} cost"] == result[name]["loss"]
         assert numbers[f"{part} accuracy"] == 100 * result[name]["accuracy"]
 
 
 def test_the_numbers_of_the_digits(pages):
     numbers = pages["digits"].numbers
-    assert numbers["training loss"] == pytest.approx(0.005892046469, rel=PINNED)
-    assert numbers["test loss"] == pytest.approx(0.04618368773, rel=PINNED)
+    assert numbers["training cost"] == pytest.approx(0.005892046469, rel=PINNED)
+    assert numbers["test cost"] == pytest.approx(0.04618368773, rel=PINNED)
     assert numbers["training accuracy"] == 100
     assert numbers["test accuracy"] == pytest.approx(100 * 355 / 359)
 

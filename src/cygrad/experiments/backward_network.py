@@ -11,7 +11,7 @@ and backpropagation takes the derivatives of the cost the other way::
 This is a network too: something comes in, ∇ₐC, and goes through units and weights in turn. The
 lines are the same, and the weights on them. What a line took to its right end it now takes to its
 left end: that is what transposing means. In place of σ a unit multiplies by σ′(z), a number that
-the forward pass has left there. So the backward network is linear: twice the ∇ₐC gives twice of
+the forward pass has left there. So the backward network is linear: twice the ∇ₐC gives twice
 everything.
 
 To take it at its word, it is built here as a `Network`, of identity layers without biases: one with
@@ -59,7 +59,11 @@ def run(page: Page) -> None:
     slopes = [a * (1 - a) for a in passed.activations]
 
     page.title("Forward, from left to right")
-    page.text("Two inputs, three sigmoid units, two more; one sample, x = (1, −0.5), y = (1, 0).")
+    page.text(
+        """Two inputs, three sigmoid units in layer 1 and two in layer 2; one sample, x = (1, −0.5),
+        whose target is y = (1, 0)."""
+    )
+    page.equations("z¹ = W¹ x + b¹,   a¹ = σ(z¹),   z² = W² a¹ + b²,   a² = σ(z²)")
     page.table(
         "What each unit computes, and the slope that it keeps",
         ["unit", "z", "a = σ(z)", "σ′(z) = a (1 − a)"],
@@ -69,9 +73,10 @@ def run(page: Page) -> None:
 
     page.title("Backward, from right to left")
     page.text(
-        """The same lines, the same weights; each unit multiplies by the slope that it has kept.
-        ∇ₐC = a² − y comes in at the right."""
+        """The same lines, the same weights; each unit multiplies by the slope σ′(z) that it has
+        kept. ∇ₐC = a² − y comes in at the right."""
     )
+    page.equations("δ² = ∇ₐC ⊙ σ′(z²),   δ¹ = (W²)ᵀ δ² ⊙ σ′(z¹),   ∂C/∂x = (W¹)ᵀ δ¹")
     nabla = passed.activations[-1] - Y
     backward = backward_network(net, slopes)
     delta_2, into_1, delta_1, dx = outputs(backward, nabla)
@@ -83,7 +88,13 @@ def run(page: Page) -> None:
     page.picture("passes", draw, net, passed, slopes, (dx, delta_1, delta_2))
 
     page.title("Is it backpropagation?")
-    page.text("Largest differences, relative to the largest number compared:")
+    page.text(
+        """The backward network is built as a network of its own, and what its layers put out is
+        compared with the engine's backward pass and the reference's. A line has δ at one end and a
+        at the other, and their product is ∂C/∂W. And the backward network is linear: twice the ∇ₐC
+        gives twice everything. The largest differences, relative to the largest number
+        compared:"""
+    )
     reference = cg.reference.Network(
         2, [cg.reference.Dense(len(b), "sigmoid") for b in BIASES], loss="quadratic"
     )

@@ -24,13 +24,14 @@ ones; mini-batches make more steps of a pass over the samples.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import cygrad as cg
 from cygrad import plotting
-from cygrad.experiments.figures import new_figure
+from cygrad.experiments.figures import legend_beside, new_figure
+from cygrad.experiments.page import percent
 from cygrad.plotting import style
 
 if TYPE_CHECKING:
@@ -61,13 +62,20 @@ def run(page: Page) -> None:
     start = make_network(layers)
     page.title("Two circles")
     page.text(
-        """50 points near a circle of radius 1, and 50 near one of radius 0.3 inside it. The
-        network has 2 inputs, 3 sigmoid units and a softmax over 2 outputs: 17 parameters. Its
-        cost C is the cross-entropy, summed over the points. Untrained it says "outer" of all."""
+        """50 points near a circle of radius 1, and 50 near one of radius 0.3 inside it. The network
+        has 3 sigmoid units between its 2 inputs and its 2 softmax outputs: 17 parameters."""
     )
-    page.number("cost at the start", start.evaluate(X, t)["loss"], digits=13)
-    page.number("points right at the start", np.sum(start.predict(X) == t), unit="of 100")
-    page.picture("start", draw_regions, start, X, t)
+    page.equations(
+        """
+        h = σ(W_h x + b_h)
+        y = softmax(W_o h + b_o)    the probabilities of "outer" and of "inner"
+        C = −Σ t ln y               the cost; t is 1 for the right class, 0 for the other"""
+    )
+    page.text("""Untrained it says "outer" of all points.""")
+    first = start.evaluate(X, t)
+    page.number("cost at the start", first["loss"], digits=13)
+    page.number("accuracy at the start", 100 * first["accuracy"], digits=3, unit="%")
+    page.picture("start", draw_regions, "At the start", start, X, t)
 
     page.title("Are the gradients right?")
     page.text(
@@ -79,27 +87,27 @@ def run(page: Page) -> None:
     page.number("derivatives compared", report.compared)
     page.number("wrong ones", len(report.failures))
     rows = [
-        (f"layers[{each.layer}].{each.parameter}", each.analytic, each.numerical)
-        for each in report.worst
+        (name, each.analytic, each.numerical)
+        for name, each in zip(("W_h", "b_h", "W_o", "b_o"), report.worst, strict=True)
     ]
     page.table("∂C/∂p", ("p in", "by backpropagation", "by differences"), rows, digits=10)
 
     page.title("Three ways down")
     page.text(
-        """300 passes over the 100 points, always from the same start. Plain descent and momentum
-        make one step in a pass, mini-batches of 10 make ten. A batch has about a tenth of the
-        gradient of all points, so a rate of 0.2 gives it steps as long as 0.02 gives plain
-        descent; and momentum 0.9 adds up to steps ten times as long, where the slope stays the
-        same."""
+        f"""{PASSES} passes over the 100 points, always from the same start. Plain descent and
+        momentum make one step in a pass, mini-batches of 10 make ten. A batch has about a tenth
+        of the gradient of all points, so a learning rate of 0.2 gives it steps as long as 0.02
+        gives plain descent; and momentum 0.9 adds up to steps ten times as long, where the slope
+        stays the same."""
     )
     trained, costs, ways = {}, {}, []
     for way, (rate, momentum, batch) in WAYS.items():
         trained[way], costs[way] = train(layers, X, t, rate, momentum, batch)
-        right = int(np.sum(trained[way].predict(X) == t))
+        right = percent(trained[way].evaluate(X, t)["accuracy"])
         below = next((number for number, cost in enumerate(costs[way], 1) if cost < 1), "never")
         ways.append((way, rate, momentum, batch, costs[way][-1], right, below))
-    columns = ("way", "rate", "momentum", "batch", "final cost", "right", "C < 1 after pass")
-    page.table("After 300 passes", columns, ways)
+    columns = ("way", "rate", "momentum", "batch", "final cost", "accuracy", "C < 1 after pass")
+    page.table(f"After {PASSES} passes", columns, ways)
     page.text(
         """Plain descent cannot simply take the rate 0.2: its first step throws the cost to more
         than a thousand, and it does not recover."""
@@ -108,8 +116,9 @@ def run(page: Page) -> None:
 
     page.title("What the hidden layer does")
     net = trained["momentum"]
-    page.number("final cost with momentum", net.evaluate(X, t)["loss"])
-    page.number("points right at the end", np.sum(net.predict(X) == t), unit="of 100")
+    final = net.evaluate(X, t)
+    page.number("final cost with momentum", final["loss"])
+    page.number("final accuracy with momentum", 100 * final["accuracy"], digits=3, unit="%")
     page.text(
         """Each hidden unit is ½ on a line, and goes to 1 on one side of it and to 0 on the other.
         The three lines pass the centre at half the radius of the outer circle, and fence the
@@ -121,18 +130,18 @@ def run(page: Page) -> None:
         describe_units(net, X, t),
         digits=3,
     )
-    page.picture("end", draw_regions, net, X, t)
+    page.picture("end", draw_regions, "After training", net, X, t)
     normal, offset = find_plane(net)
+    page.text('The output layer says "inner" where')
+    page.equations(f"{normal[0]:.1f} h₁ + {normal[1]:.1f} h₂ − {-normal[2]:.1f} h₃ > {-offset:.1f}")
     page.text(
-        f"""The output layer says "inner" where {normal[0]:.1f} h₀ + {normal[1]:.1f} h₁ −
-        {-normal[2]:.1f} h₂ > {-offset:.1f}. That takes h₀ and h₁ near 1 and h₂ near 0: the inner
-        side of all three lines. In the space of (h₀, h₁, h₂) it is one side of a plane. At the
-        start the circles still lie one in the other there; at the end the plane is between them,
-        at a distance:"""
+        """That takes h₁ and h₂ near 1 and h₃ near 0: the inner side of all three lines. In the
+        space of (h₁, h₂, h₃) it is one side of a plane. At the start each circle is still a ring
+        there, one inside the other; at the end the plane is between them, at a distance"""
     )
     distances = (hidden(net, X, t) @ normal + offset) / np.linalg.norm(normal)
-    page.number("of the plane from the inner circle", distances[t == INNER].min(), digits=3)
-    page.number("of the plane from the outer circle", -distances[t == OUTER].max(), digits=3)
+    page.number("from the inner circle", distances[t == INNER].min(), digits=3)
+    page.number("from the outer circle", -distances[t == OUTER].max(), digits=3)
     page.picture("hidden", draw_hidden, start, net, X, t)
 
 
@@ -176,14 +185,13 @@ def hidden(net: cg.Network, X: Array, t: Labels) -> Array:
     return h
 
 
-def describe_units(net: cg.Network, X: Array, t: Labels) -> list[tuple[float, ...]]:
+def describe_units(net: cg.Network, X: Array, t: Labels) -> list[tuple[Any, ...]]:
     """Of each hidden unit: how far its line is from the centre, and its mean over each class."""
     layer, h = net.layers[0], hidden(net, X, t)
     distances = np.abs(layer.biases) / np.linalg.norm(layer.weights, axis=1)
     means = h[t == INNER].mean(axis=0), h[t == OUTER].mean(axis=0)
-    return [
-        (unit, *map(float, row)) for unit, row in enumerate(np.column_stack([distances, *means]))
-    ]
+    rows = np.column_stack([distances, *means]).tolist()
+    return [(f"h{'₁₂₃'[unit]}", *row) for unit, row in enumerate(rows)]
 
 
 def find_plane(net: cg.Network) -> tuple[Array, float]:
@@ -204,30 +212,33 @@ def draw_costs(costs: dict[str, list[float]]) -> Axes:
     return ax
 
 
-def draw_regions(net: cg.Network, X: Array, t: Labels) -> Axes:
+def draw_regions(title: str, net: cg.Network, X: Array, t: Labels) -> Axes:
     """What the network says of each point of the plane, and the lines of the hidden units."""
-    ax = new_figure(6, 4.5).add_subplot()
+    ax = new_figure(6, 4.7).add_subplot()
     plotting.decision_regions(net, X, t, ax=ax)
-    for unit, (w, b) in enumerate(zip(net.layers[0].weights, net.layers[0].biases, strict=True)):
+    for unit, (w, b) in enumerate(zip(net.layers[0].weights, net.layers[0].biases, strict=True), 1):
         foot = -b * w / (w @ w)  # the point of w·x + b = 0 that is nearest to 0
-        look = {"color": style.INK, "linestyle": style.line_style(unit + 1), "linewidth": 1}
+        look = {"color": style.INK, "linestyle": style.line_style(unit), "linewidth": 1}
         ax.axline(foot, foot + np.array([-w[1], w[0]]), label=f"$h_{unit}$ = ½", **look)
     ax.set_aspect("equal")
-    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    right = net.evaluate(X, t)["accuracy"]
+    ax.set_title(f"{title}: accuracy {100 * right:.0f} %")
+    legend_beside(ax)
     return ax
 
 
 def draw_hidden(start: cg.Network, end: cg.Network, X: Array, t: Labels) -> Figure:
     """The samples in the space of the hidden units, before and after the training."""
-    figure = new_figure(9, 4.5)
-    for number, (title, net) in enumerate({"at the start": start, "at the end": end}.items(), 1):
-        ax = figure.add_subplot(1, 2, number, projection="3d")
+    figure = new_figure(10, 4.6)
+    for number, (title, net) in enumerate({"At the start": start, "After training": end}.items()):
+        ax = figure.add_subplot(1, 2, number + 1, projection="3d")
         plotting.hidden_projection(net, X, t, ax=ax)
-        for unit, axis in enumerate("xyz"):
+        for unit, axis in enumerate("xyz", 1):
             ax.set(**{f"{axis}lim": (-0.05, 1.05), f"{axis}ticks": [0, 0.5, 1]})
             ax.set(**{f"{axis}label": f"hidden unit $h_{unit}$"})
         ax.set_title(title)
-        ax.set_box_aspect(None, zoom=0.82)  # room for the label of the third axis
-        ax.view_init(elev=20, azim=-30)  # from the edge of the plane that is there at the end
-    figure.axes[0].get_legend().remove()
+        ax.set_box_aspect((1, 1, 1), zoom=0.95)
+        ax.view_init(elev=10, azim=-45)  # along the plane that is there at the end
+        ax.get_legend().remove()
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure

@@ -4,7 +4,7 @@ The network of ``cygrad train digits``, to the bit: 64 inputs, the pixels of an 
 ReLU units; ten outputs, of which softmax makes probabilities. Adam goes 50 times through 1,438
 images, and 359 others are for the test. Four views of what comes of it:
 
-- the learning curves: loss and accuracy, of the images learnt from and of the others;
+- the learning curves: cost and accuracy, of the images learnt from and of the others;
 - the confusion matrix: row by row, what the images of a digit were taken for;
 - each image that was taken for another digit, and how probable the network found all ten;
 - the weights into each hidden unit as an image: where the unit wants ink, and where none.
@@ -23,10 +23,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import cygrad as cg
-from cygrad.experiments.page import Page
+from cygrad import plotting
+from cygrad.experiments.figures import in_percent, new_figure
+from cygrad.plotting import style
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
+
+    from cygrad.experiments.page import Page
 
 EPOCHS = 50
 SIDE = 8  # pixels of an image
@@ -47,14 +53,14 @@ def run(page: Page) -> None:
     page.text(
         f"""A network of {net.n_parameters:,} parameters, 64-64-10, goes {EPOCHS} times through
         {len(train):,} images of {SIDE} × {SIDE} pixels, and is tested with {len(test)} others: as
-        cygrad train digits does it. (In the picture the training images are asked about on the
-        way, each before the step it takes part in; the test comes after the epoch, and so is ahead
-        at first.)"""
+        cygrad train digits does it. The cost C is the mean cross-entropy. (In the picture the
+        training curves are measured on the way, on each image just before it is learnt from, and
+        the test curves after the epoch: so the test is ahead at first.)"""
     )
     for part, rows in (("training", train), ("test", test)):
         result = net.evaluate(X[rows], y[rows])
-        page.number(f"{part} loss", result["loss"])
-        page.number(f"{part} accuracy", 100 * result["accuracy"], digits=4, unit="%")
+        page.number(f"{part} cost", result["loss"])
+        page.number(f"{part} accuracy", 100 * result["accuracy"], digits=3, unit="%")
     page.picture("learning", draw_learning, history)
 
     page.title("What is confused")
@@ -109,71 +115,46 @@ def norm_and_correlation(weights: NDArray[Any]) -> tuple[float, float]:
 # Pictures
 
 
-def draw_learning(history: cg.History) -> Any:
-    """Loss and accuracy of each epoch, of the training and of the test images."""
-    from matplotlib.figure import Figure
-
-    from cygrad import plotting
-
-    figure = Figure((10, 4.2), dpi=200, layout="constrained")
+def draw_learning(history: cg.History) -> Figure:
+    """Cost and accuracy of each epoch, of the training and of the test images."""
+    figure = new_figure(10, 4.2)
     left, right = figure.subplots(1, 2)
     plotting.history(history, ax=left, log=True)
     plotting.history(history, ["accuracy", "val_accuracy"], ax=right)
-    left.set_ylabel("loss (cross-entropy)")
+    left.set_ylabel("cost C, mean cross-entropy")
+    in_percent(right.yaxis, "accuracy")
     for ax in (left, right):
         ax.legend(["training images", "test images"])
     return figure
 
 
-def draw_confusion(net: cg.Network, X: NDArray[Any], y: NDArray[Any]) -> Any:
+def draw_confusion(net: cg.Network, X: NDArray[Any], y: NDArray[Any]) -> Axes:
     """The confusion matrix."""
-    from matplotlib.figure import Figure
-
-    from cygrad import plotting
-
-    figure = Figure((6, 5), dpi=200, layout="constrained")
-    return plotting.confusion_matrix(net, X, y, ax=figure.add_subplot())
+    return plotting.confusion_matrix(net, X, y, ax=new_figure(6, 5).add_subplot())
 
 
 def draw_mistakes(
     X: NDArray[Any], y: NDArray[Any], said: NDArray[Any], probabilities: NDArray[Any]
-) -> Any:
+) -> Figure:
     """Each image, and below it the probability of every digit."""
-    from matplotlib.figure import Figure
-
-    from cygrad.plotting import style
-
-    figure = Figure((2.7 * len(X), 4.6), dpi=200, layout="constrained")
+    figure = new_figure(2.5 * len(X), 4.6)
     images, bars = figure.subplots(2, len(X), squeeze=False, sharey="row", height_ratios=(3, 2))
     for image, bar, x, shown, taken, p in zip(images, bars, X, y, said, probabilities, strict=True):
         image.imshow(x.reshape(SIDE, SIDE), cmap="Greys", vmin=0, vmax=16)
-        image.set_title(f"a {shown}, taken for a {taken}")
-        image.set_xticks([])
-        image.set_yticks([])
+        image.set(title=f"a {shown}, taken for a {taken}", xticks=[], yticks=[])
         bar.bar(range(10), p, color=style.INK)
         bar.bar(shown, p[shown], color=style.color(0), label="what it shows")
         bar.bar(taken, p[taken], color=style.color(1), label="what it was taken for")
-        bar.set_xticks(range(10))
-        bar.set_xlabel("digit")
-    bars[0].set_ylim(0, 1)
+        bar.set(xlabel="digit", xticks=range(10), ylim=(0, 1))
     bars[0].set_ylabel("probability")
     figure.legend(*bars[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
-def draw_weights(net: cg.Network, learnt: cg.Network) -> Any:
+def draw_weights(net: cg.Network, learnt: cg.Network) -> Figure:
     """The weights into each hidden unit, and the part of them that was learnt."""
-    from matplotlib.figure import Figure
-
-    from cygrad import plotting
-
-    figure = Figure((12, 5), dpi=200, layout="constrained")
-    for ax, each, title in zip(
-        figure.subplots(1, 2),
-        (net, learnt),
-        ("W: all of it", "W − W₀: what was learnt"),
-        strict=True,
-    ):
-        plotting.weights_as_images(each, ax=ax)
-        ax.set_title(title)
+    figure = new_figure(11, 4.8)
+    left, right = figure.subplots(1, 2)
+    plotting.weights_as_images(net, ax=left).set_title("W: all of it")
+    plotting.weights_as_images(learnt, ax=right).set_title("W − W₀: what was learnt")
     return figure

@@ -5,7 +5,7 @@ tells the classes apart. One hidden unit that is a bump can, a radial basis func
 
     h = exp(−(w_h x)²)                     1 at x = 0, towards 0 far away; the wider, the less w_h
     y = σ(w_o h − 1)                       the probability of class 1; the bias −1 is frozen
-    C = −Σ t ln y + (1 − t) ln(1 − y)      over the samples x, whose targets are t
+    C = −Σ [t ln y + (1 − t) ln(1 − y)]    over the samples x, whose classes are t
 
 Only w_h and w_o are learned, so C is a height over a plane, and the descent a path that can be
 seen. Its derivatives say what the landscape is like:
@@ -26,7 +26,7 @@ import numpy as np
 
 import cygrad as cg
 from cygrad import plotting
-from cygrad.experiments.figures import new_figure
+from cygrad.experiments.figures import legend_beside, new_figure
 from cygrad.plotting import style
 
 if TYPE_CHECKING:
@@ -41,6 +41,10 @@ if TYPE_CHECKING:
 STEPS = 50
 START = (2.0, -5.0)  # w_h, w_o
 
+# Of pictures: the x, and the points along each axis of the cost surface.
+EXTENT = (-3.5, 3.5)
+RESOLUTION = 161
+
 
 def run(page: Page) -> None:
     """Train the two weights, and look at the cost around them."""
@@ -48,37 +52,44 @@ def run(page: Page) -> None:
     page.title("A Gaussian unit with two weights")
     page.text(
         """40 numbers x: 20 of class 1 around 0, and 10 of class 0 around each of −2 and 2. The
-        network computes h = exp(−(w_h x)²) and y = σ(w_o h − 1), and learns w_h and w_o. Its cost
-        C is the cross-entropy, summed over the samples."""
+        network is a bump, h, and a sigmoid unit above it:"""
     )
+    page.equations(
+        """
+        h = exp(−(w_h x)²)                     1 at x = 0, towards 0 far away
+        y = σ(w_o h − 1)                       the probability of class 1
+        C = −Σ [t ln y + (1 − t) ln(1 − y)]    the cost; t is the class of a sample"""
+    )
+    page.text("It learns w_h and w_o, the weights of the hidden and of the output unit.")
     page.picture("data", draw_data, X, t)
 
     page.title("The descent")
     page.text(
-        """50 steps, each over all samples. The learning rate is 0.2, lowered by 0.2/50 before
+        f"""{STEPS} steps, each over all samples. The learning rate is 0.2, lowered by 0.2/50 before
         each step: long steps first, on the plain, and short ones at the end, in the valley. The
         last has rate 0 and moves nothing."""
     )
     net = make_network(*START)
     page.number("cost at the start", net.evaluate(X, t)["loss"], digits=12)
     path = descend(net, X, t, lowered)
-    page.number("final cost", net.evaluate(X, t)["loss"], digits=11)
+    final = net.evaluate(X, t)
+    page.number("final cost", final["loss"], digits=11)
     page.number("final hidden weight w_h", net.layers[0].weights[0, 0], digits=11)
     page.number("final output weight w_o", net.layers[1].weights[0, 0], digits=11)
-    page.number("samples right", np.sum(net.predict(X) == t[:, 0]), unit=f"of {len(X)}")
+    page.number("final accuracy", 100 * final["accuracy"], digits=3, unit="%")
     page.picture("surface", draw_surface, net, X, t, path)
     page.picture("contour", draw_contour, net, X, t, path)
     page.text(
         f"""The path goes a long way round: w_h rises to {path[:, 0].max():.2f} and comes back.
-        While w_o is negative the bump of y points down, just where class 1 is, and narrowing it
-        helps. Once w_o is positive the bump points up, and pays the more the better it covers
+        While w_o is negative, y has a dip just where class 1 is, and the narrower it is, the less
+        it costs. Once w_o is positive the dip is a bump, and costs the less, the better it covers
         class 1."""
     )
     page.picture("output", draw_output, X, t, net)
     page.text(
         """The frozen bias sets a floor. However narrow a bump that points up, far from it the
         network says σ(−1) = 0.27 and not 0; so each sample of class 0 costs ln(1 + 1/e) at least,
-        all of them 6.27, and more steps could bring C close to that, not below."""
+        all 20 of them 6.27. More steps could bring C closer to that, not below."""
     )
 
     page.title("Why the learning rate is lowered")
@@ -91,7 +102,7 @@ def run(page: Page) -> None:
     rates: list[tuple[str, LearningRate]]
     rates = [("0.2, lowered", lowered), ("0.2", 0.2), ("0.1", 0.1), ("0.05", 0.05)]
     outcomes = [(label, *outcome(rate, START, X, t)) for label, rate in rates]
-    page.table("After 50 steps", ("learning rate", "w_h", "w_o", "cost C"), outcomes)
+    page.table(f"After {STEPS} steps", ("learning rate", "w_h", "w_o", "cost C"), outcomes)
 
     page.title("Symmetry")
     page.text(
@@ -150,7 +161,7 @@ def draw_data(X: Array, t: Array) -> Axes:
     """The samples on their line, each class at a height of its own."""
     ax = new_figure(6.4, 2).add_subplot()
     draw_samples(ax, X, t)
-    ax.set(xlabel="x", ylabel="class t", yticks=[0, 1], ylim=(-0.5, 1.5))
+    ax.set(xlabel="x", ylabel="class t", yticks=[0, 1], xlim=EXTENT, ylim=(-0.5, 1.5))
     return ax
 
 
@@ -165,13 +176,13 @@ def draw_samples(ax: Axes, X: Array, t: Array) -> None:
 def draw_output(X: Array, t: Array, net: cg.Network) -> Axes:
     """What the network says of every x, at the start and at the end."""
     ax = new_figure(6.4, 3.6).add_subplot()
-    x = np.linspace(-3.5, 3.5, 400)[:, np.newaxis]
+    x = np.linspace(*EXTENT, 400)[:, np.newaxis]
     ax.axhline(0.5, color=style.INK, linewidth=0.8, linestyle=":")
     ax.plot(x, make_network(*START).forward(x), "--", color=style.INK, label="y at the start")
     ax.plot(x, net.forward(x), color=style.color(2), label="y at the end")
     draw_samples(ax, X, t)
-    ax.set(xlabel="x", ylabel="probability of class 1", xlim=(-3.5, 3.5))
-    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    ax.set(xlabel="x", ylabel="probability of class 1", xlim=EXTENT)
+    legend_beside(ax)
     return ax
 
 
@@ -181,7 +192,6 @@ def draw_surface(net: cg.Network, X: Array, t: Array, path: Array) -> Axes:
     draw_cost(ax, net, X, t, path)
     ax.set_zlabel("cost C")
     ax.view_init(elev=52, azim=68)
-    ax.legend(loc="upper right")
     return ax
 
 
@@ -204,7 +214,7 @@ def draw_cost(ax: Axes, net: cg.Network, X: Array, t: Array, path: Array, **kwar
         path=path,
         range_1=(-8, 8),
         range_2=(-7, 6),
-        resolution=161,
+        resolution=RESOLUTION,
         ax=ax,
         **kwargs,
     )

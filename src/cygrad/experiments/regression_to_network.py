@@ -24,15 +24,21 @@ unit divides the plane by a straight line, and no line has one class on either s
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 import cygrad as cg
-from cygrad.experiments.page import Page
+from cygrad import plotting
+from cygrad.experiments.figures import new_figure
+from cygrad.plotting import style
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
+
+    from cygrad.experiments.page import Page
 
     Array = NDArray[np.float64]
 
@@ -60,12 +66,20 @@ def run(page: Page) -> None:
     """Three models, trained by one loop."""
     random = np.random.RandomState(0)  # the generator of NumPy whose numbers are frozen
     page.title("Three steps of one model")
-    page.text(
-        f"""A unit computes z = W x + b and a = σ(z); then δ = ∂C/∂z, ∂C/∂W = 1/n Σ δ xᵀ,
-        W ← W − η ∂C/∂W, and likewise b. All that follows is this loop, {STEPS} steps over all
-        samples with η = {RATE}; what changes is in the table."""
+    page.text("A unit computes z and a of its input x, and learns from n samples, step by step:")
+    page.equations(
+        """
+        z = W x + b             a = σ(z)
+        δ = ∂C/∂z               ∂C/∂W = 1/n Σ δ xᵀ     ∂C/∂b = 1/n Σ δ
+        W ← W − η ∂C/∂W         b ← b − η ∂C/∂b"""
     )
+    page.text(f"All that follows is this loop, {STEPS} steps with η = {RATE}.")
     page.table("What changes", ["model", "input", "σ(z)", "C of a sample", "δ"], CHANGES)
+    page.text(
+        """The gradient of each model is compared with these equations, and, where the lowest C can
+        be found in another way, the final w and b with the exact ones; the numbers say the largest
+        difference."""
+    )
 
     page.title("1. Linear regression")
     page.text("40 samples of a line with noise. The normal equations say where the loop must end.")
@@ -92,9 +106,11 @@ def run(page: Page) -> None:
     net = cg.Network(2, [unit(2)], loss="binary_cross_entropy", dtype="float64")
     straight = train(page, "corners, logistic", net, X, y, newton(X, y))
     page.text(
-        f"""Now the same unit over {HIDDEN_UNITS} hidden ones, which draw a line each; and one
-        equation more, δ¹ = ((W²)ᵀ δ²) ⊙ h ⊙ (1 − h)."""
+        f"""Now the same unit over {HIDDEN_UNITS} hidden ones, which draw a line each. One equation
+        is new:"""
     )
+    page.equations("δ¹ = ((W²)ᵀ δ²) ⊙ h ⊙ (1 − h)")
+    page.text("All else stays as it is, and now no sample is taken for the other class:")
     hidden = cg.Dense(HIDDEN_UNITS, "sigmoid", weights_init=random.normal(size=(HIDDEN_UNITS, 2)))
     layers = [hidden, unit(HIDDEN_UNITS)]
     net = cg.Network(2, layers, loss="binary_cross_entropy", dtype="float64")
@@ -128,20 +144,20 @@ def train(
     """Compare the gradients with the equations, run the loop, and say where it came to."""
     pairs = zip(net.backward(X, y).weights, by_the_equations(net, X, y), strict=True)
     difference = max(float(np.abs(actual - expected).max()) for actual, expected in pairs)
-    page.number(f"{name}: gradient off the equations by", difference, digits=2)
+    page.number(f"{name}: gradient − equations", difference, digits=2)
 
     costs = [step(net, X, y) for _ in range(STEPS)]
     final = net.evaluate(X, y)
     page.number(f"{name}: C before", costs[0])
     page.number(f"{name}: C after", final["loss"])
     if net.metric == "accuracy":
-        page.number(f"{name}: right answers", 100 * final["accuracy"], unit="%")
+        page.number(f"{name}: accuracy", 100 * final["accuracy"], digits=3, unit="%")
     if exact is not None:
-        labels = ["w" if net.inputs == 1 else f"w{k + 1}" for k in range(net.inputs)]
+        labels = ["w"] if net.inputs == 1 else ["w₁", "w₂"]
         for label, parameter in zip([*labels, "b"], net.parameters, strict=True):
             page.number(f"{name}: {label}", parameter)
         difference = float(np.abs(net.parameters - exact).max())
-        page.number(f"{name}: these off the exact by", difference, digits=2)
+        page.number(f"{name}: w and b − exact ones", difference, digits=2)
     return Model(net, X, y, [*costs, final["loss"]])
 
 
@@ -193,36 +209,29 @@ def newton(X: Array, y: Array) -> Array:
 # Pictures
 
 
-def draw_steps(line: Model, curve: Model, straight: Model, bent: Model) -> Any:
+def draw_steps(line: Model, curve: Model, straight: Model, bent: Model) -> Figure:
     """A column for each step: the model above, the way of its cost below."""
-    from matplotlib.figure import Figure
-
-    from cygrad import plotting
-
-    figure = Figure((12, 6.5), dpi=200, layout="constrained")
+    figure = new_figure(11, 6.2)
     above, below = figure.subplots(2, 3, height_ratios=(3, 2))
     draw_function(above[0], line, normal_equations(line.X, line.y), "normal equations")
     above[0].set_ylabel("y")
     above[0].legend(loc="lower right")
     draw_function(above[1], curve, newton(curve.X, curve.y), "Newton's method")
     above[1].set_ylabel("probability of y > 0")
-    above[1].legend(loc=(0.02, 0.66))
-    plotting.decision_regions(bent.net, bent.X, bent.y, ax=above[2])
-    above[2].legend(["class 0", "class 1"], loc="upper left", fontsize="small")
+    above[1].legend(loc=(0.02, 0.64))
+    plotting.decision_regions(bent.net, bent.X, bent.y, kind="regions", ax=above[2])
     draw_costs(below[0], {"linear regression": line})
     draw_costs(below[1], {"logistic regression": curve})
     draw_costs(below[2], {"logistic regression": straight, "with a hidden layer": bent})
-    titles = ("1. linear regression", "2. logistic regression", "3. a hidden layer")
+    titles = ("1. Linear regression", "2. Logistic regression", "3. A hidden layer")
     equations = ("a = w x + b", "a = σ(w x + b)", "a = σ(W² h + b²),  h = σ(W¹ x + b¹)")
     for ax, title, equation in zip(above, titles, equations, strict=True):
         ax.set_title(f"{title}\n{equation}")
     return figure
 
 
-def draw_function(ax: Any, model: Model, exact: Array, method: str) -> None:
+def draw_function(ax: Axes, model: Model, exact: Array, method: str) -> None:
     """A model of one input: the samples, and its output over x, by the loop and by `method`."""
-    from cygrad.plotting import style
-
     x = np.linspace(-2.2, 2.2, 200)[:, np.newaxis]
     other = copy(model.net)
     other.parameters = exact
@@ -233,37 +242,26 @@ def draw_function(ax: Any, model: Model, exact: Array, method: str) -> None:
     ax.set_xlabel("x")
 
 
-def draw_costs(ax: Any, models: dict[str, Model]) -> None:
+def draw_costs(ax: Axes, models: dict[str, Model]) -> None:
     """C before each step, and after the last."""
-    from cygrad.plotting import style
-
     for index, (label, model) in enumerate(models.items()):
         steps = np.arange(1, len(model.costs) + 1)
         look = {"color": style.color(index), "linestyle": style.line_style(index)}
         ax.plot(steps, model.costs, **look, label=label)
     ax.set_xscale("log")
-    ax.set_ylim(0)
-    ax.set_xlabel("step")
-    ax.set_ylabel("cost C")
+    ax.set(xlabel="step", ylabel="cost C", ylim=(0, None))
     if len(models) > 1:
         ax.legend()
 
 
-def draw_corners(straight: Model, bent: Model) -> Any:
+def draw_corners(straight: Model, bent: Model) -> Figure:
     """What the unit alone and the one over a hidden layer say of the plane."""
-    from matplotlib.figure import Figure
-
-    from cygrad import plotting
-
-    figure = Figure((11, 4.6), dpi=200, layout="constrained")
-    for ax, model, title in zip(
-        figure.subplots(1, 2),
-        (straight, bent),
-        ("logistic regression", f"the same over {HIDDEN_UNITS} hidden units"),
-        strict=True,
-    ):
+    figure = new_figure(10, 5.2)
+    titles = ("Logistic regression", f"The same over {HIDDEN_UNITS} hidden units")
+    axes = figure.subplots(1, 2)
+    for ax, model, title in zip(axes, (straight, bent), titles, strict=True):
         plotting.decision_regions(model.net, model.X, model.y, ax=ax)
         right = model.net.evaluate(model.X, model.y)["accuracy"]
-        ax.set_title(f"{title}: {100 * right:.0f} % right")
-        ax.set_aspect("equal")
+        ax.set_title(f"{title}: accuracy {100 * right:.0f} %")
+    axes[0].get_legend().remove()
     return figure

@@ -33,7 +33,8 @@ import numpy as np
 
 import cygrad as cg
 from cygrad import plotting
-from cygrad.plotting import style
+from cygrad.experiments.figures import draw_curves, in_percent, new_figure
+from cygrad.experiments.page import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,6 +50,7 @@ STEPS = 1000
 HIDDEN = 32
 EPOCHS = 5
 DIGITS_RATES = 10.0 ** np.arange(-4, 2.1, 0.5)
+RESOLUTION = 100  # of pictures: points along each axis of the cost surface
 
 
 class Case(NamedTuple):
@@ -85,11 +87,13 @@ class Case(NamedTuple):
 def run(page: Page) -> None:
     """One neuron, then a linear model, then the digits."""
     page.title("One neuron")
+    page.text("A neuron at w = (2, −3) and x = (−1, −2):")
+    page.equations("z = w₀ x₀ + w₁ x₁ − 3     f = σ(z)")
     page.text(
-        """z = w₀ x₀ + w₁ x₁ − 3 and f = σ(z), at w = (2, −3) and x = (−1, −2). Its inputs × 1000
-        make the gradient of z by w × 1000, and that by x stays. But z is far too large now, σ(z) is
-        flat there, and f has no gradient left. With weights / 1000 the neuron says what it said
-        before; the gradient of f by w₀ is × 1000, for a weight that is a thousandth."""
+        """With inputs × 1000 the gradient of z by w is × 1000, and that by x stays. But z is far
+        too large now, σ(z) is flat there, and f has no gradient left. With weights / 1000 the
+        neuron says what it said before; the gradient of f by w₀ is × 1000, for a weight that is a
+        thousandth."""
     )
     cases = [neuron(1, 1), neuron(1000, 1), neuron(1000, 1 / 1000)]
     page.table(
@@ -102,9 +106,16 @@ def run(page: Page) -> None:
     page.text(
         f"""{PATIENTS} patients, each with a height and a dose of a medicine: the dose raises its
         effect, the height lowers it as much, and the taller have the larger doses. All are
-        deviations from the mean, so that the model needs no bias. The largest learning rate that
-        converges is 2 / λ_max; tried out, it is the largest that has lowered the cost after {STEPS}
-        steps, and not far from that."""
+        deviations from the mean, so that the model needs no bias."""
+    )
+    page.equations(
+        """
+        C = 1/2n Σ (w·x − y)²           H = ∂²C/∂w² = Xᵀ X / n
+        w ← w − η ∂C/∂w                 converges if η < 2 / λ_max"""
+    )
+    page.text(
+        f"""λ_min and λ_max are the eigenvalues of H, and κ = λ_max / λ_min. The last column was
+        found without them: it is the largest η that has lowered the cost after {STEPS} steps."""
     )
     X, y = patients()
     raw, standardised = Case(X, y, False), Case(X, y, True)
@@ -115,7 +126,7 @@ def run(page: Page) -> None:
     }
     page.table(
         "Eigenvalues of the Hessian, and the largest learning rate",
-        ["inputs", "λ_min", "λ_max", "κ", "2 / λ_max", "tried out"],
+        ["inputs", "λ_min", "λ_max", "κ", "2 / λ_max", "η, tried out"],
         [(name, *eigenvalues(case), largest_rate(case)) for name, case in units.items()],
     )
     page.text(
@@ -125,8 +136,10 @@ def run(page: Page) -> None:
     )
     for name, case in units.items():
         page.number(f"steps, {name}", steps_needed(case))
-    page.number(f"excess left after {STEPS} steps, raw", excess(raw, 1, STEPS + 1)[-1])
-    page.number("excess left after 10 steps, standardised", excess(standardised, 1, 11)[-1])
+    left = f"excess left after {STEPS} steps, metres and mg"
+    page.number(left, 100 * excess(raw, 1, STEPS + 1)[-1], digits=3, unit="%")
+    left = "excess left after 10 steps, standardised"
+    page.number(left, 100 * excess(standardised, 1, 11)[-1], digits=3, unit="%")
     page.text(
         """In metres and milligrams the weight of the dose comes at once to where it is best for the
         moment, and that of the height hardly moves: nobody is a metre taller than another, so its
@@ -141,23 +154,23 @@ def run(page: Page) -> None:
         f"""A network of {HIDDEN} tanh units and a softmax, after {EPOCHS} epochs of plain gradient
         descent from the same weights, at many learning rates."""
     )
-    right = digits()
+    accuracies = digits()
     page.table(
-        "Share of digits told right",
-        ["learning rate", *right],
+        "Accuracy",
+        ["learning rate", *accuracies],
         [
-            (f"{rate:.0e}", *(f"{each[index]:.1%}" for each in right.values()))
+            (f"{rate:.0e}", *(percent(each[index]) for each in accuracies.values()))
             for index, rate in enumerate(DIGITS_RATES)
         ],
     )
-    for name, each in right.items():
-        page.number(f"best, {name}", max(each))
+    for name, each in accuracies.items():
+        page.number(f"best accuracy, {name}", 100 * max(each), digits=3, unit="%")
     page.text(
         """All pixels have one unit, 0 to 16, and standardising them gains less than above. It pays
         still: larger learning rates become possible, and in as many steps more is learnt. Pixels
         × 1000 drive the units to ±1, where tanh is flat, and no learning rate makes up for that."""
     )
-    page.picture("digits", draw_digits, right)
+    page.picture("digits", draw_digits, accuracies)
 
 
 def neuron(x_factor: float, w_factor: float) -> dict[str, float]:
@@ -231,18 +244,18 @@ def steps_needed(case: Case) -> int:
 
 
 def digits() -> dict[str, list[float]]:
-    """The share of digits told right after training at each learning rate, for each scaling."""
+    """The accuracy after training at each learning rate, for each scaling."""
     pixels, y = cg.datasets.load_digits()
     X = pixels.astype(np.float64)
+    scalings = {"pixels × 1000": (1000 * X, False), "pixels": (X, False), "standardised": (X, True)}
     return {
-        "pixels × 1000": [accuracy(1000 * X, y, rate, False) for rate in DIGITS_RATES],
-        "pixels": [accuracy(X, y, rate, False) for rate in DIGITS_RATES],
-        "standardised": [accuracy(X, y, rate, True) for rate in DIGITS_RATES],
+        name: [accuracy(inputs, y, rate, standardized) for rate in DIGITS_RATES]
+        for name, (inputs, standardized) in scalings.items()
     }
 
 
 def accuracy(X: Array, y: NDArray[np.int64], rate: float, standardized: bool) -> float:
-    """The share of digits told right after training from the same initial weights."""
+    """The accuracy after training from the same initial weights."""
     layers = [cg.Dense(HIDDEN, "tanh"), cg.Dense(10, "softmax")]
     net = cg.Network(64, layers, loss="cross_entropy", dtype="float64", rng=0)
     if standardized:
@@ -251,16 +264,12 @@ def accuracy(X: Array, y: NDArray[np.int64], rate: float, standardized: bool) ->
     return net.evaluate(X, y)["accuracy"]
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """A figure that belongs to no window."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), dpi=200, layout="constrained")
+# Pictures
 
 
 def draw_valley(raw: Case, standardised: Case) -> Figure:
     """The cost over the two weights, and 20 steps of the descent, for both kinds of inputs."""
-    figure = new_figure(11, 4.4)
+    figure = new_figure(10.6, 4.6)
     for ax, case in zip(figure.subplots(1, 2), (raw, standardised), strict=True):
         spread = np.ones(2) if case.standardized else case.X.std(axis=0)
         plotting.cost_surface(
@@ -272,10 +281,11 @@ def draw_valley(raw: Case, standardised: Case) -> Figure:
             path=case.descend(1.7 * eigenvalues(case)[3] / 2, 21)[1],
             range_1=(-4 / spread[0], 1 / spread[0]),
             range_2=(-1 / spread[1], 4 / spread[1]),
+            resolution=RESOLUTION,
             kind="contour",
             ax=ax,
         )
-        name = "standardised" if case.standardized else "metres and milligrams"
+        name = "Standardised" if case.standardized else "Metres and milligrams"
         ax.set_title(rf"{name}: 20 steps, $\eta = 1.7 / \lambda_\mathrm{{max}}$")
         units = ("s.d.", "s.d.") if case.standardized else ("m", "mg")
         ax.set_xlabel(f"weight of the height [effect / {units[0]}]")
@@ -287,27 +297,26 @@ def draw_valley(raw: Case, standardised: Case) -> Figure:
 
 def draw_descent(raw: Case, standardised: Case) -> Axes:
     """The excess of the cost by steps."""
-    ax = new_figure(6.4, 4).subplots()
-    curves = [
-        ("metres and milligrams", "1", excess(raw, 1, 31)),
-        ("metres and milligrams", "2.1", excess(raw, 2.1, 31)),
-        ("standardised", "1", excess(standardised, 1, 31)),
-    ]
-    for number, (label, rate, values) in enumerate(curves):
-        label = rf"{label}, $\eta = {rate} / \lambda_\mathrm{{max}}$"
-        ax.semilogy(values, label=label, **style.curve(number, len(values)))
-    ax.set(xlabel="step", ylabel="excess of the cost, as a share of the first", ylim=(1e-12, 1e4))
+    rate = r"$\eta = {} / \lambda_\mathrm{{max}}$"
+    curves = {
+        f"metres and milligrams, {rate.format(1)}": excess(raw, 1, 31),
+        f"metres and milligrams, {rate.format(2.1)}": excess(raw, 2.1, 31),
+        f"standardised, {rate.format(1)}": excess(standardised, 1, 31),
+    }
+    ax = new_figure(6.4, 4).add_subplot()
+    draw_curves(ax, range(31), curves)
+    ax.set(xlabel="step", ylabel="cost above the lowest, start = 1", yscale="log")
+    ax.set_ylim(1e-12, 1e4)
     ax.grid(alpha=0.3)
     ax.legend(loc="lower left")
     return ax
 
 
-def draw_digits(right: dict[str, list[float]]) -> Axes:
-    """The share of digits told right against the learning rate."""
-    ax = new_figure(6.4, 4).subplots()
-    for number, (label, values) in enumerate(right.items()):
-        ax.semilogx(DIGITS_RATES, np.array(values) * 100, label=label, **style.curve(number, 1))
-    ax.set(xlabel="learning rate η", ylabel="digits told right [%]", ylim=(0, 103))
+def draw_digits(accuracies: dict[str, list[float]]) -> Axes:
+    """The accuracy against the learning rate."""
+    ax = new_figure(6.4, 4).add_subplot()
+    draw_curves(ax, DIGITS_RATES, accuracies)
+    ax.set(xlabel="learning rate η", xscale="log", ylim=(0, 1.03))
+    in_percent(ax.yaxis, "accuracy")
     ax.grid(alpha=0.3)
-    ax.legend()
     return ax

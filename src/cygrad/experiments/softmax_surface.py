@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import cygrad as cg
-from cygrad.experiments.figures import new_figure
+from cygrad.experiments.figures import legend_beside, new_figure
 from cygrad.plotting import style
 
 if TYPE_CHECKING:
@@ -47,37 +47,37 @@ def run(page: Page) -> None:
     """Compute the surface in three ways, look at it, and at the slopes on it."""
     page.title("Softmax over two classes")
     page.text(
-        """P(t = 1 | z) = exp(z₁) / (exp(z₁) + exp(z₂)) is the probability that softmax gives to
-        the first of two classes. Divided by exp(z₁) above and below it is
-        1 / (1 + exp(−(z₁ − z₂))): the logistic function σ of the difference z₁ − z₂."""
+        """The probability that softmax gives to the first of two classes is the logistic function
+        σ of a difference:"""
     )
+    page.equations("P(t = 1 | z) = exp(z₁) / (exp(z₁) + exp(z₂)) = 1 / (1 + exp(−(z₁ − z₂)))")
     z = make_grid()
     P = by_network(z)
     page.text(
-        f"""P over a grid of {POINTS} × {POINTS} points, z₁ and z₂ from −10 to 10, by a network
-        whose weights are the identity. Two computational graphs are held against it, one of
-        softmax and one of σ(z₁ − z₂); all that is between them is rounding."""
+        f"""P is computed over a grid of {POINTS} × {POINTS} points, z₁ and z₂ from −10 to 10, by a
+        network whose weights are the identity. Two computational graphs are held against it, one
+        of softmax and one of σ(z₁ − z₂); all that is between them is rounding."""
     )
     page.number("points", P.size)
     page.number("lowest P, at z = (−10, 10)", P.min(), digits=4)
-    page.number("highest P is 1 less", 1 - P.max(), digits=4)
-    page.number("network against softmax(z)₁, at most", np.abs(P - by_softmax(z)).max(), digits=2)
-    page.number("network against σ(z₁ − z₂), at most", np.abs(P - by_sigmoid(z)).max(), digits=2)
+    page.number("1 − highest P, at z = (10, −10)", 1 - P.max(), digits=4)
+    page.number("network − softmax(z)₁, at most", np.abs(P - by_softmax(z)).max(), digits=2)
+    page.number("network − σ(z₁ − z₂), at most", np.abs(P - by_sigmoid(z)).max(), digits=2)
     page.picture("surface", draw_surface, z, P)
 
     page.title("Only the difference counts")
     page.text(
-        """Where z₁ − z₂ is the same P is the same: along the diagonals of the plane. On the one
-        where z₁ = z₂ it is ½, the line of decision; below it class 1 is the more probable, above
-        it class 2. Cuts through the surface at different z₂ are one curve, shifted; against
-        z₁ − z₂ they lie on top of each other."""
+        """Where z₁ − z₂ is the same, P is the same: along the diagonals of the plane. Where
+        z₁ = z₂ it is ½. On one side of this line class 1 is the more probable, on the other class
+        2. Cuts through the surface at different z₂ are one curve, shifted; against z₁ − z₂ they lie
+        on top of each other."""
     )
     page.picture("contour", draw_contour, z, P)
     page.picture("difference", draw_difference)
     page.text(
         """The slopes, by a backward pass over the graph, say it too: ∂P/∂z₁ = P (1 − P), and
-        ∂P/∂z₂ is the opposite of it, so a step that adds the same to both changes nothing. They
-        are ¼ and −¼ on the line of decision, and vanish far from it."""
+        ∂P/∂z₂ = −∂P/∂z₁, so a step that adds the same to both changes nothing. They are ¼ and −¼
+        where z₁ = z₂, and vanish far from there."""
     )
     rows = [(z_1, z_2, z_1 - z_2, *slopes(z_1, z_2)) for z_1, z_2 in SOME_POINTS]
     page.table("P and its slopes", ("z₁", "z₂", "z₁ − z₂", "P", "∂P/∂z₁", "∂P/∂z₂"), rows)
@@ -124,7 +124,7 @@ def slopes(z_1: float, z_2: float) -> tuple[float, ...]:
 
 
 def draw_surface(z: Array, P: Array) -> Axes:
-    """P as a height over (z₁, z₂), with the line of decision."""
+    """P as a height over (z₁, z₂), with the line where it is ½."""
     ax = new_figure(6.4, 5.2).add_subplot(projection="3d")
     ax.computed_zorder = False  # the line is seen on the surface
     surface = [values.reshape(POINTS, POINTS) for values in (*z.T, P)]
@@ -169,7 +169,7 @@ def draw_difference() -> Figure:
         right.plot(z_1 - z_2, P, **look)
     left.set(xlabel="$z_1$", ylabel="P(t = 1 | z)")
     right.set(xlabel="$z_1 - z_2$")
-    right.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    legend_beside(right)
     return figure
 
 

@@ -36,8 +36,11 @@ import numpy as np
 
 import cygrad as cg
 from cygrad import plotting
+from cygrad.experiments.figures import new_figure
+from cygrad.experiments.page import percent
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -75,14 +78,14 @@ def run(page: Page) -> None:
         C is the mean cross-entropy over all images. Read from the top, as the gradient goes."""
     )
     rows = [
-        (layer, *(float(each[layer]) for each in glorot.values()))
+        (layer + 1, *(float(each[layer]) for each in glorot.values()))
         for layer in reversed(range(LAYERS))
     ]
     page.table("‖∂C/∂W‖ by layer", ["layer", *ACTIVATIONS], rows, digits=3)
     page.text("The first layer's norm over the last's, and the factor from a layer to the next:")
     for name, each in glorot.items():
-        page.number(f"first over last, {name}", each[0] / each[-1])
-        page.number(f"from layer to layer, {name}", factor(each))
+        page.number(f"first over last, {name}", each[0] / each[-1], digits=3)
+        page.number(f"from layer to layer, {name}", factor(each), digits=3)
     page.text(
         """Glorot's weights neither grow δ nor shrink it, on average, and what remains is the slope:
         about 1/4 for each layer of the sigmoid, and near 1 for tanh. ReLU loses nothing from layer
@@ -117,10 +120,10 @@ def run(page: Page) -> None:
     after = {which: norms(net, X, y) for which, net in trained.items()}
     right = {which: net.evaluate(X, y)["accuracy"] for which, net in trained.items()}
     page.table(
-        "‖∂C/∂W‖ after training, and the share of digits told right",
-        ["initialisation", "activation", "last layer", "first layer", "right"],
+        "‖∂C/∂W‖ and accuracy after training",
+        ["initialisation", "activation", "last layer", "first layer", "accuracy"],
         [
-            (*which, f"{after[which][-1]:.3g}", f"{after[which][0]:.3g}", f"{right[which]:.1%}")
+            (*which, f"{after[which][-1]:.3g}", f"{after[which][0]:.3g}", percent(right[which]))
             if which in after
             else (*which, "–", "–", "diverged")
             for which in nets
@@ -128,14 +131,15 @@ def run(page: Page) -> None:
     )
     page.text("How far the first layer's weights went in all that time, ‖W − W₀‖ / ‖W₀‖:")
     for name in ACTIVATIONS:
-        page.number(f"first layer moved, {name}", first_layer_moved(nets["Glorot", name], name))
+        moved = first_layer_moved(nets["Glorot", name], name)
+        page.number(f"first layer moved, {name}", moved, digits=3)
     page.text(
         """From a good start tanh and ReLU come to know nearly all digits. The sigmoid gives one and
         the same answer to every image: its last layers have learnt how frequent the digits are, and
-        its first have not moved. Of N(0, 1) the sigmoid makes the most; tanh has all its units
-        near ±1, where the slope is 0, and ReLU overflows in the first steps. From N(0, 0.01²)
-        nothing learns. There ReLU's gradient ends as exactly 0: the biases of the last hidden
-        layer, almost alone in moving, have turned all its units off, for every image."""
+        its first have not moved. From N(0, 1) the sigmoid learns best; tanh has all its units near
+        ±1, where the slope is 0, and ReLU overflows in the first steps. From N(0, 0.01²) nothing
+        learns. There ReLU's gradient ends as exactly 0: the biases of the last hidden layer, almost
+        alone in moving, have turned all its units off, for every image."""
     )
     page.picture("gradients", draw_gradients, stacks(), trained, X, y)
     page.picture("learning", draw_learning, histories)
@@ -184,38 +188,35 @@ def first_layer_moved(net: cg.Network, activation: str) -> float:
     return float(np.linalg.norm(net.layers[0].weights - before) / np.linalg.norm(before))
 
 
+# Pictures
+
+
 def draw_gradients(untrained: Networks, trained: Networks, X: Array, y: Labels) -> Figure:
     """‖∂C/∂W‖ against the layer: a column for each start, before training above, after it below."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 5.6), dpi=200, layout="constrained")
+    figure = new_figure(11, 5.8)
     grid = figure.subplots(2, len(STARTS), sharex=True, sharey="col")
     for (row, nets), (column, start) in product(enumerate((untrained, trained)), enumerate(STARTS)):
         ax = grid[row, column]
-        found = {
-            name: nets[start, name].backward(X, y, input_gradient=False)
-            for name in ACTIVATIONS
-            if (start, name) in nets
-        }
-        plotting.gradient_flow(found, ax=ax)
-        ax.set_title(f"{start}, {('at the start', 'after training')[row]}", fontsize=10)
+        found = {name: nets[start, name] for name in ACTIVATIONS if (start, name) in nets}
+        gradients = {name: net.backward(X, y, input_gradient=False) for name, net in found.items()}
+        plotting.gradient_flow(gradients, ax=ax)
+        ax.set_title(f"{start}, {('at the start', 'after training')[row]}", fontsize="medium")
         ax.grid(alpha=0.3)
         if (row, column) != (0, 0):
             ax.get_legend().remove()
         ax.set_xlabel("layer" if row else "")
         ax.set_ylabel("" if column else "‖∂C/∂W‖")
-    ax.set_xticks(range(LAYERS))
+        absent = [f"{name} diverged" for name in ACTIVATIONS if name not in found]
+        ax.text(0.5, 0.9, "\n".join(absent), ha="center", va="top", transform=ax.transAxes)
+    ax.set_xticks(range(LAYERS), range(1, LAYERS + 1))
     return figure
 
 
-def draw_learning(histories: dict[tuple[str, str], cg.History | None]) -> Figure:
+def draw_learning(histories: dict[tuple[str, str], cg.History | None]) -> Axes:
     """The cost by epoch for the three activations, from Glorot's start."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 4), dpi=200, layout="constrained")
-    ax = figure.subplots()
+    ax = new_figure(6.4, 4).add_subplot()
     drawn = {name: history for name in ACTIVATIONS if (history := histories["Glorot", name])}
     plotting.history(drawn, ax=ax, log=True)
     ax.set_ylabel("cost C, mean cross-entropy")
     ax.set_title("Ten layers from Glorot's start")
-    return figure
+    return ax

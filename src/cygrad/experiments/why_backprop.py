@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 import cygrad as cg
+from cygrad.experiments.figures import new_figure
 from cygrad.plotting import style
 
 if TYPE_CHECKING:
@@ -108,11 +109,16 @@ class Times(NamedTuple):
 def run(page: Page) -> None:
     """Time the three ways to a gradient, fit lines, and look for where they cross."""
     page.title("Three ways to a gradient")
+    page.text("The derivatives of the cost C by all P parameters p of a network, to be had by")
+    page.equations(
+        """
+        ∂C/∂p ≈ (C(p + h) − C(p)) / h          forward differences: P + 1 passes
+        ∂C/∂p ≈ (C(p + h) − C(p − h)) / 2h     central differences: 2 P passes
+        ∂C/∂W = δ aᵀ                           backpropagation: one pass forward, one backward"""
+    )
     page.text(
-        f"""A gradient by P parameters takes P + 1 passes by forward differences and 2 P by central
-        ones; backpropagation takes one forward and one backward. All agree, as far as differences
-        can be exact. In a network of {wide(WIDTHS[0]).net.n_parameters} parameters they are off, in
-        parts of the largest derivative, by up to"""
+        f"""All agree, as far as differences can be exact: for {wide(WIDTHS[0]).net.n_parameters}
+        parameters the largest error, relative to the largest derivative, is"""
     )
     for name, error in zip(METHODS, errors(wide(WIDTHS[0])), strict=False):
         page.number(f"error, {name}", error, digits=2)
@@ -121,8 +127,9 @@ def run(page: Page) -> None:
     large, small = measure([wide(width) for width in WIDTHS]), measure([narrow(p) for p in FEW])
     page.table("Seconds for all derivatives", COLUMNS, rows(large), digits=3)
     page.text(
-        """Where fewer derivatives were timed than there are parameters, the time of differences is
-        extrapolated from those. The slopes of the logarithms from 10,000 parameters on:"""
+        """Of a large network only some derivatives were timed by differences, as many as the second
+        column says, and the time of all is extrapolated from those. The slopes of the logarithms
+        from 10,000 parameters on:"""
     )
     for method, name in enumerate(METHODS):
         page.number(f"slope, {name}", slope(large, method), digits=3)
@@ -152,8 +159,8 @@ def run(page: Page) -> None:
     page.number("backpropagation is faster from P =", first_faster(small), digits=2)
     page.text(
         """There is no network that one would rather train by differences: they lose from the first
-        parameters on, by a factor that grows as P. What they are good for is to check a gradient,
-        since nothing of backpropagation is in them: `cygrad.check_gradients`."""
+        few parameters on, by a factor that grows as P. What they are good for is to check a
+        gradient, since nothing of backpropagation is in them: cygrad.check_gradients."""
     )
     page.picture("time", draw_time, large, small)
 
@@ -257,9 +264,7 @@ def first_faster(times: Times) -> float:
 
 def draw_time(large: Times, small: Times) -> Axes:
     """Seconds against parameters, hollow where extrapolated, with lines of slopes 2 and 1."""
-    from matplotlib.figure import Figure
-
-    ax = Figure(figsize=(7, 5), dpi=200, layout="constrained").subplots()
+    ax = new_figure(7, 5).add_subplot()
     line = np.array([1.0, large.parameters[-1]])
     for method, power in ((0, 2), (2, 1)):
         ax.loglog(line, factor(large, method, power) * line**power, ":", color=style.INK, lw=1)
@@ -271,9 +276,8 @@ def draw_time(large: Times, small: Times) -> Axes:
             ax.loglog(times.parameters, seconds, color=style.color(method))
             whole = (times.timed == times.parameters) | (METHODS[method] == "backpropagation")
             for some, face in ((whole, style.color(method)), (~whole, "white")):
-                ax.loglog(
-                    times.parameters[some], seconds[some], ls="none", markerfacecolor=face, **look
-                )
+                points = times.parameters[some], seconds[some]
+                ax.loglog(*points, ls="none", markerfacecolor=face, **look)
     ax.loglog([], [], "o", color=style.INK, markerfacecolor="white", label="extrapolated")
     ax.loglog([], [], ":", color=style.INK, lw=1, label="slopes 2 and 1")
     for times, index, text, away in ((small, -1, "one layer", 8), (large, 0, "three layers", -38)):
