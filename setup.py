@@ -124,7 +124,7 @@ class BuildKernels(build_ext):
 
 DEFINES = [("Py_LIMITED_API", "0x030B0000")]
 LINK_FLAGS = ["-Wl,--strip-all"] if sys.platform == "linux" else []
-# Where Cython puts what all modules need of memoryviews; in each of them it was a fifth of the wheel.
+# What all modules need of memoryviews. In each of them it was a fifth of the wheel.
 VIEWS = "cygrad._engine.views"
 
 
