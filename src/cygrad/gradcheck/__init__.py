@@ -51,9 +51,9 @@ TOLERANCES = {"float64": (1e-6, 1e-9), "float32": (2e-4, 1e-5)}
 @overload
 def check_gradients(
     net: Network,
+    /,
     X: ArrayLike,
     y: ArrayLike,
-    /,
     *,
     inputs: bool = ...,
     dtype: DTypeLike = ...,
@@ -87,9 +87,9 @@ def check_gradients(
 
 def check_gradients(
     net_or_graph: Network | Node,
+    /,
     X: ArrayLike | None = None,
     y: ArrayLike | None = None,
-    /,
     *,
     inputs: bool = False,
     dtype: DTypeLike = "float64",
