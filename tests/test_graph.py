@@ -57,6 +57,8 @@ CASES: dict[str, list[tuple[list[Any], dict[str, Any]]]] = {
             ([RANDOM.normal(size=(4, 3))], {"axis": 0}),
             ([RANDOM.normal(size=(2, 4, 3))], {"axis": (0, -1)}),
             ([RANDOM.normal(size=(4, 3))], {"axis": 1, "keepdims": True}),
+            ([RANDOM.normal(size=(1, 3, 1))], {"axis": -1}),
+            ([np.zeros((3, 0))], {"axis": 0}),
             ([0.3], {}),
         ]
         for name in ("sum", "mean")
@@ -78,21 +80,40 @@ CASES: dict[str, list[tuple[list[Any], dict[str, Any]]]] = {
     "transpose": [
         ([RANDOM.normal(size=(4, 3))], {}),
         ([RANDOM.normal(size=(4, 3, 2))], {"axes": (1, 2, 0)}),
+        ([RANDOM.normal(size=(4, 3, 2))], {"axes": (-1, 0, 1)}),
+        ([RANDOM.normal(size=(3, 3, 3))], {"axes": (1, -1, 0)}),
     ],
     "reshape": [([RANDOM.normal(size=(4, 3))], {"shape": (2, -1)})],
     "log_sum_exp": [
         ([RANDOM.normal(size=(4, 3))], {}),
         ([RANDOM.normal(size=(4, 3))], {"axis": 0}),
         ([RANDOM.normal(size=(4, 3))], {"axis": (0, 1), "keepdims": True}),
+        ([RANDOM.normal(size=(4, 3))], {"axis": None}),
+        ([0.3], {}),
     ],
     "softmax": [
         ([RANDOM.normal(size=(4, 3))], {}),
         ([RANDOM.normal(size=(4, 3))], {"axis": 0}),
+        ([RANDOM.normal(size=(4, 3))], {"axis": None}),
+        ([np.zeros((0, 3))], {}),
+        ([0.3], {}),
     ],
     "cross_entropy": [
         ([RANDOM.normal(size=(4, 3)), RANDOM.dirichlet(np.ones(3), 4)], {}),
         ([RANDOM.normal(size=(4, 3)), RANDOM.normal(size=(4, 3))], {"axis": 0}),
         ([RANDOM.normal(size=3), np.array([0.0, 1.0, 0.0])], {}),
+        *[
+            ([RANDOM.normal(size=scores), RANDOM.uniform(size=targets)], {})
+            for scores, targets in [
+                ((4, 3), (3,)),
+                ((4, 3), (4, 1)),
+                ((4, 3), ()),
+                ((3,), (4, 3)),
+                ((1, 3), (4, 3)),
+                ((4, 1), (4, 3)),
+                ((), ()),
+            ]
+        ],
     ],
 }  # fmt: skip
 NUMBERED = [

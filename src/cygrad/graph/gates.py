@@ -41,8 +41,8 @@ class Gate:
     ----------
     name : str
     forward : callable
-        ``forward(*operands, **options)`` gives the output y; operands are ``numpy.float64`` or
-        arrays.
+        ``forward(*operands, **options)`` gives the output y; operands are floats or arrays of
+        float64, which cannot be written to.
     backward : sequence of callable
         One for each operand. Of an element-wise gate ``backward[i](y, *operands, **options)`` is
         the local derivative ∂y/∂operandᵢ; of others ``backward[i](g, y, *operands, **options)`` is
@@ -162,11 +162,23 @@ gaussian = elementwise("gaussian", functions.gaussian, lambda y, a: -2.0 * a * y
 # fmt: on
 
 
-def _along(g: Any, a: Any, axis: Any, keepdims: bool = False) -> Any:
-    """g with the axes back that a sum of `a` over `axis` took away."""
-    if not keepdims and axis is not None:
+def _along(g: Any, shape: tuple[int, ...], axis: Any, keepdims: bool = False) -> Any:
+    """g in the shape of an array that was summed over `axis`."""
+    if shape and not keepdims and axis is not None:
         g = np.expand_dims(g, axis)
-    return np.broadcast_to(g, np.shape(a))
+    return np.broadcast_to(g, shape)
+
+
+def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    total = np.sum(a, axis, keepdims=keepdims)
+    return total / (np.size(a) / (np.size(total) or 1))  # NaN of nothing; NumPy would warn, too
+
+
+def _transpose_back(g: Any, y: Any, a: Any, axes: Any = None) -> Any:
+    """Each axis back to where it was; `axes` may count from the end."""
+    if axes is not None:
+        axes = np.argsort(np.atleast_1d(axes) % np.ndim(a))
+    return np.transpose(g, axes)
 
 
 def _matrices(g: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
@@ -192,51 +204,63 @@ def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
 
 def _log_sum_exp(a: Any, axis: Any = -1, keepdims: bool = False) -> Any:
     largest = np.max(a, axis, keepdims=True)
-    total = functions.exp(a - largest).sum(axis, keepdims=True)
+    total = np.sum(functions.exp(a - largest), axis, keepdims=True)
     y = largest + functions.log(total)
     return y if keepdims else np.squeeze(y, axis)
 
 
 def _softmax(a: Any, axis: Any = -1) -> Any:
     e = functions.exp(a - np.max(a, axis, keepdims=True))
-    return e / e.sum(axis, keepdims=True)
+    return e / np.sum(e, axis, keepdims=True)
 
 
 def _log_softmax(a: Any, axis: Any) -> Any:
     return a - _log_sum_exp(a, axis, keepdims=True)
 
 
+def _cross_entropy_left(g: Any, y: Any, a: Any, t: Any, axis: Any = -1) -> Any:
+    """∂C/∂(log p) = −∂C/∂y t with p = softmax(a); ∂C/∂a = ∂C/∂(log p) − p Σ ∂C/∂(log p)"""
+    g = _along(g, np.broadcast_shapes(np.shape(a), np.shape(t)), axis)
+    by_log = sum_to(-(g * t), np.shape(a))
+    return by_log - _softmax(a, axis) * np.sum(by_log, axis, keepdims=True)
+
+
+def _cross_entropy_right(g: Any, y: Any, a: Any, t: Any, axis: Any = -1) -> Any:
+    """∂C/∂t = −∂C/∂y log softmax(a)"""
+    g = _along(g, np.broadcast_shapes(np.shape(a), np.shape(t)), axis)
+    return sum_to(-(g * _log_softmax(a, axis)), np.shape(t))
+
+
 # fmt: off
 sum = arraywise("sum", lambda a, axis=None, keepdims=False: np.sum(a, axis, keepdims=keepdims),
-                lambda g, y, a, axis=None, keepdims=False: _along(g, a, axis, keepdims),
+                lambda g, y, a, axis=None, keepdims=False: _along(g, np.shape(a), axis, keepdims),
                 symbol="Σ")
 
-mean = arraywise("mean", lambda a, axis=None, keepdims=False: np.mean(a, axis, keepdims=keepdims),
+mean = arraywise("mean", _mean,
                  lambda g, y, a, axis=None, keepdims=False:
-                     _along(g, a, axis, keepdims) * (np.size(y) / np.size(a)))
+                     _along(g, np.shape(a), axis, keepdims) * (np.size(y) / (np.size(a) or 1)),
+                 expects="something to take the mean of")
 
 matmul = arraywise("matmul", np.matmul, _matmul_left, _matmul_right, symbol="@")
 
-transpose = arraywise("transpose", lambda a, axes=None: np.transpose(a, axes),
-                      lambda g, y, a, axes=None:
-                          np.transpose(g, None if axes is None else np.argsort(axes)), symbol="ᵀ")
+transpose = arraywise("transpose", lambda a, axes=None: np.transpose(a, axes), _transpose_back,
+                      symbol="ᵀ")
 
 reshape = arraywise("reshape", lambda a, shape: np.reshape(a, shape),
                     lambda g, y, a, shape: np.reshape(g, np.shape(a)))
 
 log_sum_exp = arraywise("log_sum_exp", _log_sum_exp,
                         lambda g, y, a, axis=-1, keepdims=False:
-                            _along(g, a, axis, keepdims) * _softmax(a, axis), symbol="log Σ exp")
+                            _along(g, np.shape(a), axis, keepdims) * _softmax(a, axis),
+                        symbol="log Σ exp")
 
 softmax = arraywise("softmax", _softmax,
-                    lambda g, y, a, axis=-1: y * (g - (g * y).sum(axis, keepdims=True)))
+                    lambda g, y, a, axis=-1: y * (g - np.sum(g * y, axis, keepdims=True)))
 
 # −Σ t log softmax(a): t = 1 for the class of a sample, or the probabilities of all.
 cross_entropy = arraywise("cross_entropy",
-                          lambda a, t, axis=-1: -(t * _log_softmax(a, axis)).sum(axis),
-                          lambda g, y, a, t, axis=-1: _along(g, a, axis)
-                              * (_softmax(a, axis) * t.sum(axis, keepdims=True) - t),
-                          lambda g, y, a, t, axis=-1: _along(g, a, axis) * -_log_softmax(a, axis))
+                          lambda a, t, axis=-1: -np.sum(t * _log_softmax(a, axis), axis),
+                          _cross_entropy_left, _cross_entropy_right)
 # fmt: on
 
 
