@@ -497,6 +497,10 @@ G = GraphError
         (lambda x, v, w: v @ w, G, r"matmul: v of shape \(2,\) and w of shape \(3,\)"),
         (lambda x, v, w: w.reshape(2, 2), G, r"gate reshape: w of shape \(3,\)"),
         (lambda x, v, w: w.sum(axis=1), G, r"gate sum: w of shape \(3,\).* axis"),
+        (lambda x, v, w: w @ np.ones(4), G, r"w of shape \(3,\) and an array of shape \(4,\) do"),
+        (lambda x, v, w: graph.mean([]), G, r"gate mean .*nan, expected something"),
+        (lambda x, v, w: graph.sum(v, 0), TypeError, r"got 2 operands, expected 1 \(options are"),
+        (lambda x, v, w: graph.sum(v, axes=0), TypeError, "gate sum: .*unexpected .* 'axes'"),
         (lambda x, v, w: v.backward(), G, r"v has shape \(2,\).* seed"),
         (lambda x, v, w: v.backward(w.value), G, r"seed has shape \(3,\), expected \(2,\)"),
         (lambda x, v, w: v.backward("up"), TypeError, "seed is 'up', expected"),
@@ -506,8 +510,11 @@ G = GraphError
         (lambda x, v, w: x.forward(y=3.0), G, "'y' is no variable .* one of: x"),
         (lambda x, v, w: (x * 2).forward({v: 3.0}), G, "is no variable of this graph"),
         (lambda x, v, w: (x * 2).forward({x: 1}, x=2), G, "is given twice"),
+        (lambda x, v, w: (x * 2).forward({"x": 1}, x=2), G, "variable 'x' is given twice"),
+        (lambda x, v, w: (x * 2).forward(3.0), TypeError, "values is 3.0, expected new values"),
         (lambda x, v, w: x.forward(x="a"), TypeError, "the value of x is 'a', expected a number"),
         (lambda x, v, w: x.forward(x=math.inf), G, "the value of x is inf, .* finite"),
+        (lambda x, v, w: x * 10**400, G, "an operand is inf, expected finite"),
         (lambda x, v, w: x + "a", TypeError, "an operand is 'a', expected a number"),
         (lambda x, v, w: graph.add(x, [1, [2]]), TypeError, r"an operand is \[1, \[2\]\]"),
         (lambda x, v, w: x + 1j, TypeError, "an operand is 1j, expected a number"),
@@ -526,6 +533,14 @@ def test_errors(fails: Callable[..., object], error: type[Exception], text: str)
         fails(x, v, w)
 
 
+def test_a_gradient_that_overflows_where_paths_meet_is_refused() -> None:
+    x = Variable(0.1, "x")
+    f = x * 1.5e308 + x * 1.5e308
+    with pytest.raises(GraphError, match="gate mul: the gradient of x is not finite"):
+        f.backward()
+    assert x.gradient is None
+
+
 def test_copies() -> None:
     x, y = Variable(-2.0, "x"), Variable([5.0, 1.0], "y")
     q = (x * y).named("q")
@@ -537,6 +552,8 @@ def test_copies() -> None:
         q2 = f2.operands[0]
         assert (q2.name, f2.value, x2.gradient) == ("q", f.value, x.gradient)
         assert q2.local[0].tolist() == q.local[0].tolist()
+        copies = (q2.value, q2.gradient, q2.incoming, q2.operands[1].value, q2.operands[1].gradient)
+        assert not any(each.flags.writeable for each in copies)
         assert f2.forward(x=1.0) == 6.0
         assert f.value == -12.0
     assert copy.copy(f).variables == f.variables
@@ -590,6 +607,112 @@ def test_a_new_gate_in_one_line() -> None:
         GATES.pop("dot", None)
     with pytest.raises(ValueError, match="no gate 'softplus'"):
         pickle.loads(text)
+
+
+def new_gate(kind: Callable[..., Any], *rules: Callable[..., Any]) -> Any:
+    """A gate that is not left in the table."""
+    gate = kind("new_gate", *rules)
+    GATES.pop("new_gate")
+    return gate
+
+
+V, T = [1.0, 2.0, 3.0], TypeError
+EACH, ALL = graph.elementwise, graph.arraywise
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule", "value", "error", "text"),
+    [
+        (ALL, lambda g, y, a: np.ones(4), V, G, r"to x gives the shape \(4,\), expected \(3,\)"),
+        (ALL, lambda g, y, a: np.ones((2, 3)), V, G, r"the shape \(2, 3\), expected \(3,\)"),
+        (ALL, lambda g, y, a: 1.0, V, G, r"the shape \(\), expected \(3,\)"),
+        (ALL, lambda g, y, a: g * 1j, V, T, r"to x gives array\(\[0\.\+1\.j, .*expected a number"),
+        (ALL, lambda g, y, a: None, V, T, "to x gives None, expected a number or an array"),
+        (ALL, lambda g, y, a: 1 / 0, V, ZeroDivisionError, "division by zero"),
+        (EACH, lambda y, a: np.ones(2), V, G, r"to x gives the shape \(2,\), expected \(3,\)"),
+        (EACH, lambda y, a: np.ones((2, 3)), V, G, r"the shape \(2, 3\), expected \(3,\)"),
+        (EACH, lambda y, a: np.ones(1), 2.0, G, r"the shape \(1,\), expected \(\)"),
+        (EACH, lambda y, a: 2j, 2.0, T, "to x gives 2j, expected a number"),
+        (EACH, lambda y, a: "1", 2.0, T, "to x gives '1', expected a number"),
+        (EACH, lambda y, a: 1 / 0, 2.0, G, "the gradient of x is not finite"),
+        (EACH, lambda y, a: math.exp(1000), 2.0, G, "the gradient of x is not finite"),
+    ],
+)  # fmt: skip
+def test_a_wrong_rule_backward(
+    kind: Callable[..., Any], rule: Any, value: Any, error: type[Exception], text: str
+) -> None:
+    x = Variable(value, "x")
+    f = new_gate(kind, lambda a: 2 * a, rule)(x)
+    with pytest.raises(error, match=text):
+        f.backward(np.ones(f.shape))
+    assert x.gradient is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule", "value", "error", "text"),
+    [
+        (ALL, lambda a: a * 1j, V, T, r"gate new_gate: the output is array\(\[0\.\+1\.j"),
+        (ALL, lambda a: None, V, T, "gate new_gate: .*None"),
+        (ALL, lambda a: "2", V, T, "gate new_gate: .*'2'"),
+        (EACH, lambda a: a.sum(), V, G, r"new_gate: the output has shape \(\), expected \(3,\)"),
+        (EACH, lambda a: np.stack([a, a]), V, G, r"the output has shape \(2, 3\), expected \(3,\)"),
+        (EACH, math.log, -2.0, G, r"gate new_gate \(x = -2.0\): "),
+        (EACH, math.exp, 1e5, G, r"gate new_gate \(x = 100000.0\): the output is inf"),
+        (EACH, math.exp, V, T, "gate new_gate: "),
+        (ALL, lambda a: {}[a.size], V, KeyError, "3"),
+    ],
+)  # fmt: skip
+def test_a_wrong_rule_forward(
+    kind: Callable[..., Any], rule: Any, value: Any, error: type[Exception], text: str
+) -> None:
+    gate = new_gate(kind, rule, lambda *arguments: 1.0)
+    with pytest.raises(error, match=text):
+        gate(Variable(value, "x"))
+
+
+def test_rules_may_give_whatever_is_made_of_real_numbers() -> None:
+    for forward, derivative in [
+        (lambda a: [3, 0], lambda y, a: [2, 1]),
+        (lambda a: a > 1, lambda y, a: a > 1),
+        (lambda a: a.astype(np.float32), lambda y, a: np.float32(1)),
+    ]:
+        x = Variable([2.0, 1.0], "x")
+        f = new_gate(EACH, forward, derivative)(x)
+        f.backward([1.0, 10.0])
+        assert f.value.tolist() == [float(each) for each in forward(x.value)]
+        assert x.gradient.tolist() == np.multiply(derivative(f.value, x.value), [1, 10]).tolist()
+        assert f.value.dtype == x.gradient.dtype == np.float64
+
+
+def test_numbers_and_arrays_of_numpy_on_the_left() -> None:
+    x, v = Variable(2.0, "x"), Variable([1.0, 2.0, 3.0], "v")
+    for number in (np.float64(3), np.float32(3), np.int8(3), np.array(3.0), 3, 10**30):
+        for f, expected in [
+            (number + x, float(number) + 2),
+            (number - x, float(number) - 2),
+            (number * x, float(number) * 2),
+            (number / x, float(number) / 2),
+            (number**x, float(number) ** 2),
+        ]:
+            assert isinstance(f, Node)
+            assert f.value == expected
+    for f, expected in [
+        (np.ones(3) * x, [2.0] * 3),
+        (np.ones((2, 3)) @ v, [6.0] * 2),
+        (np.ones(3) @ v, 6.0),
+        ([1, 2, 3] - v, [0.0] * 3),
+    ]:
+        assert isinstance(f, Node)
+        assert np.array_equal(f.value, expected)
+
+
+def test_shapes_as_arguments_or_as_a_tuple() -> None:
+    x = Variable(np.arange(6.0), "x")
+    for f in (x.reshape(2, 3), x.reshape((2, 3)), x.reshape([2, 3]), x.reshape(-1, 3)):
+        assert f.value.tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+        check(f, seed=np.arange(6.0).reshape(2, 3))
+    assert x.reshape(-1).shape == (6,)
+    assert Variable([2.0]).reshape().shape == ()
 
 
 def test_how_nodes_are_shown() -> None:

@@ -34,8 +34,8 @@ Where they live:
   `arraywise` add a row.
 - `compiled` has `compile`, which makes a fast function of an expression.
 - `drawing` draws circuits: ``f.draw("circuit.svg")``.
-- `node` has `Node`, `Variable` and `Constant`, `walks` the two passes over a graph, `values` what
-  nodes hold, `functions` the elementary functions.
+- `node` has `Node`, `Variable` and `Constant`, `walks` the two passes over a graph, `rules` what
+  happens at one gate, `values` what nodes hold, `functions` the elementary functions.
 """
 
 from cygrad.graph.compiled import CompiledGraph, compile

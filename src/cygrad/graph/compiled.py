@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad._engine import tape
-from cygrad.graph import gates, walks
+from cygrad.graph import gates, rules
 from cygrad.graph.node import Node, Variable
 from cygrad.graph.values import GraphError
 
@@ -210,7 +210,7 @@ class _Writer:
             self.values[node] = node._value
         elif all(operand in self.values for operand in node.operands):
             values = [self.values[each] for each in node.operands]
-            self.values[node] = walks.evaluate(node.gate, node.operands, values, node.options)
+            self.values[node] = rules.evaluate(node.gate, node.operands, values, node.options)
         else:
             name = COMPILED.get(node.gate)
             if name is None:
@@ -242,16 +242,17 @@ def _variables(f: Node, inputs: Iterable[Variable | str]) -> tuple[Variable, ...
     """The variables that are meant, checked."""
     if isinstance(inputs, str | Node):
         inputs = (inputs,)
-    by_name = {variable.name: variable for variable in f.variables}
-    variables: list[Variable] = []
+    known = dict.fromkeys(f.variables)
+    by_name = {variable.name: variable for variable in known}
+    variables: dict[Variable, None] = {}
     for each in inputs:
         variable = by_name.get(each) if isinstance(each, str) else each
-        if not isinstance(variable, Variable) or variable not in f.variables:
-            names = ", ".join(node.described() for node in f.variables)
+        if not isinstance(variable, Variable) or variable not in known:
+            names = ", ".join(node.described() for node in known)
             raise GraphError(f"{each!r} is no variable of this graph, expected some of: {names}")
         if variable in variables:
             raise GraphError(f"input {each!r} is given twice")
-        variables.append(variable)
+        variables[variable] = None
     return tuple(variables)
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cygrad.graph import gates, walks
+from cygrad.graph import gates, rules, walks
 from cygrad.graph.values import GraphError, Value, brief, checked, kept
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ class Node:
     def __init__(self, gate: Gate, operands: tuple[Any, ...], options: dict[str, Any]) -> None:
         if len(operands) != len(gate.backward):
             raise TypeError(
-                f"gate {gate.name} got {len(operands)} operands, expected {len(gate.backward)}"
+                f"gate {gate.name} got {len(operands)} operands, expected {len(gate.backward)} "
+                "(options are given by name)"
             )
         self._gate: Gate | None = gate
         self._operands = tuple(
@@ -62,7 +63,7 @@ class Node:
         self._live = any(each._live for each in self._operands)
         values = [each._value for each in self._operands]
         with np.errstate(all="ignore"):
-            self._put(walks.evaluate(gate, self._operands, values, options))
+            self._put(rules.evaluate(gate, self._operands, values, options))
 
     def _begin(self, name: str | None) -> None:
         self._name = name
@@ -155,9 +156,8 @@ class Node:
             If two of them have the same name.
         """
         if self._tape is None:
-            self._tape = walks.tape_to(self)[
-                :-1
-            ]  # without itself: no cycle for the collector to find
+            # Without itself: no cycle for the collector to find.
+            self._tape = walks.tape_to(self)[:-1]
         tape = (*self._tape, self)
         walks.by_name(tape)
         return tape
@@ -189,8 +189,11 @@ class Node:
             If a name or a variable is not in the graph, shapes do not fit, or a value is not
             finite.
         """
+        if not isinstance(values, Mapping | None):
+            raise TypeError(f"values is {values!r}, expected new values by variable or name")
         tape = self.tape
-        new = walks.forward(tape, self._given(tape, {**(values or {}), **named}))
+        given = self._given(tape, itertools.chain((values or {}).items(), named.items()))
+        new = walks.forward(tape, given)
         for node, value in new.items():
             node._put(value)
             node._gradient = node._incoming = node._local = None
@@ -201,11 +204,13 @@ class Node:
         if any(each._time > node._time for node in self.tape for each in node._operands):
             self.forward()
 
-    def _given(self, tape: tuple[Node, ...], values: Mapping[Any, ArrayLike]) -> dict[Node, Any]:
+    def _given(
+        self, tape: tuple[Node, ...], values: Iterable[tuple[Any, ArrayLike]]
+    ) -> dict[Node, Any]:
         by_name = walks.by_name(tape)
         nodes = set(tape)
         new: dict[Node, Any] = {}
-        for key, value in values.items():
+        for key, value in values:
             node = by_name.get(key) if isinstance(key, str) else key
             if not isinstance(node, Variable) or node not in nodes:
                 names = ", ".join(name for name in by_name if isinstance(by_name[name], Variable))
@@ -320,9 +325,9 @@ class Node:
         """The mean over all elements, or along axes."""
         return gates.mean(self, axis=axis, keepdims=keepdims)
 
-    def reshape(self, *shape: int) -> Node:
-        """The same elements in another shape."""
-        return gates.reshape(self, shape=shape)
+    def reshape(self, *shape: int | tuple[int, ...]) -> Node:
+        """The same elements in another shape: ``x.reshape(2, 3)`` or ``x.reshape((2, 3))``."""
+        return gates.reshape(self, shape=shape[0] if len(shape) == 1 else shape)
 
     # How graphs are drawn.
 
@@ -409,7 +414,10 @@ class Node:
         return self._name, self._value, self._gradient, self._incoming, self._local
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self._name, self._value, self._gradient, self._incoming, self._local = state
+        self._name, value, gradient, incoming, self._local = state
+        self._value = kept(value)  # arrays lose in a copy that they cannot be written to
+        self._gradient = None if gradient is None else kept(gradient)
+        self._incoming = None if incoming is None else kept(incoming)
         self._time = next(_clock)
 
 

@@ -26,7 +26,9 @@ def checked(value: Any, name: str) -> Any:
         If not all of them are finite.
     """
     try:
-        array = np.asarray(value)
+        array = np.asarray(float(value) if isinstance(value, int) else value)
+    except OverflowError:
+        array = np.asarray(math.inf)
     except ValueError:  # rows of different lengths
         array = np.asarray(None)
     if array.dtype.kind not in "fiub":
@@ -38,10 +40,19 @@ def checked(value: Any, name: str) -> Any:
 
 
 def kept(array: Any) -> Any:
-    """A value as nodes keep it: a float, or an array that cannot be written to."""
+    """A value as nodes keep it: a float, or an array that cannot be written to.
+
+    Raises
+    ------
+    TypeError
+        If it is no real number and no array of real numbers.
+    """
     if type(array) is float:
         return array
-    if np.ndim(array) == 0:
+    array = np.asarray(array)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"the output is {array!r}, expected a number or an array of numbers")
+    if array.ndim == 0:
         return float(array)
     array = np.ascontiguousarray(array, np.float64)
     array.setflags(write=False)

@@ -12,14 +12,13 @@ Backward goes from right to left, and adds up what arrives where paths meet:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cygrad.graph.gates import Gate, sum_to
-from cygrad.graph.values import GraphError, finite, kept, zeros
+from cygrad.graph.rules import contribution, evaluate
+from cygrad.graph.values import GraphError, finite, zeros
 
 if TYPE_CHECKING:
     from cygrad.graph.node import Node
@@ -69,51 +68,6 @@ def forward(tape: Sequence[Node], given: dict[Node, Any]) -> dict[Node, Any]:
     return values
 
 
-def evaluate(
-    gate: Gate, operands: Sequence[Node], values: Sequence[Any], options: dict[str, Any]
-) -> Any:
-    """The output of a gate for these values of its operands.
-
-    Raises
-    ------
-    GraphError
-        If their shapes do not fit, or the output is not finite.
-    """
-    try:
-        y = kept(gate.forward(*values, **options))
-    except ZeroDivisionError:  # of floats, where arrays have infinity
-        y = math.inf
-    except (ValueError, IndexError) as error:
-        shapes = " and ".join(
-            f"{each.described()} of shape {np.shape(value)}"
-            for each, value in zip(operands, values, strict=True)
-        )
-        raise GraphError(f"gate {gate.name}: {shapes} do not fit: {error}") from None
-    if not finite(y):
-        raise GraphError(_complaint(gate, operands, values, np.asarray(y)))
-    return y
-
-
-def _complaint(gate: Gate, operands: Sequence[Node], values: Sequence[Any], y: Any) -> str:
-    """What is wrong where the output is not finite: the first such element."""
-    wrong = ~np.isfinite(y)
-    place = np.unravel_index(int(wrong.argmax()), wrong.shape)
-    index = f"[{', '.join(map(str, place))}]" if place else ""
-    texts = []
-    for operand, value in zip(operands, values, strict=True):
-        text = operand.described()
-        if gate.elementwise:
-            number = repr(float(np.broadcast_to(value, wrong.shape)[place]))
-            alone = operand.gate is None and operand.name is None
-            text = number if alone else f"{text}{index if np.ndim(value) else ''} = {number}"
-        texts.append(text)
-    where = f" at {index}" if index else ""
-    return (
-        f"gate {gate.name} ({', '.join(texts)}): the output is {float(y[place])!r}{where}, "
-        f"expected {gate.expects}"
-    )
-
-
 def backward(
     tape: Sequence[Node], seed: Any
 ) -> tuple[dict[Node, Any], dict[Node, tuple[Any, ...]]]:
@@ -125,7 +79,9 @@ def backward(
     Raises
     ------
     GraphError
-        If what a gate passes on is not finite.
+        If a gradient is not finite, or what a gate's rule gives has the wrong shape.
+    TypeError
+        If what it gives is not made of real numbers.
     """
     gradients: dict[Node, Any] = {node: zeros(node._value) for node in tape}
     gradients[tape[-1]] = gradients[tape[-1]] + seed
@@ -145,28 +101,11 @@ def _pass_on(node: Node, gradients: dict[Node, Any]) -> tuple[Any, ...]:
         derivative = None
         if operand._live:
             passed, derivative = contribution(node, place, gradients[node])
-            if not finite(passed):
+            total = gradients[operand] + passed
+            if not finite(total):
                 raise GraphError(
                     f"gate {node._gate.name}: the gradient of {operand.described()} is not finite"
                 )
-            gradients[operand] = gradients[operand] + passed
+            gradients[operand] = total
         local.append(derivative)
     return tuple(local)
-
-
-def contribution(node: Node, place: int, g: Any) -> tuple[Any, Any]:
-    """What g = ∂C/∂y adds to the gradient of an operand of y's gate, and the local derivative."""
-    gate, y = node._gate, node._value
-    assert gate is not None
-    rule, like = gate.backward[place], node._operands[place]._value
-    values = [each._value for each in node._operands]
-    if not gate.elementwise:
-        return sum_to(rule(g, y, *values, **node._options), np.shape(like)), None
-    try:
-        derivative = rule(y, *values, **node._options)
-    except ZeroDivisionError:  # of floats, where arrays have infinity
-        derivative = math.inf
-    passed = g * derivative
-    if type(passed) is float:
-        return passed, derivative
-    return sum_to(passed, np.shape(like)), derivative

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cygrad.graph import walks
+from cygrad.graph import rules
 from cygrad.graph.drawing.texts import exponent_text, number_text, printable, value_text
 from cygrad.graph.node import Constant
 
@@ -163,5 +163,5 @@ def _contribution_text(node: Node, index: int, digits: int) -> str:
     operand = node.operands[index]
     if node.gradient is None or operand.gradient is None or not operand._live:
         return ""
-    contribution, _ = walks.contribution(node, index, node._gradient)
+    contribution, _ = rules.contribution(node, index, node._gradient)
     return value_text(contribution, digits)

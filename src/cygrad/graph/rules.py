@@ -1,0 +1,137 @@
+"""What the rules of a gate give for given operands, checked; and what is said where they fail."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cygrad.graph.gates import Gate, sum_to
+from cygrad.graph.values import GraphError, finite, kept
+
+if TYPE_CHECKING:
+    from cygrad.graph.node import Node
+
+
+def evaluate(
+    gate: Gate, operands: Sequence[Node], values: Sequence[Any], options: dict[str, Any]
+) -> Any:
+    """The output of a gate for these values of its operands.
+
+    Raises
+    ------
+    GraphError
+        If their shapes do not fit, or the output is not finite.
+    TypeError
+        If the output is not made of real numbers, or the gate does not know an option.
+    """
+    try:
+        y = kept(gate.forward(*values, **options))
+    except ArithmeticError:  # of floats, where arrays have infinity
+        if not _all_floats(values):
+            raise
+        y = math.inf
+    except (ValueError, IndexError) as error:
+        raise GraphError(_refusal(gate, operands, values, error)) from error
+    except TypeError as error:
+        raise TypeError(f"gate {gate.name}: {error}") from error
+    if gate.elementwise and not (type(y) is float and _all_floats(values)):
+        shape, shapes = np.shape(y), [np.shape(value) for value in values]
+        if shape not in shapes and shape != (common := np.broadcast_shapes(*shapes)):
+            raise GraphError(f"gate {gate.name}: the output has shape {shape}, expected {common}")
+    if not finite(y):
+        raise GraphError(_complaint(gate, operands, values, np.asarray(y)))
+    return y
+
+
+def _all_floats(values: Sequence[Any]) -> bool:
+    return all(type(value) is float for value in values)
+
+
+def _refusal(gate: Gate, operands: Sequence[Node], values: Sequence[Any], error: Exception) -> str:
+    """What it is that a gate cannot be applied to."""
+    pairs = list(zip(operands, values, strict=True))
+    if _all_floats(values):
+        numbers = (f"{operand.described()} = {value!r}" for operand, value in pairs)
+        return f"gate {gate.name} ({', '.join(numbers)}): {error}"
+    shapes = (
+        operand.described() + ("" if _alone(operand) else f" of shape {np.shape(value)}")
+        for operand, value in pairs
+    )
+    return f"gate {gate.name}: {' and '.join(shapes)} do not fit: {error}"
+
+
+def _alone(operand: Node) -> bool:
+    """Whether all that can be said of an operand is its value."""
+    return operand.gate is None and operand.name is None
+
+
+def _complaint(gate: Gate, operands: Sequence[Node], values: Sequence[Any], y: Any) -> str:
+    """What is wrong where the output is not finite: the first such element."""
+    wrong = ~np.isfinite(y)
+    place = np.unravel_index(int(wrong.argmax()), wrong.shape)
+    index = f"[{', '.join(map(str, place))}]" if place else ""
+    texts = []
+    for operand, value in zip(operands, values, strict=True):
+        text = operand.described()
+        if gate.elementwise:
+            number = repr(float(np.broadcast_to(value, wrong.shape)[place]))
+            element = text + (index if np.ndim(value) else "")
+            text = number if _alone(operand) else f"{element} = {number}"
+        texts.append(text)
+    where = f" at {index}" if index else ""
+    return (
+        f"gate {gate.name} ({', '.join(texts)}): the output is {float(y[place])!r}{where}, "
+        f"expected {gate.expects}"
+    )
+
+
+def contribution(node: Node, place: int, g: Any) -> tuple[Any, Any]:
+    """What g = ∂C/∂y adds to the gradient of an operand of y's gate, and the local derivative."""
+    gate, y, like = node._gate, node._value, node._operands[place]._value
+    assert gate is not None
+    if not gate.elementwise:
+        passed = _applied(node, place, g, y)
+        if np.shape(passed) != np.shape(like):
+            raise _wrong_shape(node, place, passed, like)
+        return passed, None
+    derivative = _applied(node, place, y)
+    if type(y) is float and type(derivative) is float:
+        return g * derivative, derivative
+    if np.shape(derivative) not in ((), np.shape(y)):
+        try:
+            np.broadcast_to(derivative, np.shape(y))
+        except ValueError:
+            raise _wrong_shape(node, place, derivative, y) from None
+    return sum_to(g * derivative, np.shape(like)), derivative
+
+
+def _applied(node: Node, place: int, *arguments: Any) -> Any:
+    """What the rule of a gate for one of its operands gives: a float, or an array of numbers."""
+    gate, values = node._gate, [each._value for each in node._operands]
+    assert gate is not None
+    try:
+        result = gate.backward[place](*arguments, *values, **node._options)
+    except ArithmeticError:  # of floats, where arrays have infinity
+        if not _all_floats(values):
+            raise
+        return math.inf
+    if type(result) is float:
+        return result
+    array = np.asarray(result)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"gate {gate.name}: the rule backward to {node._operands[place].described()} gives "
+            f"{result!r}, expected a number or an array of numbers"
+        )
+    return array
+
+
+def _wrong_shape(node: Node, place: int, actual: Any, expected: Any) -> GraphError:
+    assert node._gate is not None
+    return GraphError(
+        f"gate {node._gate.name}: the rule backward to {node._operands[place].described()} gives "
+        f"the shape {np.shape(actual)}, expected {np.shape(expected)}"
+    )
