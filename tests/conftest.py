@@ -1,14 +1,19 @@
 """What every test can ask for."""
 
 import _thread
+import io
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache
+from importlib import import_module
+from typing import NamedTuple
 
 import pytest
 
 from cygrad import Gradients, Network
 from cygrad._engine import kernels
+from cygrad.experiments import Page
 
 
 @pytest.fixture(params=kernels.available())
@@ -46,3 +51,31 @@ def planted(
         )
 
     return plant
+
+
+class Written(NamedTuple):
+    """What a run of an experiment left: its page, and what it printed."""
+
+    page: Page
+    text: str
+
+
+# What makes pictures small, and fast to draw.
+COARSE = {"page.DPI": 75, "rbf.RESOLUTION": 11, "scale.RESOLUTION": 11, "softmax_surface.FACES": 11}
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Written]:
+    """written(name): an experiment that is run once for all tests, with coarse pictures."""
+
+    @cache
+    def run(name: str) -> Written:
+        file = io.StringIO()
+        page = Page(name, tmp_path_factory.mktemp(name), file)
+        with pytest.MonkeyPatch.context() as patch:
+            for constant, value in COARSE.items():
+                patch.setattr(f"cygrad.experiments.{constant}", value)
+            import_module(f"cygrad.experiments.{name.replace('-', '_')}").run(page)
+        return Written(page, file.getvalue())
+
+    return run

@@ -145,7 +145,7 @@ def draw_mistakes(
         bar.bar(range(10), p, color=style.INK)
         bar.bar(shown, p[shown], color=style.color(0), label="what it shows")
         bar.bar(taken, p[taken], color=style.color(1), label="what it was taken for")
-        bar.set(xlabel="digit", xticks=range(10), ylim=(0, 1))
+        bar.set(xlabel="digit", xticks=range(10), yticks=[0, 0.5, 1], ylim=(0, 1))
     bars[0].set_ylabel("probability")
     figure.legend(*bars[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure

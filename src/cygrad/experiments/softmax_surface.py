@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 POINTS = 200  # along each axis
 EXTENT = 10.0  # z from −EXTENT to EXTENT
+FACES = 200  # of the picture, along each axis
 
 SOME_POINTS = [(0, 0), (7, 7), (1, 0), (3, 2), (-4, -5), (0, 1), (10, -10)]
 
@@ -129,7 +130,7 @@ def draw_surface(z: Array, P: Array) -> Axes:
     ax.computed_zorder = False  # the line is seen on the surface
     surface = [values.reshape(POINTS, POINTS) for values in (*z.T, P)]
     look = {"cmap": colors(), "vmin": 0, "vmax": 1, "antialiased": False, "zorder": 1}
-    ax.plot_surface(*surface, rcount=POINTS, ccount=POINTS, **look)
+    ax.plot_surface(*surface, rcount=FACES, ccount=FACES, **look)
     ends = [-EXTENT, EXTENT]
     ax.plot(ends, ends, [0.5, 0.5], color=style.INK, label="$z_1 = z_2$, P = ½", zorder=2)
     ticks = [-10, -5, 0, 5, 10]

@@ -1,0 +1,83 @@
+"""What all experiments have in common: text, pictures, and pages without pictures."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cygrad.experiments.page import HOW_TO_GET_PICTURES, WIDTH
+
+# Without the circuits, whose drawings need no matplotlib, and without what depends on the clock:
+# these have tests of their own.
+PICTURES = {
+    "rbf": ["data", "surface", "contour", "output"],
+    "circles": ["start", "cost", "end", "hidden"],
+    "softmax-surface": ["surface", "contour", "difference"],
+    "regression-to-network": ["steps", "corners"],
+    "vanishing": ["gradients", "learning"],
+    "backward-network": ["passes"],
+    "scale": ["valley", "descent", "digits"],
+    "digits": ["learning", "confusion", "mistakes", "weights"],
+}
+
+# Runs experiments where matplotlib cannot be imported. Two of them train for long: that is cut
+# short, and their numbers are others.
+WITHOUT_MATPLOTLIB = """
+import io, json, sys
+sys.modules["matplotlib"] = None
+from importlib import import_module
+from cygrad.experiments import Page, scale, vanishing
+scale.STEPS, scale.EPOCHS, vanishing.EPOCHS = 10, 1, 1
+folder, *names = sys.argv[1:]
+found = {}
+for name in names:
+    text = io.StringIO()
+    page = Page(name, folder, text)
+    import_module("cygrad.experiments." + name.replace("-", "_")).run(page)
+    found[name] = {"numbers": page.numbers, "text": text.getvalue(), "pictures": page.pictures}
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_text_is_printed(name, written):
+    page, text = written(name)
+    lines = [line for line in text.splitlines() if not line.startswith("  → ")]
+    assert max(map(len, lines)) <= WIDTH
+    for title in page.tables:
+        assert f"  {title}" in lines
+    for label in page.numbers:
+        # Short enough for all numbers to stand in one column.
+        assert any(line.startswith(f"  {label:<44s} ") for line in lines)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_are_drawn(name, written):
+    pytest.importorskip("matplotlib")
+    from matplotlib import image
+
+    files = [Path(path) for path in written(name).page.pictures]
+    assert [file.name for file in files] == [f"{name}-{picture}.png" for picture in PICTURES[name]]
+    assert sorted(files[0].parent.iterdir()) == sorted(files)
+    for file in files:
+        pixels = (255 * image.imread(file)).round().astype(np.uint8).view(np.uint32)[..., 0]
+        # Something is in it, and what lies at the border is paper: nothing is cut off.
+        assert len(np.unique(pixels)) > 50
+        for border in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):
+            assert (border == 0xFFFFFFFF).all()
+
+
+def test_without_matplotlib_the_numbers_come_and_a_hint(written, tmp_path):
+    command = [sys.executable, "-c", WITHOUT_MATPLOTLIB, tmp_path, *PICTURES]
+    done = subprocess.run(command, check=True, capture_output=True)
+    found = json.loads(done.stdout)
+    assert list(found) == list(PICTURES)
+    for name, page in found.items():
+        assert page["text"].count(HOW_TO_GET_PICTURES) == 1
+        assert page["pictures"] == []
+        if name not in ("scale", "vanishing"):
+            assert page["numbers"] == written(name).page.numbers
+    assert list(tmp_path.iterdir()) == []
