@@ -6,6 +6,7 @@
  *               exp    log    log1p  tanh   sigmoid  gaussian
  *   float32     0.99   0.84   0.84   0.76   0.74     1.15
  *   float64     0.98   0.85   0.84   1.02   0.73     1.14
+ *   in graphs   1.00   0.85          1.15   0.95     1.14     float64, with CG_SHORT_CHAINS
  * The domain is all finite numbers, but for log the normal positive ones and for log1p those from 0 to 1.
  *
  * Method: exp(x) = 2ⁿ exp(r) with r = x − n ln 2, |r| ≤ ln 2 / 2, and exp(r) = 1 + r + r² q(r), q minimax.
@@ -57,6 +58,7 @@ static const real log_l[] = {0.66666666666666996, 0.39999999999609365, 0.2857142
 
 /* Σ c[i] xⁱ */
 #ifndef CG_SHORT_CHAINS
+/* In as few operations as there are: the fastest way where many results are computed side by side. */
 CG_INLINE vec polynomial(const real *c, int count, vec x)
 {
     vec y = splat(c[count - 1]);
@@ -64,7 +66,8 @@ CG_INLINE vec polynomial(const real *c, int count, vec x)
     return y;
 }
 #else
-/* In pairs, pairs of pairs, and so on (Estrin 1960): a few products more, but the result is there sooner. */
+/* In pairs, pairs of pairs, and so on (Estrin 1960): a few products more, but a result is there sooner, for which graphs
+ * of single numbers wait. */
 CG_INLINE vec polynomial(const real *c, int count, vec x)
 {
     vec sums[8];

@@ -139,7 +139,7 @@ static double once(const cg_tape *tape, const double *point, double *values, dou
 }
 #endif
 
-static void forward(const cg_tape *tape, double *values) { forward_vectors(tape, VECTORS, values); }
+CG_SHARED void forward(const cg_tape *tape, double *values) { forward_vectors(tape, VECTORS, values); }
 
 static void backward(const cg_tape *tape, const double *values, double *sums)
 {
@@ -158,7 +158,7 @@ static void evaluate(int gate, ptrdiff_t n, const double *a, const double *b, do
         size_t bytes = (size_t)(n - i < lanes ? n - i : lanes) * sizeof(double);
         memcpy(a_lanes, a + i, bytes);
         memcpy(b_lanes, b + i, bytes);
-        forward_vectors(&tape, VECTORS, a_lanes);
+        forward(&tape, a_lanes);
         memcpy(y + i, y_lanes, bytes);
     }
 }

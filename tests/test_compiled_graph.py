@@ -409,6 +409,17 @@ def test_the_engine_refuses_registers_that_are_not_there() -> None:
         tape.__init__((), 1, [("neg", 0, None)], 1)
 
 
+def test_the_engine_refuses_arrays_that_it_could_not_read() -> None:
+    tape = Tape((), 2, [("add", 0, 1)], 2)
+    right = np.ones(5)
+    for wrong in (np.ones(4), np.ones((5, 1)), np.ones(5, np.float32), np.ones(5, ">f8")):
+        with pytest.raises(ValueError, match="expected float64 arrays of one dimension, of 5"):
+            tape.run([right, wrong], 5, True)
+    with pytest.raises(ValueError, match="there are 1 arrays, expected 2"):
+        tape.run([right], 5, True)
+    assert tape.run([right, np.ones(1)], 5, False)[0].tolist() == [2.0] * 5
+
+
 def test_gates_that_lead_nowhere_have_no_part_in_the_gradients() -> None:
     gates = [("exp", 1, None), ("mul", 0, 1), ("log", 1, None), ("add", 2, 3)]
     tape = Tape((3.0,), 2, gates, 4)  # registers: constant, inputs 1 and 2, gates 3 …

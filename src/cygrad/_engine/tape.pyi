@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, final, overload
 
 from numpy.typing import ArrayLike, NDArray
@@ -40,5 +40,5 @@ class Tape:
         self, arguments: tuple[Any, ...], named: dict[str, Any], differentiate: bool
     ) -> Any: ...
     def run(
-        self, arrays: Iterable[NDArray[Any]], points: int, differentiate: bool
+        self, arrays: Sequence[NDArray[Any]], points: int, differentiate: bool
     ) -> tuple[NDArray[Any], NDArray[Any] | None]: ...

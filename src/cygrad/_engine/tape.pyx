@@ -5,6 +5,7 @@ cimport cython
 
 from libc.stdlib cimport calloc, free
 
+from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.float cimport PyFloat_AsDouble, PyFloat_Check
 from cpython.ref cimport Py_INCREF
@@ -70,6 +71,27 @@ cdef class Workspace:
         free(self.block)
 
 
+cdef cg_numbers numbers_of(array, Py_ssize_t count, bint writable=False) except *:
+    """Where the numbers of a float64 array of one dimension are, so many or one for all; the caller keeps it alive."""
+    cdef Py_buffer buffer
+    cdef cg_numbers numbers
+    PyObject_GetBuffer(array, &buffer, PyBUF_RECORDS if writable else PyBUF_RECORDS_RO)
+    cdef bint right = buffer.ndim == 1 and buffer.format[0] == b"d" and buffer.format[1] == 0
+    right = right and (buffer.shape[0] == count or buffer.shape[0] == 1)
+    if right:
+        numbers.data = <const char *> buffer.buf
+        numbers.stride = buffer.strides[0] if buffer.shape[0] > 1 else 0
+    PyBuffer_Release(&buffer)
+    if not right:
+        raise ValueError(f"expected float64 arrays of one dimension, of {count} numbers or of one")
+    return numbers
+
+
+cdef double *address(array) except? NULL:
+    """The first number of a contiguous array that may be written to."""
+    return <double *> numbers_of(array.reshape(-1), array.size, True).data
+
+
 def evaluate(str name, a, b=None):
     """Value of one gate, element by element, with the bits that a tape gives it.
 
@@ -93,15 +115,17 @@ def evaluate(str name, a, b=None):
     a = np.asarray(a, np.float64)
     if operands == 2:
         a, b = np.broadcast_arrays(a, np.asarray(b, np.float64))
+        b = np.ascontiguousarray(b).reshape(-1)
     y = np.empty(a.shape)
-    cdef const double[::1] a_lanes = np.ascontiguousarray(a).reshape(-1)
-    cdef const double[::1] b_lanes = np.ascontiguousarray(b).reshape(-1) if operands == 2 else a_lanes
-    cdef double[::1] y_lanes = y.reshape(-1)
-    cdef Py_ssize_t start = 0, n = a_lanes.shape[0]
+    a = np.ascontiguousarray(a).reshape(-1)
+    cdef Py_ssize_t start = 0, n = a.size
+    cdef const double *a_lanes = <const double *> numbers_of(a, n).data
+    cdef const double *b_lanes = <const double *> numbers_of(b, n).data if operands == 2 else a_lanes
+    cdef double *y_lanes = address(y)
     cdef Attention attention = Attention()
     with nogil:
         while start < n:
-            table.evaluate(gate, min(n - start, ATTENTION_WORK), &a_lanes[start], &b_lanes[start], &y_lanes[start])
+            table.evaluate(gate, min(n - start, ATTENTION_WORK), a_lanes + start, b_lanes + start, y_lanes + start)
             start += ATTENTION_WORK
             attention.pay()
     return y
@@ -266,28 +290,25 @@ cdef class Tape:
         cdef Py_ssize_t piece = max(1, ATTENTION_WORK // (registers * lanes)) * lanes, first = 0, last
         cdef Workspace values = self._room(lanes), sums = Workspace(registers, lanes), point = Workspace(2 * inputs, 1)
         value, gradients = np.empty(points), np.empty((inputs, points)) if differentiate else None
-        cdef double[::1] value_view = value
-        cdef double[:, ::1] gradients_view = gradients
-        cdef double *gradients_data = &gradients_view[0, 0] if differentiate and points and inputs else NULL
-        cdef const double[:] view
-        cdef bytes room = bytes(inputs * sizeof(cg_numbers))
-        cdef cg_numbers *numbers = <cg_numbers *> <char *> room
+        cdef double *value_data = address(value)
+        cdef double *gradients_data = address(gradients) if differentiate else NULL
+        cdef Workspace room = Workspace(inputs * sizeof(cg_numbers) // sizeof(double), 1)
+        cdef cg_numbers *numbers = <cg_numbers *> room.registers
         cdef Py_ssize_t i
-        for i, array in enumerate(arrays):
-            view = array
-            if points:
-                numbers[i].data = <const char *> &view[0]
-                numbers[i].stride = view.strides[0] if view.shape[0] > 1 else 0
+        if len(arrays) != inputs:
+            raise ValueError(f"there are {len(arrays)} arrays, expected {inputs}")
+        for i in range(inputs):
+            numbers[i] = numbers_of(arrays[i], points)
         cdef Attention attention = Attention()
         with nogil:
             while first < points:
                 last = min(first + piece, points)
                 if singly:
                     cg_tape_run_singly(self.kernels, &self.tape, numbers, first, last, points, point.registers,
-                                       values.registers, sums.registers, &value_view[0], gradients_data)
+                                       values.registers, sums.registers, value_data, gradients_data)
                 else:
                     cg_tape_run(self.kernels, &self.tape, numbers, first, last, points, values.registers,
-                                sums.registers, &value_view[0], gradients_data)
+                                sums.registers, value_data, gradients_data)
                 first = last
                 attention.pay()
         return value, gradients
