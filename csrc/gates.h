@@ -1,8 +1,8 @@
 /* gates.h: the gates of compiled tapes, each with its value and its local derivatives.
  *
  * a and b are the operands, y is the value. A derivative is computed as it is written, one rounding per operation, and
- * so does `cygrad.graph`: the two agree in every bit. The expressions are those of the kernels (simd.h, functions.h,
- * trigonometry.h, power.h); whoever wants the names alone expands the table without them. */
+ * so does `cygrad.graph`: the two agree in every bit. The expressions are in terms of the kernels (simd.h,
+ * trigonometry.h, power.h, tape_kernels.h); whoever wants the names alone expands the table without them. */
 #ifndef CG_GATES_H
 #define CG_GATES_H
 
@@ -13,8 +13,8 @@
     BINARY(mul,        a * b,                        b,                        a)                                  \
     BINARY(div,        a / b,                        one / b,                  -(y / b))                           \
     BINARY(power,      power_(a, b),                 b * power_(a, b - one),   y * log_everywhere(a))              \
-    BINARY(max,        select_(first_max(a, b), a, b), keep(one, a >= b),      one - keep(one, a >= b))            \
-    BINARY(min,        select_(first_min(a, b), a, b), keep(one, a <= b),      one - keep(one, a <= b))            \
+    BINARY(max,        max_of(a, b),                 keep(one, a >= b),        one - keep(one, a >= b))            \
+    BINARY(min,        min_of(a, b),                 keep(one, a <= b),        one - keep(one, a <= b))            \
     UNARY(neg,         -a,                           -one)                                                         \
     UNARY(reciprocal,  one / a,                      -(y * y))                                                     \
     UNARY(square,      a * a,                        splat(2) * a)                                                 \
@@ -26,7 +26,7 @@
     UNARY(cos,         cos_(a),                      -sin_(a))                                                     \
     UNARY(tanh,        tanh_of(a),                   one - y * y)                                                  \
     UNARY(sigmoid,     sigmoid_of(a),                y * (one - y))                                                \
-    UNARY(relu,        keep(a, ~(mask)(a <= zero())), keep(one, a > zero()))                                       \
+    UNARY(relu,        relu_of(a),                   keep(one, a > zero()))                                        \
     UNARY(gaussian,    gaussian_of(a),               splat(-2) * a * y)
 
 #endif

@@ -2,9 +2,9 @@
  * mirrors this file.
  *
  * A tape has one register after another: the constants, the inputs, then the gates, each computed from registers before
- * it. A register holds a number for each of a block of points, its lanes. A
- * pass to the right computes the values; one to the left, from ∂f/∂f = 1, adds to the gradient of each operand what the
- * gate's gradient times the local derivative is: gates from the last to the first, a before b.
+ * it. A register holds a number for each of a block of points, its lanes. A pass to the right computes the values. One
+ * to the left, from ∂f/∂f = 1, multiplies each gate's gradient by the local derivatives and adds it to the gradients of
+ * the operands: gates from the last to the first, a before b.
  *
  * A lane's results depend on that lane alone, and are the same bits on every instruction set. Numbers outside of a
  * gate's domain give NaN or infinity. Denormals are numbers like others. */

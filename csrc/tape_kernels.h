@@ -4,7 +4,7 @@
  *   CG_NARROW_TABLE  the table for single points, where another one's shorter vectors are faster
  * and includes this file. */
 #define CG_BITS 64
-#define CG_SHORT_CHAINS
+#define CG_SHORT_CHAINS /* of functions.h */
 #include "simd.h"
 
 #include "functions.h"
@@ -14,9 +14,10 @@
 
 #include "tape.h"
 
-/* Whether a max or a min is its first operand: so it is where they are equal, and where it is NaN. */
-CG_INLINE mask first_max(vec a, vec b) { return (mask)(a >= b) | (mask)(a != a); }
-CG_INLINE mask first_min(vec a, vec b) { return (mask)(a <= b) | (mask)(a != a); }
+/* The first operand where they are equal; NaN where one of them is. */
+CG_INLINE vec max_of(vec a, vec b) { return select_((mask)(a >= b) | (mask)(a != a), a, b); }
+CG_INLINE vec min_of(vec a, vec b) { return select_((mask)(a <= b) | (mask)(a != a), a, b); }
+CG_INLINE vec relu_of(vec a) { return keep(a, ~(mask)(a <= zero())); }
 
 /* Once for both widths of a register. */
 CG_SHARED vec exp_of(vec a) { return exp_(a); }

@@ -206,6 +206,8 @@ def test_numbers_give_floats(f: Node) -> None:
         assert type(fn.value(*point)) is float
         assert fn.value(*point) == -12
     assert fn(True, False, -4.0) == (-4.0, (-4.0, -4.0, 1.0))
+    with pytest.raises(OverflowError, match="int too large"):
+        fn(10**400, 5, -4)
 
 
 def test_arguments_by_name(f: Node) -> None:
@@ -404,6 +406,8 @@ def test_the_engine_refuses_registers_that_are_not_there() -> None:
     ]:
         with pytest.raises(ValueError, match=r"expected registers before 2|of 3 registers"):
             Tape((), 2, gates, result)
+    with pytest.raises(TypeError, match="it was not initialised"):
+        Tape.__new__(Tape).run([], 5, True)
     tape = Tape((), 1, [("neg", 0, None)], 1)
     with pytest.raises(TypeError, match="a tape cannot be changed"):
         tape.__init__((), 1, [("neg", 0, None)], 1)

@@ -8,6 +8,7 @@ from libc.stdlib cimport calloc, free
 from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.float cimport PyFloat_AsDouble, PyFloat_Check
+from cpython.long cimport PyLong_AsDouble, PyLong_Check
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SetItem
 
@@ -19,7 +20,7 @@ cdef dict _gates = {cg_gate_name(gate).decode(): gate for gate in range(CG_GATE_
 # Name of each gate, and how many operands it has.
 GATES = {name: cg_gate_operands(gate) for name, gate in _gates.items()}
 
-cdef Py_ssize_t ATTENTION_WORK = 1 << 20     # numbers that are computed between two looks at the clock
+cdef Py_ssize_t ATTENTION_WORK = 1 << 18     # numbers that are computed between two looks at the clock
 cdef double ATTENTION_SECONDS = 0.02         # between two looks at the signals
 cdef Py_ssize_t SHORT = 4096                 # gates of a tape that takes less time than others wait for the GIL
 cdef Py_ssize_t ALIGNMENT = 64               # bytes: a vector of any instruction set
@@ -153,6 +154,9 @@ cdef class Tape:
     cdef Workspace values, sums
     cdef double *point
 
+    def __cinit__(self, *arguments, **named):
+        self.kernels = kernels()
+
     def __init__(self, constants, Py_ssize_t inputs, gates, Py_ssize_t result):
         cdef Py_ssize_t first = len(constants) + inputs, count = len(gates), registers = first + count, i
         cdef cg_instruction *instruction
@@ -160,7 +164,6 @@ cdef class Tape:
             raise TypeError("a tape cannot be changed")
         if registers > 2**31 - 1 or inputs < 0 or not 0 <= result < registers:
             raise ValueError(f"result is {result}, of {registers} registers")
-        self.kernels = kernels()
         self.constants = tuple(map(float, constants))
         self.instructions = <cg_instruction *> calloc(count + 1, sizeof(cg_instruction))
         self.point = <double *> calloc(2 * inputs + 1, sizeof(double))
@@ -242,9 +245,12 @@ cdef class Tape:
             return False
         for i in range(self.tape.inputs):
             argument = arguments[i]
-            if not (PyFloat_Check(argument) or isinstance(argument, int)):
+            if PyFloat_Check(argument):
+                self.point[i] = PyFloat_AsDouble(argument)
+            elif PyLong_Check(argument):
+                self.point[i] = PyLong_AsDouble(argument)
+            else:
                 return False
-            self.point[i] = PyFloat_AsDouble(argument)
         return True
 
     cdef double _once(self, bint differentiate) noexcept:
@@ -283,6 +289,8 @@ cdef class Tape:
         Every call has registers of its own, so that several threads can make one at a time.
         """
         cdef Py_ssize_t inputs = self.tape.inputs, registers = self.tape.constants + inputs + self.tape.gates
+        if registers == 0:
+            raise TypeError("the tape has no registers: it was not initialised")
         cdef Py_ssize_t lanes = self.kernels.lanes
         cdef bint singly = 8 * points <= lanes or registers * lanes > ROOM
         if singly:
