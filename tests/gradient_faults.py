@@ -27,6 +27,30 @@ def make(loss="cross_entropy", hidden="tanh", output=None, depth=1, **options):
     return Network(4, layers, **{"loss": loss, "rng": 1, "dtype": "float64", **options})
 
 
+def badly_scaled(seed):
+    """Any network with weights four times too large, and samples that may be ten times too large.
+
+    Where it is in float32 it amplifies rounding, and is curved within a step.
+    """
+    rng = np.random.default_rng(seed)
+    hidden = ["sigmoid", "tanh", "relu", "gaussian", "identity"]
+    inputs, outputs, n = (int(rng.integers(2, most)) for most in (20, 6, 30))
+    layers = [
+        Dense(int(rng.integers(1, 24)), str(rng.choice(hidden)), use_bias=bool(rng.integers(2)))
+        for _ in range(rng.integers(1, 4))
+    ]
+    loss = str(rng.choice(list(LOSSES)))
+    layers.append(Dense(outputs, FITTING.get(loss, "tanh")))
+    reduction = str(rng.choice(["mean", "sum"]))
+    net = Network(inputs, layers, loss=loss, reduction=reduction, rng=seed)
+    net.parameters = 4 * net.parameters
+    X = rng.normal(size=(n, inputs)) * rng.choice([0.1, 1, 10]) + 5 * rng.integers(2)
+    if rng.integers(2):
+        net.standardize_inputs(X)
+    y = rng.integers(0, outputs, n) if LOSSES[loss].labels else rng.uniform(size=(n, outputs))
+    return net, X, y
+
+
 def replaced(g, name, layer, array):
     """The gradients with another array in one place."""
     arrays = getattr(g, name)

@@ -154,6 +154,13 @@ def test_a_kink_nearby_is_stepped_around(planted, distance):
         check_gradients(*one_weight("relu", distance))
 
 
+def test_a_kink_nearby_is_stepped_around_in_float32():
+    # Slopes of 0.001 and −0.002: the steps that do not cross 0 are too small to tell them apart.
+    net, X, _ = one_weight("relu", 3e-4)
+    report = check_gradients(net, X, [-1e-3, -1e-3], dtype="float32")
+    assert (report.compared, report.kinks) == (1, 0)
+
+
 def test_a_hinge_at_its_margin_is_left_out():
     # Both margins are exactly 0 at a = (0, 1) and y = 1.
     layer = Dense(2, bias_init=[0.0, 1.0], weights_init=0.0)
@@ -185,7 +192,7 @@ def test_the_inputs_can_be_of_another_scale():
 def test_standardised_inputs_are_moved_in_their_own_units(dtype):
     net, (X, y) = make(), problem("cross_entropy")
     expected = check_gradients(net, X, y, inputs=True, dtype=dtype).arrays[-1]
-    for scale, mean in ((1e-3, 5.0), (1e4, -1e6)):
+    for scale, mean in ((1e-5, 5.0), (1e4, -1e6)):
         moved = mean + scale * X
         net.standardize_inputs(moved)
         # At the first attempt: the derivatives have units of 1 / scale.

@@ -242,6 +242,14 @@ def test_a_kink_of_a_new_gate_is_left_out(monkeypatch, leaky):
         check_gradients(leaky(x))
 
 
+def test_waves_that_are_shorter_than_the_steps():
+    # Over the largest steps sin goes through whole periods: all of them say that it is flat.
+    wave = graph.sin(Variable(0.0, "x") * (800 * np.pi))
+    report = check_gradients(wave, eps=1e-2)
+    assert (report.compared, report.kinks) == (0, 1)
+    assert check_gradients(wave).compared == 1
+
+
 @pytest.mark.parametrize("gate", [graph.log, graph.sqrt], ids=lambda gate: gate.name)
 def test_the_edge_of_a_domain(gate):
     # A long way from it, near it, and nearer than any step.
