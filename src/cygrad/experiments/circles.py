@@ -12,7 +12,7 @@ The network says "inner" where the second of the two sums W_o h + b_o is the lar
 of h that is one side of a plane, and all that the hidden layer learns is to bring each circle to
 its side.
 
-The 17 parameters are learned in three ways, with J = ∂C/∂P:
+The 17 parameters are learnt in three ways, with J = ∂C/∂P:
 
     plain descent     P ← P − η J
     momentum          V ← μ V − η J;  P ← P + V

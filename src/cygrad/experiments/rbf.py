@@ -7,7 +7,7 @@ tells the classes apart. One hidden unit that is a bump can, a radial basis func
     y = σ(w_o h − 1)                       the probability of class 1; the bias −1 is frozen
     C = −Σ [t ln y + (1 − t) ln(1 − y)]    over the samples x, whose classes are t
 
-Only w_h and w_o are learned, so C is a height over a plane, and the descent a path that can be
+Only w_h and w_o are learnt, so C is a height over a plane, and the descent a path that can be
 seen. Its derivatives say what the landscape is like:
 
     ∂C/∂w_o = Σ (y − t) h

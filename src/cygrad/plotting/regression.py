@@ -36,7 +36,7 @@ def residuals(
     """Draw how far a network's predictions of quantities are from the true values.
 
     Residuals that scatter about the line without a pattern are noise; a bend or a trend in them is
-    something that the network has not learned.
+    something that the network has not learnt.
 
     Parameters
     ----------
