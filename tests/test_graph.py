@@ -3,8 +3,10 @@
 import copy
 import doctest
 import gc
+import itertools
 import math
 import pickle
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -478,6 +480,43 @@ def test_nothing_has_changed_where_forward_fails() -> None:
         with pytest.raises(GraphError):
             f.forward(x=value)
         assert (x.value, q.value, f.value) == (2.0, 1.0, 0.0)
+
+
+def interrupted(call: Callable[[], object], line: int) -> bool:
+    """Whether the call came to so many lines of Python; there it is interrupted."""
+    lines = itertools.count()
+
+    def trace(frame: Any, event: str, argument: Any) -> Any:
+        if event == "line" and next(lines) == line:
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.parametrize("walk", ["forward", "backward"])
+def test_an_interrupt_at_any_line_leaves_a_graph_of_one_piece(walk: str) -> None:
+    for line in itertools.count():
+        x, y = Variable(2.0, "x"), Variable(3.0, "y")
+        f = x * y + x * x
+        f.backward()
+        call = {"forward": lambda f=f: f.forward(x=5.0), "backward": lambda f=f: f.backward(2.0)}
+        cut = interrupted(call[walk], line)
+        f.backward()
+        a = x.value
+        assert a in (2.0, 5.0)
+        assert (f.value, x.gradient, y.gradient) == (3 * a + a * a, 3 + 2 * a, a), line
+        if not cut:
+            break
+    assert line > 50
 
 
 G = GraphError

@@ -74,8 +74,8 @@ class Node:
         self._tape: tuple[Node, ...] | None = None
 
     def _put(self, value: Any) -> None:
-        self._value = value
-        self._time = next(_clock)
+        # In one: an interrupt between the two would leave a new value that nobody sees is new.
+        self._value, self._time = value, next(_clock)
 
     # What a node tells.
 
