@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import signal
@@ -493,6 +494,31 @@ def test_predict_failures(
         message = failure(capsys, 1, "predict", flower_model, data, "--output", path)
         assert f"is the {what}, expected another file" in message
         assert path.read_bytes() == before
+
+
+def test_letters_that_stdout_lacks(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    net = cg.Network(1, [cg.Dense(2, "softmax")], loss="cross_entropy", rng=0)
+    net.classes = ("rosé", "赤")
+    model, data, answers = (str(tmp_path / name) for name in ("wine.npz", "new.csv", "out.csv"))
+    net.save(model)
+    Path(data).write_text("a\n1\n2\n")
+
+    def run(*argv: str) -> tuple[int, str]:
+        with monkeypatch.context() as patch:
+            stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii", newline="\n")
+            patch.setattr(sys, "stdout", stdout)
+            return main(list(argv)), stdout.buffer.getvalue().decode()  # type: ignore[attr-defined]
+
+    code, out = run("info", model)
+    assert code == 0
+    assert "classes         ros\\xe9, \\u8d64\n" in out
+    code, out = run("predict", model, data)
+    assert (code, out) == (1, ""), "what a program reads is right or not there"
+    assert "class 'rosé' cannot be written in ascii" in capsys.readouterr().err
+    assert run("predict", model, data, "--output", answers) == (0, "")
+    assert len(Path(answers).read_text(encoding="utf-8").split()) == 3
 
 
 def test_a_closed_stdout_is_no_defect(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ What each experiment comes to is tested in files of their own.
 
 import importlib
 import importlib.util
+import inspect
 import io
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import cygrad as cg
 from cygrad import experiments
 from cygrad.cli import main
 from cygrad.experiments.figures import new_figure
+from cygrad.experiments.letters import legible
 from cygrad.experiments.page import Page
 
 needs_matplotlib = pytest.mark.skipif(
@@ -51,7 +54,12 @@ def test_each_experiment_is_a_module_to_read(name: str) -> None:
 
 def test_no_module_is_left_out() -> None:
     folder = Path(experiments.__file__).parent
-    modules = {path.stem for path in folder.glob("*.py")} - {"__init__", "page", "figures"}
+    modules = {path.stem for path in folder.glob("*.py")} - {
+        "__init__",
+        "page",
+        "figures",
+        "letters",
+    }
     assert modules == {name.replace("-", "_") for name in experiments.EXPERIMENTS}
 
 
@@ -74,8 +82,8 @@ def test_text_and_numbers() -> None:
         "\nWords of a paragraph.\n"
         "\nAnother.\n"
         "\n    a = b   because\n      of c\n"
-        "  cost                                         0.3333333333\n"
-        "  time                                         0.25 s\n"
+        "  cost                                             0.3333333333\n"
+        "  time                                             0.25 s\n"
         "\n  Rows\n"
         "    name  count  value\n"
         "    a        10    0.5\n"
@@ -85,6 +93,51 @@ def test_text_and_numbers() -> None:
     assert page.tables == {"Rows": [("a", 10, 0.5), ("bc", 2, 1e-9)]}
     with pytest.raises(ValueError, match="'cost', which this page has"):
         page.number("cost", 2.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "in_ascii", "in_latin_1"),
+    [
+        ("∂C/∂w₀ = δ xᵀ", "dC/dw_0 = delta x^T", "dC/dw_0 = delta x^T"),
+        ("1 / (1 + e⁻ᶻ) → ½", "1 / (1 + e^-z) -> 1/2", "1 / (1 + e^-z) -> ½"),
+        ("‖a² − y‖ ⊙ σ′(zˡ⁺¹)", "||a^2 - y|| * sigma'(z^l+1)", "||a² - y|| * sigma'(z^l+¹)"),
+        ("λ₁₂, Σ naïve 赤", "lambda_12, Sigma naive \\u8d64", "lambda_12, Sigma naïve \\u8d64"),
+    ],
+)
+def test_letters_that_a_terminal_lacks(text: str, in_ascii: str, in_latin_1: str) -> None:
+    assert legible(text, "utf-8") == text
+    assert legible(text, None) == text
+    assert legible(text, "ascii") == in_ascii
+    assert legible(text, "iso8859-1") == in_latin_1
+
+
+@pytest.mark.parametrize("name", experiments.EXPERIMENTS)
+def test_all_text_of_the_experiments_can_be_put_into_plain_letters(name: str) -> None:
+    source = inspect.getsource(
+        importlib.import_module(f"cygrad.experiments.{name.replace('-', '_')}")
+    )
+    plain = legible(source, "ascii")
+    assert plain.isascii()
+    assert not re.search(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4})", plain), "no letter is but a number"
+
+
+def test_columns_stay_in_line_in_plain_letters(tmp_path: Path) -> None:
+    file = io.TextIOWrapper(io.BytesIO(), encoding="ascii", newline="\n")
+    page = Page("name", tmp_path / "größe", file)
+    page.title("Σ δ")
+    page.number("∂C/∂σ", 0.5, unit="μm")
+    page.table("η", ("σ(z)", "δ₁"), [("θ", 0.5)])
+    page.data("data.csv", "a\n")
+    assert file.buffer.getvalue().decode("ascii") == (  # type: ignore[attr-defined]
+        "\nSigma delta\n-----------\n"
+        f"  {'dC/dsigma':<48s} 0.5 mum\n"
+        "\n  eta\n"
+        "    sigma(z)  delta_1\n"
+        "    theta         0.5\n"
+        f"  -> {tmp_path}/gr\\xf6\\xdfe/name-data.csv\n"
+    )
+    assert page.numbers == {"∂C/∂σ": 0.5}
+    assert (tmp_path / "größe" / "name-data.csv").exists()
 
 
 @needs_matplotlib

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from typing import Any
 
 from cygrad.network import Network
@@ -22,9 +23,14 @@ def describe(net: Network) -> dict[str, Any]:
 
 
 def print_facts(facts: dict[str, Any]) -> None:
-    """Print one fact a line, names and facts in columns."""
+    """Print one fact a line, names and facts in columns.
+
+    Letters that stdout cannot take, of classes and of files, become numbers as in \\u8d64.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     for name, fact in facts.items():
-        print(f"{name:<15} {_fact_text(fact)}")
+        line = f"{name:<15} {_fact_text(fact)}"
+        print(line.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def print_json(facts: dict[str, Any]) -> None:

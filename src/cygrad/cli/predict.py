@@ -37,6 +37,8 @@ def run(arguments: Namespace) -> None:
             f"expected {net.inputs} for {arguments.model}{hint}"
         )
     figures = None if table.y is None else net.evaluate(table.X, table.y)
+    if arguments.output is None:
+        _check_letters(net.classes or ())
     header, columns = _predicted_columns(net, net.predict(table.X))
     if arguments.probabilities:
         header += [f"probability_{name}" for name in _output_names(net)]
@@ -58,6 +60,26 @@ def _check_output(arguments: Namespace) -> None:
         path = getattr(arguments, what)
         if os.path.exists(path) and os.path.samefile(path, arguments.output):
             raise ValueError(f"--output {arguments.output} is the {what}, expected another file")
+
+
+def _check_letters(names: Sequence[str]) -> None:
+    """Refuse names that stdout cannot take: what a program reads must not be something like them.
+
+    Raises
+    ------
+    ValueError
+        If there is one.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    errors = getattr(sys.stdout, "errors", None) or "strict"
+    for name in names:
+        try:
+            name.encode(encoding, errors)
+        except UnicodeEncodeError:
+            raise ValueError(
+                f"class {name!r} cannot be written in {encoding}, the encoding of stdout: "
+                "expected --output, or PYTHONIOENCODING=utf-8"
+            ) from None
 
 
 def _predicted_columns(

@@ -1,7 +1,8 @@
 """`Page`: where an experiment writes its text, its numbers and its pictures.
 
 Text and numbers are printed as they come, and kept; pictures become files in a folder. Without a
-folder, or without matplotlib, an experiment has the same text and numbers and no pictures.
+folder, or without matplotlib, an experiment has the same text and numbers and no pictures. Where
+the letters of mathematics cannot be printed, others stand for them.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from cygrad.experiments.letters import legible
 from cygrad.replacement import replacement
 
 if TYPE_CHECKING:
     from cygrad.graph import Node
 
 WIDTH = 88  # columns of text
+LABEL_WIDTH = 48  # of those
 DPI = 150
 HOW_TO_GET_PICTURES = "The pictures need matplotlib: pip install 'cygrad[plot]'"
 
@@ -58,29 +61,32 @@ class Page:
         self.pictures: list[str] = []
         self._output = None if output is None else os.fspath(output)
         self._file = file
+        self._encoding = getattr(file, "encoding", None)
         self._told = False
         if self._output is not None:
             os.makedirs(self._output, exist_ok=True)
 
     def title(self, text: str) -> None:
         """A heading."""
-        self._print(f"\n{text}\n{'─' * len(text)}")
+        text = self._legible(text)
+        self._print(f"\n{text}\n{self._legible('─' * len(text))}")
 
     def text(self, text: str) -> None:
         """Paragraphs, with empty lines between them; other line breaks in them do not matter."""
-        for paragraph in inspect.cleandoc(text).split("\n\n"):
+        for paragraph in inspect.cleandoc(self._legible(text)).split("\n\n"):
             self._print("\n" + textwrap.fill(" ".join(paragraph.split()), WIDTH))
 
     def equations(self, text: str) -> None:
         """Lines that stay as they are."""
-        self._print("\n" + textwrap.indent(inspect.cleandoc(text), "    "))
+        self._print("\n" + textwrap.indent(inspect.cleandoc(self._legible(text)), "    "))
 
     def number(self, label: str, value: float, *, digits: int = 10, unit: str = "") -> float:
         """A number with its label, shown with some significant digits; returns it."""
         if label in self.numbers:
             raise ValueError(f"label is {label!r}, which this page has already")
         self.numbers[label] = float(value)
-        self._print(f"  {label:<44s} {value:.{digits}g}{unit and ' '}{unit}")
+        label, unit = self._legible(label), self._legible(unit)
+        self._print(f"  {label:<{LABEL_WIDTH}s} {value:.{digits}g}{unit and ' '}{unit}")
         return float(value)
 
     def table(
@@ -94,9 +100,10 @@ class Page:
         """A table: numbers to the right, with some significant digits; text to the left."""
         self.tables[title] = [tuple(row) for row in rows]
         cells = [list(columns), *([_cell(value, digits) for value in row] for row in rows)]
+        cells = [[self._legible(cell) for cell in row] for row in cells]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         left = [all(isinstance(row[i], str) for row in rows) for i in range(len(columns))]
-        self._print(f"\n  {title}")
+        self._print(f"\n  {self._legible(title)}")
         for row in cells:
             aligned = (
                 cell.ljust(width) if text else cell.rjust(width)
@@ -143,11 +150,17 @@ class Page:
 
     def _wrote(self, path: str) -> None:
         self.pictures.append(path)
-        self._print(f"  → {path}")
+        self._print(f"  {self._legible('→')} {path}")
+
+    def _legible(self, text: str) -> str:
+        return legible(text, self._encoding)
 
     def _print(self, text: str) -> None:
-        if self._file is not None:
-            print(text, file=self._file, flush=True)
+        if self._file is None:
+            return
+        if self._encoding is not None:  # a path can have letters that no other text may stand for
+            text = text.encode(self._encoding, "backslashreplace").decode(self._encoding)
+        print(text, file=self._file, flush=True)
 
 
 def percent(share: float) -> str:
