@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import inspect
 import io
+import os
 import re
 import sys
 from pathlib import Path
@@ -213,10 +214,37 @@ def test_run_what_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("short")
-def test_a_folder_that_cannot_be_made(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_used(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("")
-    assert main(["experiments", "run", "scale", "--output", str(tmp_path / "file")]) == 1
-    out, err = capsys.readouterr()
-    assert out == "", "it is said before the work begins"
-    assert err.count("\n") == 1
-    assert "file" in err
+
+    def message(output: str, code: int = 1) -> str:
+        assert main(["experiments", "run", "scale", "--output", output]) == code
+        out, err = capsys.readouterr()
+        assert out == "", "it is said before the work begins"
+        assert err.count("\n") == 1
+        return err
+
+    assert message(f"{tmp_path}/file").endswith("/file is no folder\n")
+    assert message(f"{tmp_path}/file/in").endswith("/file/in cannot be made: Not a directory\n")
+    assert "argument --output: '', expected a path" in message("", code=2)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert message(f"{tmp_path}").endswith(" cannot be written to\n")
+
+
+def test_an_interrupt_says_where_the_pictures_are(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted:
+        @staticmethod
+        def run(page: Page) -> None:
+            page.data("data.csv", "a,b\n")
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "cygrad.experiments.scale", Interrupted)
+    assert main(["experiments", "run", "scale", "--output", str(tmp_path)]) == 130
+    assert capsys.readouterr().err == (
+        f"cygrad: interrupted, what was drawn until then is in {tmp_path}\n"
+    )
+    assert (tmp_path / "scale-data.csv").exists()

@@ -7,6 +7,7 @@ from argparse import Namespace
 
 from cygrad import experiments
 from cygrad.cli.options import ALL
+from cygrad.cli.outputs import output_folder
 
 
 def run(arguments: Namespace) -> None:
@@ -16,7 +17,11 @@ def run(arguments: Namespace) -> None:
         for name, subject in experiments.EXPERIMENTS.items():
             print(f"{name:<{width}}  {subject}")
         return
+    folder = output_folder("--output", arguments.output)
     os.environ.setdefault("MPLBACKEND", "agg")  # files alone: no windows, and no display needed
     names = experiments.EXPERIMENTS if arguments.name == ALL else [arguments.name]
-    for name in names:
-        experiments.run(name, arguments.output)
+    try:
+        for name in names:
+            experiments.run(name, folder)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"what was drawn until then is in {folder}") from None

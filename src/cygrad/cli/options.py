@@ -164,11 +164,13 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
     results.add_argument(
         "--output",
         metavar="MODEL",
+        type=_path,
         help="file of the model (default: NAME-model.npz for NAME.csv, in the current folder)",
     )
     results.add_argument(
         "--report",
         metavar="HTML",
+        type=_path,
         help="file of a page with curves, settings, results and the command to repeat the run; "
         "needs matplotlib (pip install 'cygrad[plot]')",
     )
@@ -203,7 +205,9 @@ def _add_predict(commands: Any) -> None:
         metavar="COLUMN",
         help="the true answers, as for cygrad train: left out of the inputs and compared with",
     )
-    parser.add_argument("--output", metavar="CSV", help="file of the predictions (default: stdout)")
+    parser.add_argument(
+        "--output", metavar="CSV", type=_path, help="file of the predictions (default: stdout)"
+    )
     parser.add_argument(
         "--probabilities", action="store_true", help="add the probability of each class"
     )
@@ -247,9 +251,16 @@ def _add_experiments(commands: Any) -> None:
     run.add_argument(
         "--output",
         metavar="DIR",
+        type=_path,
         default="cygrad-experiments",
         help="folder of the pictures (default: cygrad-experiments)",
     )
+
+
+def _path(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("'', expected a path")
+    return text
 
 
 def _integer(least: int) -> Callable[[str], int]:

@@ -35,6 +35,26 @@ def output_path(option: str, path: str | Path, taken: dict[str, str | Path]) -> 
     return path
 
 
+def output_folder(option: str, path: str | Path) -> Path:
+    """Make the folder that an option names, and return it, if files can be written there.
+
+    Raises
+    ------
+    ValueError
+        If something else has its name, or it cannot be made or written to.
+    """
+    folder = Path(path)
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise ValueError(f"{option} {folder} is no folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{option} {folder} cannot be made: {error.strerror}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(f"{option} {folder} cannot be written to")
+    return folder
+
+
 def _same(path: Path, other: str | Path) -> bool:
     if os.path.exists(path) and os.path.exists(other):
         return os.path.samefile(path, other)
