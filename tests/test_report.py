@@ -11,6 +11,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import pytest
 import cygrad as cg
 from cygrad.cli import main
 from cygrad.cli.options import parse
+from cygrad.cli.report import outcome
 from cygrad.cli.report.description import shell_quoted
 from cygrad.cli.report.outcome import MOST_MATRIX_CLASSES
 from cygrad.network import Network
@@ -217,6 +219,39 @@ def test_the_confusion_matrix(capsys: pytest.CaptureFixture[str], tmp_path: Path
     assert [int(row[2]) for row in frequent] == np.sort(wrong, axis=None)[::-1][:10].tolist()
     for row in frequent:
         assert int(row[2]) == wrong[names.index(row[0]), names.index(row[1])]
+
+
+def test_a_single_test_sample(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", X=np.arange(5.0).reshape(5, 1), y=np.array([0, 1, 0, 1, 0]))
+    _, page = train(capsys, tmp_path, tmp_path / "data.npz", "--epochs", "1")
+    assert "<p>1 test sample: what each one is" in page.source
+
+
+def test_which_curves_are_logarithmic(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: dict[str, bool] = {}
+
+    def history(
+        history: dict[str, list[float]], columns: list[str], *, ax: object, log: bool
+    ) -> None:
+        drawn[columns[0]] = log
+
+    monkeypatch.setattr(cg.plotting, "history", history)
+    many, few = [9.0, 0.1], [2.0, 1.0]
+    for metric, loss, expected in (
+        ("accuracy", many, {"loss": True, "accuracy": False}),  # a share, however small at first
+        ("mae", many, {"loss": True, "mae": True}),
+        ("mae", few, {"loss": False, "mae": True}),
+    ):
+        drawn.clear()
+        result = {"history": {"loss": loss, metric: [0.9, 0.01]}}
+        classes = ("a", "b") if metric == "accuracy" else None
+        run = SimpleNamespace(
+            result=result,
+            samples=SimpleNamespace(classes=classes),
+            net=SimpleNamespace(metric=metric),
+        )
+        list(outcome.curves(run))  # type: ignore[arg-type]
+        assert drawn == expected
 
 
 def test_a_perfect_network_has_no_confusions(

@@ -38,7 +38,7 @@ def network(net: Network) -> Iterator[Markup]:
     # Without the names of classes: the font of a picture lacks letters that the page's fonts have.
     nameless = copy.deepcopy(net)
     nameless.classes = None
-    title = "Units, and weights between them: blue and solid above zero, red and dashed below"
+    title = "Units, and weights between them: blue and solid above zero, orange and dashed below"
     draw = partial(plotting.network_diagram, nameless, most=MOST_UNITS)
     size = max(SIZE[0], LAYER_WIDTH * len(net.layers) + 0.8), SIZE[1]
     diagram = picture("network", title, draw, size)

@@ -74,7 +74,8 @@ def curves(run: Run) -> Iterator[Markup]:
     for quantity in ("loss", run.net.metric):
         columns = [name for name in (quantity, f"val_{quantity}") if name in history]
         values = [value for name in columns for value in history[name]]
-        log = 0 < LOG_SPAN * min(values) < max(values)
+        # Shares have a scale of their own, from 0 to 1, however small the first of them is.
+        log = quantity != "accuracy" and 0 < LOG_SPAN * min(values) < max(values)
         title = f"{METRICS.get(quantity, quantity)} of each epoch".capitalize()
         draw = partial(plotting.history, history, columns, log=log)
         pictures.append(picture(quantity, title, draw))
@@ -109,7 +110,7 @@ def confusion(run: Run) -> Iterator[Markup]:
     wrong = cells // len(names) != cells % len(names)
     if wrong.any():
         tables.append(_most_frequent(cells[wrong], counts[wrong], np.bincount(true), names))
-    text = f"The {len(rows):,} {part} samples, by what they are and by what they are taken for."
+    text = f"{_counted(len(rows), part)}: what each one is, and what it is taken for."
     if len(names) > MOST_MATRIX_CLASSES:
         text += f" A matrix of {len(names):,} classes is too large for a page."
     yield element("p", text)
@@ -148,13 +149,14 @@ def _matrix(counts: NDArray[np.int64], names: Sequence[str], part: str) -> Marku
         return element("td", _percent(count, of), class_="share")
 
     columns = [element("th", element("span", name), scope="col", title=name) for name in names]
-    first = element("th", "true \\ taken for", scope="col")
+    corner = (element("div", text) for text in ("true \\ ", "taken for"))
+    first = element("th", *corner, scope="col")
     last = element("th", element("span", "recall, %"), scope="col")
     head = element("tr", first, *columns, last)
     body = [
         element(
             "tr",
-            element("th", name, scope="row", title=name),
+            element("th", element("span", name), scope="row", title=name),
             *(cell(true, predicted) for predicted in range(len(names))),
             percent(hits[true], of_class[true]),
         )
@@ -163,15 +165,21 @@ def _matrix(counts: NDArray[np.int64], names: Sequence[str], part: str) -> Marku
     precision = element("th", "precision, %", scope="row")
     foot = element("tr", precision, *map(percent, hits, of_answer), element("td"))
     caption = f"Confusion matrix of the {part} samples"
+    upright = max(map(len, names)) > SHORT_NAME
     table = element(
         "table",
         element("caption", caption),
         element("thead", head),
         element("tbody", *body),
         element("tfoot", foot),
-        class_="matrix" if max(map(len, names)) <= SHORT_NAME else "matrix upright",
+        class_="matrix upright" if upright else "matrix",
+        style=f"--classes:{len(names)}",
     )
     return scrolled(caption, table)
+
+
+def _counted(count: int, part: str) -> str:
+    return f"{count:,} {part} sample{'s' * (count != 1)}"
 
 
 def _percent(count: int, of: int) -> str:
@@ -185,7 +193,7 @@ def residuals(run: Run) -> Iterator[Markup]:
     part, rows = run.shown_part()
     X, y, outputs = run.samples.X[rows], run.samples.y[rows], run.net.outputs
     shown = min(outputs, MOST_OUTPUTS)
-    text = f"The {len(rows):,} {part} samples, in the unit of the target."
+    text = f"{_counted(len(rows), part)}, in the unit of the target."
     if shown < outputs:
         text += f" Of {outputs:,} outputs the first {shown} are drawn."
     yield element("p", text)
