@@ -598,6 +598,15 @@ def test_copies() -> None:
     assert copy.copy(f).variables == f.variables
 
 
+def test_a_copy_knows_that_its_values_are_out_of_date() -> None:
+    x = Variable(2.0, "x")
+    f = (x * x + 1) * 2
+    x.value = 3.0
+    for again in (copy.deepcopy(f), copy.copy(f), pickle.loads(pickle.dumps(f))):
+        again.backward()
+        assert (again.value, again.variables[0].gradient) == (20.0, 12.0)
+
+
 def test_values_are_copies_that_cannot_be_written_to() -> None:
     array = np.ones((2, 3))
     x = Variable(array, "x")

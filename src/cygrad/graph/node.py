@@ -407,7 +407,8 @@ class Node:
             if node._gate is not None:
                 place[node] = len(place)
                 operands = tuple(place[each] for each in node._operands)
-                records.append((node._gate, operands, node._options, node._state()))
+                stale = any(each._time > node._time for each in node._operands)
+                records.append((node._gate, operands, node._options, node._state(), stale))
         return _rebuilt, (leaves, records)
 
     def _state(self) -> tuple[Any, ...]:
@@ -501,13 +502,15 @@ class Constant(Node):
 def _rebuilt(leaves: tuple[Node, ...], records: list[tuple[Any, ...]]) -> Node:
     """The last node of a graph that was copied or read."""
     nodes = list(leaves)
-    for gate, operands, options, state in records:
+    for gate, operands, options, state, stale in records:
         node: Node = object.__new__(Node)
         node._begin(None)
         node._gate, node._options = gate, options
         node._operands = tuple(nodes[index] for index in operands)
         node._live = any(each._live for each in node._operands)
         node.__setstate__(state)
+        if stale:
+            node._time = 0
         nodes.append(node)
     return nodes[-1]
 
