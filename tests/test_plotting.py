@@ -115,11 +115,11 @@ def _draw_history(ax=None):
 
 
 def _draw_regions(ax=None):
-    return plotting.decision_regions(*circles(), ax=ax)
+    return plotting.decision_regions(*circles(), resolution=50, ax=ax)
 
 
 def _draw_probability(ax=None):
-    return plotting.decision_regions(*circles(loss="binary_cross_entropy"), ax=ax)
+    return plotting.decision_regions(*circles(loss="binary_cross_entropy"), resolution=50, ax=ax)
 
 
 def _draw_surface(ax=None):
