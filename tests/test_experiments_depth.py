@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import cygrad as cg
 from cygrad._engine.training import permute
 from cygrad.experiments import Page, scale, vanishing, why_backprop
+from cygrad.experiments.page import WIDTH
 from cygrad.streams import stream
 
 Array = NDArray[np.float64]
@@ -316,8 +317,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(why_backprop, "errors", lambda problem: [0.0, 0.0])
 
 
-def test_times_of_passes_make_slopes_and_crossing(clock: None, tmp_path: Path) -> None:
-    page = cg.experiments.run("why-backprop", tmp_path, quiet=True)
+def test_times_of_passes_make_slopes_and_crossing(
+    clock: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = cg.experiments.run("why-backprop", tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(len(line) for line in lines if "→" not in line) <= WIDTH
     if find_spec("matplotlib") is not None:
         assert page.pictures == [str(tmp_path / "why-backprop-time.png")]
         assert Path(page.pictures[0]).read_bytes().startswith(b"\x89PNG")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cygrad.experiments.page import HOW_TO_GET_PICTURES, WIDTH
+from cygrad.experiments.page import HOW_TO_GET_PICTURES, LABEL_WIDTH, WIDTH
 
 # Without the circuits, whose drawings need no matplotlib, and without what depends on the clock:
 # these have tests of their own.
@@ -52,7 +52,7 @@ def test_text_is_printed(name, written):
         assert f"  {title}" in lines
     for label in page.numbers:
         # Short enough for all numbers to stand in one column.
-        assert any(line.startswith(f"  {label:<44s} ") for line in lines)
+        assert any(line.startswith(f"  {label:<{LABEL_WIDTH}s} ") for line in lines)
 
 
 @pytest.mark.parametrize("name", PICTURES)

@@ -114,7 +114,7 @@ def run(page: Page) -> None:
         """
         ∂C/∂p ≈ (C(p + h) − C(p)) / h          forward differences: P + 1 passes
         ∂C/∂p ≈ (C(p + h) − C(p − h)) / 2h     central differences: 2 P passes
-        ∂C/∂W = δ aᵀ                           backpropagation: one pass forward, one backward"""
+        ∂C/∂W = δ aᵀ                           backpropagation: one pass forward, one back"""
     )
     page.text(
         f"""All agree, as far as differences can be exact: for {wide(WIDTHS[0]).net.n_parameters}
