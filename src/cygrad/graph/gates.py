@@ -51,7 +51,7 @@ class Gate:
     symbol : str
         What is written in a drawing.
     expects : str
-        What operands have to be for the output to be finite.
+        What the operands have to be, beyond numbers whose output is within the range of float64.
 
     Raises
     ------
@@ -83,7 +83,7 @@ class Gate:
         self.backward = backward
         self.elementwise = elementwise
         self.symbol = name if symbol is None else symbol
-        self.expects = expects or "an output within the range of float64"
+        self.expects = expects
         GATES[name] = self
 
     def __call__(self, *operands: Any, **options: Any) -> Node:

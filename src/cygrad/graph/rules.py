@@ -82,9 +82,13 @@ def _complaint(gate: Gate, operands: Sequence[Node], values: Sequence[Any], y: A
             text = number if _alone(operand) else f"{element} = {number}"
         texts.append(text)
     where = f" at {index}" if index else ""
+    output = float(y[place])
+    expected = [gate.expects] if gate.expects else []
+    if math.isinf(output) or not expected:
+        expected.append("an output within the range of float64")
     return (
-        f"gate {gate.name} ({', '.join(texts)}): the output is {float(y[place])!r}{where}, "
-        f"expected {gate.expects}"
+        f"gate {gate.name} ({', '.join(texts)}): the output is {output!r}{where}, "
+        f"expected {' and '.join(expected)}"
     )
 
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cygrad.checks import whole_number
 from cygrad.graph.drawing.circuit import Circuit
 from cygrad.graph.drawing.dot import dot
@@ -75,7 +77,8 @@ def _scene(node: Node, digits: int) -> Scene:
 def _circuit(node: Node, digits: int) -> Circuit:
     digits = whole_number(digits, "digits", least=0, most=15)
     node._bring_up_to_date()
-    return Circuit(node, digits)
+    with np.errstate(all="ignore"):  # as in backward
+        return Circuit(node, digits)
 
 
 def _gates(node: Node) -> int:
