@@ -302,6 +302,17 @@ def test_values_and_gradients_of_the_neuron_of_elementary_gates():
     assert sorted(texts(f, "name")) == ["f", "w0", "w1", "w2", "x0", "x1"]
 
 
+@pytest.mark.parametrize(
+    ("gate", "symbol"),
+    [
+        (g.sigmoid, "σ"), (g.sqrt, "√"), (g.abs, "|x|"), (g.reciprocal, "1/x"), (g.exp, "exp"),
+        (g.gaussian, "exp(−x²)"), (g.log_sum_exp, "log Σ exp"), (g.sum, "Σ"), (g.transpose, "ᵀ"),
+    ],
+)  # fmt: skip
+def test_symbols_of_gates(gate, symbol):
+    assert texts(gate(g.Variable(np.ones((2, 3)), "x")), "symbol") == [symbol]
+
+
 def test_names_in_between_stand_before_their_values():
     f = sum_times()
     assert texts(f, "caption") == ["q ="]

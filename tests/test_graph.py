@@ -731,6 +731,7 @@ def test_a_wrong_rule_backward(
         (EACH, math.log, -2.0, G, r"gate new_gate \(x = -2.0\): "),
         (EACH, math.exp, 1e5, G, r"gate new_gate \(x = 100000.0\): the output is inf"),
         (EACH, math.exp, V, T, "gate new_gate: "),
+        (ALL, lambda a: a[5], V, G, r"gate new_gate: x of shape \(3,\) do not fit: index 5"),
         (ALL, lambda a: {}[a.size], V, KeyError, "3"),
     ],
 )  # fmt: skip
