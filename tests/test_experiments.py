@@ -3,6 +3,7 @@
 What each experiment comes to is tested in files of their own.
 """
 
+import doctest
 import importlib
 import importlib.util
 import inspect
@@ -186,6 +187,12 @@ def test_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert capsys.readouterr().out == ""
     with pytest.raises(ValueError, match="name is 'three', expected one of circuits, why"):
         cg.experiments.run("three")
+
+
+def test_the_example_of_the_package() -> None:
+    result = doctest.testmod(experiments)
+    assert result.attempted == 3
+    assert result.failed == 0
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,8 +2,10 @@
 
 ``cygrad experiments run rbf`` on the command line, or
 
->>> page = cg.experiments.run("rbf", "pictures")
+>>> import cygrad as cg
+>>> page = cg.experiments.run("rbf", quiet=True)
 >>> page.numbers["final cost"]
+9.546067085068927
 
 Each module is one experiment, written to be read: its docstring says what is shown, its function
 ``run(page)`` does it with the public interface of cygrad alone.
@@ -44,14 +46,23 @@ def run(name: str, output: str | os.PathLike[str] | None = None, *, quiet: bool 
     name : str
         One of `EXPERIMENTS`.
     output : str or os.PathLike, optional
-        A folder for the pictures; without one none are drawn.
+        A folder for the pictures, which is made if need be; without one none are drawn. Circuits
+        are SVG, all other pictures PNG, and need matplotlib: without it the page says so, and has
+        its text and numbers all the same.
     quiet : bool
         Whether to print nothing.
+
+    Returns
+    -------
+    Page
+        Its numbers, tables, and the paths of its pictures.
 
     Raises
     ------
     ValueError
         If there is no such experiment.
+    OSError
+        If the folder cannot be made, or not be written to.
     """
     if name not in EXPERIMENTS:
         raise ValueError(f"name is {name!r}, expected one of {', '.join(EXPERIMENTS)}")
