@@ -68,11 +68,6 @@ class Case(NamedTuple):
             net.standardize_inputs(self.X)
         return net
 
-    def hessian(self) -> Array:
-        """H = Xᵀ X / n, of the inputs as the layer gets them."""
-        X = self.X / self.X.std(axis=0) if self.standardized else self.X
-        return X.T @ X / len(X)
-
     def descend(self, rate: float, steps: int) -> tuple[Array, Array]:
         """The cost, shape (steps,), and the weights, shape (steps, 2), before each step."""
         net = self.network()
@@ -114,8 +109,8 @@ def run(page: Page) -> None:
         w ← w − η ∂C/∂w                 converges if η < 2 / λ_max"""
     )
     page.text(
-        f"""λ_min and λ_max are the eigenvalues of H, and κ = λ_max / λ_min. The last column was
-        found without them: it is the largest η that has lowered the cost after {STEPS} steps."""
+        f"""λ_min and λ_max are the eigenvalues of H, and κ = λ_max / λ_min. The last columns say
+        where {STEPS} steps take the cost, with an η of 1 % less than 2 / λ_max and of 1 % more."""
     )
     X, y = patients()
     raw, standardised = Case(X, y, False), Case(X, y, True)
@@ -126,8 +121,11 @@ def run(page: Page) -> None:
     }
     page.table(
         "Eigenvalues of the Hessian, and the largest learning rate",
-        ["inputs", "λ_min", "λ_max", "κ", "2 / λ_max", "η, tried out"],
-        [(name, *eigenvalues(case), largest_rate(case)) for name, case in units.items()],
+        ["inputs", "λ_min", "λ_max", "κ", "2 / λ_max", "−1 %", "+1 %"],
+        [
+            (name, *eigenvalues(case), cost_goes(case, 0.99), cost_goes(case, 1.01))
+            for name, case in units.items()
+        ],
     )
     page.text(
         """Millimetres and milligrams happen to spread alike here, and are as good as standardised
@@ -198,28 +196,16 @@ def patients() -> tuple[Array, Array]:
 
 
 def eigenvalues(case: Case) -> tuple[float, float, float, float]:
-    """λ_min, λ_max, κ and 2 / λ_max."""
-    smallest, largest = np.linalg.eigvalsh(case.hessian()).tolist()
+    """λ_min, λ_max, κ and 2 / λ_max of H = Xᵀ X / n, for the inputs as the layer gets them."""
+    X = case.X / case.X.std(axis=0) if case.standardized else case.X
+    smallest, largest = np.linalg.eigvalsh(X.T @ X / len(X)).tolist()
     return smallest, largest, largest / smallest, 2 / largest
 
 
-def largest_rate(case: Case) -> float:
-    """The largest learning rate that lowers the cost in the long run, by bisection."""
-
-    def converges(rate: float) -> bool:
-        try:
-            cost, _ = case.descend(rate, STEPS)
-        except cg.DivergenceError:
-            return False
-        return bool(cost[-1] < cost[0])
-
-    low = high = 1e-5
-    while converges(high):
-        low, high = high, 10 * high
-    while high / low > 1 + 1e-4:
-        middle = (low * high) ** 0.5
-        low, high = (middle, high) if converges(middle) else (low, middle)
-    return low
+def cost_goes(case: Case, share: float) -> str:
+    """Where the cost has gone after the steps at this share of the largest learning rate."""
+    cost, _ = case.descend(share * eigenvalues(case)[3], STEPS)
+    return "down" if cost[-1] < cost[0] else "up"
 
 
 def excess(case: Case, rate: float, steps: int) -> Array:
