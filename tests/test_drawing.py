@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -17,8 +18,9 @@ from hypothesis import strategies as st
 import cygrad.graph as g
 from cygrad.graph.drawing import MOST_GATES, colours, measures
 from cygrad.graph.drawing.circuit import Circuit
+from cygrad.graph.drawing.png import PIXELS_PER_INCH, _resolution
 from cygrad.graph.drawing.scene import Scene
-from cygrad.graph.drawing.texts import number_text, text_width, value_text
+from cygrad.graph.drawing.texts import exponent_text, number_text, text_width, value_text
 
 
 def variables(**values):
@@ -251,6 +253,11 @@ def test_widths_are_those_of_a_wide_font_at_least():
             assert advance <= text_width(sign, 1000, bold), sign
 
 
+def test_widths_of_signs_that_fonts_put_together_or_make_wide():
+    assert text_width("e\u0301", 10) == text_width("e", 10)
+    assert text_width("漢", 10) >= 10 * 1.25
+
+
 # What is written.
 
 
@@ -262,6 +269,7 @@ def test_widths_are_those_of_a_wide_font_at_least():
         (-12.0, 2, "−12"),
         (220.00000000000003, 2, "220"),
         (1.1, 2, "1.1"),
+        (0.5000001, 2, "0.50"),
         (0.36787944, 2, "0.37"),
         (1.36787944, 2, "1.37"),
         (0.73105858, 2, "0.73"),
@@ -284,11 +292,17 @@ def test_numbers(value, digits, text):
     assert number_text(value, digits) == text
 
 
+def test_exponents():
+    assert [exponent_text(value, 2) for value in (-12.0, 0.25, 1e7)] == ["⁻¹²", "^0.25", "^1.0·10⁷"]
+
+
 def test_small_arrays_by_their_elements_others_by_their_shape():
     assert value_text(np.array([0.5, -1.0]), 2) == "[0.5, −1]"
     assert value_text(np.array([[1.0, 2.0], [3.0, 4.0]]), 2) == "[[1, 2], [3, 4]]"
     assert value_text(np.zeros((5, 10)), 2) == "(5, 10)"
     assert value_text(np.zeros((1, 1, 1)), 2) == "(1, 1, 1)"
+    assert value_text(np.zeros(4), 2) == "[0, 0, 0, 0]"
+    assert value_text(np.zeros(5), 2) == "(5,)"
     assert value_text(np.zeros(0), 2) == "(0,)"
 
 
@@ -335,6 +349,7 @@ def test_values_stand_above_their_wires_and_gradients_below():
 def test_no_gradients_before_backward():
     f = fraction()
     assert texts(f, "gradient") == []
+    assert not any(wire.labelled for wire in Circuit(f, 2).wires)
     f.backward()
     assert texts(f, "gradient")
     f.forward(x=2.0)
@@ -378,7 +393,9 @@ def test_what_one_gate_adds_where_operands_are_broadcast():
         (lambda x: g.max(0, x), "max(0, x)"),
         (lambda x: g.min(x, 6), "min(x, 6)"),
         (lambda x: -x, "×(−1)"),
+        (lambda x: x - 0, "−0"),
         (lambda x: x * g.Constant(2, "k"), "×"),
+        (lambda x: g.Constant(3.0) * 2, "×"),
         (lambda x: x * np.ones(3), "×"),
     ],
 )
@@ -396,16 +413,18 @@ def test_constants_have_no_gradient():
 
 def test_the_operands_of_ordered_gates_arrive_in_their_order():
     x, y = variables(x=1.0, y=2.0)
-    for f in (y - x, x - y, (x + 1) / (y + x), y**x, g.exp(y) - g.exp(x)):
+    for f in (y - x, x - y, (x + 1) / (y + x), y**x, g.exp(y) - g.exp(x), (x - y) / (y - x)):
         circuit = Circuit(f, 2)
         scene = Scene(circuit)
-        heights = [
-            scene.paths[index].points[-1][1]
-            for index, wire in enumerate(circuit.wires)
-            if wire.target is circuit.parts[-1]
-        ]
-        assert heights == sorted(heights)
-        assert len(set(heights)) == 2
+        for part in circuit.parts:
+            heights = [
+                scene.paths[index].points[-1][1]
+                for index, wire in enumerate(circuit.wires)
+                if wire.target is part
+            ]
+            if part.ordered:
+                assert heights == sorted(heights)
+                assert len(set(heights)) == len(heights)
 
 
 def test_a_variable_alone():
@@ -451,6 +470,30 @@ def test_svg_is_xml_with_a_title_and_the_same_each_time(tmp_path):
     written = [element.text for element in root.iter(f"{name}text")]
     assert {"x", "y", "f", "÷", "2.06", "1.59", "1.55"} <= set(written)
     assert os.listdir(tmp_path) == ["f.svg"]
+
+
+def test_svg_has_the_texts_and_wires_of_the_scene():
+    f = staged_fraction().named("a < b")
+    f.backward()
+    scene = scene_of(f)
+    root = ElementTree.fromstring(f.to_svg())
+    name = "{http://www.w3.org/2000/svg}"
+    assert root.find(f"{name}title").text == "The computational graph of a < b"
+    fills = {"value": colours.VALUE, "gradient": colours.GRADIENT}
+    for text, element in zip(scene.texts, root.iter(f"{name}text"), strict=True):
+        assert element.text == text.text
+        assert element.get("text-anchor") == text.anchor
+        assert element.get("fill") == fills.get(text.kind, colours.INK)
+        assert float(element.get("x")) == pytest.approx(text.x, abs=0.051)
+        assert float(element.get("y")) == pytest.approx(text.y, abs=0.051)
+    for path, element in zip(scene.paths, root.iter(f"{name}path"), strict=True):
+        expected = list(path.points[0])
+        for (x, y), (next_x, next_y) in itertools.pairwise(path.points):
+            middle = (x + next_x) / 2
+            bend = [middle, y, middle, next_y, next_x, next_y]
+            expected += [next_x] if y == next_y else bend
+        numbers = map(float, re.findall(r"[\d.]+", element.get("d")))
+        assert list(numbers) == pytest.approx(expected, abs=0.051)
 
 
 def test_svg_is_drawn_by_what_draws_svg(tmp_path):
@@ -499,6 +542,42 @@ def test_png_has_the_size_of_the_scene_and_the_same_bytes(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["again.png", "f.PNG"]
 
 
+def test_png_has_the_colours_of_the_scene_where_they_belong(tmp_path):
+    image = pytest.importorskip("matplotlib.image")
+    f = product()
+    f.backward()
+    f.draw(tmp_path / "f.png")
+    scene = scene_of(f)
+    pixels = np.rint(image.imread(tmp_path / "f.png")[:, :, :3] * 255)
+    places = {}
+    for text in scene.texts:
+        left, right, top, bottom = np.rint(2 * np.array(text.box)).astype(int)
+        part = pixels[top:bottom, left:right]
+        colour = {"value": colours.VALUE, "gradient": colours.GRADIENT}.get(text.kind, colours.INK)
+        expected = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
+        near = (abs(part - expected) < 40).all(axis=2)
+        assert near.sum() > 5, text
+        places.setdefault(text.kind, []).append(near)
+    assert set(places) == {"name", "symbol", "value", "gradient"}
+    dark = np.flatnonzero((pixels.min(axis=2) < 128).any(axis=0))
+    assert dark[-1] > 2 * (scene.texts[-1].x + 2)  # the name of the output stands behind its wire
+
+
+def test_png_writes_names_as_they_are_and_nothing_of_its_writer(tmp_path):
+    pytest.importorskip("matplotlib")
+    f = g.Variable(1.0, r"$\frac$") * 2
+    f.draw(tmp_path / "f.png")
+    assert b"Software" not in (tmp_path / "f.png").read_bytes()
+
+
+def test_the_resolution_of_png_keeps_large_pictures_in_bounds():
+    for width, height in [(300, 200), (20_000, 100), (100, 20_000), (9_000, 8_000)]:
+        scale = _resolution(SimpleNamespace(width=width, height=height)) / PIXELS_PER_INCH
+        assert scale <= 2
+        assert max(width, height) * scale <= 30_000 * (1 + 1e-12)
+        assert width * height * scale**2 <= 1e8 * (1 + 1e-12)
+
+
 def test_png_of_a_large_graph(tmp_path):
     pytest.importorskip("matplotlib")
     f = g.Variable(0.5, "x")
@@ -509,16 +588,23 @@ def test_png_of_a_large_graph(tmp_path):
     assert int.from_bytes(header, "big") == pytest.approx(30000, abs=1)
 
 
-def test_png_without_matplotlib(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        ("matplotlib", r"needs matplotlib, .*\.svg needs nothing"),
+        ("contourpy", "^there is no contourpy$"),  # which matplotlib needs
+    ],
+)
+def test_png_without_matplotlib(tmp_path, monkeypatch, missing, message):
     real = builtins.__import__
 
     def without(name, *arguments, **options):
         if name.split(".")[0] == "matplotlib":
-            raise ModuleNotFoundError("No module named 'matplotlib'", name="matplotlib")
+            raise ModuleNotFoundError(f"there is no {missing}", name=missing)
         return real(name, *arguments, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ImportError, match=r"needs matplotlib, .*\.svg needs nothing"):
+    with pytest.raises(ImportError, match=message):
         product().draw(tmp_path / "f.png")
     assert os.listdir(tmp_path) == []
     product().draw(tmp_path / "f.svg")
@@ -540,6 +626,34 @@ def test_dot_is_what_graphviz_reads(tmp_path, ending):
         pytest.skip("there is no Graphviz")
     assert drawn.stdout.count(b"\nnode ") == 2 + 8 + 2 + 1  # inputs, gates, splits, the output
     assert drawn.stderr == b""
+
+
+def test_the_text_of_dot():
+    x = g.Variable(3.0, 'x "y" \\')
+    f = ((x * x).named("a < b") - x).named("f & g")
+    assert "<br/>" not in f.to_dot()
+    f.backward()
+    green, red = (f'<font color="{colour}">' for colour in (colours.VALUE, colours.GRADIENT))
+    assert f.to_dot().splitlines()[4:] == [
+        r'  n0 [label="x \"y\" \\", shape=plaintext]',
+        "  n0s [shape=point]",
+        f"  n0 -> n0s [label=<{green}3</font><br/>{red}5</font>>, arrowhead=none]",
+        '  n1 [label="×"]',
+        '  n2 [label="−"]',
+        f"  n0s -> n1 [label=<{red}3</font>>]",
+        f"  n0s -> n1 [label=<{red}3</font>>]",
+        f"  n1 -> n2 [label=<a &lt; b = {green}9</font><br/>{red}1</font>>, headlabel=1]",
+        f"  n0s -> n2 [label=<{red}−1</font>>, headlabel=2]",
+        '  end [shape=plaintext, label="f & g"]',
+        f"  n2 -> end [label=<{green}6</font><br/>{red}1</font>>]",
+        "}",
+    ]
+    assert g.Variable(3.0, "x").to_dot().splitlines()[4:] == [
+        '  n0 [label="x", shape=plaintext]',
+        '  end [shape=plaintext, label=""]',
+        f"  n0 -> end [label=<{green}3</font>>]",
+        "}",
+    ]
 
 
 def test_dot_tells_the_operands_of_ordered_gates():
@@ -628,13 +742,34 @@ def crossings(f):
     ("expression", "most"),
     [
         (sigmoid_neuron, 0), (elementary_neuron, 0), (patterns, 0), (apples_and_oranges, 0),
-        (fraction, 1), (staged_fraction, 1), (horner, 0),
+        (fraction, 1), (staged_fraction, 1), (horner, 0), (network, 66),
     ],
 )  # fmt: skip
 def test_few_wires_cross(expression, most):
     f = expression()
+    assert crossings(f) <= most
     f.backward()
     assert crossings(f) <= most
+
+
+def test_inputs_stand_before_the_gate_that_needs_them():
+    x, y = variables(x=1.0, y=2.0)
+    scene = scene_of(g.tanh(g.tanh(g.tanh(x))) * y)
+    places = {text.text: text.x for text in scene.texts if text.kind == "name"}
+    assert places["y"] > max(shape.x for shape in scene.shapes[:2])
+
+
+def test_wires_of_inputs_to_gates_of_their_own_are_straight():
+    x, y, z = variables(x=1.0, y=2.0, z=3.0)
+    f = g.sin(x) * g.cos(y) + g.exp(z) * (g.sin(g.cos(z)) + g.tanh(y))
+    circuit = Circuit(f, 2)
+    paths = [
+        path.points
+        for wire, path in zip(circuit.wires, Scene(circuit).paths, strict=False)
+        if not wire.source.is_gate and len(wire.source.leaving) == 1
+    ]
+    assert len(paths) == 1
+    assert all(y == pytest.approx(points[0][1], abs=1e-3) for points in paths for _, y in points)
 
 
 def test_a_chain_of_gates_is_straight():

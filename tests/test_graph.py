@@ -530,6 +530,7 @@ G = GraphError
         (lambda x, v, w: graph.log(x - 5), G, r"gate log \(sub\(x, 5\) = -3.0\).*above 0"),
         (lambda x, v, w: graph.log(v), G, r"gate log \(v\[1\] = -1.0\).*nan at \[1\]"),
         (lambda x, v, w: x / (x - x), G, r"gate div \(x = 2.0, sub\(x, x\) = 0.0\).*other"),
+        (lambda x, v, w: v / (x - x), G, r"div \(v\[0\] = 1.0, sub\(x, x\) = 0.0\).*inf at \[0\]"),
         (lambda x, v, w: graph.sqrt(-x), G, r"gate sqrt \(neg\(x\) = -2.0\).* 0 or above"),
         (lambda x, v, w: (-x) ** 0.5, G, r"power \(neg\(x\) = -2.0, 0.5\).* a whole exponent$"),
         (lambda x, v, w: x**5000, G, r"gate power .*inf, .* and an output within the range"),
