@@ -3,9 +3,12 @@
 import copy
 import doctest
 import gc
+import inspect
 import itertools
 import math
 import pickle
+import pydoc
+import re
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,6 +22,7 @@ from tolerances import assert_close
 import cygrad as cg
 from cygrad import graph
 from cygrad.graph import GATES, Constant, GraphError, Node, Variable
+from cygrad.graph.formulas import FORMULAS
 
 RANDOM = np.random.default_rng(0)
 STEP = float(np.finfo(np.float64).eps) ** (1 / 3)
@@ -603,6 +607,47 @@ def test_a_gradient_that_overflows_where_paths_meet_is_refused() -> None:
     with pytest.raises(GraphError, match="gate mul: the gradient of x is not finite"):
         f.backward()
     assert x.gradient is None
+
+
+def test_help_tells_what_each_gate_computes() -> None:
+    assert set(FORMULAS) == set(CASES)
+    for name in FORMULAS:
+        gate = GATES[name]
+        text = pydoc.plain(pydoc.render_doc(gate))
+        assert f"{name}(" in text
+        assert gate.__doc__ != graph.Gate.__doc__
+        (call,) = re.findall(r"^\w+\(([^)]*)\)", gate.__doc__)
+        names = [each.partition("=")[0] for each in call.split(", ")]
+        operands, options = names[: len(gate.backward)], names[len(gate.backward) :]
+        assert operands == ["a", "t" if name == "cross_entropy" else "b"][: len(gate.backward)]
+        assert not options or names == list(inspect.signature(gate.forward).parameters)
+
+
+def test_a_gate_can_be_made_anew() -> None:
+    x = Variable(3.0, "x")
+    graph.elementwise("twice", lambda a: a + a, lambda y, a: 1.0)  # wrong
+    with pytest.raises(ValueError, match=r"'twice', which is a gate already: del .*\['twice'\]"):
+        graph.elementwise("twice", lambda a: a + a, lambda y, a: 2.0)
+    del GATES["twice"]
+    twice = graph.elementwise("twice", lambda a: a + a, lambda y, a: 2.0)
+    try:
+        assert twice.__doc__ == graph.Gate.__doc__
+        twice(x).backward()
+        assert x.gradient == 2.0
+    finally:
+        del GATES["twice"]
+
+
+def test_what_matrices_that_do_not_fit_are_told() -> None:
+    A, B, x = Variable(np.ones((2, 3)), "A"), Variable(np.ones((4, 2)), "B"), Variable(2.0, "x")
+    for a, b, message in (
+        (A, B, r"A of shape \(2, 3\) and B of .* columns on the left are 3, rows on the right 4"),
+        (A, np.ones(2), "columns on the left are 3, rows on the right 2"),
+        (A, x, r"numbers are multiplied by \*"),
+        (x, x, r"gate matmul \(x = 2.0, x = 2.0\): expected arrays, numbers are multiplied by \*"),
+    ):
+        with pytest.raises(GraphError, match=message):
+            graph.matmul(a, b)
 
 
 def test_copies() -> None:

@@ -31,7 +31,7 @@ The gates take nodes, numbers and arrays; the element-wise ones broadcast them t
 Where they live:
 
 - `gates` is their table, each with its rule forward and its rules backward; `elementwise` and
-  `arraywise` add a row.
+  `arraywise` add a row. `formulas` has what ``help`` says of each.
 - `compiled` has `compile`, which makes a fast function of an expression.
 - `drawing` draws circuits: ``f.draw("circuit.svg")``.
 - `node` has `Node`, `Variable` and `Constant`, `walks` the two passes over a graph, `rules` what

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad.graph import functions
+from cygrad.graph.formulas import told
 
 if TYPE_CHECKING:
     from cygrad.graph.node import Node
@@ -72,7 +73,10 @@ class Gate:
         if not isinstance(name, str) or not name:
             raise TypeError(f"name is {name!r}, expected the name of a gate")
         if name in GATES:
-            raise ValueError(f"name is {name!r}, which is a gate already")
+            raise ValueError(
+                f"name is {name!r}, which is a gate already: del cygrad.graph.GATES[{name!r}] "
+                "makes room for another one"
+            )
         if not backward or not all(map(callable, (forward, *backward))):
             raise TypeError(
                 f"the rules of gate {name!r} are {forward!r} and {backward!r}, "
@@ -84,6 +88,7 @@ class Gate:
         self.elementwise = elementwise
         self.symbol = name if symbol is None else symbol
         self.expects = expects
+        self.__doc__ = told(name) or type(self).__doc__
         GATES[name] = self
 
     def __call__(self, *operands: Any, **options: Any) -> Node:
@@ -112,7 +117,43 @@ def elementwise(
     symbol: str | None = None,
     expects: str = "",
 ) -> Gate:
-    """Register a gate that works on each element by itself: ``local[i]`` is ∂y/∂operandᵢ."""
+    """Register a gate that works on each element by itself.
+
+    Parameters
+    ----------
+    name : str
+    forward : callable
+        ``forward(*operands, **options)`` gives the output y.
+    *local : callable
+        One for each operand: ``local[i](y, *operands, **options)`` gives ∂y/∂operandᵢ, of the shape
+        of y or broadcast to it.
+    symbol : str, optional
+        What is written in a drawing; by default the name.
+    expects : str
+        What operands have to be for the output to be finite; messages say it.
+
+    Returns
+    -------
+    Gate
+        To be called with nodes, numbers and arrays.
+
+    Raises
+    ------
+    ValueError
+        If there is a gate of that name.
+    TypeError
+        If a rule is no function, or there is none backward.
+
+    Examples
+    --------
+    >>> import cygrad as cg
+    >>> cube = cg.graph.elementwise("cube", lambda a: a**3, lambda y, a: 3 * a**2)
+    >>> x = cg.graph.Variable(2.0, "x")
+    >>> cube(x).backward()
+    >>> x.gradient
+    12.0
+    >>> del cg.graph.GATES["cube"]
+    """
     return Gate(name, forward, local, elementwise=True, symbol=symbol, expects=expects)
 
 
@@ -123,7 +164,19 @@ def arraywise(
     symbol: str | None = None,
     expects: str = "",
 ) -> Gate:
-    """Register a gate over whole arrays: ``backward[i]`` leads from ∂C/∂y to ∂C/∂operandᵢ."""
+    """Register a gate over whole arrays, as `elementwise` does others.
+
+    Each of `backward` is called as ``backward[i](g, y, *operands, **options)`` with g = ∂C/∂y, of
+    the shape of y, and gives ∂C/∂operandᵢ, of the shape of that operand or broadcast with others.
+
+    >>> import cygrad as cg
+    >>> squares = cg.graph.arraywise("squares", lambda a: (a * a).sum(), lambda g, y, a: 2 * g * a)
+    >>> x = cg.graph.Variable([3.0, 4.0], "x")
+    >>> squares(x).backward()
+    >>> x.gradient
+    array([6., 8.])
+    >>> del cg.graph.GATES["squares"]
+    """
     return Gate(name, forward, backward, elementwise=False, symbol=symbol, expects=expects)
 
 
@@ -190,6 +243,15 @@ def _matrices(g: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
     return g, a, b
 
 
+def _matmul(a: Any, b: Any) -> Any:
+    if not (np.ndim(a) and np.ndim(b)):
+        raise ValueError("expected arrays, numbers are multiplied by *")
+    columns, rows = np.shape(a)[-1], np.shape(b)[-2:][0]
+    if columns != rows:
+        raise ValueError(f"columns on the left are {columns}, rows on the right {rows}")
+    return np.matmul(a, b)
+
+
 def _matmul_left(g: Any, y: Any, a: Any, b: Any) -> Any:
     """D = W X: ∂C/∂W = ∂C/∂D Xᵀ"""
     g, left, right = _matrices(g, a, b)
@@ -241,7 +303,7 @@ mean = arraywise("mean", _mean,
                      _along(g, np.shape(a), axis, keepdims) * (np.size(y) / (np.size(a) or 1)),
                  expects="something to take the mean of")
 
-matmul = arraywise("matmul", np.matmul, _matmul_left, _matmul_right, symbol="@")
+matmul = arraywise("matmul", _matmul, _matmul_left, _matmul_right, symbol="@")
 
 transpose = arraywise("transpose", lambda a, axes=None: np.transpose(a, axes), _transpose_back,
                       symbol="ᵀ")
