@@ -1135,3 +1135,23 @@ def test_wrong_diagrams_are_refused():
     ):
         with pytest.raises(error, match=message):
             plotting.network_diagram(net, **settings)
+
+
+@pytest.mark.parametrize("names", [(r"$\frac{$", "_b$x$"), ("_", "$$"), (r"a\$b", "$1 < x$")])
+def test_names_are_no_formulas(names: tuple[str, str]) -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20, 2)), np.arange(20) % 2
+    layers = [cg.Dense(3, "tanh"), cg.Dense(2, "softmax")]
+    net = cg.Network(2, layers, loss="cross_entropy", rng=0)
+    net.classes = names
+    for draw in (plotting.decision_regions, plotting.hidden_projection, plotting.confusion_matrix):
+        ax = draw(net, X, y)
+        ax.figure.canvas.draw()
+        if ax.get_legend() is not None:
+            shown = [text.get_text() for text in ax.get_legend().get_texts()]
+        else:
+            shown = [label.get_text() for label in ax.get_xticklabels()]
+        assert [text.lstrip().replace(r"\$", "$") for text in shown] == [*names]
+    ax = plotting.network_diagram(net)
+    ax.figure.canvas.draw()
+    assert names[0] in {text.get_text().lstrip().replace(r"\$", "$") for text in ax.texts}

@@ -197,6 +197,7 @@ def _name_axes(ax: Axes, names: list[str], cell: float) -> None:
     longest = max(map(len, names))
     size = min(10.0, 0.8 * cell)
     upright = 0.62 * size * longest > cell
+    names = [*map(style.literal, names)]
     ax.set_xticks(range(len(names)), names, fontsize=size, rotation=90 if upright else 0)
     ax.set_yticks(range(len(names)), names, fontsize=size)
     ax.tick_params(length=0)

@@ -295,7 +295,8 @@ def _draw_texts(
         last = columns[-1]
         for unit, height in zip(last.units, last.ys, strict=True):
             look = {"ha": "left", "in_layout": True}
-            write(ax, last.x + 1.4 * RADIUS, height, net.classes[unit], (NAME_WIDTH, 0.7), **look)
+            name = style.literal(net.classes[unit])
+            write(ax, last.x + 1.4 * RADIUS, height, name, (NAME_WIDTH, 0.7), **look)
 
 
 def _points_of_unit(ax: Axes) -> float:

@@ -146,7 +146,8 @@ def _draw_samples(
         classes = target_classes(net, y, len(places))
         for number, name in enumerate(class_names(net)):
             members = places[classes == number]
-            ax.scatter(*members.T, **(style.sample(number) | look | {"label": name} | kwargs))
+            named = style.sample(number) | look | {"label": style.literal(name)}
+            ax.scatter(*members.T, **(named | kwargs))
         ax.legend(title="class", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     elif net.outputs == 1:
         values = np.asarray(y, dtype=np.float64).reshape(len(places))

@@ -164,7 +164,7 @@ def _draw_probability(
     )
     if probability.min() < 0.5 < probability.max():
         ax.contour(xs, ys, probability, levels=[0.5], colors=style.INK, linewidths=1, zorder=1)
-    label, ticks = f"probability of class {name}", np.linspace(0, 1, 5)
+    label, ticks = f"probability of class {style.literal(name)}", np.linspace(0, 1, 5)
     # Below the axes, as the legend is beside them.
     ax.figure.colorbar(filled, ax=ax, label=label, ticks=ticks, location="bottom", aspect=40)
 
@@ -178,7 +178,12 @@ def _draw_samples(
 ) -> None:
     for index, name in enumerate(names):
         members = points[classes == index]
-        look = style.sample(index) | {"s": 30, "linewidths": 0.6, "zorder": 2, "label": name}
+        look = style.sample(index) | {
+            "s": 30,
+            "linewidths": 0.6,
+            "zorder": 2,
+            "label": style.literal(name),
+        }
         ax.scatter(members[:, 0], members[:, 1], **(look | kwargs))
     # Beside the axes, where no sample is hidden.
     ax.legend(title="class", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)

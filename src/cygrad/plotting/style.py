@@ -60,6 +60,12 @@ def between(first: int, second: int, strength: float) -> Colormap:
     return LinearSegmentedColormap.from_list("cygrad", ends)
 
 
+def literal(name: str) -> str:
+    """What shows a name as it is: a $ would begin a formula, and a first _ hide it in a legend."""
+    name = name.replace("$", r"\$")
+    return f" {name}" if name.startswith("_") else name
+
+
 def curve(index: int, points: int) -> dict[str, Any]:
     """What `Axes.plot` takes for the curve of this number: colour, and some of the points marked.
 
