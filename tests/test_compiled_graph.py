@@ -323,6 +323,13 @@ def test_what_the_inputs_do_not_reach_is_computed_once() -> None:
     assert fn(2.0) == (3 * norm.value, (norm.value,))
 
 
+def test_squares_are_not_computed_as_powers() -> None:
+    x, k = Variable(3.0, "x"), Variable(2.0, "k")
+    for f in (x**2, x**k):
+        assert [name for name, *_ in graph.compile(f, [x]).gates] == ["square"]
+    assert [name for name, *_ in graph.compile(x**k).gates] == ["power"]
+
+
 def test_results_without_gates() -> None:
     x, y = Variable(3.0, "x"), Variable(4.0, "y")
     assert graph.compile(x)(5.0) == (5.0, (1.0,))

@@ -241,6 +241,7 @@ def test_values_of_gates_over_arrays() -> None:
         (x.sum(0), a.sum(0)),
         (x.sum(axis=1, keepdims=True), a.sum(axis=1, keepdims=True)),
         (x.mean(1), a.mean(1)),
+        (x.mean(1, keepdims=True), a.mean(1, keepdims=True)),
         (x.reshape(2, 6), a.reshape(2, 6)),
         (a * x + np.float64(2), a * a + 2),
         (graph.softmax(x), e / e.sum(1, keepdims=True)),
@@ -412,6 +413,18 @@ def test_the_gate_keeps_what_it_is_asked_to() -> None:
     assert x.incoming is None
     f.forward(x=1.0)
     assert q.local is None
+    f.backward(keep=True)
+    f.backward()
+    assert q.local is q.incoming is None
+
+
+def test_what_depends_on_constants_alone_is_not_differentiated() -> None:
+    x = Variable(2.0, "x")
+    root = graph.sqrt(Constant(0.0))  # which has no derivative there
+    for f in (x * 3 + root, copy.deepcopy(x * 3 + root)):
+        f.backward(keep=True)
+        assert f.variables[0].gradient == 3.0
+        assert (f.operands[1].gradient, f.operands[1].local) == (0.0, (None,))
 
 
 def test_ties_and_kinks() -> None:
@@ -551,6 +564,7 @@ G = GraphError
         (lambda x, v, w: graph.sum(v, axes=0), TypeError, "gate sum: .*unexpected .* 'axes'"),
         (lambda x, v, w: v.backward(), G, r"v has shape \(2,\).* seed"),
         (lambda x, v, w: v.backward(w.value), G, r"seed has shape \(3,\), expected \(2,\)"),
+        (lambda x, v, w: w.reshape(1, 3).backward([[1], [1], [1]]), G, r"seed has shape \(3, 1\)"),
         (lambda x, v, w: v.backward("up"), TypeError, "seed is 'up', expected"),
         (lambda x, v, w: graph.sqrt(x - 2).backward(), G, "sqrt: the gradient of sub"),
         (lambda x, v, w: (x * Variable(1, "x")).backward(), G, "two nodes .* name 'x'"),
@@ -590,7 +604,7 @@ def test_nothing_is_left_to_warnings_of_numpy() -> None:
         f.forward()
         f.backward(keep=True)
         f.to_svg()
-        graph.compile(x * 1e-200 * Variable(1e-200), [x])
+        graph.compile(x * (Variable([1e-200]) * 1e-200).sum(), [x])
         for fails in (
             lambda: x / [0.0, 1.0],
             lambda: graph.sqrt(-x),
@@ -666,6 +680,13 @@ def test_copies() -> None:
         assert f2.forward(x=1.0) == 6.0
         assert f.value == -12.0
     assert copy.copy(f).variables == f.variables
+
+
+def test_a_copy_has_the_options_of_its_gates() -> None:
+    x = Variable([[1.0, 2.0], [3.0, 4.0]], "x")
+    f = x.sum(axis=1)
+    for again in (copy.deepcopy(f), copy.copy(f), pickle.loads(pickle.dumps(f))):
+        assert again.forward(x=[[10.0, 20.0], [30.0, 40.0]]).tolist() == [30.0, 70.0]
 
 
 def test_a_copy_knows_that_its_values_are_out_of_date() -> None:
@@ -841,9 +862,12 @@ def test_how_nodes_are_shown() -> None:
     assert repr(f) == "<exp(add(…, an array of shape (2,))): [0.006738 0.018316]>"
     (x + 1).backward()
     assert repr(x) == "<x: -2.0, gradient 1.0>"
+    assert repr(Variable(np.arange(99.0), "v")) == "<v: [ 0.  1. ... 97. 98.]>"
     assert repr(f.gate) == "<gate exp>"
     assert f.operands[0].gate is graph.add
-    assert y.sum(axis=0).options == {"axis": 0, "keepdims": False}
+    total = y.sum(axis=0)
+    total.options["axis"] = 1
+    assert total.options == {"axis": 0, "keepdims": False}
     assert x.name == "x"
     assert not hasattr(x, "__float__"), "math.exp(x) would lose the graph"
 

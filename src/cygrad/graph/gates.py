@@ -167,7 +167,7 @@ def arraywise(
     """Register a gate over whole arrays, as `elementwise` does others.
 
     Each of `backward` is called as ``backward[i](g, y, *operands, **options)`` with g = ∂C/∂y, of
-    the shape of y, and gives ∂C/∂operandᵢ, of the shape of that operand or broadcast with others.
+    the shape of y, and gives ∂C/∂operandᵢ, of the shape of that operand.
 
     >>> import cygrad as cg
     >>> squares = cg.graph.arraywise("squares", lambda a: (a * a).sum(), lambda g, y, a: 2 * g * a)
