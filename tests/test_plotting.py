@@ -1155,3 +1155,46 @@ def test_names_are_no_formulas(names: tuple[str, str]) -> None:
     ax = plotting.network_diagram(net)
     ax.figure.canvas.draw()
     assert names[0] in {text.get_text().lstrip().replace(r"\$", "$") for text in ax.texts}
+
+
+def test_long_names_leave_room_for_the_picture(recwarn: pytest.WarningsRecorder) -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20, 2)), np.arange(20) % 2
+    net = cg.Network(2, [cg.Dense(3, "tanh"), cg.Dense(2, "softmax")], loss="cross_entropy", rng=0)
+    net.classes = tuple(
+        f"a name that\n does not {'want to ' * 20} end {number}" for number in (1, 2)
+    )
+    assert [plotting.style.literal(name) for name in net.classes] == [
+        "a name that…ant to end 1", "a name that…ant to end 2",
+    ]  # fmt: skip
+    assert plotting.style.literal("x" * 24) == "x" * 24
+    for draw in (plotting.decision_regions, plotting.hidden_projection, plotting.confusion_matrix):
+        figure = draw(net, X, y).figure
+        figure.canvas.draw()
+        assert figure.axes[0].get_position().width > 0.3
+    assert not [each for each in recwarn if "constrained_layout" in str(each.message)]
+
+
+@pytest.mark.parametrize("grid", [False, True])
+def test_no_grid_of_a_style_runs_across_images(grid: bool) -> None:
+    net, X, y = circles()
+    with pyplot.rc_context({"axes.grid": grid}):
+        pictures = [
+            plotting.confusion_matrix(net, X, y),
+            plotting.decision_regions(net, X, y),
+            plotting.weights_as_images(net, shape=(1, 2)),
+            plotting.cost_surface(
+                net, X, y, (0, "biases", 0), (0, "biases", 1), resolution=5, kind="contour"
+            ),
+        ]
+        for ax in pictures:
+            ax.figure.canvas.draw()
+            assert not any(line.get_visible() for line in ax.get_xgridlines() + ax.get_ygridlines())
+
+
+def test_a_single_epoch_is_not_divided() -> None:
+    ax = plotting.history({"loss": [0.5]})
+    ax.figure.canvas.draw()
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["1"]
+    ax = plotting.history({"one": {"loss": [0.5]}, "three": {"loss": [0.5, 0.4, 0.3]}})
+    assert len(ax.get_xticks()) > 1

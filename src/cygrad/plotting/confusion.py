@@ -194,12 +194,13 @@ def _write_cells(ax: Axes, shares: NDArray[np.float64], texts: list[str]) -> Non
 
 
 def _name_axes(ax: Axes, names: list[str], cell: float) -> None:
+    names = [*map(style.literal, names)]
     longest = max(map(len, names))
     size = min(10.0, 0.8 * cell)
     upright = 0.62 * size * longest > cell
-    names = [*map(style.literal, names)]
     ax.set_xticks(range(len(names)), names, fontsize=size, rotation=90 if upright else 0)
     ax.set_yticks(range(len(names)), names, fontsize=size)
     ax.tick_params(length=0)
+    ax.grid(False)  # which some styles have: it would run through the numbers
     ax.set_xlabel("predicted class")
     ax.set_ylabel("true class")

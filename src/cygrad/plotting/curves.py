@@ -96,6 +96,8 @@ def history(
         ax.set_yscale("log")
         ticks.logarithmic(ax.yaxis)
     ticks.whole(ax.xaxis)
+    if all(len(values) == 1 for each in drawn.values() for values in each.values()):
+        ax.set_xticks([1])  # matplotlib would divide the one epoch there is
     ax.set_xlabel("epoch")
     ax.set_ylabel(" and ".join(_NAMES.get(quantity, quantity) for quantity in quantities))
     if len(drawn) > 1 or len(names) > 1:

@@ -81,6 +81,7 @@ def weights_as_images(
     ax.set_xticks([])
     ax.tick_params(length=0)
     ax.set_ylabel("unit")
+    ax.grid(False)
     for side in ax.spines.values():
         side.set_visible(False)
     return ax

@@ -93,6 +93,7 @@ def decision_regions(
     _draw_samples(ax, points, classes, class_names(net), kwargs)
     ax.set_xlim(xs[0], xs[-1])
     ax.set_ylim(ys[0], ys[-1])
+    ax.grid(False)  # which some styles have: it would run across the regions
     ax.set_xlabel("$x_1$")
     ax.set_ylabel("$x_2$")
     return ax

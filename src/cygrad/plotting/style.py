@@ -29,6 +29,8 @@ DIVERGING = "RdBu_r"  # of values on both sides of zero
 # Points on a curve that get a marker.
 MARKS = 10
 
+LONGEST_NAME = 24  # characters of a class's name
+
 
 def color(index: int) -> str:
     """The colour of the class or curve of this number."""
@@ -61,7 +63,14 @@ def between(first: int, second: int, strength: float) -> Colormap:
 
 
 def literal(name: str) -> str:
-    """What shows a name as it is: a $ would begin a formula, and a first _ hide it in a legend."""
+    """What shows a name as it is: a $ would begin a formula, and a first _ hide it in a legend.
+
+    It is one line, and leaves room for the picture: of a long name the middle is left out.
+    """
+    name = " ".join(name.split())
+    if len(name) > LONGEST_NAME:
+        half = LONGEST_NAME // 2
+        name = f"{name[: half - 1]}…{name[-half:]}"
     name = name.replace("$", r"\$")
     return f" {name}" if name.startswith("_") else name
 

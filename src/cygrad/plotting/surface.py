@@ -278,6 +278,7 @@ def _draw_contour(
     if log and positive.size and positive.min() < positive.max():
         losses = np.maximum(losses, positive.min())
         look |= {"levels": np.geomspace(losses.min(), losses.max(), LEVELS), "norm": LogNorm()}
+    ax.grid(False)
     filled = ax.contourf(xs, ys, losses, **(look | kwargs))
     ax.contour(xs, ys, losses, levels=filled.levels, colors="white", linewidths=0.4, alpha=0.6)
     bar = ax.figure.colorbar(filled, ax=ax, label=label)
