@@ -54,7 +54,7 @@ def network_diagram(
 ) -> Axes:
     """Draw a network from its inputs on the left to its outputs on the right.
 
-    Each line is a weight: the thicker, the larger, blue and solid where it is positive, red and
+    Each line is a weight: the thicker, the larger, blue and solid where it is positive, orange and
     dashed where it is negative, on one scale for the whole network. Biases are not drawn. Under
     the units stand the activation and the number of units of each layer, beside the outputs the
     names of the network's classes, if it has any.
