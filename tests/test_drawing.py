@@ -773,6 +773,19 @@ def test_wires_of_inputs_to_gates_of_their_own_are_straight():
     assert all(y == pytest.approx(points[0][1], abs=1e-3) for points in paths for _, y in points)
 
 
+@pytest.mark.parametrize("expression", [fraction, network, apples_and_oranges])
+def test_wires_end_on_the_outlines_of_gates(expression):
+    f = expression()
+    f.backward()
+    circuit = Circuit(f, 2)
+    scene = Scene(circuit)
+    shapes = dict(zip((part for part in circuit.parts if part.is_gate), scene.shapes, strict=True))
+    for wire, path in zip(circuit.wires, scene.paths[:-1], strict=True):
+        shape, (x, y) = shapes[wire.target], path.points[-1]
+        centre = shape.x - shape.width / 2 + measures.RADIUS  # of its left end
+        assert math.hypot(x - centre, y - shape.y) == pytest.approx(measures.RADIUS)
+
+
 def test_a_chain_of_gates_is_straight():
     f = elementary_neuron()
     scene = scene_of(f)
