@@ -12,7 +12,8 @@
     BINARY(sub,        a - b,                        one,                      -one)                               \
     BINARY(mul,        a * b,                        b,                        a)                                  \
     BINARY(div,        a / b,                        one / b,                  -(y / b))                           \
-    BINARY(power,      power_(a, b),                 b * power_(a, b - one),   y * log_everywhere(a))              \
+    BINARY(power,      power_(a, b),                 keep(b * power_(a, b - one), b != zero()),                    \
+                                                     keep(y * log_everywhere(a), y != zero()))                     \
     BINARY(max,        max_of(a, b),                 keep(one, a >= b),        one - keep(one, a >= b))            \
     BINARY(min,        min_of(a, b),                 keep(one, a <= b),        one - keep(one, a <= b))            \
     UNARY(neg,         -a,                           -one)                                                         \

@@ -187,8 +187,9 @@ sub = elementwise("sub", lambda a, b: a - b, lambda y, a, b: 1.0, lambda y, a, b
 mul = elementwise("mul", lambda a, b: a * b, lambda y, a, b: b, lambda y, a, b: a, symbol="×")
 div = elementwise("div", lambda a, b: a / b, lambda y, a, b: 1.0 / b, lambda y, a, b: -(y / b),
                   symbol="÷", expects="a divisor other than 0")
-power = elementwise("power", functions.power, lambda y, a, b: b * functions.power(a, b - 1.0),
-                    lambda y, a, b: y * functions.log(a), symbol="xʸ",
+power = elementwise("power", functions.power,  # with slopes 0 of x⁰, and of 0ʸ by y
+                    lambda y, a, b: np.where(b == 0.0, 0.0, b * functions.power(a, b - 1.0)),
+                    lambda y, a, b: np.where(y == 0.0, 0.0, y * functions.log(a)), symbol="xʸ",
                     expects="a base above 0, or below 0 with a whole exponent")
 max = elementwise("max", lambda a, b: np.where(a >= b, a, b),  # NumPy's may take either of ±0
                   lambda y, a, b: np.where(a >= b, 1.0, 0.0),
