@@ -109,7 +109,7 @@ class ArrayReport:
     worst: Comparison | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GradientReport:
     """What `check_gradients` found. As text it is a table, one line for each array.
 
@@ -155,6 +155,9 @@ class GradientReport:
     def worst_of_all(self) -> Comparison | None:
         """The worst there is; None if nothing could be compared."""
         return max(self.worst, key=lambda each: each.error, default=None)
+
+    def __repr__(self) -> str:  # what a shell shows
+        return str(self)
 
     def __str__(self) -> str:
         if self.directions is None:
