@@ -695,6 +695,7 @@ def test_values_out_of_date_are_evaluated_first():
     f.backward()
     f.variables[0].value = 1.0
     assert ">−24<" in f.to_svg()
+    assert texts(f, "gradient") == []
     assert f.value == -24.0
     assert f.variables[0].gradient is None
 

@@ -427,6 +427,19 @@ def test_what_depends_on_constants_alone_is_not_differentiated() -> None:
         assert (f.operands[1].gradient, f.operands[1].local) == (0.0, (None,))
 
 
+def test_powers_at_zero() -> None:
+    for base, exponent, expected in [(0.0, 0.0, 0.0), (0.0, 1.0, 1.0), (0.0, 2.0, 0.0)]:
+        x = Variable(base)
+        (x**exponent).backward()
+        assert x.gradient == expected
+    x = Variable([0.0, -2.0])
+    (x**3.0).backward([1.0, 1.0])
+    assert x.gradient.tolist() == [0.0, 12.0]
+    y = Variable([2.0, 0.5])
+    (0.0**y).backward([1.0, 1.0])
+    assert y.gradient.tolist() == [0.0, 0.0]
+
+
 def test_ties_and_kinks() -> None:
     for gate, expected in [(graph.max, (1.0, 0.0)), (graph.min, (1.0, 0.0))]:
         x, y = Variable([2.0, 2.0]), Variable([2.0, 2.0])
@@ -487,6 +500,15 @@ def test_backward_brings_values_up_to_date() -> None:
     f.forward(x=0.0)
     g.backward()
     assert (g.value, x.gradient) == (1.0, 1.0)
+
+
+def test_drawing_one_graph_leaves_the_gradients_of_another() -> None:
+    x, y = Variable(1.0, "x"), Variable(2.0, "y")
+    f, g = x * y, x + y
+    f.forward(x=3.0)
+    f.backward()
+    g.to_svg()
+    assert (g.value, x.gradient, y.gradient) == (5.0, 2.0, 3.0)
 
 
 def test_nothing_has_changed_where_forward_fails() -> None:

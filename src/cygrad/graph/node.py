@@ -200,9 +200,13 @@ class Node:
         return self.value
 
     def _bring_up_to_date(self) -> None:
-        """Evaluate the graph again if a variable has changed."""
-        if any(each._time > node._time for node in self.tape for each in node._operands):
-            self.forward()
+        """Evaluate the gates again if a variable has changed."""
+        tape = self.tape
+        if any(each._time > node._time for node in tape for each in node._operands):
+            for node, value in walks.forward(tape, {}).items():
+                if node._gate is not None:  # a variable's gradient may be that of another graph
+                    node._put(value)
+                    node._gradient = node._incoming = node._local = None
 
     def _given(
         self, tape: tuple[Node, ...], values: Iterable[tuple[Any, ArrayLike]]
@@ -467,6 +471,7 @@ class Variable(Node):
     @value.setter
     def value(self, value: ArrayLike) -> None:
         self._put(checked(value, f"the value of {self.described()}"))
+        self._gradient = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._value, self._name), self._state()

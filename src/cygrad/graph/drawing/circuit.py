@@ -75,7 +75,8 @@ class Circuit:
                 caption=f"{name} = " if between and name else "",
                 symbol=_symbol(node, folded[node], digits),
                 value=value_text(node.value, digits),
-                gradient=_gradient_text(node, digits),
+                # Without one at the output those of variables belong to another graph.
+                gradient=_gradient_text(node, digits) if output.gradient is not None else "",
                 ordered=node.gate is not None and node.gate.name not in COMMUTATIVE,
                 is_gate=node.gate is not None,
             )
