@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -36,6 +36,31 @@ def interrupt() -> Iterator[Callable[[], None]]:
     timer.cancel()
     timer.join()
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def own_figures() -> Iterator[None]:
+    """Nothing of a test stays: no figure, and no setting that it could have changed."""
+    matplotlib = import_module("matplotlib")
+    pyplot = import_module("matplotlib.pyplot")
+    pyplot.switch_backend("agg")
+    before = dict(matplotlib.rcParams)
+    yield
+    pyplot.close("all")
+    assert dict(matplotlib.rcParams) == before
+
+
+@pytest.fixture
+def flat() -> Any:
+    """Axes of two dimensions that pyplot knows nothing of."""
+    return import_module("matplotlib.figure").Figure(layout="constrained").add_subplot()
+
+
+@pytest.fixture
+def solid() -> Any:
+    """The same of three dimensions."""
+    figure = import_module("matplotlib.figure").Figure(layout="constrained")
+    return figure.add_subplot(projection="3d")
 
 
 @pytest.fixture
