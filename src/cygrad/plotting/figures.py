@@ -38,7 +38,7 @@ def axes_for(ax: Axes | None, solid: bool = False, size: tuple[float, float] | N
     TypeError, ValueError
         If `ax` is not axes, or axes of another number of dimensions.
     """
-    _need_matplotlib()
+    need_matplotlib()
     expected = "3-D axes, as of figure.add_subplot(projection='3d')" if solid else "2-D axes"
     if ax is None:
         from matplotlib import pyplot
@@ -87,7 +87,7 @@ def save(picture: Axes | Figure, path: str | os.PathLike[str], **kwargs: Any) ->
     OSError
         If the file cannot be written. An old file is then still whole.
     """
-    _need_matplotlib()
+    need_matplotlib()
     from matplotlib import rc_context
 
     figure = _figure(picture)
@@ -112,14 +112,14 @@ def _figure(picture: Axes | Figure) -> Figure:
     return figure
 
 
-def _need_matplotlib() -> None:
+def need_matplotlib(what: str = "cygrad.plotting", instead: str = "") -> None:
+    """Raise an ImportError, if matplotlib is missing, that says what needs it and how to get it."""
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as error:
         if error.name != "matplotlib":  # it is there, and something that it needs is not
             raise
         raise ImportError(
-            "cygrad.plotting draws with matplotlib, which is not installed; "
-            "pip install 'cygrad[plot]'",
+            f"{what} needs matplotlib, which is not installed; {instead}pip install 'cygrad[plot]'",
             name="matplotlib",
         ) from None

@@ -38,16 +38,11 @@ def png(scene: Scene) -> bytes:
     ImportError
         If matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        if error.name != "matplotlib":  # it is there, and something that it needs is not
-            raise
-        raise ImportError(
-            "drawing as .png needs matplotlib, which is not installed; .svg needs nothing, or "
-            "pip install 'cygrad[plot]'",
-            name="matplotlib",
-        ) from None
+    from cygrad.plotting.figures import need_matplotlib
+
+    need_matplotlib("drawing as .png", ".svg needs nothing, or ")
+    from matplotlib.figure import Figure
+
     figure = Figure((scene.width / PIXELS_PER_INCH, scene.height / PIXELS_PER_INCH))
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, scene.width), ylim=(scene.height, 0))
     axes.axis("off")
