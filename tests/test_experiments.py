@@ -40,7 +40,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
         @staticmethod
         def run(page: Page) -> None:
             page.number("answer", 42)
-            page.data("data.csv", "a,b\n")
+            page.circuit("sum", cg.graph.Variable(1.0) + 2)
 
     for name in experiments.EXPERIMENTS:
         monkeypatch.setitem(sys.modules, f"cygrad.experiments.{name.replace('-', '_')}", Short)
@@ -129,25 +129,25 @@ def test_columns_stay_in_line_in_plain_letters(tmp_path: Path) -> None:
     page.title("Σ δ")
     page.number("∂C/∂σ", 0.5, unit="μm")
     page.table("η", ("σ(z)", "δ₁"), [("θ", 0.5)])
-    page.data("data.csv", "a\n")
+    page.circuit("sum", cg.graph.Variable(1.0) + 2)
     assert file.buffer.getvalue().decode("ascii") == (  # type: ignore[attr-defined]
         "\nSigma delta\n-----------\n"
         f"  {'dC/dsigma':<48s} 0.5 mum\n"
         "\n  eta\n"
         "    sigma(z)  delta_1\n"
         "    theta         0.5\n"
-        f"  -> {tmp_path}/gr\\xf6\\xdfe/name-data.csv\n"
+        f"  -> {tmp_path}/gr\\xf6\\xdfe/name-sum.svg\n"
     )
     assert page.numbers == {"∂C/∂σ": 0.5}
-    assert (tmp_path / "größe" / "name-data.csv").exists()
+    assert (tmp_path / "größe" / "name-sum.svg").exists()
 
 
 @needs_matplotlib
 def test_pictures(tmp_path: Path) -> None:
     page = Page("name", tmp_path / "new" / "folder")
     page.picture("wide", draw, 2)
-    page.data("data.csv", "a,b\n")
-    names = ["name-wide.png", "name-data.csv"]
+    page.circuit("sum", cg.graph.Variable(1.0) + 2)
+    names = ["name-wide.png", "name-sum.svg"]
     assert page.pictures == [str(tmp_path / "new" / "folder" / name) for name in names]
     assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == sorted(names)
 
@@ -156,7 +156,7 @@ def test_no_folder_no_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(tmp_path)
     page = Page("name")
     page.picture("wide", draw, 2)
-    page.data("data.csv", "a,b\n")
+    page.circuit("sum", cg.graph.Variable(1.0) + 2)
     assert page.pictures == []
     assert list(tmp_path.iterdir()) == []
 
@@ -209,7 +209,7 @@ def test_run_all(
     assert main(["experiments", "run", "all"]) == 0
     assert capsys.readouterr().out.count("answer") == len(experiments.EXPERIMENTS)
     written = {path.name for path in (tmp_path / "cygrad-experiments").iterdir()}
-    assert written == {f"{name}-data.csv" for name in experiments.EXPERIMENTS}
+    assert written == {f"{name}-sum.svg" for name in experiments.EXPERIMENTS}
 
 
 def test_run_what_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
@@ -246,7 +246,7 @@ def test_an_interrupt_says_where_the_pictures_are(
     class Interrupted:
         @staticmethod
         def run(page: Page) -> None:
-            page.data("data.csv", "a,b\n")
+            page.circuit("sum", cg.graph.Variable(1.0) + 2)
             raise KeyboardInterrupt
 
     monkeypatch.setitem(sys.modules, "cygrad.experiments.scale", Interrupted)
@@ -254,4 +254,4 @@ def test_an_interrupt_says_where_the_pictures_are(
     assert capsys.readouterr().err == (
         f"cygrad: interrupted, what was drawn until then is in {tmp_path}\n"
     )
-    assert (tmp_path / "scale-data.csv").exists()
+    assert (tmp_path / "scale-sum.svg").exists()

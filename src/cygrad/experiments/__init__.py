@@ -17,9 +17,10 @@ are counted from 1, as in the equations: the weights W¹ are those of ``net.laye
 from __future__ import annotations
 
 import os
+import sys
 from importlib import import_module
 
-from cygrad.experiments.page import Page, standard_output
+from cygrad.experiments.page import Page
 
 __all__ = ["EXPERIMENTS", "Page", "run"]
 
@@ -66,6 +67,6 @@ def run(name: str, output: str | os.PathLike[str] | None = None, *, quiet: bool 
     """
     if name not in EXPERIMENTS:
         raise ValueError(f"name is {name!r}, expected one of {', '.join(EXPERIMENTS)}")
-    page = Page(name, output, None if quiet else standard_output())
+    page = Page(name, output, None if quiet else sys.stdout)
     import_module(f"{__name__}.{name.replace('-', '_')}").run(page)
     return page

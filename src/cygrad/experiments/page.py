@@ -10,13 +10,11 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import os
-import sys
 import textwrap
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from cygrad.experiments.letters import legible
-from cygrad.replacement import replacement
 
 if TYPE_CHECKING:
     from cygrad.graph import Node
@@ -136,14 +134,6 @@ class Page:
             output.draw(path, **options)
             self._wrote(path)
 
-    def data(self, name: str, text: str) -> None:
-        """A text file beside the pictures."""
-        if self._output is not None:
-            path = self._path(name)
-            with replacement(path, text=True) as file:
-                file.write(text)
-            self._wrote(path)
-
     def _path(self, name: str) -> str:
         assert self._output is not None
         return os.path.join(self._output, f"{self.name}-{name}")
@@ -170,8 +160,3 @@ def percent(share: float) -> str:
 
 def _cell(value: Any, digits: int) -> str:
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
-
-
-def standard_output() -> TextIO | None:
-    """Where text goes by default; None where the process has no standard output."""
-    return sys.stdout
