@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import cygrad as cg
+
 README = Path(__file__).parents[1] / "README.md"
 
 
@@ -34,3 +36,11 @@ def test_the_examples_run(tmp_path, monkeypatch, capsys):
     assert drawn == (README.parent / "tests" / "circuit.svg").read_text(encoding="utf-8")
     exec(compile(examples[4], "README.md", "exec"), names)
     assert names["value"].tolist() == [-32.0, -28.0, -24.0]
+
+
+@pytest.mark.skipif(not README.exists(), reason="the README is not beside the tests")
+def test_what_is_counted():
+    text = " ".join(README.read_text(encoding="utf-8").split())
+    assert f"there are {len(cg.graph.GATES)} gates" in text
+    assert len(cg.experiments.EXPERIMENTS) == 10
+    assert "Ten experiments" in text
