@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 
 from cygrad import Dense, Network
-from cygrad.losses import LOSSES
+from cygrad.network.losses import LOSSES
 
 FITTING = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
 

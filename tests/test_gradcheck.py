@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cygrad import Dense, GradientError, GradientReport, Network, check_gradients
-from cygrad.activations import ACTIVATIONS
 from cygrad.gradcheck import Comparison
 from cygrad.gradcheck.entries import choose
-from cygrad.losses import LOSSES
+from cygrad.network.activations import ACTIVATIONS
+from cygrad.network.losses import LOSSES
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])

@@ -5,7 +5,7 @@ import pytest
 from gradient_faults import FAULTS, FITTING, badly_scaled, make, problem, scaled
 
 from cygrad import Dense, GradientError, Network, check_gradients
-from cygrad.losses import LOSSES
+from cygrad.network.losses import LOSSES
 
 
 def wide(units, hidden="relu"):

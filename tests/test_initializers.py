@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from cygrad import Dense, Network, initializers
-from cygrad.activations import ACTIVATIONS
-from cygrad.initializers import INITIALIZERS, constant, normal, resolve, zeros
+from cygrad.network.activations import ACTIVATIONS
+from cygrad.network.initializers import INITIALIZERS, constant, normal, resolve, zeros
 
 # Enough numbers that the bounds below, of six standard errors, hold for good generators and fail
 # for a variance that is off by 10 %.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cygrad import Dense, Network
-from cygrad.losses import LOSSES
+from cygrad.network.losses import LOSSES
 
 OUTPUT = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import cygrad as cg
-from cygrad import Dense, Network, storage
+from cygrad import Dense, Network
+from cygrad.network import storage
 
 
 def make(dtype="float32", **options):

@@ -22,10 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-from cygrad import initializers
-from cygrad.gradients import Gradients
-from cygrad.layers import Dense
-from cygrad.network import Network
+from cygrad.network import Network, initializers
+from cygrad.network.gradients import Gradients
+from cygrad.network.layers import Dense
 
 if TYPE_CHECKING:
     from cygrad import callbacks, datasets, experiments, graph, plotting, reference, schedules
@@ -33,9 +32,9 @@ if TYPE_CHECKING:
     from cygrad.config import show_config
     from cygrad.gradcheck import GradientError, GradientReport, check_gradients
     from cygrad.history import DivergenceError, History
+    from cygrad.network.storage import load
     from cygrad.optimizers import SGD, Adam
     from cygrad.schedules import CosineDecay, ExponentialDecay, LinearDecay, StepDecay
-    from cygrad.storage import load
     from cygrad.training import Trainer
 
 __all__ = [
@@ -89,7 +88,7 @@ _LATER = {
     "datasets": "datasets",
     "experiments": "experiments",
     "graph": "graph",
-    "load": "storage",
+    "load": "network.storage",
     "plotting": "plotting",
     "reference": "reference",
     "schedules": "schedules",

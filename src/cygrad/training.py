@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from cygrad._engine.samples import Samples
     from cygrad.callbacks import Callback, EpochFunction
-    from cygrad.losses import Targets
+    from cygrad.network.losses import Targets
     from cygrad.streams import RandomSource
 
 __all__ = ["DivergenceError", "History", "Trainer"]

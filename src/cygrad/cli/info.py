@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from cygrad.cli.facts import describe, print_facts, print_json
 from cygrad.config import show_config
-from cygrad.storage import load
+from cygrad.network.storage import load
 
 
 def run(arguments: Namespace) -> None:

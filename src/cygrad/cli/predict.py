@@ -17,8 +17,8 @@ from cygrad import datasets
 from cygrad.cli.facts import metric_text
 from cygrad.datasets.table import Task
 from cygrad.network import Network
+from cygrad.network.storage import load
 from cygrad.replacement import replacement
-from cygrad.storage import load
 
 
 def run(arguments: Namespace) -> None:

@@ -17,8 +17,8 @@ from cygrad.cli.options import CLASSIFICATION_LOSSES, DIGITS, LEARNING_RATES, RE
 from cygrad.cli.outputs import output_path
 from cygrad.cli.samples import Samples, read_samples
 from cygrad.history import History
-from cygrad.layers import Dense
 from cygrad.network import Network
+from cygrad.network.layers import Dense
 from cygrad.optimizers import SGD, Adam
 from cygrad.training import Trainer
 

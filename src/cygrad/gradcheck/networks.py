@@ -14,8 +14,8 @@ from cygrad.gradcheck.subject import Array
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from cygrad.gradients import Gradients
     from cygrad.network import Network
+    from cygrad.network.gradients import Gradients
 
 
 class NetworkSubject:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad import checks
-from cygrad.gradients import Gradients
 from cygrad.history import History
+from cygrad.network.gradients import Gradients
 from cygrad.optimizers import SGD, Optimizer
 from cygrad.plotting import style, ticks
 from cygrad.plotting.figures import axes_for

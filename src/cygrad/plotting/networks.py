@@ -8,8 +8,8 @@ import numpy as np
 
 from cygrad import checks
 from cygrad._engine.samples import Samples
-from cygrad.losses import encode_targets
 from cygrad.network import Network
+from cygrad.network.losses import encode_targets
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

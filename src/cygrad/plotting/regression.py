@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from cygrad import checks
-from cygrad.losses import encode_targets
+from cygrad.network.losses import encode_targets
 from cygrad.plotting import style
 from cygrad.plotting.figures import axes_for
 from cygrad.plotting.networks import check_network, position, samples

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from cygrad import checks
-from cygrad.layers import Dense
 from cygrad.network import Network
+from cygrad.network.layers import Dense
 from cygrad.plotting import style, ticks
 from cygrad.plotting.figures import axes_for
 from cygrad.plotting.networks import check_network, position, samples

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cygrad.activations import ACTIVATIONS
 from cygrad.cli.options import DIGITS
 from cygrad.cli.report.markup import Markup, columns_table, element, facts_table
 from cygrad.cli.report.outcome import MOST_OUTPUTS
 from cygrad.cli.report.pictures import SIZE, picture
 from cygrad.cli.report.run import Run
 from cygrad.config import show_config
-from cygrad.losses import LOSSES
 from cygrad.network import Network
+from cygrad.network.activations import ACTIVATIONS
+from cygrad.network.losses import LOSSES
 
 # A reader looks no further, and the page stays small.
 MOST_CLASSES = 50

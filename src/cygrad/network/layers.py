@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cygrad import checks
-from cygrad.activations import ACTIVATIONS
-from cygrad.initializers import Constant, Given, VarianceScaling, resolve
+from cygrad.network.activations import ACTIVATIONS
+from cygrad.network.initializers import Constant, Given, VarianceScaling, resolve
 
 if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import ArrayLike, NDArray
 
     from cygrad._engine.engine import Engine
-    from cygrad.initializers import Initializer
+    from cygrad.network.initializers import Initializer
 
     Trainable = bool | Literal["weights", "biases"]
 
@@ -35,7 +35,7 @@ class Dense:
     units : int
         Number of outputs.
     activation : {"identity", "sigmoid", "tanh", "relu", "gaussian", "softmax"}
-        `cygrad.activations.ACTIVATIONS` has the formulas. softmax is for the last layer only.
+        `cygrad.network.ACTIVATIONS` has the formulas. softmax is for the last layer only.
     use_bias : bool
         Whether there is a b. Without, z = W a.
     trainable : bool or {"weights", "biases"}

@@ -16,17 +16,17 @@ import numpy as np
 from cygrad import checks
 from cygrad._engine.engine import Engine
 from cygrad._engine.samples import Samples
-from cygrad.gradients import Gradients
-from cygrad.layers import Dense, Layer, check_layers
-from cygrad.losses import LOSSES, check_output, encode_targets
-from cygrad.standardization import mean_and_scale
+from cygrad.network.gradients import Gradients
+from cygrad.network.layers import Dense, Layer, check_layers
+from cygrad.network.losses import LOSSES, check_output, encode_targets
+from cygrad.network.standardization import mean_and_scale
 from cygrad.streams import generator, seed_sequence
 from cygrad.threads import check_threads, default_threads
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-    from cygrad.losses import Targets
+    from cygrad.network.losses import Targets
     from cygrad.streams import RandomSource
 
 DTYPES = ("float32", "float64")
@@ -458,7 +458,7 @@ class Network:
         """Write the network to a file that `cygrad.load` reads.
 
         The file has exactly the name given; an old file of that name is replaced at the end, in
-        one step. `cygrad.storage` describes the format.
+        one step. `cygrad.network.storage` describes the format.
 
         Parameters
         ----------
@@ -471,7 +471,7 @@ class Network:
         OSError
             If the file cannot be written. An old file is then still whole.
         """
-        from cygrad import storage
+        from cygrad.network import storage
 
         storage.save(self, path)
 

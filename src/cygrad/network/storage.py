@@ -28,7 +28,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from cygrad import __version__, checks
-from cygrad.network import DTYPES, Network
+from cygrad.network.network import DTYPES, Network
 from cygrad.replacement import replacement
 
 if TYPE_CHECKING:

@@ -1,0 +1,26 @@
+"""A network: its layers, activations, losses and initial values, its gradients, and its file.
+
+What a network is lives here, with the functions that it consists of, the standardisation of its
+inputs and the file format. How a network learns is in `cygrad.training`; the computations are in
+`cygrad._engine`, and in plain Python in `cygrad.reference`. `storage` reads and writes a
+configuration and arrays, and knows nothing of `Network`.
+"""
+
+from cygrad.network.activations import ACTIVATIONS, Activation
+from cygrad.network.gradients import Gradients
+from cygrad.network.layers import Dense, Layer
+from cygrad.network.losses import LOSSES, Loss
+from cygrad.network.network import DTYPES, Network, dtype_name
+
+__all__ = [
+    "ACTIVATIONS",
+    "DTYPES",
+    "LOSSES",
+    "Activation",
+    "Dense",
+    "Gradients",
+    "Layer",
+    "Loss",
+    "Network",
+    "dtype_name",
+]
