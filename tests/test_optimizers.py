@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import cygrad as cg
-from cygrad.schedules import ExponentialDecay, LinearDecay, Schedule
+from cygrad.training.schedules import ExponentialDecay, LinearDecay, Schedule
 
 RULES = [
     (cg.SGD(0.05), "sgd", {"momentum": 0, "weight_decay": 0}),

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import cygrad as cg
-from cygrad import progress
-from cygrad.progress import Count, Progress
+from cygrad.training import progress
+from cygrad.training.progress import Count, Progress
 
 
 class _Terminal(io.StringIO):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cygrad.schedules import (
+from cygrad.training.schedules import (
     Constant,
     CosineDecay,
     ExponentialDecay,

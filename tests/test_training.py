@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import cygrad as cg
-from cygrad.callbacks import Callback, EarlyStopping
-from cygrad.schedules import CosineDecay, LinearDecay
+from cygrad.training.callbacks import Callback, EarlyStopping
+from cygrad.training.schedules import CosineDecay, LinearDecay
 
 OPTIMIZERS = [
     cg.SGD(0.1),

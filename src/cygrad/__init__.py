@@ -27,15 +27,25 @@ from cygrad.network.gradients import Gradients
 from cygrad.network.layers import Dense
 
 if TYPE_CHECKING:
-    from cygrad import callbacks, datasets, experiments, graph, plotting, reference, schedules
-    from cygrad.callbacks import Callback, EarlyStopping
+    from cygrad import datasets, experiments, graph, plotting, reference
     from cygrad.config import show_config
     from cygrad.gradcheck import GradientError, GradientReport, check_gradients
-    from cygrad.history import DivergenceError, History
     from cygrad.network.storage import load
-    from cygrad.optimizers import SGD, Adam
-    from cygrad.schedules import CosineDecay, ExponentialDecay, LinearDecay, StepDecay
-    from cygrad.training import Trainer
+    from cygrad.training import (
+        SGD,
+        Adam,
+        Callback,
+        CosineDecay,
+        DivergenceError,
+        EarlyStopping,
+        ExponentialDecay,
+        History,
+        LinearDecay,
+        StepDecay,
+        Trainer,
+        callbacks,
+        schedules,
+    )
 
 __all__ = [
     "SGD",
@@ -70,20 +80,20 @@ __all__ = [
 # Where the public names are that are imported when first asked for, so that a program that only
 # predicts starts sooner. A module stands for itself.
 _LATER = {
-    "Adam": "optimizers",
-    "Callback": "callbacks",
-    "CosineDecay": "schedules",
-    "DivergenceError": "history",
-    "EarlyStopping": "callbacks",
-    "ExponentialDecay": "schedules",
+    "Adam": "training",
+    "Callback": "training",
+    "CosineDecay": "training",
+    "DivergenceError": "training",
+    "EarlyStopping": "training",
+    "ExponentialDecay": "training",
     "GradientError": "gradcheck",
     "GradientReport": "gradcheck",
-    "History": "history",
-    "LinearDecay": "schedules",
-    "SGD": "optimizers",
-    "StepDecay": "schedules",
+    "History": "training",
+    "LinearDecay": "training",
+    "SGD": "training",
+    "StepDecay": "training",
     "Trainer": "training",
-    "callbacks": "callbacks",
+    "callbacks": "training.callbacks",
     "check_gradients": "gradcheck",
     "datasets": "datasets",
     "experiments": "experiments",
@@ -91,7 +101,7 @@ _LATER = {
     "load": "network.storage",
     "plotting": "plotting",
     "reference": "reference",
-    "schedules": "schedules",
+    "schedules": "training.schedules",
     "show_config": "config",
 }
 
@@ -100,7 +110,7 @@ def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: Any = import_module(f"{__name__}.{_LATER[name]}")
-    if _LATER[name] != name:
+    if not value.__name__.endswith(f".{name}"):
         value = getattr(value, name)
     globals()[name] = value
     return value

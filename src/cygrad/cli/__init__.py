@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from cygrad.cli import experiments, info, predict, train
 from cygrad.cli.options import parse
-from cygrad.history import DivergenceError
+from cygrad.training.history import DivergenceError
 
 __all__ = ["main"]
 

@@ -16,11 +16,11 @@ from cygrad.cli.facts import describe, metric_text, print_facts, print_json
 from cygrad.cli.options import CLASSIFICATION_LOSSES, DIGITS, LEARNING_RATES, REGRESSION_LOSSES
 from cygrad.cli.outputs import output_path
 from cygrad.cli.samples import Samples, read_samples
-from cygrad.history import History
 from cygrad.network import Network
 from cygrad.network.layers import Dense
-from cygrad.optimizers import SGD, Adam
 from cygrad.training import Trainer
+from cygrad.training.history import History
+from cygrad.training.optimizers import SGD, Adam
 
 if TYPE_CHECKING:
     from cygrad.cli.report import Report

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cygrad.experiments.page import Page
-    from cygrad.optimizers import LearningRate
+    from cygrad.training.optimizers import LearningRate
 
     Array = NDArray[np.float64]
 

@@ -26,8 +26,8 @@ from cygrad.gradcheck.directions import check_directions
 from cygrad.gradcheck.entries import check_entries, choose
 from cygrad.gradcheck.report import ArrayReport, Comparison, GradientError, GradientReport
 from cygrad.network import Network, dtype_name
-from cygrad.progress import Count
 from cygrad.streams import stream
+from cygrad.training.progress import Count
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike

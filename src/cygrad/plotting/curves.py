@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad import checks
-from cygrad.history import History
 from cygrad.network.gradients import Gradients
-from cygrad.optimizers import SGD, Optimizer
 from cygrad.plotting import style, ticks
 from cygrad.plotting.figures import axes_for
+from cygrad.training.history import History
+from cygrad.training.optimizers import SGD, Optimizer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cygrad import checks
-from cygrad.schedules import Schedule
+from cygrad.training.schedules import Schedule
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -131,7 +131,7 @@ class SGD(Optimizer):
     Parameters
     ----------
     learning_rate : float, schedule or function of (step)
-        η, 0 or more; steps count from 0. `cygrad.schedules` has schedules.
+        η, 0 or more; steps count from 0. `cygrad.training.schedules` has schedules.
     momentum : float
         μ, from 0 to below 1.
     nesterov : bool
@@ -194,7 +194,7 @@ class Adam(Optimizer):
     Parameters
     ----------
     learning_rate : float, schedule or function of (step)
-        η, 0 or more; steps count from 0. `cygrad.schedules` has schedules.
+        η, 0 or more; steps count from 0. `cygrad.training.schedules` has schedules.
     beta1, beta2 : float
         β₁ and β₂, from 0 to below 1.
     eps : float

@@ -18,20 +18,20 @@ import numpy as np
 
 from cygrad import checks, streams
 from cygrad._engine.training import Training, permute
-from cygrad.callbacks import as_callbacks
-from cygrad.history import DivergenceError, History
 from cygrad.network import Network
-from cygrad.optimizers import Optimizer
-from cygrad.progress import Progress
 from cygrad.threads import check_threads, default_threads
+from cygrad.training.callbacks import as_callbacks
+from cygrad.training.history import DivergenceError, History
+from cygrad.training.optimizers import Optimizer
+from cygrad.training.progress import Progress
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from cygrad._engine.samples import Samples
-    from cygrad.callbacks import Callback, EpochFunction
     from cygrad.network.losses import Targets
     from cygrad.streams import RandomSource
+    from cygrad.training.callbacks import Callback, EpochFunction
 
 __all__ = ["DivergenceError", "History", "Trainer"]
 

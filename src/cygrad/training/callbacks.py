@@ -15,7 +15,7 @@ from cygrad import checks
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cygrad.training import Trainer
+    from cygrad.training.trainer import Trainer
 
     Logs = Mapping[str, float]
     EpochFunction = Callable[[Trainer, int, Logs], bool | None]

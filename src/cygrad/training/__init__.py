@@ -1,0 +1,34 @@
+"""How a network learns: the trainer, optimisers, schedules, callbacks, history, progress.
+
+`Trainer` runs epochs or single steps of the engine; between epochs it calls callbacks by their
+protocol, and callbacks know no more than the trainer's public methods. What a network is lives in
+`cygrad.network`, and the update rules in `cygrad._engine`.
+"""
+
+from cygrad.training.callbacks import Callback, EarlyStopping
+from cygrad.training.history import DivergenceError, History
+from cygrad.training.optimizers import SGD, Adam, Optimizer
+from cygrad.training.schedules import (
+    CosineDecay,
+    ExponentialDecay,
+    LinearDecay,
+    Schedule,
+    StepDecay,
+)
+from cygrad.training.trainer import Trainer
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "Callback",
+    "CosineDecay",
+    "DivergenceError",
+    "EarlyStopping",
+    "ExponentialDecay",
+    "History",
+    "LinearDecay",
+    "Optimizer",
+    "Schedule",
+    "StepDecay",
+    "Trainer",
+]
