@@ -1,0 +1,3 @@
+"""The public name of `cygrad.training.callbacks`."""
+
+from cygrad.training.callbacks import *  # noqa: F403 (the names of that module)

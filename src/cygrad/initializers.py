@@ -1,0 +1,3 @@
+"""The public name of `cygrad.network.initializers`."""
+
+from cygrad.network.initializers import *  # noqa: F403 (the names of that module)
