@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from cygrad import __version__
-from cygrad.datasets.table import TASKS
 from cygrad.experiments import EXPERIMENTS
 from cygrad.network import DTYPES
 from cygrad.network.activations import ACTIVATIONS
+from cygrad.tables.table import TASKS
 
 #: The word that stands for the digits of the package in the place of a file.
 DIGITS = "digits"

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from cygrad import datasets
 from cygrad.cli.facts import metric_text
-from cygrad.datasets.table import Task
 from cygrad.network import Network
 from cygrad.network.storage import load
 from cygrad.replacement import replacement
+from cygrad.tables.table import Task
 
 
 def run(arguments: Namespace) -> None:

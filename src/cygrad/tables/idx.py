@@ -17,8 +17,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cygrad.datasets.packing import open_unpacked
-from cygrad.datasets.table import Table, Task, check_finite, targets
+from cygrad.tables.packing import open_unpacked
+from cygrad.tables.table import Table, Task, check_finite, targets
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 CHUNK = 1 << 20

@@ -6,11 +6,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from cygrad.datasets.delimited import read_csv
-from cygrad.datasets.idx import is_idx, read_idx
-from cygrad.datasets.npy import NPY_MAGIC, ZIP_MAGIC, read_npy, read_npz
-from cygrad.datasets.packing import open_unpacked
-from cygrad.datasets.table import TASKS, Table, Task
+from cygrad.tables.delimited import read_csv
+from cygrad.tables.idx import is_idx, read_idx
+from cygrad.tables.npy import NPY_MAGIC, ZIP_MAGIC, read_npy, read_npz
+from cygrad.tables.packing import open_unpacked
+from cygrad.tables.table import TASKS, Table, Task
 
 
 def read(

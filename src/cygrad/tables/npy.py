@@ -16,8 +16,8 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from cygrad.datasets.columns import target_column
-from cygrad.datasets.table import Table, Task, check_finite, targets
+from cygrad.tables.columns import target_column
+from cygrad.tables.table import Table, Task, check_finite, targets
 
 NPY_MAGIC = b"\x93NUMPY"
 ZIP_MAGIC = b"PK\x03\x04"

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cygrad.datasets.columns import target_column
-from cygrad.datasets.packing import open_unpacked
-from cygrad.datasets.table import Table, Task, targets
+from cygrad.tables.columns import target_column
+from cygrad.tables.packing import open_unpacked
+from cygrad.tables.table import Table, Task, targets
 
 #: In order of preference: a comma may well be a decimal point between tabs or semicolons.
 DELIMITERS = ("\t", ";", ",")
