@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cygrad import datasets
+from cygrad.atomic_write import atomic_write
 from cygrad.cli.facts import metric_text
 from cygrad.network import Network
 from cygrad.network.storage import load
-from cygrad.replacement import replacement
 from cygrad.tables.table import Task
 
 
@@ -106,4 +106,4 @@ def _output(path: str | None) -> contextlib.AbstractContextManager[IO[str]]:
     """Stdout, or a file that takes its name when it is complete."""
     if path is None:
         return contextlib.nullcontext(sys.stdout)
-    return replacement(path, "--output", text=True)
+    return atomic_write(path, "--output", text=True)

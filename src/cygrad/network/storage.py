@@ -11,7 +11,7 @@ The archive is what `numpy.savez` writes, not compressed, and `numpy.load` reads
   none;
 - ``input_mean``, ``input_scale``: float64 of shape (inputs,), where inputs are standardised.
 
-A file is replaced in one step (see `replacement`). Reading trusts nothing: every size is held
+A file is replaced in one step (see `atomic_write`). Reading trusts nothing: every size is held
 against the size of the file before anything is allocated, and checksums are verified.
 """
 
@@ -28,8 +28,8 @@ import numpy as np
 from numpy.lib import format as npy
 
 from cygrad import __version__, checks
+from cygrad.atomic_write import atomic_write
 from cygrad.network.network import DTYPES, Network
-from cygrad.replacement import replacement
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,7 +59,7 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
         array_name: array.astype(array.dtype.newbyteorder("<"), copy=False)
         for array_name, array in arrays.items()
     }
-    with replacement(name) as file:
+    with atomic_write(name) as file:
         np.savez(file, header=text, **little_endian)  # type: ignore[arg-type]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from cygrad.replacement import replacement
+from cygrad.atomic_write import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,7 +96,7 @@ def save(picture: Axes | Figure, path: str | os.PathLike[str], **kwargs: Any) ->
         endings = ", ".join(f".{known}" for known in _METADATA)
         raise ValueError(f"path is {os.fspath(path)!r}, expected a name that ends in {endings}")
     kwargs["metadata"] = _METADATA[ending] | kwargs.get("metadata", {})
-    with replacement(path) as file, rc_context({"svg.hashsalt": "cygrad"}):
+    with atomic_write(path) as file, rc_context({"svg.hashsalt": "cygrad"}):
         figure.savefig(file, format=ending, **kwargs)
 
 

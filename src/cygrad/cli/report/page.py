@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from cygrad.atomic_write import atomic_write
 from cygrad.cli.facts import metric_text
 from cygrad.cli.options import DIGITS
 from cygrad.cli.report import description, outcome
@@ -17,7 +18,6 @@ from cygrad.cli.report.pictures import check_matplotlib
 from cygrad.cli.report.run import Run, data_facts, sha256
 from cygrad.cli.samples import Samples
 from cygrad.network import Network
-from cygrad.replacement import replacement
 
 # What a browser may do with the page: nothing but show it.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -51,7 +51,7 @@ class Report:
         """Write the page, whole or not at all; `saved` says whether the network was."""
         model = sha256(result["output"]) if saved else None
         page = render(Run(self._arguments, samples, net, result, self._data, model))
-        with replacement(self.path, "--report", text=True) as file:
+        with atomic_write(self.path, "--report", text=True) as file:
             # Bytes of a file's name that are no text are lone surrogates, which UTF-8 has none of.
             file.write(page.encode("utf-8", "replace").decode())
 

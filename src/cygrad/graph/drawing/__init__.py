@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cygrad.atomic_write import atomic_write
 from cygrad.checks import whole_number
 from cygrad.graph.drawing.circuit import Circuit
 from cygrad.graph.drawing.dot import dot
 from cygrad.graph.drawing.scene import Scene
 from cygrad.graph.drawing.svg import svg
-from cygrad.replacement import replacement
 
 if TYPE_CHECKING:
     from cygrad.graph.node import Node
@@ -41,12 +41,12 @@ def draw(node: Node, path: str | os.PathLike[str], digits: int = 2) -> None:
         from cygrad.graph.drawing.png import png
 
         data = png(_scene(node, digits))
-        with replacement(path) as binary:
+        with atomic_write(path) as binary:
             binary.write(data)
         return
     else:
         raise ValueError(f"path is {os.fspath(path)!r}, expected a name in .svg, .png, .dot or .gv")
-    with replacement(path, text=True) as file:
+    with atomic_write(path, text=True) as file:
         file.write(text)
 
 

@@ -13,15 +13,15 @@ from typing import IO, Any, Literal, overload
 
 
 @overload
-def replacement(
+def atomic_write(
     path: str | os.PathLike[str], name: str = "path", *, text: Literal[False] = False
 ) -> contextlib.AbstractContextManager[IO[bytes]]: ...
 @overload
-def replacement(
+def atomic_write(
     path: str | os.PathLike[str], name: str = "path", *, text: Literal[True]
 ) -> contextlib.AbstractContextManager[IO[str]]: ...
 @contextlib.contextmanager
-def replacement(
+def atomic_write(
     path: str | os.PathLike[str], name: str = "path", *, text: bool = False
 ) -> Iterator[IO[Any]]:
     """A file to write, which gets the name `path` when the block ends, and is gone if it fails.

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from cygrad.replacement import replacement
+from cygrad.atomic_write import atomic_write
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def text(request):
 
 def test_the_name_is_taken_at_the_end(path, text):
     path.write_text("old")
-    with replacement(path, text=text) as file:
+    with atomic_write(path, text=text) as file:
         file.write("new" if text else b"new")
         assert path.read_text() == "old"
         assert len(os.listdir(path.parent)) == 2
@@ -28,7 +28,7 @@ def test_the_name_is_taken_at_the_end(path, text):
 
 
 def test_text_is_written_as_it_is(path):
-    with replacement(path, text=True) as file:
+    with atomic_write(path, text=True) as file:
         file.write("é\n\r\n")
     assert path.read_bytes() == b"\xc3\xa9\n\r\n"
 
@@ -36,7 +36,7 @@ def test_text_is_written_as_it_is(path):
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
 def test_an_error_in_the_block_leaves_the_old_file(path, text, error):
     def write_half():
-        with replacement(path, text=text) as file:
+        with atomic_write(path, text=text) as file:
             file.write("half" if text else b"half")
             raise error
 
@@ -54,7 +54,7 @@ def test_a_full_disk_leaves_the_old_file(path, monkeypatch, fault):
 
     path.write_text("old")
     monkeypatch.setattr(os, fault, fail)
-    with pytest.raises(OSError, match="No space left"), replacement(path):
+    with pytest.raises(OSError, match="No space left"), atomic_write(path):
         pass
     assert path.read_text() == "old"
     assert os.listdir(path.parent) == ["out"]
@@ -69,14 +69,14 @@ def test_a_folder_that_cannot_be_synced_is_no_failure(path, monkeypatch):
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", files_only)
-    with replacement(path) as file:
+    with atomic_write(path) as file:
         file.write(b"new")
     assert path.read_bytes() == b"new"
 
 
 def test_errors_name_the_file_that_was_asked_for(path):
     missing = path / "nowhere"
-    with pytest.raises(FileNotFoundError) as caught, replacement(missing):
+    with pytest.raises(FileNotFoundError) as caught, atomic_write(missing):
         pass
     assert caught.value.filename == str(missing)
 
@@ -84,7 +84,7 @@ def test_errors_name_the_file_that_was_asked_for(path):
 def test_refuses_what_is_no_file(tmp_path):
     with (
         pytest.raises(ValueError, match=r"--output is .*, which is something other than a file"),
-        replacement(tmp_path, "--output"),
+        atomic_write(tmp_path, "--output"),
     ):
         pass
     assert os.listdir(tmp_path) == []
@@ -93,7 +93,7 @@ def test_refuses_what_is_no_file(tmp_path):
 @pytest.mark.skipif(os.name != "posix", reason="links are those of POSIX")
 def test_a_link_stays_a_link(path, tmp_path):
     path.symlink_to(tmp_path / "there")
-    with replacement(path) as file:
+    with atomic_write(path) as file:
         file.write(b"new")
     assert path.is_symlink()
     assert (tmp_path / "there").read_bytes() == b"new"
