@@ -17,7 +17,7 @@ import cygrad as cg
 from cygrad._engine.training import permute
 from cygrad.experiments import Page, scale, vanishing, why_backprop
 from cygrad.experiments.page import WIDTH
-from cygrad.streams import stream
+from cygrad.seeding import stream
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]

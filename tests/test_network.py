@@ -14,7 +14,7 @@ from cygrad import Dense, Network
 from cygrad._engine import engine
 from cygrad.network.activations import ACTIVATIONS
 from cygrad.network.losses import LOSSES
-from cygrad.streams import stream
+from cygrad.seeding import stream
 
 FORMULAS = {
     "identity": lambda z: z,

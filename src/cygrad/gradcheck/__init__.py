@@ -26,7 +26,7 @@ from cygrad.gradcheck.directions import check_directions
 from cygrad.gradcheck.entries import check_entries, choose
 from cygrad.gradcheck.report import ArrayReport, Comparison, GradientError, GradientReport
 from cygrad.network import Network, dtype_name
-from cygrad.streams import stream
+from cygrad.seeding import stream
 from cygrad.training.progress import Count
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from cygrad.gradcheck.subject import Subject
     from cygrad.graph import Node
-    from cygrad.streams import RandomSource
+    from cygrad.seeding import RandomSource
 
 __all__ = [
     "ArrayReport",

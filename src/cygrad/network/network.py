@@ -20,14 +20,14 @@ from cygrad.network.gradients import Gradients
 from cygrad.network.layers import Dense, Layer, check_layers
 from cygrad.network.losses import LOSSES, check_output, encode_targets
 from cygrad.network.standardization import mean_and_scale
-from cygrad.streams import generator, seed_sequence
+from cygrad.seeding import generator, seed_sequence
 from cygrad.threads import check_threads, default_threads
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from cygrad.network.losses import Targets
-    from cygrad.streams import RandomSource
+    from cygrad.seeding import RandomSource
 
 DTYPES = ("float32", "float64")
 REDUCTIONS = ("mean", "sum")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cygrad import checks, streams
+from cygrad import checks, seeding
 from cygrad._engine.training import Training, permute
 from cygrad.network import Network
 from cygrad.threads import check_threads, default_threads
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from cygrad._engine.samples import Samples
     from cygrad.network.losses import Targets
-    from cygrad.streams import RandomSource
+    from cygrad.seeding import RandomSource
     from cygrad.training.callbacks import Callback, EpochFunction
 
 __all__ = ["DivergenceError", "History", "Trainer"]
@@ -94,7 +94,7 @@ class Trainer:
         self._optimizer = optimizer
         self._batch_size = checks.whole_number(batch_size, "batch_size")
         self._threads = None if threads is None else check_threads(threads)
-        self._shuffling = streams.stream(rng, "shuffling")
+        self._shuffling = seeding.stream(rng, "shuffling")
         self._history = History(net.metric, False)
         self._training = self._new_training()
 
