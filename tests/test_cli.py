@@ -105,12 +105,12 @@ def test_digits_for_readers(
     monkeypatch.chdir(tmp_path)
     assert main(["train", "digits", "--epochs", "2"]) == 0
     out, err = capsys.readouterr()
-    facts = dict(line.split(maxsplit=1) for line in out.splitlines())
-    assert facts.keys() == {"task", "network", "train", "test", "time", "samples/s", "saved"}
-    assert facts["task"] == "classification (10 classes)"
-    assert facts["network"] == "64-64-10"
-    assert facts["test"].endswith("% (359 samples)")
-    assert facts["saved"].split() == ["to", "digits-model.npz"]
+    summary = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert summary.keys() == {"task", "network", "train", "test", "time", "samples/s", "saved"}
+    assert summary["task"] == "classification (10 classes)"
+    assert summary["network"] == "64-64-10"
+    assert summary["test"].endswith("% (359 samples)")
+    assert summary["saved"].split() == ["to", "digits-model.npz"]
     assert "loss" in err
     assert (tmp_path / "digits-model.npz").is_file()
     assert main(["train", "digits", "--epochs", "1", "--quiet"]) == 0
@@ -344,11 +344,11 @@ def test_info(capsys: pytest.CaptureFixture[str], flower_model: Path) -> None:
     assert config["isa"] in capsys.readouterr().out
 
     assert main(["info", str(flower_model), "--json"]) == 0
-    facts = json.loads(capsys.readouterr().out)
-    assert facts["inputs"] == 4
-    assert facts["parameters"] == 5 * 64 + 65 * 3
-    assert facts["classes"] == ["aster", "rose", "tulip"]
-    assert facts["standardized"] is True
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["inputs"] == 4
+    assert summary["parameters"] == 5 * 64 + 65 * 3
+    assert summary["classes"] == ["aster", "rose", "tulip"]
+    assert summary["standardized"] is True
     assert main(["info", str(flower_model)]) == 0
     out = capsys.readouterr().out
     assert "64 relu, 3 softmax" in out

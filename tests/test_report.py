@@ -83,7 +83,7 @@ class Page(HTMLParser):
             if name in self._open:
                 self.text[name] = self.text.get(name, "") + data
 
-    def facts(self, caption: str) -> dict[str, str]:
+    def summary(self, caption: str) -> dict[str, str]:
         return {name: fact for name, fact in self.tables[caption]}
 
     def count(self, tag: str) -> int:
@@ -179,14 +179,14 @@ def test_a_classification(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
         ["1", "relu, max(z, 0)", "64", "64 × 64", "4,160"],
         ["2", "softmax, exp(z) / Σ exp(z)", "10", "10 × 64", "650"],
     ]
-    settings = page.facts("Training")
+    settings = page.summary("Training")
     assert settings["optimiser"] == result["optimizer"]
     assert settings["seed"] == "5"
     assert settings["epochs"] == "3"
     assert settings["test part"] == "20 % of the samples, every fifth of each class"
     assert page.tables["Samples of each class"][1] == ["0", "143", "35"]
     config = cg.show_config("dicts")
-    versions = page.facts("Versions")
+    versions = page.summary("Versions")
     assert [versions[name] for name in ("cygrad", "NumPy", "Python", "instruction set")] == [
         config["cygrad"], config["numpy"], config["python"], config["isa"],
     ]  # fmt: skip
@@ -287,7 +287,7 @@ def test_a_regression(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Non
     assert page.tables["The trained network, with the target in its own unit"][2] == [
         "test", "20", f"{result['test']['loss']:.6g}", f"{result['test']['mae']:.6g}",
     ]  # fmt: skip
-    samples = page.facts("Samples")
+    samples = page.summary("Samples")
     assert samples["target"] == "cost in $"
     assert samples["their names"] == "a, b"
     assert samples["SHA-256"] == hashlib.sha256(data.read_bytes()).hexdigest()
@@ -310,8 +310,8 @@ def test_several_outputs_and_many_samples_without_a_test_part(
     argv = (tmp_path / "data.npz", "--test-fraction", "0", "--epochs", "1", "--hidden", "none")
     result, page = train(capsys, tmp_path, *argv)
     assert result["test"] is None
-    assert page.facts("Training")["test part"] == "none"
-    assert page.facts("Training")["hidden layers"] == "none"
+    assert page.summary("Training")["test part"] == "none"
+    assert page.summary("Training")["hidden layers"] == "none"
     assert [row[0] for row in page.tables["Values of the target"][1:]] == [
         f"train, output {number}" for number in (1, 2, 3)
     ]
@@ -334,7 +334,7 @@ def test_names_are_text(
     shown = name.replace("\udcff", "?")
     assert page.headings[0] == shown
     assert page.text["title"] == f"Training report: {shown}"
-    assert page.facts("Samples")["their names"] == f"{HOSTILE}2, x"
+    assert page.summary("Samples")["their names"] == f"{HOSTILE}2, x"
     assert [row[0] for row in page.tables["Samples of each class"][1:]] == sorted(names)
     head = page.tables["Confusion matrix of the test samples"][0]
     assert head[1:-1] == sorted(names)
@@ -361,8 +361,8 @@ def test_the_command_repeats_the_run(
     assert shlex.split(command) == ["cygrad", *argv]
     assert parse(shlex.split(command)[1:]) == parse(argv)
     model = Path("model.npz").read_bytes()
-    facts = page.facts("The trained network, as it is saved")
-    assert facts == {"file": "model.npz", "SHA-256": hashlib.sha256(model).hexdigest()}
+    summary = page.summary("The trained network, as it is saved")
+    assert summary == {"file": "model.npz", "SHA-256": hashlib.sha256(model).hexdigest()}
     os.remove("model.npz")
     # As a shell would run it.
     program = command.replace("cygrad", f"{shlex.quote(sys.executable)} -m cygrad", 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from cygrad.cli.facts import describe, print_facts, print_json
+from cygrad.cli.summary import describe, print_json, print_summary
 from cygrad.config import show_config
 from cygrad.network.storage import load
 
@@ -12,16 +12,16 @@ from cygrad.network.storage import load
 def run(arguments: Namespace) -> None:
     """Print what a model is made of, or what is installed and in use."""
     if arguments.model is None:
-        facts = show_config("dicts")
+        summary = show_config("dicts")
     else:
         net = load(arguments.model)
-        facts = {
+        summary = {
             "model": arguments.model,
             **describe(net),
             "classes": net.classes,
             "standardized": net.input_mean is not None,
         }
     if arguments.json:
-        print_json(facts)
+        print_json(summary)
     else:
-        print_facts(facts)
+        print_summary(summary)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cygrad.cli.facts import describe, metric_text, print_facts, print_json
 from cygrad.cli.options import CLASSIFICATION_LOSSES, DIGITS, LEARNING_RATES, REGRESSION_LOSSES
 from cygrad.cli.outputs import output_path
 from cygrad.cli.samples import Samples, read_samples
+from cygrad.cli.summary import describe, metric_text, print_json, print_summary
 from cygrad.network import Network
 from cygrad.network.layers import Dense
 from cygrad.training import Trainer
@@ -194,4 +194,4 @@ def _print_result(result: dict[str, Any], metric: str) -> None:
     lines["saved to"] = result["output"]
     if result["report"] is not None:
         lines["report"] = result["report"]
-    print_facts(lines)
+    print_summary(lines)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cygrad.cli.options import DIGITS
-from cygrad.cli.report.markup import Markup, columns_table, element, facts_table
+from cygrad.cli.report.markup import Markup, columns_table, element, summary_table
 from cygrad.cli.report.outcome import MOST_OUTPUTS
 from cygrad.cli.report.pictures import SIZE, picture
 from cygrad.cli.report.run import Run
@@ -66,7 +66,7 @@ def _layers(net: Network) -> Markup:
 def settings(run: Run) -> Iterator[Markup]:
     """All that decides how the run goes, given or not, and what it ran on."""
     arguments, result = run.arguments, run.result
-    facts = {
+    summary = {
         "data": result["data"],
         "target": _target(run),
         "task": result["task"],
@@ -81,13 +81,13 @@ def settings(run: Run) -> Iterator[Markup]:
         "optimiser": result["optimizer"],
         "seed": result["seed"],
     }
-    yield facts_table("Training", facts.items())
+    yield summary_table("Training", summary.items())
     config = show_config("dicts")
     names = {"cygrad": "cygrad", "NumPy": "numpy", "Python": "python", "machine": "machine"}
     versions = {name: config[key] for name, key in names.items()}
     versions["instruction set"] = config["isa"]
     versions["threads"] = f"at most {config['threads']}"
-    yield facts_table("Versions", versions.items())
+    yield summary_table("Versions", versions.items())
 
 
 def _target(run: Run) -> str:
@@ -108,13 +108,13 @@ def _test_part(run: Run) -> str:
 def data(run: Run) -> Iterator[Markup]:
     """Facts of the file, and what the targets are."""
     samples = run.samples
-    facts = dict(run.data)
-    facts["samples"] = f"{len(samples.X):,}"
-    facts["inputs"] = f"{samples.X.shape[1]:,}, {samples.X.dtype}"
+    summary = dict(run.data)
+    summary["samples"] = f"{len(samples.X):,}"
+    summary["inputs"] = f"{samples.X.shape[1]:,}, {samples.X.dtype}"
     if samples.features:
-        facts["their names"] = _listed(samples.features)
-    facts["target"] = _target(run)
-    yield facts_table("Samples", facts.items())
+        summary["their names"] = _listed(samples.features)
+    summary["target"] = _target(run)
+    yield summary_table("Samples", summary.items())
     parts = {"train": samples.y[samples.train], "test": samples.y[samples.test]}
     parts = {part: y for part, y in parts.items() if len(y)}
     yield _quantities(parts) if samples.classes is None else _classes(samples.classes, parts)
@@ -159,8 +159,8 @@ def repeat(run: Run) -> Iterator[Markup]:
         yield element("p", f"{text}.")
         return
     yield element("p", f"{text}, and so the same file again:")
-    facts = {"file": run.result["output"], "SHA-256": run.model}
-    yield facts_table("The trained network, as it is saved", facts.items())
+    summary = {"file": run.result["output"], "SHA-256": run.model}
+    yield summary_table("The trained network, as it is saved", summary.items())
 
 
 def shell_quoted(word: str) -> str:

@@ -38,12 +38,13 @@ def join(parts: Iterable[object]) -> Markup:
     )
 
 
-def facts_table(caption: str, facts: Iterable[tuple[str, object]]) -> Markup:
+def summary_table(caption: str, summary: Iterable[tuple[str, object]]) -> Markup:
     """One fact a row, its name as the head of the row."""
     rows = [
-        element("tr", element("th", name, scope="row"), element("td", fact)) for name, fact in facts
+        element("tr", element("th", name, scope="row"), element("td", fact))
+        for name, fact in summary
     ]
-    return _table("facts", caption, element("tbody", *rows))
+    return _table("summary", caption, element("tbody", *rows))
 
 
 def columns_table(

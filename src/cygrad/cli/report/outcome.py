@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cygrad.cli.facts import metric_text
-from cygrad.cli.report.markup import Markup, columns_table, element, facts_table, scrolled
+from cygrad.cli.report.markup import Markup, columns_table, element, scrolled, summary_table
 from cygrad.cli.report.pictures import picture
 from cygrad.cli.report.run import Run
+from cygrad.cli.summary import metric_text
 
 if TYPE_CHECKING:
     from cygrad.plotting.regression import Kind
@@ -46,12 +46,12 @@ def results(run: Run) -> Iterator[Markup]:
         if result[part] is not None
     ]
     yield columns_table(caption, ("part", "samples", "loss", METRICS[metric]), rows)
-    facts = {
+    summary = {
         "epochs": f"{result['epochs']:,}",
         "time": seconds_text(result["seconds"]),
         "samples per second": f"{result['samples_per_second']:,.0f}",
     }
-    yield facts_table("The training", facts.items())
+    yield summary_table("The training", summary.items())
 
 
 def seconds_text(seconds: float) -> str:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from cygrad.atomic_write import atomic_write
-from cygrad.cli.facts import metric_text
 from cygrad.cli.options import DIGITS
 from cygrad.cli.report import description, outcome
 from cygrad.cli.report.markup import Markup, element
 from cygrad.cli.report.pictures import check_matplotlib
-from cygrad.cli.report.run import Run, data_facts, sha256
+from cygrad.cli.report.run import Run, data_summary, sha256
 from cygrad.cli.samples import Samples
+from cygrad.cli.summary import metric_text
 from cygrad.network import Network
 
 # What a browser may do with the page: nothing but show it.
@@ -45,7 +45,7 @@ class Report:
         check_matplotlib("--report")
         self.path = path
         self._arguments = arguments
-        self._data = data_facts(arguments)
+        self._data = data_summary(arguments)
 
     def write(self, samples: Samples, net: Network, result: dict[str, Any], saved: bool) -> None:
         """Write the page, whole or not at all; `saved` says whether the network was."""

@@ -1,4 +1,4 @@
-"""`Run`: a finished training, and the facts that only the command knows of it."""
+"""`Run`: a finished training, and a summary of its data."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Run:
     result : dict
         What ``--json`` prints.
     data : dict of str to str
-        What `data_facts` returned before the training.
+        What `data_summary` returned before the training.
     model : str or None
         The SHA-256 of the file of the network; None if it could not be saved.
     """
@@ -48,7 +48,7 @@ class Run:
         return ("test", samples.test) if len(samples.test) else ("training", samples.train)
 
 
-def data_facts(arguments: Namespace) -> dict[str, str]:
+def data_summary(arguments: Namespace) -> dict[str, str]:
     """Facts of the file of the samples, by which another one can be told from it."""
     if arguments.data == DIGITS:
         return {"file": "part of cygrad, datasets.load_digits"}

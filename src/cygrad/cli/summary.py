@@ -22,20 +22,20 @@ def describe(net: Network) -> dict[str, Any]:
     }
 
 
-def print_facts(facts: dict[str, Any]) -> None:
-    """Print one fact a line, names and facts in columns.
+def print_summary(summary: dict[str, Any]) -> None:
+    """Print one line for each entry, names and values in columns.
 
     Letters that stdout cannot take, of classes and of files, become numbers as in \\u8d64.
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    for name, fact in facts.items():
+    for name, fact in summary.items():
         line = f"{name:<15} {_fact_text(fact)}"
         print(line.encode(encoding, "backslashreplace").decode(encoding))
 
 
-def print_json(facts: dict[str, Any]) -> None:
-    """Print all facts as one JSON object; NaN and infinity, which JSON lacks, become null."""
-    print(json.dumps(_without_nonfinite(facts), allow_nan=False))
+def print_json(summary: dict[str, Any]) -> None:
+    """Print a summary as one JSON object; NaN and infinity, which JSON lacks, become null."""
+    print(json.dumps(_without_nonfinite(summary), allow_nan=False))
 
 
 def _without_nonfinite(fact: Any) -> Any:
