@@ -70,11 +70,11 @@ def test_new_engines_use_the_selection_and_old_ones_stay(isa):
         return cg.Network(2, [cg.Dense(1)], loss="mse")
 
     net = network()
-    assert net._engine.isa == kernels.selected() == isa
+    assert net.engine.isa == kernels.selected() == isa
     for other in kernels.available():
         assert kernels.select(other) == kernels.selected() == other
-        assert network()._engine.isa == other
-    assert net._engine.isa == isa
+        assert network().engine.isa == other
+    assert net.engine.isa == isa
 
 
 def test_an_unknown_name_is_refused(isa):

@@ -293,13 +293,13 @@ class TestRefusedTargets:
 
     def test_by_the_name_that_the_caller_knows(self):
         with pytest.raises(ValueError, match="y_val has 5 targets for 6 samples"):
-            make()._targets(LABELS[:5], 6, "y_val")
+            make().read_targets(LABELS[:5], 6, "y_val")
         with pytest.raises(ValueError, match="X_val has shape"):
-            make()._samples(np.zeros((6, 3)), "X_val")
+            make().read_samples(np.zeros((6, 3)), "X_val")
 
     def test_class_indices_are_copied(self):
         # The engine counts on their range, whatever becomes of the caller's array.
         y = LABELS.copy()
-        encoded = make()._targets(y, 6)
+        encoded = make().read_targets(y, 6)
         y[:] = 99
         np.testing.assert_array_equal(encoded, LABELS)

@@ -203,7 +203,7 @@ class TestMaking:
         )
         again = eval(repr(net))
         assert repr(again) == repr(net)
-        assert again._config() == net._config()
+        assert again.config() == net.config()
 
 
 class TestSeeds:
@@ -660,7 +660,7 @@ class TestCopies:
 
     def test_a_float64_copy_of_a_float32_network(self):
         net = make(dtype="float32")
-        double = net._as_dtype("float64")
+        double = net.as_dtype("float64")
         assert double.dtype == np.float64
         np.testing.assert_array_equal(double.parameters, net.parameters)
 

@@ -197,7 +197,7 @@ class TestNothingIsLost:
     def test_what_is_not_finite_is_not_saved(self, saved):
         before = saved.read_bytes()
         net = make()
-        net._engine.storage[:] = np.nan
+        net.engine.storage[:] = np.nan
         with pytest.raises(ValueError, match="weights_0 of the network holds NaN or infinity"):
             net.save(saved)
         assert saved.read_bytes() == before

@@ -22,15 +22,12 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-from cygrad.network import Network, initializers
-from cygrad.network.gradients import Gradients
-from cygrad.network.layers import Dense
+from cygrad.network import Dense, Gradients, Network, initializers, load
 
 if TYPE_CHECKING:
     from cygrad import datasets, experiments, graph, plotting, reference
     from cygrad.config import show_config
     from cygrad.gradcheck import GradientError, GradientReport, check_gradients
-    from cygrad.network.storage import load
     from cygrad.training import (
         SGD,
         Adam,
@@ -98,7 +95,6 @@ _LATER = {
     "datasets": "datasets",
     "experiments": "experiments",
     "graph": "graph",
-    "load": "network.storage",
     "plotting": "plotting",
     "reference": "reference",
     "schedules": "training.schedules",

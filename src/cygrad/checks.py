@@ -17,7 +17,9 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+DTYPES = ("float32", "float64")  # of networks
 
 
 def whole_number(value: object, name: str, least: int = 1, most: int | None = None) -> int:
@@ -96,3 +98,14 @@ def parameters(
             f"{name} holds {given[where]} at {place}, expected numbers that are finite as {dtype}"
         )
     return rounded
+
+
+def dtype_name(dtype: DTypeLike) -> str:
+    """Return the name of a dtype that a network can have."""
+    try:
+        name = None if dtype is None else np.dtype(dtype).name
+    except TypeError:
+        name = None
+    if name not in DTYPES:
+        raise ValueError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
+    return name

@@ -9,7 +9,7 @@ import numpy as np
 
 from cygrad import __version__
 from cygrad._engine import kernels
-from cygrad.network import DTYPES
+from cygrad.checks import DTYPES
 from cygrad.threads import default_threads
 
 

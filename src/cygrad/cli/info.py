@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from cygrad.cli.summary import describe, print_json, print_summary
 from cygrad.config import show_config
-from cygrad.network.storage import load
+from cygrad.network import load
 
 
 def run(arguments: Namespace) -> None:

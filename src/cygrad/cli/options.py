@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from cygrad import __version__
+from cygrad.checks import DTYPES
 from cygrad.experiments import EXPERIMENTS
-from cygrad.network import DTYPES
 from cygrad.network.activations import ACTIVATIONS
 from cygrad.tables.table import TASKS
 

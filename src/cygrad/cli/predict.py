@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from cygrad import datasets
 from cygrad.atomic_write import atomic_write
 from cygrad.cli.summary import metric_text
-from cygrad.network import Network
-from cygrad.network.storage import load
+from cygrad.network import Network, load
 from cygrad.tables.table import Task
 
 

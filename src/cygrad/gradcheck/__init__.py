@@ -25,7 +25,7 @@ from cygrad.gradcheck.differences import Differences, best_step, least_step
 from cygrad.gradcheck.directions import check_directions
 from cygrad.gradcheck.entries import check_entries, choose
 from cygrad.gradcheck.report import ArrayReport, Comparison, GradientError, GradientReport
-from cygrad.network import Network, dtype_name
+from cygrad.network import Network
 from cygrad.seeding import stream
 from cygrad.training.progress import Count
 
@@ -182,7 +182,7 @@ def check_gradients(
     >>> cg.check_gradients(x * cg.graph.exp(x)).compared
     1
     """
-    name = dtype_name(dtype)
+    name = checks.dtype_name(dtype)
     roundoff = float(np.finfo(name).eps)
     step = best_step(roundoff) if eps is None else checks.number(eps, "eps", least_step(roundoff))
     default_rtol, default_atol = TOLERANCES[name]

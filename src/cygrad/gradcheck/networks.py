@@ -33,7 +33,7 @@ class NetworkSubject:
     """
 
     def __init__(self, net: Network, X: ArrayLike, y: ArrayLike, dtype: str, inputs: bool) -> None:
-        self._net = copy.deepcopy(net) if net.dtype == dtype else net._as_dtype(dtype)
+        self._net = copy.deepcopy(net) if net.dtype == dtype else net.as_dtype(dtype)
         gradients = self._net.backward(X, y, input_gradient=inputs)
         # What is standardised is so before it is rounded to float32.
         precision = dtype if net.input_mean is None else "float64"

@@ -10,11 +10,10 @@ from cygrad.network.activations import ACTIVATIONS, Activation
 from cygrad.network.gradients import Gradients
 from cygrad.network.layers import Dense, Layer
 from cygrad.network.losses import LOSSES, Loss
-from cygrad.network.network import DTYPES, Network, dtype_name
+from cygrad.network.network import Network, load
 
 __all__ = [
     "ACTIVATIONS",
-    "DTYPES",
     "LOSSES",
     "Activation",
     "Dense",
@@ -22,5 +21,5 @@ __all__ = [
     "Layer",
     "Loss",
     "Network",
-    "dtype_name",
+    "load",
 ]

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from cygrad.network.losses import Targets
     from cygrad.seeding import RandomSource
 
-DTYPES = ("float32", "float64")
 REDUCTIONS = ("mean", "sum")
 # Far beyond any memory, and low enough that the engine can compute with sizes in bytes.
 MOST_PARAMETERS = 2**48
@@ -116,7 +115,7 @@ class Network:
         if count > MOST_PARAMETERS:
             raise ValueError(f"layers have {count} parameters, more than a computer can address")
         self._engine = Engine(
-            dtype_name(dtype),
+            checks.dtype_name(dtype),
             sizes,
             [dense.activation for dense in described],
             [dense.use_bias for dense in described],
@@ -251,7 +250,7 @@ class Network:
         """
         most = default_threads if threads is None else check_threads(threads)
         if self._input_mean is not None:
-            X = self._standardize(X, "X")
+            X = self.apply_standardization(X, "X")
         return self._engine.forward(X, most)
 
     def predict(self, X: ArrayLike, threads: int | None = None) -> NDArray[Any]:
@@ -329,8 +328,8 @@ class Network:
             If `X` or `y` is not as described.
         """
         most = default_threads if threads is None else check_threads(threads)
-        samples = self._samples(X)
-        loss, metric = self._engine.evaluate(samples, self._targets(y, samples.rows), most)
+        samples = self.read_samples(X)
+        loss, metric = self._engine.evaluate(samples, self.read_targets(y, samples.rows), most)
         if self._reduction == "mean":
             loss /= samples.rows
         return {"loss": loss, self.metric: metric / samples.rows}
@@ -369,8 +368,8 @@ class Network:
         errors", Nature 323, 1986.
         """
         most = default_threads if threads is None else check_threads(threads)
-        samples = self._samples(X)
-        targets = self._targets(y, samples.rows)
+        samples = self.read_samples(X)
+        targets = self.read_targets(y, samples.rows)
         wanted = checks.flag(input_gradient, "input_gradient")
         loss, weights, biases, deltas, pre_activations, activations, inputs = self._engine.backward(
             samples, targets, wanted, most
@@ -431,7 +430,8 @@ class Network:
         self._input_mean, self._input_scale = mean, scale
         self._engine.set_standardization(mean, scale)
 
-    def _standardize(self, X: ArrayLike, name: str) -> NDArray[np.float64]:
+    def apply_standardization(self, X: ArrayLike, name: str) -> NDArray[np.float64]:
+        """Return (X − mean) · scale in float64; the user knows X by `name`."""
         Samples(X, name, self.inputs)
         mean, scale = self._input_mean, self._input_scale
         assert mean is not None
@@ -439,17 +439,22 @@ class Network:
         with np.errstate(over="ignore"):  # the engine's check of the result says where
             return np.multiply(np.subtract(X, mean, dtype=np.float64), scale)
 
-    # What training reads
+    # What other rooms of the package need
 
-    def _samples(self, X: ArrayLike, name: str = "X") -> Samples:
-        """X as the engine reads it; the user knows it by `name`."""
+    @property
+    def engine(self) -> Engine:
+        """The compiled engine, which holds the parameters."""
+        return self._engine
+
+    def read_samples(self, X: ArrayLike, name: str = "X") -> Samples:
+        """Return X as the engine reads it; the user knows it by `name`."""
         if self._input_mean is None:
             return Samples(X, name, self.inputs, self._engine.dtype)
-        standardized = self._standardize(X, name)
+        standardized = self.apply_standardization(X, name)
         return Samples(standardized, f"standardised {name}", self.inputs, self._engine.dtype)
 
-    def _targets(self, y: ArrayLike, n: int, name: str = "y") -> Targets:
-        """Targets for n samples as the engine reads them; the user knows them by `name`."""
+    def read_targets(self, y: ArrayLike, n: int, name: str = "y") -> Targets:
+        """Return the targets of n samples as the engine reads them."""
         return encode_targets(self._loss, y, n, self.outputs, name, self._engine.dtype)
 
     # Files and copies
@@ -473,10 +478,10 @@ class Network:
         """
         from cygrad.network import storage
 
-        storage.save(self, path)
+        storage.save(path, self.config(), self.arrays())
 
-    def _config(self) -> dict[str, Any]:
-        """All that describes the network but its arrays, in what JSON can hold."""
+    def config(self) -> dict[str, Any]:
+        """Return what describes the network, without its arrays, as JSON can hold it."""
         return {
             "inputs": self.inputs,
             "layers": [
@@ -494,8 +499,8 @@ class Network:
             "classes": None if self._classes is None else list(self._classes),
         }
 
-    def _arrays(self) -> dict[str, NDArray[Any]]:
-        """The arrays that go with `_config`."""
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays that belong to `config`, by their names in a file."""
         arrays = {}
         for index, layer in enumerate(self._layers):
             arrays[f"weights_{index}"] = layer.weights
@@ -507,8 +512,8 @@ class Network:
         return arrays
 
     @classmethod
-    def _restore(cls, config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Self:
-        """The network that a configuration and arrays of the right shapes describe."""
+    def restore(cls, config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Self:
+        """Make a network from what `config` and `arrays` returned."""
         network = cls.__new__(cls)
         network._build(
             config["inputs"],
@@ -527,20 +532,43 @@ class Network:
             network._set_standardization(arrays["input_mean"], arrays["input_scale"])
         return network
 
-    def _as_dtype(self, dtype: str) -> Self:
-        """A copy that computes in another dtype."""
-        return self._restore({**self._config(), "dtype": dtype}, self._arrays())
+    def as_dtype(self, dtype: str) -> Self:
+        """Return a copy that computes in another dtype."""
+        return self.restore({**self.config(), "dtype": dtype}, self.arrays())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self)._restore, (self._config(), self._arrays())
+        return type(self).restore, (self.config(), self.arrays())
 
 
-def dtype_name(dtype: DTypeLike) -> str:
-    """The name of an allowed dtype."""
+def load(path: str | os.PathLike[str]) -> Network:
+    """Read a network from a file that `Network.save` wrote.
+
+    Nothing in the file is run, whoever wrote it.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The exact name of the file.
+
+    Returns
+    -------
+    Network
+        The same parameters, bit by bit.
+
+    Raises
+    ------
+    ValueError
+        If the file is something other than a network, is damaged or cut short, or has a newer
+        format than this version of the package knows; the message says which.
+    OSError
+        If there is no such file, or it cannot be read.
+    """
+    from cygrad.network import storage
+
+    config, arrays = storage.read(path)
     try:
-        name = None if dtype is None else np.dtype(dtype).name
-    except TypeError:
-        name = None
-    if name not in DTYPES:
-        raise ValueError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
-    return name
+        return Network.restore(config, arrays)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise storage.damaged(path, error) from error

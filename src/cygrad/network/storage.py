@@ -29,7 +29,6 @@ from numpy.lib import format as npy
 
 from cygrad import __version__, checks
 from cygrad.atomic_write import atomic_write
-from cygrad.network.network import DTYPES, Network
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,10 +37,11 @@ FORMAT = "cygrad network"
 VERSION = 1
 
 
-def save(network: Network, path: str | os.PathLike[str]) -> None:
-    """Write a network to a file; `Network.save` has the description."""
+def save(
+    path: str | os.PathLike[str], config: dict[str, Any], arrays: dict[str, NDArray[Any]]
+) -> None:
+    """Write the configuration and the arrays of a network; `Network.save` has the description."""
     name = _check_path(path)
-    arrays = network._arrays()
     for array_name, array in arrays.items():
         if not np.isfinite(array).all():
             raise ValueError(
@@ -51,8 +51,8 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
         "format": FORMAT,
         "version": VERSION,
         "cygrad": __version__,
-        "standardized": network.input_mean is not None,
-        **network._config(),
+        "standardized": "input_mean" in arrays,
+        **config,
     }
     text = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     little_endian = {
@@ -63,29 +63,8 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
         np.savez(file, header=text, **little_endian)  # type: ignore[arg-type]
 
 
-def load(path: str | os.PathLike[str]) -> Network:
-    """Read a network from a file that `Network.save` wrote.
-
-    Nothing in the file is run, whoever wrote it.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-        The exact name of the file.
-
-    Returns
-    -------
-    Network
-        The same parameters, bit by bit.
-
-    Raises
-    ------
-    ValueError
-        If the file is something other than a network, is damaged or cut short, or has a newer
-        format than this version of the package knows; the message says which.
-    OSError
-        If there is no such file, or it cannot be read.
-    """
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read the configuration and the arrays of a network; `cygrad.load` has the description."""
     name = _check_path(path)
     with open(name, "rb") as file:
         start = file.read(4)
@@ -101,14 +80,21 @@ def load(path: str | os.PathLike[str]) -> Network:
             raise
         except Exception as error:
             # zipfile, json and NumPy's reader raise errors of many kinds over senseless bytes.
-            raise ValueError(f"{name!r} is damaged or cut short: {error}") from error
+            raise damaged(path, error) from error
+
+
+def damaged(path: str | os.PathLike[str], error: Exception) -> ValueError:
+    """Return the error for a file whose contents cannot be a network, because of `error`."""
+    return ValueError(f"{os.fspath(path)!r} is damaged or cut short: {error}")
 
 
 class _Refused(Exception):
     """The file is whole, but not one to read; the message is complete."""
 
 
-def _read(archive: zipfile.ZipFile, name: str, size: int) -> Network:
+def _read(
+    archive: zipfile.ZipFile, name: str, size: int
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     members = {info.filename: info for info in archive.infolist()}
     if "header.npy" not in members:
         raise _Refused(f"{name!r} is an .npz archive without a header, expected a cygrad network")
@@ -128,7 +114,7 @@ def _read(archive: zipfile.ZipFile, name: str, size: int) -> Network:
         array: _array(archive.read(f"{array}.npy"), array, shape, dtype)
         for array, (shape, dtype) in shapes.items()
     }
-    return Network._restore(header, arrays)
+    return header, arrays
 
 
 def _header(data: bytes, name: str) -> dict[str, Any]:
@@ -149,7 +135,7 @@ def _header(data: bytes, name: str) -> dict[str, Any]:
 
 def _shapes(header: dict[str, Any]) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
     """Shape and dtype of each array that the header speaks of."""
-    dtype = np.dtype(checks.one_of(header["dtype"], "dtype", DTYPES)).newbyteorder("<")
+    dtype = np.dtype(checks.one_of(header["dtype"], "dtype", checks.DTYPES)).newbyteorder("<")
     inputs = checks.whole_number(header["inputs"], "inputs")
     shapes: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
     below = inputs

@@ -156,7 +156,7 @@ def _loss_function(
     if first > 0:
         rows = net.backward(X, y, input_gradient=False).activations[first - 1]
     else:
-        rows = samples(net, X) if net.input_mean is None else net._standardize(X, "X")
+        rows = samples(net, X) if net.input_mean is None else net.apply_standardization(X, "X")
     layers = net.layers[first:]
     upper = Network(
         layers[0].inputs,

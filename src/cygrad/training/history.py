@@ -99,10 +99,12 @@ class History:
     def _validation(self, name: str) -> list[float]:
         return self[name] if name in self._names else []
 
-    def _append(self, *row: float) -> None:
+    def append(self, *row: float) -> None:
+        """Add the row of an epoch."""
         self._rows.append(row)
 
-    def _last(self) -> dict[str, float]:
+    def last(self) -> dict[str, float]:
+        """Return the row of the latest epoch, by the names of the columns."""
         return dict(zip(self._names, self._rows[-1], strict=True))
 
 

@@ -102,7 +102,7 @@ class Trainer:
         optimizer = self._optimizer
         rate = optimizer.learning_rate
         return Training(
-            self._net._engine,
+            self._net.engine,
             optimizer.rule,
             self._batch_size,
             # A plain number costs the steps no call of Python.
@@ -232,7 +232,7 @@ class Trainer:
 
             threads = self._most_threads
             order = np.empty(samples.rows, np.int64) if shuffle else None
-            good = np.empty_like(self._net._engine.storage)
+            good = np.empty_like(self._net.engine.storage)
             for epoch in range(1, epochs + 1):
                 if order is not None:
                     permute(order, self._shuffling.bit_generator.random_raw())
@@ -242,14 +242,14 @@ class Trainer:
                 seconds = perf_counter() - begin
                 values = self._averages(sums, samples.rows)
                 if validation is not None:
-                    sums = self._net._engine.evaluate(*validation, threads)
+                    sums = self._net.engine.evaluate(*validation, threads)
                     values += self._averages(sums, validation[0].rows)
                 rate = training.rate if rates is None else float(rates[0])
-                self._history._append(*values, rate, seconds)
+                self._history.append(*values, rate, seconds)
                 if progress is not None:
-                    progress.epoch_done(self._history._last())
+                    progress.epoch_done(self._history.last())
                 # All callbacks are called, also those after one that wants to stop.
-                stops = [hook.on_epoch_end(self, epoch, self._history._last()) for hook in hooks]
+                stops = [hook.on_epoch_end(self, epoch, self._history.last()) for hook in hooks]
                 if any(stops) or epoch == epochs:
                     break
                 rates = self._rates(steps)
@@ -369,19 +369,19 @@ class Trainer:
         good: NDArray[Any],  # OUT: the parameters before the epoch
     ) -> tuple[float, float]:
         """Run one epoch: sums of loss and metric, or the parameters of before and an error."""
-        parameters = self._net._engine.storage
+        parameters = self._net.engine.storage
         np.copyto(good, parameters)
         loss, metric, done, diverged = run()
         # The update of the last step can overflow, and no loss comes after it to show it.
-        if diverged or not self._net._engine.finite:
+        if diverged or not self._net.engine.finite:
             np.copyto(parameters, good)
             self._training.reset()
             raise DivergenceError(done + 1 if diverged else done, epoch, self._history)
         return loss, metric
 
     def _data(self, X: ArrayLike, y: ArrayLike, suffix: str = "") -> tuple[Samples, Targets]:
-        samples = self._net._samples(X, f"X{suffix}")
-        return samples, self._net._targets(y, samples.rows, f"y{suffix}")
+        samples = self._net.read_samples(X, f"X{suffix}")
+        return samples, self._net.read_targets(y, samples.rows, f"y{suffix}")
 
     def _averages(self, sums: tuple[float, float], n: int) -> tuple[float, ...]:
         loss, metric = sums
