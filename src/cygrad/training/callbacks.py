@@ -1,12 +1,13 @@
-"""What may happen between two epochs: the protocol that `Trainer.fit` calls, and early stopping.
+"""Callbacks of `Trainer.fit`: the base class, and early stopping.
 
-The display of progress is not a callback: it has the floor within an epoch too, and lives in
+`trainer` has the protocol by which it calls them. Callbacks use the trainer's public methods alone.
+The display of progress is not a callback, because it is updated within an epoch too: it lives in
 `progress`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from cygrad.training.trainer import Trainer
 
     Logs = Mapping[str, float]
-    EpochFunction = Callable[[Trainer, int, Logs], bool | None]
 
 
 class Callback:
@@ -51,35 +51,6 @@ class Callback:
 
     def on_train_end(self, trainer: Trainer) -> None:
         """Called once, however the training ended: also after an error or an interrupt."""
-
-
-class _FunctionCallback(Callback):
-    def __init__(self, function: EpochFunction) -> None:
-        self._function = function
-
-    def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Logs) -> bool | None:
-        return self._function(trainer, epoch, logs)
-
-
-def as_callbacks(callbacks: Iterable[Callback | EpochFunction]) -> list[Callback]:
-    """The callbacks as `Callback` objects; a plain callable becomes the end of each epoch.
-
-    Raises
-    ------
-    TypeError
-        If one of them is neither.
-    """
-    if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable):
-        raise TypeError(f"callbacks is {callbacks!r}, expected a list of callbacks")
-    return [_as_callback(index, callback) for index, callback in enumerate(callbacks)]
-
-
-def _as_callback(index: int, callback: Callback | EpochFunction) -> Callback:
-    if isinstance(callback, Callback):
-        return callback
-    if callable(callback) and not isinstance(callback, type):
-        return _FunctionCallback(callback)
-    raise TypeError(f"callbacks[{index}] is {callback!r}, expected a Callback or a function")
 
 
 class EarlyStopping(Callback):

@@ -7,12 +7,12 @@ update rules are described in `optimizers`; what is shown, called and kept betwe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from math import isfinite
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -20,7 +20,6 @@ from cygrad import checks, seeding
 from cygrad._engine.training import Training, permute
 from cygrad.network import Network
 from cygrad.threads import check_threads, default_threads
-from cygrad.training.callbacks import as_callbacks
 from cygrad.training.history import DivergenceError, History
 from cygrad.training.optimizers import Optimizer
 from cygrad.training.progress import Progress
@@ -31,9 +30,22 @@ if TYPE_CHECKING:
     from cygrad._engine.samples import Samples
     from cygrad.network.losses import Targets
     from cygrad.seeding import RandomSource
-    from cygrad.training.callbacks import Callback, EpochFunction
+
+    Logs = Mapping[str, float]
+    EpochFunction = Callable[["Trainer", int, Logs], bool | None]
 
 __all__ = ["DivergenceError", "History", "Trainer"]
+
+
+@runtime_checkable
+class Hooks(Protocol):
+    """The methods of a callback that `Trainer.fit` calls; `Callback` describes them."""
+
+    def on_train_begin(self, trainer: Trainer) -> None: ...
+
+    def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Logs) -> bool | None: ...
+
+    def on_train_end(self, trainer: Trainer) -> None: ...
 
 
 class Trainer:
@@ -151,7 +163,7 @@ class Trainer:
         *,
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
-        callbacks: Iterable[Callback | EpochFunction] = (),
+        callbacks: Iterable[Hooks | EpochFunction] = (),
         verbose: bool = False,
         shuffle: bool = True,
     ) -> History:
@@ -201,7 +213,7 @@ class Trainer:
         epochs = checks.whole_number(epochs, "epochs")
         shuffle = checks.flag(shuffle, "shuffle")
         verbose = checks.flag(verbose, "verbose")
-        hooks = as_callbacks(callbacks)
+        hooks = _as_hooks(callbacks)
         samples, targets = self._data(X, y)
         if self._batch_size > samples.rows:
             raise ValueError(
@@ -413,3 +425,37 @@ class Trainer:
             self._training.steps = steps
             for array, saved in zip(self._training.state, optimizer_state, strict=True):
                 np.copyto(array, saved)
+
+
+class _FunctionHooks:
+    """A function that is called after each epoch, as hooks."""
+
+    def __init__(self, function: EpochFunction) -> None:
+        self._function = function
+
+    def on_train_begin(self, trainer: Trainer) -> None:
+        pass
+
+    def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Logs) -> bool | None:
+        return self._function(trainer, epoch, logs)
+
+    def on_train_end(self, trainer: Trainer) -> None:
+        pass
+
+
+def _as_hooks(callbacks: Iterable[Hooks | EpochFunction]) -> list[Hooks]:
+    """Return the callbacks as objects with all hooks, or raise a TypeError."""
+    if isinstance(callbacks, Hooks) or not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks is {callbacks!r}, expected a list of callbacks")
+    hooks: list[Hooks] = []
+    for index, callback in enumerate(callbacks):
+        is_class = isinstance(callback, type)  # it has the methods, but they are not bound
+        if not is_class and isinstance(callback, Hooks):
+            hooks.append(callback)
+        elif not is_class and callable(callback):
+            hooks.append(_FunctionHooks(callback))
+        else:
+            raise TypeError(
+                f"callbacks[{index}] is {callback!r}, expected a Callback or a function"
+            )
+    return hooks
