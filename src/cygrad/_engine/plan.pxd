@@ -94,7 +94,7 @@ cdef class Plan:
     cdef void look_ahead(self, const Operation *op, Py_ssize_t index, Py_ssize_t rows, Pass *p,
                          cg_prefetch *ahead) noexcept nogil
     cdef int own_samples(self) except -1
-    cdef cg_matrix fed(self, Pass *p, Py_ssize_t l, int member) noexcept nogil
+    cdef cg_matrix layer_input(self, Pass *p, Py_ssize_t l, int member) noexcept nogil
     cdef bint to_gather(self, Py_ssize_t l, Py_ssize_t panel, int member) noexcept nogil
     cdef void gather(self, Pass *p, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
     cdef void forward(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows,

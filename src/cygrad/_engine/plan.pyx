@@ -316,8 +316,8 @@ cdef class Plan:
         self.operation[0].block_rows = self.capacity
         return 0
 
-    cdef cg_matrix fed(self, Pass *p, Py_ssize_t l, int member) noexcept nogil:
-        """aˡ⁻¹, which layer l is fed with."""
+    cdef cg_matrix layer_input(self, Pass *p, Py_ssize_t l, int member) noexcept nogil:
+        """aˡ⁻¹, which is the input of layer l."""
         return below(&self.own[member] if l == 1 and self.own != NULL else &self.a[l - 1], p.first)
 
     cdef bint to_gather(self, Py_ssize_t l, Py_ssize_t panel, int member) noexcept nogil:
@@ -350,7 +350,7 @@ cdef class Plan:
         """zˡ = Wˡ aˡ⁻¹ + bˡ;  aˡ = σ(zˡ), but for softmax, which needs all panels"""
         cdef const Layer *layer = &self.layers[l]
         cdef Py_ssize_t r = p.first + first
-        cdef cg_matrix z = below(&self.z[l], r), a = below(&self.a[l], r), x = self.fed(p, l, member)
+        cdef cg_matrix z = below(&self.z[l], r), a = below(&self.a[l], r), x = self.layer_input(p, l, member)
         cdef cg_rows samples = cg_rows(p.x, p.order, p.start)
         cdef bint in_place = z.data == a.data
         cdef bint relu = in_place and layer.activation == CG_RELU   # while z is still in registers
@@ -415,7 +415,7 @@ cdef class Plan:
         cdef const Layer *layer = &self.layers[l]
         cdef Py_ssize_t lanes = self.kernels.lanes
         cdef cg_rows samples = cg_rows(p.x, p.order, p.start)
-        cdef cg_matrix a = self.fed(p, l, member), w = below(&layer.w, first), delta = self.delta[l]
+        cdef cg_matrix a = self.layer_input(p, l, member), w = below(&layer.w, first), delta = self.delta[l]
         cdef cg_update update = p.update
         if self.members > 1 and self.to_gather(l, panel, member):
             self.kernels.gather(&samples, p.rows, &a)
