@@ -95,7 +95,7 @@ cdef class Plan:
                          cg_prefetch *ahead) noexcept nogil
     cdef int own_samples(self) except -1
     cdef cg_matrix layer_input(self, Pass *p, Py_ssize_t l, int member) noexcept nogil
-    cdef bint to_gather(self, Py_ssize_t l, Py_ssize_t panel, int member) noexcept nogil
+    cdef bint claim_gather(self, Py_ssize_t l, Py_ssize_t panel, int member) noexcept nogil
     cdef void gather(self, Pass *p, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
     cdef void forward(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows,
                       int member) noexcept nogil

@@ -320,7 +320,7 @@ cdef class Plan:
         """aˡ⁻¹, which is the input of layer l."""
         return below(&self.own[member] if l == 1 and self.own != NULL else &self.a[l - 1], p.first)
 
-    cdef bint to_gather(self, Py_ssize_t l, Py_ssize_t panel, int member) noexcept nogil:
+    cdef bint claim_gather(self, Py_ssize_t l, Py_ssize_t panel, int member) noexcept nogil:
         """Whether a layer is the first to need the samples of the pass that its member gathers. Asked once."""
         if l > 1:
             return False
@@ -354,7 +354,7 @@ cdef class Plan:
         cdef cg_rows samples = cg_rows(p.x, p.order, p.start)
         cdef bint in_place = z.data == a.data
         cdef bint relu = in_place and layer.activation == CG_RELU   # while z is still in registers
-        cdef bint missing = self.to_gather(l, panel, member), on_the_way = missing and self.kernels.forward_gathers(p.x)
+        cdef bint missing = self.claim_gather(l, panel, member), on_the_way = missing and self.kernels.forward_gathers(p.x)
         if missing and not on_the_way:
             self.kernels.gather(&samples, rows, &x)
         x = below(&x, first)
@@ -417,7 +417,7 @@ cdef class Plan:
         cdef cg_rows samples = cg_rows(p.x, p.order, p.start)
         cdef cg_matrix a = self.layer_input(p, l, member), w = below(&layer.w, first), delta = self.delta[l]
         cdef cg_update update = p.update
-        if self.members > 1 and self.to_gather(l, panel, member):
+        if self.members > 1 and self.claim_gather(l, panel, member):
             self.kernels.gather(&samples, p.rows, &a)
         if layer.train_weights:
             a.data += first // lanes * a.rows * CG_PANEL_BYTES
