@@ -65,7 +65,7 @@ cdef class Plan:
     cdef int loss
     cdef bint mean
     cdef Py_ssize_t number          # of the pass at work
-    cdef cg_matrix *own             # a⁰ once more for each member, or NULL: they share one
+    cdef cg_matrix *private_input             # a⁰ once more for each member, or NULL: they share one
     cdef Py_ssize_t *gathered       # the pass whose samples are in a member's own a⁰, FAR numbers apart
     cdef cg_matrix *a               # [capacity, units of the layer], 0 … depth; likewise z and delta
     cdef cg_matrix *z
@@ -93,7 +93,7 @@ cdef class Plan:
     cdef bint task(self, const Operation *op, Py_ssize_t index, Pass *p, int member, Watch watch) noexcept nogil
     cdef void look_ahead(self, const Operation *op, Py_ssize_t index, Py_ssize_t rows, Pass *p,
                          cg_prefetch *ahead) noexcept nogil
-    cdef int own_samples(self) except -1
+    cdef int allocate_private_inputs(self) except -1
     cdef cg_matrix layer_input(self, Pass *p, Py_ssize_t l, int member) noexcept nogil
     cdef bint claim_gather(self, Py_ssize_t l, Py_ssize_t panel, int member) noexcept nogil
     cdef void gather(self, Pass *p, Py_ssize_t first, Py_ssize_t rows) noexcept nogil

@@ -26,7 +26,7 @@ cdef double MOVE = 1 / 4000.0
 cdef Py_ssize_t GATHER_COST = 16, SOFTMAX_COST = 32
 # Rows that a block has a multiple of: those of a tile, and of the vectors of logarithms that softmax leaves.
 cdef Py_ssize_t TILE = 8, VECTOR = 64
-cdef Py_ssize_t OWN_BYTES = 1 << 18     # of samples that a core's cache can hold beside its weights
+cdef Py_ssize_t PRIVATE_INPUT_BYTES = 1 << 18     # of samples that a core's cache can hold beside its weights
 cdef Py_ssize_t FAR = 16                # numbers of 8 bytes in two cache lines
 
 
@@ -56,13 +56,13 @@ cdef class Plan:
     """The operations of a pass and their workspace, for up to `capacity` rows at once."""
 
     def __cinit__(self):
-        self.a = self.z = self.delta = self.own = NULL
+        self.a = self.z = self.delta = self.private_input = NULL
         self.gathered = NULL
         self.operation = NULL
         self.memory = []
 
     def __dealloc__(self):
-        free(self.own)
+        free(self.private_input)
         free(self.gathered)
         free(self.a)
         free(self.z)
@@ -100,7 +100,7 @@ cdef class Plan:
             self.divide()
         self.lay_out(targets, lowest_delta, keep)
         if self.members > 1:
-            self.own_samples()
+            self.allocate_private_inputs()
         return 0
 
     cdef int lay_out(self, bint targets, Py_ssize_t lowest_delta, bint keep) except -1:
@@ -290,12 +290,12 @@ cdef class Plan:
         for member in range(members):
             if index == min(cg_range_end(tasks + op.joined, members, member), tasks) - 1:
                 ahead[0] = p.ahead
-                if members > 1 and self.operation[0].divided and self.own == NULL:
+                if members > 1 and self.operation[0].divided and self.private_input == NULL:
                     ahead.row = member * block
                     ahead.rows = min(ahead.row + block, p.ahead.rows)
                 ahead.lines_per_tile = (ahead.rows - ahead.row) * (row_bytes // 64 + 1) // (rows // 8 + 1) + 1
 
-    cdef int own_samples(self) except -1:
+    cdef int allocate_private_inputs(self) except -1:
         """Let each member gather all of a small batch for itself, where the first layer's panels are divided.
 
         One a⁰ that all write and all read goes from cache to cache twice in each step, which takes longer.
@@ -303,22 +303,22 @@ cdef class Plan:
         cdef Operation *forward = &self.operation[1]
         cdef Py_ssize_t size = self.panels(&self.a[0]) * self.capacity * CG_PANEL_BYTES
         cdef int member
-        if forward.blocks > 1 or size > OWN_BYTES:
+        if forward.blocks > 1 or size > PRIVATE_INPUT_BYTES:
             return 0
-        self.own = <cg_matrix *> calloc(self.members, sizeof(cg_matrix))
+        self.private_input = <cg_matrix *> calloc(self.members, sizeof(cg_matrix))
         self.gathered = <Py_ssize_t *> calloc(self.members * FAR, sizeof(Py_ssize_t))
-        if self.own == NULL or self.gathered == NULL:
+        if self.private_input == NULL or self.gathered == NULL:
             raise MemoryError()
-        self.own[0] = self.a[0]
+        self.private_input[0] = self.a[0]
         for member in range(1, self.members):
-            self.take_matrix(&self.own[member], self.layers[1].inputs)
+            self.take_matrix(&self.private_input[member], self.layers[1].inputs)
         self.operation[0].divided, self.operation[0].blocks = False, 1      # what is left are the targets
         self.operation[0].block_rows = self.capacity
         return 0
 
     cdef cg_matrix layer_input(self, Pass *p, Py_ssize_t l, int member) noexcept nogil:
         """aˡ⁻¹, which is the input of layer l."""
-        return below(&self.own[member] if l == 1 and self.own != NULL else &self.a[l - 1], p.first)
+        return below(&self.private_input[member] if l == 1 and self.private_input != NULL else &self.a[l - 1], p.first)
 
     cdef bint claim_gather(self, Py_ssize_t l, Py_ssize_t panel, int member) noexcept nogil:
         """Whether a layer is the first to need the samples of the pass that its member gathers. Asked once."""
@@ -326,7 +326,7 @@ cdef class Plan:
             return False
         if self.members == 1:
             return panel == 0
-        if self.own == NULL or self.gathered[member * FAR] == self.number:
+        if self.private_input == NULL or self.gathered[member * FAR] == self.number:
             return False
         self.gathered[member * FAR] = self.number
         return True
@@ -336,7 +336,7 @@ cdef class Plan:
         cdef Py_ssize_t r, start = p.start + first, to = p.first + first
         cdef cg_rows samples = cg_rows(p.x, p.order, start), targets = cg_rows(p.y, p.order, start)
         cdef cg_matrix a = below(&self.a[0], to), y
-        if self.members > 1 and self.own == NULL:
+        if self.members > 1 and self.private_input == NULL:
             self.kernels.gather(&samples, rows, &a)
         if p.y != NULL:
             y = below(&self.y, to)
