@@ -28,11 +28,11 @@ cdef class InTurn(Team):
 
     cdef int go(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t passes, poll) except -1:
         """Bring the samples that `self.p` names through the plan. The last batch may have fewer than the others."""
-        cdef bint worth = self.members > 1 and self.plan.work * passes > START * GRAIN
+        cdef bint threads_pay = self.members > 1 and self.plan.work * passes > START * GRAIN
         self.samples, self.batch_size, self.passes = samples, batch_size, passes
         self.complete, self.stopped, self.loss, self.metric = 0, False, 0, 0
         self.begin()
-        self.work(self.members if worth else 1, poll)
+        self.work(self.members if threads_pay else 1, poll)
         return 0
 
     cdef void prepare(self) noexcept nogil:

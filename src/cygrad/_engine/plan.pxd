@@ -86,7 +86,7 @@ cdef class Plan:
     cdef int add(self, Kind kind, Py_ssize_t layer, Py_ssize_t columns, Py_ssize_t rows, Py_ssize_t unit,
                  Py_ssize_t work) except -1
     cdef Py_ssize_t grains(self, const Operation *op) noexcept nogil
-    cdef int worth(self, int most) noexcept nogil
+    cdef int best_thread_count(self, int most) noexcept nogil
     cdef int divide(self) except -1
     cdef bint run(self, Pass *p, int member, Watch watch) noexcept nogil
     cdef bint whole(self, const Operation *op, Pass *p, int member, Watch watch) noexcept nogil

@@ -95,7 +95,7 @@ cdef class Plan:
         if self.a == NULL or self.z == NULL or self.delta == NULL or self.operation == NULL:
             raise MemoryError()
         self.list_operations(targets, lowest_delta)
-        self.members = self.worth(members)
+        self.members = self.best_thread_count(members)
         if self.members > 1:
             self.divide()
         self.lay_out(targets, lowest_delta, keep)
@@ -176,7 +176,7 @@ cdef class Plan:
         """How many tasks an operation is good for."""
         return op.panels * op.work * self.kernels.itemsize // (4 * max(GRAIN, 1))
 
-    cdef int worth(self, int most) noexcept nogil:
+    cdef int best_thread_count(self, int most) noexcept nogil:
         """How many of `most` threads make a pass shortest.
 
         They share the products of all operations that are large enough. For that they meet once for each of these, and
