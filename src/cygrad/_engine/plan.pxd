@@ -85,7 +85,7 @@ cdef class Plan:
     cdef int list_operations(self, bint targets, Py_ssize_t lowest_delta) except -1
     cdef int add(self, Kind kind, Py_ssize_t layer, Py_ssize_t columns, Py_ssize_t rows, Py_ssize_t unit,
                  Py_ssize_t work) except -1
-    cdef Py_ssize_t grains(self, const Operation *op) noexcept nogil
+    cdef Py_ssize_t max_tasks(self, const Operation *op) noexcept nogil
     cdef int best_thread_count(self, int most) noexcept nogil
     cdef int divide(self) except -1
     cdef bint run(self, Pass *p, int member, Watch watch) noexcept nogil

@@ -172,7 +172,7 @@ cdef class Plan:
         self.work += op.panels * op.work
         return 0
 
-    cdef Py_ssize_t grains(self, const Operation *op) noexcept nogil:
+    cdef Py_ssize_t max_tasks(self, const Operation *op) noexcept nogil:
         """How many tasks an operation is good for."""
         return op.panels * op.work * self.kernels.itemsize // (4 * max(GRAIN, 1))
 
@@ -186,7 +186,7 @@ cdef class Plan:
         cdef double products = 0, meetings = 0, moved, cost, least = 0
         cdef int members, best = 1
         for i in range(self.operations):
-            if self.grains(&self.operation[i]) > 1:
+            if self.max_tasks(&self.operation[i]) > 1:
                 products += self.operation[i].panels * self.operation[i].work
                 meetings += GRAIN
         for i in range(1, self.depth + 1):
@@ -209,7 +209,7 @@ cdef class Plan:
         cdef Operation *op
         for i in range(self.operations):
             op = &self.operation[i]
-            most, best, units = self.grains(op), 0, (op.rows + op.unit - 1) // op.unit
+            most, best, units = self.max_tasks(op), 0, (op.rows + op.unit - 1) // op.unit
             if most > 1:
                 for blocks in range(1, units + 1):
                     tasks = op.panels * blocks
