@@ -14,7 +14,7 @@ from cpython.buffer cimport (
 
 from cygrad._engine.kernels cimport *
 from cygrad._engine.passes cimport InTurn, SideBySide
-from cygrad._engine.plan cimport GRAIN, Layer, Pass, Plan, address
+from cygrad._engine.plan cimport BARRIER_COST, Layer, Pass, Plan, address
 from cygrad._engine.samples cimport Samples, all_finite, number, type_code
 from cygrad._engine.team cimport Watch
 
@@ -177,7 +177,7 @@ cdef class Engine:
 
     cdef Py_ssize_t helpful(self, Py_ssize_t n, threads, Py_ssize_t grains=SHARE) except -1:
         """How many threads to use for n samples: no more than allowed, and each for so many grains of work."""
-        cdef Py_ssize_t most = n * self.work // max(grains * GRAIN, 1)
+        cdef Py_ssize_t most = n * self.work // max(grains * BARRIER_COST, 1)
         if most < 2:
             return 1
         return min(most, <Py_ssize_t> (threads() if callable(threads) else threads))

@@ -6,7 +6,7 @@ cimport cython
 from libc.string cimport memset
 
 from cygrad._engine.kernels cimport *
-from cygrad._engine.plan cimport GRAIN, Operation, Pass, Plan, below
+from cygrad._engine.plan cimport BARRIER_COST, Operation, Pass, Plan, below
 from cygrad._engine.team cimport Team, cg_team_end, cg_team_open, cg_team_stop, cg_team_stopped
 
 
@@ -28,7 +28,7 @@ cdef class InTurn(Team):
 
     cdef int go(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t passes, poll) except -1:
         """Bring the samples that `self.p` names through the plan. The last batch may have fewer than the others."""
-        cdef bint threads_pay = self.members > 1 and self.plan.work * passes > START * GRAIN
+        cdef bint threads_pay = self.members > 1 and self.plan.work * passes > START * BARRIER_COST
         self.samples, self.batch_size, self.passes = samples, batch_size, passes
         self.complete, self.stopped, self.loss, self.metric = 0, False, 0, 0
         self.begin()

@@ -51,7 +51,7 @@ cdef struct Pass:
 
 
 # Multiply-adds that take as long as a meeting of two threads; what else threads cost is counted in it.
-cdef Py_ssize_t GRAIN
+cdef Py_ssize_t BARRIER_COST
 
 
 cdef class Plan:

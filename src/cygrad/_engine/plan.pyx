@@ -18,7 +18,7 @@ import numpy as np
 
 
 cdef Py_ssize_t PAGE = 4096
-GRAIN = 200_000
+BARRIER_COST = 200_000
 # Grains that a number takes from a core's cache to another's, where the two have no cache in common: there it is dear,
 # and a plan should not lose by threads on any machine.
 cdef double MOVE = 1 / 4000.0
@@ -44,10 +44,10 @@ cdef char *address(block) except NULL:
     return <char *> &view[0]
 
 
-def set_grain(Py_ssize_t multiply_adds):
+def set_barrier_cost(Py_ssize_t multiply_adds):
     """Set it for the plans made from now on, and return the one before: with 0 tests divide the smallest networks."""
-    global GRAIN
-    before, GRAIN = GRAIN, multiply_adds
+    global BARRIER_COST
+    before, BARRIER_COST = BARRIER_COST, multiply_adds
     return before
 
 
@@ -174,7 +174,7 @@ cdef class Plan:
 
     cdef Py_ssize_t max_tasks(self, const Operation *op) noexcept nogil:
         """How many tasks an operation is good for."""
-        return op.panels * op.work * self.kernels.itemsize // (4 * max(GRAIN, 1))
+        return op.panels * op.work * self.kernels.itemsize // (4 * max(BARRIER_COST, 1))
 
     cdef int best_thread_count(self, int most) noexcept nogil:
         """How many of `most` threads make a pass shortest.
@@ -188,10 +188,10 @@ cdef class Plan:
         for i in range(self.operations):
             if self.max_tasks(&self.operation[i]) > 1:
                 products += self.operation[i].panels * self.operation[i].work
-                meetings += GRAIN
+                meetings += BARRIER_COST
         for i in range(1, self.depth + 1):
             units += self.layers[i].w.cols
-        moved = 2 * MOVE * GRAIN * self.capacity * units
+        moved = 2 * MOVE * BARRIER_COST * self.capacity * units
         for members in range(1, most + 1):
             cost = (products + (members - 1) * moved) / members + (members - 1) * meetings
             if members == 1 or cost <= least:
