@@ -21,7 +21,7 @@ cdef Py_ssize_t PAGE = 4096
 BARRIER_COST = 200_000
 # Grains that a number takes from a core's cache to another's, where the two have no cache in common: there it is dear,
 # and a plan should not lose by threads on any machine.
-cdef double MOVE = 1 / 4000.0
+cdef double TRANSFER_COST = 1 / 4000.0
 # What a number costs to gather, or to bring through exp, in multiply-adds.
 cdef Py_ssize_t GATHER_COST = 16, SOFTMAX_COST = 32
 # Rows that a block has a multiple of: those of a tile, and of the vectors of logarithms that softmax leaves.
@@ -191,7 +191,7 @@ cdef class Plan:
                 meetings += BARRIER_COST
         for i in range(1, self.depth + 1):
             units += self.layers[i].w.cols
-        moved = 2 * MOVE * BARRIER_COST * self.capacity * units
+        moved = 2 * TRANSFER_COST * BARRIER_COST * self.capacity * units
         for members in range(1, most + 1):
             cost = (products + (members - 1) * moved) / members + (members - 1) * meetings
             if members == 1 or cost <= least:
