@@ -27,7 +27,7 @@ cdef Py_ssize_t GATHER_COST = 16, SOFTMAX_COST = 32
 # Rows that a block has a multiple of: those of a tile, and of the vectors of logarithms that softmax leaves.
 cdef Py_ssize_t TILE = 8, VECTOR = 64
 cdef Py_ssize_t PRIVATE_INPUT_BYTES = 1 << 18     # of samples that a core's cache can hold beside its weights
-cdef Py_ssize_t FAR = 16                # numbers of 8 bytes in two cache lines
+cdef Py_ssize_t CACHE_LINE_PAIR = 16                # numbers of 8 bytes in two cache lines
 
 
 def aligned(Py_ssize_t size):
@@ -306,7 +306,7 @@ cdef class Plan:
         if forward.blocks > 1 or size > PRIVATE_INPUT_BYTES:
             return 0
         self.private_input = <cg_matrix *> calloc(self.members, sizeof(cg_matrix))
-        self.gathered = <Py_ssize_t *> calloc(self.members * FAR, sizeof(Py_ssize_t))
+        self.gathered = <Py_ssize_t *> calloc(self.members * CACHE_LINE_PAIR, sizeof(Py_ssize_t))
         if self.private_input == NULL or self.gathered == NULL:
             raise MemoryError()
         self.private_input[0] = self.a[0]
@@ -326,9 +326,9 @@ cdef class Plan:
             return False
         if self.members == 1:
             return panel == 0
-        if self.private_input == NULL or self.gathered[member * FAR] == self.number:
+        if self.private_input == NULL or self.gathered[member * CACHE_LINE_PAIR] == self.number:
             return False
-        self.gathered[member * FAR] = self.number
+        self.gathered[member * CACHE_LINE_PAIR] = self.number
         return True
 
     cdef void gather(self, Pass *p, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
