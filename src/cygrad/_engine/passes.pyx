@@ -58,7 +58,7 @@ cdef class InTurn(Team):
                 self.divided = op
                 cg_team_open(self.team, op.panels * op.blocks + op.joined)
                 return
-            self.stopped = self.plan.whole(op, &self.p, member, self.watch)
+            self.stopped = self.plan.run_operation(op, &self.p, member, self.watch)
         cg_team_end(self.team)
 
     cdef void begin(self) noexcept nogil:
@@ -81,9 +81,9 @@ cdef class InTurn(Team):
             return
         if task >= tasks:
             op += task - tasks - op.joined
-            if self.plan.whole(op, &self.p, member, self.watch):
+            if self.plan.run_operation(op, &self.p, member, self.watch):
                 cg_team_stop(self.team)
-        elif self.plan.task(op, task, &self.p, member, self.watch):
+        elif self.plan.run_task(op, task, &self.p, member, self.watch):
             cg_team_stop(self.team)
 
 

@@ -89,8 +89,8 @@ cdef class Plan:
     cdef int best_thread_count(self, int most) noexcept nogil
     cdef int divide(self) except -1
     cdef bint run(self, Pass *p, int member, Watch watch) noexcept nogil
-    cdef bint whole(self, const Operation *op, Pass *p, int member, Watch watch) noexcept nogil
-    cdef bint task(self, const Operation *op, Py_ssize_t index, Pass *p, int member, Watch watch) noexcept nogil
+    cdef bint run_operation(self, const Operation *op, Pass *p, int member, Watch watch) noexcept nogil
+    cdef bint run_task(self, const Operation *op, Py_ssize_t index, Pass *p, int member, Watch watch) noexcept nogil
     cdef void look_ahead(self, const Operation *op, Py_ssize_t index, Py_ssize_t rows, Pass *p,
                          cg_prefetch *ahead) noexcept nogil
     cdef int allocate_private_inputs(self) except -1

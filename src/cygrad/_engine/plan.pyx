@@ -239,23 +239,23 @@ cdef class Plan:
         """Do every operation in turn. True: stopped early, before any parameter was changed."""
         cdef Py_ssize_t i
         for i in range(self.operations):
-            if self.whole(&self.operation[i], p, member, watch):
+            if self.run_operation(&self.operation[i], p, member, watch):
                 return True
         return False
 
-    cdef bint whole(self, const Operation *op, Pass *p, int member, Watch watch) noexcept nogil:
+    cdef bint run_operation(self, const Operation *op, Pass *p, int member, Watch watch) noexcept nogil:
         """Do one operation. True: stop, no parameter has been changed. The watch is that of member 0."""
         cdef Py_ssize_t index
         if op.kind == OUTPUT:
             self.output(p)
             return p.careful and not isfinite(p.loss)
         for index in range(op.panels * op.blocks):
-            if self.task(op, index, p, member, watch):
+            if self.run_task(op, index, p, member, watch):
                 return True
         return False
 
-    cdef bint task(self, const Operation *op, Py_ssize_t index, Pass *p, int member, Watch watch) noexcept nogil:
-        """Do one task of an operation. True: stop, as in `whole`."""
+    cdef bint run_task(self, const Operation *op, Py_ssize_t index, Pass *p, int member, Watch watch) noexcept nogil:
+        """Do one task of an operation. True: stop, as in `run_operation`."""
         cdef Py_ssize_t panel = index if op.blocks == 1 else index // op.blocks     # a division takes its time
         cdef Py_ssize_t first = (index - panel * op.blocks) * op.block_rows
         cdef Py_ssize_t rows = min(p.rows - first, op.block_rows)
