@@ -76,8 +76,8 @@ cdef class Plan:
     cdef char *transposed           # one panel of Wᵀ for each member
     cdef Py_ssize_t transposed_size
     cdef list memory
-    cdef char *take(self, Py_ssize_t size) except NULL
-    cdef int take_matrix(self, cg_matrix *m, Py_ssize_t columns) except -1
+    cdef char *allocate(self, Py_ssize_t size) except NULL
+    cdef int allocate_matrix(self, cg_matrix *m, Py_ssize_t columns) except -1
     cdef int prepare(self, const Layer *layers, Py_ssize_t depth, int loss, bint mean, Py_ssize_t capacity,
                      bint targets, Py_ssize_t lowest_delta, bint keep, int members=*) except -1
     cdef Py_ssize_t panels(self, const cg_matrix *m) noexcept nogil

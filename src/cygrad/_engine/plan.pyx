@@ -69,15 +69,15 @@ cdef class Plan:
         free(self.delta)
         free(self.operation)
 
-    cdef char *take(self, Py_ssize_t size) except NULL:
+    cdef char *allocate(self, Py_ssize_t size) except NULL:
         block = aligned(size)
         self.memory.append(block)
         return address(block)
 
-    cdef int take_matrix(self, cg_matrix *m, Py_ssize_t columns) except -1:
+    cdef int allocate_matrix(self, cg_matrix *m, Py_ssize_t columns) except -1:
         m.rows = self.capacity
         m.cols = columns
-        m.data = self.take(self.panels(m) * self.capacity * CG_PANEL_BYTES)
+        m.data = self.allocate(self.panels(m) * self.capacity * CG_PANEL_BYTES)
         return 0
 
     cdef int prepare(self, const Layer *layers, Py_ssize_t depth, int loss, bint mean, Py_ssize_t capacity,
@@ -110,32 +110,32 @@ cdef class Plan:
         for l in range(1, self.depth + 1):
             widest = max(widest, self.layers[l].w.cols)
         if not all_layers:      # each layer needs no more than the one before it
-            self.take_matrix(&spare[0], widest)
-            self.take_matrix(&spare[1], widest)
-        self.take_matrix(&self.a[0], inputs)
+            self.allocate_matrix(&spare[0], widest)
+            self.allocate_matrix(&spare[1], widest)
+        self.allocate_matrix(&self.a[0], inputs)
         for l in range(1, self.depth + 1):
             columns = self.layers[l].w.cols
             # The loss reads whole panels of the last layer, whose padding no other layer may have written.
             if all_layers or (targets and l == self.depth):
-                self.take_matrix(&self.a[l], columns)
+                self.allocate_matrix(&self.a[l], columns)
             else:
                 self.a[l] = spare[l % 2]
                 self.a[l].cols = columns
             # z is kept beside a where the slope or the loss is computed from it.
             if keep or (lowest_delta <= l and self.layers[l].activation == CG_GAUSSIAN) or (
                     targets and l == self.depth and self.loss in (CG_BINARY_CROSS_ENTROPY, CG_CROSS_ENTROPY)):
-                self.take_matrix(&self.z[l], columns)
+                self.allocate_matrix(&self.z[l], columns)
             else:
                 self.z[l] = self.a[l]
         for l in range(lowest_delta, self.depth + 1):
-            self.take_matrix(&self.delta[l], self.layers[l].w.cols if l > 0 else inputs)
+            self.allocate_matrix(&self.delta[l], self.layers[l].w.cols if l > 0 else inputs)
         if lowest_delta < self.depth:
             self.transposed_size = (widest + self.kernels.lanes) * CG_PANEL_BYTES
-            self.transposed = self.take(self.members * self.transposed_size)
-        self.log_sum_exp = self.take(self.capacity * self.kernels.itemsize + CG_PANEL_BYTES)
+            self.transposed = self.allocate(self.members * self.transposed_size)
+        self.log_sum_exp = self.allocate(self.capacity * self.kernels.itemsize + CG_PANEL_BYTES)
         if targets:
-            self.labels = <int64_t *> self.take(self.capacity * sizeof(int64_t))
-            self.take_matrix(&self.y, self.layers[self.depth].w.cols)
+            self.labels = <int64_t *> self.allocate(self.capacity * sizeof(int64_t))
+            self.allocate_matrix(&self.y, self.layers[self.depth].w.cols)
         return 0
 
     cdef int list_operations(self, bint targets, Py_ssize_t lowest_delta) except -1:
@@ -311,7 +311,7 @@ cdef class Plan:
             raise MemoryError()
         self.private_input[0] = self.a[0]
         for member in range(1, self.members):
-            self.take_matrix(&self.private_input[member], self.layers[1].inputs)
+            self.allocate_matrix(&self.private_input[member], self.layers[1].inputs)
         self.operation[0].divided, self.operation[0].blocks = False, 1      # what is left are the targets
         self.operation[0].block_rows = self.capacity
         return 0
