@@ -10,7 +10,7 @@ cdef class InTurn(Team):
     cdef double loss, metric        # sums over the complete ones
     cdef bint stopped               # early: the pass at work has changed nothing
     cdef Py_ssize_t next            # operation of the pass at work
-    cdef const Operation *divided   # the one whose tasks the open phase has
+    cdef const Operation *split_operation   # the one whose tasks the open phase has
     cdef int set_up(self, Plan plan) except -1
     cdef int go(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t passes, poll) except -1
     cdef void prepare(self) noexcept nogil

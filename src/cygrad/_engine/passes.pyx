@@ -52,11 +52,11 @@ cdef class InTurn(Team):
                 self.stopped = True     # the last chance before the updates, which may take long
                 break
             self.next += 1
-            if op.joins:
+            if op.runs_with_next:
                 continue
-            if op.divided:
-                self.divided = op
-                cg_team_open(self.team, op.panels * op.blocks + op.joined)
+            if op.is_split:
+                self.split_operation = op
+                cg_team_open(self.team, op.panels * op.blocks + op.attached)
                 return
             self.stopped = self.plan.run_operation(op, &self.p, member, self.watch)
         cg_team_end(self.team)
@@ -75,12 +75,12 @@ cdef class InTurn(Team):
         self.watch.steps, self.watch.loss = self.complete, self.loss
 
     cdef void perform(self, Py_ssize_t task, int member) noexcept nogil:
-        cdef const Operation *op = self.divided
+        cdef const Operation *op = self.split_operation
         cdef Py_ssize_t tasks = op.panels * op.blocks
         if cg_team_stopped(self.team):
             return
         if task >= tasks:
-            op += task - tasks - op.joined
+            op += task - tasks - op.attached
             if self.plan.run_operation(op, &self.p, member, self.watch):
                 cg_team_stop(self.team)
         elif self.plan.run_task(op, task, &self.p, member, self.watch):

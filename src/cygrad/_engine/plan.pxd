@@ -20,9 +20,9 @@ cdef struct Operation:
     Py_ssize_t panels, rows, blocks, block_rows
     Py_ssize_t unit             # rows that a block has a multiple of
     Py_ssize_t work             # multiply-adds of a task
-    bint divided                # whether its tasks are worth a meeting of threads
-    bint joins                  # whether it is done whole, as one more task of the next one that is divided
-    Py_ssize_t joined           # how many before this one join it
+    bint is_split                # whether its tasks are worth a meeting of threads
+    bint runs_with_next                  # whether it is done whole, as one more task of the next one that is divided
+    Py_ssize_t attached           # how many before this one join it
 
 
 # The parameters of one dense layer, in the engine's storage.

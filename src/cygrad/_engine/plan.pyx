@@ -219,15 +219,15 @@ cdef class Plan:
                     if even > best:
                         best, op.block_rows = even, (units + blocks - 1) // blocks * op.unit
                 op.blocks = (op.rows + op.block_rows - 1) // op.block_rows
-                op.divided = op.panels * op.blocks > 1
+                op.is_split = op.panels * op.blocks > 1
                 op.work = op.work // op.blocks
             if op.kind != GRADIENT:
                 continue
             # Updates wait for nothing but the deltas: small ones are done beside the next large one.
-            if op.divided:
-                op.joined, waiting = waiting, 0
-                for j in range(i - op.joined, i):
-                    self.operation[j].joins = True
+            if op.is_split:
+                op.attached, waiting = waiting, 0
+                for j in range(i - op.attached, i):
+                    self.operation[j].runs_with_next = True
             else:
                 waiting += 1
         return 0
@@ -286,11 +286,11 @@ cdef class Plan:
         each member's range those that it will gather. Sooner, and the weights push them out again."""
         cdef Py_ssize_t tasks = op.panels * op.blocks, block = self.operation[0].block_rows
         cdef Py_ssize_t row_bytes = p.ahead.samples.cols * p.ahead.samples.col_stride
-        cdef int member, members = self.members if op.divided else 1
+        cdef int member, members = self.members if op.is_split else 1
         for member in range(members):
-            if index == min(cg_range_end(tasks + op.joined, members, member), tasks) - 1:
+            if index == min(cg_range_end(tasks + op.attached, members, member), tasks) - 1:
                 ahead[0] = p.ahead
-                if members > 1 and self.operation[0].divided and self.private_input == NULL:
+                if members > 1 and self.operation[0].is_split and self.private_input == NULL:
                     ahead.row = member * block
                     ahead.rows = min(ahead.row + block, p.ahead.rows)
                 ahead.lines_per_tile = (ahead.rows - ahead.row) * (row_bytes // 64 + 1) // (rows // 8 + 1) + 1
@@ -312,7 +312,7 @@ cdef class Plan:
         self.private_input[0] = self.a[0]
         for member in range(1, self.members):
             self.allocate_matrix(&self.private_input[member], self.layers[1].inputs)
-        self.operation[0].divided, self.operation[0].blocks = False, 1      # what is left are the targets
+        self.operation[0].is_split, self.operation[0].blocks = False, 1      # what is left are the targets
         self.operation[0].block_rows = self.capacity
         return 0
 
