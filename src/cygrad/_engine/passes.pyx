@@ -64,7 +64,7 @@ cdef class InTurn(Team):
     cdef void begin(self) noexcept nogil:
         self.p.start = self.complete * self.batch_size
         self.p.rows = min(self.batch_size, self.samples - self.p.start)
-        self.plan.number += 1
+        self.plan.pass_id += 1
         self.next = 0
         self.prepare()
 

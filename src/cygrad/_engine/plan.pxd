@@ -64,7 +64,7 @@ cdef class Plan:
     cdef Operation *operation
     cdef int loss
     cdef bint mean
-    cdef Py_ssize_t number          # of the pass at work
+    cdef Py_ssize_t pass_id          # of the pass at work
     cdef cg_matrix *private_input             # a⁰ once more for each member, or NULL: they share one
     cdef Py_ssize_t *gathered       # the pass whose samples are in a member's own a⁰, CACHE_LINE_PAIR numbers apart
     cdef cg_matrix *a               # [capacity, units of the layer], 0 … depth; likewise z and delta

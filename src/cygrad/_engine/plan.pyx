@@ -326,9 +326,9 @@ cdef class Plan:
             return False
         if self.members == 1:
             return panel == 0
-        if self.private_input == NULL or self.gathered[member * CACHE_LINE_PAIR] == self.number:
+        if self.private_input == NULL or self.gathered[member * CACHE_LINE_PAIR] == self.pass_id:
             return False
-        self.gathered[member * CACHE_LINE_PAIR] = self.number
+        self.gathered[member * CACHE_LINE_PAIR] = self.pass_id
         return True
 
     cdef void gather(self, Pass *p, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:

@@ -249,7 +249,7 @@ cdef class Training(InTurn):
         cdef bint stopped
         self.p.x, self.p.order, self.p.start, self.p.rows, self.p.ahead.rows = &self.x.view, NULL, 0, 1, 0
         self.begin_step(rate)
-        self.plan.number += 1
+        self.plan.pass_id += 1
         self.alone.enter()
         stopped = self.plan.run(&self.p, 0, self.alone)
         self.alone.leave()
