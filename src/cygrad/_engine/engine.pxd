@@ -24,7 +24,7 @@ cdef class Engine:
     cdef bint mean
     cdef readonly str isa, dtype
     cdef readonly object storage
-    cdef object block, number, empty
+    cdef object block, numpy_dtype, empty
     cdef readonly tuple sizes
     cdef Py_ssize_t inputs, outputs
     cdef const double[::1] input_mean, input_scale      # or None
@@ -38,7 +38,7 @@ cdef class Engine:
     cdef bint takes_classes(self) noexcept
     cdef Plan plan(self, Py_ssize_t capacity, bint targets=*, Py_ssize_t lowest_delta=*, bint keep=*, int members=*)
     cdef Py_ssize_t helpful(self, Py_ssize_t n, threads, Py_ssize_t grains=*) except -1
-    cdef int number_type(self) noexcept nogil
+    cdef int sample_type(self) noexcept nogil
     cdef Inference begin_inference(self)
     cdef Inference new_inference(self)
     cdef int infer(self, Inference few, const cg_samples *x, char *out) except -1

@@ -63,7 +63,7 @@ cdef class Engine:
         self.work = 0
         self.kernels = table(dtype)
         self.isa, self.dtype = self.kernels.isa.decode(), dtype
-        self.number, self.empty = np.dtype(dtype), np.empty
+        self.numpy_dtype, self.empty = np.dtype(dtype), np.empty
         self.sizes = tuple(sizes)
         self.depth = len(self.sizes) - 1
         self.inputs, self.outputs = self.sizes[0], self.sizes[self.depth]
@@ -76,7 +76,7 @@ cdef class Engine:
             raise MemoryError()
         padded = [-(-size // lanes) * lanes for size in self.sizes]
         self.block = aligned(sum(n * m + m for n, m in zip(padded, padded[1:])) * self.kernels.itemsize)
-        self.storage = self.block.view(self.number)
+        self.storage = self.block.view(self.numpy_dtype)
         self.weight_panels, self.bias_rows = [], []
         base = address(self.block)
         for l in range(1, self.depth + 1):
@@ -112,7 +112,7 @@ cdef class Engine:
         """Put weights (out, in) into their panels."""
         place, shape = self.weight_panels[layer]
         panels, rows, lanes = shape
-        padded = np.zeros((panels * lanes, rows), self.number)
+        padded = np.zeros((panels * lanes, rows), self.numpy_dtype)
         padded[: self.sizes[layer + 1], : self.sizes[layer]] = weights
         self.storage[place].reshape(shape)[...] = padded.reshape(panels, lanes, rows).transpose(0, 2, 1)
 
@@ -140,7 +140,7 @@ cdef class Engine:
         cdef cg_samples numbers
         cdef bint finite
         cdef Py_ssize_t size = self.block.size
-        numbers.data, numbers.type = address(self.block), self.number_type()
+        numbers.data, numbers.type = address(self.block), self.sample_type()
         numbers.rows, numbers.cols = 1, size // self.kernels.itemsize
         numbers.row_stride, numbers.col_stride = size, self.kernels.itemsize
         with nogil:
@@ -188,7 +188,7 @@ cdef class Engine:
         cdef Py_ssize_t n = samples.view.rows
         cdef Inference few
         cdef Py_buffer out
-        result = self.empty((n, self.layers[self.depth].w.cols), self.number)
+        result = self.empty((n, self.layers[self.depth].w.cols), self.numpy_dtype)
         PyObject_GetBuffer(result, &out, PyBUF_WRITABLE)
         try:
             if n <= SMALL:
@@ -218,7 +218,7 @@ cdef class Engine:
                 self.infer(few, &few.x.view, NULL)
             else:
                 if out is None:
-                    out = self.empty(self.outputs, self.number)
+                    out = self.empty(self.outputs, self.numpy_dtype)
                 self.take_out(out, &buffer)
                 try:
                     self.infer(few, &few.x.view, <char *> buffer.buf)
@@ -240,7 +240,7 @@ cdef class Engine:
         except (TypeError, ValueError, BufferError) as error:
             raise TypeError(f"out cannot be written to: {error}; expected {self._described_out()}") from None
         if buffer.ndim == 1 and buffer.shape[0] == self.outputs and (
-                type_code(buffer.format, buffer.itemsize) == self.number_type()) and (
+                type_code(buffer.format, buffer.itemsize) == self.sample_type()) and (
                 <size_t> buffer.buf % <size_t> buffer.itemsize == 0):
             return 0
         PyBuffer_Release(buffer)
@@ -250,7 +250,7 @@ cdef class Engine:
     def _described_out(self):
         return f"an aligned, contiguous array of dtype {self.dtype} and shape ({self.outputs},)"
 
-    cdef int number_type(self) noexcept nogil:
+    cdef int sample_type(self) noexcept nogil:
         """The samples' code of the engine's dtype."""
         return CG_FLOAT32 if self.kernels.itemsize == 4 else CG_FLOAT64
 
@@ -294,7 +294,7 @@ cdef class Engine:
         cdef const cg_matrix *a = &few.plan.a[self.depth]
         cdef Py_ssize_t panel = unit // self.kernels.lanes, place = unit % self.kernels.lanes
         return number(a.data + panel * a.rows * CG_PANEL_BYTES + place * self.kernels.itemsize,
-                      self.number_type())
+                      self.sample_type())
 
     cdef Py_ssize_t largest_output(self, Inference few) noexcept nogil:
         """argmaxⱼ aⱼ for the first sample: the first of equals, or the first NaN, as NumPy has it."""
@@ -351,7 +351,7 @@ cdef class Engine:
         team.go(n, n, 1, None)
         if team.watch.error is not None:
             raise team.watch.error
-        gradients = block.view(self.number)
+        gradients = block.view(self.numpy_dtype)
         return (
             team.loss / n if self.mean else team.loss,
             [self._weights_of(gradients, l) for l in range(self.depth)],
@@ -364,7 +364,7 @@ cdef class Engine:
 
     cdef rows(self, cg_matrix *matrix, Py_ssize_t n):
         """A matrix out of its panels."""
-        out = np.empty((n, matrix.cols), self.number)
+        out = np.empty((n, matrix.cols), self.numpy_dtype)
         cdef unsigned char[::1] view = out.reshape(-1).view(np.uint8)
         self.kernels.scatter(n, matrix, &view[0])
         return out

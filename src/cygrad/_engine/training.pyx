@@ -95,7 +95,7 @@ cdef class Training(InTurn):
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
         states = 2 if self.update.rule == CG_ADAM else 1 if self.update.rule in (CG_MOMENTUM, CG_NESTEROV) else 0
         self.blocks = [aligned(engine.block.size) for _ in range(states)]
-        self.state = [block.view(engine.number) for block in self.blocks]
+        self.state = [block.view(engine.numpy_dtype) for block in self.blocks]
         for i in range(states):
             self.p.states[i] = address(self.blocks[i]) - address(engine.block)
         self.p.careful = True
