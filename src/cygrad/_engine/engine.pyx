@@ -346,7 +346,7 @@ cdef class Engine:
         block = aligned(self.block.size)
         team.p.x, team.p.y, team.p.labels = &X.view, rows_of(targets), labels_of(targets)
         team.p.update.rule = CG_STORE
-        team.p.gradients = address(block) - address(self.block)
+        team.p.gradient_offset = address(block) - address(self.block)
         team.set_up(plan)
         team.go(n, n, 1, None)
         if team.watch.error is not None:

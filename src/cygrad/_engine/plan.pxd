@@ -42,8 +42,8 @@ cdef struct Pass:
     const int64_t *order        # numbers of the rows to take, or NULL for start, start + 1, …
     Py_ssize_t start, rows
     Py_ssize_t first            # row of the workspace where the batch begins
-    Py_ssize_t gradients        # distance in bytes from a parameter to where its gradient is stored
-    Py_ssize_t states[2]        # distances in bytes from a parameter to its optimiser states
+    Py_ssize_t gradient_offset        # distance in bytes from a parameter to where its gradient is stored
+    Py_ssize_t state_offsets[2]        # distances in bytes from a parameter to its optimiser states
     cg_update update
     cg_prefetch ahead           # rows that the next pass will gather
     bint careful                # whether a loss that is not finite stops the pass

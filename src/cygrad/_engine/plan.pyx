@@ -422,11 +422,11 @@ cdef class Plan:
         if layer.train_weights:
             a.data += first // lanes * a.rows * CG_PANEL_BYTES
             a.cols = rows
-            w.data += p.gradients
-            self.kernels.gradient(panel, p.rows, &a, &delta, &w, p.states[0], p.states[1], &update, ahead)
+            w.data += p.gradient_offset
+            self.kernels.gradient(panel, p.rows, &a, &delta, &w, p.state_offsets[0], p.state_offsets[1], &update, ahead)
         if layer.train_biases and first == 0:
             update.weight_decay = 0
             delta.data += panel * delta.rows * CG_PANEL_BYTES
             delta.cols = min(delta.cols - panel * lanes, lanes)
-            self.kernels.bias_gradient(p.rows, &delta, layer.b + p.gradients + panel * CG_PANEL_BYTES, p.states[0],
-                                       p.states[1], &update)
+            self.kernels.bias_gradient(p.rows, &delta, layer.b + p.gradient_offset + panel * CG_PANEL_BYTES, p.state_offsets[0],
+                                       p.state_offsets[1], &update)

@@ -97,7 +97,7 @@ cdef class Training(InTurn):
         self.blocks = [aligned(engine.block.size) for _ in range(states)]
         self.state = [block.view(engine.numpy_dtype) for block in self.blocks]
         for i in range(states):
-            self.p.states[i] = address(self.blocks[i]) - address(engine.block)
+            self.p.state_offsets[i] = address(self.blocks[i]) - address(engine.block)
         self.p.careful = True
 
     def __enter__(self):
