@@ -46,7 +46,7 @@ cdef struct Pass:
     Py_ssize_t state_offsets[2]        # distances in bytes from a parameter to its optimiser states
     cg_update update
     cg_prefetch ahead           # rows that the next pass will gather
-    bint careful                # whether a loss that is not finite stops the pass
+    bint stop_if_not_finite                # whether a loss that is not finite stops the pass
     double loss, metric         # sums over the rows
 
 

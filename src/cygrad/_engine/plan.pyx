@@ -248,7 +248,7 @@ cdef class Plan:
         cdef Py_ssize_t index
         if op.kind == OUTPUT:
             self.output(p)
-            return p.careful and not isfinite(p.loss)
+            return p.stop_if_not_finite and not isfinite(p.loss)
         for index in range(op.panels * op.blocks):
             if self.run_task(op, index, p, member, watch):
                 return True

@@ -98,7 +98,7 @@ cdef class Training(InTurn):
         self.state = [block.view(engine.numpy_dtype) for block in self.blocks]
         for i in range(states):
             self.p.state_offsets[i] = address(self.blocks[i]) - address(engine.block)
-        self.p.careful = True
+        self.p.stop_if_not_finite = True
 
     def __enter__(self):
         self.engine.begin_training()
