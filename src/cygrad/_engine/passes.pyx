@@ -6,7 +6,7 @@ cimport cython
 from libc.string cimport memset
 
 from cygrad._engine.kernels cimport *
-from cygrad._engine.plan cimport BARRIER_COST, Operation, Pass, Plan, below
+from cygrad._engine.plan cimport BARRIER_COST, Operation, Pass, Plan, from_row
 from cygrad._engine.team cimport Team, cg_team_end, cg_team_open, cg_team_stop, cg_team_stopped
 
 
@@ -124,7 +124,7 @@ cdef class SideBySide(Team):
         if self.plan.run(&p, member, self.watch):
             cg_team_stop(self.team)
         if self.out != NULL:
-            outputs = below(&self.plan.a[self.plan.depth], p.first)
+            outputs = from_row(&self.plan.a[self.plan.depth], p.first)
             self.plan.kernels.scatter(p.rows, &outputs,
                                       self.out + p.start * outputs.cols * self.plan.kernels.itemsize)
         if self.sums != NULL:

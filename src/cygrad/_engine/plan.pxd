@@ -110,7 +110,7 @@ cdef class Plan:
 cdef char *address(block) except NULL
 
 
-cdef inline cg_matrix below(const cg_matrix *m, Py_ssize_t first) noexcept nogil:
+cdef inline cg_matrix from_row(const cg_matrix *m, Py_ssize_t first) noexcept nogil:
     """The rows of a matrix from `first` on."""
     cdef cg_matrix rest = m[0]
     rest.data += first * CG_PANEL_BYTES

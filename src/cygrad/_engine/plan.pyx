@@ -318,7 +318,7 @@ cdef class Plan:
 
     cdef cg_matrix layer_input(self, Pass *p, Py_ssize_t l, int member) noexcept nogil:
         """aˡ⁻¹, which is the input of layer l."""
-        return below(&self.private_input[member] if l == 1 and self.private_input != NULL else &self.a[l - 1], p.first)
+        return from_row(&self.private_input[member] if l == 1 and self.private_input != NULL else &self.a[l - 1], p.first)
 
     cdef bint claim_gather(self, Py_ssize_t l, Py_ssize_t panel, int member) noexcept nogil:
         """Whether a layer is the first to need the samples of the pass that its member gathers. Asked once."""
@@ -335,11 +335,11 @@ cdef class Plan:
         """a⁰ = the rows of X whose turn it is, where they have no other place; and their targets."""
         cdef Py_ssize_t r, start = p.start + first, to = p.first + first
         cdef cg_rows samples = cg_rows(p.x, p.order, start), targets = cg_rows(p.y, p.order, start)
-        cdef cg_matrix a = below(&self.a[0], to), y
+        cdef cg_matrix a = from_row(&self.a[0], to), y
         if self.members > 1 and self.private_input == NULL:
             self.kernels.gather(&samples, rows, &a)
         if p.y != NULL:
-            y = below(&self.y, to)
+            y = from_row(&self.y, to)
             self.kernels.gather(&targets, rows, &y)
         if p.labels != NULL:
             for r in range(rows):
@@ -350,14 +350,14 @@ cdef class Plan:
         """zˡ = Wˡ aˡ⁻¹ + bˡ;  aˡ = σ(zˡ), but for softmax, which needs all panels"""
         cdef const Layer *layer = &self.layers[l]
         cdef Py_ssize_t r = p.first + first
-        cdef cg_matrix z = below(&self.z[l], r), a = below(&self.a[l], r), x = self.layer_input(p, l, member)
+        cdef cg_matrix z = from_row(&self.z[l], r), a = from_row(&self.a[l], r), x = self.layer_input(p, l, member)
         cdef cg_rows samples = cg_rows(p.x, p.order, p.start)
         cdef bint in_place = z.data == a.data
         cdef bint relu = in_place and layer.activation == CG_RELU   # while z is still in registers
         cdef bint missing = self.claim_gather(l, panel, member), on_the_way = missing and self.kernels.forward_gathers(p.x)
         if missing and not on_the_way:
             self.kernels.gather(&samples, rows, &x)
-        x = below(&x, first)
+        x = from_row(&x, first)
         self.kernels.forward(panel, rows, &samples if on_the_way else NULL, &x, &layer.w, layer.b, relu, &z)
         if layer.activation != CG_SOFTMAX and not relu and not (in_place and layer.activation == CG_IDENTITY):
             self.kernels.activate(layer.activation, panel, rows, &z, &a)
@@ -365,15 +365,15 @@ cdef class Plan:
     cdef void softmax(self, Pass *p, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
         """aᴸ = softmax(zᴸ)"""
         cdef Py_ssize_t r = p.first + first
-        cdef cg_matrix z = below(&self.z[self.depth], r), a = below(&self.a[self.depth], r)
+        cdef cg_matrix z = from_row(&self.z[self.depth], r), a = from_row(&self.a[self.depth], r)
         self.kernels.softmax(rows, &z, &a, self.log_sum_exp + r * self.kernels.itemsize)
 
     cdef void output(self, Pass *p) noexcept nogil:
         """The loss C, and δᴸ = ∇ₐC ⊙ σ′(zᴸ)"""
         cdef Py_ssize_t L = self.depth, panel
         cdef const Layer *layer = &self.layers[L]
-        cdef cg_matrix z = below(&self.z[L], p.first), a = below(&self.a[L], p.first), y = below(&self.y, p.first)
-        cdef cg_matrix delta = below(&self.delta[L], p.first)
+        cdef cg_matrix z = from_row(&self.z[L], p.first), a = from_row(&self.a[L], p.first), y = from_row(&self.y, p.first)
+        cdef cg_matrix delta = from_row(&self.delta[L], p.first)
         cdef cg_output output
         output.loss = self.loss
         output.scale = 1.0 / p.rows if self.mean else 1.0
@@ -397,8 +397,8 @@ cdef class Plan:
         """δˡ = ((Wˡ⁺¹)ᵀ δˡ⁺¹) ⊙ σ′(zˡ);  for the input, l = 0, without σ′"""
         cdef const cg_matrix *w = &self.layers[l + 1].w
         cdef Py_ssize_t r = p.first + first
-        cdef cg_matrix above = below(&self.delta[l + 1], r), delta = below(&self.delta[l], r)
-        cdef cg_matrix z = below(&self.z[l], r), a = below(&self.a[l], r)
+        cdef cg_matrix above = from_row(&self.delta[l + 1], r), delta = from_row(&self.delta[l], r)
+        cdef cg_matrix z = from_row(&self.z[l], r), a = from_row(&self.a[l], r)
         cdef char *transposed = self.transposed + member * self.transposed_size
         cdef int activation = self.layers[l].activation if l > 0 else CG_IDENTITY
         self.kernels.transpose(panel, w, transposed)
@@ -415,7 +415,7 @@ cdef class Plan:
         cdef const Layer *layer = &self.layers[l]
         cdef Py_ssize_t lanes = self.kernels.lanes
         cdef cg_rows samples = cg_rows(p.x, p.order, p.start)
-        cdef cg_matrix a = self.layer_input(p, l, member), w = below(&layer.w, first), delta = self.delta[l]
+        cdef cg_matrix a = self.layer_input(p, l, member), w = from_row(&layer.w, first), delta = self.delta[l]
         cdef cg_update update = p.update
         if self.members > 1 and self.claim_gather(l, panel, member):
             self.kernels.gather(&samples, p.rows, &a)
