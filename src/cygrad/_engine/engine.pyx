@@ -175,7 +175,7 @@ cdef class Engine:
                      self.depth + 1 if lowest_delta < 0 else lowest_delta, keep, members)
         return plan
 
-    cdef Py_ssize_t helpful(self, Py_ssize_t n, threads, Py_ssize_t grains=SHARE) except -1:
+    cdef Py_ssize_t thread_count(self, Py_ssize_t n, threads, Py_ssize_t grains=SHARE) except -1:
         """How many threads to use for n samples: no more than allowed, and each for so many grains of work."""
         cdef Py_ssize_t most = n * self.work // max(grains * BARRIER_COST, 1)
         if most < 2:
@@ -198,7 +198,7 @@ cdef class Engine:
                 finally:
                     few.used_by = 0
             else:
-                self.forward_many(samples, <char *> out.buf, self.helpful(n, threads))
+                self.forward_many(samples, <char *> out.buf, self.thread_count(n, threads))
         finally:
             PyBuffer_Release(&out)
         return result
@@ -319,7 +319,7 @@ cdef class Engine:
     def evaluate(self, Samples X, targets, threads=1):
         """Sums over the samples of the loss and of the metric: of each chunk, then of all these in their order."""
         cdef Py_ssize_t n = X.view.rows, chunk = min(n, CHUNK)
-        cdef Py_ssize_t members = min(self.helpful(n, threads), (n + chunk - 1) // chunk)
+        cdef Py_ssize_t members = min(self.thread_count(n, threads), (n + chunk - 1) // chunk)
         cdef SideBySide team = SideBySide()
         sums = np.empty(((n + chunk - 1) // chunk, 2))
         cdef double[:, ::1] view = sums
@@ -342,7 +342,7 @@ cdef class Engine:
         """
         cdef Py_ssize_t n = X.view.rows, l
         cdef InTurn team = InTurn()
-        cdef Plan plan = self.plan(n, True, 0 if input_gradient else 1, True, self.helpful(n, threads))
+        cdef Plan plan = self.plan(n, True, 0 if input_gradient else 1, True, self.thread_count(n, threads))
         block = aligned(self.block.size)
         team.p.x, team.p.y, team.p.labels = &X.view, rows_of(targets), labels_of(targets)
         team.p.update.rule = CG_STORE

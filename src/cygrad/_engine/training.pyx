@@ -121,7 +121,7 @@ cdef class Training(InTurn):
         cdef Py_ssize_t capacity = 0 if self.plan is None else self.plan.capacity, members
         if rows > capacity or (self.plan.members > 1 and rows < capacity // 4):
             capacity = rows
-        members = self.engine.helpful(capacity, threads, 1)
+        members = self.engine.thread_count(capacity, threads, 1)
         if self.plan is None or capacity != self.plan.capacity or members != self.threads or (
                 self.changes != self.engine.changes):
             self.make_plan(capacity, members)
