@@ -41,10 +41,10 @@ cdef class Engine:
     cdef int sample_type(self) noexcept nogil
     cdef Inference begin_inference(self)
     cdef Inference new_inference(self)
-    cdef int infer(self, Inference few, const cg_samples *x, char *out) except -1
-    cdef void compute(self, Inference few, const cg_samples *x, char *out) noexcept nogil
-    cdef double output(self, Inference few, Py_ssize_t unit) noexcept nogil
-    cdef Py_ssize_t largest_output(self, Inference few) noexcept nogil
+    cdef int infer(self, Inference context, const cg_samples *x, char *out) except -1
+    cdef void compute(self, Inference context, const cg_samples *x, char *out) noexcept nogil
+    cdef double output(self, Inference context, Py_ssize_t unit) noexcept nogil
+    cdef Py_ssize_t largest_output(self, Inference context) noexcept nogil
     cdef int take_out(self, out, Py_buffer *buffer) except -1
     cdef int forward_many(self, Samples X, char *out, Py_ssize_t members) except -1
     cdef rows(self, cg_matrix *matrix, Py_ssize_t n)

@@ -186,17 +186,17 @@ cdef class Engine:
         """Outputs (n, out) of samples (n, in)."""
         cdef Samples samples = X if isinstance(X, Samples) else Samples(X, "X", self.sizes[0], self.dtype)
         cdef Py_ssize_t n = samples.view.rows
-        cdef Inference few
+        cdef Inference context
         cdef Py_buffer out
         result = self.empty((n, self.layers[self.depth].w.cols), self.numpy_dtype)
         PyObject_GetBuffer(result, &out, PyBUF_WRITABLE)
         try:
             if n <= SMALL:
-                few = self.begin_inference()
+                context = self.begin_inference()
                 try:
-                    self.infer(few, &samples.view, <char *> out.buf)
+                    self.infer(context, &samples.view, <char *> out.buf)
                 finally:
-                    few.used_by = 0
+                    context.used_by = 0
             else:
                 self.forward_many(samples, <char *> out.buf, self.thread_count(n, threads))
         finally:
@@ -210,28 +210,28 @@ cdef class Engine:
         """
         cdef bint binary = self.loss == CG_BINARY_CROSS_ENTROPY
         cdef bint index = self.takes_classes() or (binary and self.outputs == 1)
-        cdef Inference few = self.begin_inference()
+        cdef Inference context = self.begin_inference()
         cdef Py_buffer buffer
         try:
-            self.read_row(few.x, x)
+            self.read_row(context.x, x)
             if out is None and index:
-                self.infer(few, &few.x.view, NULL)
+                self.infer(context, &context.x.view, NULL)
             else:
                 if out is None:
                     out = self.empty(self.outputs, self.numpy_dtype)
                 self.take_out(out, &buffer)
                 try:
-                    self.infer(few, &few.x.view, <char *> buffer.buf)
+                    self.infer(context, &context.x.view, <char *> buffer.buf)
                 finally:
                     PyBuffer_Release(&buffer)
             if not index:
                 return (np.asarray(out) >= 0.5).astype(np.int64) if binary else out
             if binary:
-                return 1 if self.output(few, 0) >= 0.5 else 0
-            return self.largest_output(few)
+                return 1 if self.output(context, 0) >= 0.5 else 0
+            return self.largest_output(context)
         finally:
-            few.x.let_go()
-            few.used_by = 0
+            context.x.let_go()
+            context.used_by = 0
 
     cdef int take_out(self, out, Py_buffer *buffer) except -1:
         """Take hold of the array that outputs (out,) are to be written to."""
@@ -256,52 +256,52 @@ cdef class Engine:
 
     cdef Inference begin_inference(self):
         """The one that is kept ready, or another while that is in use; the caller sets `used_by` to 0 in the end."""
-        cdef Inference few = self.inference
-        if few.used_by == PROCESS:
-            few = self.new_inference()
-        few.used_by = PROCESS
-        return few
+        cdef Inference context = self.inference
+        if context.used_by == PROCESS:
+            context = self.new_inference()
+        context.used_by = PROCESS
+        return context
 
     cdef Inference new_inference(self):
-        cdef Inference few = Inference()
-        few.plan, few.watch, few.x, few.used_by = self.plan(SMALL), Watch(), Samples.__new__(Samples), 0
-        return few
+        cdef Inference context = Inference()
+        context.plan, context.watch, context.x, context.used_by = self.plan(SMALL), Watch(), Samples.__new__(Samples), 0
+        return context
 
-    cdef int infer(self, Inference few, const cg_samples *x, char *out) except -1:
+    cdef int infer(self, Inference context, const cg_samples *x, char *out) except -1:
         """The outputs of a few samples; to `out`, or NULL to have them in the plan."""
         if x.rows * self.work <= QUICK:
-            self.compute(few, x, out)
+            self.compute(context, x, out)
         else:
             with nogil:
-                self.compute(few, x, out)
-        if few.watch.error is not None:
-            error, few.watch.error = few.watch.error, None
+                self.compute(context, x, out)
+        if context.watch.error is not None:
+            error, context.watch.error = context.watch.error, None
             raise error
         return 0
 
-    cdef void compute(self, Inference few, const cg_samples *x, char *out) noexcept nogil:
+    cdef void compute(self, Inference context, const cg_samples *x, char *out) noexcept nogil:
         cdef Pass p
         memset(&p, 0, sizeof(Pass))
         p.x, p.rows = x, x.rows
-        few.watch.enter()
-        few.plan.run(&p, 0, few.watch)
+        context.watch.enter()
+        context.plan.run(&p, 0, context.watch)
         if out != NULL:
-            self.kernels.scatter(p.rows, &few.plan.a[self.depth], out)
-        few.watch.leave()
+            self.kernels.scatter(p.rows, &context.plan.a[self.depth], out)
+        context.watch.leave()
 
-    cdef double output(self, Inference few, Py_ssize_t unit) noexcept nogil:
+    cdef double output(self, Inference context, Py_ssize_t unit) noexcept nogil:
         """aᴸ of one unit for the first sample."""
-        cdef const cg_matrix *a = &few.plan.a[self.depth]
+        cdef const cg_matrix *a = &context.plan.a[self.depth]
         cdef Py_ssize_t panel = unit // self.kernels.lanes, place = unit % self.kernels.lanes
         return number(a.data + panel * a.rows * CG_PANEL_BYTES + place * self.kernels.itemsize,
                       self.sample_type())
 
-    cdef Py_ssize_t largest_output(self, Inference few) noexcept nogil:
+    cdef Py_ssize_t largest_output(self, Inference context) noexcept nogil:
         """argmaxⱼ aⱼ for the first sample: the first of equals, or the first NaN, as NumPy has it."""
         cdef Py_ssize_t unit, largest = 0
-        cdef double value, most = self.output(few, 0)
+        cdef double value, most = self.output(context, 0)
         for unit in range(1, self.outputs):
-            value = self.output(few, unit)
+            value = self.output(context, unit)
             if value > most or (isnan(value) and not isnan(most)):
                 largest, most = unit, value
         return largest
