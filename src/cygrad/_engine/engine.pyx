@@ -32,7 +32,7 @@ cdef Py_ssize_t CHUNK = 256         # rows that inference takes at once, at most
 cdef Py_ssize_t PART = 64           # rows that a chunk is a multiple of
 cdef Py_ssize_t SHARE = 40          # grains that are worth another thread
 cdef Py_ssize_t SMALL = 16          # rows up to which a plan for inference is kept ready
-QUICK = 200_000
+GIL_RELEASE_WORK = 200_000
 PROCESS = 1
 
 
@@ -269,7 +269,7 @@ cdef class Engine:
 
     cdef int infer(self, Inference context, const cg_samples *x, char *out) except -1:
         """The outputs of a few samples; to `out`, or NULL to have them in the plan."""
-        if x.rows * self.work <= QUICK:
+        if x.rows * self.work <= GIL_RELEASE_WORK:
             self.compute(context, x, out)
         else:
             with nogil:

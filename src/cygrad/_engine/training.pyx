@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t, uint64_t
 from cpython.float cimport PyFloat_Check
 from cpython.long cimport PyLong_Check
 
-from cygrad._engine.engine cimport PROCESS, QUICK, Engine, labels_of, rows_of
+from cygrad._engine.engine cimport PROCESS, GIL_RELEASE_WORK, Engine, labels_of, rows_of
 from cygrad._engine.kernels cimport *
 from cygrad._engine.passes cimport InTurn
 from cygrad._engine.plan cimport Plan, address
@@ -228,7 +228,7 @@ cdef class Training(InTurn):
             engine.read_row(self.x, x)
             self.read_target(y)
             rate = self.next_rate()
-            if 3 * engine.work <= QUICK:
+            if 3 * engine.work <= GIL_RELEASE_WORK:
                 stopped = self.learn(rate)
             else:
                 with nogil:
