@@ -29,9 +29,9 @@ ACTIVATIONS = ("identity", "sigmoid", "tanh", "relu", "gaussian", "softmax")
 LOSSES = ("quadratic", "mse", "binary_cross_entropy", "cross_entropy", "hinge")
 
 cdef Py_ssize_t CHUNK = 256         # rows that inference takes at once, at most
-cdef Py_ssize_t PART = 64           # rows that a chunk is a multiple of
-cdef Py_ssize_t SHARE = 40          # grains that are worth another thread
-cdef Py_ssize_t SMALL = 16          # rows up to which a plan for inference is kept ready
+cdef Py_ssize_t CHUNK_MULTIPLE = 64           # rows that a chunk is a multiple of
+cdef Py_ssize_t WORK_PER_THREAD = 40          # grains that are worth another thread
+cdef Py_ssize_t SMALL_BATCH = 16          # rows up to which a plan for inference is kept ready
 GIL_RELEASE_WORK = 200_000
 PROCESS = 1
 
@@ -175,7 +175,7 @@ cdef class Engine:
                      self.depth + 1 if lowest_delta < 0 else lowest_delta, keep, members)
         return plan
 
-    cdef Py_ssize_t thread_count(self, Py_ssize_t n, threads, Py_ssize_t grains=SHARE) except -1:
+    cdef Py_ssize_t thread_count(self, Py_ssize_t n, threads, Py_ssize_t grains=WORK_PER_THREAD) except -1:
         """How many threads to use for n samples: no more than allowed, and each for so many grains of work."""
         cdef Py_ssize_t most = n * self.work // max(grains * BARRIER_COST, 1)
         if most < 2:
@@ -191,7 +191,7 @@ cdef class Engine:
         result = self.empty((n, self.layers[self.depth].w.cols), self.numpy_dtype)
         PyObject_GetBuffer(result, &out, PyBUF_WRITABLE)
         try:
-            if n <= SMALL:
+            if n <= SMALL_BATCH:
                 context = self.begin_inference()
                 try:
                     self.infer(context, &samples.view, <char *> out.buf)
@@ -264,7 +264,7 @@ cdef class Engine:
 
     cdef Inference new_inference(self):
         cdef Inference context = Inference()
-        context.plan, context.watch, context.x, context.used_by = self.plan(SMALL), Watch(), Samples.__new__(Samples), 0
+        context.plan, context.watch, context.x, context.used_by = self.plan(SMALL_BATCH), Watch(), Samples.__new__(Samples), 0
         return context
 
     cdef int infer(self, Inference context, const cg_samples *x, char *out) except -1:
@@ -309,7 +309,7 @@ cdef class Engine:
     cdef int forward_many(self, Samples X, char *out, Py_ssize_t members) except -1:
         """The outputs of any number of samples, in chunks."""
         cdef Py_ssize_t n = X.view.rows, share = (n + members - 1) // members
-        cdef Py_ssize_t chunk = min(n, CHUNK, (share + PART - 1) // PART * PART)
+        cdef Py_ssize_t chunk = min(n, CHUNK, (share + CHUNK_MULTIPLE - 1) // CHUNK_MULTIPLE * CHUNK_MULTIPLE)
         cdef SideBySide team = SideBySide()
         team.p.x, team.out = &X.view, out
         team.plan = self.plan(members * chunk)
