@@ -18,7 +18,7 @@ cdef class Engine:
     cdef const cg_kernels *kernels
     cdef Layer *layers              # 1 … depth
     cdef Layer *trained             # the same but for what training leaves alone
-    cdef Py_ssize_t changes         # of what it leaves alone
+    cdef Py_ssize_t plan_version         # of what it leaves alone
     cdef readonly Py_ssize_t depth
     cdef int loss
     cdef bint mean

@@ -94,7 +94,7 @@ cdef class Engine:
             offset += padded[l]
             self.work += self.sizes[l - 1] * self.sizes[l]
             self.trained[l] = self.layers[l]
-        self.changes = self.trained_by = 0
+        self.plan_version = self.trained_by = 0
         self.input_mean = self.input_scale = None
         self.inference = self.new_inference()
 
@@ -128,7 +128,7 @@ cdef class Engine:
         """What training changes of a layer, counted from 0: all, where nobody says otherwise."""
         self.trained[layer + 1].train_weights = weights
         self.trained[layer + 1].train_biases = biases and self.layers[layer + 1].train_biases
-        self.changes += 1
+        self.plan_version += 1
 
     def set_standardization(self, mean, scale):
         """Have `read_row` take (x − mean) · scale for x; None for x itself."""

@@ -67,7 +67,7 @@ cdef class Training(InTurn):
     cdef cg_update update
     cdef double beta1, beta2, epsilon
     cdef Py_ssize_t most                # samples of a step of an epoch
-    cdef Py_ssize_t changes             # of what is trained, when the plan was made
+    cdef Py_ssize_t plan_version             # of what is trained, when the plan was made
     cdef Py_ssize_t threads             # that it was made for, of which it may use fewer
     cdef object learning_rate           # a function of the step, or None where it is
     cdef readonly double rate           # one number for all of them
@@ -123,7 +123,7 @@ cdef class Training(InTurn):
             capacity = rows
         members = self.engine.thread_count(capacity, threads, 1)
         if self.plan is None or capacity != self.plan.capacity or members != self.threads or (
-                self.changes != self.engine.changes):
+                self.plan_version != self.engine.plan_version):
             self.make_plan(capacity, members)
             self.threads = members
         return 0
@@ -137,7 +137,7 @@ cdef class Training(InTurn):
                 lowest = l
         plan.kernels = engine.kernels
         plan.prepare(engine.trained, engine.depth, engine.loss, engine.mean, capacity, True, lowest, False, members)
-        self.changes = engine.changes
+        self.plan_version = engine.plan_version
         self.set_up(plan)
         return 0
 
@@ -223,7 +223,7 @@ cdef class Training(InTurn):
         cdef bint stopped
         engine.begin_training()
         try:
-            if self.plan is None or self.changes != engine.changes:
+            if self.plan is None or self.plan_version != engine.plan_version:
                 self.make_plan(1, 1)
             engine.read_row(self.x, x)
             self.read_target(y)
