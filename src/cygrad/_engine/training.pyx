@@ -66,7 +66,7 @@ cdef class Training(InTurn):
     cdef Engine engine
     cdef cg_update update
     cdef double beta1, beta2, epsilon
-    cdef Py_ssize_t most                # samples of a step of an epoch
+    cdef Py_ssize_t max_batch                # samples of a step of an epoch
     cdef Py_ssize_t plan_version             # of what is trained, when the plan was made
     cdef Py_ssize_t threads             # that it was made for, of which it may use fewer
     cdef object learning_rate           # a function of the step, or None where it is
@@ -85,7 +85,7 @@ cdef class Training(InTurn):
                  double beta1=0, double beta2=0, double epsilon=0, double weight_decay=0):
         cdef Py_ssize_t i
         cdef int states
-        self.engine, self.most, self.steps, self.used_by = engine, batch_size, 0, 0
+        self.engine, self.max_batch, self.steps, self.used_by = engine, batch_size, 0, 0
         self.learning_rate = learning_rate if callable(learning_rate) else None
         self.rate = 0 if callable(learning_rate) else learning_rate
         self.x, self.y, self.alone = Samples.__new__(Samples), Samples.__new__(Samples), Watch()
@@ -200,7 +200,7 @@ cdef class Training(InTurn):
             indices, rows = &order[0], order.shape[0]
         if learning_rates is not None:
             rates = &learning_rates[0]
-        self.train(X, targets, indices, rows, self.most, rates, poll, threads)
+        self.train(X, targets, indices, rows, self.max_batch, rates, poll, threads)
         return self.loss, self.metric, self.complete, bool(self.stopped)
 
     def step(self, Samples X, targets, threads=1):
