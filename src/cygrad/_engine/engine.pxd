@@ -11,7 +11,7 @@ from cygrad._engine.team cimport Watch
 # Multiply-adds that are not worth a release of the GIL.
 cdef Py_ssize_t GIL_RELEASE_WORK
 # Grows in the child of a fork, where whatever was in use in its parent is not in use.
-cdef Py_ssize_t PROCESS
+cdef Py_ssize_t fork_count
 
 
 cdef class Engine:

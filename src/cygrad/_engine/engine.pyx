@@ -33,13 +33,13 @@ cdef Py_ssize_t CHUNK_MULTIPLE = 64           # rows that a chunk is a multiple 
 cdef Py_ssize_t WORK_PER_THREAD = 40          # grains that are worth another thread
 cdef Py_ssize_t SMALL_BATCH = 16          # rows up to which a plan for inference is kept ready
 GIL_RELEASE_WORK = 200_000
-PROCESS = 1
+fork_count = 1
 
 
 def _forked():
     """In the child of a fork: the calls that other threads of its parent were in are not in progress here."""
-    global PROCESS
-    PROCESS += 1
+    global fork_count
+    fork_count += 1
 
 
 if hasattr(os, "register_at_fork"):
@@ -148,9 +148,9 @@ cdef class Engine:
         return finite
 
     cdef int begin_training(self) except -1:
-        if self.trained_by == PROCESS:
+        if self.trained_by == fork_count:
             raise RuntimeError("net is being trained by another call, expected one at a time")
-        self.trained_by = PROCESS
+        self.trained_by = fork_count
         return 0
 
     cdef void end_training(self) noexcept:
@@ -257,9 +257,9 @@ cdef class Engine:
     cdef Inference begin_inference(self):
         """The one that is kept ready, or another while that is in use; the caller sets `used_by` to 0 in the end."""
         cdef Inference context = self.inference
-        if context.used_by == PROCESS:
+        if context.used_by == fork_count:
             context = self.new_inference()
-        context.used_by = PROCESS
+        context.used_by = fork_count
         return context
 
     cdef Inference new_inference(self):

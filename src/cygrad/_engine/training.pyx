@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t, uint64_t
 from cpython.float cimport PyFloat_Check
 from cpython.long cimport PyLong_Check
 
-from cygrad._engine.engine cimport PROCESS, GIL_RELEASE_WORK, Engine, labels_of, rows_of
+from cygrad._engine.engine cimport fork_count, GIL_RELEASE_WORK, Engine, labels_of, rows_of
 from cygrad._engine.kernels cimport *
 from cygrad._engine.passes cimport InTurn
 from cygrad._engine.plan cimport Plan, address
@@ -167,9 +167,9 @@ cdef class Training(InTurn):
                    const double *rates, poll, threads) except -1:
         """Run one step per batch of so many rows, in the order given or, where that is NULL, in their own."""
         cdef Py_ssize_t row_bytes = X.view.cols * X.view.col_stride
-        if self.used_by == PROCESS:
+        if self.used_by == fork_count:
             raise RuntimeError("this training is at work already, expected one call at a time")
-        self.used_by = PROCESS
+        self.used_by = fork_count
         try:
             self.make_ready(min(batch_size, rows), threads)
             self.p.x, self.p.y, self.p.labels = &X.view, rows_of(targets), labels_of(targets)
