@@ -31,7 +31,7 @@ cdef class Engine:
     cdef list weight_panels, bias_rows
     cdef Py_ssize_t work            # multiply-adds for one sample
     cdef Inference inference        # kept ready
-    cdef Py_ssize_t trained_by      # the process of the call that trains it, or 0
+    cdef Py_ssize_t owner      # the process of the call that trains it, or 0
     cdef int begin_training(self) except -1
     cdef void end_training(self) noexcept
     cdef int read_row(self, Samples x, array) except -1
@@ -55,7 +55,7 @@ cdef class Inference:
     cdef Plan plan
     cdef Watch watch
     cdef Samples x
-    cdef Py_ssize_t used_by         # the process of the call that uses it, or 0
+    cdef Py_ssize_t owner         # the process of the call that uses it, or 0
 
 
 cdef const cg_samples *rows_of(targets)

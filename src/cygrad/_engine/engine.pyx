@@ -94,7 +94,7 @@ cdef class Engine:
             offset += padded[l]
             self.work += self.sizes[l - 1] * self.sizes[l]
             self.trained[l] = self.layers[l]
-        self.plan_version = self.trained_by = 0
+        self.plan_version = self.owner = 0
         self.input_mean = self.input_scale = None
         self.inference = self.new_inference()
 
@@ -148,13 +148,13 @@ cdef class Engine:
         return finite
 
     cdef int begin_training(self) except -1:
-        if self.trained_by == fork_count:
+        if self.owner == fork_count:
             raise RuntimeError("net is being trained by another call, expected one at a time")
-        self.trained_by = fork_count
+        self.owner = fork_count
         return 0
 
     cdef void end_training(self) noexcept:
-        self.trained_by = 0
+        self.owner = 0
 
     cdef bint takes_classes(self) noexcept:
         """Whether a target can be a class index."""
@@ -196,7 +196,7 @@ cdef class Engine:
                 try:
                     self.infer(context, &samples.view, <char *> out.buf)
                 finally:
-                    context.used_by = 0
+                    context.owner = 0
             else:
                 self.forward_many(samples, <char *> out.buf, self.thread_count(n, threads))
         finally:
@@ -231,7 +231,7 @@ cdef class Engine:
             return self.largest_output(context)
         finally:
             context.x.let_go()
-            context.used_by = 0
+            context.owner = 0
 
     cdef int take_out(self, out, Py_buffer *buffer) except -1:
         """Take hold of the array that outputs (out,) are to be written to."""
@@ -255,16 +255,16 @@ cdef class Engine:
         return CG_FLOAT32 if self.kernels.itemsize == 4 else CG_FLOAT64
 
     cdef Inference begin_inference(self):
-        """The one that is kept ready, or another while that is in use; the caller sets `used_by` to 0 in the end."""
+        """The one that is kept ready, or another while that is in use; the caller sets `owner` to 0 in the end."""
         cdef Inference context = self.inference
-        if context.used_by == fork_count:
+        if context.owner == fork_count:
             context = self.new_inference()
-        context.used_by = fork_count
+        context.owner = fork_count
         return context
 
     cdef Inference new_inference(self):
         cdef Inference context = Inference()
-        context.plan, context.watch, context.x, context.used_by = self.plan(SMALL_BATCH), Watch(), Samples.__new__(Samples), 0
+        context.plan, context.watch, context.x, context.owner = self.plan(SMALL_BATCH), Watch(), Samples.__new__(Samples), 0
         return context
 
     cdef int infer(self, Inference context, const cg_samples *x, char *out) except -1:

@@ -76,7 +76,7 @@ cdef class Training(InTurn):
     cdef Samples x, y                   # of a single sample
     cdef int64_t label
     cdef Watch alone                    # over its step
-    cdef Py_ssize_t used_by             # the process of the call at work, or 0
+    cdef Py_ssize_t owner             # the process of the call at work, or 0
     cdef list blocks
     cdef readonly list state
     cdef public int64_t steps           # done so far
@@ -85,7 +85,7 @@ cdef class Training(InTurn):
                  double beta1=0, double beta2=0, double epsilon=0, double weight_decay=0):
         cdef Py_ssize_t i
         cdef int states
-        self.engine, self.max_batch, self.steps, self.used_by = engine, batch_size, 0, 0
+        self.engine, self.max_batch, self.steps, self.owner = engine, batch_size, 0, 0
         self.learning_rate = learning_rate if callable(learning_rate) else None
         self.rate = 0 if callable(learning_rate) else learning_rate
         self.x, self.y, self.alone = Samples.__new__(Samples), Samples.__new__(Samples), Watch()
@@ -167,9 +167,9 @@ cdef class Training(InTurn):
                    const double *rates, poll, threads) except -1:
         """Run one step per batch of so many rows, in the order given or, where that is NULL, in their own."""
         cdef Py_ssize_t row_bytes = X.view.cols * X.view.col_stride
-        if self.used_by == fork_count:
+        if self.owner == fork_count:
             raise RuntimeError("this training is at work already, expected one call at a time")
-        self.used_by = fork_count
+        self.owner = fork_count
         try:
             self.make_ready(min(batch_size, rows), threads)
             self.p.x, self.p.y, self.p.labels = &X.view, rows_of(targets), labels_of(targets)
@@ -180,7 +180,7 @@ cdef class Training(InTurn):
             if self.stopped:
                 self.steps -= 1
         finally:
-            self.used_by = 0
+            self.owner = 0
         if self.watch.error is not None:
             raise self.watch.error
         return 0
