@@ -13,7 +13,7 @@ from cpython.buffer cimport (
 )
 
 from cygrad._engine.kernels cimport *
-from cygrad._engine.passes cimport InTurn, SideBySide
+from cygrad._engine.passes cimport SequentialPasses, ParallelPasses
 from cygrad._engine.plan cimport BARRIER_COST, Layer, Pass, Plan, address
 from cygrad._engine.samples cimport Samples, all_finite, number, type_code
 from cygrad._engine.team cimport Watch
@@ -310,7 +310,7 @@ cdef class Engine:
         """The outputs of any number of samples, in chunks."""
         cdef Py_ssize_t n = X.view.rows, share = (n + members - 1) // members
         cdef Py_ssize_t chunk = min(n, CHUNK, (share + CHUNK_MULTIPLE - 1) // CHUNK_MULTIPLE * CHUNK_MULTIPLE)
-        cdef SideBySide team = SideBySide()
+        cdef ParallelPasses team = ParallelPasses()
         team.p.x, team.out = &X.view, out
         team.plan = self.plan(members * chunk)
         team.assemble(members)
@@ -320,7 +320,7 @@ cdef class Engine:
         """Sums over the samples of the loss and of the metric: of each chunk, then of all these in their order."""
         cdef Py_ssize_t n = X.view.rows, chunk = min(n, CHUNK)
         cdef Py_ssize_t members = min(self.thread_count(n, threads), (n + chunk - 1) // chunk)
-        cdef SideBySide team = SideBySide()
+        cdef ParallelPasses team = ParallelPasses()
         sums = np.empty(((n + chunk - 1) // chunk, 2))
         cdef double[:, ::1] view = sums
         team.p.x, team.sums = &X.view, &view[0, 0]
@@ -341,7 +341,7 @@ cdef class Engine:
         each (n, out); then ∂C/∂X (n, in) or None.
         """
         cdef Py_ssize_t n = X.view.rows, l
-        cdef InTurn team = InTurn()
+        cdef SequentialPasses team = SequentialPasses()
         cdef Plan plan = self.plan(n, True, 0 if input_gradient else 1, True, self.thread_count(n, threads))
         block = aligned(self.block.size)
         team.p.x, team.p.y, team.p.labels = &X.view, rows_of(targets), labels_of(targets)

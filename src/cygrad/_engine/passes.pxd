@@ -2,7 +2,7 @@ from cygrad._engine.plan cimport Operation, Pass, Plan
 from cygrad._engine.team cimport Team
 
 
-cdef class InTurn(Team):
+cdef class SequentialPasses(Team):
     cdef Plan plan
     cdef Pass p                     # the one at work
     cdef Py_ssize_t samples, batch_size, passes
@@ -18,7 +18,7 @@ cdef class InTurn(Team):
     cdef void end(self) noexcept nogil
 
 
-cdef class SideBySide(Team):
+cdef class ParallelPasses(Team):
     cdef Plan plan
     cdef Pass p                     # what all have in common
     cdef Py_ssize_t samples, chunk, chunks

@@ -14,7 +14,7 @@ cdef Py_ssize_t START = 20      # grains that the start of a thread takes
 cdef Py_ssize_t LONG = 200_000_000      # multiply-adds of a pass that a user could wait for
 
 
-cdef class InTurn(Team):
+cdef class SequentialPasses(Team):
     """Batch after batch through one plan."""
 
     def __cinit__(self):
@@ -88,7 +88,7 @@ cdef class InTurn(Team):
 
 
 @cython.final
-cdef class SideBySide(Team):
+cdef class ParallelPasses(Team):
     """Chunks of samples through one plan, in rows of its workspace that belong to one thread each."""
 
     def __cinit__(self):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cygrad._engine.engine import Engine
-from cygrad._engine.passes import InTurn
+from cygrad._engine.passes import SequentialPasses
 from cygrad._engine.samples import Samples
 
 # How many at most, or a function that says it where the work is worth more than one.
@@ -17,7 +17,7 @@ RULES: tuple[str, ...]
 def permute(order: NDArray[np.int64], seed: int) -> None: ...
 
 @final
-class Training(InTurn):
+class Training(SequentialPasses):
     steps: int
     def __init__(
         self,

@@ -10,7 +10,7 @@ from cpython.long cimport PyLong_Check
 
 from cygrad._engine.engine cimport fork_count, GIL_RELEASE_WORK, Engine, labels_of, rows_of
 from cygrad._engine.kernels cimport *
-from cygrad._engine.passes cimport InTurn
+from cygrad._engine.passes cimport SequentialPasses
 from cygrad._engine.plan cimport Plan, address
 from cygrad._engine.samples cimport Samples, number
 from cygrad._engine.team cimport Watch
@@ -57,7 +57,7 @@ cdef double power(double base, int64_t exponent) noexcept nogil:
 
 
 @cython.final
-cdef class Training(InTurn):
+cdef class Training(SequentialPasses):
     """An optimiser's state and the workspace for its steps on one engine.
 
     ``with training:`` keeps all other calls from training the engine in the meantime.
