@@ -314,7 +314,7 @@ cdef class Engine:
         team.p.x, team.out = &X.view, out
         team.plan = self.plan(members * chunk)
         team.assemble(members)
-        return team.go(n, chunk)
+        return team.run(n, chunk)
 
     def evaluate(self, Samples X, targets, threads=1):
         """Sums over the samples of the loss and of the metric: of each chunk, then of all these in their order."""
@@ -327,7 +327,7 @@ cdef class Engine:
         team.p.y, team.p.labels = rows_of(targets), labels_of(targets)
         team.plan = self.plan(members * chunk, True)
         team.assemble(members)
-        team.go(n, chunk)
+        team.run(n, chunk)
         loss = metric = 0.0
         for each in sums.tolist():
             loss += each[0]
@@ -348,7 +348,7 @@ cdef class Engine:
         team.p.update.rule = CG_STORE
         team.p.gradient_offset = address(block) - address(self.block)
         team.set_up(plan)
-        team.go(n, n, 1, None)
+        team.run(n, n, 1, None)
         if team.watch.error is not None:
             raise team.watch.error
         gradients = block.view(self.numpy_dtype)

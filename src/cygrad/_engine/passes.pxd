@@ -12,7 +12,7 @@ cdef class SequentialPasses(Team):
     cdef Py_ssize_t next            # operation of the pass at work
     cdef const Operation *split_operation   # the one whose tasks the open phase has
     cdef int set_up(self, Plan plan) except -1
-    cdef int go(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t passes, poll) except -1
+    cdef int run(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t passes, poll) except -1
     cdef void prepare(self) noexcept nogil
     cdef void begin(self) noexcept nogil
     cdef void end(self) noexcept nogil
@@ -25,4 +25,4 @@ cdef class ParallelPasses(Team):
     cdef bint begun
     cdef char *out                  # rows of outputs, or NULL
     cdef double *sums               # loss and metric of each chunk, or NULL
-    cdef int go(self, Py_ssize_t samples, Py_ssize_t chunk) except -1
+    cdef int run(self, Py_ssize_t samples, Py_ssize_t chunk) except -1

@@ -26,19 +26,19 @@ cdef class SequentialPasses(Team):
         self.plan = plan
         return 0
 
-    cdef int go(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t passes, poll) except -1:
+    cdef int run(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t passes, poll) except -1:
         """Bring the samples that `self.p` names through the plan. The last batch may have fewer than the others."""
         cdef bint threads_pay = self.members > 1 and self.plan.work * passes > START * BARRIER_COST
         self.samples, self.batch_size, self.passes = samples, batch_size, passes
         self.complete, self.stopped, self.loss, self.metric = 0, False, 0, 0
         self.begin()
-        self.work(self.members if threads_pay else 1, poll)
+        self.run_threads(self.members if threads_pay else 1, poll)
         return 0
 
     cdef void prepare(self) noexcept nogil:
         """Alone, before each pass: whatever else it needs to know."""
 
-    cdef void advance(self, int member) noexcept nogil:
+    cdef void next_phase(self, int member) noexcept nogil:
         cdef const Operation *op
         self.stopped = cg_team_stopped(self.team)
         while not self.stopped:
@@ -74,7 +74,7 @@ cdef class SequentialPasses(Team):
         self.complete += 1
         self.watch.steps, self.watch.loss = self.complete, self.loss
 
-    cdef void perform(self, Py_ssize_t task, int member) noexcept nogil:
+    cdef void run_task(self, Py_ssize_t task, int member) noexcept nogil:
         cdef const Operation *op = self.split_operation
         cdef Py_ssize_t tasks = op.panels * op.blocks
         if cg_team_stopped(self.team):
@@ -96,24 +96,24 @@ cdef class ParallelPasses(Team):
         self.out = NULL
         self.sums = NULL
 
-    cdef int go(self, Py_ssize_t samples, Py_ssize_t chunk) except -1:
+    cdef int run(self, Py_ssize_t samples, Py_ssize_t chunk) except -1:
         """Bring all samples through the plan, which has room for a chunk for each member."""
         self.samples, self.chunk = samples, chunk
         self.chunks = (samples + chunk - 1) // chunk
         self.begun = False
-        self.work(self.members, None)
+        self.run_threads(self.members, None)
         if self.watch.error is not None:
             raise self.watch.error
         return 0
 
-    cdef void advance(self, int member) noexcept nogil:
+    cdef void next_phase(self, int member) noexcept nogil:
         if self.begun:
             cg_team_end(self.team)
         else:
             self.begun = True
             cg_team_open(self.team, self.chunks)
 
-    cdef void perform(self, Py_ssize_t task, int member) noexcept nogil:
+    cdef void run_task(self, Py_ssize_t task, int member) noexcept nogil:
         cdef Pass p = self.p
         cdef cg_matrix outputs
         if cg_team_stopped(self.team):

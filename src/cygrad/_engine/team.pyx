@@ -77,14 +77,14 @@ cdef class Team:
         self.team, self.members = team, members
         return 0
 
-    cdef void advance(self, int member) noexcept nogil:
+    cdef void next_phase(self, int member) noexcept nogil:
         """Alone: do what cannot be divided, then open a phase or end the work."""
         cg_team_end(self.team)
 
-    cdef void perform(self, Py_ssize_t task, int member) noexcept nogil:
+    cdef void run_task(self, Py_ssize_t task, int member) noexcept nogil:
         """Do one task of the open phase."""
 
-    cdef int work(self, int present, poll) except -1:
+    cdef int run_threads(self, int present, poll) except -1:
         """Do all the work with the first `present` of the members. What interrupted it is in `watch.error`."""
         cdef int member
         self.watch = Watch(poll)
@@ -100,8 +100,8 @@ cdef class Team:
             ends.append(end)
         with nogil:
             self.watch.enter()
-            self.advance(0)
-            self.serve(0, CG_TEAM_BEGUN)
+            self.next_phase(0)
+            self.thread_loop(0, CG_TEAM_BEGUN)
             self.watch.leave()
         for end in ends:
             while not self._released(end):
@@ -122,11 +122,11 @@ cdef class Team:
         with nogil:
             denormals = cg_flush_denormals()
             cg_team_spread(self.team)
-            self.serve(member, CG_TEAM_BEGUN)
+            self.thread_loop(member, CG_TEAM_BEGUN)
             cg_restore_denormals(denormals)
         end.release()
 
-    cdef void serve(self, int member, uint32_t phase) noexcept nogil:
+    cdef void thread_loop(self, int member, uint32_t phase) noexcept nogil:
         """Take part in every phase after this one, until the work is over."""
         cdef Py_ssize_t task, count
         while True:
@@ -138,7 +138,7 @@ cdef class Team:
                 task = cg_team_take(self.team, member, phase)
                 if task < 0:
                     break
-                self.perform(task, member)
+                self.run_task(task, member)
                 count += 1
             if count > 0 and cg_team_done(self.team, count):
-                self.advance(member)
+                self.next_phase(member)

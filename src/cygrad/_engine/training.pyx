@@ -176,7 +176,7 @@ cdef class Training(SequentialPasses):
             self.p.order, self.rates = order, rates
             self.p.ahead.samples, self.p.ahead.rows = &X.view, 0
             self.fetch_ahead = order != NULL and X.view.rows * row_bytes > CACHED and X.view.col_stride > 0
-            self.go(rows, batch_size, (rows + batch_size - 1) // batch_size, poll)
+            self.run(rows, batch_size, (rows + batch_size - 1) // batch_size, poll)
             if self.stopped:
                 self.steps -= 1
         finally:
