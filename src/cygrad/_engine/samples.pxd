@@ -11,7 +11,7 @@ cdef class Samples:
     cdef bint acquire(self, array) except -1
     cdef int take_in(self, array, str name) except -1
     cdef int take_row(self, array, str name, Py_ssize_t columns) except -1
-    cdef void lie_down(self) noexcept
+    cdef void as_row(self) noexcept
     cdef int take_number(self, double number) except -1
     cdef void let_go(self) noexcept
     cdef int own_row(self) except -1

@@ -202,10 +202,10 @@ cdef class Samples:
         self.take_in(array, name)
         if self.buffer.ndim != 1 or self.view.rows != columns:
             raise ValueError(f"{name} has shape {tuple(np.shape(array))}, expected ({columns},)")
-        self.lie_down()
+        self.as_row()
         return 0
 
-    cdef void lie_down(self) noexcept:
+    cdef void as_row(self) noexcept:
         """Take the column for a row."""
         self.view.cols, self.view.col_stride, self.view.rows = self.view.rows, self.view.row_stride, 1
 

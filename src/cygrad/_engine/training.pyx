@@ -276,7 +276,7 @@ cdef class Training(SequentialPasses):
             self.label = <int64_t> value
             self.p.y, self.p.labels = NULL, &self.label
         elif axes == 1 and self.y.view.rows == outputs and self.engine.loss != CG_HINGE:
-            self.y.lie_down()
+            self.y.as_row()
         elif axes != 0 or outputs != 1 or classes:
             self._refuse(y, axes == 0 and classes and not integer)
         return 0
