@@ -14,7 +14,7 @@ cdef class Samples:
     cdef void as_row(self) noexcept
     cdef int take_number(self, double number) except -1
     cdef void let_go(self) noexcept
-    cdef int own_row(self) except -1
+    cdef int use_private_row(self) except -1
     cdef int standardize(self, const double[::1] mean, const double[::1] scale) except -1
     cdef bint find_nonfinite(self, bint single, Py_ssize_t *row, Py_ssize_t *col) except -1
 

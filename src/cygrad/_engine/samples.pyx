@@ -213,11 +213,11 @@ cdef class Samples:
         """Hold a number."""
         self.let_go()
         self.view.rows = self.view.cols = 1
-        self.own_row()
+        self.use_private_row()
         self.row[0] = number
         return 0
 
-    cdef int own_row(self) except -1:
+    cdef int use_private_row(self) except -1:
         """Have a row of numbers that the caller has no part in."""
         cdef void *row = realloc(self.row, max(self.view.cols, 1) * sizeof(double))
         if row == NULL:
@@ -231,7 +231,7 @@ cdef class Samples:
         """Hold (x − mean) · scale in place of the row x."""
         cdef cg_samples x = self.view
         cdef Py_ssize_t c
-        self.own_row()
+        self.use_private_row()
         for c in range(x.cols):
             self.row[c] = (number(x.data + c * x.col_stride, x.type) - mean[c]) * scale[c]
         return 0
