@@ -45,7 +45,7 @@ cdef class Engine:
     cdef void compute(self, Inference context, const cg_samples *x, char *out) noexcept nogil
     cdef double output(self, Inference context, Py_ssize_t unit) noexcept nogil
     cdef Py_ssize_t largest_output(self, Inference context) noexcept nogil
-    cdef int take_out(self, out, Py_buffer *buffer) except -1
+    cdef int acquire_out(self, out, Py_buffer *buffer) except -1
     cdef int forward_many(self, Samples X, char *out, Py_ssize_t members) except -1
     cdef rows(self, cg_matrix *matrix, Py_ssize_t n)
 

@@ -162,7 +162,7 @@ cdef class Engine:
 
     cdef int read_row(self, Samples x, array) except -1:
         """Have `x` hold one sample (in,)."""
-        x.take_row(array, "x", self.inputs)
+        x.acquire_row(array, "x", self.inputs)
         if self.input_mean is not None:
             x.standardize(self.input_mean, self.input_scale)
         return 0
@@ -219,7 +219,7 @@ cdef class Engine:
             else:
                 if out is None:
                     out = self.empty(self.outputs, self.numpy_dtype)
-                self.take_out(out, &buffer)
+                self.acquire_out(out, &buffer)
                 try:
                     self.infer(context, &context.x.view, <char *> buffer.buf)
                 finally:
@@ -230,10 +230,10 @@ cdef class Engine:
                 return 1 if self.output(context, 0) >= 0.5 else 0
             return self.largest_output(context)
         finally:
-            context.x.let_go()
+            context.x.release()
             context.owner = 0
 
-    cdef int take_out(self, out, Py_buffer *buffer) except -1:
+    cdef int acquire_out(self, out, Py_buffer *buffer) except -1:
         """Take hold of the array that outputs (out,) are to be written to."""
         try:
             PyObject_GetBuffer(out, buffer, PyBUF_WRITABLE | PyBUF_FORMAT | PyBUF_ND)

@@ -9,11 +9,11 @@ cdef class Samples:
     cdef cg_samples view
     cdef double *row                # of numbers made from the caller's, or NULL
     cdef bint acquire(self, array) except -1
-    cdef int take_in(self, array, str name) except -1
-    cdef int take_row(self, array, str name, Py_ssize_t columns) except -1
+    cdef int acquire_array(self, array, str name) except -1
+    cdef int acquire_row(self, array, str name, Py_ssize_t columns) except -1
     cdef void as_row(self) noexcept
-    cdef int take_number(self, double number) except -1
-    cdef void let_go(self) noexcept
+    cdef int hold_number(self, double number) except -1
+    cdef void release(self) noexcept
     cdef int use_private_row(self) except -1
     cdef int standardize(self, const double[::1] mean, const double[::1] scale) except -1
     cdef bint find_nonfinite(self, bint single, Py_ssize_t *row, Py_ssize_t *col) except -1

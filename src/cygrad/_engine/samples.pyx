@@ -102,7 +102,7 @@ def class_indices(array, Py_ssize_t classes):
     cdef int64_t *indices
     cdef Py_ssize_t i
     cdef bint outside = False
-    given.take_in(array, "array")
+    given.acquire_array(array, "array")
     copy = empty(y.rows, int64)
     PyObject_GetBuffer(copy, &buffer, PyBUF_WRITABLE)
     indices = <int64_t *> buffer.buf
@@ -143,7 +143,7 @@ cdef class Samples:
 
     def __init__(self, array, str name="X", columns=None, str dtype="float64"):
         cdef Py_ssize_t row = 0, col = 0
-        self.take_in(array, name)
+        self.acquire_array(array, name)
         if self.buffer.ndim != 2:
             shape = tuple(np.shape(array))
             hint = "; one sample is a row of a two-dimensional array" if self.buffer.ndim == 1 else ""
@@ -158,7 +158,7 @@ cdef class Samples:
             wanted = f"numbers that are finite as {dtype}" if np.isfinite(value) else "finite numbers"
             raise ValueError(f"{name} holds {value} in row {row}, column {col}, expected {wanted}")
 
-    cdef int take_in(self, array, str name) except -1:
+    cdef int acquire_array(self, array, str name) except -1:
         """Take hold of an array, or of a copy that the kernels can read."""
         if type(array) is not ndarray and isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
             raise ValueError(f"{name} has {np.ma.count_masked(array)} masked values, expected none")
@@ -170,7 +170,7 @@ cdef class Samples:
 
     cdef bint acquire(self, array) except -1:
         """Take hold of the array's buffer; False where the kernels cannot read it. One dimension is a column."""
-        self.let_go()
+        self.release()
         try:
             PyObject_GetBuffer(array, &self.buffer, PyBUF_RECORDS_RO)
         except (TypeError, ValueError, BufferError):
@@ -197,9 +197,9 @@ cdef class Samples:
                 places |= <size_t> b.strides[axis]
         return not places & <size_t> (b.itemsize - 1)
 
-    cdef int take_row(self, array, str name, Py_ssize_t columns) except -1:
+    cdef int acquire_row(self, array, str name, Py_ssize_t columns) except -1:
         """Take hold of one row of numbers, (columns,): of nothing else, but whatever the numbers are."""
-        self.take_in(array, name)
+        self.acquire_array(array, name)
         if self.buffer.ndim != 1 or self.view.rows != columns:
             raise ValueError(f"{name} has shape {tuple(np.shape(array))}, expected ({columns},)")
         self.as_row()
@@ -209,9 +209,9 @@ cdef class Samples:
         """Take the column for a row."""
         self.view.cols, self.view.col_stride, self.view.rows = self.view.rows, self.view.row_stride, 1
 
-    cdef int take_number(self, double number) except -1:
+    cdef int hold_number(self, double number) except -1:
         """Hold a number."""
-        self.let_go()
+        self.release()
         self.view.rows = self.view.cols = 1
         self.use_private_row()
         self.row[0] = number
@@ -236,7 +236,7 @@ cdef class Samples:
             self.row[c] = (number(x.data + c * x.col_stride, x.type) - mean[c]) * scale[c]
         return 0
 
-    cdef void let_go(self) noexcept:
+    cdef void release(self) noexcept:
         if self.held:
             PyBuffer_Release(&self.buffer)
             self.held = False
@@ -283,7 +283,7 @@ cdef class Samples:
         return None if fabs(total - expected) <= tolerance else (r - 1, total)
 
     def __dealloc__(self):
-        self.let_go()
+        self.release()
         free(self.row)
 
     @property

@@ -240,8 +240,8 @@ cdef class Training(SequentialPasses):
                 raise error
             return self.p.loss
         finally:
-            self.x.let_go()
-            self.y.let_go()
+            self.x.release()
+            self.y.release()
             engine.end_training()
 
     cdef bint learn(self, double rate) noexcept nogil:
@@ -265,9 +265,9 @@ cdef class Training(SequentialPasses):
                 value = y
             except OverflowError:       # larger than any float: no class, and no target to learn from
                 pass
-            self.y.take_number(value)
+            self.y.hold_number(value)
         else:
-            self.y.take_in(y, "y")
+            self.y.acquire_array(y, "y")
             axes, integer = self.y.buffer.ndim, self.y.view.type < CG_FLOAT32
             if axes == 0:
                 value = number(self.y.view.data, self.y.view.type)
