@@ -269,7 +269,7 @@ cdef class Samples:
                     outside |= not least <= number(x.data + r * x.row_stride + c * x.col_stride, x.type) <= most
         return not outside
 
-    def other_sum(self, double expected, double tolerance):
+    def first_row_not_summing_to(self, double expected, double tolerance):
         """Number and sum of the first row whose sum is another than expected, or None."""
         cdef const cg_samples *x = &self.view
         cdef Py_ssize_t r = 0, c

@@ -157,7 +157,7 @@ def encode_targets(
     if loss == "cross_entropy":
         if not rows.within(0, inf):
             raise _outside(array, name, array < 0, "probabilities, of at least 0")
-        wrong = rows.other_sum(1, PROBABILITY_TOLERANCE)
+        wrong = rows.first_row_not_summing_to(1, PROBABILITY_TOLERANCE)
         if wrong is not None:
             raise ValueError(
                 f"{name} sums to {wrong[1]} in row {wrong[0]}, expected probabilities that sum to 1"
