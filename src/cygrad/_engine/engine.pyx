@@ -15,7 +15,7 @@ from cpython.buffer cimport (
 from cygrad._engine.kernels cimport *
 from cygrad._engine.passes cimport SequentialPasses, ParallelPasses
 from cygrad._engine.plan cimport BARRIER_COST, Layer, Pass, Plan, address
-from cygrad._engine.samples cimport Samples, all_finite, number, type_code
+from cygrad._engine.samples cimport Samples, all_finite, read_number, type_code
 from cygrad._engine.team cimport Watch
 
 import os
@@ -293,7 +293,7 @@ cdef class Engine:
         """aᴸ of one unit for the first sample."""
         cdef const cg_matrix *a = &context.plan.a[self.depth]
         cdef Py_ssize_t panel = unit // self.kernels.lanes, place = unit % self.kernels.lanes
-        return number(a.data + panel * a.rows * CG_PANEL_BYTES + place * self.kernels.itemsize,
+        return read_number(a.data + panel * a.rows * CG_PANEL_BYTES + place * self.kernels.itemsize,
                       self.sample_type())
 
     cdef Py_ssize_t largest_output(self, Inference context) noexcept nogil:

@@ -21,4 +21,4 @@ cdef class Samples:
 
 cdef int type_code(const char *format, Py_ssize_t itemsize) noexcept
 cdef bint all_finite(const cg_samples *numbers) noexcept nogil
-cdef double number(const char *place, int type) noexcept nogil
+cdef double read_number(const char *place, int type) noexcept nogil

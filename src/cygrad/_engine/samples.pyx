@@ -58,7 +58,7 @@ def _converted(array, str name):
     return np.require(converted.astype(converted.dtype.newbyteorder("="), copy=False), requirements="A")
 
 
-cdef int64_t whole(const char *place, int type) noexcept nogil:
+cdef int64_t read_integer(const char *place, int type) noexcept nogil:
     """The whole number at a place; one too large for 63 bits comes out negative."""
     if type == CG_INT64 or type == CG_UINT64:
         return (<const int64_t *> place)[0]
@@ -75,7 +75,7 @@ cdef int64_t whole(const char *place, int type) noexcept nogil:
     return (<const uint8_t *> place)[0]
 
 
-cdef double number(const char *place, int type) noexcept nogil:
+cdef double read_number(const char *place, int type) noexcept nogil:
     """The number at a place, rounded as NumPy rounds it to float64."""
     if type == CG_FLOAT64:
         return (<const double *> place)[0]
@@ -83,7 +83,7 @@ cdef double number(const char *place, int type) noexcept nogil:
         return (<const float *> place)[0]
     if type == CG_UINT64:
         return <double> (<const uint64_t *> place)[0]
-    return <double> whole(place, type)
+    return <double> read_integer(place, type)
 
 
 cdef bint all_finite(const cg_samples *numbers) noexcept nogil:
@@ -107,7 +107,7 @@ def class_indices(array, Py_ssize_t classes):
     PyObject_GetBuffer(copy, &buffer, PyBUF_WRITABLE)
     indices = <int64_t *> buffer.buf
     for i in range(y.rows):
-        indices[i] = whole(y.data + i * y.row_stride, y.type)
+        indices[i] = read_integer(y.data + i * y.row_stride, y.type)
         outside |= indices[i] < 0 or indices[i] >= classes
     PyBuffer_Release(&buffer)
     return None if outside else copy
@@ -233,7 +233,7 @@ cdef class Samples:
         cdef Py_ssize_t c
         self.use_private_row()
         for c in range(x.cols):
-            self.row[c] = (number(x.data + c * x.col_stride, x.type) - mean[c]) * scale[c]
+            self.row[c] = (read_number(x.data + c * x.col_stride, x.type) - mean[c]) * scale[c]
         return 0
 
     cdef void release(self) noexcept:
@@ -266,7 +266,7 @@ cdef class Samples:
         with nogil:
             for r in range(x.rows):
                 for c in range(x.cols):
-                    outside |= not least <= number(x.data + r * x.row_stride + c * x.col_stride, x.type) <= most
+                    outside |= not least <= read_number(x.data + r * x.row_stride + c * x.col_stride, x.type) <= most
         return not outside
 
     def first_row_not_summing_to(self, double expected, double tolerance):
@@ -278,7 +278,7 @@ cdef class Samples:
             while r < x.rows and fabs(total - expected) <= tolerance:
                 total = 0
                 for c in range(x.cols):
-                    total += number(x.data + r * x.row_stride + c * x.col_stride, x.type)
+                    total += read_number(x.data + r * x.row_stride + c * x.col_stride, x.type)
                 r += 1
         return None if fabs(total - expected) <= tolerance else (r - 1, total)
 

@@ -12,7 +12,7 @@ from cygrad._engine.engine cimport fork_count, GIL_RELEASE_WORK, Engine, labels_
 from cygrad._engine.kernels cimport *
 from cygrad._engine.passes cimport SequentialPasses
 from cygrad._engine.plan cimport Plan, address
-from cygrad._engine.samples cimport Samples, number
+from cygrad._engine.samples cimport Samples, read_number
 from cygrad._engine.team cimport Watch
 
 import numpy as np
@@ -270,7 +270,7 @@ cdef class Training(SequentialPasses):
             self.y.acquire_array(y, "y")
             axes, integer = self.y.buffer.ndim, self.y.view.type < CG_FLOAT32
             if axes == 0:
-                value = number(self.y.view.data, self.y.view.type)
+                value = read_number(self.y.view.data, self.y.view.type)
         self.p.y, self.p.labels = &self.y.view, NULL
         if axes == 0 and integer and classes and 0 <= value < outputs:
             self.label = <int64_t> value
