@@ -104,7 +104,7 @@ typedef struct {
     void (*transpose)(ptrdiff_t panel, const cg_matrix *w, char *wt);
     /* Wᵀδ for one panel of columns, before ⊙ σ′: below is [batch, in], above is [batch, out], wt is [out, P]. `relu` is
      * NULL, or a = σ(z) of a layer below whose σ is relu: then σ′ is in it. */
-    void (*delta)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const char *wt, const cg_matrix *relu,
+    void (*hidden_delta)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const char *wt, const cg_matrix *relu,
                   cg_matrix *below);
 
     /* ∂C/∂W = aᵀ δ for one panel of columns, handed tile by tile to the update of w, s1, s2 (rule CG_STORE: to w) */

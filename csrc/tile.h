@@ -145,10 +145,10 @@ static void forward(ptrdiff_t panel, ptrdiff_t rows, const cg_rows *from, cg_mat
 
 /* Wᵀδ, for one panel of columns of the layer below, and times the slope of relu where its outputs `relu` are given:
  * above is [batch, out], wt is [out, P], relu and below are [batch, in] */
-static void delta_below(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const char *wt, const cg_matrix *relu,
+static void hidden_delta(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const char *wt, const cg_matrix *relu,
                         cg_matrix *below)
 {
-    CG_LEAVE_NARROW(below->cols - panel * P, delta(panel, rows, above, wt, relu, below))
+    CG_LEAVE_NARROW(below->cols - panel * P, hidden_delta(panel, rows, above, wt, relu, below))
     const real *gate = relu ? panel_of(relu, panel) : NULL;
     const real *wt_panel = (const real *)wt;
     real *d_panel = panel_of(below, panel);

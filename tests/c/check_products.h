@@ -42,7 +42,7 @@ static void delta_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu)
         buffer *wt = filled(matrix("wt", out, cols, out, 0), 1), *a = relu ? samples_of("a", rows, in, 1) : NULL;
         cg_matrix above_given = given(above), below_given = given(below), a_given;
         if (relu) a_given = given(a);
-        k->delta(panel, rows, &above_given, wt->given, relu ? &a_given : NULL, &below_given);
+        k->hidden_delta(panel, rows, &above_given, wt->given, relu ? &a_given : NULL, &below_given);
         for (ptrdiff_t r = 0; r < rows; r++)
             for (ptrdiff_t i = 0; i < cols; i++) {
                 double sum = 0;

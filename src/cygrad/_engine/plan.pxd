@@ -9,7 +9,7 @@ cdef enum Kind:
     FORWARD         # z = W a + b; a = σ(z)
     SOFTMAX         # a = softmax(z)
     OUTPUT          # loss, metric, δᴸ = ∇ₐC ⊙ σ′(zᴸ)
-    DELTA           # δˡ = ((Wˡ⁺¹)ᵀ δˡ⁺¹) ⊙ σ′(zˡ)
+    HIDDEN_DELTA           # δˡ = ((Wˡ⁺¹)ᵀ δˡ⁺¹) ⊙ σ′(zˡ)
     GRADIENT        # ∂C/∂W = δ aᵀ; ∂C/∂b = δ; W ← W − η ∂C/∂W, b likewise
 
 
@@ -101,7 +101,7 @@ cdef class Plan:
                       int member) noexcept nogil
     cdef void softmax(self, Pass *p, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
     cdef void output(self, Pass *p) noexcept nogil
-    cdef void backward(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows,
+    cdef void hidden_delta(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows,
                        int member) noexcept nogil
     cdef void learn(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows, int member,
                     cg_prefetch *ahead) noexcept nogil

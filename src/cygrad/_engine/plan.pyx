@@ -152,7 +152,7 @@ cdef class Plan:
             self.add(OUTPUT, self.depth, 1, 1, 1, 0)
         for l in range(self.depth - 1, lowest_delta - 1, -1):
             w = &self.layers[l + 1].w
-            self.add(DELTA, l, self.layers[l + 1].inputs, capacity, TILE, w.cols * lanes)
+            self.add(HIDDEN_DELTA, l, self.layers[l + 1].inputs, capacity, TILE, w.cols * lanes)
         self.first_update = self.operations
         for l in range(self.depth, max(lowest_delta, 1) - 1, -1):
             if self.layers[l].train_weights or self.layers[l].train_biases:
@@ -276,8 +276,8 @@ cdef class Plan:
             self.forward(p, op.layer, panel, first, rows, member)
         elif op.kind == SOFTMAX:
             self.softmax(p, first, rows)
-        elif op.kind == DELTA:
-            self.backward(p, op.layer, panel, first, rows, member)
+        elif op.kind == HIDDEN_DELTA:
+            self.hidden_delta(p, op.layer, panel, first, rows, member)
         return member == 0 and watch.due(op.work)
 
     cdef void look_ahead(self, const Operation *op, Py_ssize_t index, Py_ssize_t rows, Pass *p,
@@ -392,7 +392,7 @@ cdef class Plan:
             for panel in range(self.panels(&a)):
                 self.kernels.slope(layer.activation, panel, p.rows, &z, &a, &delta)
 
-    cdef void backward(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows,
+    cdef void hidden_delta(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows,
                        int member) noexcept nogil:
         """δˡ = ((Wˡ⁺¹)ᵀ δˡ⁺¹) ⊙ σ′(zˡ);  for the input, l = 0, without σ′"""
         cdef const cg_matrix *w = &self.layers[l + 1].w
@@ -402,7 +402,7 @@ cdef class Plan:
         cdef char *transposed = self.transposed + member * self.transposed_size
         cdef int activation = self.layers[l].activation if l > 0 else CG_IDENTITY
         self.kernels.transpose(panel, w, transposed)
-        self.kernels.delta(panel, rows, &above, transposed, &a if activation == CG_RELU else NULL, &delta)
+        self.kernels.hidden_delta(panel, rows, &above, transposed, &a if activation == CG_RELU else NULL, &delta)
         if activation != CG_RELU and activation != CG_IDENTITY:
             self.kernels.slope(activation, panel, rows, &z, &a, &delta)
 
