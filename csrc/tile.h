@@ -86,7 +86,7 @@ CG_INLINE void product_tile(const int ROWS, const int VECTORS, const cg_rows *fr
  * first row; g is [ROWS, P].
  * The update of the tile before this one is woven in, a row of it after every `slice` samples, so that its divisions
  * and square roots run beside the multiply-adds and not after them. */
-CG_INLINE void gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t batch, const real *a, const real *d, real *g,
+CG_INLINE void weight_gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t batch, const real *a, const real *d, real *g,
                              ptrdiff_t slice, const update_scalars *u, const pending_update *before)
 {
     tile t;
@@ -177,10 +177,10 @@ static void prefetch_some(cg_prefetch *ahead)
 
 /* ∂C/∂W = aᵀ δ, tile by tile into the update of W, for one panel of columns of W: a is [batch, in], delta is
  * [batch, out], w is [in, out] */
-static void gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a, const cg_matrix *delta, const cg_matrix *w,
+static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a, const cg_matrix *delta, const cg_matrix *w,
                      ptrdiff_t s1, ptrdiff_t s2, const cg_update *update, cg_prefetch *ahead)
 {
-    CG_LEAVE_NARROW(w->cols - panel * P, gradient(panel, batch, a, delta, w, s1, s2, update, ahead))
+    CG_LEAVE_NARROW(w->cols - panel * P, weight_gradient(panel, batch, a, delta, w, s1, s2, update, ahead))
     real g[2][TILE_ROWS * P] __attribute__((aligned(CG_PANEL_BYTES))); /* this tile's and the one's before */
     int turn = 0;
     pending_update before = {0, 0, NULL, NULL, NULL, NULL};
@@ -195,7 +195,7 @@ static void gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a, const
 #define CG_TILE(ROWS, VECTORS)                                                                                \
     do {                                                                                                      \
         char *w_tile = w_panel + (i + r) * CG_PANEL_BYTES + j * CG_VECTOR_BYTES;                              \
-        gradient_tile(ROWS, VECTORS, batch, a_panel + r, d_panel + j * LANES, g[turn], slice, &scalars,       \
+        weight_gradient_tile(ROWS, VECTORS, batch, a_panel + r, d_panel + j * LANES, g[turn], slice, &scalars,       \
                       &before);                                                                               \
         before = (pending_update){ROWS, VECTORS, g[turn],                                                     \
                                   (real *)w_tile, (real *)(w_tile + s1), (real *)(w_tile + s2)};              \

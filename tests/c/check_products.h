@@ -133,7 +133,7 @@ static void gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, int rule
         cg_samples samples = {take(AHEAD * 33 * sizeof(float), tight), AHEAD, 33, 33 * sizeof(float), sizeof(float),
                               CG_FLOAT32};
         cg_prefetch ahead = {&samples, order, 0, AHEAD, 0, 1000};
-        k->gradient(panel, batch, &a_given, &delta_given, &w_given, distance(w, s1), distance(w, s2), &update,
+        k->weight_gradient(panel, batch, &a_given, &delta_given, &w_given, distance(w, s1), distance(w, s2), &update,
                     fetch ? &ahead : NULL);
         if (fetch && in) check_number("rows fetched ahead", (double)ahead.row, AHEAD, 0);
 

@@ -94,7 +94,7 @@ cdef extern from "cygrad.h" nogil:
         void (*transpose)(Py_ssize_t panel, const cg_matrix *w, char *wt) noexcept nogil
         void (*hidden_delta)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *above, const char *wt,
                       const cg_matrix *relu, cg_matrix *below) noexcept nogil
-        void (*gradient)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *a, const cg_matrix *delta,
+        void (*weight_gradient)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *a, const cg_matrix *delta,
                          const cg_matrix *w, Py_ssize_t s1, Py_ssize_t s2, const cg_update *update,
                          cg_prefetch *ahead) noexcept nogil
         void (*bias_gradient)(Py_ssize_t rows, const cg_matrix *delta, char *b, Py_ssize_t s1, Py_ssize_t s2,

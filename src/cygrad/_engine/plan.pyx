@@ -423,7 +423,7 @@ cdef class Plan:
             a.data += first // lanes * a.rows * CG_PANEL_BYTES
             a.cols = rows
             w.data += p.gradient_offset
-            self.kernels.gradient(panel, p.rows, &a, &delta, &w, p.state_offsets[0], p.state_offsets[1], &update, ahead)
+            self.kernels.weight_gradient(panel, p.rows, &a, &delta, &w, p.state_offsets[0], p.state_offsets[1], &update, ahead)
         if layer.train_biases and first == 0:
             update.weight_decay = 0
             delta.data += panel * delta.rows * CG_PANEL_BYTES
