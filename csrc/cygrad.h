@@ -93,7 +93,7 @@ typedef struct {
     void (*softmax)(ptrdiff_t rows, const cg_matrix *z, cg_matrix *a, void *log_sum_exp);
 
     /* loss, metric and ∇ₐC (or δᴸ) of the output layer */
-    void (*output)(ptrdiff_t rows, cg_output *output);
+    void (*output_delta)(ptrdiff_t rows, cg_output *output);
     /* δ = ∇ₐC ⊙ softmax′: a ⊙ (∇ − ⟨∇, a⟩) for rows */
     void (*softmax_slope)(ptrdiff_t rows, const cg_matrix *a, cg_matrix *delta);
     /* δ = δ ⊙ σ′(z) for one panel of columns */

@@ -259,7 +259,7 @@ static double count_right(ptrdiff_t rows, const cg_output *o)
     return (double)right;
 }
 
-static void output(ptrdiff_t rows, cg_output *o)
+static void output_delta(ptrdiff_t rows, cg_output *o)
 {
     panel_row loss_row = {{{0}}}, metric_row = {{{0}}}; /* sums by lane */
     double outputs = (double)o->a->cols, loss = 0, loss_factor = 1, metric = 0, metric_factor = 1 / outputs;

@@ -136,7 +136,7 @@ static void output_case_of(int loss_code, const char *loss_name, int targets, pt
         if (o.delta) delta = given(o.delta);
         cg_output output = {loss_code, o.scale, &z, &a, o.y ? &y : NULL, o.labels,
                             o.log_sum_exp ? o.log_sum_exp->given : NULL, o.delta ? &delta : NULL, NAN, NAN};
-        k->output(rows, &output);
+        k->output_delta(rows, &output);
 
         sum loss = {0, 0}, metric = {0, 0};
         switch (loss_code) {

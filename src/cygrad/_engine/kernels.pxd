@@ -87,7 +87,7 @@ cdef extern from "cygrad.h" nogil:
                         const char *b, int relu, cg_matrix *z) noexcept nogil
         void (*activate)(int activation, Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *z, cg_matrix *a) noexcept nogil
         void (*softmax)(Py_ssize_t rows, const cg_matrix *z, cg_matrix *a, void *log_sum_exp) noexcept nogil
-        void (*output)(Py_ssize_t rows, cg_output *output) noexcept nogil
+        void (*output_delta)(Py_ssize_t rows, cg_output *output) noexcept nogil
         void (*softmax_slope)(Py_ssize_t rows, const cg_matrix *a, cg_matrix *delta) noexcept nogil
         void (*slope)(int activation, Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *z, const cg_matrix *a,
                       cg_matrix *delta) noexcept nogil

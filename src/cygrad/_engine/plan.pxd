@@ -100,7 +100,7 @@ cdef class Plan:
     cdef void forward(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows,
                       int member) noexcept nogil
     cdef void softmax(self, Pass *p, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
-    cdef void output(self, Pass *p) noexcept nogil
+    cdef void output_delta(self, Pass *p) noexcept nogil
     cdef void hidden_delta(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows,
                        int member) noexcept nogil
     cdef void learn(self, Pass *p, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows, int member,

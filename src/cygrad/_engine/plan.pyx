@@ -149,7 +149,7 @@ cdef class Plan:
             if self.layers[l].activation == CG_SOFTMAX:
                 self.add(SOFTMAX, l, 1, capacity, VECTOR, w.cols * SOFTMAX_COST)
         if targets:
-            self.add(OUTPUT, self.depth, 1, 1, 1, 0)
+            self.add(OUTPUT_DELTA, self.depth, 1, 1, 1, 0)
         for l in range(self.depth - 1, lowest_delta - 1, -1):
             w = &self.layers[l + 1].w
             self.add(HIDDEN_DELTA, l, self.layers[l + 1].inputs, capacity, TILE, w.cols * lanes)
@@ -246,8 +246,8 @@ cdef class Plan:
     cdef bint run_operation(self, const Operation *op, Pass *p, int member, Watch watch) noexcept nogil:
         """Do one operation. True: stop, no parameter has been changed. The watch is that of member 0."""
         cdef Py_ssize_t index
-        if op.kind == OUTPUT:
-            self.output(p)
+        if op.kind == OUTPUT_DELTA:
+            self.output_delta(p)
             return p.stop_if_not_finite and not isfinite(p.loss)
         for index in range(op.panels * op.blocks):
             if self.run_task(op, index, p, member, watch):
@@ -368,7 +368,7 @@ cdef class Plan:
         cdef cg_matrix z = from_row(&self.z[self.depth], r), a = from_row(&self.a[self.depth], r)
         self.kernels.softmax(rows, &z, &a, self.log_sum_exp + r * self.kernels.itemsize)
 
-    cdef void output(self, Pass *p) noexcept nogil:
+    cdef void output_delta(self, Pass *p) noexcept nogil:
         """The loss C, and δᴸ = ∇ₐC ⊙ σ′(zᴸ)"""
         cdef Py_ssize_t L = self.depth, panel
         cdef const Layer *layer = &self.layers[L]
@@ -382,7 +382,7 @@ cdef class Plan:
         output.labels = self.labels + p.first if p.labels != NULL else NULL
         output.log_sum_exp = self.log_sum_exp + p.first * self.kernels.itemsize
         output.delta = &delta if self.delta[L].data != NULL else NULL
-        self.kernels.output(p.rows, &output)
+        self.kernels.output_delta(p.rows, &output)
         p.loss, p.metric = output.loss_sum, output.metric_sum
         if output.delta == NULL or self.loss == CG_CROSS_ENTROPY or self.loss == CG_BINARY_CROSS_ENTROPY:
             return      # the cross-entropies give δᴸ = a − y at once
