@@ -74,7 +74,7 @@ typedef struct {
 
 typedef struct {
     const char *isa, *dtype;
-    int itemsize, lanes; /* bytes of a number, numbers of a panel's row (P) */
+    int itemsize, panel_width; /* bytes of a number, numbers of a panel's row (P) */
 
     /* a[r, :] = row r of `from`, for the first `rows` rows */
     void (*gather)(const cg_rows *from, ptrdiff_t rows, cg_matrix *a);

@@ -83,7 +83,7 @@ static void activate_case(int activation, ptrdiff_t rows, ptrdiff_t cols, ptrdif
         cg_matrix z_given = given(z), a_given = given(a);
         k->activate(activation, panel, rows, &z_given, &a_given);
         for (ptrdiff_t r = 0; r < rows; r++)
-            for (ptrdiff_t c = panel * k->lanes; c < cols && c < (panel + 1) * k->lanes; c++) {
+            for (ptrdiff_t c = panel * k->panel_width; c < cols && c < (panel + 1) * k->panel_width; c++) {
                 long double value = activation_of(activation, at(z, r, c));
                 int exact = activation == CG_IDENTITY || activation == CG_RELU;
                 expect(a, r, c, (double)value, exact ? 0 : function_error(value));
@@ -102,7 +102,7 @@ static void slope_case(int activation, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t
         cg_matrix z_given = given(z), a_given = given(a), delta_given = given(delta);
         k->slope(activation, panel, rows, &z_given, &a_given, &delta_given);
         for (ptrdiff_t r = 0; r < rows; r++)
-            for (ptrdiff_t c = panel * k->lanes; c < cols && c < (panel + 1) * k->lanes; c++) {
+            for (ptrdiff_t c = panel * k->panel_width; c < cols && c < (panel + 1) * k->panel_width; c++) {
                 double value = at(delta, r, c) * (double)slope_of(activation, at(z, r, c), at(a, r, c));
                 expect(delta, r, c, value, tolerance(4) * fabs(value) + smallest());
             }

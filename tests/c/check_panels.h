@@ -136,12 +136,12 @@ static void check_transpose(void)
     EACH(in, IN) EACH(out, OUT) for (ptrdiff_t panel = 0; panel < panels(in); panel++) EACH_KIND {
         if (!begin("transpose in=%td out=%td panel=%td", in, out, panel)) continue;
         buffer *w = weights_of("w", in, out);
-        buffer *wt = numbers_of("wt", whole(out), k->lanes, 0);
+        buffer *wt = numbers_of("wt", whole(out), k->panel_width, 0);
         cg_matrix w_given = given(w);
         k->transpose(panel, &w_given, wt->given);
         for (ptrdiff_t o = 0; o < wt->rows; o++)
-            for (ptrdiff_t i = 0; i < k->lanes; i++)
-                if (o < w->cols) expect(wt, o, i, at(w, panel * k->lanes + i, o), 0);
+            for (ptrdiff_t i = 0; i < k->panel_width; i++)
+                if (o < w->cols) expect(wt, o, i, at(w, panel * k->panel_width + i, o), 0);
                 else expect(wt, o, i, 0, ANYTHING);
         end();
     }

@@ -23,7 +23,7 @@ static void forward_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu, 
         for (ptrdiff_t r = 0; gathers && r < rows; r++)
             for (ptrdiff_t i = 0; i < in; i++) expect(a, r, i, sample_at(&x, order[1 + r], i), 0);
         for (ptrdiff_t r = 0; r < rows; r++)
-            for (ptrdiff_t j = panel * k->lanes; j < out && j < (panel + 1) * k->lanes; j++) {
+            for (ptrdiff_t j = panel * k->panel_width; j < out && j < (panel + 1) * k->panel_width; j++) {
                 double sum = at(b, 0, j);
                 for (ptrdiff_t i = 0; i < in; i++) sum = fused(at(a, r, i), at(w, i, j), sum);
                 expect(z, r, j, relu && sum < 0 ? 0 : sum, 0);
@@ -37,7 +37,7 @@ static void delta_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu)
 {
     for (ptrdiff_t panel = 0; panel < panels(in); panel += panels(in) > 1 ? panels(in) - 1 : 1) EACH_KIND {
         if (!begin("delta rows=%td in=%td out=%td panel=%td relu=%d", rows, in, out, panel, relu)) continue;
-        ptrdiff_t first = panel * k->lanes, cols = in - first < k->lanes ? in - first : k->lanes;
+        ptrdiff_t first = panel * k->panel_width, cols = in - first < k->panel_width ? in - first : k->panel_width;
         buffer *above = samples_of("above", rows, out, 1), *below = result_of("below", rows, in);
         buffer *wt = filled(matrix("wt", out, cols, out, 0), 1), *a = relu ? samples_of("a", rows, in, 1) : NULL;
         cg_matrix above_given = given(above), below_given = given(below), a_given;
@@ -138,7 +138,7 @@ static void gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, int rule
         if (fetch && in) check_number("rows fetched ahead", (double)ahead.row, AHEAD, 0);
 
         for (ptrdiff_t i = 0; i < in; i++)
-            for (ptrdiff_t j = panel * k->lanes; j < out && j < (panel + 1) * k->lanes; j++) {
+            for (ptrdiff_t j = panel * k->panel_width; j < out && j < (panel + 1) * k->panel_width; j++) {
                 double g = 0;
                 for (ptrdiff_t r = 0; r < batch; r++) g = fused(at(a, r, i), at(delta, r, j), g);
                 expect_update(&update, g, w, s1, s2, i, j);

@@ -122,7 +122,7 @@ static void set(buffer *b, ptrdiff_t i, double x)
 /* Where element [r, c] lies. */
 static ptrdiff_t place(const buffer *b, ptrdiff_t r, ptrdiff_t c)
 {
-    return b->in_panels ? (c / k->lanes * b->capacity + r) * k->lanes + c % k->lanes : r * b->cols + c;
+    return b->in_panels ? (c / k->panel_width * b->capacity + r) * k->panel_width + c % k->panel_width : r * b->cols + c;
 }
 
 /* Element [r, c] as the reference knows it. */
@@ -135,16 +135,16 @@ static void expect(buffer *b, ptrdiff_t r, ptrdiff_t c, double value, double err
     b->within[place(b, r, c)] = error;
 }
 
-static ptrdiff_t panels(ptrdiff_t cols) { return (cols + k->lanes - 1) / k->lanes; }
-static ptrdiff_t whole(ptrdiff_t n) { return panels(n) * k->lanes; } /* rounded up to a panel */
+static ptrdiff_t panels(ptrdiff_t cols) { return (cols + k->panel_width - 1) / k->panel_width; }
+static ptrdiff_t whole(ptrdiff_t n) { return panels(n) * k->panel_width; } /* rounded up to a panel */
 
 /* A matrix in panels that holds zeros, and below them rows that are nobody's. */
 static buffer *matrix(const char *name, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t zero_rows, ptrdiff_t other_rows)
 {
     ptrdiff_t capacity = zero_rows + other_rows;
-    buffer *b = new_buffer(name, panels(cols) * capacity * k->lanes);
+    buffer *b = new_buffer(name, panels(cols) * capacity * k->panel_width);
     b->rows = rows, b->cols = cols, b->capacity = capacity, b->in_panels = 1;
-    for (ptrdiff_t i = 0; i < b->count; i++) set(b, i, i / k->lanes % capacity < zero_rows ? 0 : UNTOUCHED);
+    for (ptrdiff_t i = 0; i < b->count; i++) set(b, i, i / k->panel_width % capacity < zero_rows ? 0 : UNTOUCHED);
     return b;
 }
 
@@ -259,8 +259,8 @@ static void check_buffer(const buffer *b)
         double actual = number_at(b->given, i);
         ptrdiff_t r = i / b->cols, c = i % b->cols;
         if (b->in_panels) {
-            r = i / k->lanes % b->capacity;
-            c = i / k->lanes / b->capacity * k->lanes + i % k->lanes;
+            r = i / k->panel_width % b->capacity;
+            c = i / k->panel_width / b->capacity * k->panel_width + i % k->panel_width;
             /* The padding is zero, or what zero times infinity is. */
             if (c >= b->cols && r < b->rows && (actual == 0 || (special && isnan(actual)))) continue;
         }

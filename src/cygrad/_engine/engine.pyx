@@ -69,7 +69,7 @@ cdef class Engine:
         self.inputs, self.outputs = self.sizes[0], self.sizes[self.depth]
         self.loss = LOSSES.index(loss)
         self.mean = reduction == "mean"
-        lanes = self.kernels.lanes
+        lanes = self.kernels.panel_width
         self.layers = <Layer *> calloc(self.depth + 1, sizeof(Layer))
         self.trained = <Layer *> calloc(self.depth + 1, sizeof(Layer))
         if self.layers == NULL or self.trained == NULL:
@@ -292,7 +292,7 @@ cdef class Engine:
     cdef double output(self, Inference context, Py_ssize_t unit) noexcept nogil:
         """aᴸ of one unit for the first sample."""
         cdef const cg_matrix *a = &context.plan.a[self.depth]
-        cdef Py_ssize_t panel = unit // self.kernels.lanes, place = unit % self.kernels.lanes
+        cdef Py_ssize_t panel = unit // self.kernels.panel_width, place = unit % self.kernels.panel_width
         return read_number(a.data + panel * a.rows * CG_PANEL_BYTES + place * self.kernels.itemsize,
                       self.sample_type())
 

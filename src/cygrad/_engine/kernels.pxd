@@ -79,7 +79,7 @@ cdef extern from "cygrad.h" nogil:
     ctypedef struct cg_kernels:
         const char *isa
         const char *dtype
-        int itemsize, lanes
+        int itemsize, panel_width
         void (*gather)(const cg_rows *rows_from, Py_ssize_t rows, cg_matrix *a) noexcept nogil
         bint (*forward_gathers)(const cg_samples *samples) noexcept nogil
         void (*scatter)(Py_ssize_t rows, const cg_matrix *a, void *out) noexcept nogil

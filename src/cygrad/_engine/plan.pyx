@@ -130,7 +130,7 @@ cdef class Plan:
         for l in range(lowest_delta, self.depth + 1):
             self.allocate_matrix(&self.delta[l], self.layers[l].w.cols if l > 0 else inputs)
         if lowest_delta < self.depth:
-            self.transposed_size = (widest + self.kernels.lanes) * CG_PANEL_BYTES
+            self.transposed_size = (widest + self.kernels.panel_width) * CG_PANEL_BYTES
             self.transposed = self.allocate(self.members * self.transposed_size)
         self.log_sum_exp = self.allocate(self.capacity * self.kernels.itemsize + CG_PANEL_BYTES)
         if targets:
@@ -140,7 +140,7 @@ cdef class Plan:
 
     cdef int list_operations(self, bint targets, Py_ssize_t lowest_delta) except -1:
         """Forward, then all deltas, then all updates: until the first of these the pass can still be given up."""
-        cdef Py_ssize_t l, waiting = 0, i, lanes = self.kernels.lanes, capacity = self.capacity
+        cdef Py_ssize_t l, waiting = 0, i, lanes = self.kernels.panel_width, capacity = self.capacity
         cdef const cg_matrix *w
         self.add(GATHER, 0, 1, capacity, 1, self.layers[1].inputs * GATHER_COST)
         for l in range(1, self.depth + 1):
@@ -166,7 +166,7 @@ cdef class Plan:
         cdef Operation *op = &self.operation[self.operations]
         self.operations += 1
         op.kind, op.layer = kind, layer
-        op.panels = (columns + self.kernels.lanes - 1) // self.kernels.lanes
+        op.panels = (columns + self.kernels.panel_width - 1) // self.kernels.panel_width
         op.blocks, op.rows, op.block_rows, op.unit = 1, rows, rows, unit
         op.work = rows * work
         self.work += op.panels * op.work
@@ -233,7 +233,7 @@ cdef class Plan:
         return 0
 
     cdef Py_ssize_t panels(self, const cg_matrix *m) noexcept nogil:
-        return (m.cols + self.kernels.lanes - 1) // self.kernels.lanes
+        return (m.cols + self.kernels.panel_width - 1) // self.kernels.panel_width
 
     cdef bint run(self, Pass *p, int member, Watch watch) noexcept nogil:
         """Do every operation in turn. True: stopped early, before any parameter was changed."""
@@ -413,7 +413,7 @@ cdef class Plan:
         For the weights of one panel of units from `rows` inputs; their biases go with the first of these.
         """
         cdef const Layer *layer = &self.layers[l]
-        cdef Py_ssize_t lanes = self.kernels.lanes
+        cdef Py_ssize_t lanes = self.kernels.panel_width
         cdef cg_rows samples = cg_rows(p.x, p.order, p.start)
         cdef cg_matrix a = self.layer_input(p, l, member), w = from_row(&layer.w, first), delta = self.delta[l]
         cdef cg_update update = p.update
