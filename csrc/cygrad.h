@@ -81,7 +81,7 @@ typedef struct {
     /* Whether `forward` can gather these samples: numbers of its own type, side by side. */
     int (*forward_gathers)(const cg_samples *samples);
     /* out[r, c] = a[r, c], out row-major [rows, a->cols] */
-    void (*scatter)(ptrdiff_t rows, const cg_matrix *a, void *out);
+    void (*unpack)(ptrdiff_t rows, const cg_matrix *a, void *out);
 
     /* z = a W + b for one panel of columns, then relu if `relu`: z is [batch, out], w is [in, out], b is [out];
      * `from` not NULL: a is gathered on the way */

@@ -94,7 +94,7 @@ static void gather(const cg_rows *from, ptrdiff_t rows, cg_matrix *a)
     }
 }
 
-static void scatter(ptrdiff_t rows, const cg_matrix *a, void *out)
+static void unpack(ptrdiff_t rows, const cg_matrix *a, void *out)
 {
     for (ptrdiff_t r = 0; r < rows; r++)
         for (ptrdiff_t c = 0; c < a->cols; c += P) {

@@ -21,8 +21,8 @@ def test_the_projection_is_the_activations(units):
     ax = plotting.hidden_projection(net, X, y)
     activations = net.backward(X, y).activations[0]
     for number in (0, 1):
-        (scatter,) = (each for each in ax.collections if each.get_label() == str(number))
-        drawn = np.column_stack(scatter._offsets3d) if units == 3 else scatter.get_offsets()
+        (unpack,) = (each for each in ax.collections if each.get_label() == str(number))
+        drawn = np.column_stack(unpack._offsets3d) if units == 3 else unpack.get_offsets()
         np.testing.assert_allclose(drawn, activations[y == number])
 
 
@@ -58,8 +58,8 @@ def test_a_single_unit_has_a_line_for_each_class(loss, flat):
     plotting.hidden_projection(net, X, y, ax=flat)
     activations = net.backward(X, y).activations[0][:, 0]
     for number in (0, 1):
-        (scatter,) = (each for each in flat.collections if each.get_label() == str(number))
-        places, heights = scatter.get_offsets().T
+        (unpack,) = (each for each in flat.collections if each.get_label() == str(number))
+        places, heights = unpack.get_offsets().T
         np.testing.assert_allclose(places, activations[y == number])
         assert (heights == number).all()
     (boundary, _), (other, _) = flat.lines[0].get_xydata()

@@ -77,9 +77,9 @@ def test_samples_have_the_marker_of_their_class(flat):
     net.classes = ["outer", "inner"]
     plotting.decision_regions(net, X, np.eye(2)[y], ax=flat, s=50)
     scatters = [each for each in flat.collections if each.get_label() in net.classes]
-    for number, scatter in enumerate(scatters):
-        np.testing.assert_array_equal(scatter.get_offsets(), X[y == number])
-        assert scatter.get_sizes() == [50]
+    for number, unpack in enumerate(scatters):
+        np.testing.assert_array_equal(unpack.get_offsets(), X[y == number])
+        assert unpack.get_sizes() == [50]
     first, second = (each.get_paths()[0].vertices for each in scatters)
     assert first.shape != second.shape
     assert [text.get_text() for text in flat.get_legend().get_texts()] == ["outer", "inner"]

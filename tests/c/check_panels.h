@@ -1,4 +1,4 @@
-/* check_panels.h: gather, scatter, transpose: numbers that change places, and types, but nothing else. */
+/* check_panels.h: gather, unpack, transpose: numbers that change places, and types, but nothing else. */
 #ifndef CHECK_PANELS_H
 #define CHECK_PANELS_H
 
@@ -116,11 +116,11 @@ static void check_scatter(void)
 {
     static const ptrdiff_t ROWS[] = {0, 1, 7}, COLS[] = {1, 2, 3, 15, 16, 17, 31, 32, 33, 65};
     EACH(rows, ROWS) EACH(cols, COLS) EACH_KIND {
-        if (!begin("scatter rows=%td cols=%td", rows, cols)) continue;
+        if (!begin("unpack rows=%td cols=%td", rows, cols)) continue;
         buffer *a = samples_of("a", rows, cols, 1);
         buffer *out = numbers_of("out", rows, cols, 0);
         cg_matrix a_given = given(a);
-        k->scatter(a->rows, &a_given, out->given);
+        k->unpack(a->rows, &a_given, out->given);
         for (ptrdiff_t r = 0; r < a->rows; r++)
             for (ptrdiff_t c = 0; c < a->cols; c++) expect(out, r, c, at(a, r, c), 0);
         end();

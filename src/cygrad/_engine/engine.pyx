@@ -286,7 +286,7 @@ cdef class Engine:
         context.watch.enter()
         context.plan.run(&p, 0, context.watch)
         if out != NULL:
-            self.kernels.scatter(p.rows, &context.plan.a[self.depth], out)
+            self.kernels.unpack(p.rows, &context.plan.a[self.depth], out)
         context.watch.leave()
 
     cdef double output(self, Inference context, Py_ssize_t unit) noexcept nogil:
@@ -366,7 +366,7 @@ cdef class Engine:
         """A matrix out of its panels."""
         out = np.empty((n, matrix.cols), self.numpy_dtype)
         cdef unsigned char[::1] view = out.reshape(-1).view(np.uint8)
-        self.kernels.scatter(n, matrix, &view[0])
+        self.kernels.unpack(n, matrix, &view[0])
         return out
 
 

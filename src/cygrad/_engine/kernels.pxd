@@ -82,7 +82,7 @@ cdef extern from "cygrad.h" nogil:
         int itemsize, panel_width
         void (*gather)(const cg_rows *rows_from, Py_ssize_t rows, cg_matrix *a) noexcept nogil
         bint (*forward_gathers)(const cg_samples *samples) noexcept nogil
-        void (*scatter)(Py_ssize_t rows, const cg_matrix *a, void *out) noexcept nogil
+        void (*unpack)(Py_ssize_t rows, const cg_matrix *a, void *out) noexcept nogil
         void (*forward)(Py_ssize_t panel, Py_ssize_t rows, const cg_rows *rows_from, cg_matrix *a, const cg_matrix *w,
                         const char *b, int relu, cg_matrix *z) noexcept nogil
         void (*activate)(int activation, Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *z, cg_matrix *a) noexcept nogil

@@ -125,7 +125,7 @@ cdef class ParallelPasses(Team):
             cg_team_stop(self.team)
         if self.out != NULL:
             outputs = from_row(&self.plan.a[self.plan.depth], p.first)
-            self.plan.kernels.scatter(p.rows, &outputs,
+            self.plan.kernels.unpack(p.rows, &outputs,
                                       self.out + p.start * outputs.cols * self.plan.kernels.itemsize)
         if self.sums != NULL:
             self.sums[2 * task], self.sums[2 * task + 1] = p.loss, p.metric
