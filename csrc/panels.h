@@ -47,7 +47,7 @@ CG_INLINE void take_columns(const int ROWS, const real *const in[], ptrdiff_t k,
 }
 
 /* The common case, numbers of the kernels' own type side by side: whole vectors are copied. */
-static void gather_same(const cg_rows *from, ptrdiff_t rows, const cg_matrix *a)
+static void gather_without_conversion(const cg_rows *from, ptrdiff_t rows, const cg_matrix *a)
 {
     const cg_samples *x = from->samples;
     const int64_t *order = from->order;
@@ -72,7 +72,7 @@ static void gather(const cg_rows *from, ptrdiff_t rows, cg_matrix *a)
 {
     const cg_samples *x = from->samples;
     if (forward_gathers(x)) {
-        gather_same(from, rows, a);
+        gather_without_conversion(from, rows, a);
         return;
     }
     for (ptrdiff_t r = 0; r < rows; r++) {
