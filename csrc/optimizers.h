@@ -17,14 +17,14 @@
     ROW(CG_MOMENTUM, vec v = fma_(momentum, load(s1 + i), -(rate * g)); store(s1 + i, v); w = w + v)        \
     ROW(CG_NESTEROV, vec step = rate * g; vec v = fma_(momentum, load(s1 + i), -step); store(s1 + i, v);    \
         w = w + fma_(momentum, v, -step))                                                                   \
-    ROW(CG_ADAM, vec m = load(s1 + i), v = load(s2 + i); m = fma_(gain1, g - m, m);                         \
-        v = fma_(gain2, fma_(g, g, -v), v); store(s1 + i, m); store(s2 + i, v);                             \
+    ROW(CG_ADAM, vec m = load(s1 + i), v = load(s2 + i); m = fma_(one_minus_beta1, g - m, m);                         \
+        v = fma_(one_minus_beta2, fma_(g, g, -v), v); store(s1 + i, m); store(s2 + i, v);                             \
         w = w - rate * m / (sqrt_(v) + epsilon))
 
 /* The scalars of one step, as numbers of the kernels' dtype. */
 typedef struct {
     int rule;
-    real rate, momentum, gain1, gain2, epsilon, decay;
+    real rate, momentum, one_minus_beta1, one_minus_beta2, epsilon, decay;
 } update_scalars;
 
 static update_scalars scalars_of(const cg_update *u)
@@ -52,7 +52,7 @@ CG_INLINE void update_row(const update_scalars *u, const pending_update *p, ptrd
     const real *g_row = p->g + row * P;
     real *w_row = p->w + row * P, *s1 = p->s1 + row * P, *s2 = p->s2 + row * P;
     vec rate = splat(u->rate), momentum = splat(u->momentum), decay = splat(u->decay), epsilon = splat(u->epsilon);
-    vec gain1 = splat(u->gain1), gain2 = splat(u->gain2);
+    vec one_minus_beta1 = splat(u->one_minus_beta1), one_minus_beta2 = splat(u->one_minus_beta2);
     prefetch_row(w_row + UPDATE_AHEAD * P);
     if (u->rule > CG_SGD) prefetch_row(s1 + UPDATE_AHEAD * P);
     if (u->rule == CG_ADAM) prefetch_row(s2 + UPDATE_AHEAD * P);

@@ -102,10 +102,10 @@ static void expect_update(const cg_update *u, double g, buffer *p, buffer *s1, b
         break;
     }
     case CG_ADAM: {
-        double m = at(s1, r, c), v = at(s2, r, c), gain1 = 1 - u->beta1, gain2 = 1 - u->beta2;
-        double m_size = fabs(m) + gain1 * size, v_size = v + gain2 * size * size;
-        m += gain1 * (g - m);
-        v += gain2 * (g * g - v);
+        double m = at(s1, r, c), v = at(s2, r, c), one_minus_beta1 = 1 - u->beta1, one_minus_beta2 = 1 - u->beta2;
+        double m_size = fabs(m) + one_minus_beta1 * size, v_size = v + one_minus_beta2 * size * size;
+        m += one_minus_beta1 * (g - m);
+        v += one_minus_beta2 * (g * g - v);
         expect(s1, r, c, m, error * m_size);
         expect(s2, r, c, v, error * v_size);
         double down = sqrt(v) + u->epsilon, cancelled = v > 0 ? v_size / v : 1;
