@@ -127,7 +127,7 @@ CG_INLINE vec gaussian_(vec z)
 }
 
 /* (a + a_low) / (b + b_low) in one division: the quotient's remainder is put back. */
-CG_INLINE vec divide(vec a, vec a_low, vec b, vec b_low)
+CG_INLINE vec divide_corrected(vec a, vec a_low, vec b, vec b_low)
 {
     vec inverse = splat(1) / b;
     vec quotient = a * inverse;
@@ -143,7 +143,7 @@ CG_INLINE vec sigmoid_(vec z)
     vec scale = power_of_two(n);
     vec e = fma_(p, scale, scale), e_low = fma_(p, scale, scale - e) + p_low * scale;
     vec large = max_(splat(1), e), small = min_(splat(1), e), sum = large + small;
-    return divide(splat(1), zero(), sum, small - (sum - large) + e_low);
+    return divide_corrected(splat(1), zero(), sum, small - (sum - large) + e_low);
 }
 
 /* With m = exp(2|z|) − 1: tanh |z| = m / (m + 2). */
@@ -155,7 +155,7 @@ CG_INLINE vec tanh_(vec z)
     vec scale = power_of_two(n), less = scale - splat(1);
     vec m = fma_(p, scale, less), m_low = fma_(p, scale, less - m) + p_low * scale;
     vec large = max_(splat(2), m), small = min_(splat(2), m), sum = large + small;
-    vec t = divide(m, m_low, sum, small - (sum - large) + m_low);
+    vec t = divide_corrected(m, m_low, sum, small - (sum - large) + m_low);
     return (vec)((mask)t | ((mask)z & (mask)splat((real)-0.0)));
 }
 
