@@ -44,29 +44,29 @@ CG_INLINE row_mask column_of(ptrdiff_t c, ptrdiff_t panel)
 /* aⱼ = exp(zⱼ − max z) / Σᵢ exp(zᵢ − max z) for some rows. What is done to a row does not wait for the row before it,
  * so that their latencies overlap. VECTORS: how many of a panel's row hold columns; those left out would add zeros. */
 CG_INLINE void softmax_rows(const int VECTORS, ptrdiff_t rows, ptrdiff_t first, const cg_matrix z, const cg_matrix a,
-                            real *tops, real *sums)
+                            real *row_maxima, real *sums)
 {
 #define CG_EACH_USED CG_UNROLL for (int j = 0; j < VECTORS; j++)
     ptrdiff_t panels = panels_of(&z);
     for (ptrdiff_t r = 0; r < rows; r++) {
-        panel_row top;
-        CG_EACH_J top.v[j] = splat((real)-INFINITY);
+        panel_row maximum;
+        CG_EACH_J maximum.v[j] = splat((real)-INFINITY);
         for (ptrdiff_t p = 0; p < panels; p++) {
             row_mask before = columns_until(z.cols, p);
             const real *in = row_of(&z, p, first + r);
-            CG_EACH_USED top.v[j] = max_(top.v[j], select_(before.m[j], load(in + j * LANES), splat((real)-INFINITY)));
+            CG_EACH_USED maximum.v[j] = max_(maximum.v[j], select_(before.m[j], load(in + j * LANES), splat((real)-INFINITY)));
         }
-        tops[r] = fold_max(top.v)[0];
+        row_maxima[r] = fold_max(maximum.v)[0];
     }
     for (ptrdiff_t r = 0; r < rows; r++) {
         panel_row sum = {{{0}}};
-        vec top = splat(tops[r]);
+        vec maximum = splat(row_maxima[r]);
         for (ptrdiff_t p = 0; p < panels; p++) {
             row_mask before = columns_until(z.cols, p);
             const real *in = row_of(&z, p, first + r);
             real *out = row_of(&a, p, first + r);
             CG_EACH_USED {
-                vec e = keep(exp_(load(in + j * LANES) - top), before.m[j]);
+                vec e = keep(exp_(load(in + j * LANES) - maximum), before.m[j]);
                 store(out + j * LANES, e);
                 sum.v[j] += e;
             }
@@ -85,14 +85,14 @@ CG_INLINE void softmax_rows(const int VECTORS, ptrdiff_t rows, ptrdiff_t first, 
 static void softmax(ptrdiff_t rows, const cg_matrix *z, cg_matrix *a, void *log_sum_exp)
 {
     enum { BLOCK = 64, HALF = PANEL_VECTORS / 2 };
-    real tops[BLOCK] __attribute__((aligned(CG_PANEL_BYTES))), sums[BLOCK] __attribute__((aligned(CG_PANEL_BYTES)));
-    for (int i = 0; i < BLOCK; i++) tops[i] = 0, sums[i] = 1;
+    real row_maxima[BLOCK] __attribute__((aligned(CG_PANEL_BYTES))), sums[BLOCK] __attribute__((aligned(CG_PANEL_BYTES)));
+    for (int i = 0; i < BLOCK; i++) row_maxima[i] = 0, sums[i] = 1;
     for (ptrdiff_t start = 0; start < rows; start += BLOCK) {
         ptrdiff_t count = rows - start < BLOCK ? rows - start : BLOCK;
-        if (used_vectors(z->cols) <= HALF) softmax_rows(HALF, count, start, *z, *a, tops, sums);
-        else softmax_rows(PANEL_VECTORS, count, start, *z, *a, tops, sums);
+        if (used_vectors(z->cols) <= HALF) softmax_rows(HALF, count, start, *z, *a, row_maxima, sums);
+        else softmax_rows(PANEL_VECTORS, count, start, *z, *a, row_maxima, sums);
         for (ptrdiff_t i = 0; i < count; i += LANES)
-            store((real *)log_sum_exp + start + i, load(tops + i) + log_(load(sums + i)));
+            store((real *)log_sum_exp + start + i, load(row_maxima + i) + log_(load(sums + i)));
     }
 }
 

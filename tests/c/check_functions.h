@@ -134,11 +134,11 @@ static void expect_softmax(const buffer *z, ptrdiff_t r, buffer *a, buffer *log_
         if (at(z, r, c) > top) top = at(z, r, c);
         if (at(z, r, c) < lowest && !isinf(at(z, r, c))) lowest = at(z, r, c);
     }
-    for (ptrdiff_t c = 0; c < z->cols; c++) sum += expl(at(z, r, c) - top);
+    for (ptrdiff_t c = 0; c < z->cols; c++) sum += expl(at(z, r, c) - maximum);
     /* z − max z is rounded before it is an exponent, and the sum is one of all columns. */
     double error = tolerance((double)z->cols + 6 + (isfinite((double)top - lowest) ? (double)top - lowest : 0));
     for (ptrdiff_t c = 0; c < z->cols; c++) {
-        double value = (double)(expl(at(z, r, c) - top) / sum);
+        double value = (double)(expl(at(z, r, c) - maximum) / sum);
         expect(a, r, c, value, error * value + smallest());
     }
     double log_sum = (double)(top + logl(sum));
