@@ -151,9 +151,9 @@ static void binary_cross_entropy(ptrdiff_t rows, cg_output *o, panel_row *loss, 
                 vec z = load(row_of(o->z, p, r) + j * LANES), a = load(row_of(o->a, p, r) + j * LANES);
                 vec y = load(row_of(o->y, p, r) + j * LANES);
                 vec c = fma_(-z, y, max_(zero(), z)) + log1p_(exp_(-abs_(z)));
-                mask right = ~((a >= half) ^ (y >= half));
+                mask correct = ~((a >= half) ^ (y >= half));
                 loss->v[j] += keep(c, before.m[j]);
-                metric->v[j] += keep(splat(1), right & before.m[j]);
+                metric->v[j] += keep(splat(1), correct & before.m[j]);
                 if (o->delta) store(row_of(o->delta, p, r) + j * LANES, (a - y) * scale);
             }
     }
@@ -233,7 +233,7 @@ static ptrdiff_t largest(const cg_matrix *y, ptrdiff_t r)
 
 /* Whether the largest output of row r of a [batch, out], the first of equals, is at the label: nothing before it is as
  * large, nothing behind it larger, and nothing is NaN. VECTORS: how many of a panel's row hold columns. */
-CG_INLINE int is_right(const int VECTORS, const cg_matrix *a, ptrdiff_t r, ptrdiff_t label)
+CG_INLINE int is_correct(const int VECTORS, const cg_matrix *a, ptrdiff_t r, ptrdiff_t label)
 {
     vec score = splat(*element(a, r, label));
     row_mask ahead = {{{0}}};
@@ -248,15 +248,15 @@ CG_INLINE int is_right(const int VECTORS, const cg_matrix *a, ptrdiff_t r, ptrdi
 }
 
 /* How many rows are right. */
-static double count_right(ptrdiff_t rows, const cg_output *o)
+static double count_correct(ptrdiff_t rows, const cg_output *o)
 {
-    ptrdiff_t right = 0;
+    ptrdiff_t correct = 0;
     for (ptrdiff_t r = 0; r < rows; r++) {
         ptrdiff_t label = o->labels ? (ptrdiff_t)o->labels[r] : largest(o->y, r);
-        right += used_vectors(o->a->cols) <= PANEL_VECTORS / 2 ? is_right(PANEL_VECTORS / 2, o->a, r, label)
-                                                               : is_right(PANEL_VECTORS, o->a, r, label);
+        correct += used_vectors(o->a->cols) <= PANEL_VECTORS / 2 ? is_correct(PANEL_VECTORS / 2, o->a, r, label)
+                                                               : is_correct(PANEL_VECTORS, o->a, r, label);
     }
-    return (double)right;
+    return (double)correct;
 }
 
 static void output_delta(ptrdiff_t rows, cg_output *o)
@@ -278,11 +278,11 @@ static void output_delta(ptrdiff_t rows, cg_output *o)
     case CG_CROSS_ENTROPY:
         if (o->labels) loss = cross_entropy_of_labels(rows, o);
         else cross_entropy_of_rows(rows, o, &loss_row);
-        metric = count_right(rows, o);
+        metric = count_correct(rows, o);
         break;
     case CG_HINGE:
         loss = hinge(rows, o);
-        metric = count_right(rows, o);
+        metric = count_correct(rows, o);
         break;
     }
     o->loss_sum = loss + loss_factor * (double)fold_sum(loss_row.v)[0];

@@ -55,7 +55,7 @@ static void expect_binary_cross_entropy(output_case *o, sum *loss, sum *metric)
 }
 
 /* Whether the largest output of a row, the first of equals, is at the largest target, and no output is NaN. */
-static int is_right(const output_case *o, ptrdiff_t r)
+static int is_correct(const output_case *o, ptrdiff_t r)
 {
     ptrdiff_t largest = 0, label = o->labels ? (ptrdiff_t)o->labels[r] : 0;
     for (ptrdiff_t c = 0; c < o->cols; c++) {
@@ -76,7 +76,7 @@ static void expect_cross_entropy(output_case *o, sum *loss, sum *metric)
             if (o->y || y == 1) add(loss, y * (total - z), fabs(y) * (fabs(total) + fabs(z)));
             expect_delta(o, r, c, a - y, fabs(a) + fabs(y));
         }
-        add(metric, is_right(o, r), 0);
+        add(metric, is_correct(o, r), 0);
     }
 }
 
@@ -95,7 +95,7 @@ static void expect_hinge(output_case *o, sum *loss, sum *metric)
             expect_delta(o, r, c, is_broken, 1);
         }
         expect_delta(o, r, label, (double)-broken, (double)broken);
-        add(metric, is_right(o, r), 0);
+        add(metric, is_correct(o, r), 0);
     }
 }
 
