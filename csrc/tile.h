@@ -24,13 +24,13 @@ typedef vec tile[TILE_ROWS][TILE_VECTORS];
  * does twice as many rows in the same time. */
 #ifdef CG_NARROW_TABLE
 extern const cg_kernels CG_NARROW_TABLE;
-#define CG_LEAVE_NARROW(cols, CALL) \
+#define CG_RETURN_IF_NARROW(cols, CALL) \
     if (cols <= LANES / 2) {        \
         CG_NARROW_TABLE.CALL;       \
         return;                     \
     }
 #else
-#define CG_LEAVE_NARROW(cols, CALL)
+#define CG_RETURN_IF_NARROW(cols, CALL)
 #endif
 
 /* t[m][j] += Σₖ a[m row_step + k k_step] · b[k P + j LANES], k = 0 … depth − 1 in order */
@@ -126,7 +126,7 @@ CG_INLINE void weight_gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t
 static void forward(ptrdiff_t panel, ptrdiff_t rows, const cg_rows *from, cg_matrix *a, const cg_matrix *w,
                     const char *b, int relu, cg_matrix *z)
 {
-    CG_LEAVE_NARROW(z->cols - panel * P, forward(panel, rows, from, a, w, b, relu, z))
+    CG_RETURN_IF_NARROW(z->cols - panel * P, forward(panel, rows, from, a, w, b, relu, z))
     const real *w_panel = panel_of(w, panel), *b_panel = (const real *)b + panel * P;
     real *z_panel = panel_of(z, panel);
     int vectors = used_vectors(z->cols - panel * P);
@@ -148,7 +148,7 @@ static void forward(ptrdiff_t panel, ptrdiff_t rows, const cg_rows *from, cg_mat
 static void hidden_delta(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const char *wt, const cg_matrix *relu,
                         cg_matrix *below)
 {
-    CG_LEAVE_NARROW(below->cols - panel * P, hidden_delta(panel, rows, above, wt, relu, below))
+    CG_RETURN_IF_NARROW(below->cols - panel * P, hidden_delta(panel, rows, above, wt, relu, below))
     const real *gate = relu ? panel_of(relu, panel) : NULL;
     const real *wt_panel = (const real *)wt;
     real *d_panel = panel_of(below, panel);
@@ -180,7 +180,7 @@ static void prefetch_some(cg_prefetch *ahead)
 static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a, const cg_matrix *delta, const cg_matrix *w,
                      ptrdiff_t s1, ptrdiff_t s2, const cg_update *update, cg_prefetch *ahead)
 {
-    CG_LEAVE_NARROW(w->cols - panel * P, weight_gradient(panel, batch, a, delta, w, s1, s2, update, ahead))
+    CG_RETURN_IF_NARROW(w->cols - panel * P, weight_gradient(panel, batch, a, delta, w, s1, s2, update, ahead))
     real g[2][TILE_ROWS * P] __attribute__((aligned(CG_PANEL_BYTES))); /* this tile's and the one's before */
     int turn = 0;
     pending_update before = {0, 0, NULL, NULL, NULL, NULL};
