@@ -54,9 +54,9 @@ CG_INLINE void store_tile(const int ROWS, const int VECTORS, tile t, real *out)
 }
 
 /* out[m, j] = max(floor, start[j] + Σₖ a[r + m, k] · b[k, j]), a in panels, over all of a's columns; then times the
- * slope of relu, whose outputs `gate` points at, if any */
+ * slope of relu, whose outputs `relu_outputs` points at, if any */
 CG_INLINE void product_tile(const int ROWS, const int VECTORS, const cg_rows *from, const cg_matrix *a, ptrdiff_t r,
-                            const real *b, const real *start, vec floor, const real *gate, real *out)
+                            const real *b, const real *start, vec floor, const real *relu_outputs, real *out)
 {
     tile t;
     const real *in[TILE_ROWS] = {NULL};
@@ -76,9 +76,9 @@ CG_INLINE void product_tile(const int ROWS, const int VECTORS, const cg_rows *fr
     }
     CG_UNROLL for (int m = 0; m < ROWS; m++)
         CG_UNROLL for (int j = 0; j < VECTORS; j++) t[m][j] = max_(floor, t[m][j]);
-    if (gate)
+    if (relu_outputs)
         CG_UNROLL for (int m = 0; m < ROWS; m++)
-            CG_UNROLL for (int j = 0; j < VECTORS; j++) t[m][j] *= relu_slope(load(gate + m * P + j * LANES));
+            CG_UNROLL for (int j = 0; j < VECTORS; j++) t[m][j] *= relu_slope(load(relu_outputs + m * P + j * LANES));
     store_tile(ROWS, VECTORS, t, out);
 }
 
@@ -149,13 +149,13 @@ static void hidden_delta(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above
                         cg_matrix *below)
 {
     CG_RETURN_IF_NARROW(below->cols - panel * P, hidden_delta(panel, rows, above, wt, relu, below))
-    const real *gate = relu ? panel_of(relu, panel) : NULL;
+    const real *relu_outputs = relu ? panel_of(relu, panel) : NULL;
     const real *wt_panel = (const real *)wt;
     real *d_panel = panel_of(below, panel);
     int vectors = used_vectors(below->cols - panel * P);
     vec floor = splat((real)-INFINITY);
 #define CG_TILE(ROWS, VECTORS) \
-    product_tile(ROWS, VECTORS, NULL, above, r, wt_panel + j * LANES, NULL, floor, gate ? gate + r * P + j * LANES : NULL, \
+    product_tile(ROWS, VECTORS, NULL, above, r, wt_panel + j * LANES, NULL, floor, relu_outputs ? relu_outputs + r * P + j * LANES : NULL, \
                  d_panel + r * P + j * LANES)
     CG_TILES(rows, vectors, CG_TILE);
 #undef CG_TILE
