@@ -107,11 +107,11 @@ typedef struct {
     void (*hidden_delta)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const char *wt, const cg_matrix *relu,
                   cg_matrix *below);
 
-    /* ∂C/∂W = aᵀ δ for one panel of columns, handed tile by tile to the update of w, s1, s2 (rule CG_STORE: to w) */
+    /* ∂C/∂W = aᵀ δ for one panel of columns, handed tile by tile to the update of w and its states (rule CG_STORE: to w) */
     void (*weight_gradient)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *a, const cg_matrix *delta, const cg_matrix *w,
-                     ptrdiff_t s1, ptrdiff_t s2, const cg_update *update, cg_prefetch *ahead);
-    /* ∂C/∂b = Σ δ over the rows, then its update: b is [out]; s1 and s2 are byte distances from b to its states */
-    void (*bias_gradient)(ptrdiff_t rows, const cg_matrix *delta, char *b, ptrdiff_t s1, ptrdiff_t s2,
+                     ptrdiff_t state1_offset, ptrdiff_t state2_offset, const cg_update *update, cg_prefetch *ahead);
+    /* ∂C/∂b = Σ δ over the rows, then its update: b is [out]; the offsets are byte distances from b to its states */
+    void (*bias_gradient)(ptrdiff_t rows, const cg_matrix *delta, char *b, ptrdiff_t state1_offset, ptrdiff_t state2_offset,
                           const cg_update *update);
 
     /* f(x) element by element, for tests: "exp", "log", "log1p", "tanh", "sigmoid", "gaussian"; 0: unknown name */

@@ -178,9 +178,9 @@ static void prefetch_some(cg_prefetch *ahead)
 /* ∂C/∂W = aᵀ δ, tile by tile into the update of W, for one panel of columns of W: a is [batch, in], delta is
  * [batch, out], w is [in, out] */
 static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a, const cg_matrix *delta, const cg_matrix *w,
-                     ptrdiff_t s1, ptrdiff_t s2, const cg_update *update, cg_prefetch *ahead)
+                     ptrdiff_t state1_offset, ptrdiff_t state2_offset, const cg_update *update, cg_prefetch *ahead)
 {
-    CG_RETURN_IF_NARROW(w->cols - panel * P, weight_gradient(panel, batch, a, delta, w, s1, s2, update, ahead))
+    CG_RETURN_IF_NARROW(w->cols - panel * P, weight_gradient(panel, batch, a, delta, w, state1_offset, state2_offset, update, ahead))
     real g[2][TILE_ROWS * P] __attribute__((aligned(CG_PANEL_BYTES))); /* this tile's and the one's before */
     int turn = 0;
     pending_update before = {0, 0, NULL, NULL, NULL, NULL};
@@ -198,7 +198,7 @@ static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a
         weight_gradient_tile(ROWS, VECTORS, batch, a_panel + r, d_panel + j * LANES, g[turn], slice, &scalars,       \
                       &before);                                                                               \
         before = (pending_update){ROWS, VECTORS, g[turn],                                                     \
-                                  (real *)w_tile, (real *)(w_tile + s1), (real *)(w_tile + s2)};              \
+                                  (real *)w_tile, (real *)(w_tile + state1_offset), (real *)(w_tile + state2_offset)};              \
         turn = !turn;                                                                                         \
         if (ahead) prefetch_some(ahead);                                                                      \
     } while (0)
@@ -209,7 +209,7 @@ static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a
 }
 
 /* ∂C/∂b = Σ δ over the rows, in their order */
-static void bias_gradient(ptrdiff_t rows, const cg_matrix *delta, char *b, ptrdiff_t s1, ptrdiff_t s2,
+static void bias_gradient(ptrdiff_t rows, const cg_matrix *delta, char *b, ptrdiff_t state1_offset, ptrdiff_t state2_offset,
                           const cg_update *update)
 {
     update_scalars scalars = scalars_of(update);
@@ -222,7 +222,7 @@ static void bias_gradient(ptrdiff_t rows, const cg_matrix *delta, char *b, ptrdi
             for (ptrdiff_t r = 0; r < rows; r++) sum += load(d_panel + r * P + j * LANES);
             store(g + j * LANES, sum);
         }
-        pending_update all = {1, vectors, g, (real *)b, (real *)(b + s1), (real *)(b + s2)};
+        pending_update all = {1, vectors, g, (real *)b, (real *)(b + state1_offset), (real *)(b + state2_offset)};
         update_rows(&scalars, &all);
     }
 }

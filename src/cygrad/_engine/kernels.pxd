@@ -95,9 +95,9 @@ cdef extern from "cygrad.h" nogil:
         void (*hidden_delta)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *above, const char *wt,
                       const cg_matrix *relu, cg_matrix *below) noexcept nogil
         void (*weight_gradient)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *a, const cg_matrix *delta,
-                         const cg_matrix *w, Py_ssize_t s1, Py_ssize_t s2, const cg_update *update,
+                         const cg_matrix *w, Py_ssize_t state1_offset, Py_ssize_t state2_offset, const cg_update *update,
                          cg_prefetch *ahead) noexcept nogil
-        void (*bias_gradient)(Py_ssize_t rows, const cg_matrix *delta, char *b, Py_ssize_t s1, Py_ssize_t s2,
+        void (*bias_gradient)(Py_ssize_t rows, const cg_matrix *delta, char *b, Py_ssize_t state1_offset, Py_ssize_t state2_offset,
                               const cg_update *update) noexcept nogil
         int (*function)(const char *name, Py_ssize_t n, const void *x, void *y) noexcept nogil
         double (*multiply_adds)(Py_ssize_t rounds, void *sink) noexcept nogil
