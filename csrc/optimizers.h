@@ -5,7 +5,7 @@
 
 #include "simd.h"
 
-/* w of a panel's row, g its gradient, s1 and s2 the optimiser's states of the same place; `i` is where in the row.
+/* w of a panel's row, g its gradient, state1 and state2 the optimiser's states of the same place; `i` is where in the row.
  *   sgd       w ← w − η g
  *   momentum  v ← μ v − η g;  w ← w + v                 (Polyak 1964, as in Sutskever et al. 2013)
  *   nesterov  v ← μ v − η g;  w ← w + μ v − η g         (Nesterov 1983, as in Sutskever et al. 2013)
@@ -14,11 +14,11 @@
 #define CG_RULE_TABLE(ROW)                                                                                  \
     ROW(CG_STORE, w = g)                                                                                    \
     ROW(CG_SGD, w = fma_(-rate, g, w))                                                                      \
-    ROW(CG_MOMENTUM, vec v = fma_(momentum, load(s1 + i), -(rate * g)); store(s1 + i, v); w = w + v)        \
-    ROW(CG_NESTEROV, vec step = rate * g; vec v = fma_(momentum, load(s1 + i), -step); store(s1 + i, v);    \
+    ROW(CG_MOMENTUM, vec v = fma_(momentum, load(state1 + i), -(rate * g)); store(state1 + i, v); w = w + v)        \
+    ROW(CG_NESTEROV, vec step = rate * g; vec v = fma_(momentum, load(state1 + i), -step); store(state1 + i, v);    \
         w = w + fma_(momentum, v, -step))                                                                   \
-    ROW(CG_ADAM, vec m = load(s1 + i), v = load(s2 + i); m = fma_(one_minus_beta1, g - m, m);                         \
-        v = fma_(one_minus_beta2, fma_(g, g, -v), v); store(s1 + i, m); store(s2 + i, v);                             \
+    ROW(CG_ADAM, vec m = load(state1 + i), v = load(state2 + i); m = fma_(one_minus_beta1, g - m, m);                         \
+        v = fma_(one_minus_beta2, fma_(g, g, -v), v); store(state1 + i, m); store(state2 + i, v);                             \
         w = w - rate * m / (sqrt_(v) + epsilon))
 
 /* The scalars of one step, as numbers of the kernels' dtype. */
@@ -40,7 +40,7 @@ static update_scalars scalars_of(const cg_update *u)
 typedef struct {
     ptrdiff_t rows, vectors;
     const real *g;
-    real *w, *s1, *s2;
+    real *w, *state1, *state2;
 } pending_update;
 
 /* Rows between an update and what is fetched for a later one: two tiles. It may lie behind the end, where fetching
@@ -50,12 +50,12 @@ enum { UPDATE_AHEAD = 16 };
 CG_INLINE void update_row(const update_scalars *u, const pending_update *p, ptrdiff_t row)
 {
     const real *g_row = p->g + row * P;
-    real *w_row = p->w + row * P, *s1 = p->s1 + row * P, *s2 = p->s2 + row * P;
+    real *w_row = p->w + row * P, *state1 = p->state1 + row * P, *state2 = p->state2 + row * P;
     vec rate = splat(u->rate), momentum = splat(u->momentum), decay = splat(u->decay), epsilon = splat(u->epsilon);
     vec one_minus_beta1 = splat(u->one_minus_beta1), one_minus_beta2 = splat(u->one_minus_beta2);
     prefetch_row(w_row + UPDATE_AHEAD * P);
-    if (u->rule > CG_SGD) prefetch_row(s1 + UPDATE_AHEAD * P);
-    if (u->rule == CG_ADAM) prefetch_row(s2 + UPDATE_AHEAD * P);
+    if (u->rule > CG_SGD) prefetch_row(state1 + UPDATE_AHEAD * P);
+    if (u->rule == CG_ADAM) prefetch_row(state2 + UPDATE_AHEAD * P);
     switch (u->rule) {
 #define CG_ROW(NAME, ...)                                                       \
     case NAME:                                                                  \
