@@ -8,7 +8,7 @@ cdef enum Kind:
     GATHER          # rows of X, and of the targets, into panels
     FORWARD         # z = W a + b; a = σ(z)
     SOFTMAX         # a = softmax(z)
-    OUTPUT          # loss, metric, δᴸ = ∇ₐC ⊙ σ′(zᴸ)
+    OUTPUT_DELTA    # loss, metric, δᴸ = ∇ₐC ⊙ σ′(zᴸ)
     HIDDEN_DELTA           # δˡ = ((Wˡ⁺¹)ᵀ δˡ⁺¹) ⊙ σ′(zˡ)
     GRADIENT        # ∂C/∂W = δ aᵀ; ∂C/∂b = δ; W ← W − η ∂C/∂W, b likewise
 
