@@ -24,7 +24,7 @@ CG_INLINE int used_vectors(ptrdiff_t cols)
 
 CG_INLINE real *panel_of(const cg_matrix *m, ptrdiff_t panel)
 {
-    return (real *)(m->data + panel * m->rows * CG_PANEL_BYTES);
+    return (real *)(m->data + panel * m->capacity * CG_PANEL_BYTES);
 }
 
 #define CG_EACH_VECTOR                                     \

@@ -33,10 +33,10 @@ typedef struct {
     int type;
 } cg_samples;
 
-/* A matrix in panels. `rows` is the distance between panels, of which a kernel may use fewer. */
+/* A matrix in panels, which are `capacity` rows apart; a kernel may use fewer. */
 typedef struct {
     char *data;
-    ptrdiff_t rows, cols;
+    ptrdiff_t capacity, cols;
 } cg_matrix;
 
 /* Rows of samples: those that `order` names from its place `start` on, or those from `start` on where it is NULL. */

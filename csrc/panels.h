@@ -6,7 +6,7 @@
 
 /* One row of samples into a row of every panel, converted, with zeros behind its last column. */
 #define CG_GATHER_ROW(TYPE)                                                                              \
-    for (ptrdiff_t c = 0; c < x->cols; c += P, out += a->rows * P) {                                     \
+    for (ptrdiff_t c = 0; c < x->cols; c += P, out += a->capacity * P) {                                     \
         ptrdiff_t cols = x->cols - c < P ? x->cols - c : P;                                              \
         const char *in = row + c * x->col_stride;                                                        \
         if (cols < P) CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++) store(out + j * LANES, zero());  \
@@ -54,7 +54,7 @@ static void gather_without_conversion(const cg_rows *from, ptrdiff_t rows, const
     ptrdiff_t start = from->start;
     const char *data = x->data;
     real *out = (real *)a->data;
-    ptrdiff_t row_stride = x->row_stride, cols = x->cols, panel_step = a->rows * P, full = (cols - 1) / P;
+    ptrdiff_t row_stride = x->row_stride, cols = x->cols, panel_step = a->capacity * P, full = (cols - 1) / P;
     int vectors = used_vectors(cols - full * P); /* of the last panel */
     mask before[PANEL_VECTORS];
     CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++) before[j] = columns_before(cols - full * P, j);
@@ -135,7 +135,7 @@ static void transpose(ptrdiff_t panel, const cg_matrix *w, char *wt_out)
         const real *block = panel_of(w, o / P) + panel * P * P;
         ptrdiff_t cols = w->cols - o < P ? w->cols - o : P;
         if (o + P < w->cols) /* the next panel lies far away, where the processor does not look by itself */
-            for (ptrdiff_t i = 0; i < P; i++) prefetch_row(block + (w->rows + i) * P);
+            for (ptrdiff_t i = 0; i < P; i++) prefetch_row(block + (w->capacity + i) * P);
         for (ptrdiff_t c = 0; c < cols; c += LANES)
             for (ptrdiff_t i = 0; i < P; i += LANES) transpose_block(block + i * P + c, wt + c * P + i);
     }

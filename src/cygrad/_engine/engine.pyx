@@ -86,7 +86,7 @@ cdef class Engine:
             self.layers[l].train_biases = use_bias[l - 1]
             self.layers[l].inputs = self.sizes[l - 1]
             self.layers[l].w.data = base + offset * self.kernels.itemsize
-            self.layers[l].w.rows, self.layers[l].w.cols = rows, self.sizes[l]
+            self.layers[l].w.capacity, self.layers[l].w.cols = rows, self.sizes[l]
             self.weight_panels.append((slice(offset, offset + rows * padded[l]), (panels, rows, lanes)))
             offset += rows * padded[l]
             self.layers[l].b = base + offset * self.kernels.itemsize
@@ -293,7 +293,7 @@ cdef class Engine:
         """aᴸ of one unit for the first sample."""
         cdef const cg_matrix *a = &context.plan.a[self.depth]
         cdef Py_ssize_t panel = unit // self.kernels.panel_width, place = unit % self.kernels.panel_width
-        return read_number(a.data + panel * a.rows * CG_PANEL_BYTES + place * self.kernels.itemsize,
+        return read_number(a.data + panel * a.capacity * CG_PANEL_BYTES + place * self.kernels.itemsize,
                       self.sample_type())
 
     cdef Py_ssize_t largest_output(self, Inference context) noexcept nogil:

@@ -49,7 +49,7 @@ cdef extern from "cygrad.h" nogil:
 
     ctypedef struct cg_matrix:
         char *data
-        Py_ssize_t rows, cols
+        Py_ssize_t capacity, cols
 
     ctypedef struct cg_rows:
         const cg_samples *samples

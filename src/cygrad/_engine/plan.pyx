@@ -75,7 +75,7 @@ cdef class Plan:
         return address(block)
 
     cdef int allocate_matrix(self, cg_matrix *m, Py_ssize_t columns) except -1:
-        m.rows = self.capacity
+        m.capacity = self.capacity
         m.cols = columns
         m.data = self.allocate(self.panels(m) * self.capacity * CG_PANEL_BYTES)
         return 0
@@ -420,13 +420,13 @@ cdef class Plan:
         if self.members > 1 and self.claim_gather(l, panel, member):
             self.kernels.gather(&samples, p.rows, &a)
         if layer.train_weights:
-            a.data += first // lanes * a.rows * CG_PANEL_BYTES
+            a.data += first // lanes * a.capacity * CG_PANEL_BYTES
             a.cols = rows
             w.data += p.gradient_offset
             self.kernels.weight_gradient(panel, p.rows, &a, &delta, &w, p.state_offsets[0], p.state_offsets[1], &update, ahead)
         if layer.train_biases and first == 0:
             update.weight_decay = 0
-            delta.data += panel * delta.rows * CG_PANEL_BYTES
+            delta.data += panel * delta.capacity * CG_PANEL_BYTES
             delta.cols = min(delta.cols - panel * lanes, lanes)
             self.kernels.bias_gradient(p.rows, &delta, layer.b + p.gradient_offset + panel * CG_PANEL_BYTES, p.state_offsets[0],
                                        p.state_offsets[1], &update)
