@@ -163,6 +163,7 @@ setup(
             module("kernels", "csrc/processor.c"),
             module("samples", "csrc/samples.c", optimize="-O3"),  # loops that become vectors
             module("team", "csrc/team.c", "csrc/processor.c"),
+            module("equations"),
             module("plan"),
             module("passes", "csrc/team.c"),
             module("engine"),

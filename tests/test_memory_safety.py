@@ -114,7 +114,7 @@ SETTINGS = """
 kernels.select({isa!r})
 THREADS = {threads}
 if THREADS > 1:
-    plan.set_barrier_cost(1)
+    plan.set_costs(barrier=1)
 """
 
 

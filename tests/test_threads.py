@@ -25,9 +25,9 @@ SIZES = (75, 131, 97, 9)
 @pytest.fixture
 def divided() -> Iterator[None]:
     """Everything is divided that can be, however small."""
-    before = plan.set_barrier_cost(0)
+    before = plan.set_costs(barrier=0)
     yield
-    plan.set_barrier_cost(before)
+    plan.set_costs(**before)
 
 
 def _network(dtype="float32", sizes=SIZES, **options):

@@ -3,13 +3,12 @@ from libc.stdint cimport int64_t
 from cpython.buffer cimport Py_buffer
 
 from cygrad._engine.kernels cimport cg_kernels, cg_matrix, cg_samples
-from cygrad._engine.plan cimport Layer, Plan
+from cygrad._engine.equations cimport Layer
+from cygrad._engine.plan cimport Plan
 from cygrad._engine.samples cimport Samples
 from cygrad._engine.team cimport Watch
 
 
-# Multiply-adds that are not worth a release of the GIL.
-cdef Py_ssize_t GIL_RELEASE_WORK
 # Grows in the child of a fork, where whatever was in use in its parent is not in use.
 cdef Py_ssize_t fork_count
 
@@ -37,7 +36,7 @@ cdef class Engine:
     cdef int read_row(self, Samples x, array) except -1
     cdef bint takes_classes(self) noexcept
     cdef Plan plan(self, Py_ssize_t capacity, bint targets=*, Py_ssize_t lowest_delta=*, bint keep=*, int members=*)
-    cdef Py_ssize_t thread_count(self, Py_ssize_t n, threads, Py_ssize_t grains=*) except -1
+    cdef Py_ssize_t thread_count(self, Py_ssize_t n, threads, Py_ssize_t share) except -1
     cdef int sample_type(self) noexcept nogil
     cdef Inference begin_inference(self)
     cdef Inference new_inference(self)

@@ -12,9 +12,13 @@ from cpython.buffer cimport (
     Py_buffer, PyBUF_FORMAT, PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 )
 
-from cygrad._engine.kernels cimport *
+from cygrad._engine.kernels cimport (
+    CG_BINARY_CROSS_ENTROPY, CG_CROSS_ENTROPY, CG_FLOAT32, CG_FLOAT64, CG_HINGE, CG_PANEL_BYTES, CG_STORE,
+    cg_kernels, cg_matrix, cg_samples, table
+)
 from cygrad._engine.passes cimport SequentialPasses, ParallelPasses
-from cygrad._engine.plan cimport BARRIER_COST, Layer, Pass, Plan, address
+from cygrad._engine.equations cimport Layer, Pass
+from cygrad._engine.plan cimport Plan, address, costs
 from cygrad._engine.samples cimport Samples, all_finite, read_number, type_code
 from cygrad._engine.team cimport Watch
 
@@ -30,9 +34,7 @@ LOSSES = ("quadratic", "mse", "binary_cross_entropy", "cross_entropy", "hinge")
 
 cdef Py_ssize_t CHUNK = 256         # rows that inference takes at once, at most
 cdef Py_ssize_t CHUNK_MULTIPLE = 64           # rows that a chunk is a multiple of
-cdef Py_ssize_t WORK_PER_THREAD = 40          # grains that are worth another thread
 cdef Py_ssize_t SMALL_BATCH = 16          # rows up to which a plan for inference is kept ready
-GIL_RELEASE_WORK = 200_000
 fork_count = 1
 
 
@@ -170,14 +172,13 @@ cdef class Engine:
     cdef Plan plan(self, Py_ssize_t capacity, bint targets=False, Py_ssize_t lowest_delta=-1, bint keep=False,
                    int members=1):
         cdef Plan plan = Plan()
-        plan.kernels = self.kernels
-        plan.prepare(self.layers, self.depth, self.loss, self.mean, capacity, targets,
+        plan.prepare(self.kernels, self.layers, self.depth, self.loss, self.mean, capacity, targets,
                      self.depth + 1 if lowest_delta < 0 else lowest_delta, keep, members)
         return plan
 
-    cdef Py_ssize_t thread_count(self, Py_ssize_t n, threads, Py_ssize_t grains=WORK_PER_THREAD) except -1:
+    cdef Py_ssize_t thread_count(self, Py_ssize_t n, threads, Py_ssize_t share) except -1:
         """How many threads to use for n samples: no more than allowed, and each for so many grains of work."""
-        cdef Py_ssize_t most = n * self.work // max(grains * BARRIER_COST, 1)
+        cdef Py_ssize_t most = n * self.work // max(share * costs.barrier, 1)
         if most < 2:
             return 1
         return min(most, <Py_ssize_t> (threads() if callable(threads) else threads))
@@ -198,7 +199,7 @@ cdef class Engine:
                 finally:
                     context.owner = 0
             else:
-                self.forward_many(samples, <char *> out.buf, self.thread_count(n, threads))
+                self.forward_many(samples, <char *> out.buf, self.thread_count(n, threads, costs.inference_share))
         finally:
             PyBuffer_Release(&out)
         return result
@@ -269,7 +270,7 @@ cdef class Engine:
 
     cdef int infer(self, Inference context, const cg_samples *x, char *out) except -1:
         """The outputs of a few samples; to `out`, or NULL to have them in the plan."""
-        if x.rows * self.work <= GIL_RELEASE_WORK:
+        if x.rows * self.work <= costs.gil_release:
             self.compute(context, x, out)
         else:
             with nogil:
@@ -286,12 +287,12 @@ cdef class Engine:
         context.watch.enter()
         context.plan.run(&p, 0, context.watch)
         if out != NULL:
-            self.kernels.unpack(p.rows, &context.plan.a[self.depth], out)
+            self.kernels.unpack(p.rows, &context.plan.workspace.a[self.depth], out)
         context.watch.leave()
 
     cdef double output(self, Inference context, Py_ssize_t unit) noexcept nogil:
         """aᴸ of one unit for the first sample."""
-        cdef const cg_matrix *a = &context.plan.a[self.depth]
+        cdef const cg_matrix *a = &context.plan.workspace.a[self.depth]
         cdef Py_ssize_t panel = unit // self.kernels.panel_width, place = unit % self.kernels.panel_width
         return read_number(a.data + panel * a.capacity * CG_PANEL_BYTES + place * self.kernels.itemsize,
                       self.sample_type())
@@ -319,7 +320,7 @@ cdef class Engine:
     def evaluate(self, Samples X, targets, threads=1):
         """Sums over the samples of the loss and of the metric: of each chunk, then of all these in their order."""
         cdef Py_ssize_t n = X.view.rows, chunk = min(n, CHUNK)
-        cdef Py_ssize_t members = min(self.thread_count(n, threads), (n + chunk - 1) // chunk)
+        cdef Py_ssize_t members = min(self.thread_count(n, threads, costs.inference_share), (n + chunk - 1) // chunk)
         cdef ParallelPasses team = ParallelPasses()
         sums = np.empty(((n + chunk - 1) // chunk, 2))
         cdef double[:, ::1] view = sums
@@ -342,7 +343,7 @@ cdef class Engine:
         """
         cdef Py_ssize_t n = X.view.rows, l
         cdef SequentialPasses team = SequentialPasses()
-        cdef Plan plan = self.plan(n, True, 0 if input_gradient else 1, True, self.thread_count(n, threads))
+        cdef Plan plan = self.plan(n, True, 0 if input_gradient else 1, True, self.thread_count(n, threads, costs.inference_share))
         block = aligned(self.block.size)
         team.p.x, team.p.y, team.p.labels = &X.view, rows_of(targets), labels_of(targets)
         team.p.update.rule = CG_STORE
@@ -356,10 +357,10 @@ cdef class Engine:
             team.loss / n if self.mean else team.loss,
             [self._weights_of(gradients, l) for l in range(self.depth)],
             [gradients[self.bias_rows[l]].copy() for l in range(self.depth)],
-            [self.rows(&plan.delta[l], n) for l in range(1, self.depth + 1)],
-            [self.rows(&plan.z[l], n) for l in range(1, self.depth + 1)],
-            [self.rows(&plan.a[l], n) for l in range(1, self.depth + 1)],
-            self.rows(&plan.delta[0], n) if input_gradient else None,
+            [self.rows(&plan.workspace.delta[l], n) for l in range(1, self.depth + 1)],
+            [self.rows(&plan.workspace.z[l], n) for l in range(1, self.depth + 1)],
+            [self.rows(&plan.workspace.a[l], n) for l in range(1, self.depth + 1)],
+            self.rows(&plan.workspace.delta[0], n) if input_gradient else None,
         )
 
     cdef rows(self, cg_matrix *matrix, Py_ssize_t n):

@@ -1,4 +1,5 @@
-from cygrad._engine.plan cimport Operation, Pass, Plan
+from cygrad._engine.equations cimport Pass
+from cygrad._engine.plan cimport Operation, Plan
 from cygrad._engine.team cimport Team
 
 

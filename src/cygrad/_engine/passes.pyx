@@ -5,12 +5,12 @@ cimport cython
 
 from libc.string cimport memset
 
-from cygrad._engine.kernels cimport *
-from cygrad._engine.plan cimport BARRIER_COST, Operation, Pass, Plan, from_row
+from cygrad._engine.equations cimport Pass, from_row
+from cygrad._engine.kernels cimport cg_matrix
+from cygrad._engine.plan cimport Operation, Plan, costs
 from cygrad._engine.team cimport Team, cg_team_end, cg_team_open, cg_team_stop, cg_team_stopped
 
 
-cdef Py_ssize_t START = 20      # grains that the start of a thread takes
 cdef Py_ssize_t LONG = 200_000_000      # multiply-adds of a pass that a user could wait for
 
 
@@ -28,7 +28,7 @@ cdef class SequentialPasses(Team):
 
     cdef int run(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t passes, poll) except -1:
         """Bring the samples that `self.p` names through the plan. The last batch may have fewer than the others."""
-        cdef bint threads_pay = self.members > 1 and self.plan.work * passes > START * BARRIER_COST
+        cdef bint threads_pay = self.members > 1 and self.plan.work * passes > costs.thread_start * costs.barrier
         self.samples, self.batch_size, self.passes = samples, batch_size, passes
         self.complete, self.stopped, self.loss, self.metric = 0, False, 0, 0
         self.begin()
@@ -124,8 +124,8 @@ cdef class ParallelPasses(Team):
         if self.plan.run(&p, member, self.watch):
             cg_team_stop(self.team)
         if self.out != NULL:
-            outputs = from_row(&self.plan.a[self.plan.depth], p.first)
-            self.plan.kernels.unpack(p.rows, &outputs,
-                                      self.out + p.start * outputs.cols * self.plan.kernels.itemsize)
+            outputs = from_row(&self.plan.workspace.a[self.plan.workspace.depth], p.first)
+            self.plan.workspace.kernels.unpack(p.rows, &outputs,
+                                      self.out + p.start * outputs.cols * self.plan.workspace.kernels.itemsize)
         if self.sums != NULL:
             self.sums[2 * task], self.sums[2 * task + 1] = p.loss, p.metric

@@ -12,7 +12,10 @@ from libc.stdlib cimport free, realloc
 from cpython.buffer cimport PyBUF_RECORDS_RO, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 
-from cygrad._engine.kernels cimport *
+from cygrad._engine.kernels cimport (
+    CG_BOOL, CG_FLOAT32, CG_FLOAT64, CG_INT8, CG_INT16, CG_INT32, CG_INT64, CG_UINT8, CG_UINT16, CG_UINT32,
+    CG_UINT64, cg_find_nonfinite, cg_samples
+)
 
 import numpy as np
 

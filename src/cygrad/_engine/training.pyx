@@ -8,10 +8,12 @@ from libc.stdint cimport int64_t, uint64_t
 from cpython.float cimport PyFloat_Check
 from cpython.long cimport PyLong_Check
 
-from cygrad._engine.engine cimport fork_count, GIL_RELEASE_WORK, Engine, labels_of, rows_of
-from cygrad._engine.kernels cimport *
+from cygrad._engine.engine cimport Engine, fork_count, labels_of, rows_of
+from cygrad._engine.kernels cimport (
+    CG_ADAM, CG_FLOAT32, CG_HINGE, CG_MOMENTUM, CG_NESTEROV, cg_prefetch, cg_scaled, cg_update
+)
 from cygrad._engine.passes cimport SequentialPasses
-from cygrad._engine.plan cimport Plan, address
+from cygrad._engine.plan cimport Plan, address, costs
 from cygrad._engine.samples cimport Samples, read_number
 from cygrad._engine.team cimport Watch
 
@@ -23,7 +25,6 @@ from cygrad._engine.plan import aligned
 RULES = ("store", "sgd", "momentum", "nesterov", "adam")
 
 cdef uint64_t GOLDEN = 0x9E3779B97F4A7C15   # 2⁶⁴ divided by the golden ratio
-cdef Py_ssize_t CACHED = 1 << 19    # bytes of samples that stay in a core's cache without being fetched ahead
 
 
 cdef inline uint64_t mixed(uint64_t counter) noexcept nogil:
@@ -135,8 +136,7 @@ cdef class Training(SequentialPasses):
         for l in range(engine.depth, 0, -1):
             if engine.trained[l].train_weights or engine.trained[l].train_biases:
                 lowest = l
-        plan.kernels = engine.kernels
-        plan.prepare(engine.trained, engine.depth, engine.loss, engine.mean, capacity, True, lowest, False, members)
+        plan.prepare(engine.kernels, engine.trained, engine.depth, engine.loss, engine.mean, capacity, True, lowest, False, members)
         self.plan_version = engine.plan_version
         self.set_up(plan)
         return 0
@@ -175,7 +175,7 @@ cdef class Training(SequentialPasses):
             self.p.x, self.p.y, self.p.labels = &X.view, rows_of(targets), labels_of(targets)
             self.p.order, self.rates = order, rates
             self.p.ahead.samples, self.p.ahead.rows = &X.view, 0
-            self.fetch_ahead = order != NULL and X.view.rows * row_bytes > CACHED and X.view.col_stride > 0
+            self.fetch_ahead = order != NULL and X.view.rows * row_bytes > costs.prefetch_bytes and X.view.col_stride > 0
             self.run(rows, batch_size, (rows + batch_size - 1) // batch_size, poll)
             if self.stopped:
                 self.steps -= 1
@@ -228,7 +228,7 @@ cdef class Training(SequentialPasses):
             engine.read_row(self.x, x)
             self.read_target(y)
             rate = self.next_rate()
-            if 3 * engine.work <= GIL_RELEASE_WORK:
+            if 3 * engine.work <= costs.gil_release:
                 stopped = self.learn(rate)
             else:
                 with nogil:

@@ -1,0 +1,71 @@
+from libc.stdint cimport int64_t
+
+from cygrad._engine.kernels cimport CG_PANEL_BYTES, cg_kernels, cg_matrix, cg_prefetch, cg_samples, cg_update
+
+
+# The parameters of one dense layer, in the engine's storage.
+cdef struct Layer:
+    int activation
+    bint train_weights, train_biases
+    Py_ssize_t inputs
+    cg_matrix w                 # [in, out]; its rows are padded to whole panels
+    char *b                     # [out]
+
+
+# What the equations read and write besides the parameters, for batches of up to `capacity` rows.
+cdef struct Workspace:
+    const cg_kernels *kernels
+    const Layer *layers         # 1 … depth
+    Py_ssize_t depth
+    int loss
+    bint mean                   # whether C is the mean over the batch, and not the sum
+    cg_matrix *a                # [capacity, units of the layer], 0 … depth; likewise z and delta
+    cg_matrix *z                # the same memory as a where no equation needs both
+    cg_matrix *delta            # data NULL where no delta is computed
+    cg_matrix *private_input    # a⁰ once more for each member, or NULL: they share one
+    cg_matrix y                 # [capacity, outputs]
+    int64_t *labels             # [capacity]
+    char *log_sum_exp           # [capacity], of softmax
+    char *transposed            # one panel of Wᵀ for each member
+    Py_ssize_t transposed_size  # bytes
+
+
+# One pass over a batch: its samples, its update, and its sums.
+cdef struct Pass:
+    const cg_samples *x
+    const cg_samples *y         # rows of targets, or NULL
+    const int64_t *labels       # class indices, or NULL
+    const int64_t *order        # row numbers to gather, or NULL for start, start + 1, …
+    Py_ssize_t start, rows
+    Py_ssize_t first            # row of the workspace where the batch begins
+    Py_ssize_t gradient_offset  # bytes from a parameter to where its gradient is stored
+    Py_ssize_t state_offsets[2]     # bytes from a parameter to its optimiser states
+    cg_update update
+    cg_prefetch ahead           # rows that the next pass will gather
+    bint stop_if_not_finite     # whether a loss that is not finite stops the pass
+    double loss, metric         # sums over the rows, set by output_delta
+
+
+# The part of an equation that one task computes: a panel of columns, and a block of rows of it.
+cdef struct Part:
+    Py_ssize_t layer            # 1 … depth; 0 is the input
+    Py_ssize_t panel
+    Py_ssize_t first, rows      # samples, or inputs of the layer for its weight gradient
+    int member                  # the thread that computes it
+    bint gathers                # whether it gathers the samples first, for itself
+
+
+cdef void gather(const Workspace *s, const Pass *p, const Part *part) noexcept nogil
+cdef void forward(const Workspace *s, const Pass *p, const Part *part) noexcept nogil
+cdef void softmax(const Workspace *s, const Pass *p, const Part *part) noexcept nogil
+cdef void output_delta(const Workspace *s, Pass *p) noexcept nogil
+cdef void hidden_delta(const Workspace *s, const Pass *p, const Part *part) noexcept nogil
+cdef void weight_gradient(const Workspace *s, const Pass *p, const Part *part, cg_prefetch *ahead) noexcept nogil
+cdef void bias_gradient(const Workspace *s, const Pass *p, const Part *part) noexcept nogil
+
+
+cdef inline cg_matrix from_row(const cg_matrix *m, Py_ssize_t first) noexcept nogil:
+    """The rows of a matrix from `first` on."""
+    cdef cg_matrix rest = m[0]
+    rest.data += first * CG_PANEL_BYTES
+    return rest

@@ -1,0 +1,128 @@
+"""The equations of backpropagation over a batch in panels, in the order in which they are computed.
+
+A row is a sample, so that in the batch form z = a W + b and ∂C/∂W = aᵀ δ, with weights [in, out]; the reference, for one
+sample, has z = W a + b and ∂C/∂W = δ aᵀ. Each function computes one panel of columns of its result, for a block of rows.
+`loops` defines the bits of all of them in plain loops, csrc/tile.h computes the products tile by tile, and `plan`
+decides which part is computed when, and by which thread.
+"""
+
+from libc.stdint cimport int64_t
+
+from cygrad._engine.kernels cimport (
+    CG_BINARY_CROSS_ENTROPY, CG_CROSS_ENTROPY, CG_IDENTITY, CG_PANEL_BYTES, CG_RELU, CG_SOFTMAX, cg_kernels, cg_matrix,
+    cg_output, cg_prefetch, cg_rows, cg_update
+)
+
+
+cdef cg_matrix layer_input(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
+    """aˡ⁻¹, the input of a layer."""
+    if part.layer == 1 and s.private_input != NULL:
+        return from_row(&s.private_input[part.member], p.first)
+    return from_row(&s.a[part.layer - 1], p.first)
+
+
+cdef void gather(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
+    """a⁰ = rows of X, and y = their targets; a⁰ only where the layers do not gather it themselves"""
+    cdef Py_ssize_t r, start = p.start + part.first, to = p.first + part.first
+    cdef cg_rows samples = cg_rows(p.x, p.order, start), targets = cg_rows(p.y, p.order, start)
+    cdef cg_matrix a = from_row(&s.a[0], to), y
+    if part.gathers:
+        s.kernels.gather(&samples, part.rows, &a)
+    if p.y != NULL:
+        y = from_row(&s.y, to)
+        s.kernels.gather(&targets, part.rows, &y)
+    if p.labels != NULL:
+        for r in range(part.rows):
+            s.labels[to + r] = p.labels[p.order[start + r] if p.order != NULL else start + r]
+
+
+cdef void forward(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
+    """zˡ = aˡ⁻¹ Wˡ + bˡ;  aˡ = σ(zˡ), except for softmax, which needs all panels"""
+    cdef const Layer *layer = &s.layers[part.layer]
+    cdef Py_ssize_t r = p.first + part.first
+    cdef cg_matrix z = from_row(&s.z[part.layer], r), a = from_row(&s.a[part.layer], r), x = layer_input(s, p, part)
+    cdef cg_rows samples = cg_rows(p.x, p.order, p.start)
+    cdef bint in_place = z.data == a.data
+    cdef bint relu = in_place and layer.activation == CG_RELU       # while z is still in registers
+    cdef bint on_the_way = part.gathers and s.kernels.forward_gathers(p.x)
+    if part.gathers and not on_the_way:
+        s.kernels.gather(&samples, part.rows, &x)
+    x = from_row(&x, part.first)
+    s.kernels.forward(part.panel, part.rows, &samples if on_the_way else NULL, &x, &layer.w, layer.b, relu, &z)
+    if layer.activation != CG_SOFTMAX and not relu and not (in_place and layer.activation == CG_IDENTITY):
+        s.kernels.activate(layer.activation, part.panel, part.rows, &z, &a)
+
+
+cdef void softmax(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
+    """aᴸ = softmax(zᴸ)"""
+    cdef Py_ssize_t r = p.first + part.first
+    cdef cg_matrix z = from_row(&s.z[s.depth], r), a = from_row(&s.a[s.depth], r)
+    s.kernels.softmax(part.rows, &z, &a, s.log_sum_exp + r * s.kernels.itemsize)
+
+
+cdef void output_delta(const Workspace *s, Pass *p) noexcept nogil:
+    """The loss C, and δᴸ = ∇ₐC ⊙ σ′(zᴸ)"""
+    cdef Py_ssize_t panel, panels
+    cdef const Layer *layer = &s.layers[s.depth]
+    cdef cg_matrix z = from_row(&s.z[s.depth], p.first), a = from_row(&s.a[s.depth], p.first)
+    cdef cg_matrix y = from_row(&s.y, p.first), delta = from_row(&s.delta[s.depth], p.first)
+    cdef cg_output output
+    output.loss = s.loss
+    output.scale = 1.0 / p.rows if s.mean else 1.0
+    output.z, output.a = &z, &a
+    output.y = &y if p.y != NULL else NULL
+    output.labels = s.labels + p.first if p.labels != NULL else NULL
+    output.log_sum_exp = s.log_sum_exp + p.first * s.kernels.itemsize
+    output.delta = &delta if s.delta[s.depth].data != NULL else NULL
+    s.kernels.output_delta(p.rows, &output)
+    p.loss, p.metric = output.loss_sum, output.metric_sum
+    if output.delta == NULL or s.loss == CG_CROSS_ENTROPY or s.loss == CG_BINARY_CROSS_ENTROPY:
+        return      # the cross-entropies give δᴸ = a − y at once
+    if layer.activation == CG_SOFTMAX:
+        s.kernels.softmax_slope(p.rows, &a, &delta)
+    elif layer.activation != CG_IDENTITY:
+        panels = (a.cols + s.kernels.panel_width - 1) // s.kernels.panel_width
+        for panel in range(panels):
+            s.kernels.slope(layer.activation, panel, p.rows, &z, &a, &delta)
+
+
+cdef void hidden_delta(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
+    """δˡ = (δˡ⁺¹ (Wˡ⁺¹)ᵀ) ⊙ σ′(zˡ);  for the input, l = 0, without σ′"""
+    cdef Py_ssize_t l = part.layer, r = p.first + part.first
+    cdef cg_matrix above = from_row(&s.delta[l + 1], r), delta = from_row(&s.delta[l], r)
+    cdef cg_matrix z = from_row(&s.z[l], r), a = from_row(&s.a[l], r)
+    cdef char *transposed = s.transposed + part.member * s.transposed_size
+    cdef int activation = s.layers[l].activation if l > 0 else CG_IDENTITY
+    s.kernels.transpose(part.panel, &s.layers[l + 1].w, transposed)
+    s.kernels.hidden_delta(part.panel, part.rows, &above, transposed, &a if activation == CG_RELU else NULL, &delta)
+    if activation != CG_RELU and activation != CG_IDENTITY:
+        s.kernels.slope(activation, part.panel, part.rows, &z, &a, &delta)
+
+
+cdef void weight_gradient(const Workspace *s, const Pass *p, const Part *part, cg_prefetch *ahead) noexcept nogil:
+    """∂C/∂Wˡ = (aˡ⁻¹)ᵀ δˡ;  W ← W − η ∂C/∂W, by the optimiser's rule, for the weights of a panel of units"""
+    cdef const Layer *layer = &s.layers[part.layer]
+    cdef cg_rows samples = cg_rows(p.x, p.order, p.start)
+    cdef cg_matrix a = layer_input(s, p, part), w = from_row(&layer.w, part.first), delta = s.delta[part.layer]
+    if part.gathers:
+        s.kernels.gather(&samples, p.rows, &a)
+    if layer.train_weights:
+        a.data += part.first // s.kernels.panel_width * a.capacity * CG_PANEL_BYTES
+        a.cols = part.rows
+        w.data += p.gradient_offset
+        s.kernels.weight_gradient(part.panel, p.rows, &a, &delta, &w, p.state_offsets[0], p.state_offsets[1],
+                                  &p.update, ahead)
+
+
+cdef void bias_gradient(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
+    """∂C/∂bˡ = Σ δˡ over the samples;  b ← b − η ∂C/∂b, by the optimiser's rule, without weight decay"""
+    cdef const Layer *layer = &s.layers[part.layer]
+    cdef Py_ssize_t width = s.kernels.panel_width
+    cdef cg_matrix delta = s.delta[part.layer]
+    cdef cg_update update = p.update
+    if layer.train_biases:
+        update.weight_decay = 0
+        delta.data += part.panel * delta.capacity * CG_PANEL_BYTES
+        delta.cols = min(delta.cols - part.panel * width, width)
+        s.kernels.bias_gradient(p.rows, &delta, layer.b + p.gradient_offset + part.panel * CG_PANEL_BYTES,
+                                p.state_offsets[0], p.state_offsets[1], &update)
