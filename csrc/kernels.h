@@ -4,13 +4,13 @@
  *   CG_TABLE         the table's name, cg_kernels_<dtype>_<isa>
  *   CG_NARROW_TABLE  the table with vectors half as wide for narrow layers, where that is worth while
  * and includes this file. It is one template, read from the ground up:
- * simd.h → functions.h → activations.h, optimizers.h → tile.h, output.h, panels.h. */
+ * simd.h → functions.h → elementwise.h, update.h → tile.h, output.h, panels.h. */
 #include "simd.h"
 
 #include "functions.h"
 
-#include "activations.h"
-#include "optimizers.h"
+#include "elementwise.h"
+#include "update.h"
 
 #include "output.h"
 #include "panels.h"

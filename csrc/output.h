@@ -3,7 +3,7 @@
 #ifndef CG_OUTPUT_H
 #define CG_OUTPUT_H
 
-#include "activations.h"
+#include "elementwise.h"
 
 /* A panel's row as vectors. Whole rows are computed, with masks for the columns, so that no loop depends on their
  * number. */

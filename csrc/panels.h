@@ -2,7 +2,7 @@
 #ifndef CG_PANELS_H
 #define CG_PANELS_H
 
-#include "activations.h"
+#include "elementwise.h"
 
 /* One row of samples into a row of every panel, converted, with zeros behind its last column. */
 #define CG_GATHER_ROW(TYPE)                                                                              \

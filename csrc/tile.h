@@ -6,8 +6,8 @@
 #ifndef CG_TILE_H
 #define CG_TILE_H
 
-#include "activations.h"
-#include "optimizers.h"
+#include "elementwise.h"
+#include "update.h"
 #include "panels.h"
 
 #if CG_VECTOR_BYTES == 64

@@ -1,7 +1,7 @@
-/* optimizers.h: the update rules, on numbers that a gradient tile has just left in registers or in the nearest cache.
+/* update.h: the update rules, on numbers that a gradient tile has just left in registers or in the nearest cache.
  * The same body serves weights, biases and a gradient that was stored whole, so all three give the same bits. */
-#ifndef CG_OPTIMIZERS_H
-#define CG_OPTIMIZERS_H
+#ifndef CG_UPDATE_H
+#define CG_UPDATE_H
 
 #include "simd.h"
 

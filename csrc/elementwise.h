@@ -1,8 +1,8 @@
-/* activations.h: the activation functions, a = σ(z), each beside its slope σ′(z).
+/* elementwise.h: the activation functions, a = σ(z), each beside its slope σ′(z).
  * The slope is said in terms of z and a, whichever is cheaper. Softmax, whose outputs depend on each other,
  * is in output.h. */
-#ifndef CG_ACTIVATIONS_H
-#define CG_ACTIVATIONS_H
+#ifndef CG_ELEMENTWISE_H
+#define CG_ELEMENTWISE_H
 
 #include "functions.h"
 
