@@ -14,13 +14,45 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "activations.h"
+#include "losses.h"
+#include "optimizers.h"
+
 #define CG_PANEL_BYTES 128
 
-enum cg_activation { CG_IDENTITY, CG_SIGMOID, CG_TANH, CG_RELU, CG_GAUSSIAN, CG_SOFTMAX };
+/* What the engine has to know of an activation, a loss or an update rule; a bit each. */
+enum cg_property {
+    CG_NEEDS_Z = 1,           /* σ′, or the loss, is computed from z, which is therefore kept beside a */
+    CG_KINK_AT_ZERO = 2,      /* σ has no derivative at z = 0 */
+    CG_INCREASING = 4,        /* a larger z gives a larger a */
+    CG_WHOLE_ROWS = 8,        /* an output depends on all z of its row */
+    CG_GIVES_DELTA = 16,      /* the loss gives δᴸ at once, and not ∇ₐC */
+    CG_TAKES_CLASSES = 32,    /* a target can be a class index */
+    CG_TAKES_ROWS = 64,       /* a target can be a row of numbers */
+    CG_DECIDES_AT_HALF = 128, /* an output of at least one half predicts 1, a smaller one 0 */
+    CG_CORRECTS_MOMENTS = 256 /* rate and epsilon of the rule carry the corrections of Adam's moments */
+};
 
-enum cg_loss { CG_QUADRATIC, CG_MSE, CG_BINARY_CROSS_ENTROPY, CG_CROSS_ENTROPY, CG_HINGE };
+enum cg_activation {
+#define CG_ROW(NAME, ...) CG_ACTIVATION_##NAME,
+    CG_ACTIVATIONS(CG_ROW, CG_ROW)
+#undef CG_ROW
+    CG_ACTIVATION_COUNT
+};
 
-enum cg_rule { CG_STORE, CG_SGD, CG_MOMENTUM, CG_NESTEROV, CG_ADAM };
+enum cg_loss {
+#define CG_ROW(NAME, ...) CG_LOSS_##NAME,
+    CG_LOSSES(CG_ROW)
+#undef CG_ROW
+    CG_LOSS_COUNT
+};
+
+enum cg_rule {
+#define CG_ROW(NAME, ...) CG_RULE_##NAME,
+    CG_RULES(CG_ROW)
+#undef CG_ROW
+    CG_RULE_COUNT
+};
 
 enum cg_sample_type {
     CG_BOOL, CG_INT8, CG_INT16, CG_INT32, CG_INT64, CG_UINT8, CG_UINT16, CG_UINT32, CG_UINT64, CG_FLOAT32, CG_FLOAT64
@@ -107,7 +139,7 @@ typedef struct {
     void (*hidden_delta)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const char *wt, const cg_matrix *relu,
                   cg_matrix *below);
 
-    /* ∂C/∂W = aᵀ δ for one panel of columns, handed tile by tile to the update of w and its states (rule CG_STORE: to w) */
+    /* ∂C/∂W = aᵀ δ for one panel of columns, handed tile by tile to the update of w and its states (rule store: to w) */
     void (*weight_gradient)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *a, const cg_matrix *delta, const cg_matrix *w,
                      ptrdiff_t state1_offset, ptrdiff_t state2_offset, const cg_update *update, cg_prefetch *ahead);
     /* ∂C/∂b = Σ δ over the rows, then its update: b is [out]; the offsets are byte distances from b to its states */
@@ -119,6 +151,65 @@ typedef struct {
     /* `rounds` × 64 independent multiply-adds of whole vectors; returns the floating-point operations done */
     double (*multiply_adds)(ptrdiff_t rounds, void *sink);
 } cg_kernels;
+
+/* Names and properties of the rows of the tables, by their place in the enum. */
+static inline const char *cg_activation_name(int activation)
+{
+#define CG_ROW(NAME, ...) #NAME,
+    static const char *const names[] = {CG_ACTIVATIONS(CG_ROW, CG_ROW)};
+    return names[activation];
+#undef CG_ROW
+}
+
+static inline int cg_activation_properties(int activation)
+{
+#define CG_ROW(NAME, PROPERTIES, ...) PROPERTIES,
+#define CG_LAST(NAME, PROPERTIES) PROPERTIES,
+    static const int properties[] = {CG_ACTIVATIONS(CG_ROW, CG_LAST)};
+    return properties[activation];
+#undef CG_ROW
+#undef CG_LAST
+}
+
+static inline const char *cg_loss_name(int loss)
+{
+#define CG_ROW(NAME, ...) #NAME,
+    static const char *const names[] = {CG_LOSSES(CG_ROW)};
+    return names[loss];
+#undef CG_ROW
+}
+
+static inline int cg_loss_properties(int loss)
+{
+#define CG_ROW(NAME, PROPERTIES, ...) PROPERTIES,
+    static const int properties[] = {CG_LOSSES(CG_ROW)};
+    return properties[loss];
+#undef CG_ROW
+}
+
+static inline const char *cg_rule_name(int rule)
+{
+#define CG_ROW(NAME, ...) #NAME,
+    static const char *const names[] = {CG_RULES(CG_ROW)};
+    return names[rule];
+#undef CG_ROW
+}
+
+static inline int cg_rule_states(int rule)
+{
+#define CG_ROW(NAME, STATES, ...) STATES,
+    static const int states[] = {CG_RULES(CG_ROW)};
+    return states[rule];
+#undef CG_ROW
+}
+
+static inline int cg_rule_properties(int rule)
+{
+#define CG_ROW(NAME, STATES, PROPERTIES, ...) PROPERTIES,
+    static const int properties[] = {CG_RULES(CG_ROW)};
+    return properties[rule];
+#undef CG_ROW
+}
 
 /* The tables this machine can run: best first, ended by NULL. */
 const cg_kernels *const *cg_available_kernels(void);

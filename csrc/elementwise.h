@@ -1,20 +1,10 @@
-/* elementwise.h: the activation functions, a = σ(z), each beside its slope σ′(z).
- * The slope is said in terms of z and a, whichever is cheaper. Softmax, whose outputs depend on each other,
- * is in output.h. */
+/* elementwise.h: activations and their slopes over the panels of a matrix. The table is in activations.h. */
 #ifndef CG_ELEMENTWISE_H
 #define CG_ELEMENTWISE_H
 
 #include "functions.h"
 
 CG_INLINE vec relu_slope(vec a) { return keep(splat(1), a > zero()); }
-
-/*        name       a = σ(z)           σ′(z) */
-#define CG_ACTIVATION_TABLE(ROW)                                                  \
-    ROW(CG_IDENTITY, z,                 splat(1))                                 \
-    ROW(CG_SIGMOID,  sigmoid_(z),       a * (splat(1) - a))                       \
-    ROW(CG_TANH,     tanh_(z),          fma_(-a, a, splat(1)))                    \
-    ROW(CG_RELU,     max_(zero(), z),   relu_slope(a))                            \
-    ROW(CG_GAUSSIAN, gaussian_(z),      splat(-2) * z * a)
 
 /* Vectors of a panel's row that hold columns of the matrix. */
 CG_INLINE int used_vectors(ptrdiff_t cols)
@@ -40,16 +30,18 @@ static void activate(int activation, ptrdiff_t panel, ptrdiff_t rows, const cg_m
     mask before[PANEL_VECTORS];
     for (int j = 0; j < PANEL_VECTORS; j++) before[j] = columns_before(cols, j);
     switch (activation) {
-#define CG_ROW(NAME, VALUE, SLOPE)                   \
-    case NAME:                                       \
+#define CG_ROW(NAME, PROPERTIES, VALUE, SLOPE)       \
+    case CG_ACTIVATION_##NAME:                       \
         CG_EACH_VECTOR                               \
         {                                            \
             vec z = load(z_panel + i);               \
             store(a_panel + i, keep(VALUE, before[j])); \
         }                                            \
         break;
-        CG_ACTIVATION_TABLE(CG_ROW)
+#define CG_NONE(...)
+        CG_ACTIVATIONS(CG_ROW, CG_NONE)
 #undef CG_ROW
+#undef CG_NONE
     }
 }
 
@@ -61,8 +53,8 @@ static void slope(int activation, ptrdiff_t panel, ptrdiff_t rows, const cg_matr
     real *d_panel = panel_of(delta, panel);
     int vectors = used_vectors(delta->cols - panel * P);
     switch (activation) {
-#define CG_ROW(NAME, VALUE, SLOPE)                          \
-    case NAME:                                              \
+#define CG_ROW(NAME, PROPERTIES, VALUE, SLOPE)              \
+    case CG_ACTIVATION_##NAME:                              \
         CG_EACH_VECTOR                                      \
         {                                                   \
             vec a = load(a_panel + i), z = load(z_panel + i); \
@@ -70,8 +62,10 @@ static void slope(int activation, ptrdiff_t panel, ptrdiff_t rows, const cg_matr
             store(d_panel + i, load(d_panel + i) * (SLOPE)); \
         }                                                   \
         break;
-        CG_ACTIVATION_TABLE(CG_ROW)
+#define CG_NONE(...)
+        CG_ACTIVATIONS(CG_ROW, CG_NONE)
 #undef CG_ROW
+#undef CG_NONE
     }
 }
 

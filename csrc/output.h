@@ -119,10 +119,10 @@ static void softmax_slope(ptrdiff_t rows, const cg_matrix *a, cg_matrix *delta)
  *
  * quadratic C = ½ Σ (a − y)², ∇ = a − y;  mse C = Σ (a − y)² / outputs, ∇ = 2 (a − y) / outputs.
  * The metric is Σ |a − y| / outputs. */
-static void squared_error(ptrdiff_t rows, cg_output *o, real gradient_factor, panel_row *loss, panel_row *metric)
+static void squared_error(ptrdiff_t rows, cg_output *o, double gradient_factor, double loss_factor)
 {
-    vec factor = splat(gradient_factor);
-    panel_row losses = *loss, sizes = *metric; /* in registers */
+    vec factor = splat((real)gradient_factor);
+    panel_row losses = {{{0}}}, sizes = {{{0}}}; /* sums by lane */
     for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
         row_mask before = columns_until(o->a->cols, p);
         const real *a = row_of(o->a, p, 0), *y = row_of(o->y, p, 0);
@@ -135,14 +135,15 @@ static void squared_error(ptrdiff_t rows, cg_output *o, real gradient_factor, pa
                 if (d) store(d + i + j * LANES, error * factor);
             }
     }
-    *loss = losses;
-    *metric = sizes;
+    o->loss_sum = loss_factor * (double)fold_sum(losses.v)[0];
+    o->metric_sum = 1 / (double)o->a->cols * (double)fold_sum(sizes.v)[0];
 }
 
 /* C = −Σ y ln a + (1 − y) ln(1 − a) = Σ max(z, 0) − z y + ln(1 + exp(−|z|));  δ = a − y.
  * The metric is the share of outputs on the right side of one half. */
-static void binary_cross_entropy(ptrdiff_t rows, cg_output *o, panel_row *loss, panel_row *metric)
+static void binary_cross_entropy(ptrdiff_t rows, cg_output *o)
 {
+    panel_row losses = {{{0}}}, correct = {{{0}}};
     vec scale = splat((real)o->scale), half = splat((real)0.5);
     for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
         row_mask before = columns_until(o->a->cols, p);
@@ -151,17 +152,20 @@ static void binary_cross_entropy(ptrdiff_t rows, cg_output *o, panel_row *loss, 
                 vec z = load(row_of(o->z, p, r) + j * LANES), a = load(row_of(o->a, p, r) + j * LANES);
                 vec y = load(row_of(o->y, p, r) + j * LANES);
                 vec c = fma_(-z, y, max_(zero(), z)) + log1p_(exp_(-abs_(z)));
-                mask correct = ~((a >= half) ^ (y >= half));
-                loss->v[j] += keep(c, before.m[j]);
-                metric->v[j] += keep(splat(1), correct & before.m[j]);
+                mask is_same = ~((a >= half) ^ (y >= half));
+                losses.v[j] += keep(c, before.m[j]);
+                correct.v[j] += keep(splat(1), is_same & before.m[j]);
                 if (o->delta) store(row_of(o->delta, p, r) + j * LANES, (a - y) * scale);
             }
     }
+    o->loss_sum = (double)fold_sum(losses.v)[0];
+    o->metric_sum = 1 / (double)o->a->cols * (double)fold_sum(correct.v)[0];
 }
 
 /* C = Σ y (ln Σ exp z − z) for rows of probabilities;  δ = a − y */
-static void cross_entropy_of_rows(ptrdiff_t rows, cg_output *o, panel_row *loss)
+static double cross_entropy_of_rows(ptrdiff_t rows, cg_output *o)
 {
+    panel_row losses = {{{0}}};
     vec scale = splat((real)o->scale);
     for (ptrdiff_t p = 0; p < panels_of(o->a); p++)
         for (ptrdiff_t r = 0; r < rows; r++) {
@@ -169,10 +173,11 @@ static void cross_entropy_of_rows(ptrdiff_t rows, cg_output *o, panel_row *loss)
             CG_EACH_J {
                 vec z = load(row_of(o->z, p, r) + j * LANES), a = load(row_of(o->a, p, r) + j * LANES);
                 vec y = load(row_of(o->y, p, r) + j * LANES);
-                loss->v[j] = fma_(y, total - z, loss->v[j]);
+                losses.v[j] = fma_(y, total - z, losses.v[j]);
                 if (o->delta) store(row_of(o->delta, p, r) + j * LANES, (a - y) * scale);
             }
         }
+    return (double)fold_sum(losses.v)[0];
 }
 
 /* C = ln Σ exp z − z_label;  δ = a − y with y one at the label and zero elsewhere */
@@ -193,32 +198,6 @@ static double cross_entropy_of_labels(ptrdiff_t rows, cg_output *o)
                 store(row_of(&delta, p, r) + j * LANES, (load(row_of(&a, p, r) + j * LANES) - y) * scale);
             }
         }
-    return loss;
-}
-
-/* C = Σ max(0, a_j − a_label + 1) over j ≠ label (Weston & Watkins 1999);
- * ∇_j = 1 where the margin is broken, ∇_label = −(how many are) */
-static double hinge(ptrdiff_t rows, cg_output *o)
-{
-    double loss = 0;
-    vec scale = splat((real)o->scale);
-    for (ptrdiff_t r = 0; r < rows; r++) {
-        ptrdiff_t label = (ptrdiff_t)o->labels[r];
-        vec score = splat(*element(o->a, r, label));
-        panel_row losses = {{{0}}}, broken = {{{0}}};
-        for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
-            row_mask before = columns_until(o->a->cols, p), is_label = column_of(label, p);
-            CG_EACH_J {
-                vec margin = load(row_of(o->a, p, r) + j * LANES) - score + splat(1);
-                mask is_broken = ~(margin <= zero()) & before.m[j] & ~is_label.m[j];
-                losses.v[j] += keep(margin, is_broken);
-                broken.v[j] += keep(splat(1), is_broken);
-                if (o->delta) store(row_of(o->delta, p, r) + j * LANES, keep(scale, is_broken));
-            }
-        }
-        loss += (double)fold_sum(losses.v)[0];
-        if (o->delta) *element(o->delta, r, label) = -fold_sum(broken.v)[0] * (real)o->scale;
-    }
     return loss;
 }
 
@@ -259,34 +238,49 @@ static double count_correct(ptrdiff_t rows, const cg_output *o)
     return (double)correct;
 }
 
+/* The metric is the number of rows whose largest output is at the label, or at the largest target. */
+static void cross_entropy(ptrdiff_t rows, cg_output *o)
+{
+    o->loss_sum = o->labels ? cross_entropy_of_labels(rows, o) : cross_entropy_of_rows(rows, o);
+    o->metric_sum = count_correct(rows, o);
+}
+
+/* C = Σ max(0, a_j − a_label + 1) over j ≠ label (Weston & Watkins 1999);
+ * ∇_j = 1 where the margin is broken, ∇_label = −(how many are) */
+static void hinge(ptrdiff_t rows, cg_output *o)
+{
+    double loss = 0;
+    vec scale = splat((real)o->scale);
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        ptrdiff_t label = (ptrdiff_t)o->labels[r];
+        vec score = splat(*element(o->a, r, label));
+        panel_row losses = {{{0}}}, broken = {{{0}}};
+        for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
+            row_mask before = columns_until(o->a->cols, p), is_label = column_of(label, p);
+            CG_EACH_J {
+                vec margin = load(row_of(o->a, p, r) + j * LANES) - score + splat(1);
+                mask is_broken = ~(margin <= zero()) & before.m[j] & ~is_label.m[j];
+                losses.v[j] += keep(margin, is_broken);
+                broken.v[j] += keep(splat(1), is_broken);
+                if (o->delta) store(row_of(o->delta, p, r) + j * LANES, keep(scale, is_broken));
+            }
+        }
+        loss += (double)fold_sum(losses.v)[0];
+        if (o->delta) *element(o->delta, r, label) = -fold_sum(broken.v)[0] * (real)o->scale;
+    }
+    o->loss_sum = loss;
+    o->metric_sum = count_correct(rows, o);
+}
+
 static void output_delta(ptrdiff_t rows, cg_output *o)
 {
-    panel_row loss_row = {{{0}}}, metric_row = {{{0}}}; /* sums by lane */
-    double outputs = (double)o->a->cols, loss = 0, loss_factor = 1, metric = 0, metric_factor = 1 / outputs;
+    double outputs = (double)o->a->cols;
     switch (o->loss) {
-    case CG_QUADRATIC:
-        squared_error(rows, o, (real)o->scale, &loss_row, &metric_row);
-        loss_factor = 0.5;
-        break;
-    case CG_MSE:
-        squared_error(rows, o, (real)(2 * o->scale / outputs), &loss_row, &metric_row);
-        loss_factor = 1 / outputs;
-        break;
-    case CG_BINARY_CROSS_ENTROPY:
-        binary_cross_entropy(rows, o, &loss_row, &metric_row);
-        break;
-    case CG_CROSS_ENTROPY:
-        if (o->labels) loss = cross_entropy_of_labels(rows, o);
-        else cross_entropy_of_rows(rows, o, &loss_row);
-        metric = count_correct(rows, o);
-        break;
-    case CG_HINGE:
-        loss = hinge(rows, o);
-        metric = count_correct(rows, o);
-        break;
+#define CG_ROW(NAME, PROPERTIES, FUNCTION) \
+    case CG_LOSS_##NAME: FUNCTION; break;
+        CG_LOSSES(CG_ROW)
+#undef CG_ROW
     }
-    o->loss_sum = loss + loss_factor * (double)fold_sum(loss_row.v)[0];
-    o->metric_sum = metric + metric_factor * (double)fold_sum(metric_row.v)[0];
 }
 
 #endif

@@ -1,25 +1,9 @@
-/* update.h: the update rules, on numbers that a gradient tile has just left in registers or in the nearest cache.
+/* update.h: the update rules of optimizers.h, on numbers that a gradient tile has just left in registers or in the nearest cache.
  * The same body serves weights, biases and a gradient that was stored whole, so all three give the same bits. */
 #ifndef CG_UPDATE_H
 #define CG_UPDATE_H
 
 #include "simd.h"
-
-/* w of a panel's row, g its gradient, state1 and state2 the optimiser's states of the same place; `i` is where in the row.
- *   sgd       w ← w − η g
- *   momentum  v ← μ v − η g;  w ← w + v                 (Polyak 1964, as in Sutskever et al. 2013)
- *   nesterov  v ← μ v − η g;  w ← w + μ v − η g         (Nesterov 1983, as in Sutskever et al. 2013)
- *   adam      m ← m + (1 − β₁)(g − m);  v ← v + (1 − β₂)(g² − v);  w ← w − η̂ m / (√v + ε̂)     (Kingma & Ba 2015)
- * with g + λ w in the place of g, and η̂ and ε̂ as the end of Kingma & Ba's section 2 has them. */
-#define CG_RULE_TABLE(ROW)                                                                                  \
-    ROW(CG_STORE, w = g)                                                                                    \
-    ROW(CG_SGD, w = fma_(-rate, g, w))                                                                      \
-    ROW(CG_MOMENTUM, vec v = fma_(momentum, load(state1 + i), -(rate * g)); store(state1 + i, v); w = w + v)        \
-    ROW(CG_NESTEROV, vec step = rate * g; vec v = fma_(momentum, load(state1 + i), -step); store(state1 + i, v);    \
-        w = w + fma_(momentum, v, -step))                                                                   \
-    ROW(CG_ADAM, vec m = load(state1 + i), v = load(state2 + i); m = fma_(one_minus_beta1, g - m, m);                         \
-        v = fma_(one_minus_beta2, fma_(g, g, -v), v); store(state1 + i, m); store(state2 + i, v);                             \
-        w = w - rate * m / (sqrt_(v) + epsilon))
 
 /* The scalars of one step, as numbers of the kernels' dtype. */
 typedef struct {
@@ -54,11 +38,12 @@ CG_INLINE void update_row(const update_scalars *u, const pending_update *p, ptrd
     vec rate = splat(u->rate), momentum = splat(u->momentum), decay = splat(u->decay), epsilon = splat(u->epsilon);
     vec one_minus_beta1 = splat(u->one_minus_beta1), one_minus_beta2 = splat(u->one_minus_beta2);
     prefetch_row(w_row + UPDATE_AHEAD * P);
-    if (u->rule > CG_SGD) prefetch_row(state1 + UPDATE_AHEAD * P);
-    if (u->rule == CG_ADAM) prefetch_row(state2 + UPDATE_AHEAD * P);
+    int states = cg_rule_states(u->rule);
+    if (states > 0) prefetch_row(state1 + UPDATE_AHEAD * P);
+    if (states > 1) prefetch_row(state2 + UPDATE_AHEAD * P);
     switch (u->rule) {
-#define CG_ROW(NAME, ...)                                                       \
-    case NAME:                                                                  \
+#define CG_ROW(NAME, STATES, PROPERTIES, ...)                                   \
+    case CG_RULE_##NAME:                                                        \
         for (ptrdiff_t j = 0, i = 0; j < p->vectors; j++, i += LANES) {         \
             vec g = load(g_row + i), w = load(w_row + i);                       \
             if (u->decay != 0) g = fma_(decay, w, g);                           \
@@ -66,7 +51,7 @@ CG_INLINE void update_row(const update_scalars *u, const pending_update *p, ptrd
             store(w_row + i, w);                                                \
         }                                                                       \
         break;
-        CG_RULE_TABLE(CG_ROW)
+        CG_RULES(CG_ROW)
 #undef CG_ROW
     }
 }

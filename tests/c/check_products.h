@@ -72,8 +72,8 @@ static buffer *state_of(const char *name, const buffer *p, int wanted, int squar
     return s;
 }
 
-static buffer *first_state_of(const buffer *p, int rule) { return state_of("s1", p, rule >= CG_MOMENTUM, 0); }
-static buffer *second_state_of(const buffer *p, int rule) { return state_of("s2", p, rule == CG_ADAM, 1); }
+static buffer *first_state_of(const buffer *p, int rule) { return state_of("s1", p, cg_rule_states(rule) > 0, 0); }
+static buffer *second_state_of(const buffer *p, int rule) { return state_of("s2", p, cg_rule_states(rule) > 1, 1); }
 
 /* The distance to a state in bytes; to where nothing can be touched, for a state that the rule does not have. */
 static ptrdiff_t distance(const buffer *p, const buffer *state)
@@ -88,20 +88,20 @@ static void expect_update(const cg_update *u, double g, buffer *p, buffer *s1, b
     double w = at(p, r, c), rate = u->rate, size = fabs(g), error = tolerance(8);
     if (u->weight_decay != 0) g += u->weight_decay * w, size += fabs(u->weight_decay * w);
     switch (u->rule) {
-    case CG_STORE:
+    case CG_RULE_store:
         if (u->weight_decay == 0) expect(p, r, c, g, 0);
         else expect(p, r, c, g, error * size);
         break;
-    case CG_SGD: expect(p, r, c, w - rate * g, error * (fabs(w) + rate * size)); break;
-    case CG_MOMENTUM:
-    case CG_NESTEROV: {
+    case CG_RULE_sgd: expect(p, r, c, w - rate * g, error * (fabs(w) + rate * size)); break;
+    case CG_RULE_momentum:
+    case CG_RULE_nesterov: {
         double before = at(s1, r, c), v = u->momentum * before - rate * g;
         double terms = fabs(u->momentum * before) + rate * size;
         expect(s1, r, c, v, error * terms);
-        expect(p, r, c, u->rule == CG_MOMENTUM ? w + v : w + u->momentum * v - rate * g, error * (fabs(w) + 2 * terms));
+        expect(p, r, c, u->rule == CG_RULE_momentum ? w + v : w + u->momentum * v - rate * g, error * (fabs(w) + 2 * terms));
         break;
     }
-    case CG_ADAM: {
+    case CG_RULE_adam: {
         double m = at(s1, r, c), v = at(s2, r, c), one_minus_beta1 = 1 - u->beta1, one_minus_beta2 = 1 - u->beta2;
         double m_size = fabs(m) + one_minus_beta1 * size, v_size = v + one_minus_beta2 * size * size;
         m += one_minus_beta1 * (g - m);
@@ -192,18 +192,18 @@ static void check_delta(void)
 static void check_gradient(void)
 {
     static const ptrdiff_t BATCHES[] = {0, 1, 9, 17};
-    EACH(in, TILE_ROWS) EACH(out, TILE_COLS) gradient_case(9, in, out, CG_STORE, 0, in % 2);
-    for (int rule = CG_STORE; rule <= CG_ADAM; rule++)
+    EACH(in, TILE_ROWS) EACH(out, TILE_COLS) gradient_case(9, in, out, CG_RULE_store, 0, in % 2);
+    for (int rule = 0; rule < CG_RULE_COUNT; rule++)
         EACH(batch, BATCHES) EACH(in, FEW_ROWS) EACH(out, TILE_COLS)
             gradient_case(batch, in, out, rule, batch == 9 ? 0.001 : 0, rule % 2);
-    EACH(batch, DEPTHS) EACH(in, FEW_COLS) EACH(out, FEW_COLS) gradient_case(batch, in, out, CG_ADAM, 0, 1);
-    gradient_case(1100, 33, 33, CG_STORE, 0, 1);
+    EACH(batch, DEPTHS) EACH(in, FEW_COLS) EACH(out, FEW_COLS) gradient_case(batch, in, out, CG_RULE_adam, 0, 1);
+    gradient_case(1100, 33, 33, CG_RULE_store, 0, 1);
 }
 
 static void check_bias_gradient(void)
 {
-    EACH(rows, DEPTHS) EACH(out, FEW_COLS) bias_gradient_case(rows, out, CG_STORE, 0);
-    for (int rule = CG_STORE; rule <= CG_ADAM; rule++)
+    EACH(rows, DEPTHS) EACH(out, FEW_COLS) bias_gradient_case(rows, out, CG_RULE_store, 0);
+    for (int rule = 0; rule < CG_RULE_COUNT; rule++)
         EACH(rows, FEW_ROWS) EACH(out, TILE_COLS) bias_gradient_case(rows, out, rule, rows == 9 ? 0.001 : 0);
 }
 

@@ -35,6 +35,7 @@ cdef class Engine:
     cdef void end_training(self) noexcept
     cdef int read_row(self, Samples x, array) except -1
     cdef bint takes_classes(self) noexcept
+    cdef bint takes_rows(self) noexcept
     cdef Plan plan(self, Py_ssize_t capacity, bint targets=*, Py_ssize_t lowest_delta=*, bint keep=*, int members=*)
     cdef Py_ssize_t thread_count(self, Py_ssize_t n, threads, Py_ssize_t share) except -1
     cdef int sample_type(self) noexcept nogil

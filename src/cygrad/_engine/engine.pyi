@@ -9,9 +9,6 @@ from cygrad._engine.samples import Samples
 # How many at most, or a function that says it where the work is worth more than one.
 _Threads: TypeAlias = int | Callable[[], int]
 
-ACTIVATIONS: tuple[str, ...]
-LOSSES: tuple[str, ...]
-
 @final
 class Engine:
     def __init__(

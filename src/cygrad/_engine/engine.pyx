@@ -13,8 +13,8 @@ from cpython.buffer cimport (
 )
 
 from cygrad._engine.kernels cimport (
-    CG_BINARY_CROSS_ENTROPY, CG_CROSS_ENTROPY, CG_FLOAT32, CG_FLOAT64, CG_HINGE, CG_PANEL_BYTES, CG_STORE,
-    cg_kernels, cg_matrix, cg_samples, table
+    CG_DECIDES_AT_HALF, CG_FLOAT32, CG_FLOAT64, CG_PANEL_BYTES, CG_RULE_store, CG_TAKES_CLASSES, CG_TAKES_ROWS,
+    cg_kernels, cg_loss_properties, cg_matrix, cg_samples, table
 )
 from cygrad._engine.passes cimport SequentialPasses, ParallelPasses
 from cygrad._engine.equations cimport Layer, Pass
@@ -26,11 +26,10 @@ import os
 
 import numpy as np
 
+import cygrad._engine.kernels as _kernels
 from cygrad._engine.plan import aligned
 
-# Names in the order of the kernels' codes.
-ACTIVATIONS = ("identity", "sigmoid", "tanh", "relu", "gaussian", "softmax")
-LOSSES = ("quadratic", "mse", "binary_cross_entropy", "cross_entropy", "hinge")
+cdef list _activations = list(_kernels.ACTIVATIONS), _losses = list(_kernels.LOSSES)      # in the order of their codes
 
 cdef Py_ssize_t CHUNK = 256         # rows that inference takes at once, at most
 cdef Py_ssize_t CHUNK_MULTIPLE = 64           # rows that a chunk is a multiple of
@@ -69,7 +68,7 @@ cdef class Engine:
         self.sizes = tuple(sizes)
         self.depth = len(self.sizes) - 1
         self.inputs, self.outputs = self.sizes[0], self.sizes[self.depth]
-        self.loss = LOSSES.index(loss)
+        self.loss = _losses.index(loss)
         self.mean = reduction == "mean"
         lanes = self.kernels.panel_width
         self.layers = <Layer *> calloc(self.depth + 1, sizeof(Layer))
@@ -83,7 +82,7 @@ cdef class Engine:
         base = address(self.block)
         for l in range(1, self.depth + 1):
             rows, panels = padded[l - 1], padded[l] // lanes
-            self.layers[l].activation = ACTIVATIONS.index(activations[l - 1])
+            self.layers[l].activation = _activations.index(activations[l - 1])
             self.layers[l].train_weights = True
             self.layers[l].train_biases = use_bias[l - 1]
             self.layers[l].inputs = self.sizes[l - 1]
@@ -159,8 +158,12 @@ cdef class Engine:
         self.owner = 0
 
     cdef bint takes_classes(self) noexcept:
-        """Whether a target can be a class index."""
-        return self.loss == CG_CROSS_ENTROPY or self.loss == CG_HINGE
+        """Return whether a target can be a class index."""
+        return cg_loss_properties(self.loss) & CG_TAKES_CLASSES != 0
+
+    cdef bint takes_rows(self) noexcept:
+        """Return whether a target can be a row of numbers."""
+        return cg_loss_properties(self.loss) & CG_TAKES_ROWS != 0
 
     cdef int read_row(self, Samples x, array) except -1:
         """Have `x` hold one sample (in,)."""
@@ -209,7 +212,7 @@ cdef class Engine:
 
         The outputs are written to `out`, where it is given, and returned as it or as a new array.
         """
-        cdef bint binary = self.loss == CG_BINARY_CROSS_ENTROPY
+        cdef bint binary = cg_loss_properties(self.loss) & CG_DECIDES_AT_HALF != 0
         cdef bint index = self.takes_classes() or (binary and self.outputs == 1)
         cdef Inference context = self.begin_inference()
         cdef Py_buffer buffer
@@ -346,7 +349,7 @@ cdef class Engine:
         cdef Plan plan = self.plan(n, True, 0 if input_gradient else 1, True, self.thread_count(n, threads, costs.inference_share))
         block = aligned(self.block.size)
         team.p.x, team.p.y, team.p.labels = &X.view, rows_of(targets), labels_of(targets)
-        team.p.update.rule = CG_STORE
+        team.p.update.rule = CG_RULE_store
         team.p.gradient_offset = address(block) - address(self.block)
         team.set_up(plan)
         team.run(n, n, 1, None)

@@ -9,8 +9,8 @@ decides which part is computed when, and by which thread.
 from libc.stdint cimport int64_t
 
 from cygrad._engine.kernels cimport (
-    CG_BINARY_CROSS_ENTROPY, CG_CROSS_ENTROPY, CG_IDENTITY, CG_PANEL_BYTES, CG_RELU, CG_SOFTMAX, cg_kernels, cg_matrix,
-    cg_output, cg_prefetch, cg_rows, cg_update
+    CG_ACTIVATION_identity, CG_ACTIVATION_relu, CG_GIVES_DELTA, CG_PANEL_BYTES, CG_WHOLE_ROWS,
+    cg_activation_properties, cg_loss_properties, cg_matrix, cg_output, cg_prefetch, cg_rows, cg_update
 )
 
 
@@ -43,13 +43,15 @@ cdef void forward(const Workspace *s, const Pass *p, const Part *part) noexcept 
     cdef cg_matrix z = from_row(&s.z[part.layer], r), a = from_row(&s.a[part.layer], r), x = layer_input(s, p, part)
     cdef cg_rows samples = cg_rows(p.x, p.order, p.start)
     cdef bint in_place = z.data == a.data
-    cdef bint relu = in_place and layer.activation == CG_RELU       # while z is still in registers
+    cdef bint relu = in_place and layer.activation == CG_ACTIVATION_relu       # while z is still in registers
     cdef bint on_the_way = part.gathers and s.kernels.forward_gathers(p.x)
     if part.gathers and not on_the_way:
         s.kernels.gather(&samples, part.rows, &x)
     x = from_row(&x, part.first)
     s.kernels.forward(part.panel, part.rows, &samples if on_the_way else NULL, &x, &layer.w, layer.b, relu, &z)
-    if layer.activation != CG_SOFTMAX and not relu and not (in_place and layer.activation == CG_IDENTITY):
+    if cg_activation_properties(layer.activation) & CG_WHOLE_ROWS:
+        return
+    if not relu and not (in_place and layer.activation == CG_ACTIVATION_identity):
         s.kernels.activate(layer.activation, part.panel, part.rows, &z, &a)
 
 
@@ -76,11 +78,11 @@ cdef void output_delta(const Workspace *s, Pass *p) noexcept nogil:
     output.delta = &delta if s.delta[s.depth].data != NULL else NULL
     s.kernels.output_delta(p.rows, &output)
     p.loss, p.metric = output.loss_sum, output.metric_sum
-    if output.delta == NULL or s.loss == CG_CROSS_ENTROPY or s.loss == CG_BINARY_CROSS_ENTROPY:
+    if output.delta == NULL or cg_loss_properties(s.loss) & CG_GIVES_DELTA:
         return      # the cross-entropies give δᴸ = a − y at once
-    if layer.activation == CG_SOFTMAX:
+    if cg_activation_properties(layer.activation) & CG_WHOLE_ROWS:
         s.kernels.softmax_slope(p.rows, &a, &delta)
-    elif layer.activation != CG_IDENTITY:
+    elif layer.activation != CG_ACTIVATION_identity:
         panels = (a.cols + s.kernels.panel_width - 1) // s.kernels.panel_width
         for panel in range(panels):
             s.kernels.slope(layer.activation, panel, p.rows, &z, &a, &delta)
@@ -92,10 +94,11 @@ cdef void hidden_delta(const Workspace *s, const Pass *p, const Part *part) noex
     cdef cg_matrix above = from_row(&s.delta[l + 1], r), delta = from_row(&s.delta[l], r)
     cdef cg_matrix z = from_row(&s.z[l], r), a = from_row(&s.a[l], r)
     cdef char *transposed = s.transposed + part.member * s.transposed_size
-    cdef int activation = s.layers[l].activation if l > 0 else CG_IDENTITY
+    cdef int activation = s.layers[l].activation if l > 0 else CG_ACTIVATION_identity
+    cdef bint relu = activation == CG_ACTIVATION_relu       # while δ is still in registers
     s.kernels.transpose(part.panel, &s.layers[l + 1].w, transposed)
-    s.kernels.hidden_delta(part.panel, part.rows, &above, transposed, &a if activation == CG_RELU else NULL, &delta)
-    if activation != CG_RELU and activation != CG_IDENTITY:
+    s.kernels.hidden_delta(part.panel, part.rows, &above, transposed, &a if relu else NULL, &delta)
+    if not relu and activation != CG_ACTIVATION_identity:
         s.kernels.slope(activation, part.panel, part.rows, &z, &a, &delta)
 
 

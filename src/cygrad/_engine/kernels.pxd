@@ -7,27 +7,33 @@ cdef extern from "cygrad.h" nogil:
     enum:
         CG_PANEL_BYTES
 
-    enum cg_activation:
-        CG_IDENTITY
-        CG_SIGMOID
-        CG_TANH
-        CG_RELU
-        CG_GAUSSIAN
-        CG_SOFTMAX
+    # The rows of the tables in csrc/activations.h, losses.h and optimizers.h that some code treats in a way of its own.
+    enum:
+        CG_ACTIVATION_identity
+        CG_ACTIVATION_relu
+        CG_ACTIVATION_COUNT
+        CG_LOSS_COUNT
+        CG_RULE_store
+        CG_RULE_COUNT
 
-    enum cg_loss:
-        CG_QUADRATIC
-        CG_MSE
-        CG_BINARY_CROSS_ENTROPY
-        CG_CROSS_ENTROPY
-        CG_HINGE
+    enum cg_property:
+        CG_NEEDS_Z
+        CG_KINK_AT_ZERO
+        CG_INCREASING
+        CG_WHOLE_ROWS
+        CG_GIVES_DELTA
+        CG_TAKES_CLASSES
+        CG_TAKES_ROWS
+        CG_DECIDES_AT_HALF
+        CG_CORRECTS_MOMENTS
 
-    enum cg_rule:
-        CG_STORE
-        CG_SGD
-        CG_MOMENTUM
-        CG_NESTEROV
-        CG_ADAM
+    const char *cg_activation_name(int activation)
+    const char *cg_loss_name(int loss)
+    const char *cg_rule_name(int rule)
+    int cg_activation_properties(int activation)
+    int cg_loss_properties(int loss)
+    int cg_rule_properties(int rule)
+    int cg_rule_states(int rule)
 
     enum cg_sample_type:
         CG_BOOL

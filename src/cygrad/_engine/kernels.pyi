@@ -2,6 +2,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+ACTIVATIONS: dict[str, frozenset[str]]
+LOSSES: dict[str, frozenset[str]]
+RULES: dict[str, int]
+
 def available() -> tuple[str, ...]: ...
 def select(name: str | None = None) -> str: ...
 def selected() -> str: ...

@@ -5,6 +5,31 @@ import os
 
 import numpy as np
 
+# The rows of the tables in csrc, in the order of their codes: names of activations and losses with the names of their
+# properties (the `cg_property` of csrc/cygrad.h), and names of the update rules with the number of their states.
+cdef dict _properties = {
+    "needs_z": CG_NEEDS_Z,
+    "kink_at_zero": CG_KINK_AT_ZERO,
+    "increasing": CG_INCREASING,
+    "whole_rows": CG_WHOLE_ROWS,
+    "gives_delta": CG_GIVES_DELTA,
+    "takes_classes": CG_TAKES_CLASSES,
+    "takes_rows": CG_TAKES_ROWS,
+    "decides_at_half": CG_DECIDES_AT_HALF,
+    "corrects_moments": CG_CORRECTS_MOMENTS,
+}
+
+
+def _names_of(properties):
+    return frozenset(name for name, bit in _properties.items() if properties & bit)
+
+
+ACTIVATIONS = {
+    cg_activation_name(code).decode(): _names_of(cg_activation_properties(code)) for code in range(CG_ACTIVATION_COUNT)
+}
+LOSSES = {cg_loss_name(code).decode(): _names_of(cg_loss_properties(code)) for code in range(CG_LOSS_COUNT)}
+RULES = {cg_rule_name(code).decode(): cg_rule_states(code) for code in range(CG_RULE_COUNT)}
+
 _selected = None
 
 

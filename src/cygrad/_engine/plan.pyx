@@ -14,7 +14,7 @@ from libc.string cimport memset
 
 from cygrad._engine cimport equations
 from cygrad._engine.kernels cimport (
-    CG_BINARY_CROSS_ENTROPY, CG_CROSS_ENTROPY, CG_GAUSSIAN, CG_PANEL_BYTES, CG_SOFTMAX, CG_STORE, cg_kernels,
+    CG_NEEDS_Z, CG_PANEL_BYTES, CG_RULE_store, CG_WHOLE_ROWS, cg_activation_properties, cg_kernels, cg_loss_properties,
     cg_matrix, cg_prefetch
 )
 from cygrad._engine.team cimport Watch, cg_range_end
@@ -146,8 +146,9 @@ cdef class Plan:
                 s.a[l] = spare[l % 2]
                 s.a[l].cols = columns
             # z is kept beside a where the slope or the loss is computed from it.
-            if keep or (lowest_delta <= l and s.layers[l].activation == CG_GAUSSIAN) or (
-                    targets and l == s.depth and s.loss in (CG_BINARY_CROSS_ENTROPY, CG_CROSS_ENTROPY)):
+            if keep or (
+                    lowest_delta <= l and cg_activation_properties(s.layers[l].activation) & CG_NEEDS_Z) or (
+                    targets and l == s.depth and cg_loss_properties(s.loss) & CG_NEEDS_Z):
                 self.allocate_matrix(&s.z[l], columns)
             else:
                 s.z[l] = s.a[l]
@@ -192,7 +193,7 @@ cdef class Plan:
         self.add(GATHER, 0, 1, capacity, 1, s.layers[1].inputs * costs.gather)
         for l in range(1, s.depth + 1):
             self.add(FORWARD, l, s.layers[l].w.cols, capacity, TILE, s.layers[l].inputs * width)
-            if s.layers[l].activation == CG_SOFTMAX:
+            if cg_activation_properties(s.layers[l].activation) & CG_WHOLE_ROWS:
                 self.add(SOFTMAX, l, 1, capacity, VECTOR, s.layers[l].w.cols * costs.softmax)
         if targets:
             self.add(OUTPUT_DELTA, s.depth, 1, 1, 1, 0)
@@ -317,7 +318,7 @@ cdef class Plan:
             if part.first == 0:
                 equations.bias_gradient(&self.workspace, p, &part)
             # Half a step cannot be given up, but gradients that are only stored can.
-            return member == 0 and p.update.rule == CG_STORE and watch.due(op.work)
+            return member == 0 and p.update.rule == CG_RULE_store and watch.due(op.work)
         part.rows = min(p.rows - part.first, op.block_rows)
         if part.rows <= 0:      # in a batch that is not full
             return False

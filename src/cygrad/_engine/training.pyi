@@ -12,8 +12,6 @@ from cygrad._engine.samples import Samples
 # How many at most, or a function that says it where the work is worth more than one.
 _Threads: TypeAlias = int | Callable[[], int]
 
-RULES: tuple[str, ...]
-
 def permute(order: NDArray[np.int64], seed: int) -> None: ...
 
 @final

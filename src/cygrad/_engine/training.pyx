@@ -10,7 +10,7 @@ from cpython.long cimport PyLong_Check
 
 from cygrad._engine.engine cimport Engine, fork_count, labels_of, rows_of
 from cygrad._engine.kernels cimport (
-    CG_ADAM, CG_FLOAT32, CG_HINGE, CG_MOMENTUM, CG_NESTEROV, cg_prefetch, cg_scaled, cg_update
+    CG_CORRECTS_MOMENTS, CG_FLOAT32, cg_prefetch, cg_rule_properties, cg_rule_states, cg_scaled, cg_update
 )
 from cygrad._engine.passes cimport SequentialPasses
 from cygrad._engine.plan cimport Plan, address, costs
@@ -19,10 +19,10 @@ from cygrad._engine.team cimport Watch
 
 import numpy as np
 
+import cygrad._engine.kernels as _kernels
 from cygrad._engine.plan import aligned
 
-# Names in the order of the kernels' codes.
-RULES = ("store", "sgd", "momentum", "nesterov", "adam")
+cdef list _rules = list(_kernels.RULES)      # in the order of their codes
 
 cdef uint64_t GOLDEN = 0x9E3779B97F4A7C15   # 2⁶⁴ divided by the golden ratio
 
@@ -90,11 +90,11 @@ cdef class Training(SequentialPasses):
         self.learning_rate = learning_rate if callable(learning_rate) else None
         self.rate = 0 if callable(learning_rate) else learning_rate
         self.x, self.y, self.alone = Samples.__new__(Samples), Samples.__new__(Samples), Watch()
-        self.update.rule = RULES.index(rule)
+        self.update.rule = _rules.index(rule)
         self.update.momentum, self.update.weight_decay = momentum, weight_decay
         self.update.beta1, self.update.beta2 = beta1, beta2
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
-        states = 2 if self.update.rule == CG_ADAM else 1 if self.update.rule in (CG_MOMENTUM, CG_NESTEROV) else 0
+        states = cg_rule_states(self.update.rule)
         self.blocks = [aligned(engine.block.size) for _ in range(states)]
         self.state = [block.view(engine.numpy_dtype) for block in self.blocks]
         for i in range(states):
@@ -151,7 +151,7 @@ cdef class Training(SequentialPasses):
         self.steps += 1
         self.p.update = self.update
         self.p.update.rate = rate
-        if self.update.rule == CG_ADAM:
+        if cg_rule_properties(self.update.rule) & CG_CORRECTS_MOMENTS:
             correction = sqrt(1 - power(self.beta2, self.steps))
             self.p.update.rate = rate * correction / (1 - power(self.beta1, self.steps))
             self.p.update.epsilon = self.epsilon * correction
@@ -275,7 +275,7 @@ cdef class Training(SequentialPasses):
         if axes == 0 and integer and classes and 0 <= value < outputs:
             self.label = <int64_t> value
             self.p.y, self.p.labels = NULL, &self.label
-        elif axes == 1 and self.y.view.rows == outputs and self.engine.loss != CG_HINGE:
+        elif axes == 1 and self.y.view.rows == outputs and self.engine.takes_rows():
             self.y.as_row()
         elif axes != 0 or outputs != 1 or classes:
             self._refuse(y, axes == 0 and classes and not integer)
@@ -286,7 +286,7 @@ cdef class Training(SequentialPasses):
         kinds, outputs = [], self.engine.outputs
         if self.engine.takes_classes():
             kinds.append(f"a class index from 0 to {outputs - 1}")
-        if self.engine.loss != CG_HINGE:
+        if self.engine.takes_rows():
             what = "probabilities" if kinds else "numbers"
             kinds.append("a number" if outputs == 1 else f"{what} of shape ({outputs},)")
         given = f"is {y}" if np.ndim(y) == 0 else f"has shape {np.shape(y)}"
