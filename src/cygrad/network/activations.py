@@ -1,7 +1,6 @@
-"""The activation functions a layer can have: their names, formulas and what goes well with them.
+"""The activation functions of layers: names, formulas and default initialisers.
 
-The functions themselves are computed by the engine; this table is what the rest of the package
-knows of them.
+The engine computes the functions; the rest of the package reads this table.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from typing import NamedTuple
 
 
 class Activation(NamedTuple):
-    """What the package knows of an activation a = σ(z).
+    """An activation a = σ(z), one row of the table `ACTIVATIONS`.
 
     Attributes
     ----------
@@ -19,9 +18,9 @@ class Activation(NamedTuple):
     slope : str
         σ'(z), in terms of z and a.
     weights_init : str
-        Name of the initialiser that a layer with this activation takes when none is given.
+        Name of the default initialiser of a layer with this activation.
     output_only : bool
-        Whether only the last layer of a network can have it.
+        True if only the last layer of a network can have it.
     """
 
     formula: str
@@ -30,10 +29,11 @@ class Activation(NamedTuple):
     output_only: bool = False
 
 
-# Why these initialisers: He, Zhang, Ren, Sun (2015) for relu, which passes half of the variance on;
-# Glorot, Bengio (2010) for those that are near a line at z = 0; the Gaussian is flat there, and
-# LeCun et al. (1998) keep z at variance 1, where its slope is. Uniform, because a uniform number
-# is the same bits on every machine; a normal one goes through the machine's own log and exp.
+# Reasons for these initialisers. relu halves the variance, and He, Zhang, Ren, Sun (2015) make up
+# for it. Glorot, Bengio (2010) suits the activations that are nearly linear at z = 0. The Gaussian
+# is flat at z = 0, so LeCun et al. (1998) keep the variance of z at 1, where the slope is not 0.
+# All are uniform, because uniform numbers have the same bits on every machine; normal numbers
+# depend on the machine's own log and exp.
 ACTIVATIONS = {
     "identity": Activation("z", "1", "glorot_uniform"),
     "sigmoid": Activation("1 / (1 + exp(−z))", "a (1 − a)", "glorot_uniform"),

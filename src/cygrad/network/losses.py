@@ -1,7 +1,6 @@
-"""The losses a network can be trained by: what they ask of the output layer and of the targets.
+"""The losses of networks: their output layers, and the conversion of targets for the engine.
 
-The losses themselves are computed by the engine; here is what the rest of the package knows of
-them, and how targets `y` become what the engine reads.
+The engine computes the losses; the rest of the package reads this table.
 """
 
 from __future__ import annotations
@@ -19,29 +18,29 @@ if TYPE_CHECKING:
 
     Targets = NDArray[np.int64] | Samples
 
-# How far from 1 the sum of a row of probabilities may be: room for float32 softmax outputs.
+# Largest distance from 1 of the sum of a row of probabilities: float32 softmax outputs pass.
 PROBABILITY_TOLERANCE = 1e-5
 
 
 class Loss(NamedTuple):
-    """What the package knows of a loss.
+    """A loss, one row of the table `LOSSES`.
 
     Attributes
     ----------
     formula : str
         The loss of one sample, with outputs a and targets y.
     metric : str
-        What is reported next to the loss: "accuracy", or "mae" (mean absolute error).
+        The metric reported next to the loss: "accuracy", or "mae" (mean absolute error).
     activation : str or None
-        The activation that the output layer must have. None: any but those of `refused`.
+        The activation required of the output layer. None: any except those in `refused`.
     refused : tuple of str
         Activations that the output layer cannot have.
     least_units : int
-        How many units the output layer must have.
+        Smallest number of units of the output layer.
     labels : bool
-        Whether a target can be one class index per sample.
+        True if targets can be one class index per sample.
     rows : bool
-        Whether a target can be a row of numbers per sample, one for each output.
+        True if targets can be a row of numbers per sample, one for each output.
     """
 
     formula: str
@@ -70,12 +69,12 @@ LOSSES = {
 
 
 def check_output(loss: str, activation: str, units: int) -> None:
-    """Check that an output layer goes with a loss.
+    """Check that an output layer fits a loss.
 
     Raises
     ------
     ValueError
-        If it does not; the message says what would.
+        If it does not; the message names layers and losses that do.
     """
     needs = LOSSES[loss]
     layer = f"Dense({units}, {activation!r})"
@@ -111,7 +110,7 @@ def _accepts(loss: Loss, activation: str, units: int) -> bool:
 def encode_targets(
     loss: str, y: ArrayLike, n: int, outputs: int, name: str = "y", dtype: str = "float64"
 ) -> Targets:
-    """Targets as the engine reads them.
+    """Check targets and convert them for the engine.
 
     Parameters
     ----------
@@ -119,27 +118,27 @@ def encode_targets(
         Name of the loss.
     y : array_like
         Class indices, shape (n,), for cross_entropy and hinge; or numbers, shape (n, outputs),
-        for all but hinge: rows of probabilities for cross_entropy, numbers from 0 to 1 for
+        for all losses but hinge: rows of probabilities for cross_entropy, numbers from 0 to 1 for
         binary_cross_entropy. Numbers for a single output can have shape (n,).
     n : int
-        Number of samples that the targets are for.
+        Number of samples.
     outputs : int
         Number of outputs of the network.
     name : str
-        What the user knows `y` by.
+        Name of `y` in error messages.
     dtype : {"float32", "float64"}
-        As what numbers must be finite.
+        The type in which numbers must be finite.
 
     Returns
     -------
     ndarray of int64, shape (n,), or Samples
-        Class indices, always a copy: the engine counts on their range, whatever the caller does
-        to `y` later. Or numbers, read where they are.
+        Class indices, always copied: the engine relies on their range, even if the caller changes
+        `y` later. Or numbers, not copied.
 
     Raises
     ------
     TypeError, ValueError
-        If `y` is nothing of this kind.
+        If `y` is not as described.
     """
     taken = LOSSES[loss]
     array = checks.array(y, name)
@@ -168,7 +167,7 @@ def encode_targets(
 
 
 def _wanted(name: str, outputs: int) -> str:
-    """What `y` should be, in the words of an error message."""
+    """Describe the expected `y` for an error message."""
     loss = LOSSES[name]
     kinds = []
     if loss.labels:
@@ -193,7 +192,7 @@ def _class_indices(array: NDArray[Any], name: str, outputs: int, loss: str) -> N
 
 
 def _outside(array: NDArray[Any], name: str, wrong: NDArray[np.bool_], expected: str) -> ValueError:
-    """The error that says where the first wrong number is."""
+    """Return an error that names the first wrong number and its place."""
     where = tuple(int(i) for i in np.argwhere(wrong)[0])
     column = "" if len(where) == 1 else f", column {where[1]}"
     return ValueError(f"{name} holds {array[where]} in row {where[0]}{column}, expected {expected}")

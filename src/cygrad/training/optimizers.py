@@ -1,8 +1,8 @@
-"""Optimisers: which rule turns a gradient into a step, and with which numbers.
+"""Optimisers: the update rules and their hyperparameters.
 
 An optimiser is a value: it can be compared, hashed, copied and shared by several trainers. The
-state of a run (velocities, moments, the count of steps) belongs to the trainer, and the updates
-themselves to the engine.
+trainer holds the state of a run (velocities, moments, the count of steps), and the engine computes
+the updates.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 
 class Optimizer(ABC):
-    """What all optimisers share: a learning rate for every step."""
+    """Base class of all optimisers, with a learning rate for every step."""
 
     learning_rate: LearningRate
 
     @property
     @abstractmethod
     def rule(self) -> str:
-        """The engine's name of the update rule."""
+        """Name of the update rule in the engine."""
 
     @property
     @abstractmethod
     def hyperparameters(self) -> dict[str, float]:
-        """The rule's numbers, under the engine's names."""
+        """Hyperparameters of the rule, under their names in the engine."""
 
     def learning_rate_at(self, step: int) -> float:
-        """The learning rate of a step, counted from 0.
+        """Return the learning rate of a step, counted from 0.
 
         Raises
         ------
@@ -50,12 +50,12 @@ class Optimizer(ABC):
         return _checked_rate(step, rate(step)) if callable(rate) else rate
 
     def learning_rates(self, first_step: int, count: int) -> NDArray[np.float64]:
-        """The learning rates of consecutive steps.
+        """Return the learning rates of consecutive steps.
 
         Parameters
         ----------
         first_step, count : int
-            Which steps, counted from 0.
+            The first step, counted from 0, and the number of steps.
 
         Returns
         -------
@@ -64,7 +64,7 @@ class Optimizer(ABC):
         Raises
         ------
         TypeError, ValueError
-            If the schedule or function returns other than finite numbers of at least 0.
+            If the schedule or function returns anything but finite numbers of at least 0.
         """
         rate = self.learning_rate
         if not callable(rate):
@@ -100,14 +100,14 @@ def _check_learning_rate(optimizer: Optimizer) -> None:
 
 
 def _check_numbers(optimizer: Optimizer, *names: str) -> None:
-    """Make the named numbers of a frozen optimiser floats of at least 0."""
+    """Check the named numbers of a frozen optimiser, at least 0, and store them as floats."""
     for name in names:
         number = checks.number(getattr(optimizer, name), name, least=0)
         object.__setattr__(optimizer, name, number)
 
 
 def _check_fractions(optimizer: Optimizer, *names: str) -> None:
-    """Make the named numbers of a frozen optimiser floats from 0 to below 1."""
+    """Check the named numbers of a frozen optimiser, 0 to below 1, and store them as floats."""
     _check_numbers(optimizer, *names)
     for name in names:
         number = getattr(optimizer, name)
@@ -135,7 +135,7 @@ class SGD(Optimizer):
     momentum : float
         μ, from 0 to below 1.
     nesterov : bool
-        Whether to look ahead along the velocity; needs a momentum above 0.
+        Use Nesterov's momentum; needs a momentum above 0.
     weight_decay : float
         λ, 0 or more.
 
