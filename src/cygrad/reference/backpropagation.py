@@ -4,7 +4,7 @@ The layers are numbered l = 1 … L; a⁰ = x is the input.
 
 forward, from left to right::
 
-    zˡ = Wˡ aˡ⁻¹ + bˡ                       pre_activations
+    zˡ = Wˡ aˡ⁻¹ + bˡ                       forward
     aˡ = σ(zˡ)                              Activation.value
 
 backward, from right to left, for δˡ = ∂C/∂zˡ::
@@ -35,7 +35,7 @@ from .vectors import Matrix, Vector, column, dot, subtract
 # Forward: the network from left to right.
 
 
-def pre_activations(weights: Matrix, biases: Vector, below: Vector) -> Vector:
+def forward(weights: Matrix, biases: Vector, below: Vector) -> Vector:
     """zˡ = Wˡ aˡ⁻¹ + bˡ, that is zⱼ = bⱼ + Σₖ Wⱼₖ aₖ."""
     return [b_j + dot(row, below) for row, b_j in zip(weights, biases, strict=True)]
 
@@ -46,7 +46,7 @@ def forward_pass(layers: Sequence[Layer], x: Vector) -> tuple[list[Vector], list
     activations: list[Vector] = []
     a = x
     for layer in layers:
-        z = pre_activations(layer.weights, layer.biases, a)
+        z = forward(layer.weights, layer.biases, a)
         a = ACTIVATIONS[layer.activation].value(z)
         zs.append(z)
         activations.append(a)
