@@ -111,12 +111,12 @@ def largest_index(values: Vector) -> int:
     return values.index(max(values))
 
 
-def right_class(a: Vector, y: Vector) -> float:
+def is_correct(a: Vector, y: Vector) -> float:
     """1 where the largest output is in the place of the largest target, else 0."""
     return float(largest_index(a) == largest_index(y))
 
 
-def right_halves(a: Vector, y: Vector) -> float:
+def share_correct(a: Vector, y: Vector) -> float:
     """The share of the outputs that are on the same side of ½ as their targets, ½ being above."""
     return sum((a_j >= 0.5) == (y_j >= 0.5) for a_j, y_j in zip(a, y, strict=True)) / len(a)
 
@@ -137,7 +137,7 @@ LOSSES = {
             None,
             "sigmoid",
             "accuracy",
-            right_halves,
+            share_correct,
             "fractions",
         ),
         Loss(
@@ -146,10 +146,10 @@ LOSSES = {
             None,
             "softmax",
             "accuracy",
-            right_class,
+            is_correct,
             "distribution",
         ),
-        Loss("hinge", hinge, hinge_gradient, None, "accuracy", right_class, "class"),
+        Loss("hinge", hinge, hinge_gradient, None, "accuracy", is_correct, "class"),
     )
 }
 
