@@ -141,14 +141,14 @@ class Trainer:
                     layer.weights, gradients.weights[index], self.weights_state[index], strict=True
                 ):
                     decay = self.optimizer.weight_decay
-                    self._update(weights, gradient, states, rate, decay)
+                    self._update_row(weights, gradient, states, rate, decay)
             if layer.trains_biases:
-                self._update(
+                self._update_row(
                     layer.biases, gradients.biases[index], self.biases_state[index], rate, 0.0
                 )
         self.steps += 1
 
-    def _update(
+    def _update_row(
         self, row: Vector, gradients: Vector, states: list[State], rate: float, decay: float
     ) -> None:
         """Update a row of parameters and their states in place; the gradient is g + λ P."""
