@@ -1,14 +1,14 @@
 """Backpropagation in pure Python: lists, ``math``, and nothing else.
 
-What the compiled engine computes is written here once more, one sample and one number at a time, to
-be read and to be compared with. Nothing here is made faster at the price of a longer look: the
-network that the two share is the same, and so are the names.
+These modules compute the same as the compiled engine, one sample and one number at a time, to be
+read and to test the engine against. They are never made faster if that makes them harder to read.
+Classes and methods have the names of the package.
 
 Start with `cygrad.reference.backpropagation`, which holds the equations in the order in which they
 are computed. Around it: the activations and losses with their derivatives, the layers, the network
 over a batch, the optimisers, the training loop, and the numerical gradients that the exact ones are
-checked against. Initial values, files and data are not here: a network starts with all parameters
-at 0 and takes the values that it is given.
+checked against. Initialisers, files and data are not here: all parameters of a network start at 0,
+until other values are assigned.
 
 >>> from cygrad import reference
 >>> neuron = reference.Network(2, [reference.Dense(1, "relu")], loss="quadratic")

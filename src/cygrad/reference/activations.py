@@ -1,7 +1,7 @@
-"""Activations: a = σ(z), and the way back through them.
+"""Activations: a = σ(z), and the backward pass through them.
 
-Here are the functions and their derivatives, each as one record of the table `ACTIVATIONS`. Where a
-derivative is used is the business of `cygrad.reference.backpropagation`.
+The table `ACTIVATIONS` has one record for each function and its derivative.
+`cygrad.reference.backpropagation` uses them.
 """
 
 import math
@@ -18,7 +18,7 @@ class Activation:
     Attributes
     ----------
     name : str
-        As given to `Dense`.
+        Its name in `Dense`.
     value : callable
         z ↦ a = σ(z), vectors as long as the layer has units.
     backward : callable
@@ -34,7 +34,7 @@ class Activation:
 def elementwise(
     name: str, sigma: Callable[[float], float], slope: Callable[[float, float], float]
 ) -> Activation:
-    """The activation aⱼ = σ(zⱼ), from σ(z) and its slope σ′ as a function of z and a."""
+    """Make the activation aⱼ = σ(zⱼ) from σ(z) and its slope σ′, a function of z and a."""
 
     def value(z: Vector) -> Vector:
         """a = σ(z)."""
@@ -96,7 +96,7 @@ def gaussian_slope(z: float, a: float) -> float:
 
 
 def softmax(z: Vector) -> Vector:
-    """aⱼ = exp(zⱼ) / Σₖ exp(zₖ), with max z taken off every z first: it cancels."""
+    """aⱼ = exp(zⱼ) / Σₖ exp(zₖ), where max z is subtracted from every z first: it cancels."""
     largest = max(z)
     e = [math.exp(z_j - largest) for z_j in z]
     total = sum(e)

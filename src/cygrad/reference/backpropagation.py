@@ -1,6 +1,9 @@
 """The equations of backpropagation, for one sample, in the order in which they are computed.
 
-The layers are numbered l = 1 … L; a⁰ = x is the input.
+The layers are numbered l = 1 … L; a⁰ = x is the input. The reference has the sample form of the
+textbooks, z = W a + b and ∂C/∂W = δ aᵀ with weights [out, in], because it computes one sample at a
+time. The engine computes whole batches and has the batch form, z = a W + b and ∂C/∂W = aᵀ δ: rows
+are samples, weights [in, out].
 
 forward, from left to right::
 
@@ -14,11 +17,15 @@ backward, from right to left, for δˡ = ∂C/∂zˡ::
     ∂C/∂Wˡ = δˡ (aˡ⁻¹)ᵀ                     weight_gradient
     ∂C/∂bˡ = δˡ                             bias_gradient
 
+then, for every parameter P, with the optimiser's rule::
+
+    P ← P − η ∂C/∂P                         SGD.update, Adam.update
+
 The backward pass is itself a network, run from right to left: its input is ∇ₐC, its layers have the
 weights Wᵀ and no biases, and where the forward network applies σ it multiplies by σ′(z), a number
-for each unit that the forward pass has fixed. It is linear: twice the gradient at the output is
-twice the gradient everywhere. So one run of each network gives the derivative by every parameter,
-at the cost of about three forward runs, however many parameters there are.
+for each unit that the forward pass has fixed. It is linear: twice the gradient at the output gives
+twice the gradient everywhere. So one run of each network gives the derivatives by all parameters,
+at the cost of about three forward runs, for any number of parameters.
 
 Source: D. E. Rumelhart, G. E. Hinton and R. J. Williams, "Learning representations by
 back-propagating errors", Nature 323 (1986); in this notation, M. A. Nielsen, "Neural Networks and
@@ -41,7 +48,7 @@ def forward(weights: Matrix, biases: Vector, below: Vector) -> Vector:
 
 
 def forward_pass(layers: Sequence[Layer], x: Vector) -> tuple[list[Vector], list[Vector]]:
-    """zˡ and aˡ = σ(zˡ) of every layer, l = 1 … L, from a⁰ = x."""
+    """Return zˡ and aˡ = σ(zˡ) of every layer, l = 1 … L, from a⁰ = x."""
     zs: list[Vector] = []
     activations: list[Vector] = []
     a = x
@@ -59,9 +66,9 @@ def forward_pass(layers: Sequence[Layer], x: Vector) -> tuple[list[Vector], list
 def output_delta(loss: Loss, activation: Activation, z: Vector, a: Vector, y: Vector) -> Vector:
     """δᴸ = ∇ₐC ⊙ σ′(zᴸ).
 
-    This is where the backward network gets its input, ∇ₐC. The two cross-entropies belong to one
-    activation each, and there ∇ₐC and the slope cancel. With the sigmoid
-    ∇ₐC = (a − y) / (a (1 − a)) and σ′ = a (1 − a), so δᴸ = a − y; with the softmax likewise.
+    ∇ₐC is the input of the backward network. The two cross-entropies belong to one activation
+    each, for which ∇ₐC and the slope cancel. With the sigmoid ∇ₐC = (a − y) / (a (1 − a)) and
+    σ′ = a (1 − a), so δᴸ = a − y; the same holds for the softmax.
     """
     if loss.gradient is None:
         return subtract(a, y)
@@ -71,8 +78,8 @@ def output_delta(loss: Loss, activation: Activation, z: Vector, a: Vector, y: Ve
 def weights_transposed_times(weights: Matrix, delta: Vector) -> Vector:
     """∂C/∂aˡ = (Wˡ⁺¹)ᵀ δˡ⁺¹, that is ∂C/∂aₖ = Σⱼ Wⱼₖ δⱼ.
 
-    A layer of the backward network: the same weights, transposed, and no bias. Below the first
-    layer there is nothing but the input, and this is ∂C/∂x.
+    A layer of the backward network: the same weights, transposed, and no bias. With the weights
+    of the first layer it is ∂C/∂x.
     """
     return [dot(column(weights, k), delta) for k in range(len(weights[0]))]
 
@@ -80,8 +87,8 @@ def weights_transposed_times(weights: Matrix, delta: Vector) -> Vector:
 def hidden_delta(layer: Layer, z: Vector, a: Vector, above: Layer, delta_above: Vector) -> Vector:
     """δˡ = ((Wˡ⁺¹)ᵀ δˡ⁺¹) ⊙ σ′(zˡ).
 
-    One step of the backward network: its weights are those of the layer above, transposed, and its
-    "activation" multiplies by σ′(zˡ), which the forward pass has fixed, whatever comes in now.
+    One layer of the backward network: its weights are those of the layer above, transposed, and
+    its "activation" multiplies by σ′(zˡ), which the forward pass has fixed.
     """
     gradient = weights_transposed_times(above.weights, delta_above)
     return ACTIVATIONS[layer.activation].backward(z, a, gradient)
@@ -95,15 +102,15 @@ def backward_pass(
     y: Vector,
     scale: float,
 ) -> list[Vector]:
-    """δˡ of every layer, l = 1 … L, for `scale` times the loss of the sample.
+    """Return δˡ of every layer, l = 1 … L, for `scale` times the loss of the sample.
 
-    The backward network is linear, and so a factor at its input is a factor everywhere.
+    The backward network is linear, so a factor at its input is a factor everywhere.
     """
     output = ACTIVATIONS[layers[-1].activation]
     delta = output_delta(loss, output, zs[-1], activations[-1], y)
     deltas = [[scale * delta_j for delta_j in delta]]
-    steps = list(zip(layers, zs, activations, layers[1:], strict=False))  # l = 1 … L − 1
-    for layer, z, a, above in reversed(steps):
+    hidden = list(zip(layers, zs, activations, layers[1:], strict=False))  # l = 1 … L − 1
+    for layer, z, a, above in reversed(hidden):
         deltas.insert(0, hidden_delta(layer, z, a, above, deltas[0]))
     return deltas
 

@@ -1,7 +1,6 @@
-"""Layers: what the user asks for (`Dense`) and the parameters that a network keeps (`Layer`).
+"""Layers: their descriptions (`Dense`), and their parameters in a network (`Layer`).
 
-No computation is here; the equations over weights and biases are in
-`cygrad.reference.backpropagation`.
+The equations over weights and biases are in `cygrad.reference.backpropagation`.
 """
 
 from collections.abc import Sequence
@@ -13,12 +12,12 @@ from .vectors import Matrix, Vector, read_matrix, read_vector, zeros
 
 @dataclass(frozen=True)
 class Dense:
-    """The description of a layer in which every unit sees every input.
+    """Description of a layer in which every unit is connected to every input.
 
     Parameters
     ----------
     units : int
-        Number of units, which is the length of the layer's z and a.
+        Number of units: the length of the layer's z and a.
     activation : str
         A name of `ACTIVATIONS`.
     use_bias : bool
@@ -30,7 +29,7 @@ class Dense:
     Raises
     ------
     ValueError
-        Where `units` is below 1, or `activation` or `trainable` is none of the above.
+        If `units` is below 1, or `activation` or `trainable` is not as described.
     """
 
     units: int
@@ -53,7 +52,7 @@ class Dense:
 
 
 class Layer:
-    """A layer of a network: W, b and σ of a = σ(W x + b), x being what comes from the layer below.
+    """A layer of a network: W, b and σ of a = σ(W x + b), where x is the output of the layer below.
 
     Parameters
     ----------
@@ -75,9 +74,9 @@ class Layer:
 
     @property
     def weights(self) -> Matrix:
-        """W, (out, in): the layer's own lists, and a change in them is a change of the network.
+        """W, (out, in): the layer's own lists; changing them changes the network.
 
-        Rows of the right length may be assigned; they are copied.
+        Rows of the right length can be assigned; they are copied.
         """
         return self._weights
 

@@ -1,8 +1,8 @@
-"""Losses of one sample: the value C, its gradient ∇ₐC at the outputs, and a metric to go with it.
+"""Losses of one sample: the value C, its gradient ∇ₐC at the outputs, and a metric.
 
-z and a are the output layer's pre-activations and activations, y is the row of targets. A class
-index stands for the row that has a 1 in its place and 0 elsewhere; `read_targets` makes that row,
-and so every loss is a function of rows. Sums and means over a batch are the network's business.
+z and a are the output layer's pre-activations and activations, y is the row of targets.
+`read_targets` turns a class index into the row with a 1 in that place and 0 elsewhere, so every
+loss is a function of rows. The network takes sums and means over a batch.
 """
 
 import math
@@ -19,20 +19,20 @@ class Loss:
     Attributes
     ----------
     name : str
-        As given to `Network`.
+        Its name in `Network`.
     value : callable
         (z, a, y) ↦ C.
     gradient : callable or None
-        (a, y) ↦ ∇ₐC. None where the loss belongs to one activation: there ∇ₐC and σ′ cancel to
+        (a, y) ↦ ∇ₐC. None if the loss belongs to one activation: then ∇ₐC and σ′ cancel to
         δ = a − y, and neither is computed.
     activation : str or None
-        The only output activation that the loss is defined for. None where any will do.
+        The only output activation that the loss is defined for. None: any.
     metric_name : str
         ``"accuracy"`` or ``"mae"``, the mean absolute error.
     metric : callable
-        (a, y) ↦ the sample's share in the metric.
+        (a, y) ↦ the metric of the sample.
     targets : str
-        What a target is: ``"values"``, a row of numbers; ``"fractions"``, a row of numbers from 0
+        Kind of targets: ``"values"``, a row of numbers; ``"fractions"``, a row of numbers from 0
         to 1; ``"distribution"``, a class index or a row of probabilities; ``"class"``, an index.
     """
 
@@ -46,7 +46,7 @@ class Loss:
 
     @property
     def classifies(self) -> bool:
-        """Whether the outputs are scores of classes, of which a sample has one."""
+        """True if the outputs are scores of classes and each sample has one class."""
         return self.targets in ("class", "distribution")
 
 
@@ -73,8 +73,8 @@ def mse_gradient(a: Vector, y: Vector) -> Vector:
 def binary_cross_entropy(z: Vector, a: Vector, y: Vector) -> float:
     """C = −Σⱼ [yⱼ ln aⱼ + (1 − yⱼ) ln(1 − aⱼ)] with a = sigmoid(z).
 
-    Written in z, no logarithm can meet a 0: −ln a = ln(1 + e⁻ᶻ) and −ln(1 − a) = z + ln(1 + e⁻ᶻ),
-    and so C = Σⱼ max(zⱼ, 0) − zⱼ yⱼ + ln(1 + exp(−|zⱼ|)).
+    Written in z, no logarithm is of 0: −ln a = ln(1 + e⁻ᶻ) and −ln(1 − a) = z + ln(1 + e⁻ᶻ),
+    so C = Σⱼ max(zⱼ, 0) − zⱼ yⱼ + ln(1 + exp(−|zⱼ|)).
     """
     return sum(
         max(z_j, 0.0) - z_j * y_j + math.log1p(math.exp(-abs(z_j)))
@@ -85,7 +85,7 @@ def binary_cross_entropy(z: Vector, a: Vector, y: Vector) -> float:
 def cross_entropy(z: Vector, a: Vector, y: Vector) -> float:
     """C = −Σⱼ yⱼ ln aⱼ with a = softmax(z), so −ln aⱼ = ln Σₖ exp(zₖ) − zⱼ.
 
-    The largest z comes out of the logarithm of the sum, so that no exponential overflows.
+    The largest z is taken out of the logarithm of the sum, so that no exponential overflows.
     """
     largest = max(z)
     log_sum_exp = largest + math.log(sum(math.exp(z_k - largest) for z_k in z))
@@ -107,17 +107,17 @@ def hinge_gradient(a: Vector, y: Vector) -> Vector:
 
 
 def largest_index(values: Vector) -> int:
-    """argmaxⱼ valuesⱼ, the first of equals."""
+    """argmaxⱼ valuesⱼ, the first among equals."""
     return values.index(max(values))
 
 
 def is_correct(a: Vector, y: Vector) -> float:
-    """1 where the largest output is in the place of the largest target, else 0."""
+    """1 if the largest output and the largest target have the same index, else 0."""
     return float(largest_index(a) == largest_index(y))
 
 
 def share_correct(a: Vector, y: Vector) -> float:
-    """The share of the outputs that are on the same side of ½ as their targets, ½ being above."""
+    """The share of the outputs on the same side of ½ as their targets; ½ itself counts as above."""
     return sum((a_j >= 0.5) == (y_j >= 0.5) for a_j, y_j in zip(a, y, strict=True)) / len(a)
 
 
@@ -154,18 +154,18 @@ LOSSES = {
 }
 
 SUM_TOLERANCE = 1e-5
-"""How far from 1 a row of probabilities may sum: room for the rounding of float32."""
+"""Largest distance from 1 of the sum of a row of probabilities: room for float32 rounding."""
 
 
 def read_targets(
     loss: Loss, y: Sequence[float | Sequence[float]], samples: int, outputs: int
 ) -> Matrix:
-    """The targets of a batch as rows of numbers, (samples, outputs).
+    """Return the targets of a batch as rows of numbers, (samples, outputs).
 
     Raises
     ------
     ValueError
-        Where there are not as many targets as samples, or one is not what the loss expects.
+        If there are not as many targets as samples, or the loss does not accept a target.
     """
     if len(y) != samples:
         raise ValueError(f"y has {len(y)} targets, expected {samples}, one for each sample of X")
@@ -173,7 +173,7 @@ def read_targets(
 
 
 def read_target(loss: Loss, name: str, target: float | Sequence[float], outputs: int) -> Vector:
-    """One row of targets, made of a class index, of a number for a single output, or of a row."""
+    """Return a class index, a number for a single output, or a row as one row of targets."""
     if loss.classifies and isinstance(target, int):
         if not 0 <= target < outputs:
             raise ValueError(f"{name} is {target}, expected a class index from 0 to {outputs - 1}")

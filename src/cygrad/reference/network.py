@@ -1,6 +1,6 @@
 """A network over a batch of samples: the equations of one sample, summed or averaged.
 
-The equations themselves are in `cygrad.reference.backpropagation`. How the parameters change is in
+The equations themselves are in `cygrad.reference.backpropagation`, the updates of the parameters in
 `cygrad.reference.optimizers` and `cygrad.reference.training`.
 """
 
@@ -19,7 +19,7 @@ from .losses import LOSSES, Loss, largest_index, read_targets
 from .vectors import Matrix, Vector, add_matrices, add_vectors, read_matrix, read_vector
 
 Rows = Sequence[Sequence[float]]
-"""Samples, or rows of targets, as they come from the caller."""
+"""Samples, or rows of targets, as the caller passes them."""
 
 Targets = Sequence[float | Sequence[float]]
 """One for each sample: a class index or a row of numbers, as the loss expects."""
@@ -27,7 +27,7 @@ Targets = Sequence[float | Sequence[float]]
 
 @dataclass(frozen=True)
 class Gradients:
-    """What a forward and a backward pass over a batch of n samples compute.
+    """The results of a forward and a backward pass over a batch of n samples.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Network:
     Parameters
     ----------
     inputs : int
-        Numbers in a sample.
+        Number of inputs: numbers in a sample.
     layers : sequence of Dense
         From the first hidden layer to the output layer.
     loss : str
@@ -74,12 +74,12 @@ class Network:
     Attributes
     ----------
     layers : list of Layer
-        Where the parameters are. All start at 0.
+        They hold the parameters. All start at 0.
 
     Raises
     ------
     ValueError
-        Where an argument is none of the above or the combination has no meaning: softmax in a
+        If an argument is not as described or the combination has no meaning: softmax in a
         hidden layer or with one unit, cross_entropy without softmax, binary_cross_entropy without
         sigmoid, hinge with softmax or with one unit.
     """
@@ -105,9 +105,9 @@ class Network:
 
     @property
     def parameters(self) -> Vector:
-        """All parameters in one list: layer by layer W row by row, then b where there is one.
+        """All parameters in one list: for each layer W row by row, then b if it has one.
 
-        The list is a copy; one of the same length may be assigned.
+        The list is a copy; one of the same length can be assigned.
         """
         return [
             parameter
@@ -125,18 +125,18 @@ class Network:
                 layer.biases = [next(values) for _ in range(layer.units)]
 
     def forward(self, X: Rows) -> Matrix:
-        """The outputs aᴸ, (n, out), of samples X, (n, in)."""
+        """Return the outputs aᴸ, (n, out), of samples X, (n, in)."""
         return [forward_pass(self.layers, x)[1][-1] for x in self.read_samples(X)]
 
     def predict(self, X: Rows) -> list[int] | list[list[int]] | Matrix:
-        """What the outputs say of every sample.
+        """Predict the class or the outputs of every sample.
 
         Returns
         -------
         list
             For cross_entropy and hinge the class, argmaxⱼ aⱼ. For binary_cross_entropy 1 where an
-            output is at least ½ and 0 where it is not: a number per sample where there is one
-            output, a row where there are more. For the other losses the outputs.
+            output is at least ½ and 0 elsewhere: a number per sample for one output, a row for
+            more. For the other losses the outputs.
         """
         outputs = self.forward(X)
         if LOSSES[self.loss].classifies:
@@ -147,11 +147,11 @@ class Network:
         return outputs
 
     def predict_one(self, x: Sequence[float]) -> int | list[int] | Vector:
-        """What `predict` says of one sample."""
+        """Predict the class or the outputs of one sample."""
         return self.predict([x])[0]
 
     def evaluate(self, X: Rows, y: Targets) -> dict[str, float]:
-        """The loss, reduced as in training, and the mean metric, under its name, over samples X."""
+        """Return the loss, reduced as in training, and the mean metric over samples X."""
         samples = self.read_samples(X)
         targets = self.read_targets(y, len(samples))
         n = len(samples)
@@ -164,17 +164,17 @@ class Network:
         return {"loss": self.scale(n) * losses, loss.metric_name: metrics / n}
 
     def backward(self, X: Rows, y: Targets) -> Gradients:
-        """The loss of a batch and its derivatives.
+        """Compute the loss of a batch and its derivatives.
 
         With the mean over n samples, C = 1/n Σ Cₛ: each sample's δᴸ is divided by n, and the
-        backward pass, which is linear, carries the factor to everything below. The parameters are
-        shared by the samples, so their gradients add up: ∂C/∂W = Σₛ δₛ aₛᵀ, ∂C/∂b = Σₛ δₛ.
+        backward pass, which is linear, passes the factor to all layers below. The samples share
+        the parameters, so their gradients add up: ∂C/∂W = Σₛ δₛ aₛᵀ, ∂C/∂b = Σₛ δₛ.
 
         Parameters
         ----------
         X : rows of numbers, (n, in)
         y : class indices, (n,), or rows of numbers, (n, out)
-            A number may stand for a row of one.
+            Numbers, (n,), can be passed for one output.
 
         Returns
         -------
@@ -183,7 +183,7 @@ class Network:
         Raises
         ------
         ValueError
-            Where X or y has the wrong shape or a value that the loss does not take.
+            If X or y has the wrong shape or a value that the loss does not accept.
         """
         samples = self.read_samples(X)
         targets = self.read_targets(y, len(samples))
@@ -220,22 +220,22 @@ class Network:
         )
 
     def scale(self, samples: int) -> float:
-        """What the sum of the samples' losses is multiplied by: 1/n for the mean, 1 for the sum."""
+        """Return the factor of the sum of the samples' losses: 1/n for the mean, 1 for the sum."""
         return 1 / samples if self.reduction == "mean" else 1.0
 
     def read_samples(self, X: Rows) -> Matrix:
-        """Copy samples as rows of floats, or raise a `ValueError` that names the first bad one."""
+        """Copy samples as rows of floats; a `ValueError` names the first bad one."""
         if len(X) == 0:
             raise ValueError("X has no samples, expected at least one row")
         return read_matrix("X", X, self.inputs)
 
     def read_targets(self, y: Targets, samples: int) -> Matrix:
-        """Copy the targets of so many samples as rows of floats, or raise a `ValueError`."""
+        """Copy the targets of `samples` samples as rows of floats, or raise a `ValueError`."""
         return read_targets(LOSSES[self.loss], y, samples, self.outputs)
 
 
 def check_combination(layers: Sequence[Dense], loss: Loss) -> None:
-    """Refuse layers and a loss that have no meaning together."""
+    """Check that the layers and the loss fit together."""
     for index, dense in enumerate(layers[:-1]):
         if dense.activation == "softmax":
             raise ValueError(

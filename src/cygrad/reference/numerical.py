@@ -1,8 +1,8 @@
 """Numerical gradients by central differences, to check the exact ones against.
 
-They need two evaluations of the whole network for every parameter, where backpropagation needs one
-forward and one backward pass for all of them; and they are inexact. But nothing of the backward
-pass is in them, and so they can find fault with it.
+They need two evaluations of the whole network for every parameter, while backpropagation needs one
+forward and one backward pass for all of them; and they are inexact. But they do not use the
+backward pass, so they can find its faults.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from .vectors import Matrix, Vector
 
 @dataclass(frozen=True)
 class NumericalGradients:
-    """Approximations to the fields of `Gradients` that have the same names and shapes."""
+    """Approximations to the fields of `Gradients` of the same names and shapes."""
 
     weights: list[Matrix]
     biases: list[Vector]
@@ -24,8 +24,8 @@ class NumericalGradients:
 def central_differences(values: Vector, cost: Callable[[], float], epsilon: float) -> Vector:
     """∂C/∂p ≈ (C(p + ε) − C(p − ε)) / 2ε, for each p in a list that `cost` depends on.
 
-    The error is of the order ε² C‴ from the formula and u C / ε from rounding, with u = 2⁻⁵³. Each
-    value is changed in place and put back.
+    The formula has an error of the order of ε² C‴ and rounding one of u C / ε, with u = 2⁻⁵³. Each
+    value is changed in place and restored.
     """
     gradient = []
     for k, value in enumerate(values):
@@ -41,14 +41,14 @@ def central_differences(values: Vector, cost: Callable[[], float], epsilon: floa
 def numerical_gradients(
     network: Network, X: Rows, y: Targets, epsilon: float = 1e-5
 ) -> NumericalGradients:
-    """The gradients of the loss by weights, biases and inputs, from the loss alone.
+    """Compute the gradients of the loss by weights, biases and inputs from the loss alone.
 
     Parameters
     ----------
     network : Network
     X, y : samples and targets, as `Network.backward` takes them
     epsilon : float
-        ε. Near u^⅓ ≈ 5e-6, for parameters of the order of 1, the two errors are of one size.
+        ε. Near u^⅓ ≈ 5e-6, for parameters of the order of 1, the two errors are about equal.
     """
     samples = network.read_samples(X)
     network.read_targets(y, len(samples))

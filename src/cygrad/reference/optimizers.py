@@ -1,7 +1,7 @@
-"""Optimisers: the rule by which one parameter changes, given its gradient.
+"""Optimisers: the rules that update one parameter by its gradient.
 
-Every parameter is updated by itself, and so a rule is a function of single numbers. What it has to
-remember of a parameter from step to step, its state, is handed in and out; `Trainer` keeps it.
+Every parameter is updated by itself, so a rule is a function of single numbers. It takes the
+parameter's state of the step before and returns the new one; `Trainer` keeps it.
 """
 
 import math
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 LearningRate = float | Callable[[int], float]
-"""A number, or a function of the step, which is counted from 0."""
+"""A number, or a function of the step, counted from 0."""
 
 State = tuple[float, ...]
-"""What an optimiser remembers of one parameter."""
+"""The optimiser's state of one parameter: a velocity, or two moments."""
 
 
 class Optimizer(Protocol):
-    """What the training loop asks of an optimiser."""
+    """The attributes of an optimiser that the training loop uses."""
 
     @property
     def learning_rate(self) -> LearningRate:
@@ -34,11 +34,11 @@ class Optimizer(Protocol):
     def update(
         self, parameter: float, gradient: float, state: State, rate: float, step: int
     ) -> tuple[float, State]:
-        """The new parameter and its new state, with η = `rate` and the step counted from 0."""
+        """Return the new parameter and its new state, with η = `rate` and the step from 0."""
 
 
 def learning_rate_at(learning_rate: LearningRate, step: int) -> float:
-    """η of a step, counted from 0."""
+    """Return η of a step, counted from 0."""
     rate = float(learning_rate(step) if callable(learning_rate) else learning_rate)
     if not (rate >= 0 and math.isfinite(rate)):
         raise ValueError(f"learning_rate is {rate} at step {step}, expected a number from 0")
@@ -63,7 +63,7 @@ class SGD:
     momentum : float
         μ, from 0 to below 1.
     nesterov : bool
-        Whether the step looks ahead along the velocity; needs a momentum above 0.
+        Use Nesterov's momentum; needs a momentum above 0.
     weight_decay : float
         λ, from 0.
 
@@ -87,7 +87,7 @@ class SGD:
 
     @property
     def initial_state(self) -> State:
-        """The velocity, V = 0, where there is momentum."""
+        """The velocity V = 0; nothing without momentum."""
         return (0.0,) if self.momentum > 0 else ()
 
     def update(
@@ -163,18 +163,18 @@ class Adam:
 
 
 def check_learning_rate(learning_rate: LearningRate) -> None:
-    """Refuse a constant learning rate that is negative; a callable is asked at every step."""
+    """Check that a constant learning rate is at least 0; `learning_rate_at` checks a callable."""
     if not callable(learning_rate):
         check_not_negative("learning_rate", learning_rate)
 
 
 def check_not_negative(name: str, value: float) -> None:
-    """Refuse a number below 0, NaN and infinity."""
+    """Check that a number is finite and at least 0."""
     if not (value >= 0 and math.isfinite(value)):
         raise ValueError(f"{name} is {value}, expected a number from 0")
 
 
 def check_fraction(name: str, value: float) -> None:
-    """Refuse a number outside [0, 1)."""
+    """Check that a number is in [0, 1)."""
     if not 0 <= value < 1:
         raise ValueError(f"{name} is {value}, expected a number from 0 to below 1")

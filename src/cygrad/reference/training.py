@@ -1,7 +1,7 @@
 """The training loop: epochs of mini-batches in given orders of the samples.
 
-There is no random number here. Who wants shuffled samples hands in shuffled orders, and two runs
-over the same orders go through the same steps.
+Nothing here is random. To shuffle the samples, pass shuffled orders; two runs over the same orders
+do the same steps.
 """
 
 import math
@@ -20,7 +20,7 @@ class DivergenceError(ArithmeticError):
 
 @dataclass
 class History:
-    """One entry for each epoch, over its samples as the network was when it met them.
+    """One entry for each epoch; each sample counts with the parameters at its own step.
 
     Attributes
     ----------
@@ -35,21 +35,21 @@ class History:
 
 
 class Trainer:
-    """Trains a network.
+    """Trains a network by mini-batch descent.
 
     Parameters
     ----------
     network : Network
         Its parameters are changed in place.
     optimizer : SGD or Adam
-        The rule of the steps.
+        The update rule.
     batch_size : int
         Samples in a step; the last batch of an epoch may have fewer.
 
     Attributes
     ----------
     steps : int
-        Steps done.
+        Number of steps done.
     weights_state, biases_state : list
         The optimiser's state of every parameter, in the shape of the layers' weights and biases.
     """
@@ -75,14 +75,14 @@ class Trainer:
         X, y : samples and targets, as `Network.backward` takes them
         orders : sequence of sequences of int
             For each epoch, the row numbers in the order in which they are used. Batches are
-            consecutive slices; a row may be missing or come more than once.
+            consecutive slices; a row may be missing or used more than once.
 
         Raises
         ------
         ValueError
-            Where X, y or an order is not as expected; nothing has been changed then.
+            If X, y or an order is not as described; then nothing is changed.
         DivergenceError
-            Where the loss of a batch is NaN or infinite. The steps before it stay done.
+            If the loss of a batch is NaN or infinite. The steps before it stay done.
         """
         samples = self.network.read_samples(X)
         targets = self.network.read_targets(y, len(samples))
@@ -105,26 +105,26 @@ class Trainer:
         return history
 
     def partial_fit(self, X: Rows, y: Targets) -> float:
-        """Train once through the rows, in their order; their loss as that of an epoch."""
+        """Train once through the rows, in their order, and return their loss as of an epoch."""
         return self.fit(X, y, [range(len(X))]).loss[0]
 
     def step(self, X: Rows, y: Targets) -> float:
-        """One step on all rows as one batch; their loss before it."""
+        """Do one step on all rows as one batch, and return their loss before it."""
         return self.descend(X, y).loss
 
     def learn_one(self, x: Sequence[float], y: float | Sequence[float]) -> float:
-        """One step on one sample; its loss before it."""
+        """Do one step on one sample, and return its loss before it."""
         return self.step([x], [y])
 
     def descend(self, X: Rows, y: Targets) -> Gradients:
-        """One step down the gradient of the loss of a batch, which is returned.
+        """Do one step down the gradient of the loss of a batch, and return the gradients.
 
         Raises
         ------
         ValueError
-            Where X or y is not as expected.
+            If X or y is not as described.
         DivergenceError
-            Where the loss is NaN or infinite. The step is not done then.
+            If the loss is NaN or infinite. Then the step is not done.
         """
         gradients = self.network.backward(X, y)
         if not math.isfinite(gradients.loss):
@@ -133,7 +133,7 @@ class Trainer:
         return gradients
 
     def apply(self, gradients: Gradients) -> None:
-        """One step of the optimiser: W ← W − η ∂C/∂W and b ← b − η ∂C/∂b, or as its rule says."""
+        """Update all trained parameters: P ← P − η ∂C/∂P, or the optimiser's other rule."""
         rate = learning_rate_at(self.optimizer.learning_rate, self.steps)
         for index, layer in enumerate(self.network.layers):
             if layer.trains_weights:

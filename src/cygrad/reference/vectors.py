@@ -1,8 +1,7 @@
-"""Vectors and matrices as lists of floats: the types, the dot product, and reading what is given.
+"""Vectors and matrices as lists of floats: types, products and sums, and checked copies.
 
-A vector is a list of floats, a matrix a list of its rows. What a caller hands in passes through
-`read_vector` or `read_matrix`, which return a copy of the right shape; the equations then need no
-checks of their own.
+A vector is a list of floats, a matrix a list of its rows. `read_vector` and `read_matrix` check the
+caller's values and return copies of the right shape, so the equations need no checks of their own.
 """
 
 import math
