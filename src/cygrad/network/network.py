@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 REDUCTIONS = ("mean", "sum")
 # Far beyond any memory, and low enough that the engine can compute with sizes in bytes.
-MOST_PARAMETERS = 2**48
+MAX_PARAMETERS = 2**48
 
 
 class Network:
@@ -112,7 +112,7 @@ class Network:
 
         sizes = [inputs, *(dense.units for dense in described)]
         count = sum(units * (below + 1) for below, units in pairwise(sizes))
-        if count > MOST_PARAMETERS:
+        if count > MAX_PARAMETERS:
             raise ValueError(f"layers have {count} parameters, more than a computer can address")
         self._engine = Engine(
             checks.dtype_name(dtype),
@@ -248,10 +248,10 @@ class Network:
         TypeError, ValueError
             If `X` is not as described.
         """
-        most = default_threads if threads is None else check_threads(threads)
+        max_threads = default_threads if threads is None else check_threads(threads)
         if self._input_mean is not None:
             X = self.apply_standardization(X, "X")
-        return self._engine.forward(X, most)
+        return self._engine.forward(X, max_threads)
 
     def predict(self, X: ArrayLike, threads: int | None = None) -> NDArray[Any]:
         """What the network says of each row of X.
@@ -327,9 +327,11 @@ class Network:
         TypeError, ValueError
             If `X` or `y` is not as described.
         """
-        most = default_threads if threads is None else check_threads(threads)
+        max_threads = default_threads if threads is None else check_threads(threads)
         samples = self.read_samples(X)
-        loss, metric = self._engine.evaluate(samples, self.read_targets(y, samples.rows), most)
+        loss, metric = self._engine.evaluate(
+            samples, self.read_targets(y, samples.rows), max_threads
+        )
         if self._reduction == "mean":
             loss /= samples.rows
         return {"loss": loss, self.metric: metric / samples.rows}
@@ -367,12 +369,12 @@ class Network:
         D. Rumelhart, G. Hinton, R. Williams, "Learning representations by back-propagating
         errors", Nature 323, 1986.
         """
-        most = default_threads if threads is None else check_threads(threads)
+        max_threads = default_threads if threads is None else check_threads(threads)
         samples = self.read_samples(X)
         targets = self.read_targets(y, samples.rows)
         wanted = checks.flag(input_gradient, "input_gradient")
         loss, weights, biases, deltas, pre_activations, activations, inputs = self._engine.backward(
-            samples, targets, wanted, most
+            samples, targets, wanted, max_threads
         )
         if inputs is not None and self._input_scale is not None:
             inputs = (inputs * self._input_scale).astype(self.dtype)

@@ -242,7 +242,7 @@ class Trainer:
                 endings.enter_context(progress)
                 poll = progress.poll if progress.live else None
 
-            threads = self._most_threads
+            threads = self._max_threads
             order = np.empty(samples.rows, np.int64) if shuffle else None
             good = np.empty_like(self._net.engine.storage)
             for epoch in range(1, epochs + 1):
@@ -300,7 +300,7 @@ class Trainer:
         with self._training as training:
             rates = self._rates(-(-samples.rows // self._batch_size))
             loss, metric, done, diverged = training.epoch(
-                samples, targets, None, rates, None, self._most_threads
+                samples, targets, None, rates, None, self._max_threads
             )
         if diverged:
             raise DivergenceError(done + 1)
@@ -334,7 +334,7 @@ class Trainer:
         """
         samples, targets = self._data(X, y)
         with self._training as training:
-            loss = training.step(samples, targets, self._most_threads)
+            loss = training.step(samples, targets, self._max_threads)
         if not isfinite(loss):
             raise DivergenceError(1)
         return loss
@@ -400,7 +400,7 @@ class Trainer:
         return loss / n if self._net.reduction == "mean" else loss, metric / n
 
     @property
-    def _most_threads(self) -> int | Callable[[], int]:
+    def _max_threads(self) -> int | Callable[[], int]:
         return default_threads if self._threads is None else self._threads
 
     def _rates(self, steps: int) -> NDArray[np.float64] | None:
