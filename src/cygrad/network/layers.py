@@ -166,7 +166,7 @@ class Layer:
 
     @weights.setter
     def weights(self, weights: ArrayLike) -> None:
-        self._engine.set_weights(self._index, self._fit(weights, "weights", self.weights_shape))
+        self._engine.set_weights(self._index, self._checked(weights, "weights", self.weights_shape))
 
     @property
     def biases(self) -> NDArray[Any]:
@@ -179,7 +179,7 @@ class Layer:
     def biases(self, biases: ArrayLike) -> None:
         if not self.use_bias:
             raise ValueError(f"layers[{self._index}].biases: the layer has use_bias=False")
-        self._engine.set_biases(self._index, self._fit(biases, "biases", (self.units,)))
+        self._engine.set_biases(self._index, self._checked(biases, "biases", (self.units,)))
 
     @property
     def weights_shape(self) -> tuple[int, int]:
@@ -195,16 +195,16 @@ class Layer:
         """Draw the weights, then the biases, by the layer's initialisers."""
         dense = self._dense
         weights = resolve(dense.initial_weights, "weights_init")(rng, self.weights_shape)
-        weights = self._fit(weights, "weights_init", self.weights_shape)
+        weights = self._checked(weights, "weights_init", self.weights_shape)
         self._engine.set_weights(self._index, weights)
         if self.use_bias:
             biases = resolve(dense.bias_init, "bias_init")(rng, (self.units,))
-            self._engine.set_biases(self._index, self._fit(biases, "bias_init", (self.units,)))
+            self._engine.set_biases(self._index, self._checked(biases, "bias_init", (self.units,)))
 
     def __repr__(self) -> str:
         return f"<layer of {self.inputs} inputs: {self._dense!r}>"
 
-    def _fit(self, value: ArrayLike, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    def _checked(self, value: ArrayLike, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
         name = f"layers[{self._index}].{name}"
         return checks.parameters(value, name, shape, np.dtype(self._engine.dtype))
 
