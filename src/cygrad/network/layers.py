@@ -213,15 +213,15 @@ def check_layers(layers: Iterable[Dense]) -> list[Dense]:
     """`layers` as a list of descriptions that can stand one after another."""
     if isinstance(layers, Dense) or not isinstance(layers, Iterable):
         raise TypeError(f"layers is {layers!r}, expected a list of Dense")
-    described = list(layers)
-    if not described:
+    descriptions = list(layers)
+    if not descriptions:
         raise ValueError("layers is empty, expected at least one Dense")
-    for index, dense in enumerate(described):
+    for index, dense in enumerate(descriptions):
         if not isinstance(dense, Dense):
             raise TypeError(f"layers[{index}] is {dense!r}, expected a Dense")
         if dense.activation != "softmax":
             continue
-        if index < len(described) - 1:
+        if index < len(descriptions) - 1:
             raise ValueError(
                 f"layers[{index}] is {dense!r}, but softmax is for the last layer only; "
                 "expected another activation, such as 'relu' or 'tanh'"
@@ -231,7 +231,7 @@ def check_layers(layers: Iterable[Dense]) -> list[Dense]:
                 f"layers[{index}] is {dense!r}, but softmax of a single unit is always 1; "
                 "expected Dense(1, 'sigmoid'), or Dense(2, 'softmax')"
             )
-    return described
+    return descriptions
 
 
 def _check_trainable(trainable: Trainable, use_bias: bool) -> Trainable:

@@ -104,26 +104,27 @@ class Network:
     ) -> None:
         """Check the description and make a network of it whose parameters are all zero."""
         inputs = checks.whole_number(inputs, "inputs")
-        described = check_layers(layers)
+        descriptions = check_layers(layers)
         checks.one_of(loss, "loss", LOSSES)
-        check_output(loss, described[-1].activation, described[-1].units)
+        check_output(loss, descriptions[-1].activation, descriptions[-1].units)
         self._loss = loss
         self._reduction = checks.one_of(reduction, "reduction", REDUCTIONS)
 
-        sizes = [inputs, *(dense.units for dense in described)]
+        sizes = [inputs, *(dense.units for dense in descriptions)]
         count = sum(units * (below + 1) for below, units in pairwise(sizes))
         if count > MAX_PARAMETERS:
             raise ValueError(f"layers have {count} parameters, more than a computer can address")
         self._engine = Engine(
             checks.dtype_name(dtype),
             sizes,
-            [dense.activation for dense in described],
-            [dense.use_bias for dense in described],
+            [dense.activation for dense in descriptions],
+            [dense.use_bias for dense in descriptions],
             loss,
             reduction,
         )
         self._layers = tuple(
-            Layer(dense, sizes[index], index, self._engine) for index, dense in enumerate(described)
+            Layer(dense, sizes[index], index, self._engine)
+            for index, dense in enumerate(descriptions)
         )
         self._input_mean = self._input_scale = self._classes = None
 
@@ -218,8 +219,8 @@ class Network:
         self._classes = tuple(str(name) for name in names)
 
     def __repr__(self) -> str:
-        described = ", ".join(repr(layer._dense) for layer in self._layers)
-        text = f"Network({self.inputs}, [{described}], loss={self._loss!r}"
+        descriptions = ", ".join(repr(layer._dense) for layer in self._layers)
+        text = f"Network({self.inputs}, [{descriptions}], loss={self._loss!r}"
         if self._reduction != "mean":
             text += f", reduction={self._reduction!r}"
         if self.dtype != "float32":
