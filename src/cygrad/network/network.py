@@ -574,4 +574,4 @@ def load(path: str | os.PathLike[str]) -> Network:
     except MemoryError:
         raise
     except Exception as error:
-        raise storage.damaged(path, error) from error
+        raise storage.damaged_error(path, error) from error

@@ -74,21 +74,21 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, NDArra
         try:
             with zipfile.ZipFile(file) as archive:
                 return _read(archive, name, os.fstat(file.fileno()).st_size)
-        except _Refused as refusal:
-            raise ValueError(str(refusal)) from None
+        except _UnsupportedFile as unsupported:
+            raise ValueError(str(unsupported)) from None
         except (OSError, MemoryError):
             raise
         except Exception as error:
             # zipfile, json and NumPy's reader raise errors of many kinds over senseless bytes.
-            raise damaged(path, error) from error
+            raise damaged_error(path, error) from error
 
 
-def damaged(path: str | os.PathLike[str], error: Exception) -> ValueError:
+def damaged_error(path: str | os.PathLike[str], error: Exception) -> ValueError:
     """Return the error for a file whose contents cannot be a network, because of `error`."""
     return ValueError(f"{os.fspath(path)!r} is damaged or cut short: {error}")
 
 
-class _Refused(Exception):
+class _UnsupportedFile(Exception):
     """The file is whole, but not one to read; the message is complete."""
 
 
@@ -97,10 +97,14 @@ def _read(
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     members = {info.filename: info for info in archive.infolist()}
     if "header.npy" not in members:
-        raise _Refused(f"{name!r} is an .npz archive without a header, expected a cygrad network")
+        raise _UnsupportedFile(
+            f"{name!r} is an .npz archive without a header, expected a cygrad network"
+        )
     # Stored as they are, the members cannot be larger than the file; none can be a bomb.
     if any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
-        raise _Refused(f"{name!r} is compressed, expected an archive as Network.save writes it")
+        raise _UnsupportedFile(
+            f"{name!r} is compressed, expected an archive as Network.save writes it"
+        )
     sizes = [info.file_size for info in members.values()]
     offsets = [info.header_offset for info in members.values()]
     if sum(sizes) > size or min(offsets) < 0:
@@ -123,10 +127,10 @@ def _header(data: bytes, name: str) -> dict[str, Any]:
     is_text = len(shape) == 1 and dtype == np.uint8
     header = json.loads(data[start:]) if is_text else None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise _Refused(f"{name!r} has a header of another kind, expected a cygrad network")
+        raise _UnsupportedFile(f"{name!r} has a header of another kind, expected a cygrad network")
     version = checks.whole_number(header["version"], "version")
     if version > VERSION:
-        raise _Refused(
+        raise _UnsupportedFile(
             f"{name!r} has format {version}, written by cygrad {header.get('cygrad')}; "
             f"cygrad {__version__} reads formats up to {VERSION}: a newer cygrad is needed"
         )
