@@ -244,13 +244,13 @@ class Trainer:
 
             threads = self._max_threads
             order = np.empty(samples.rows, np.int64) if shuffle else None
-            good = np.empty_like(self._net.engine.storage)
+            parameters_before = np.empty_like(self._net.engine.storage)
             for epoch in range(1, epochs + 1):
                 if order is not None:
                     permute(order, self._shuffling.bit_generator.random_raw())
                 begin = perf_counter()
                 run = partial(training.epoch, samples, targets, order, rates, poll, threads)
-                sums = self._run(epoch, run, good)
+                sums = self._run(epoch, run, parameters_before)
                 seconds = perf_counter() - begin
                 values = self._averages(sums, samples.rows)
                 if validation is not None:
@@ -378,15 +378,15 @@ class Trainer:
         self,
         epoch: int,
         run: Callable[[], tuple[float, float, int, bool]],
-        good: NDArray[Any],  # OUT: the parameters before the epoch
+        parameters_before: NDArray[Any],  # OUT
     ) -> tuple[float, float]:
         """Run one epoch: sums of loss and metric, or the parameters of before and an error."""
         parameters = self._net.engine.storage
-        np.copyto(good, parameters)
+        np.copyto(parameters_before, parameters)
         loss, metric, done, diverged = run()
         # The update of the last step can overflow, and no loss comes after it to show it.
         if diverged or not self._net.engine.finite:
-            np.copyto(parameters, good)
+            np.copyto(parameters, parameters_before)
             self._training.reset()
             raise DivergenceError(done + 1 if diverged else done, epoch, self._history)
         return loss, metric
