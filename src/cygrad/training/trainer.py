@@ -227,19 +227,19 @@ class Trainer:
         if X_val is not None and y_val is not None:
             validation = self._data(X_val, y_val, "_val")
 
-        with self._training as training, ExitStack() as endings:
+        with self._training as training, ExitStack() as cleanup:
             steps = -(-samples.rows // self._batch_size)
             rates = self._rates(steps)
 
             self._history = History(self._net.metric, validation is not None)
             for hook in hooks:
                 hook.on_train_begin(self)
-                endings.callback(hook.on_train_end, self)
+                cleanup.callback(hook.on_train_end, self)
             progress = poll = None
             if verbose:
                 scale = 1 if self._net.reduction == "mean" else samples.rows
                 progress = Progress(epochs, samples.rows, self._batch_size, scale)
-                endings.enter_context(progress)
+                cleanup.enter_context(progress)
                 poll = progress.poll if progress.live else None
 
             threads = self._max_threads
