@@ -214,7 +214,7 @@ class Trainer:
         shuffle = checks.flag(shuffle, "shuffle")
         verbose = checks.flag(verbose, "verbose")
         hooks = _as_hooks(callbacks)
-        samples, targets = self._data(X, y)
+        samples, targets = self._read_data(X, y)
         if self._batch_size > samples.rows:
             raise ValueError(
                 f"batch_size is {self._batch_size}, expected an integer from 1 to {samples.rows}, "
@@ -225,7 +225,7 @@ class Trainer:
             raise ValueError(f"{missing} is None and {given} is given, expected both or neither")
         validation = None
         if X_val is not None and y_val is not None:
-            validation = self._data(X_val, y_val, "_val")
+            validation = self._read_data(X_val, y_val, "_val")
 
         with self._training as training, ExitStack() as cleanup:
             steps = -(-samples.rows // self._batch_size)
@@ -296,7 +296,7 @@ class Trainer:
         No copy of the parameters is kept, and `history` stays that of the latest `fit`. An update
         that overflows shows in the next step only: no parameter is looked at for itself.
         """
-        samples, targets = self._data(X, y)
+        samples, targets = self._read_data(X, y)
         with self._training as training:
             rates = self._rates(-(-samples.rows // self._batch_size))
             loss, metric, done, diverged = training.epoch(
@@ -332,7 +332,7 @@ class Trainer:
         -----
         As for `partial_fit`.
         """
-        samples, targets = self._data(X, y)
+        samples, targets = self._read_data(X, y)
         with self._training as training:
             loss = training.step(samples, targets, self._max_threads)
         if not isfinite(loss):
@@ -391,7 +391,7 @@ class Trainer:
             raise DivergenceError(done + 1 if diverged else done, epoch, self._history)
         return loss, metric
 
-    def _data(self, X: ArrayLike, y: ArrayLike, suffix: str = "") -> tuple[Samples, Targets]:
+    def _read_data(self, X: ArrayLike, y: ArrayLike, suffix: str = "") -> tuple[Samples, Targets]:
         samples = self._net.read_samples(X, f"X{suffix}")
         return samples, self._net.read_targets(y, samples.rows, f"y{suffix}")
 
