@@ -96,7 +96,7 @@ def test_many_epochs_leave_few_lines_and_the_last(plain, clock, epochs):
         for epoch in range(epochs):
             display.epoch_done({"loss": epoch})
     lines = plain.getvalue().splitlines()
-    assert 20 <= len(lines) <= progress.LINES + 2
+    assert 20 <= len(lines) <= progress.MAX_LINES + 2
     assert lines[0].split() == ["epoch", f"1/{epochs}", "loss", "0"]
     assert lines[-1].startswith(f"epoch {epochs}/{epochs}  loss")
     assert len(set(lines)) == len(lines)

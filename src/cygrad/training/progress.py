@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
 # A run of any length leaves about this many lines, and one whenever this much time passed without.
-LINES = 50
+MAX_LINES = 50
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_DRAWINGS = 0.1
 BAR_CELLS = 20
@@ -44,7 +44,7 @@ class Progress:
         self._batch_size = batch_size
         self._loss_scale = loss_scale
         self._steps = -(-samples // batch_size)
-        self._stride = -(-epochs // LINES)
+        self._stride = -(-epochs // MAX_LINES)
         stream = sys.stderr or StringIO()  # there is no stderr in a program without a console
         self.live = stream.isatty()
         self._line = _make_bar(stream, self._steps) if self.live else _PlainLine(stream)
