@@ -49,8 +49,8 @@ class Progress:
         self.live = stream.isatty()
         self._line = _make_bar(stream, self._steps) if self.live else _PlainLine(stream)
         self._epoch = 1
-        self._unkept = ""
-        self._began = self._last_kept = self._last_drawn = monotonic()
+        self._pending_text = ""
+        self._began = self._last_written = self._last_drawn = monotonic()
 
     def poll(self, steps_done: int, loss_sum: float) -> None:
         """Draw the bar within an epoch; for the engine to call."""
@@ -66,16 +66,16 @@ class Progress:
     def epoch_done(self, logs: Mapping[str, float]) -> None:
         """Show the numbers of the epoch that ended."""
         now = monotonic()
-        self._unkept = _text_of(logs)
+        self._pending_text = _text_of(logs)
         if (
             self._epoch in (1, self._epochs)
             or self._epoch % self._stride == 0
-            or now - self._last_kept >= SECONDS_BETWEEN_LINES
+            or now - self._last_written >= SECONDS_BETWEEN_LINES
         ):
-            self._keep()
-            self._last_kept = self._last_drawn = now
+            self._write_line()
+            self._last_written = self._last_drawn = now
         elif now - self._last_drawn >= SECONDS_BETWEEN_DRAWINGS:
-            self._draw(self._steps, self._unkept)
+            self._draw(self._steps, self._pending_text)
             self._last_drawn = now
         self._epoch += 1
         self._began = now
@@ -89,19 +89,19 @@ class Progress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._unkept:
+        if self._pending_text:
             self._epoch -= 1
-            self._keep()
+            self._write_line()
         self._line.end()
 
     def _draw(self, steps_done: int, numbers: str) -> None:
         epoch = f"epoch {self._epoch:{len(str(self._epochs))}}/{self._epochs}"
         self._line.draw(epoch, steps_done, monotonic() - self._began, numbers)
 
-    def _keep(self) -> None:
-        self._draw(self._steps, self._unkept)
+    def _write_line(self) -> None:
+        self._draw(self._steps, self._pending_text)
         self._line.end()
-        self._unkept = ""
+        self._pending_text = ""
 
 
 class Count:
