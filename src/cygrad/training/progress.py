@@ -61,12 +61,12 @@ class Progress:
         self._last_drawn = now
         seen = min(steps_done * self._batch_size, self._samples)
         numbers = {"loss": loss_sum / seen * self._loss_scale}
-        self._draw(steps_done, _text_of(numbers))
+        self._draw(steps_done, _format_numbers(numbers))
 
     def epoch_done(self, logs: Mapping[str, float]) -> None:
         """Show the numbers of the epoch that ended."""
         now = monotonic()
-        self._pending_text = _text_of(logs)
+        self._pending_text = _format_numbers(logs)
         if (
             self._epoch in (1, self._epochs)
             or self._epoch % self._stride == 0
@@ -148,7 +148,7 @@ class Count:
         self._line.end()
 
 
-def _text_of(logs: Mapping[str, float]) -> str:
+def _format_numbers(logs: Mapping[str, float]) -> str:
     return "  ".join(
         f"{value:.4g} s" if name == "seconds" else f"{name} {value:.4g}"
         for name, value in logs.items()
@@ -181,7 +181,7 @@ class _PlainLine:
             self._text = ""
 
 
-class _OwnBar:
+class _SimpleBar:
     """A bar that is drawn over itself by carriage returns."""
 
     def __init__(self, stream: TextIO, steps: int) -> None:
@@ -254,5 +254,5 @@ def _make_bar(stream: TextIO, steps: int) -> _Line:
     try:
         tqdm = import_module("tqdm").tqdm
     except ImportError:
-        return _OwnBar(stream, steps)
+        return _SimpleBar(stream, steps)
     return _TqdmBar(tqdm, stream, steps)
