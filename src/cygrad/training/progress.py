@@ -46,8 +46,8 @@ class Progress:
         self._steps = -(-samples // batch_size)
         self._stride = -(-epochs // MAX_LINES)
         stream = sys.stderr or StringIO()  # there is no stderr in a program without a console
-        self.live = stream.isatty()
-        self._line = _make_bar(stream, self._steps) if self.live else _PlainLine(stream)
+        self.on_terminal = stream.isatty()
+        self._line = _make_bar(stream, self._steps) if self.on_terminal else _PlainLine(stream)
         self._epoch = 1
         self._pending_text = ""
         self._began = self._last_written = self._last_drawn = monotonic()

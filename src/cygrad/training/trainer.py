@@ -240,7 +240,7 @@ class Trainer:
                 scale = 1 if self._net.reduction == "mean" else samples.rows
                 progress = Progress(epochs, samples.rows, self._batch_size, scale)
                 cleanup.enter_context(progress)
-                poll = progress.poll if progress.live else None
+                poll = progress.poll if progress.on_terminal else None
 
             threads = self._max_threads
             order = np.empty(samples.rows, np.int64) if shuffle else None
