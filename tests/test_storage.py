@@ -280,7 +280,7 @@ class TestRefusals:
             ({"inputs": None}, "inputs is None"),
             ({"dtype": "float64"}, "weights_0 is float32"),
             ({"dtype": "object"}, "dtype is 'object'"),
-            ({"layers": []}, "header speaks of"),
+            ({"layers": []}, "header describes"),
             ({"layers": [{"units": 10**12, "activation": "relu", "use_bias": True}]}, "it holds"),
             ({"layers": [{}]}, "'units'"),
             ({"layers": 7}, "not iterable"),

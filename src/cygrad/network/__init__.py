@@ -1,9 +1,8 @@
-"""A network: its layers, activations, losses and initial values, its gradients, and its file.
+"""Networks: layers, activations, losses, initialisers, gradients, standardised inputs, files.
 
-What a network is lives here, with the functions that it consists of, the standardisation of its
-inputs and the file format. How a network learns is in `cygrad.training`; the computations are in
-`cygrad._engine`, and in plain Python in `cygrad.reference`. `storage` reads and writes a
-configuration and arrays, and knows nothing of `Network`.
+Training is in `cygrad.training`; the computations are in `cygrad._engine`, and in plain Python in
+`cygrad.reference`. `storage` reads and writes a configuration and arrays, and does not import
+`Network`.
 """
 
 from cygrad.network.activations import ACTIVATIONS, Activation

@@ -1,4 +1,4 @@
-"""`Gradients`: what one backward pass over a network computes."""
+"""`Gradients`: the results of one backward pass over a network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Gradients:
-    """What one backward pass computes, layer by layer from the first to the last.
+    """The results of one backward pass, layer by layer from the first to the last.
 
     Arrays are in the network's dtype. With reduction "mean", C is the mean of the samples'
     losses and all derivatives are of that mean.
@@ -29,9 +29,9 @@ class Gradients:
     pre_activations : tuple of ndarray, shape (n, units)
         z = W a + b.
     activations : tuple of ndarray, shape (n, units)
-        a = σ(z). The last is what `cygrad.Network.forward` returns.
+        a = σ(z). The last equals the result of `cygrad.Network.forward`.
     inputs : ndarray, shape (n, inputs), or None
-        ∂C/∂X, if it was asked for.
+        ∂C/∂X; None if it was not requested.
     """
 
     loss: float

@@ -1,9 +1,9 @@
-"""How the parameters of a layer begin: `glorot_uniform`, `he_normal`, `zeros`, `normal(0.1)`, …
+"""Initialisers of a layer's parameters: `glorot_uniform`, `he_normal`, `zeros`, `normal(0.1)`, …
 
 An initialiser is called as `initializer(rng, shape)`, with a `numpy.random.Generator` and the
 shape (out, in) of weights or (out,) of biases, and returns a float64 array of that shape; any
-function of that kind can be passed to `Dense`. Numbers are drawn as float64 and rounded to the
-network's dtype afterwards, so that a float32 and a float64 network of one seed start alike.
+such function can be passed to `Dense`. Numbers are drawn as float64 and then rounded to the
+network's dtype, so that a float32 and a float64 network of one seed start with the same values.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class VarianceScaling:
 
 @dataclass(frozen=True)
 class Constant:
-    """Every parameter is one number.
+    """The same number for every parameter.
 
     Parameters
     ----------
@@ -98,12 +98,12 @@ class Normal:
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """The parameters are a copy of `values`, whose shape must be the one asked for."""
+    """The values of an array, which must have the shape of the parameters."""
 
     values: NDArray[np.float64]
 
     def __call__(self, rng: Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """Return the values: whoever asked checks the shape, and knows the argument's name."""
+        """Return the values; the caller checks their shape, to name its argument in the error."""
         return self.values
 
 
@@ -132,20 +132,20 @@ INITIALIZERS: dict[str, Initializer] = {
 
 
 def resolve(given: str | ArrayLike | Initializer, name: str) -> Initializer:
-    """The initialiser that an argument stands for.
+    """Return the initialiser for an argument.
 
     Parameters
     ----------
     given : str, number, array or initialiser
-        A name of `INITIALIZERS`, the constant value of all, the values themselves, or anything
-        that can be called as `initializer(rng, shape)`.
+        A name in `INITIALIZERS`, one value for all parameters, an array of their values, or any
+        callable `initializer(rng, shape)`.
     name : str
-        What the user knows the argument by.
+        Name of the argument in error messages.
 
     Raises
     ------
     TypeError, ValueError
-        If `given` is nothing of this kind, or holds NaN or infinity.
+        If `given` is not as described, or holds NaN or infinity.
     """
     if isinstance(given, str):
         if given not in INITIALIZERS:

@@ -1,7 +1,7 @@
-"""Layers: `Dense`, the description of one, and `Layer`, the door to one inside a network.
+"""Layers: `Dense`, a description of a layer, and `Layer`, a layer of a network.
 
-A description holds no parameters, and one description can stand in many networks. The parameters
-of a network live in its engine; a `Layer` reads and writes them there.
+A description holds no parameters, and many networks can use the same one. The engine of a network
+holds the parameters; a `Layer` reads and writes them there.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dense:
-    """A dense layer: z = W a + b, then the activation σ(z), where a is the layer below.
+    """A dense layer: z = W a + b, then the activation σ(z); a is the output of the layer below.
 
     Parameters
     ----------
@@ -37,14 +37,14 @@ class Dense:
     activation : {"identity", "sigmoid", "tanh", "relu", "gaussian", "softmax"}
         `cygrad.network.ACTIVATIONS` has the formulas. softmax is for the last layer only.
     use_bias : bool
-        Whether there is a b. Without, z = W a.
+        False leaves b out: z = W a.
     trainable : bool or {"weights", "biases"}
-        Whether training changes the layer's parameters, or which of them.
+        Train all parameters of the layer, none, or only these.
     weights_init : str, float, array (units, inputs), function of (rng, shape) or None
-        How the weights begin, see `cygrad.initializers`. None takes what suits the activation:
-        He for relu, LeCun for gaussian, Glorot for the others, all of them uniform.
+        Initial weights, see `cygrad.initializers`. None takes the default of the activation: He
+        for relu, LeCun for gaussian, Glorot for the others, all uniform.
     bias_init : str, float, array (units,) or function of (rng, shape)
-        How the biases begin.
+        Initial biases.
 
     Raises
     ------
@@ -61,7 +61,7 @@ class Dense:
     bias_init: str | ArrayLike | Initializer = "zeros"
 
     def __post_init__(self) -> None:
-        set_field = object.__setattr__  # the way around frozen, for its own __init__ only
+        set_field = object.__setattr__  # because the class is frozen
         set_field(self, "units", checks.whole_number(self.units, "units"))
         checks.one_of(self.activation, "activation", ACTIVATIONS)
         set_field(self, "use_bias", checks.flag(self.use_bias, "use_bias"))
@@ -78,7 +78,7 @@ class Dense:
             raise ValueError(
                 f"bias_init is {self.bias_init!r} with use_bias=False, expected 'zeros'"
             )
-        # An array is kept as a copy, so that a later change of the caller's has no effect.
+        # Keep the copy of an array: the caller may change the original later.
         if isinstance(weights, Given):
             set_field(self, "weights_init", weights)
         if isinstance(biases, Given):
@@ -86,7 +86,7 @@ class Dense:
 
     @property
     def initial_weights(self) -> str | ArrayLike | Initializer:
-        """`weights_init`, or the initialiser that suits the activation where it is None."""
+        """`weights_init`, or the default of the activation if it is None."""
         if self.weights_init is None:
             return ACTIVATIONS[self.activation].weights_init
         return self.weights_init
@@ -101,11 +101,11 @@ class Dense:
 
 
 class Layer:
-    """One layer of a network. Made by `Network`, found in `Network.layers`.
+    """One layer of a network. `Network` makes them; they are in `Network.layers`.
 
-    Its parameters are read as copies that cannot be written to, and changed by assignment:
-    ``layer.weights = W``. What is assigned may be of any real dtype, and is rounded to the
-    network's; its shape must fit and its values be finite.
+    Reading its parameters gives read-only copies; assignment changes them: ``layer.weights = W``.
+    Assigned arrays may have any real dtype and are rounded to the network's; their shape must fit
+    and their values must be finite.
     """
 
     __slots__ = ("_dense", "_engine", "_index", "_inputs")
@@ -134,12 +134,12 @@ class Layer:
 
     @property
     def use_bias(self) -> bool:
-        """Whether the layer has biases."""
+        """True if the layer has biases."""
         return self._dense.use_bias
 
     @property
     def trainable(self) -> Trainable:
-        """What training changes: True, False, "weights" or "biases". Can be assigned."""
+        """The parameters to train: True, False, "weights" or "biases". Can be assigned."""
         return self._dense.trainable
 
     @trainable.setter
@@ -149,12 +149,12 @@ class Layer:
 
     @property
     def train_weights(self) -> bool:
-        """Whether training changes the weights."""
+        """True if training changes the weights."""
         return self.trainable in (True, "weights")
 
     @property
     def train_biases(self) -> bool:
-        """Whether training changes the biases."""
+        """True if training changes the biases."""
         return self.use_bias and self.trainable in (True, "biases")
 
     @property
@@ -192,7 +192,7 @@ class Layer:
         return self.units * (self.inputs + self.use_bias)
 
     def initialize(self, rng: Generator) -> None:
-        """Draw the weights, then the biases, by the layer's initialisers."""
+        """Draw the weights, then the biases, with the layer's initialisers."""
         dense = self._dense
         weights = resolve(dense.initial_weights, "weights_init")(rng, self.weights_shape)
         weights = self._checked(weights, "weights_init", self.weights_shape)
@@ -210,7 +210,7 @@ class Layer:
 
 
 def check_layers(layers: Iterable[Dense]) -> list[Dense]:
-    """`layers` as a list of descriptions that can stand one after another."""
+    """Check `layers` and return them as a list of descriptions."""
     if isinstance(layers, Dense) or not isinstance(layers, Iterable):
         raise TypeError(f"layers is {layers!r}, expected a list of Dense")
     descriptions = list(layers)

@@ -1,7 +1,7 @@
-"""`Network`: dense layers and a loss, made, run, differentiated, saved.
+"""`Network`: make dense layers with a loss, run and differentiate them, save them.
 
-What a network computes is in the engine; here is the door to it, where what the user passes is
-checked and turned into what the engine reads. How a network learns is in `training`.
+The engine computes; this module checks the arguments and converts them for the engine. Training is
+in `training`.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ if TYPE_CHECKING:
     from cygrad.seeding import RandomSource
 
 REDUCTIONS = ("mean", "sum")
-# Far beyond any memory, and low enough that the engine can compute with sizes in bytes.
+# Far more than any memory holds, and few enough that sizes in bytes do not overflow.
 MAX_PARAMETERS = 2**48
 
 
 class Network:
-    """A dense neural network and the loss it is trained by.
+    """A dense neural network with its loss.
 
     Parameters
     ----------
     inputs : int
         Number of inputs: columns of X.
     layers : iterable of Dense
-        The layers, first to last. They are descriptions only: the network makes its own layers
-        of them, so that one list can serve for many networks.
+        Descriptions of the layers, first to last. The network makes its own layers from them, so
+        many networks can use the same list.
     loss : {"quadratic", "mse", "binary_cross_entropy", "cross_entropy", "hinge"}
         The loss of one sample: ½‖a − y‖²; ‖a − y‖²/outputs; −Σ y ln a + (1 − y) ln(1 − a);
         −Σ y ln a; Σ_{j≠y} max(0, a_j − a_y + 1).
     reduction : {"mean", "sum"}
-        Whether C is the mean of the samples' losses, or their sum.
+        C is the mean of the samples' losses, or their sum.
     dtype : {"float32", "float64"}
-        Of parameters and computations.
+        The type of parameters and computations.
     rng : int, numpy.random.Generator, numpy.random.SeedSequence or None
         Seeds the initial parameters. The same integer gives the same network, bit by bit.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described, or layers and loss do not go together.
+        If an argument is not as described, or layers and loss do not fit together.
 
     Examples
     --------
@@ -94,7 +94,7 @@ class Network:
         rng: RandomSource = None,
     ) -> None:
         self._build(inputs, layers, loss, reduction, dtype)
-        # Each layer draws from a stream of its own: what one draws changes nothing for the others.
+        # Each layer has its own stream, so a change of one layer leaves the others as they were.
         seeds = seed_sequence(rng, "initialisation").spawn(len(self._layers))
         for layer, seed in zip(self._layers, seeds, strict=True):
             layer.initialize(generator(seed))
@@ -102,7 +102,7 @@ class Network:
     def _build(
         self, inputs: int, layers: Iterable[Dense], loss: str, reduction: str, dtype: DTypeLike
     ) -> None:
-        """Check the description and make a network of it whose parameters are all zero."""
+        """Check the description and make a network whose parameters are all zero."""
         inputs = checks.whole_number(inputs, "inputs")
         descriptions = check_layers(layers)
         checks.one_of(loss, "loss", LOSSES)
@@ -128,7 +128,7 @@ class Network:
         )
         self._input_mean = self._input_scale = self._classes = None
 
-    # What it is
+    # Properties
 
     @property
     def inputs(self) -> int:
@@ -152,17 +152,17 @@ class Network:
 
     @property
     def metric(self) -> str:
-        """Name of what is reported next to the loss: "accuracy" or "mae"."""
+        """Name of the metric reported next to the loss: "accuracy" or "mae"."""
         return LOSSES[self._loss].metric
 
     @property
     def reduction(self) -> str:
-        """How the samples' losses make C: "mean" or "sum"."""
+        """Reduction of the samples' losses to C: "mean" or "sum"."""
         return self._reduction
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of parameters, computations and outputs."""
+        """The type of parameters, computations and outputs."""
         return np.dtype(self._engine.dtype)
 
     @property
@@ -198,9 +198,9 @@ class Network:
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """Names of the classes that the outputs stand for, saved with the network, or None.
+        """Names of the classes, saved with the network, or None.
 
-        One name for each output, or two where a single output says yes or no.
+        One name for each output, or two for a single output.
         """
         return self._classes
 
@@ -227,17 +227,17 @@ class Network:
             text += f", dtype={self.dtype.name!r}"
         return text + ")"
 
-    # What it computes
+    # Computations
 
     def forward(self, X: ArrayLike, threads: int | None = None) -> NDArray[Any]:
-        """Outputs of the network.
+        """Return the outputs of the network.
 
         Parameters
         ----------
         X : array_like, shape (n, inputs)
             Finite numbers of any real dtype, in any memory layout. Never written to.
         threads : int or None
-            How many threads may compute, see `Trainer`. Fewer are used for few samples.
+            Maximum number of threads, see `Trainer`. Small batches use fewer.
 
         Returns
         -------
@@ -255,7 +255,7 @@ class Network:
         return self._engine.forward(X, max_threads)
 
     def predict(self, X: ArrayLike, threads: int | None = None) -> NDArray[Any]:
-        """What the network says of each row of X.
+        """Predict the class or the outputs of each row of X.
 
         Parameters
         ----------
@@ -267,7 +267,7 @@ class Network:
         -------
         ndarray
             For cross_entropy and hinge the class index, shape (n,), int64: of the largest output,
-            the first of equals. For binary_cross_entropy 1 where the output is at least 0.5, else
+            the first among equals. For binary_cross_entropy 1 if the output is at least 0.5, else
             0, shape (n,) for one output and (n, outputs) for more, int64. For the other losses
             the outputs, shape (n, outputs).
         """
@@ -281,22 +281,22 @@ class Network:
         return outputs
 
     def predict_one(self, x: ArrayLike, out: NDArray[Any] | None = None) -> int | NDArray[Any]:
-        """What the network says of one sample, at once: for control loops.
+        """Predict the class or the outputs of one sample, with little overhead: for control loops.
 
         Parameters
         ----------
         x : array_like, shape (inputs,)
-            Numbers of any real dtype, in any memory layout. Nothing but shape and dtype is
-            checked: what comes of NaN and infinity is undefined, but harmless.
+            Numbers of any real dtype, in any memory layout. Only shape and dtype are checked: the
+            result for NaN and infinity is undefined, but harmless.
         out : ndarray or None
-            Where the outputs are written to: contiguous, of shape (outputs,) and the network's
-            dtype. Nothing is allocated then.
+            Array for the outputs: contiguous, of shape (outputs,) and the network's dtype. Then
+            nothing is allocated.
 
         Returns
         -------
         int or ndarray
-            ``predict(x[np.newaxis])[0]``, with the same bits: a class index, or the outputs, which
-            are `out` where it is given.
+            ``predict(x[np.newaxis])[0]``, with the same bits: a class index, or the outputs, in
+            `out` if it is given.
 
         Raises
         ------
@@ -306,7 +306,7 @@ class Network:
         return self._engine.predict_one(x, out)
 
     def evaluate(self, X: ArrayLike, y: ArrayLike, threads: int | None = None) -> dict[str, float]:
-        """Loss and metric over samples with known targets.
+        """Return loss and metric over samples with known targets.
 
         Parameters
         ----------
@@ -320,8 +320,8 @@ class Network:
         Returns
         -------
         dict
-            "loss": C, summed or averaged as `reduction` says. Then either "accuracy", the share of
-            right predictions, or "mae", the mean of |a − y|: averages always.
+            "loss": C, summed or averaged as `reduction` says. And either "accuracy", the share of
+            right predictions, or "mae", the mean of |a − y|; both are always averages.
 
         Raises
         ------
@@ -344,7 +344,7 @@ class Network:
         input_gradient: bool = True,
         threads: int | None = None,
     ) -> Gradients:
-        """All derivatives of the loss over the given samples, by backpropagation.
+        """Compute all derivatives of the loss over samples by backpropagation.
 
         Parameters
         ----------
@@ -393,25 +393,25 @@ class Network:
 
     @property
     def input_mean(self) -> NDArray[np.float64] | None:
-        """What is subtracted from each column of X, shape (inputs,), or None."""
+        """The number subtracted from each column of X, shape (inputs,), or None."""
         return self._input_mean
 
     @property
     def input_scale(self) -> NDArray[np.float64] | None:
-        """What each column of X is multiplied by after that, shape (inputs,), or None."""
+        """The factor of each column of X after that, shape (inputs,), or None."""
         return self._input_scale
 
     def standardize_inputs(self, X: ArrayLike | None) -> None:
-        """Have every X that comes later brought to the scale of this one.
+        """Standardise all later inputs with the column means and deviations of X.
 
-        From now on each method takes (X − mean) · scale for X, computed in float64, where the
-        mean and 1 / scale are the mean and the standard deviation of each column of the X given
-        here. A constant column has scale 1. Mean and scale are saved with the network.
+        From now on each method replaces its X by (X − mean) · scale, computed in float64, where
+        mean and 1 / scale are the mean and the standard deviation of each column of this X. A
+        constant column has scale 1. Mean and scale are saved with the network.
 
         Parameters
         ----------
         X : array_like, shape (n, inputs), or None
-            The training samples; None takes X as it comes again.
+            The training samples; None ends the standardisation.
 
         Raises
         ------
@@ -434,15 +434,15 @@ class Network:
         self._engine.set_standardization(mean, scale)
 
     def apply_standardization(self, X: ArrayLike, name: str) -> NDArray[np.float64]:
-        """Return (X − mean) · scale in float64; the user knows X by `name`."""
+        """Return (X − mean) · scale in float64; errors call X `name`."""
         Samples(X, name, self.inputs)
         mean, scale = self._input_mean, self._input_scale
         assert mean is not None
         assert scale is not None
-        with np.errstate(over="ignore"):  # the engine's check of the result says where
+        with np.errstate(over="ignore"):  # the engine's check of the result names the place
             return np.multiply(np.subtract(X, mean, dtype=np.float64), scale)
 
-    # What other rooms of the package need
+    # For other parts of the package
 
     @property
     def engine(self) -> Engine:
@@ -450,22 +450,22 @@ class Network:
         return self._engine
 
     def read_samples(self, X: ArrayLike, name: str = "X") -> Samples:
-        """Return X as the engine reads it; the user knows it by `name`."""
+        """Check X and convert it for the engine; errors call it `name`."""
         if self._input_mean is None:
             return Samples(X, name, self.inputs, self._engine.dtype)
         standardized = self.apply_standardization(X, name)
         return Samples(standardized, f"standardised {name}", self.inputs, self._engine.dtype)
 
     def read_targets(self, y: ArrayLike, n: int, name: str = "y") -> Targets:
-        """Return the targets of n samples as the engine reads them."""
+        """Check the targets of n samples and convert them for the engine."""
         return encode_targets(self._loss, y, n, self.outputs, name, self._engine.dtype)
 
     # Files and copies
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the network to a file that `cygrad.load` reads.
+        """Save the network to a file for `cygrad.load`.
 
-        The file has exactly the name given; an old file of that name is replaced at the end, in
+        The file has exactly the given name; an old file of that name is replaced at the end, in
         one step. `cygrad.network.storage` describes the format.
 
         Parameters
@@ -475,16 +475,16 @@ class Network:
         Raises
         ------
         ValueError
-            If a parameter is NaN or infinite, or `path` is something other than a file.
+            If a parameter is NaN or infinite, or `path` exists and is not a file.
         OSError
-            If the file cannot be written. An old file is then still whole.
+            If the file cannot be written. Then an old file is still intact.
         """
         from cygrad.network import storage
 
         storage.save(path, self.config(), self.arrays())
 
     def config(self) -> dict[str, Any]:
-        """Return what describes the network, without its arrays, as JSON can hold it."""
+        """Return the description of the network, without its arrays, as values for JSON."""
         return {
             "inputs": self.inputs,
             "layers": [
@@ -503,7 +503,7 @@ class Network:
         }
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the arrays that belong to `config`, by their names in a file."""
+        """Return the arrays of the network, by their names in a file."""
         arrays = {}
         for index, layer in enumerate(self._layers):
             arrays[f"weights_{index}"] = layer.weights
@@ -516,7 +516,7 @@ class Network:
 
     @classmethod
     def restore(cls, config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Self:
-        """Make a network from what `config` and `arrays` returned."""
+        """Make a network from the results of `config` and `arrays`."""
         network = cls.__new__(cls)
         network._build(
             config["inputs"],
@@ -544,9 +544,9 @@ class Network:
 
 
 def load(path: str | os.PathLike[str]) -> Network:
-    """Read a network from a file that `Network.save` wrote.
+    """Load a network from a file of `Network.save`.
 
-    Nothing in the file is run, whoever wrote it.
+    Loading runs no code from the file, whoever wrote it.
 
     Parameters
     ----------
@@ -561,8 +561,8 @@ def load(path: str | os.PathLike[str]) -> Network:
     Raises
     ------
     ValueError
-        If the file is something other than a network, is damaged or cut short, or has a newer
-        format than this version of the package knows; the message says which.
+        If the file is not a network, is damaged or cut short, or has a newer format than this
+        version of the package reads; the message names the reason.
     OSError
         If there is no such file, or it cannot be read.
     """

@@ -1,4 +1,4 @@
-"""Mean and scale of the columns of X, by which a network brings its inputs to one scale."""
+"""Mean and scale of the columns of X, with which a network standardises its inputs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Rows that are converted to float64 at a time: X itself, perhaps larger than memory, never is.
+# Rows converted to float64 at a time: X itself may be larger than memory.
 BLOCK_ROWS = 4096
 
 
 def mean_and_scale(X: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean of each column of X and the reciprocal of its standard deviation.
+    """Return the mean and the reciprocal standard deviation of each column of X.
 
-    The mean first, then the mean of (x − mean)², so that nothing cancels; rows are added in their
-    order whatever the memory layout, so that equal arrays give equal bits.
+    The mean comes first, then the mean of (x − mean)², to avoid cancellation. Rows are added in
+    order for any memory layout, so that equal arrays give equal bits.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def mean_and_scale(X: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.flo
     Returns
     -------
     mean, scale : ndarray of float64, shape (columns,)
-        scale is 1 where all of the column is one number.
+        scale is 1 for a constant column.
 
     Raises
     ------

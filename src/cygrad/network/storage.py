@@ -1,18 +1,18 @@
 """Networks in files: one `.npz` archive that holds numbers and JSON, never code.
 
-The archive is what `numpy.savez` writes, not compressed, and `numpy.load` reads:
+The archive is not compressed, as `numpy.savez` writes it; `numpy.load` can read it:
 
 - ``header``: UTF-8 bytes of a JSON text, with "format" ("cygrad network"), "version" (of the
-  format, an integer), "cygrad" (the version that wrote it), "standardized" (whether mean and scale
-  are there), and what describes the network: "inputs", "layers", "loss", "reduction", "dtype" and
-  "classes";
+  format, an integer), "cygrad" (the version that wrote it), "standardized" (true if the file has
+  mean and scale), and the description of the network: "inputs", "layers", "loss", "reduction",
+  "dtype" and "classes";
 - ``weights_0``, ``biases_0``, ``weights_1``, …: the parameters of each layer, W of shape
-  (units, inputs) and b of shape (units,) in the network's dtype, without b where the layer has
-  none;
-- ``input_mean``, ``input_scale``: float64 of shape (inputs,), where inputs are standardised.
+  (units, inputs) and b of shape (units,) in the network's dtype; no b for a layer without
+  biases;
+- ``input_mean``, ``input_scale``: float64 of shape (inputs,), if inputs are standardised.
 
-A file is replaced in one step (see `atomic_write`). Reading trusts nothing: every size is held
-against the size of the file before anything is allocated, and checksums are verified.
+A file is replaced in one step (see `atomic_write`). Reading trusts nothing: every size is compared
+with the size of the file before anything is allocated, and checksums are verified.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ VERSION = 1
 def save(
     path: str | os.PathLike[str], config: dict[str, Any], arrays: dict[str, NDArray[Any]]
 ) -> None:
-    """Write the configuration and the arrays of a network; `Network.save` has the description."""
+    """Write the configuration and the arrays of a network; see `Network.save`."""
     name = _check_path(path)
     for array_name, array in arrays.items():
         if not np.isfinite(array).all():
@@ -64,7 +64,7 @@ def save(
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Read the configuration and the arrays of a network; `cygrad.load` has the description."""
+    """Read the configuration and the arrays of a network; see `cygrad.load`."""
     name = _check_path(path)
     with open(name, "rb") as file:
         start = file.read(4)
@@ -79,17 +79,17 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, NDArra
         except (OSError, MemoryError):
             raise
         except Exception as error:
-            # zipfile, json and NumPy's reader raise errors of many kinds over senseless bytes.
+            # zipfile, json and NumPy's reader raise many kinds of errors for invalid bytes.
             raise damaged_error(path, error) from error
 
 
 def damaged_error(path: str | os.PathLike[str], error: Exception) -> ValueError:
-    """Return the error for a file whose contents cannot be a network, because of `error`."""
+    """Return the error for a file that `error` shows to be damaged."""
     return ValueError(f"{os.fspath(path)!r} is damaged or cut short: {error}")
 
 
 class _UnsupportedFile(Exception):
-    """The file is whole, but not one to read; the message is complete."""
+    """The file is intact but cannot be read by this version; the message is complete."""
 
 
 def _read(
@@ -100,7 +100,7 @@ def _read(
         raise _UnsupportedFile(
             f"{name!r} is an .npz archive without a header, expected a cygrad network"
         )
-    # Stored as they are, the members cannot be larger than the file; none can be a bomb.
+    # Uncompressed members cannot be larger than the file: this rules out zip bombs.
     if any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
         raise _UnsupportedFile(
             f"{name!r} is compressed, expected an archive as Network.save writes it"
@@ -113,7 +113,7 @@ def _read(
     header = _header(archive.read("header.npy"), name)
     shapes = _shapes(header)
     if members.keys() != {"header.npy", *(f"{array}.npy" for array in shapes)}:
-        raise ValueError(f"it holds {sorted(members)}, and the header speaks of {sorted(shapes)}")
+        raise ValueError(f"it holds {sorted(members)}, and the header describes {sorted(shapes)}")
     arrays = {
         array: _array(archive.read(f"{array}.npy"), array, shape, dtype)
         for array, (shape, dtype) in shapes.items()
@@ -122,7 +122,7 @@ def _read(
 
 
 def _header(data: bytes, name: str) -> dict[str, Any]:
-    """The JSON of a header that this version can read."""
+    """Parse a header and check that this version can read its format."""
     shape, dtype, start = _npy_header(data)
     is_text = len(shape) == 1 and dtype == np.uint8
     header = json.loads(data[start:]) if is_text else None
@@ -138,7 +138,7 @@ def _header(data: bytes, name: str) -> dict[str, Any]:
 
 
 def _shapes(header: dict[str, Any]) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
-    """Shape and dtype of each array that the header speaks of."""
+    """Return shape and dtype of each array that the header describes."""
     dtype = np.dtype(checks.one_of(header["dtype"], "dtype", checks.DTYPES)).newbyteorder("<")
     inputs = checks.whole_number(header["inputs"], "inputs")
     shapes: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
@@ -155,7 +155,7 @@ def _shapes(header: dict[str, Any]) -> dict[str, tuple[tuple[int, ...], np.dtype
 
 
 def _array(data: bytes, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """The array in a member, held against what the header says of it."""
+    """Return the array in a member, after checking it against the header."""
     found_shape, found_dtype, start = _npy_header(data)
     if (found_shape, found_dtype) != (shape, dtype):
         raise ValueError(
@@ -169,7 +169,7 @@ def _array(data: bytes, name: str, shape: tuple[int, ...], dtype: np.dtype[Any])
 
 
 def _npy_header(data: bytes) -> tuple[tuple[int, ...], np.dtype[Any], int]:
-    """Shape and dtype of a C-ordered array in NumPy's format, and where its numbers begin."""
+    """Return shape, dtype and start of the data of a C-ordered array in NumPy's format."""
     stream = io.BytesIO(data)
     version = npy.read_magic(stream)
     if version != (1, 0):
