@@ -200,7 +200,7 @@ class Network:
     def classes(self) -> tuple[str, ...] | None:
         """Names of the classes, saved with the network, or None.
 
-        One name for each output, or two for a single output.
+        One name for each output, or two, for 0 and 1, if there is a single output.
         """
         return self._classes
 

@@ -1,8 +1,8 @@
-"""How a network learns: the trainer, optimisers, schedules, callbacks, history, progress.
+"""Training: the trainer, optimisers, schedules, callbacks, history, progress.
 
 `Trainer` runs epochs or single steps of the engine; between epochs it calls callbacks by their
-protocol, and callbacks know no more than the trainer's public methods. What a network is lives in
-`cygrad.network`, and the update rules in `cygrad._engine`.
+protocol, and callbacks use only the trainer's public methods. Networks are in `cygrad.network`, the
+update rules in `cygrad._engine`.
 """
 
 from cygrad.training.callbacks import Callback, EarlyStopping

@@ -1,7 +1,7 @@
 """Callbacks of `Trainer.fit`: the base class, and early stopping.
 
-`trainer` has the protocol by which it calls them. Callbacks use the trainer's public methods alone.
-The display of progress is not a callback, because it is updated within an epoch too: it lives in
+The protocol of the calls is in `trainer`. Callbacks use only the trainer's public methods. The
+display of progress is not a callback, because it is updated within an epoch too; it is in
 `progress`.
 """
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class Callback:
-    """Called by `Trainer.fit` between epochs; a subclass overrides what it needs.
+    """Base class of callbacks of `Trainer.fit`; a subclass overrides the methods that it needs.
 
-    The parameters may be read and assigned in all three methods, and the trainer may be pickled.
+    All three methods may read and assign the parameters, and pickle the trainer.
     A function given as a callback is called as `on_epoch_end`.
     """
 
     def on_train_begin(self, trainer: Trainer) -> None:
-        """Called once, when all arguments of `fit` have been found good."""
+        """Called once, after all arguments of `fit` are checked."""
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Logs) -> bool | None:
         """Called after each epoch.
@@ -40,7 +40,7 @@ class Callback:
         epoch : int
             Counted from 1.
         logs : dict of str to float
-            The epoch's row of the history; `History` has the names.
+            The epoch's row of the history; `History` lists the names.
 
         Returns
         -------
@@ -50,7 +50,7 @@ class Callback:
         return None
 
     def on_train_end(self, trainer: Trainer) -> None:
-        """Called once, however the training ended: also after an error or an interrupt."""
+        """Called once at the end of training, also after an error or an interrupt."""
 
 
 class EarlyStopping(Callback):
@@ -64,23 +64,23 @@ class EarlyStopping(Callback):
         A name in the history. Higher is better for names that end in ``accuracy``, lower for all
         others.
     min_delta : float
-        Smaller gains do not count.
+        Smaller improvements do not count.
     restore_best : bool
-        Whether to put the parameters of the best epoch back when the training ends, for which one
-        more copy of them is kept. The optimiser's state stays that of the last epoch.
+        Whether to restore the parameters of the best epoch at the end of training; this needs one
+        more copy of them. The optimiser's state stays that of the last epoch.
 
     Attributes
     ----------
     best : float
         The best value so far.
     best_epoch : int
-        Its epoch, counted from 1; 0 before the first.
+        The epoch of the best value, counted from 1; 0 before the first.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described; when training begins, if the history will have no
-        column `monitor`.
+        If an argument is not as described, or, at the start of training, if the history will have
+        no column `monitor`.
     """
 
     def __init__(

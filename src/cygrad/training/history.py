@@ -1,4 +1,4 @@
-"""What is kept of a training run: `History`, and `DivergenceError` for a run that went wrong."""
+"""The record of a training run, `History`, and `DivergenceError` for a run that diverged."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ if TYPE_CHECKING:
 
 
 class History:
-    """What the epochs of one `Trainer.fit` came to; the columns are lists, one value per epoch.
+    """The values recorded after each epoch of one `Trainer.fit`: lists, one value per epoch.
 
-    ``history["accuracy"]`` gives a column by its name, ``history.keys()`` the names,
-    ``len(history)`` the number of epochs, and ``dict(history)`` all of it. The columns are
+    ``history["accuracy"]`` is the column of that name, ``history.keys()`` gives the names,
+    ``len(history)`` the number of epochs, and ``dict(history)`` a dict. The columns are
 
-    - ``loss``: of the training samples, each taken at the step that it was part of; averaged or
-      summed over the samples as the network's ``reduction`` says;
-    - the metric, ``accuracy`` or ``mae``, of the same;
-    - ``val_loss``, ``val_accuracy`` or ``val_mae``: of the validation data, after the epoch;
-      present where there are such data;
+    - ``loss``: loss of the training samples, each with the parameters at its own step; averaged or
+      summed over the samples according to the network's ``reduction``;
+    - ``accuracy`` or ``mae``: the metric of the same samples, averaged;
+    - ``val_loss``, ``val_accuracy`` or ``val_mae``: of the validation data, after the epoch; only
+      with such data;
     - ``learning_rate``: of the epoch's first step;
     - ``seconds``: the wall-clock time of the epoch's steps, without validation and callbacks.
 
@@ -34,7 +34,7 @@ class History:
         self._metric = metric
         validation = ("val_loss", f"val_{metric}") if validated else ()
         self._names = ("loss", metric, *validation, "learning_rate", "seconds")
-        # Rows, so that an interrupt cannot leave columns of different lengths.
+        # Rows, because an interrupt could leave columns of different lengths.
         self._rows: list[tuple[float, ...]] = []
 
     def __getitem__(self, name: str) -> list[float]:
@@ -44,7 +44,7 @@ class History:
         return [row[column] for row in self._rows]
 
     def keys(self) -> tuple[str, ...]:
-        """The names of the columns."""
+        """Return the names of the columns."""
         return self._names
 
     def __iter__(self) -> Iterator[str]:
@@ -112,17 +112,17 @@ class DivergenceError(ArithmeticError):
     """The loss or a parameter became NaN or infinite in training.
 
     After `Trainer.fit` the network has the parameters of the end of the last good epoch, and the
-    trainer's optimiser starts anew: its state and its count of steps are zero. After the other
-    methods everything is as it was before the step that went wrong.
+    optimiser's state and step count are zero. After the other methods parameters and optimiser are
+    as before the step that diverged.
 
     Attributes
     ----------
     step : int
-        The step of that epoch, or of that call of another method, counted from 1.
+        The step in the epoch, or in the call of another method, counted from 1.
     epoch : int or None
-        The epoch of this `fit`, counted from 1.
+        The epoch of `fit`, counted from 1; None for other methods.
     history : History or None
-        The good epochs of this `fit`.
+        The good epochs of `fit`; None for other methods.
     """
 
     def __init__(self, step: int, epoch: int | None = None, history: History | None = None) -> None:

@@ -1,11 +1,11 @@
-"""How long computations show where they are, on stderr: bars on a terminal, lines elsewhere.
+"""Progress of long computations on stderr: bars on a terminal, lines elsewhere.
 
-`Progress` is the display of `Trainer.fit`, a bar for each epoch; `Count` that of anything with a
-known number of parts.
+`Progress` is the display of `Trainer.fit`, a bar for each epoch; `Count` is the display of other
+work with a known number of parts.
 
-tqdm draws the bars where it is installed, a few lines of our own where it is not. Nothing is
-computed here but what is shown. Drawing is limited to ten times a second, and of very many epochs
-only some keep a line of their own: short epochs are not slowed, and long runs stay readable.
+tqdm draws the bars if it is installed, else `_SimpleBar`. Bars are drawn at most ten times a
+second, so short epochs are not slowed down. In very long runs only some epochs keep their line, so
+the output stays readable.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from time import monotonic, time
 from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
-# A run of any length leaves about this many lines, and one whenever this much time passed without.
+# A run writes at most about this many lines, and one more whenever this time passes without one.
 MAX_LINES = 50
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_DRAWINGS = 0.1
@@ -27,15 +27,15 @@ BAR_CELLS = 20
 
 
 class Progress:
-    """The display of a run; a context manager, so that its last line is ended in any event.
+    """The display of a training run; a context manager, which always ends the last line.
 
     Parameters
     ----------
     epochs, samples, batch_size : int
-        What the run consists of.
+        Number of epochs and samples, and samples per step.
     loss_scale : float
-        What turns the average of the samples' losses into the loss to show: 1, or the number of
-        samples where losses are summed.
+        Factor from the average of the samples' losses to the displayed loss: 1, or the number of
+        samples if losses are summed.
     """
 
     def __init__(self, epochs: int, samples: int, batch_size: int, loss_scale: float) -> None:
@@ -45,7 +45,7 @@ class Progress:
         self._loss_scale = loss_scale
         self._steps = -(-samples // batch_size)
         self._stride = -(-epochs // MAX_LINES)
-        stream = sys.stderr or StringIO()  # there is no stderr in a program without a console
+        stream = sys.stderr or StringIO()  # a program without a console has no stderr
         self.on_terminal = stream.isatty()
         self._line = _make_bar(stream, self._steps) if self.on_terminal else _PlainLine(stream)
         self._epoch = 1
@@ -53,9 +53,9 @@ class Progress:
         self._began = self._last_written = self._last_drawn = monotonic()
 
     def poll(self, steps_done: int, loss_sum: float) -> None:
-        """Draw the bar within an epoch; for the engine to call."""
+        """Draw the bar within an epoch; called by the engine."""
         now = monotonic()
-        # A step can take so long that there is no loss to show yet.
+        # The first step can take so long that there is no loss to show yet.
         if steps_done == 0 or now - self._last_drawn < SECONDS_BETWEEN_DRAWINGS:
             return
         self._last_drawn = now
@@ -64,7 +64,7 @@ class Progress:
         self._draw(steps_done, _format_numbers(numbers))
 
     def epoch_done(self, logs: Mapping[str, float]) -> None:
-        """Show the numbers of the epoch that ended."""
+        """Show the numbers of the epoch that just ended."""
         now = monotonic()
         self._pending_text = _format_numbers(logs)
         if (
@@ -105,14 +105,14 @@ class Progress:
 
 
 class Count:
-    """The display of a count up to a known number: a bar on a terminal, one line at the end if not.
+    """The display of a count up to a known number: a bar on a terminal, else one line at the end.
 
     Parameters
     ----------
     title : str
-        What is counted.
+        Name of the counted things.
     total : int
-        How many there are.
+        Their number.
     """
 
     def __init__(self, title: str, total: int) -> None:
@@ -124,7 +124,7 @@ class Count:
         self._next = 0.0
 
     def show(self, done: int, numbers: str) -> None:
-        """Show how many are done, with other numbers next to it."""
+        """Show the number done, with other numbers next to it."""
         self._last = done, numbers
         if monotonic() >= self._next:
             self._draw()
@@ -157,7 +157,7 @@ def _format_numbers(logs: Mapping[str, float]) -> str:
 
 
 class _Line(Protocol):
-    """A line that is drawn again and again, and ended to be kept. Ending it twice does nothing."""
+    """A line that is redrawn until it is ended. Ending it twice does nothing."""
 
     def draw(self, title: str, steps_done: int, seconds: float, numbers: str) -> None: ...
 
@@ -165,7 +165,7 @@ class _Line(Protocol):
 
 
 class _PlainLine:
-    """A line that is written once, when it ends."""
+    """A line that is written once, at its end."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -182,7 +182,7 @@ class _PlainLine:
 
 
 class _SimpleBar:
-    """A bar that is drawn over itself by carriage returns."""
+    """A bar that is redrawn in place with carriage returns."""
 
     def __init__(self, stream: TextIO, steps: int) -> None:
         self._stream = stream
@@ -193,7 +193,7 @@ class _SimpleBar:
         columns = shutil.get_terminal_size().columns
         cells = _bar_cells(columns, len(f"{title} [] {numbers}"))
         bar = f" [{'#' * (cells * steps_done // self._steps):.<{cells}}]" if cells else ""
-        # A line as wide as the terminal would wrap, and could not be drawn over.
+        # A line as wide as the terminal would wrap, and could not be redrawn.
         text = f"{title}{bar} {numbers}"[: columns - 1]
         self._stream.write("\r" + text.ljust(self._length))
         self._stream.flush()
@@ -207,17 +207,17 @@ class _SimpleBar:
 
 
 class _TqdmBar:
-    """tqdm's bar, one object for each line that is kept."""
+    """The bar of tqdm, one object for each line that stays."""
 
     def __init__(self, tqdm: Any, stream: TextIO, steps: int) -> None:
-        # All drawing is done from here: tqdm's watching thread would have nothing to do.
+        # tqdm's monitor thread is not needed, because all drawing is done here.
         self._make = type("Bar", (tqdm,), {"monitor_interval": 0})
         self._stream = stream
         self._steps = steps
         self._bar: Any = None
 
     def draw(self, title: str, steps_done: int, seconds: float, numbers: str) -> None:
-        # The size is asked for here because tqdm draws nothing on a terminal that has none.
+        # Read the size here, because tqdm draws nothing on a terminal without one.
         columns, rows = shutil.get_terminal_size()
         cells = _bar_cells(columns, len(f"{title} || 00:00<00:00  {numbers}"))
         bar = f" |{{bar:{cells}}}| {{elapsed}}<{{remaining}}" if cells else ""
@@ -232,7 +232,7 @@ class _TqdmBar:
                 bar_format=layout,
             )
         self._bar.n = steps_done
-        # tqdm ends a line only where it last drew after the bar's start.
+        # tqdm ends a line only if its last drawing is later than the bar's start.
         self._bar.last_print_t = time()
         self._bar.start_t = self._bar.last_print_t - seconds
         self._bar.bar_format = layout
@@ -245,7 +245,7 @@ class _TqdmBar:
 
 
 def _bar_cells(columns: int, others: int) -> int:
-    """How long a bar has room on a line next to `others` characters; 0 where it gives way."""
+    """Return the length of a bar next to `others` characters; 0 if the line has too little room."""
     cells = min(BAR_CELLS, columns - 1 - others)
     return cells if cells >= 5 else 0
 

@@ -1,10 +1,10 @@
-"""Learning rates that change with the step: η as a function of the number of steps done before.
+"""Schedules: learning rates η that are functions of the step, counted from 0.
 
-A schedule is given to an optimiser as its ``learning_rate``. Here are the functions alone; the
-optimiser checks what they return, and the trainer counts the steps.
+An optimiser takes a schedule as its ``learning_rate`` and checks the values that it returns; the
+trainer counts the steps.
 
-Only +, −, ×, ÷ go into the values, never the power or cosine of a library: those differ in the last
-bit from one machine to the next, and a training run must not.
+The values are computed with +, −, ×, ÷ only, without the power or cosine of a library: those differ
+in the last bit between machines, and training runs must not.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 class Schedule(ABC):
-    """A learning rate for every step, the first step being 0.
+    """A learning rate for every step; the first step is 0.
 
     A subclass defines `values`. Calling the schedule gives one of them, with the same bits.
     """
 
     @abstractmethod
     def values(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The learning rates of steps.
+        """Return the learning rates of the given steps.
 
         Parameters
         ----------
@@ -42,19 +42,19 @@ class Schedule(ABC):
         """
 
     def __call__(self, step: int) -> float:
-        """The learning rate of one step."""
+        """Return the learning rate of one step."""
         return float(self.values(np.array([step], dtype=np.int64))[0])
 
 
 def _check(schedule: Schedule, *names: str) -> None:
-    """Check the named rates of a frozen schedule and make them floats."""
+    """Check the named rates of a frozen schedule and store them as floats."""
     for name in names:
         object.__setattr__(schedule, name, checks.number(getattr(schedule, name), name, least=0))
 
 
 @dataclass(frozen=True)
 class Constant(Schedule):
-    """η(t) = value; the same as giving the number itself.
+    """η(t) = value, as if the number itself were passed.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class Constant(Schedule):
 
 @dataclass(frozen=True)
 class _Decay(Schedule):
-    """A way from one rate to another over a number of steps."""
+    """A change from one rate to another over a number of steps."""
 
     initial: float
     steps: int
@@ -84,7 +84,7 @@ class _Decay(Schedule):
         checks.whole_number(self.steps, "steps")
 
     def _done(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
-        """How much of the way lies behind, from 0 to 1."""
+        """Return the fraction of the change that is done, from 0 to 1."""
         done: NDArray[np.float64] = np.minimum(steps, self.steps) / self.steps
         return done
 
@@ -92,7 +92,7 @@ class _Decay(Schedule):
 class LinearDecay(_Decay):
     """η(t) = initial + (final − initial) · min(t, steps) / steps.
 
-    Step 0 has `initial`; from step `steps` on it is `final`, to the bit.
+    Step 0 has `initial`, and all steps from `steps` on have `final`, to the bit.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ class StepDecay(Schedule):
     factor : float
         Above 0 and at most 1.
     every : int
-        Steps of one stair, 1 or more.
+        Number of steps with the same rate, 1 or more.
     """
 
     initial: float
@@ -160,7 +160,8 @@ class StepDecay(Schedule):
 class CosineDecay(_Decay):
     """η(t) = final + (initial − final) · (1 + cos(π x)) / 2 with x = min(t, steps) / steps.
 
-    Half a period of a cosine, flat at both ends; from step `steps` on it is `final`, to the bit.
+    Half a period of a cosine, flat at both ends. All steps from `steps` on have `final`, to the
+    bit.
 
     Parameters
     ----------
@@ -191,7 +192,7 @@ def _check_factor(schedule: Schedule, name: str) -> None:
 
 
 def _powers(base: float, exponents: NDArray[np.int64]) -> NDArray[np.float64]:
-    """base ** exponents by repeated squaring."""
+    """Return base ** exponents, by repeated squaring."""
     powers = np.ones(exponents.shape)
     while exponents.any():
         powers[exponents & 1 == 1] *= base
@@ -201,7 +202,7 @@ def _powers(base: float, exponents: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _sine(angles: NDArray[np.float64]) -> NDArray[np.float64]:
-    """sin of angles from 0 to π/4: Taylor's series to the power 17, exact but for rounding."""
+    """Return sin of angles from 0 to π/4: Taylor's series to power 17, exact up to rounding."""
     squares = angles * angles
     tail = np.ones_like(angles)
     for power in range(16, 0, -2):

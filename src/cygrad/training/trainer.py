@@ -1,8 +1,8 @@
-"""How a network learns: `Trainer` runs epochs of mini-batch descent over samples, or single steps.
+"""`Trainer`: run epochs of mini-batch descent over samples, or single steps.
 
-Python has the floor between epochs only: all steps of an epoch are one call of the engine. The
-update rules are described in `optimizers`; what is shown, called and kept between epochs is in
-`progress`, `callbacks` and `history`.
+All steps of an epoch are one call of the engine, so Python code runs between epochs only. The
+update rules are described in `optimizers`; the work between epochs is in `progress`, `callbacks`
+and `history`.
 """
 
 from __future__ import annotations
@@ -51,28 +51,28 @@ class Hooks(Protocol):
 class Trainer:
     """Trains a network by mini-batch descent.
 
-    `fit` goes through data that are all there, epoch after epoch. For data that come one after the
-    other `partial_fit` goes once through some rows, `step` takes one batch, and `learn_one` one
-    sample, at the speed of a control loop. A network is trained by one call at a time.
+    `fit` trains on a complete data set for a number of epochs. For data that arrive over time,
+    `partial_fit` goes once through some rows, `step` takes one batch, and `learn_one` one sample,
+    fast enough for a control loop. Only one call at a time can train a network.
 
-    The optimiser's state, the count of steps and the random stream of the shuffling belong to the
-    trainer and go on from one call to the next: two fits of two epochs and one of four give the
-    same bits. So does a trainer that was pickled or copied on the way.
+    The trainer holds the optimiser's state, the count of steps and the random stream of the
+    shuffling, and the next call continues with them: two fits of two epochs and one of four give
+    the same bits. So does a trainer that was pickled or copied in between.
 
     Parameters
     ----------
     net : Network
         Its parameters are changed in place. One trainer at a time can train it.
     optimizer : SGD or Adam
-        The update rule and its numbers.
+        The update rule with its hyperparameters.
     batch_size : int
-        Samples per step. The last batch of an epoch has the rest.
+        Samples per step. The last batch of an epoch may have fewer.
     rng : int, numpy.random.Generator, numpy.random.SeedSequence or None
         Seeds the order of the samples. The same integer gives the same training, bit by bit.
     threads : int or None
-        How many threads may compute. None: as many as there are processors for this process,
-        counted at each call, or what CYGRAD_NUM_THREADS says. Fewer are used where a step is not
-        worth more: small networks stay on one. The bits are the same for any number.
+        Maximum number of threads. None: CYGRAD_NUM_THREADS, or else the number of processors for
+        this process, counted at each call. Fewer are used where more would not be faster: small
+        networks use one. The bits are the same for any number.
 
     Raises
     ------
@@ -117,19 +117,19 @@ class Trainer:
             self._net.engine,
             optimizer.rule,
             self._batch_size,
-            # A plain number costs the steps no call of Python.
+            # With a plain number the steps need no call of Python.
             optimizer.learning_rate_at if callable(rate) else rate,
             **optimizer.hyperparameters,
         )
 
     @property
     def net(self) -> Network:
-        """The network that is trained."""
+        """The network to train."""
         return self._net
 
     @property
     def optimizer(self) -> Optimizer:
-        """The rule and its numbers."""
+        """The update rule with its hyperparameters."""
         return self._optimizer
 
     @property
@@ -139,12 +139,12 @@ class Trainer:
 
     @property
     def threads(self) -> int | None:
-        """How many threads may compute; None for the default."""
+        """Maximum number of threads; None for the default."""
         return self._threads
 
     @property
     def steps(self) -> int:
-        """Steps done so far, which is the number of the next step, counted from 0."""
+        """Number of steps done: the number of the next step, counted from 0."""
         return self._training.steps
 
     @property
@@ -176,16 +176,16 @@ class Trainer:
         y : array_like, shape (n,) or (n, outputs)
             As for `Network.evaluate`.
         epochs : int
-            How often all samples are gone through.
+            Number of passes over all samples.
         X_val, y_val : array_like or None
             Samples and targets to evaluate the network with after each epoch; both or neither.
         callbacks : iterable of Callback or function
             Called between epochs, see `Callback`. A function is called after each epoch, as
-            ``f(trainer, epoch, logs)``, and stops the training where it returns True.
+            ``f(trainer, epoch, logs)``, and stops the training if it returns True.
         verbose : bool
             Whether to show the progress on stderr.
         shuffle : bool
-            Whether each epoch takes the samples in a new random order, or always in that of X.
+            Take the samples in a new random order in each epoch; False: in the order of X.
 
         Returns
         -------
@@ -199,16 +199,16 @@ class Trainer:
             an epoch are checked before its first step.
         DivergenceError
             If the loss or a parameter becomes NaN or infinite. The parameters of the last good
-            epoch are put back, and the optimiser starts anew.
+            epoch are restored, and the optimiser's state and step count are reset to 0.
         RuntimeError
             If another call is training the network.
 
         Notes
         -----
-        An interrupt (Ctrl-C) is raised between two steps and leaves network and trainer whole: the
-        steps done count, and `history` has the complete epochs.
+        An interrupt (Ctrl-C) is raised between two steps and leaves network and trainer consistent:
+        the steps done count, and `history` has the complete epochs.
 
-        Besides the optimiser's state one copy of the parameters is kept, for the last good epoch.
+        `fit` keeps the optimiser's state and one copy of the parameters, of the last good epoch.
         """
         epochs = checks.whole_number(epochs, "epochs")
         shuffle = checks.flag(shuffle, "shuffle")
@@ -260,7 +260,7 @@ class Trainer:
                 self._history.append(*values, rate, seconds)
                 if progress is not None:
                     progress.epoch_done(self._history.last())
-                # All callbacks are called, also those after one that wants to stop.
+                # Call all callbacks, also after one that stops the training.
                 stops = [hook.on_epoch_end(self, epoch, self._history.last()) for hook in hooks]
                 if any(stops) or epoch == epochs:
                     break
@@ -268,33 +268,33 @@ class Trainer:
         return self._history
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike) -> float:
-        """Train on rows that have just come, once through in their order: for streams.
+        """Train once on new rows, in their order: for data streams.
 
         Parameters
         ----------
         X, y : array_like
-            As for `fit`. Steps are done on `batch_size` rows each, the last on those that are left.
+            As for `fit`. Each step takes `batch_size` rows, the last one the remaining rows.
 
         Returns
         -------
         float
-            The loss of the rows, each taken at the step that it was part of; averaged or summed
-            over them as the network's ``reduction`` says.
+            The loss of the rows, each with the parameters at its own step; averaged or summed
+            according to the network's ``reduction``.
 
         Raises
         ------
         TypeError, ValueError
             If an argument or a learning rate is not as described, before anything is changed.
         DivergenceError
-            If the loss of a batch is NaN or infinite. The steps before it stay done, and the
-            parameters and the optimiser's state are those that they led to.
+            If the loss of a batch is NaN or infinite. Parameters and optimiser's state are those
+            after the last good step.
         RuntimeError
             If another call is training the network.
 
         Notes
         -----
         No copy of the parameters is kept, and `history` stays that of the latest `fit`. An update
-        that overflows shows in the next step only: no parameter is looked at for itself.
+        that overflows is found in the next step only, because the parameters are not checked.
         """
         samples, targets = self._read_data(X, y)
         with self._training as training:
@@ -312,12 +312,12 @@ class Trainer:
         Parameters
         ----------
         X, y : array_like
-            As for `fit`; any number of rows, whatever `batch_size` is.
+            As for `fit`; any number of rows, regardless of `batch_size`.
 
         Returns
         -------
         float
-            The loss of the batch before the step, averaged or summed as ``reduction`` says.
+            The loss of the batch before the step, averaged or summed according to ``reduction``.
 
         Raises
         ------
@@ -340,7 +340,7 @@ class Trainer:
         return loss
 
     def learn_one(self, x: ArrayLike, y: ArrayLike) -> float:
-        """Do one step on one sample, at once: for control loops.
+        """Do one step on one sample, with little overhead: for control loops.
 
         Parameters
         ----------
@@ -348,8 +348,8 @@ class Trainer:
             Numbers of any real dtype, in any memory layout.
         y : int, float or array_like of shape (outputs,)
             A class index for cross_entropy and hinge, a number for a single output, or one number
-            for each output. A class index must be one of the network's; else nothing is checked,
-            of `x` neither, but shape and dtype.
+            for each output. A class index must be one of the network's. Besides that, only shape
+            and dtype of `x` and `y` are checked.
 
         Returns
         -------
@@ -359,15 +359,15 @@ class Trainer:
         Raises
         ------
         TypeError, ValueError
-            If `x` or `y` has another dtype or shape, or the class is none.
+            If `x` or `y` has another dtype or shape, or there is no such class.
         DivergenceError
-            If the loss is NaN or infinite, as it is where `x` or `y` is; then the step is not done.
+            If the loss is NaN or infinite, as when `x` or `y` is; then the step is not done.
         RuntimeError
             If another call is training the network.
 
         Notes
         -----
-        As for `partial_fit`. One thread computes.
+        As for `partial_fit`. Uses one thread.
         """
         loss = self._training.learn_one(x, y)
         if not isfinite(loss):
@@ -380,11 +380,14 @@ class Trainer:
         run: Callable[[], tuple[float, float, int, bool]],
         parameters_before: NDArray[Any],  # OUT
     ) -> tuple[float, float]:
-        """Run one epoch: sums of loss and metric, or the parameters of before and an error."""
+        """Run one epoch and return the sums of loss and metric.
+
+        If training diverges, restore the parameters and raise a DivergenceError.
+        """
         parameters = self._net.engine.storage
         np.copyto(parameters_before, parameters)
         loss, metric, done, diverged = run()
-        # The update of the last step can overflow, and no loss comes after it to show it.
+        # The update of the last step can overflow, and no later loss would show it.
         if diverged or not self._net.engine.finite:
             np.copyto(parameters, parameters_before)
             self._training.reset()
@@ -404,7 +407,7 @@ class Trainer:
         return default_threads if self._threads is None else self._threads
 
     def _rates(self, steps: int) -> NDArray[np.float64] | None:
-        """The learning rates of the next steps; None where the optimiser's is a plain number."""
+        """Return the learning rates of the next steps; None if the rate is a plain number."""
         if not callable(self._optimizer.learning_rate):
             return None
         return self._optimizer.learning_rates(self.steps, steps)
@@ -412,7 +415,7 @@ class Trainer:
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
         training = state.pop("_training")
-        # Before the first step it is all zeros.
+        # Before the first step the state is all zeros.
         state["optimizer_state"] = training.state if training.steps else None
         state["steps"] = training.steps
         return state
@@ -428,7 +431,7 @@ class Trainer:
 
 
 class _FunctionHooks:
-    """A function that is called after each epoch, as hooks."""
+    """Hooks that call a function after each epoch."""
 
     def __init__(self, function: EpochFunction) -> None:
         self._function = function
@@ -449,7 +452,7 @@ def _as_hooks(callbacks: Iterable[Hooks | EpochFunction]) -> list[Hooks]:
         raise TypeError(f"callbacks is {callbacks!r}, expected a list of callbacks")
     hooks: list[Hooks] = []
     for index, callback in enumerate(callbacks):
-        is_class = isinstance(callback, type)  # it has the methods, but they are not bound
+        is_class = isinstance(callback, type)  # a class has the methods, but unbound
         if not is_class and isinstance(callback, Hooks):
             hooks.append(callback)
         elif not is_class and callable(callback):
