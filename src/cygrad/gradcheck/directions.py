@@ -51,7 +51,7 @@ def random_piece(array: Array, rng: Generator) -> Piece:
     two of them do not cancel.
     """
     along = rng.choice([-1.0, 1.0], array.size) * rng.uniform(0.5, 1.5, array.size)
-    return Piece(array, 0, along * array.units(slice(None)))
+    return Piece(array, 0, along * array.magnitudes(slice(None)))
 
 
 @dataclass

@@ -60,11 +60,13 @@ class NetworkSubject:
                 arrays.append(Array(name, index, gradient, values, partial(setattr, layer, name)))
         if gradients.inputs is not None:
             arrays.append(
-                Array("inputs", None, gradients.inputs, self._samples, _stay, self._input_units())
+                Array(
+                    "inputs", None, gradients.inputs, self._samples, _stay, self._input_magnitudes()
+                )
             )
         return arrays
 
-    def _input_units(self) -> NDArray[np.float64] | None:
+    def _input_magnitudes(self) -> NDArray[np.float64] | None:
         """The steps of inputs that are standardised are steps of what they become."""
         mean, scale = self._net.input_mean, self._net.input_scale
         if mean is None or scale is None:

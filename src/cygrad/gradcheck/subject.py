@@ -29,7 +29,7 @@ class Array:
     gradient: NDArray[Any]
     values: NDArray[Any]  # in C order
     put: Callable[[NDArray[Any]], None]  # has the subject compute with `values`
-    natural: NDArray[np.float64] | None = None  # `units` of all; max(1, |p|) if None
+    given_magnitudes: NDArray[np.float64] | None = None  # `magnitudes` of all; max(1, |p|) if None
 
     @property
     def size(self) -> int:
@@ -39,10 +39,10 @@ class Array:
     def name(self) -> str:
         return array_name(self.parameter, self.layer)
 
-    def units(self, part: slice) -> NDArray[np.float64]:
+    def magnitudes(self, part: slice) -> NDArray[np.float64]:
         """What the steps of some parameters are multiples of."""
-        if self.natural is not None:
-            return self.natural.reshape(-1)[part]
+        if self.given_magnitudes is not None:
+            return self.given_magnitudes.reshape(-1)[part]
         return np.maximum(1.0, np.abs(self.values.reshape(-1)[part].astype(np.float64)))
 
 
@@ -93,7 +93,7 @@ Direction = tuple[Piece, ...]
 
 def entry(array: Array, place: int) -> Direction:
     """The direction that changes one parameter."""
-    return (Piece(array, place, array.units(slice(place, place + 1))),)
+    return (Piece(array, place, array.magnitudes(slice(place, place + 1))),)
 
 
 def is_entry(direction: Direction) -> bool:
