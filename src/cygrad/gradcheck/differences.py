@@ -94,7 +94,7 @@ class Differences:
             return self._compare(direction)
         finally:
             for piece in direction:
-                piece.array.put(piece.array.values)
+                piece.array.set_values(piece.array.values)
 
     def _compare(self, direction: Direction) -> Comparison | None:
         steps = [self._largest_step(direction) * shrink for shrink in SHRINKS]
@@ -184,7 +184,7 @@ class Differences:
         try:
             for piece, p in zip(direction, before, strict=True):
                 piece.values[:] = p + t * piece.along
-                piece.array.put(piece.array.values)
+                piece.array.set_values(piece.array.values)
             there = [piece.values.copy() for piece in direction]
             return (ask or self.subject.loss)(), there
         finally:

@@ -93,7 +93,7 @@ def _gradient(node: Node) -> Any:
 
 
 def _array(variable: Variable, placeholder: str) -> Array:
-    def put(values: NDArray[Any]) -> None:
+    def set_values(values: NDArray[Any]) -> None:
         variable.value = values
 
     return Array(
@@ -101,5 +101,5 @@ def _array(variable: Variable, placeholder: str) -> Array:
         None,
         np.array(_gradient(variable)),
         np.array(variable.value),
-        put,
+        set_values,
     )

@@ -61,7 +61,12 @@ class NetworkSubject:
         if gradients.inputs is not None:
             arrays.append(
                 Array(
-                    "inputs", None, gradients.inputs, self._samples, _stay, self._input_magnitudes()
+                    "inputs",
+                    None,
+                    gradients.inputs,
+                    self._samples,
+                    _do_nothing,
+                    self._input_magnitudes(),
                 )
             )
         return arrays
@@ -93,7 +98,7 @@ class NetworkSubject:
             yield outputs - np.take_along_axis(outputs, labels[:, np.newaxis], axis=1) + 1
 
 
-def _stay(values: NDArray[Any]) -> None:
+def _do_nothing(values: NDArray[Any]) -> None:
     """The loss reads the samples themselves: there is nowhere to put them."""
 
 

@@ -28,7 +28,7 @@ class Array:
     layer: int | None
     gradient: NDArray[Any]
     values: NDArray[Any]  # in C order
-    put: Callable[[NDArray[Any]], None]  # has the subject compute with `values`
+    set_values: Callable[[NDArray[Any]], None]  # has the subject compute with `values`
     given_magnitudes: NDArray[np.float64] | None = None  # `magnitudes` of all; max(1, |p|) if None
 
     @property
@@ -59,7 +59,7 @@ class Subject(Protocol):
     def arrays(self) -> Sequence[Array]: ...
 
     def loss(self) -> float:
-        """C with the values that were put last; NaN where there is none."""
+        """C with the values that were set last; NaN where there is none."""
 
     def sides(self) -> object:
         """Which side of each kink C is on; equal objects for equal answers."""
