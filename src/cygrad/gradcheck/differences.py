@@ -160,13 +160,13 @@ class Differences:
             place = np.unravel_index(direction[0].start, array.values.shape)
             index = tuple(map(int, place))
         if len(direction) > 1:
-            return Comparison(self.subject.together, None, None, analytic, numerical, allowed)
+            return Comparison(self.subject.name_of_all, None, None, analytic, numerical, allowed)
         return Comparison(array.parameter, array.layer, index, analytic, numerical, allowed)
 
     def _crosses(self, direction: Direction, h: float) -> bool:
         """Whether there is a kink between p − h d and p + h d."""
         right, left = (self._at(direction, t, self.subject.sides)[0] for t in (h, -h))
-        return not right == left == self.subject.here
+        return not right == left == self.subject.sides_at_p
 
     def _has_gap(self, direction: Direction, steps: Sequence[float]) -> bool:
         """Whether the slopes to the right and to the left of p stay apart."""

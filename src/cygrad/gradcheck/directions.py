@@ -74,14 +74,14 @@ class _Search:
 
     def __init__(self, differences: Differences) -> None:
         self._differences = differences
-        self.findings: dict[str, _Findings] = {differences.subject.together: _Findings()}
+        self.findings: dict[str, _Findings] = {differences.subject.name_of_all: _Findings()}
         self.failures: list[Comparison] = []
 
     def along(self, direction: Direction) -> None:
         """Compare the slopes along a direction of all arrays."""
         found = self._differences.compare(direction)
         if found is not None:
-            self._record(self._differences.subject.together, found)
+            self._record(self._differences.subject.name_of_all, found)
         if found is None or found.error > 1:
             for piece in direction:
                 self._through(piece)

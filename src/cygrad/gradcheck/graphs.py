@@ -38,7 +38,7 @@ class GraphSubject:
         Draws them.
     """
 
-    together = "all variables"
+    name_of_all = "all variables"
     roundoff = float(np.finfo(np.float64).eps)
 
     def __init__(self, f: Node, seed: ArrayLike | None, rng: Generator) -> None:
@@ -57,7 +57,7 @@ class GraphSubject:
         sizes = [float(np.linalg.norm(_gradient(node) * node.value)) for node in self._f.tape]
         self.scale = max(1.0, abs(self._weighted()), float(np.linalg.norm(sizes)))
         self.at_kink = any(bool(np.any(distance == 0)) for distance in self._distances())
-        self.here: object = self._sides()
+        self.sides_at_p: object = self._sides()
 
     def _weighted(self) -> float:
         return float(np.sum(self._seed * self._f.value))

@@ -39,7 +39,7 @@ class NetworkSubject:
         precision = dtype if net.input_mean is None else "float64"
         self._samples = np.array(X, dtype=precision, order="C")
         self._y = y
-        self.together = "all parameters and inputs" if inputs else "all parameters"
+        self.name_of_all = "all parameters and inputs" if inputs else "all parameters"
         self.arrays = self._arrays(gradients)
         self.roundoff = float(np.finfo(dtype).eps)
         self.scale = max(
@@ -49,7 +49,7 @@ class NetworkSubject:
         )
         distances = list(self._distances(gradients))
         self.at_kink = any(bool(np.any(distance == 0)) for distance in distances)
-        self.here: object = _sides(distances)
+        self.sides_at_p: object = _sides(distances)
 
     def _arrays(self, gradients: Gradients) -> list[Array]:
         arrays = []
@@ -82,8 +82,8 @@ class NetworkSubject:
         return self._net.evaluate(self._samples, self._y)["loss"]
 
     def sides(self) -> object:
-        if not self.here:  # there are no kinks
-            return self.here
+        if not self.sides_at_p:  # there are no kinks
+            return self.sides_at_p
         gradients = self._net.backward(self._samples, self._y, input_gradient=False)
         return _sides(self._distances(gradients))
 

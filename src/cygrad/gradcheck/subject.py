@@ -49,11 +49,11 @@ class Array:
 class Subject(Protocol):
     """What can be checked."""
 
-    together: str  # what all arrays are
+    name_of_all: str  # what all arrays are
     roundoff: float  # u, the unit of rounding
     scale: float  # ‖z ∂C/∂z‖, at least |C|
     at_kink: bool  # whether C has a kink at p itself
-    here: object  # `sides` at p
+    sides_at_p: object  # `sides` at p
 
     @property
     def arrays(self) -> Sequence[Array]: ...
