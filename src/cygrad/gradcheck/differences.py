@@ -86,7 +86,7 @@ class Differences:
     @property
     def noise(self) -> float:
         """ε, how far an evaluation of C may be off by rounding."""
-        return ROUNDINGS * self.subject.roundoff * self.subject.scale
+        return ROUNDINGS * self.subject.roundoff * self.subject.rounding_scale
 
     def compare(self, direction: Direction) -> Comparison | None:
         """The two values of the derivative along a direction; None where C has a kink."""
@@ -135,9 +135,11 @@ class Differences:
             return self.step
         # The root of the sum of squares is the size that gᵀd has on an average.
         slope = float(np.sqrt(sum(np.sum((p.gradient * p.along) ** 2) for p in direction)))
-        if not slope > self.subject.scale:
+        if not slope > self.subject.rounding_scale:
             return self.step
-        return max(self.step * self.subject.scale / slope, least_step(self.subject.roundoff))
+        return max(
+            self.step * self.subject.rounding_scale / slope, least_step(self.subject.roundoff)
+        )
 
     def _difference(self, direction: Direction, h: float) -> Comparison:
         """Both derivatives, along the line between the two points as they were rounded."""

@@ -55,7 +55,7 @@ class GraphSubject:
         if not self.arrays:
             raise ValueError(f"{f!r} depends on no variables, expected one at least")
         sizes = [float(np.linalg.norm(_gradient(node) * node.value)) for node in self._f.tape]
-        self.scale = max(1.0, abs(self._weighted()), float(np.linalg.norm(sizes)))
+        self.rounding_scale = max(1.0, abs(self._weighted()), float(np.linalg.norm(sizes)))
         self.at_kink = any(bool(np.any(distance == 0)) for distance in self._distances())
         self.sides_at_p: object = self._sides()
 

@@ -42,10 +42,10 @@ class NetworkSubject:
         self.name_of_all = "all parameters and inputs" if inputs else "all parameters"
         self.arrays = self._arrays(gradients)
         self.roundoff = float(np.finfo(dtype).eps)
-        self.scale = max(
+        self.rounding_scale = max(
             abs(gradients.loss) if np.isfinite(gradients.loss) else 0.0,
             1.0 if net.reduction == "mean" else float(len(self._samples)),
-            _size(gradients),
+            _rounding_scale(gradients),
         )
         distances = list(self._distances(gradients))
         self.at_kink = any(bool(np.any(distance == 0)) for distance in distances)
@@ -106,7 +106,7 @@ def _sides(distances: Iterable[NDArray[Any]]) -> bytes:
     return b"".join(np.packbits(distance > 0).tobytes() for distance in distances)
 
 
-def _size(gradients: Gradients) -> float:
+def _rounding_scale(gradients: Gradients) -> float:
     """‖z ∂C/∂z‖ over all pre-activations z."""
     squares: Any = 0.0
     with np.errstate(all="ignore"):

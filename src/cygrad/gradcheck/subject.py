@@ -51,7 +51,7 @@ class Subject(Protocol):
 
     name_of_all: str  # what all arrays are
     roundoff: float  # u, the unit of rounding
-    scale: float  # ‖z ∂C/∂z‖, at least |C|
+    rounding_scale: float  # ‖z ∂C/∂z‖, at least |C|
     at_kink: bool  # whether C has a kink at p itself
     sides_at_p: object  # `sides` at p
 
