@@ -15,7 +15,7 @@ float64, five in float32.
 **Rounding.** Each number z that is computed on the way to C is rounded by up to u |z|, which
 changes C by u |z ∂C/∂z|. These errors have either sign, so together they come to about
 u · ‖z ∂C/∂z‖, the root of the sum of squares; with C itself among the numbers. ε is taken as
-`ROUNDINGS` times that.
+`ROUNDING_FACTOR` times that.
 
 **Truncation.** A difference that is too far from gᵀd may be so because C is too much curved for the
 step. The error by h²/6 · C‴ becomes a sixteenth with a quarter of the step, and four times as large
@@ -51,8 +51,8 @@ if TYPE_CHECKING:
 
     from cygrad.gradcheck.subject import Direction, Subject
 
-ROUNDINGS = 2
-SHRINKS = (1, 1 / 4, 1 / 16, 1 / 64, 1 / 256)
+ROUNDING_FACTOR = 2
+STEP_FACTORS = (1, 1 / 4, 1 / 16, 1 / 64, 1 / 256)
 
 
 def best_step(roundoff: float) -> float:
@@ -62,7 +62,7 @@ def best_step(roundoff: float) -> float:
 
 def least_step(roundoff: float) -> float:
     """The least h whose smallest part still changes a parameter."""
-    return 2 * roundoff / SHRINKS[-1]
+    return 2 * roundoff / STEP_FACTORS[-1]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Differences:
     @property
     def noise(self) -> float:
         """ε, how far an evaluation of C may be off by rounding."""
-        return ROUNDINGS * self.subject.roundoff * self.subject.rounding_scale
+        return ROUNDING_FACTOR * self.subject.roundoff * self.subject.rounding_scale
 
     def compare(self, direction: Direction) -> Comparison | None:
         """The two values of the derivative along a direction; None where C has a kink."""
@@ -97,7 +97,7 @@ class Differences:
                 piece.array.set_values(piece.array.values)
 
     def _compare(self, direction: Direction) -> Comparison | None:
-        steps = [self._largest_step(direction) * shrink for shrink in SHRINKS]
+        steps = [self._largest_step(direction) * factor for factor in STEP_FACTORS]
         coarse = self._difference(direction, steps[0])
         right = coarse.error <= 1
         # The mean of the slopes on both sides of a kink may be right by chance.
