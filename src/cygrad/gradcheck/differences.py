@@ -99,11 +99,11 @@ class Differences:
     def _compare(self, direction: Direction) -> Comparison | None:
         steps = [self._largest_step(direction) * factor for factor in STEP_FACTORS]
         coarse = self._difference(direction, steps[0])
-        right = coarse.error <= 1
+        accepted = coarse.error <= 1
         # The mean of the slopes on both sides of a kink may be right by chance.
-        if (not right or self.subject.at_kink) and self._crosses(direction, steps[-1]):
+        if (not accepted or self.subject.at_kink) and self._crosses(direction, steps[-1]):
             return None
-        if right:
+        if accepted:
             return coarse
         for level, smaller in enumerate(steps[1:]):
             fine = self._difference(direction, smaller)
@@ -143,13 +143,13 @@ class Differences:
 
     def _difference(self, direction: Direction, h: float) -> Comparison:
         """Both derivatives, along the line between the two points as they were rounded."""
-        above, right = self._at(direction, h)
-        below, left = self._at(direction, -h)
-        steps = [to.astype(np.float64) - since for to, since in zip(right, left, strict=True)]
+        loss_right, right = self._at(direction, h)
+        loss_left, left = self._at(direction, -h)
+        steps = [to.astype(np.float64) - start for to, start in zip(right, left, strict=True)]
         width = float(steps[0][0]) if is_entry(direction) else 2 * h
         moved = zip(direction, steps, strict=True)
         analytic = float(sum(piece.gradient @ (step / width) for piece, step in moved))
-        numerical = (above - below) / width
+        numerical = (loss_right - loss_left) / width
         allowed = self.atol + self.rtol * max(abs(analytic), abs(numerical))
         allowed += 2 * self.noise / abs(width)
         return self._comparison(direction, analytic, numerical, allowed)
