@@ -30,11 +30,11 @@ def central_differences(values: Vector, cost: Callable[[], float], epsilon: floa
     gradient = []
     for k, value in enumerate(values):
         values[k] = value + epsilon
-        above = cost()
+        cost_right = cost()
         values[k] = value - epsilon
-        below = cost()
+        cost_left = cost()
         values[k] = value
-        gradient.append((above - below) / (2 * epsilon))
+        gradient.append((cost_right - cost_left) / (2 * epsilon))
     return gradient
 
 
