@@ -3,7 +3,7 @@
 Each direction takes one pair of evaluations of C, however many parameters there are. A wrong
 derivative shows in the slope along the direction if its error is not small against the whole
 slope. Where slopes disagree, each array is looked at by itself, and in an array that is wrong the
-half that is wrong, then half of that, down to a single derivative where the fault is as narrow.
+half that is wrong, then half of that, down to a single derivative where the fault is as entries.
 Where C has a kink, the direction is divided likewise, to go around it.
 """
 
@@ -34,7 +34,7 @@ def check_directions(
     arrays = differences.subject.arrays
     search = _Search(differences)
     for done in range(count):
-        search.along(tuple(random_piece(array, rng) for array in arrays))
+        search.check_all_arrays(tuple(random_piece(array, rng) for array in arrays))
         show(done + 1, len(search.failures))
     sizes = {array.name: array.size for array in arrays}
     total = sum(sizes.values())
@@ -63,8 +63,8 @@ class _Findings:
 
     def report(self, name: str, size: int) -> ArrayReport:
         wrong = [each for each in self.compared if each.error > 1]
-        narrow = [each for each in wrong if each.index is not None]
-        worst = max(narrow or self.compared, key=lambda each: each.error, default=None)
+        entries = [each for each in wrong if each.index is not None]
+        worst = max(entries or self.compared, key=lambda each: each.error, default=None)
         kinks = sum(number for _, number in self.kinks)
         return ArrayReport(name, size, len(self.compared), len(wrong), kinks, worst)
 
@@ -77,30 +77,30 @@ class _Search:
         self.findings: dict[str, _Findings] = {differences.subject.name_of_all: _Findings()}
         self.failures: list[Comparison] = []
 
-    def along(self, direction: Direction) -> None:
+    def check_all_arrays(self, direction: Direction) -> None:
         """Compare the slopes along a direction of all arrays."""
         found = self._differences.compare(direction)
         if found is not None:
             self._record(self._differences.subject.name_of_all, found)
         if found is None or found.error > 1:
             for piece in direction:
-                self._through(piece)
+                self._check_array(piece)
 
-    def _through(self, piece: Piece) -> None:
+    def _check_array(self, piece: Piece) -> None:
         """Compare the slopes along a direction of one array, and go around its kinks."""
         array = piece.array
         found = self._differences.compare((piece,))
         if found is not None:
             self._record(array.name, found)
             if found.error > 1:
-                self._narrow(piece)
+                self._find_wrong_entry(piece)
         elif len(piece.along) > max(1, array.size // PARTS):
             for half in _halves(piece):
-                self._through(half)
+                self._check_array(half)
         else:
-            self._of(array.name).kinks.add((piece.start, len(piece.along)))
+            self._findings_of(array.name).kinks.add((piece.start, len(piece.along)))
 
-    def _narrow(self, piece: Piece) -> None:
+    def _find_wrong_entry(self, piece: Piece) -> None:
         """Look for a single wrong derivative, if none of the array has been found before."""
         name = piece.array.name
         if any(each.index is not None for each in self.failures if each.array == name):
@@ -117,11 +117,11 @@ class _Search:
                 self._record(name, found)
 
     def _record(self, name: str, found: Comparison) -> None:
-        self._of(name).compared.append(found)
+        self._findings_of(name).compared.append(found)
         if found.error > 1:
             self.failures.append(found)
 
-    def _of(self, name: str) -> _Findings:
+    def _findings_of(self, name: str) -> _Findings:
         return self.findings.setdefault(name, _Findings())
 
 

@@ -193,8 +193,8 @@ class GradientError(ArithmeticError):
     def __str__(self) -> str:
         report = self.report
         # A derivative says more than a slope along a direction that it is part of.
-        narrow = [each for each in report.failures if each.index is not None]
-        worst = max(narrow or report.failures, key=lambda each: each.error)
+        entries = [each for each in report.failures if each.index is not None]
+        worst = max(entries or report.failures, key=lambda each: each.error)
         text = f"{worst} (relative error {worst.relative_error:.1e}); "
         if report.directions is None:
             return f"{text}{len(report.failures)} of {report.compared} derivatives are wrong"
