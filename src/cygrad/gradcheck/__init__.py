@@ -205,13 +205,13 @@ def check_gradients(
 
         if X is None or y is None:
             raise TypeError("X and y are needed to check a network")
-        _refuse("network", seed=seed)
+        _check_absent("network", seed=seed)
         subject = NetworkSubject(net_or_graph, X, y, name, inputs)
     elif _is_node(net_or_graph):
         from cygrad.gradcheck.graphs import GraphSubject
 
         given = name if name != "float64" else None
-        _refuse("graph", X=X, y=y, inputs=inputs or None, dtype=given)
+        _check_absent("graph", X=X, y=y, inputs=inputs or None, dtype=given)
         subject = GraphSubject(net_or_graph, seed, generator)
     else:
         raise TypeError(
@@ -237,7 +237,7 @@ def _is_node(value: object) -> TypeGuard[Node]:
     return graph is not None and isinstance(value, graph.Node)
 
 
-def _refuse(kind: str, **given: object) -> None:
+def _check_absent(kind: str, **given: object) -> None:
     """Complain of arguments that are for the other kind."""
     for name, value in given.items():
         if value is not None:
