@@ -109,7 +109,7 @@ class Differences:
             fine = self._difference(direction, smaller)
             if fine.error <= 1 and coarse.error <= 2:
                 return fine
-            if _agree(coarse, fine) and self._is_sure(direction, steps[level:], coarse):
+            if _agree(coarse, fine) and self._is_confirmed(direction, steps[level:], coarse):
                 return None if self._has_gap(direction, steps) else coarse
             if fine.error <= 1:
                 return fine
@@ -117,7 +117,9 @@ class Differences:
         finite = isfinite(coarse.analytic - coarse.numerical)
         return None if finite and not _agree(coarse, previous) else coarse
 
-    def _is_sure(self, direction: Direction, steps: Sequence[float], found: Comparison) -> bool:
+    def _is_confirmed(
+        self, direction: Direction, steps: Sequence[float], found: Comparison
+    ) -> bool:
         """Whether what was found with the first step is what other steps find, and no kink's work.
 
         Those that cannot tell because of rounding are not asked.
@@ -179,7 +181,7 @@ class Differences:
         return bool(gaps[1] > max(gaps[0] / 4, 2 * self.noise / steps[-1]))
 
     def _at(
-        self, direction: Direction, t: float, ask: Callable[[], Any] | None = None
+        self, direction: Direction, t: float, function: Callable[[], Any] | None = None
     ) -> tuple[Any, list[NDArray[Any]]]:
         """C, or what else is asked for, at p + t d; and the values that are there."""
         before = [piece.values.copy() for piece in direction]
@@ -188,7 +190,7 @@ class Differences:
                 piece.values[:] = p + t * piece.along
                 piece.array.set_values(piece.array.values)
             there = [piece.values.copy() for piece in direction]
-            return (ask or self.subject.loss)(), there
+            return (function or self.subject.loss)(), there
         finally:
             for piece, p in zip(direction, before, strict=True):
                 piece.values[:] = p
