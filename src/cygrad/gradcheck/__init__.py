@@ -220,9 +220,9 @@ def check_gradients(
 
     differences = Differences(subject, step, rtol, atol)
     if directions is None:
-        places = choose(subject.arrays, sample, generator)
-        with _display(verbose, sum(map(len, places))) as show:
-            report = check_entries(differences, places, show)
+        flat_indices = choose(subject.arrays, sample, generator)
+        with _display(verbose, sum(map(len, flat_indices))) as show:
+            report = check_entries(differences, flat_indices, show)
     else:
         with _display(verbose, directions) as show:
             report = check_directions(differences, directions, generator, show)

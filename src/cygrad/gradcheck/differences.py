@@ -161,8 +161,7 @@ class Differences:
     ) -> Comparison:
         array, index = direction[0].array, None
         if is_entry(direction):
-            place = np.unravel_index(direction[0].start, array.values.shape)
-            index = tuple(map(int, place))
+            index = tuple(map(int, np.unravel_index(direction[0].start, array.values.shape)))
         if len(direction) > 1:
             return Comparison(self.subject.name_of_all, None, None, analytic, numerical, allowed)
         return Comparison(array.parameter, array.layer, index, analytic, numerical, allowed)

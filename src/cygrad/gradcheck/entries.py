@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 
 def check_entries(
-    differences: Differences, places: Sequence[NDArray[np.int64]], show: Callable[[int, int], None]
+    differences: Differences,
+    flat_indices: Sequence[NDArray[np.int64]],
+    show: Callable[[int, int], None],
 ) -> GradientReport:
-    """Compare derivatives of each array at the given places.
+    """Compare derivatives of each array at the given flat_indices.
 
     `show` is called with the numbers of derivatives that are done and wrong so far.
     """
@@ -27,11 +29,11 @@ def check_entries(
     reports: list[ArrayReport] = []
     failures: list[Comparison] = []
     done = 0
-    for array, part in zip(arrays, places, strict=True):
+    for array, part in zip(arrays, flat_indices, strict=True):
         compared: list[Comparison] = []
         wrong: list[Comparison] = []
-        for place in part.tolist():
-            found = differences.compare(entry(array, place))
+        for flat_index in part.tolist():
+            found = differences.compare(entry(array, flat_index))
             if found is not None:
                 compared.append(found)
                 if found.error > 1:
@@ -46,7 +48,7 @@ def check_entries(
 
 
 def choose(arrays: Sequence[Array], sample: int | None, rng: Generator) -> list[NDArray[np.int64]]:
-    """The places in each array that are looked at: all, or so many in all arrays together."""
+    """The flat_indices in each array that are looked at: all, or so many in all arrays together."""
     sizes = [array.size for array in arrays]
     if sample is None or sample >= sum(sizes):
         return [np.arange(size) for size in sizes]

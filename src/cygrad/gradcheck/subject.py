@@ -91,9 +91,9 @@ class Piece:
 Direction = tuple[Piece, ...]
 
 
-def entry(array: Array, place: int) -> Direction:
+def entry(array: Array, flat_index: int) -> Direction:
     """The direction that changes one parameter."""
-    return (Piece(array, place, array.magnitudes(slice(place, place + 1))),)
+    return (Piece(array, flat_index, array.magnitudes(slice(flat_index, flat_index + 1))),)
 
 
 def is_entry(direction: Direction) -> bool:
