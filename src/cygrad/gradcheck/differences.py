@@ -118,16 +118,16 @@ class Differences:
         return None if finite and not _agree(coarse, previous) else coarse
 
     def _is_confirmed(
-        self, direction: Direction, steps: Sequence[float], found: Comparison
+        self, direction: Direction, steps: Sequence[float], comparison: Comparison
     ) -> bool:
         """Whether what was found with the first step is what other steps find, and no kink's work.
 
         Those that cannot tell because of rounding are not asked.
         """
-        error = abs(found.analytic - found.numerical)
+        error = abs(comparison.analytic - comparison.numerical)
         for h in (2 * steps[0], *steps[1:]):
             other = self._difference(direction, h)
-            if other.allowed <= error / 2 and not _agree(found, other):
+            if other.allowed <= error / 2 and not _agree(comparison, other):
                 return False
         return not self._crosses(direction, steps[0])
 

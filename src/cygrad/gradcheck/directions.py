@@ -3,7 +3,7 @@
 Each direction takes one pair of evaluations of C, however many parameters there are. A wrong
 derivative shows in the slope along the direction if its error is not small against the whole
 slope. Where slopes disagree, each array is looked at by itself, and in an array that is wrong the
-half that is wrong, then half of that, down to a single derivative where the fault is as entries.
+half that is wrong, then half of that, down to a single derivative where the fault is as narrow.
 Where C has a kink, the direction is divided likewise, to go around it.
 """
 
@@ -79,20 +79,20 @@ class _Search:
 
     def check_all_arrays(self, direction: Direction) -> None:
         """Compare the slopes along a direction of all arrays."""
-        found = self._differences.compare(direction)
-        if found is not None:
-            self._record(self._differences.subject.name_of_all, found)
-        if found is None or found.error > 1:
+        comparison = self._differences.compare(direction)
+        if comparison is not None:
+            self._record(self._differences.subject.name_of_all, comparison)
+        if comparison is None or comparison.error > 1:
             for piece in direction:
                 self._check_array(piece)
 
     def _check_array(self, piece: Piece) -> None:
         """Compare the slopes along a direction of one array, and go around its kinks."""
         array = piece.array
-        found = self._differences.compare((piece,))
-        if found is not None:
-            self._record(array.name, found)
-            if found.error > 1:
+        comparison = self._differences.compare((piece,))
+        if comparison is not None:
+            self._record(array.name, comparison)
+            if comparison.error > 1:
                 self._find_wrong_entry(piece)
         elif len(piece.along) > max(1, array.size // PARTS):
             for half in _halves(piece):
@@ -107,19 +107,19 @@ class _Search:
             return
         while len(piece.along) > 1:
             for half in _halves(piece):
-                found = self._differences.compare((half,))
-                if found is not None and found.error > 1:
+                comparison = self._differences.compare((half,))
+                if comparison is not None and comparison.error > 1:
                     break
             else:
                 return
             piece = half
-            if found.index is not None:
-                self._record(name, found)
+            if comparison.index is not None:
+                self._record(name, comparison)
 
-    def _record(self, name: str, found: Comparison) -> None:
-        self._findings_of(name).compared.append(found)
-        if found.error > 1:
-            self.failures.append(found)
+    def _record(self, name: str, comparison: Comparison) -> None:
+        self._findings_of(name).compared.append(comparison)
+        if comparison.error > 1:
+            self.failures.append(comparison)
 
     def _findings_of(self, name: str) -> _Findings:
         return self.findings.setdefault(name, _Findings())

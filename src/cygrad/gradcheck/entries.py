@@ -33,11 +33,11 @@ def check_entries(
         compared: list[Comparison] = []
         wrong: list[Comparison] = []
         for flat_index in part.tolist():
-            found = differences.compare(entry(array, flat_index))
-            if found is not None:
-                compared.append(found)
-                if found.error > 1:
-                    wrong.append(found)
+            comparison = differences.compare(entry(array, flat_index))
+            if comparison is not None:
+                compared.append(comparison)
+                if comparison.error > 1:
+                    wrong.append(comparison)
             done += 1
             show(done, len(failures) + len(wrong))
         worst = max(compared, key=lambda each: each.error, default=None)
