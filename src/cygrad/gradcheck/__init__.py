@@ -1,14 +1,13 @@
-"""`check_gradients`: backpropagation held against numerical differentiation.
+"""`check_gradients`: compare backpropagation with numerical differentiation.
 
 The derivative of C by every parameter is computed twice: by backpropagation, and by the central
-difference (C(p + h) − C(p − h)) / 2h over two evaluations of C, which knows nothing of
-backpropagation.
+difference (C(p + h) − C(p − h)) / 2h from two evaluations of C, without backpropagation.
 
-- `differences` is the mathematics: the step, what rounding allows, what happens at a kink.
+- `differences` has the mathematics: the step, the tolerance for rounding, the kinks.
 - `entries` compares derivatives one by one, `directions` along random directions.
-- `subject` is what they need to know of what is checked; `networks` and `graphs` say it of a
-  network, and of a graph.
-- `report` is what comes of it.
+- `subject` is the interface of a network or graph to the check; `networks` and `graphs` implement
+  it.
+- `report` has the results.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ __all__ = [
     "check_gradients",
 ]
 
-# rtol and atol where none are given, by what C is computed in.
+# Default rtol and atol, by the dtype of C.
 TOLERANCES = {"float64": (1e-6, 1e-9), "float32": (2e-4, 1e-5)}
 
 
@@ -103,12 +102,12 @@ def check_gradients(
     on_error: Literal["raise", "return"] = "raise",
     verbose: bool = False,
 ) -> GradientReport:
-    """Compare the derivatives that backpropagation gives with central differences.
+    """Compare the derivatives of backpropagation with central differences.
 
-    ``check_gradients(net, X, y)`` is of a network: the loss by every weight and bias, frozen ones
-    included. ``check_gradients(f)`` is of a computational graph: its value by every variable, where
-    they are. Each derivative takes two evaluations: that is for small networks and few samples. For
-    larger ones there are `sample` and `directions`. What is moved about is a copy.
+    ``check_gradients(net, X, y)`` checks a network: the loss by every weight and bias, frozen ones
+    included. ``check_gradients(f)`` checks a computational graph: its value by every variable, at
+    their values. Each derivative takes two evaluations, which suits small networks and few samples;
+    use `sample` or `directions` for larger ones. Only a copy is perturbed.
 
     Parameters
     ----------
@@ -119,52 +118,51 @@ def check_gradients(
     inputs : bool
         Whether to check the derivatives of a network's loss by X too.
     dtype : {"float64", "float32"}
-        What a network's gradients and losses are computed in; where it has another dtype a copy is
-        checked. float64 is much sharper. float32 is to check the very arithmetic that a float32
-        network is trained with: it shows faults above about 1e-4 · max(C, 1).
+        The type of a network's gradients and losses; a network of another dtype is converted.
+        float64 is much more exact. float32 checks the arithmetic of float32 training and finds
+        faults above about 1e-4 · max(C, 1).
     seed : array_like, same shape as the graph's value, or None
-        As for `cygrad.graph.Node.backward`: what is differentiated is the sum of seed · value.
-        None takes random numbers where the value is an array.
+        As for `cygrad.graph.Node.backward`: the sum of seed · value is differentiated. None takes
+        random numbers if the value is an array.
     sample : int or None
-        How many derivatives to compare, chosen at random: from each array one at least where that
-        is possible, the others in proportion to their sizes. None compares all.
+        Number of derivatives to compare, chosen at random: at least one of each array if possible,
+        the others in proportion to the sizes. None compares all.
     directions : int or None
-        Along how many random directions through all parameters to compare, in place of each
-        derivative by itself: two evaluations for each direction, whatever the number of parameters.
-        If the slopes disagree, array by array is looked at, and then halves of arrays, to find what
-        is wrong. A fault shows unless it is small against the whole slope: one of 1 % in all of an
-        array does, one of 1 % in a single weight of a million does not.
+        Number of random directions through all parameters to compare, instead of single
+        derivatives: two evaluations for each direction, for any number of parameters. If the slopes
+        disagree, the check compares single arrays, then halves of arrays, to find the fault. A
+        fault is found unless it is small compared with the whole slope: 1 % in all of an array is
+        found, 1 % in a single weight of a million is not.
     eps : float or None
-        The step h for parameters up to 1 in size; eps · |p| for larger ones. None takes what is
-        best for the dtype: 6.1e-6 in float64, 4.9e-3 in float32.
+        The step h for parameters up to 1 in size; eps · |p| for larger ones. None takes the best
+        step for the dtype: 6.1e-6 in float64, 4.9e-3 in float32.
     rtol, atol : float or None
-        The two values may be apart by atol + rtol · max(|analytic|, |numerical|), and by what
-        rounding makes of the difference. None takes 1e-6 and 1e-9 in float64, 2e-4 and 1e-5 in
-        float32.
+        The two values may differ by atol + rtol · max(|analytic|, |numerical|) plus the rounding
+        error of the difference. None takes 1e-6 and 1e-9 in float64, 2e-4 and 1e-5 in float32.
     rng : int, numpy.random.Generator, numpy.random.SeedSequence or None
-        Draws what is random. The default draws the same each time.
+        Source of the random choices. The default makes the same choices each time.
     on_error : {"raise", "return"}
-        What to do if a derivative is wrong: raise an error, or return the report all the same.
+        If a derivative is wrong, raise an error or return the report.
     verbose : bool
-        Whether to show on stderr how far the check is.
+        Whether to show the progress on stderr.
 
     Returns
     -------
     GradientReport
-        ``print`` it for a table; ``report.passed`` says whether all is right. At a kink, as that of
-        relu, there is no derivative: those places are counted, and are not failures.
+        ``print`` it for a table; ``report.passed`` is True if no derivative is wrong. At a kink,
+        such as that of relu, there is no derivative: kinks are counted, and are not failures.
 
     Raises
     ------
     GradientError
-        If a derivative is wrong. All are compared first, and the error has the report.
+        If a derivative is wrong. All are compared first, and the error holds the report.
     TypeError, ValueError
         If an argument is not as described.
 
     Notes
     -----
-    `cygrad.gradcheck.differences` says how the step is chosen, what rounding allows and how kinks
-    are told from faults; `cygrad.gradcheck.report` what the relative error is.
+    `cygrad.gradcheck.differences` describes the choice of the step, the tolerance for rounding and
+    the difference between kinks and faults; `cygrad.gradcheck.report` defines the relative error.
 
     References
     ----------
@@ -232,13 +230,13 @@ def check_gradients(
 
 
 def _is_node(value: object) -> TypeGuard[Node]:
-    """Whether it is a node of a graph, found out without importing `cygrad.graph`."""
+    """Return True for a node of a graph, without importing `cygrad.graph`."""
     graph: Any = sys.modules.get("cygrad.graph")
     return graph is not None and isinstance(value, graph.Node)
 
 
 def _check_absent(kind: str, **given: object) -> None:
-    """Complain of arguments that are for the other kind."""
+    """Raise if arguments for the other kind of subject are given."""
     for name, value in given.items():
         if value is not None:
             raise TypeError(f"{name} is given, expected none where a {kind} is checked")
@@ -246,7 +244,7 @@ def _check_absent(kind: str, **given: object) -> None:
 
 @contextmanager
 def _display(verbose: bool, total: int) -> Iterator[Callable[[int, int], None]]:
-    """What is called with the numbers of comparisons that are done and wrong."""
+    """Yield a function that shows the numbers of done and wrong comparisons."""
     if not verbose:
         yield lambda done, wrong: None
         return

@@ -1,36 +1,35 @@
-"""Central differences of C along lines through p, held against what backpropagation says.
+"""Compare central differences of C along lines through p with backpropagation.
 
-Here is the mathematics of the check, for whatever has arrays of parameters and a number C that
-depends on them. A line is p + t d: d changes a single parameter, or all of them at random. The
-derivative along it is gᵀd by backpropagation, and by the central difference
+This is the mathematics of the check, for any arrays of parameters and a number C that depends on
+them. A line is p + t d: d changes a single parameter, or all of them at random. The derivative
+along it is gᵀd by backpropagation, and by the central difference
 
     (C(p + h d) − C(p − h d)) / 2h
 
-**The step.** The difference is off by h²/6 · C‴ for cutting the series short, and by ε/h for
-rounding, where ε is the error of an evaluation of C. With ε = u |C| the sum is least at
-h = (3 u C / C‴)^⅓, about u^⅓ where C and C‴ are of one size: 6.1·10⁻⁶ in float64, with u = 2⁻⁵²,
-and 4.9·10⁻³ in float32, with u = 2⁻²³. What is left of the digits is u^⅔: about ten of them in
-float64, five in float32.
+**The step.** The difference has a truncation error of h²/6 · C‴ and a rounding error of ε/h, where
+ε is the error of an evaluation of C. With ε = u |C| the sum is least at h = (3 u C / C‴)^⅓, about
+u^⅓ if C and C‴ are of the same size: 6.1·10⁻⁶ in float64, with u = 2⁻⁵², and 4.9·10⁻³ in float32,
+with u = 2⁻²³. The relative error is then u^⅔: about ten digits are right in float64, five in
+float32.
 
-**Rounding.** Each number z that is computed on the way to C is rounded by up to u |z|, which
-changes C by u |z ∂C/∂z|. These errors have either sign, so together they come to about
-u · ‖z ∂C/∂z‖, the root of the sum of squares; with C itself among the numbers. ε is taken as
-`ROUNDING_FACTOR` times that.
+**Rounding.** Each intermediate number z of C is rounded by up to u |z|, which changes C by
+u |z ∂C/∂z|. These errors have random signs, so their sum is about u · ‖z ∂C/∂z‖, the root of the
+sum of squares; C itself is one of the numbers. ε is taken as `ROUNDING_FACTOR` times that.
 
-**Truncation.** A difference that is too far from gᵀd may be so because C is too much curved for the
-step. The error by h²/6 · C‴ becomes a sixteenth with a quarter of the step, and four times as large
-with twice the step. So if the difference moves with the step by more than half of the disagreement,
-smaller steps are taken; if not, gᵀd is wrong, and that smaller steps are less exact cannot hide it.
-As C can look straight to a few steps that are all too large, every step is asked whose rounding is
-small against the disagreement.
+**Truncation.** A difference may be too far from gᵀd because C is curved too much for the step. The
+error h²/6 · C‴ becomes a sixteenth with a quarter of the step, and four times as large with twice
+the step. So if the difference changes with the step by more than half of the disagreement, smaller
+steps are taken. If not, gᵀd is wrong, and the larger rounding error of smaller steps cannot hide
+it. C can look straight at a few steps that are all too large, so every step is tried whose rounding
+error is small compared with the disagreement.
 
 **Kinks.** relu, hinge, abs, max and min have points without a derivative. A step that crosses one
-mixes the slopes of its two sides. Where gᵀd disagrees, the subject is asked at p − h d, p and
-p + h d which side of each kink it is on; if the answers differ smaller steps are taken. If they
-differ for the smallest too, then the kink is at p, and there is no derivative to compare with.
-A kink that the subject does not know of is recognised by the slopes to the right and to the left of
-p, which on a smooth curve come together as the step shrinks. The edge of C's domain counts as a
-kink, and so does a place where C is so much curved that the differences do not settle.
+mixes the slopes of its two sides. If gᵀd disagrees, the sides of all kinks are compared at
+p − h d, p and p + h d; if they differ, smaller steps are taken. If they differ for the smallest
+step too, the kink is at p, and there is no derivative to compare with. A kink unknown to the
+subject is detected by the slopes to the right and to the left of p: on a smooth curve they converge
+as the step shrinks. The edge of C's domain counts as a kink, and so does a point where C is so
+curved that the differences do not converge.
 """
 
 from __future__ import annotations
@@ -56,18 +55,18 @@ STEP_FACTORS = (1, 1 / 4, 1 / 16, 1 / 64, 1 / 256)
 
 
 def best_step(roundoff: float) -> float:
-    """u^⅓"""
+    """Return the best step, u^⅓."""
     return float(roundoff ** (1 / 3))
 
 
 def least_step(roundoff: float) -> float:
-    """The least h whose smallest part still changes a parameter."""
+    """Return the least h whose smallest fraction still changes a parameter."""
     return 2 * roundoff / STEP_FACTORS[-1]
 
 
 @dataclass(frozen=True)
 class Differences:
-    """How the derivatives of a subject are compared.
+    """Comparison of the derivatives of a subject.
 
     Attributes
     ----------
@@ -75,7 +74,7 @@ class Differences:
     step : float
         h
     rtol, atol : float
-        What is allowed besides rounding.
+        Tolerances besides rounding.
     """
 
     subject: Subject
@@ -85,11 +84,11 @@ class Differences:
 
     @property
     def noise(self) -> float:
-        """ε, how far an evaluation of C may be off by rounding."""
+        """ε, the largest rounding error of an evaluation of C."""
         return ROUNDING_FACTOR * self.subject.roundoff * self.subject.rounding_scale
 
     def compare(self, direction: Direction) -> Comparison | None:
-        """The two values of the derivative along a direction; None where C has a kink."""
+        """Return both values of the derivative along a direction; None if C has a kink."""
         try:
             return self._compare(direction)
         finally:
@@ -120,9 +119,9 @@ class Differences:
     def _is_confirmed(
         self, direction: Direction, steps: Sequence[float], comparison: Comparison
     ) -> bool:
-        """Whether what was found with the first step is what other steps find, and no kink's work.
+        """Return True if other steps agree with the first one, and no kink is near.
 
-        Those that cannot tell because of rounding are not asked.
+        Steps with too large a rounding error are skipped.
         """
         error = abs(comparison.analytic - comparison.numerical)
         for h in (2 * steps[0], *steps[1:]):
@@ -132,10 +131,10 @@ class Differences:
         return not self._crosses(direction, steps[0])
 
     def _largest_step(self, direction: Direction) -> float:
-        """h; less where many parameters move at once, so that C changes by no more than h C."""
+        """Return h, or less if many parameters move at once, so that C changes by at most h C."""
         if is_entry(direction):
             return self.step
-        # The root of the sum of squares is the size that gᵀd has on an average.
+        # The root of the sum of squares is the average size of gᵀd.
         slope = float(np.sqrt(sum(np.sum((p.gradient * p.along) ** 2) for p in direction)))
         if not slope > self.subject.rounding_scale:
             return self.step
@@ -144,7 +143,7 @@ class Differences:
         )
 
     def _difference(self, direction: Direction, h: float) -> Comparison:
-        """Both derivatives, along the line between the two points as they were rounded."""
+        """Return both derivatives, along the line between the two points after rounding."""
         loss_right, right = self._at(direction, h)
         loss_left, left = self._at(direction, -h)
         steps = [to.astype(np.float64) - start for to, start in zip(right, left, strict=True)]
@@ -167,12 +166,12 @@ class Differences:
         return Comparison(array.parameter, array.layer, index, analytic, numerical, allowed)
 
     def _crosses(self, direction: Direction, h: float) -> bool:
-        """Whether there is a kink between p − h d and p + h d."""
+        """Return True if there is a kink between p − h d and p + h d."""
         right, left = (self._at(direction, t, self.subject.sides)[0] for t in (h, -h))
         return not right == left == self.subject.sides_at_p
 
     def _has_gap(self, direction: Direction, steps: Sequence[float]) -> bool:
-        """Whether the slopes to the right and to the left of p stay apart."""
+        """Return True if the slopes to the right and to the left of p do not converge."""
         gaps = []
         for h in (steps[0], steps[-1]):
             right, here, left = (self._at(direction, t)[0] for t in (h, 0, -h))
@@ -182,7 +181,7 @@ class Differences:
     def _at(
         self, direction: Direction, t: float, function: Callable[[], Any] | None = None
     ) -> tuple[Any, list[NDArray[Any]]]:
-        """C, or what else is asked for, at p + t d; and the values that are there."""
+        """Return C, or the result of `function`, at p + t d, and the parameters there."""
         before = [piece.values.copy() for piece in direction]
         try:
             for piece, p in zip(direction, before, strict=True):
@@ -196,5 +195,5 @@ class Differences:
 
 
 def _agree(one: Comparison, other: Comparison) -> bool:
-    """Whether two differences are nearer to each other than half of the way to gᵀd."""
+    """Return True if two differences are closer to each other than half the distance to gᵀd."""
     return abs(one.numerical - other.numerical) <= abs(one.analytic - one.numerical) / 2

@@ -1,10 +1,10 @@
-"""The check of derivatives along random directions, for networks too large for anything else.
+"""Check derivatives along random directions, for networks too large for single derivatives.
 
-Each direction takes one pair of evaluations of C, however many parameters there are. A wrong
-derivative shows in the slope along the direction if its error is not small against the whole
-slope. Where slopes disagree, each array is looked at by itself, and in an array that is wrong the
-half that is wrong, then half of that, down to a single derivative where the fault is as narrow.
-Where C has a kink, the direction is divided likewise, to go around it.
+Each direction takes two evaluations of C, for any number of parameters. A wrong derivative is found
+if its error is not small compared with the whole slope along the direction. If slopes disagree,
+each array is checked by itself, then the wrong half of a wrong array, then half of that, down to a
+single derivative if only one is wrong. If C has a kink, the direction is halved in the same way, to
+avoid the kink.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from cygrad.gradcheck.subject import Array, Direction, Piece
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-# An array with kinks is divided into this many parts, to compare those that have none.
+# An array with kinks is divided into up to this many parts; those without a kink are compared.
 PARTS = 32
 
 
 def check_directions(
     differences: Differences, count: int, rng: Generator, show: Callable[[int, int], None]
 ) -> GradientReport:
-    """Compare the derivatives along so many random directions of all arrays.
+    """Compare the derivatives along `count` random directions of all arrays.
 
-    `show` is called with the numbers of directions that are done and of wrong slopes so far.
+    `show` is called with the numbers of directions done and of wrong slopes so far.
     """
     arrays = differences.subject.arrays
     search = _Search(differences)
@@ -45,9 +45,9 @@ def check_directions(
 
 
 def random_piece(array: Array, rng: Generator) -> Piece:
-    """A random direction of an array.
+    """Draw a random direction of an array.
 
-    Parameters are moved up or down by ½ to 1½ of their units: none is left out, and equal faults of
+    Parameters move up or down by ½ to 1½ of their magnitudes: none is left out, and equal faults in
     two of them do not cancel.
     """
     along = rng.choice([-1.0, 1.0], array.size) * rng.uniform(0.5, 1.5, array.size)
@@ -56,7 +56,7 @@ def random_piece(array: Array, rng: Generator) -> Piece:
 
 @dataclass
 class _Findings:
-    """What was found in one array, or in all together."""
+    """The comparisons in one array, or in all together."""
 
     compared: list[Comparison] = field(default_factory=list)
     kinks: set[tuple[int, int]] = field(default_factory=set)  # first and number
@@ -70,7 +70,7 @@ class _Findings:
 
 
 class _Search:
-    """The comparisons along directions, and the search for what is wrong where slopes disagree."""
+    """The comparisons along directions, and the search for the fault if slopes disagree."""
 
     def __init__(self, differences: Differences) -> None:
         self._differences = differences
@@ -87,7 +87,7 @@ class _Search:
                 self._check_array(piece)
 
     def _check_array(self, piece: Piece) -> None:
-        """Compare the slopes along a direction of one array, and go around its kinks."""
+        """Compare the slopes along a direction of one array, in parts to avoid its kinks."""
         array = piece.array
         comparison = self._differences.compare((piece,))
         if comparison is not None:
@@ -101,7 +101,7 @@ class _Search:
             self._findings_of(array.name).kinks.add((piece.start, len(piece.along)))
 
     def _find_wrong_entry(self, piece: Piece) -> None:
-        """Look for a single wrong derivative, if none of the array has been found before."""
+        """Search for a single wrong derivative, if none in the array has been found before."""
         name = piece.array.name
         if any(each.index is not None for each in self.failures if each.array == name):
             return

@@ -1,4 +1,4 @@
-"""The check of one derivative after another: all there are, or a sample of them."""
+"""Check derivatives one by one: all of them, or a random sample."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def check_entries(
     flat_indices: Sequence[NDArray[np.int64]],
     show: Callable[[int, int], None],
 ) -> GradientReport:
-    """Compare derivatives of each array at the given flat_indices.
+    """Compare derivatives of each array at the given flat indices.
 
-    `show` is called with the numbers of derivatives that are done and wrong so far.
+    `show` is called with the numbers of derivatives done and wrong so far.
     """
     arrays = differences.subject.arrays
     reports: list[ArrayReport] = []
@@ -48,7 +48,7 @@ def check_entries(
 
 
 def choose(arrays: Sequence[Array], sample: int | None, rng: Generator) -> list[NDArray[np.int64]]:
-    """The flat_indices in each array that are looked at: all, or so many in all arrays together."""
+    """Return the flat indices to check in each array: all, or `sample` in all arrays together."""
     sizes = [array.size for array in arrays]
     if sample is None or sample >= sum(sizes):
         return [np.arange(size) for size in sizes]
@@ -59,7 +59,7 @@ def choose(arrays: Sequence[Array], sample: int | None, rng: Generator) -> list[
 
 
 def _shares(sizes: Sequence[int], sample: int, rng: Generator) -> list[int]:
-    """How many of a sample each array gets: one at least, the others in proportion to its size."""
+    """Divide a sample among the arrays: at least one each, the others in proportion to size."""
     shares = np.zeros(len(sizes), np.int64)
     if sample < len(sizes):
         shares[rng.choice(len(sizes), sample, replace=False)] = 1

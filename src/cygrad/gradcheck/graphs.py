@@ -1,4 +1,4 @@
-"""What the check needs to know of a computational graph."""
+"""`GraphSubject`: a computational graph for the check."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from cygrad.graph import Node
 
-# How far a gate is from its kink, and on which side: the gates that have one.
+# Distance of a gate from its kink, with a sign for the side, for the gates that have one.
 DISTANCES: dict[gates.Gate | None, Callable[..., Any]] = {
     gates.relu: lambda a: a,
     gates.abs: lambda a: a,
@@ -27,15 +27,15 @@ DISTANCES: dict[gates.Gate | None, Callable[..., Any]] = {
 
 
 class GraphSubject:
-    """A copy of a graph whose variables can be moved about: C is Σ seed · f.
+    """A copy of a graph whose variables can be perturbed: C is Σ seed · f.
 
     Parameters
     ----------
     f : Node
     seed : array_like or None
-        As for `Node.backward`; None takes random numbers where f is an array.
+        As for `Node.backward`; None takes random numbers if f is an array.
     rng : numpy.random.Generator
-        Draws them.
+        Source of the random numbers.
     """
 
     name_of_all = "all variables"
@@ -73,14 +73,14 @@ class GraphSubject:
         try:
             self._f.forward()
         except GraphError:
-            return object()  # equal to nothing else
+            return object()  # equal to no other object
         return self._sides()
 
     def _sides(self) -> bytes:
         return b"".join((distance > 0).tobytes() for distance in self._distances())
 
     def _distances(self) -> list[NDArray[np.float64]]:
-        """How far each gate that has a kink is from it."""
+        """Return the distance from the kink of each gate that has one."""
         return [
             np.asarray(DISTANCES[node.gate](*(each.value for each in node.operands)))
             for node in self._f.tape

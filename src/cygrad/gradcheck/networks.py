@@ -1,4 +1,4 @@
-"""What the check needs to know of a network."""
+"""`NetworkSubject`: a network for the check."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class NetworkSubject:
-    """A copy of a network, with samples, that can be moved about.
+    """A copy of a network with samples that can be perturbed.
 
     Parameters
     ----------
@@ -27,15 +27,15 @@ class NetworkSubject:
     X, y : array_like
         As for `Network.backward`.
     dtype : {"float32", "float64"}
-        What the copy computes in.
+        The type of the computations.
     inputs : bool
-        Whether X is among what is checked.
+        Whether to check the derivatives by X too.
     """
 
     def __init__(self, net: Network, X: ArrayLike, y: ArrayLike, dtype: str, inputs: bool) -> None:
         self._net = copy.deepcopy(net) if net.dtype == dtype else net.as_dtype(dtype)
         gradients = self._net.backward(X, y, input_gradient=inputs)
-        # What is standardised is so before it is rounded to float32.
+        # Standardisation comes before rounding to float32.
         precision = dtype if net.input_mean is None else "float64"
         self._samples = np.array(X, dtype=precision, order="C")
         self._y = y
@@ -72,7 +72,7 @@ class NetworkSubject:
         return arrays
 
     def _input_magnitudes(self) -> NDArray[np.float64] | None:
-        """The steps of inputs that are standardised are steps of what they become."""
+        """Return magnitudes for standardised inputs, so that steps are relative to the results."""
         mean, scale = self._net.input_mean, self._net.input_scale
         if mean is None or scale is None:
             return None
@@ -88,7 +88,7 @@ class NetworkSubject:
         return _sides(self._distances(gradients))
 
     def _distances(self, gradients: Gradients) -> Iterator[NDArray[Any]]:
-        """How far it is to each kink: z at relu, the margins of the hinge loss."""
+        """Yield the distances from all kinks: z of relu, the margins of the hinge loss."""
         for z, layer in zip(gradients.pre_activations, self._net.layers, strict=True):
             if layer.activation == "relu":
                 yield z
@@ -99,7 +99,7 @@ class NetworkSubject:
 
 
 def _do_nothing(values: NDArray[Any]) -> None:
-    """The loss reads the samples themselves: there is nowhere to put them."""
+    """Do nothing, because the loss reads the samples themselves."""
 
 
 def _sides(distances: Iterable[NDArray[Any]]) -> bytes:
@@ -107,7 +107,7 @@ def _sides(distances: Iterable[NDArray[Any]]) -> bytes:
 
 
 def _rounding_scale(gradients: Gradients) -> float:
-    """‖z ∂C/∂z‖ over all pre-activations z."""
+    """Return ‖z ∂C/∂z‖ over all pre-activations z."""
     squares: Any = 0.0
     with np.errstate(all="ignore"):
         for delta, z in zip(gradients.deltas, gradients.pre_activations, strict=True):

@@ -1,16 +1,16 @@
-"""What a check of gradients found: `Comparison`, `ArrayReport`, `GradientReport`, `GradientError`.
+"""Results of a gradient check: `Comparison`, `ArrayReport`, `GradientReport`, `GradientError`.
 
 The **relative error** of a derivative is
 
     |a − n| / max(|a|, |n|)
 
-with a by backpropagation and n by differences, and 0 where both are 0. By itself it says little of
-small derivatives, of which rounding leaves no digit. So a is wrong where
+with a by backpropagation and n by differences, and 0 if both are 0. It means little for small
+derivatives, because rounding leaves none of their digits right. So a is wrong if
 
     |a − n| > atol + rtol · max(|a|, |n|) + rounding of n
 
-that is, where the relative error is above rtol + (atol + rounding) / max(|a|, |n|); and the worst
-derivative is the one that is furthest beyond what is allowed, not the one of the largest relative
+that is, if the relative error is above rtol + (atol + rounding) / max(|a|, |n|). The worst
+derivative is the one with the largest |a − n| / allowed, not the one with the largest relative
 error.
 """
 
@@ -27,19 +27,19 @@ class Comparison:
     Attributes
     ----------
     parameter : str
-        "weights", "biases" or "inputs" of a network, the name of a graph's variable; for a
-        direction through several arrays what they are together.
+        "weights", "biases" or "inputs" of a network, or the name of a graph's variable; for a
+        direction through several arrays, their common name.
     layer : int or None
         Index of the layer that the parameter belongs to.
     index : tuple of int or None
-        Place in the array: (unit, input) of a weight, (unit,) of a bias, (row, column) of an input.
-        None for the derivative along a random direction.
+        Index in the array: (unit, input) of a weight, (unit,) of a bias, (row, column) of an
+        input. None for the derivative along a random direction.
     analytic : float
         By backpropagation.
     numerical : float
         By central differences.
     allowed : float
-        How far apart they may be.
+        Largest difference allowed.
     """
 
     parameter: str
@@ -51,7 +51,7 @@ class Comparison:
 
     @property
     def array(self) -> str:
-        """The array that the derivative is in, as ``layers[0].weights``."""
+        """The array of the derivative, as ``layers[0].weights``."""
         return array_name(self.parameter, self.layer)
 
     @property
@@ -71,7 +71,7 @@ class Comparison:
 
     @property
     def error(self) -> float:
-        """How far apart the two values are, as a multiple of what is allowed."""
+        """The difference of the two values as a multiple of the allowed one."""
         return _number_or_infinity(abs(self.analytic - self.numerical) / self.allowed)
 
     def __str__(self) -> str:
@@ -83,22 +83,22 @@ class Comparison:
 
 @dataclass(frozen=True)
 class ArrayReport:
-    """What was found in one array; or along directions through all of them.
+    """The results for one array, or along directions through all of them.
 
     Attributes
     ----------
     array : str
         ``layers[0].weights``, ``inputs``, the name of a variable, ….
     size : int
-        How many derivatives it has.
+        Number of derivatives in the array.
     compared : int
-        How many were compared; of directions, how many of them.
+        Number of derivatives, or of directions, compared.
     wrong : int
-        How many of those are further apart than allowed.
+        Number of comparisons that differ by more than allowed.
     kinks : int
-        How many derivatives were left out, because there is a kink.
+        Number of derivatives left out because of a kink.
     worst : Comparison or None
-        The furthest beyond what is allowed; None if nothing could be compared.
+        The comparison with the largest error; None if nothing could be compared.
     """
 
     array: str
@@ -111,19 +111,19 @@ class ArrayReport:
 
 @dataclass(frozen=True, repr=False)
 class GradientReport:
-    """What `check_gradients` found. As text it is a table, one line for each array.
+    """The results of `check_gradients`. As text it is a table, one line for each array.
 
     Attributes
     ----------
     total : int
-        How many derivatives there are.
+        Number of derivatives.
     directions : int or None
-        Along how many random directions they were compared; None if each by itself.
+        Number of random directions; None if each derivative was compared by itself.
     arrays : tuple of ArrayReport
-        Each array, from the first layer to the last. Where directions were compared: first all
-        arrays together, then those that were looked at by themselves.
+        Each array, from the first layer to the last. For directions: first all arrays together,
+        then those that were checked by themselves.
     failures : tuple of Comparison
-        Those that are further apart than allowed.
+        The comparisons that differ by more than allowed.
     """
 
     total: int
@@ -133,30 +133,30 @@ class GradientReport:
 
     @property
     def passed(self) -> bool:
-        """Whether no derivative is wrong."""
+        """True if no derivative is wrong."""
         return not self.failures
 
     @property
     def compared(self) -> int:
-        """How many derivatives were compared."""
+        """Number of derivatives compared."""
         return sum(each.compared for each in self.arrays)
 
     @property
     def kinks(self) -> int:
-        """How many derivatives could not be compared, because there is a kink."""
+        """Number of derivatives not compared because of a kink."""
         return sum(each.kinks for each in self.arrays)
 
     @property
     def worst(self) -> tuple[Comparison, ...]:
-        """The worst of each array."""
+        """The worst comparison of each array."""
         return tuple(each.worst for each in self.arrays if each.worst is not None)
 
     @property
     def worst_of_all(self) -> Comparison | None:
-        """The worst there is; None if nothing could be compared."""
+        """The worst comparison of all; None if nothing could be compared."""
         return max(self.worst, key=lambda each: each.error, default=None)
 
-    def __repr__(self) -> str:  # what a shell shows
+    def __repr__(self) -> str:  # for interactive sessions
         return str(self)
 
     def __str__(self) -> str:
@@ -183,7 +183,7 @@ class GradientError(ArithmeticError):
     Attributes
     ----------
     report : GradientReport
-        All that was found.
+        The whole report.
     """
 
     def __init__(self, report: GradientReport) -> None:
@@ -192,7 +192,7 @@ class GradientError(ArithmeticError):
 
     def __str__(self) -> str:
         report = self.report
-        # A derivative says more than a slope along a direction that it is part of.
+        # A single derivative locates the fault better than a slope along a direction.
         entries = [each for each in report.failures if each.index is not None]
         worst = max(entries or report.failures, key=lambda each: each.error)
         text = f"{worst} (relative error {worst.relative_error:.1e}); "
@@ -208,7 +208,7 @@ _LEFT = (0, 4)  # columns of text
 
 
 def _table(arrays: tuple[ArrayReport, ...]) -> list[str]:
-    """The lines of a table with one row for each array."""
+    """Return the lines of a table with one row for each array."""
     rows = [_HEADINGS, *map(_row, arrays)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
@@ -237,7 +237,7 @@ def _row(array: ArrayReport) -> tuple[str, ...]:
 
 
 def array_name(parameter: str, layer: int | None) -> str:
-    """What an array is called."""
+    """Return the name of an array, as ``layers[0].weights``."""
     return parameter if layer is None else f"layers[{layer}].{parameter}"
 
 

@@ -1,7 +1,7 @@
-"""What is checked: arrays of parameters, a number C that depends on them, and its gradient.
+"""Subjects of the check: arrays of parameters, a number C that depends on them, and its gradient.
 
-A `Subject` is a network or a graph as the check sees it. A direction is the parts of its arrays
-that are moved together, and how far each entry.
+A `Subject` is the interface of a network or a graph to the check. A direction consists of parts of
+its arrays and the change of each entry.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Array:
-    """An array of numbers that C depends on, and the gradient to be checked."""
+    """An array of parameters of C, and the gradient to check."""
 
     parameter: str
     layer: int | None
     gradient: NDArray[Any]
     values: NDArray[Any]  # in C order
-    set_values: Callable[[NDArray[Any]], None]  # has the subject compute with `values`
-    given_magnitudes: NDArray[np.float64] | None = None  # `magnitudes` of all; max(1, |p|) if None
+    set_values: Callable[[NDArray[Any]], None]  # makes the subject compute with `values`
+    given_magnitudes: NDArray[np.float64] | None = None  # for all entries; max(1, |p|) if None
 
     @property
     def size(self) -> int:
@@ -40,34 +40,34 @@ class Array:
         return array_name(self.parameter, self.layer)
 
     def magnitudes(self, part: slice) -> NDArray[np.float64]:
-        """What the steps of some parameters are multiples of."""
+        """Return the magnitudes of some parameters; their steps are multiples of them."""
         if self.given_magnitudes is not None:
             return self.given_magnitudes.reshape(-1)[part]
         return np.maximum(1.0, np.abs(self.values.reshape(-1)[part].astype(np.float64)))
 
 
 class Subject(Protocol):
-    """What can be checked."""
+    """A network or a graph to check."""
 
-    name_of_all: str  # what all arrays are
+    name_of_all: str  # name of all arrays together
     roundoff: float  # u, the unit of rounding
     rounding_scale: float  # ‖z ∂C/∂z‖, at least |C|
-    at_kink: bool  # whether C has a kink at p itself
+    at_kink: bool  # True if C has a kink at p itself
     sides_at_p: object  # `sides` at p
 
     @property
     def arrays(self) -> Sequence[Array]: ...
 
     def loss(self) -> float:
-        """C with the values that were set last; NaN where there is none."""
+        """Return C for the current values; NaN outside its domain."""
 
     def sides(self) -> object:
-        """Which side of each kink C is on; equal objects for equal answers."""
+        """Return the sides of all kinks as an object; equal objects mean equal sides."""
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """A part of one array with the direction in which it is moved."""
+    """A part of one array with the direction in which it moves."""
 
     array: Array
     start: int
@@ -79,7 +79,7 @@ class Piece:
 
     @property
     def values(self) -> NDArray[Any]:
-        """The part itself, to read and to write."""
+        """The values of the part, to read and to write."""
         return self.array.values.reshape(-1)[self.part]
 
     @property
@@ -92,10 +92,10 @@ Direction = tuple[Piece, ...]
 
 
 def entry(array: Array, flat_index: int) -> Direction:
-    """The direction that changes one parameter."""
+    """Return the direction that changes one parameter."""
     return (Piece(array, flat_index, array.magnitudes(slice(flat_index, flat_index + 1))),)
 
 
 def is_entry(direction: Direction) -> bool:
-    """Whether a single parameter is moved."""
+    """Return True if the direction moves a single parameter."""
     return len(direction) == 1 and len(direction[0].along) == 1
