@@ -1,9 +1,9 @@
-"""The table of what the engine is tested on: operations × activations × shapes, and data for them.
+"""The table of test cases of the engine: operations × activations × shapes, and data for them.
 
-Each column of the table is a tuple here; `CASES` holds rows in which every value of a column meets
-every value of every other column at least once. Where a case has a kink (relu, hinge) or a decision
-(argmax, one half), `kink_distance` says how far its numbers are from it, so that a test can choose
-data on which rounding cannot change sides.
+Each column of the table is a tuple here. In `CASES`, every value of a column occurs with every
+value of every other column in at least one row. For cases with a kink (relu, hinge) or a decision
+(argmax, one half), `kink_distance` returns the distance from it, so that a test can choose data
+that rounding cannot move to the other side.
 """
 
 from collections.abc import Iterator, Sequence
@@ -58,10 +58,10 @@ SHAPES = (
     (47, 2, 37),
 )
 
-# (samples of a batch, samples in all): a single one, whole batches, and a last batch that is short.
+# (batch size, samples in all): batches of one, whole batches, and a short last batch.
 BATCHES = ((1, 3), (7, 7), (7, 17), (64, 64), (64, 77))
 
-# Which layers have a bias, and what of a layer is trained; layers take these in turn.
+# Biases and trainable parameters of the layers, which take these values in turn.
 BIASES = ((True,), (False,), (False, True))
 TRAINABLE = (
     (True,),
@@ -112,7 +112,7 @@ class Case:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """The shape, with two outputs in place of one where there are classes to tell apart."""
+        """The shape, with at least two outputs for classes."""
         classes = self.output.activation == "softmax" or self.output.targets == "labels"
         return (*self.shape[:-1], max(self.shape[-1], 2 if classes else 1))
 
@@ -148,7 +148,7 @@ class Case:
         name = "Adam" if self.optimizer.startswith("adam") else "SGD"
         arguments = OPTIMIZERS[self.optimizer].copy()
         if self.reduction == "sum" and name == "SGD" and not callable(arguments["learning_rate"]):
-            arguments["learning_rate"] /= self.batch_size  # steps of the size that the mean makes
+            arguments["learning_rate"] /= self.batch_size  # the same steps as with the mean
         return getattr(cg, name)(**arguments), getattr(reference, name)(**arguments)
 
     def _layers(self) -> Iterator[dict[str, Any]]:
@@ -203,10 +203,10 @@ def draw_targets(rng: np.random.Generator, kind: str, samples: int, outputs: int
 
 
 def every_pair(columns: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
-    """Rows, one value from each column, in which any two values of two columns meet.
+    """Yield rows, one value from each column, that contain every pair of values of two columns.
 
-    Greedy: a row begins with a pair that has not met yet, and takes from each other column the
-    value that meets the most of those already in the row for the first time.
+    Greedy: a row begins with a pair that is not covered yet, and takes from each other column the
+    value that covers the most new pairs with the values already in the row.
     """
     apart = {
         ((i, a), (j, b))
@@ -244,11 +244,11 @@ CASES = tuple(Case(*row) for row in every_pair(COLUMNS))
 def kink_distance(
     net: reference.Network, gradients: reference.Gradients, y: Sequence[Any]
 ) -> float:
-    """How far the numbers of a pass are from the points where a derivative or a decision jumps.
+    """Return the distance of a pass from the points where a derivative or a decision jumps.
 
-    These are z = 0 of relu, a margin of 0 of hinge, equal outputs where the largest counts, and an
-    output of one half (z = 0) where the two sides of it count. A distance of exactly 0 does not
-    count: it comes from zeros alone, the outputs of relu, and no rounding moves it.
+    These are z = 0 of relu, a margin of 0 of hinge, equal outputs if the largest decides, and an
+    output of one half (z = 0) if its side decides. A distance of exactly 0 does not count: only
+    outputs of relu that are 0 cause it, and rounding does not change them.
     """
     distances = []
     for layer, z in zip(net.layers, gradients.pre_activations, strict=True):

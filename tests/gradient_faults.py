@@ -1,6 +1,6 @@
-"""Networks to check the gradients of, and the faults that the checker is tested with.
+"""Networks with wrong gradients, to test the gradient checker.
 
-A fault is a function of `Gradients` and gives what a wrong backward pass would.
+A fault is a function of `Gradients` that returns the result of a wrong backward pass.
 """
 
 import dataclasses
@@ -28,9 +28,9 @@ def make(loss="cross_entropy", hidden="tanh", output=None, depth=1, **options):
 
 
 def badly_scaled(seed):
-    """Any network with weights four times too large, and samples that may be ten times too large.
+    """Make a random network with weights four times too large, and samples up to ten times.
 
-    Where it is in float32 it amplifies rounding, and is curved within a step.
+    In float32 it amplifies rounding, and is curved within a step.
     """
     rng = np.random.default_rng(seed)
     hidden = ["sigmoid", "tanh", "relu", "gaussian", "identity"]
@@ -52,7 +52,7 @@ def badly_scaled(seed):
 
 
 def replaced(g, name, layer, array):
-    """The gradients with another array in one place."""
+    """Return the gradients with one array replaced."""
     arrays = getattr(g, name)
     if layer is None:
         return dataclasses.replace(g, **{name: array})
@@ -60,7 +60,7 @@ def replaced(g, name, layer, array):
 
 
 def scaled(name, layer, index, factor):
-    """One entry of an array, or all with ..., is wrong by a factor."""
+    """Fault: one entry of an array, or all with ..., has a wrong factor."""
 
     def fault(g):
         arrays = getattr(g, name)
@@ -74,7 +74,7 @@ def scaled(name, layer, index, factor):
 
 
 def without_a_sample(layer):
-    """The sum over the samples that makes a bias' gradient lacks its first term."""
+    """Fault: the sum over the samples in a bias' gradient lacks its first term."""
 
     def fault(g):
         return replaced(g, "biases", layer, g.biases[layer] - g.deltas[layer][0])
@@ -83,17 +83,17 @@ def without_a_sample(layer):
 
 
 def swapped(g):
-    """The weights of two layers of one shape are taken for each other."""
+    """Fault: the gradients of the weights of two layers of one shape are exchanged."""
     first, second, *others = g.weights
     return dataclasses.replace(g, weights=(second, first, *others))
 
 
 def transposed(g):
-    """A square matrix of weights is the wrong way round."""
+    """Fault: the gradient of a square matrix of weights is transposed."""
     return replaced(g, "weights", 1, np.ascontiguousarray(g.weights[1].T))
 
 
-# Each with the arrays that are wrong by it, in a network `make(depth=2)`.
+# Each fault with the arrays that it makes wrong, in a network `make(depth=2)`.
 FAULTS = {
     "1 % in an entry": (scaled("weights", 0, (2, 1), 1.01), ["layers[0].weights"]),
     "1 % in an array": (scaled("weights", 2, ..., 1.01), ["layers[2].weights"]),

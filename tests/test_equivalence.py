@@ -20,13 +20,13 @@ import cygrad as cg
 from cygrad import reference
 
 EPOCHS = 3
-SINGLES = 2  # samples learnt one by one in the end
+SINGLES = 2  # samples learnt one by one at the end
 DTYPES = ("float32", "float64")
 ROWS = ("deltas", "pre_activations", "activations")
 
 
 class Trained(NamedTuple):
-    """What the reference makes of a case."""
+    """The reference's results for a case."""
 
     data: Data
     first_loss: float
@@ -53,18 +53,18 @@ def engine_of(case: Case, data: Data, dtype: str) -> cg.Network:
 
 
 def depth_of_training(case: Case, steps: int) -> int:
-    """Each step hands what it was off by to the next, and adds the ten operations of its update."""
+    """Return the depth of `steps` steps: a pass and the ten operations of an update each."""
     return steps * (depth_of(case.sizes, case.batch_size) + 10)
 
 
 def drawn(case: Case) -> Iterator[Data]:
-    """Data to choose from."""
+    """Yield candidate data for a case."""
     return map(case.draw, range(30))
 
 
 @cache
 def backward_by_reference(case: Case) -> tuple[Data, reference.Gradients]:
-    """Data away from all kinks, and the reference's pass over them."""
+    """Return data away from all kinks, and the reference's pass over them."""
     margin = tolerance("float32", depth_of(case.sizes, case.samples))
     for data in drawn(case):
         net = reference_of(case, data)
@@ -76,7 +76,7 @@ def backward_by_reference(case: Case) -> tuple[Data, reference.Gradients]:
 
 @cache
 def train_by_reference(case: Case) -> Trained:
-    """Data on which training stays away from all kinks, and the reference's training on them."""
+    """Train the reference on data with which it stays away from all kinks."""
     for data in drawn(case):
         trained = try_to_train(case, data)
         if trained is not None:
@@ -85,7 +85,7 @@ def train_by_reference(case: Case) -> Trained:
 
 
 def try_to_train(case: Case, data: Data) -> Trained | None:
-    """The reference's training, or None where it comes too close to a kink."""
+    """Train the reference; return None if it comes too close to a kink."""
     margin = tolerance("float32", depth_of(case.sizes, case.batch_size))
     net = reference_of(case, data)
     trainer = reference.Trainer(net, case.optimizers()[1], case.batch_size)

@@ -1,6 +1,6 @@
 """The gradient checker on networks, derivative by derivative.
 
-It passes what is right, catches what is wrong, and knows kinks.
+It passes right gradients, finds wrong ones, and leaves out kinks.
 """
 
 import pickle
@@ -132,7 +132,7 @@ def test_a_kink_is_said_although_its_slopes_cancel():
     net, _, _ = one_weight("relu", 0.0)
     report = check_gradients(net, [[1.0], [-1.0]], [-1.0, -1.0])
     assert (report.compared, report.kinks, report.worst_of_all) == (0, 1, None)
-    # And from both sides 1, which backpropagation misses: that is no fault of it.
+    # The slope is 1 on both sides, and backpropagation takes 0: at a kink that is no fault.
     report = check_gradients(net, [[1.0], [-1.0]], [-1.0, 1.0])
     assert (report.compared, report.kinks) == (0, 1)
 
@@ -195,7 +195,7 @@ def test_standardised_inputs_are_moved_in_their_own_units(dtype):
     for scale, mean in ((1e-5, 5.0), (1e4, -1e6)):
         moved = mean + scale * X
         net.standardize_inputs(moved)
-        # At the first attempt: the derivatives have units of 1 / scale.
+        # The first step passes: the derivatives are proportional to 1 / scale.
         report = check_gradients(net, moved, y, inputs=True, dtype=dtype, atol=1e-5 / scale)
         assert report.arrays[-1].worst.error < 0.5
         assert report.compared == expected.compared + 35

@@ -44,7 +44,7 @@ def test_faults_of_all_kinds_are_found(planted, fault, arrays, directions, hidde
     found = {each.array for each in report.failures if each.layer is not None}
     assert found == set(arrays)
     assert sum(each.wrong for each in report.arrays) == len(report.failures)
-    # And a derivative that is wrong in each of them.
+    # In each of them a single wrong derivative is found, too.
     assert {each.array for each in report.failures if each.index is not None} == set(arrays)
 
 
@@ -103,7 +103,7 @@ def test_a_large_network_takes_a_pair_of_passes_for_each(monkeypatch, hidden):
     monkeypatch.setattr(Network, "evaluate", counted)
     report = check_gradients(net, X, y, directions=5, rng=1)
     assert (report.total, report.compared, report.kinks) == (1_863_690, 5, 0)
-    # relu's kinks are so many that a step may cross one, and has to be made smaller.
+    # With so many relus a step may cross a kink, and a smaller step is needed.
     assert len(calls) <= (5 * 2 if hidden == "tanh" else 7 * 2)
     assert str(report).startswith("5 slopes along random directions of 1,863,690 derivatives ")
 
@@ -154,7 +154,7 @@ def test_a_fault_next_to_kinks_is_found(planted):
 @pytest.mark.parametrize("options", [{"directions": 3}, {"sample": 100}], ids=str)
 @pytest.mark.parametrize("seed", [7, 51, 82, 83, 158, 181, 229])
 def test_badly_scaled_networks_pass_in_float32(seed, options):
-    # Those that a check fell for which asks less of what it calls a fault.
+    # A weaker criterion reported faults for these seeds.
     net, X, y = badly_scaled(seed)
     check_gradients(net, X, y, dtype="float32", inputs=True, **options)
 

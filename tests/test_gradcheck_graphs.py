@@ -122,7 +122,7 @@ def test_a_deep_graph():
 # Faults
 
 
-# Attributes of gates that are set to something wrong, and the variables that it shows in.
+# Attributes of gates with wrong values, and the variables in which the fault shows.
 FAULTS = {
     "a factor": (graph.tanh, (lambda y, a: 1.01 * (1 - y * y),), ["x", "y"]),
     "a missing path": (graph.mul, (lambda y, a, b: b, lambda y, a, b: 0.0), ["x", "w", "y"]),
@@ -223,7 +223,7 @@ def test_a_kink_nearby_is_stepped_around(monkeypatch, distance):
 
 @pytest.fixture
 def leaky():
-    """A gate with a kink that the checker knows nothing of."""
+    """Add a gate with a kink that the checker does not know."""
     gate = elementwise(
         "leaky",
         lambda a: np.where(a > 0, a, 0.1 * a),
@@ -243,7 +243,7 @@ def test_a_kink_of_a_new_gate_is_left_out(monkeypatch, leaky):
 
 
 def test_waves_that_are_shorter_than_the_steps():
-    # Over the largest steps sin goes through whole periods: all of them say that it is flat.
+    # The largest steps cover whole periods of sin, so their differences are all 0.
     wave = graph.sin(Variable(0.0, "x") * (800 * np.pi))
     report = check_gradients(wave, eps=1e-2)
     assert (report.compared, report.kinks) == (0, 1)
@@ -252,20 +252,20 @@ def test_waves_that_are_shorter_than_the_steps():
 
 @pytest.mark.parametrize("gate", [graph.log, graph.sqrt], ids=lambda gate: gate.name)
 def test_the_edge_of_a_domain(gate):
-    # A long way from it, near it, and nearer than any step.
+    # Far from the edge, near it, and nearer than any step.
     for x, compared in ((1.0, 1), (1e-4, 1), (1e-12, 0)):
         report = check_gradients(gate(Variable(x, "x")))
         assert (report.compared, report.kinks) == (compared, 1 - compared)
 
 
-# What it leaves as it was, and what it refuses
+# Unchanged graphs, and refused arguments
 
 
 def test_nothing_is_changed(monkeypatch):
     x, y = Variable(3.0, "x"), Variable([1.0, 2.0], "y")
     f = graph.exp(x * y).sum() / 100
     f.backward()
-    x.value = 2.0  # what was computed of it is left as it is
+    x.value = 2.0  # the values computed from it stay as they are
     before = [(node.value, node.gradient) for node in f.tape]
 
     def unchanged():

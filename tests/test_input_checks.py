@@ -298,7 +298,7 @@ class TestRefusedTargets:
             make().read_samples(np.zeros((6, 3)), "X_val")
 
     def test_class_indices_are_copied(self):
-        # The engine counts on their range, whatever becomes of the caller's array.
+        # The engine relies on their range, even if the caller changes the array.
         y = LABELS.copy()
         encoded = make().read_targets(y, 6)
         y[:] = 99

@@ -1,4 +1,4 @@
-"""Ctrl-C within an epoch: everything stays whole and usable."""
+"""Ctrl-C within an epoch: network and trainer stay consistent and usable."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_an_interrupt_comes_out_between_two_steps(interrupt):
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(X, y, epochs=1000, shuffle=False)
 
-    # Just the steps that are counted were done, each of them wholly.
+    # Exactly the counted steps were done, each completely.
     done = trainer.steps
     assert done > 0
     epochs, steps = divmod(done, SAMPLES)
@@ -73,7 +73,7 @@ def test_an_interrupt_within_a_stream_comes_out_between_two_steps(interrupt):
 
 
 def test_an_interrupt_within_a_step_leaves_all_as_it_was(interrupt):
-    """A batch that takes seconds to bring forward."""
+    """A batch whose forward pass takes seconds."""
     layers = [cg.Dense(500, "tanh"), cg.Dense(500, "tanh"), cg.Dense(1)]
     net = cg.Network(2, layers, loss="mse", rng=0)
     before = net.parameters

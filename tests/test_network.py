@@ -35,7 +35,7 @@ FITTING = {
 
 
 def make(loss="cross_entropy", units=3, activation=None, **options):
-    """A network 4-5-`units` in float64, unless told otherwise."""
+    """Make a network 4-5-`units`, in float64 by default."""
     layers = [Dense(5, "tanh"), Dense(units, activation or FITTING[loss])]
     return Network(4, layers, **{"loss": loss, "dtype": "float64", "rng": 7, **options})
 
@@ -341,7 +341,7 @@ class TestEvaluate:
     @pytest.mark.parametrize("loss", LOSSES)
     @pytest.mark.parametrize("widths", [(1, 3), (9, 1), (17, 2), (40, 33), (100, 5)])
     def test_the_widths_of_hidden_layers_do_not_matter(self, loss, widths):
-        # Evaluation keeps no layer longer than it needs it; backward keeps all of them.
+        # evaluate overwrites the layers that it no longer needs; backward keeps all of them.
         layers = [*(Dense(units, "sigmoid") for units in widths), Dense(3, FITTING[loss])]
         net = Network(4, layers, loss=loss, dtype="float64", rng=0)
         for n in (1, 2, 7):
@@ -617,7 +617,7 @@ class TestClasses:
 
 
 def full():
-    """A network that has something of everything to copy."""
+    """Make a network that uses every option, to test copies."""
     net = Network(
         4,
         [Dense(5, "relu", use_bias=False), Dense(3, "softmax", trainable="biases")],

@@ -18,12 +18,12 @@ class _Terminal(io.StringIO):
         return True
 
     def rows(self):
-        """What the lines look like in the end: of what is drawn over, the last."""
+        """Return the lines as they look in the end, after all redrawing."""
         return [row.split("\r")[-1].rstrip() for row in self.getvalue().split("\n")]
 
 
 def _redirect(monkeypatch, stream):
-    """Make `stream` what `progress` finds as stderr; sys.stderr itself is pytest's."""
+    """Replace stderr in `progress` by `stream`; sys.stderr itself belongs to pytest."""
     monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=stream))
 
 

@@ -1,7 +1,7 @@
 """Random networks: the engine, the reference and finite differences agree on all of them.
 
-Hypothesis draws the network's description and a seed for its numbers: numbers of its own liking
-would lie on the kinks of relu and hinge, where there is no derivative to agree on. The examples are
+Hypothesis draws the network's description and a seed for its numbers. Numbers drawn by Hypothesis
+itself would often be at the kinks of relu and hinge, where there is no derivative. The examples are
 the same in every run.
 """
 
@@ -57,10 +57,10 @@ def largest(arrays):
 @steady
 @given(case=networks, seed=seeds, isa=instruction_sets)
 def test_engine_reference_and_finite_differences_agree(case, seed, isa):
-    """In the engine's pass and the reference's, and in the engine's and central differences.
+    """Compare the engine's pass with the reference's, and its gradients with central differences.
 
-    Numbers are compared relative to the largest of their kind, and to 1 or 1/n, of which samples,
-    weights and a sample's loss are: in networks as small as these a number can be next to nothing.
+    Numbers are compared relative to the largest of their kind and to 1 or 1/n, the order of the
+    samples, the weights and a sample's loss: in such small networks a number can be almost 0.
     """
     data = case.draw(seed)
     net, plain = networks_of(case, data, isa)

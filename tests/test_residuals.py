@@ -1,4 +1,4 @@
-"""Pictures of regression: that the points are where predictions and true values are."""
+"""Pictures of regression: the points are at the predictions and true values."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def axes():
 
 
 def regression(outputs=1, n=20):
-    """A network with random parameters, and samples that have nothing to do with it."""
+    """Make a network with random parameters, and samples unrelated to it."""
     rng = np.random.default_rng(0)
     net = cg.Network(3, [cg.Dense(4, "tanh"), cg.Dense(outputs)], loss="mse", rng=0)
     X, y = rng.normal(size=(n, 3)), 1000 * rng.normal(size=(n, outputs))

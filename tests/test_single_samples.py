@@ -93,7 +93,7 @@ def test_every_optimizer_goes_on_from_fit_and_back(optimizer, dtype):
 @pytest.mark.parametrize("width", [3, 33, 700])
 @pytest.mark.parametrize("units", [2, 17, 32, 33, 100])
 def test_the_largest_output_wherever_it_is(units, width):
-    """Also where the network is so wide that the lock of the interpreter is released."""
+    """Also for networks so wide that the interpreter's lock is released."""
     layers = [cg.Dense(width, "relu"), cg.Dense(width, "relu"), cg.Dense(units)]
     net = cg.Network(5, layers, loss="hinge", rng=0)
     for x in np.random.default_rng(0).standard_normal((20, 5)):
@@ -365,7 +365,7 @@ def test_nothing_is_allocated():
     work()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 1000  # a few numbers that Python hands around
+    assert peak < 1000  # a few Python numbers
 
 
 @pytest.mark.parametrize("width", [9, 600], ids=["quick", "without the lock"])
@@ -388,7 +388,7 @@ def test_several_threads_ask_at_once(width):
 
 
 def test_several_threads_learn_one_at_a_time():
-    """Each call is either done or refused, where the lock of the interpreter is released."""
+    """Networks that release the interpreter's lock: each call is either done or refused."""
     layers = [cg.Dense(900, "tanh"), cg.Dense(900, "tanh"), cg.Dense(1)]
     net = cg.Network(5, layers, loss="mse", rng=0)
     trainers = [trainer_of(net, cg.SGD(1e-6)) for _ in range(3)]

@@ -52,7 +52,7 @@ def test_the_same_bits_as_fit(case, dtype):
 
 
 def test_a_step_takes_any_number_of_rows():
-    """More than a batch of fit has, and fewer; one after the other."""
+    """More rows than the batch size and fewer, in turn."""
     trainer = trainer_of(optimizer=cg.SGD(0.1))
     for rows in (1, 8, 50, 9, 3, 50):
         twin = trainer_of(copy.deepcopy(trainer.net), cg.SGD(0.1), batch_size=rows)
@@ -62,7 +62,7 @@ def test_a_step_takes_any_number_of_rows():
 
 
 def test_a_stream_goes_on_where_it_was():
-    """What comes in whole batches is the same as all at once; fewer rows are a smaller batch."""
+    """Whole batches give the same as all rows at once; fewer rows are a smaller batch."""
     at_once, in_parts = trainer_of(), trainer_of()
     whole = at_once.partial_fit(X[:40], Y[:40])
     losses = [in_parts.partial_fit(X[i : i + 8], Y[i : i + 8]) for i in range(0, 40, 8)]
@@ -200,7 +200,7 @@ def test_a_network_is_trained_by_one_call_at_a_time(second):
 
 @pytest.mark.parametrize("method", range(3), ids=["partial_fit", "step", "learn_one"])
 def test_a_function_for_the_learning_rate_cannot_train(method):
-    """It is called in the middle of a call."""
+    """The function is called during a call that trains."""
     errors = []
 
     def rate(step):
@@ -217,7 +217,7 @@ def test_a_function_for_the_learning_rate_cannot_train(method):
 
 
 def test_a_training_at_work_cannot_be_used_again():
-    """Not even by what has the floor in the middle of it, and that does it no harm."""
+    """`poll`, which runs in the middle of a pass, cannot start another, and trying does no harm."""
     order = np.random.default_rng(0).integers(4000, size=60_000)
     samples = Samples(np.random.default_rng(0).standard_normal((4000, 300), np.float32))
     targets = Samples(np.ones((4000, 1)))

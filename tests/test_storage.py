@@ -250,7 +250,7 @@ class TestRefusals:
                 cg.load(saved)
 
     def test_files_with_a_byte_changed(self, saved):
-        # The archive has bytes that mean nothing, dates for one; all others must be noticed.
+        # Some bytes of the archive mean nothing, such as dates; all other changes must be found.
         whole, good = saved.read_bytes(), full()
         noticed = 0
         for place in range(0, len(whole), 3):
@@ -335,7 +335,7 @@ class TestRefusals:
             cg.load(saved)
 
     def test_two_members_that_share_their_bytes(self, saved):
-        # One local file, named by the directory a thousand times over.
+        # One member, listed a thousand times in the directory under other names.
         with zipfile.ZipFile(saved, "a") as archive:
             info = archive.getinfo("weights_0.npy")
             for index in range(1000):

@@ -118,7 +118,7 @@ def test_shuffled_epochs_have_every_sample_once():
 
 
 def test_without_shuffling_the_samples_come_in_their_order():
-    """Two samples, one at a time: their order can be told from the result."""
+    """Two samples, one at a time: the result depends on their order."""
     X, y = [[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]], [[1.0], [-1.0]]
     nets = [_regression() for _ in range(3)]
     cg.Trainer(nets[0], cg.SGD(0.5), 1, rng=0).fit(X, y, shuffle=False)
@@ -273,7 +273,7 @@ def test_bad_arguments_are_named_and_change_nothing(fit, error, message):
         fit(trainer)
     assert _bits(net) == _bits(untouched)
     assert trainer.steps == len(trainer.history) == 0
-    # Nor is the order of the samples another than before.
+    # The order of the samples is unchanged, too.
     trainer.fit(X, Y)
     cg.Trainer(untouched, cg.SGD(0.1), rng=0).fit(X, Y)
     assert _bits(net) == _bits(untouched)

@@ -1,6 +1,6 @@
-"""How far rounding may take a result from the exact one: a function of dtype and depth of the sums.
+"""Tolerances for rounding, as a function of the dtype and the depth of the sums.
 
-The engine is compared with the reference by these tolerances and by no others.
+The engine is compared with the reference with these tolerances and no others.
 """
 
 from collections.abc import Sequence
@@ -10,17 +10,17 @@ from numpy.typing import ArrayLike
 
 
 def tolerance(dtype: str, depth: float) -> float:
-    """Largest relative error of a number that `depth` rounded operations in a row went into.
+    """Return the largest relative error after `depth` rounded operations in a row.
 
     Each operation is off by up to half a unit in the last place, a function by up to 2 units, and
-    at worst all errors have the same sign: one unit for each operation leaves room for the
+    in the worst case all errors have the same sign. One unit for each operation leaves room for the
     functions and for terms that partly cancel.
     """
     return depth * float(np.finfo(dtype).eps)
 
 
 def depth_of(sizes: Sequence[int], samples: int) -> int:
-    """Operations in the longest chain of a pass forward and back.
+    """Return the number of operations in the longest chain of a pass forward and backward.
 
     These are each layer's sum over its inputs and bias, its activation and slope, each layer's sum
     over its outputs, and the sum over the samples.
@@ -40,8 +40,8 @@ def assert_close(
 ) -> None:
     """Assert that two arrays agree up to rounding.
 
-    What is allowed is relative to the largest number expected; where the numbers are sums that may
-    cancel, to the largest of `terms`, the sums of the absolute values of what is summed.
+    The tolerance is relative to the largest expected number; for sums that may cancel, it is
+    relative to the largest of `terms`, the sums of the absolute values of their terms.
     """
     actual, expected = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
     assert actual.shape == expected.shape, f"{name} has shape {actual.shape}, not {expected.shape}"
