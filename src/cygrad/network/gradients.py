@@ -19,7 +19,7 @@ class Gradients:
     Attributes
     ----------
     loss : float
-        C, summed or averaged over the samples as the network's reduction says.
+        C, summed or averaged over the samples according to the network's reduction.
     weights : tuple of ndarray, shape (units, inputs)
         ∂C/∂W = δᵀ a, with a of the layer below.
     biases : tuple of ndarray, shape (units,)

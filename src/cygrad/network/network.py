@@ -320,8 +320,8 @@ class Network:
         Returns
         -------
         dict
-            "loss": C, summed or averaged as `reduction` says. And either "accuracy", the share of
-            right predictions, or "mae", the mean of |a − y|; both are always averages.
+            "loss": C, summed or averaged according to `reduction`. And either "accuracy", the share
+            of right predictions, or "mae", the mean of |a − y|; both are always averages.
 
         Raises
         ------

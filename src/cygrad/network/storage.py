@@ -159,8 +159,7 @@ def _array(data: bytes, name: str, shape: tuple[int, ...], dtype: np.dtype[Any])
     found_shape, found_dtype, start = _npy_header(data)
     if (found_shape, found_dtype) != (shape, dtype):
         raise ValueError(
-            f"{name} is {found_dtype} of shape {found_shape}, and the header says "
-            f"{dtype} of shape {shape}"
+            f"{name} is {found_dtype} of shape {found_shape}, expected {dtype} of shape {shape}"
         )
     if len(data) - start != math.prod(shape) * dtype.itemsize:
         raise ValueError(f"{name} has {len(data) - start} bytes, too few or too many for its shape")

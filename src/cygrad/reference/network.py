@@ -32,8 +32,8 @@ class Gradients:
     Attributes
     ----------
     loss : float
-        C, summed or averaged over the batch as the network's `reduction` says; all derivatives are
-        of this C.
+        C, summed or averaged over the batch according to the network's `reduction`; all derivatives
+        are of this C.
     weights : list
         ∂C/∂Wˡ of every layer, (out, in).
     biases : list

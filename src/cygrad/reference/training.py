@@ -25,7 +25,7 @@ class History:
     Attributes
     ----------
     loss : list of float
-        The mean or the sum over the samples, as the network's `reduction` says.
+        The mean or the sum over the samples, according to the network's `reduction`.
     metric : list of float
         The mean over the samples.
     """
