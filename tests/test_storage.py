@@ -273,7 +273,7 @@ class TestRefusals:
         [
             (
                 {"inputs": 5},
-                r"weights_0 is float32 of shape \(5, 4\).*says float32 of shape \(5, 5\)",
+                r"weights_0 is float32 of shape \(5, 4\).*expected float32 of shape \(5, 5\)",
             ),
             ({"inputs": 10**30}, "weights_0 is float32"),
             ({"inputs": 0}, "inputs is 0"),

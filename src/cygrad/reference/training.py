@@ -105,7 +105,7 @@ class Trainer:
         return history
 
     def partial_fit(self, X: Rows, y: Targets) -> float:
-        """Train once through the rows, in their order, and return their loss as of an epoch."""
+        """Train once through the rows, in their order, and return their loss, as `fit` does."""
         return self.fit(X, y, [range(len(X))]).loss[0]
 
     def step(self, X: Rows, y: Targets) -> float:

@@ -12,7 +12,7 @@ class History:
     """The values recorded after each epoch of one `Trainer.fit`: lists, one value per epoch.
 
     ``history["accuracy"]`` is the column of that name, ``history.keys()`` gives the names,
-    ``len(history)`` the number of epochs, and ``dict(history)`` a dict. The columns are
+    ``len(history)`` the number of epochs, and ``dict(history)`` all columns. They are
 
     - ``loss``: loss of the training samples, each with the parameters at its own step; averaged or
       summed over the samples according to the network's ``reduction``;
@@ -104,7 +104,7 @@ class History:
         self._rows.append(row)
 
     def last(self) -> dict[str, float]:
-        """Return the row of the latest epoch, by the names of the columns."""
+        """Return the row of the latest epoch as a dict with the names of the columns."""
         return dict(zip(self._names, self._rows[-1], strict=True))
 
 
