@@ -72,6 +72,9 @@ class BuildKernels(build_ext):
                 if extension.name == "cygrad._engine.kernels":
                     sources = ("kernels_f32", "kernels_f64")
                     extension.extra_objects = self._compile(variants, sources, "dispatch")
+                elif extension.name == "cygrad._engine.loops":
+                    extension.extra_objects = self._compile([], (), "scalar_f32")
+                    extension.extra_objects += self._compile([], (), "scalar_f64")
                 elif extension.name == "cygrad._engine.tape":
                     extension.extra_objects = self._compile(variants, ("tape",), "tape")
             super().build_extensions()
@@ -163,6 +166,7 @@ setup(
             module("kernels", "csrc/processor.c"),
             module("samples", "csrc/samples.c", optimize="-O3"),  # loops that become vectors
             module("team", "csrc/team.c", "csrc/processor.c"),
+            module("loops", "csrc/processor.c"),
             module("equations"),
             module("plan"),
             module("passes", "csrc/team.c"),

@@ -1,7 +1,7 @@
 /* simd.h: vectors of numbers, in the few operations that the kernels need, for each instruction set.
  *
- * Needs: CG_BITS, 32 or 64 (float32 or float64), and CG_VECTOR_BYTES, 64 (AVX-512), 32 (AVX2 with FMA)
- * or 16 (portable). Arithmetic (+ − × ÷) and comparisons are the compiler's own on vector types; a comparison
+ * Needs: CG_BITS, 32 or 64 (float32 or float64), and CG_VECTOR_BYTES, 64 (AVX-512), 32 (AVX2 with FMA),
+ * 16 (portable) or CG_BITS / 8 (one number). Arithmetic (+ − × ÷) and comparisons are the compiler's own on vector types; a comparison
  * gives a `mask`, all ones or all zeros in each lane. Every operation gives the same bits on every variant. */
 #ifndef CG_SIMD_H
 #define CG_SIMD_H
@@ -120,7 +120,8 @@ CG_INLINE vec keep(vec a, mask m) { return (vec)((mask)a & m); }
 CG_INLINE mask splat_integer(integer x) { return x + (mask){0}; }
 
 /* F(0), F(1), … for each lane: what a compiler takes for a constant, as it does not take a loop over the lanes. */
-#define CG_LANES_2(F) F(0), F(1)
+#define CG_LANES_1(F) F(0)
+#define CG_LANES_2(F) CG_LANES_1(F), F(1)
 #define CG_LANES_4(F) CG_LANES_2(F), F(2), F(3)
 #define CG_LANES_8(F) CG_LANES_4(F), F(4), F(5), F(6), F(7)
 #define CG_LANES_16(F) CG_LANES_8(F), F(8), F(9), F(10), F(11), F(12), F(13), F(14), F(15)
@@ -130,8 +131,10 @@ CG_INLINE mask splat_integer(integer x) { return x + (mask){0}; }
 #define CG_LANES CG_LANES_8
 #elif 2 * CG_VECTOR_BYTES == CG_BITS
 #define CG_LANES CG_LANES_4
-#else
+#elif CG_VECTOR_BYTES == 16
 #define CG_LANES CG_LANES_2
+#else
+#define CG_LANES CG_LANES_1
 #endif
 
 CG_INLINE mask lane_numbers(void)
@@ -178,8 +181,8 @@ CG_INLINE int any_lane(mask m)
 #elif CG_VECTOR_BYTES == 32
     return !_mm256_testz_si256((__m256i)m, (__m256i)m);
 #else
-    int64_t halves[2];
-    memcpy(halves, &m, sizeof halves);
+    int64_t halves[2] = {0, 0};
+    memcpy(halves, &m, sizeof m);
     return (halves[0] | halves[1]) != 0;
 #endif
 }

@@ -1,0 +1,21 @@
+from libc.stdint cimport int64_t
+
+from cygrad._engine.kernels cimport cg_update
+
+
+ctypedef fused real:
+    float
+    double
+
+
+cdef int forward(const real[:, ::1] a, const real[:, ::1] w, const real[::1] b, real[:, ::1] z) except -1 nogil
+cdef int activate(int activation, const real[:, ::1] z, real[:, ::1] a, real[::1] log_sum_exp) except -1 nogil
+cdef int output_delta(int loss, int activation, double scale, const real[:, ::1] z, const real[:, ::1] a,
+                      const real[:, ::1] y, const int64_t[::1] labels, const real[::1] log_sum_exp,
+                      real[:, ::1] delta, double[::1] sums) except -1 nogil
+cdef int hidden_delta(int activation, const real[:, ::1] delta_above, const real[:, ::1] w, const real[:, ::1] z,
+                      const real[:, ::1] a, real[:, ::1] delta) except -1 nogil
+cdef int weight_gradient(const real[:, ::1] a, const real[:, ::1] delta, real[:, ::1] gradient) except -1 nogil
+cdef int bias_gradient(const real[:, ::1] delta, real[::1] gradient) except -1 nogil
+cdef int update(const cg_update *u, const real[::1] gradient, real[::1] w, real[::1] state1,
+                real[::1] state2) except -1 nogil

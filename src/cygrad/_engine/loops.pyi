@@ -1,0 +1,44 @@
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+class Layer:
+    weights: NDArray[Any]
+    biases: NDArray[Any]
+    activation: int
+    train_weights: bool
+    train_biases: bool
+    weight_states: list[NDArray[Any]]
+    bias_states: list[NDArray[Any]]
+    def __init__(
+        self,
+        weights: NDArray[Any],
+        biases: NDArray[Any],
+        activation: str,
+        rule: str = "sgd",
+        train_weights: bool = True,
+        train_biases: bool = True,
+    ) -> None: ...
+
+def train_epoch(
+    layers: list[Layer],
+    X: NDArray[Any],
+    y: NDArray[Any],
+    order: NDArray[np.int64],
+    *,
+    loss: str,
+    mean: bool,
+    batch_size: int,
+    rule: str,
+    rates: Sequence[float],
+    steps: int = 0,
+    momentum: float = 0,
+    beta1: float = 0,
+    beta2: float = 0,
+    epsilon: float = 0,
+    weight_decay: float = 0,
+) -> tuple[float, float, int]: ...
+
+__pyx_capi__: dict[str, Any]  # for the other compiled modules

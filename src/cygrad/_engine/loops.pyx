@@ -1,0 +1,569 @@
+# cython: boundscheck=True, initializedcheck=True
+"""The bits, defined: each equation as plain loops over typed memoryviews, in the order of the reference.
+
+What is computed, and in which order, is written here; the kernels in csrc compute the same bits faster, in panels and
+tiles, on any instruction set and any number of threads. A product is one chain of fused multiply-adds for each number,
+in the order of the summed index. Sums over the columns of a row have P partial sums, P = 128 bytes: column c is added
+to number c mod P, and the partial sums are folded by halves. This is the one place where the width of a panel is part
+of the definition.
+
+The functions keep the names of `cygrad.reference.backpropagation`. Rows are samples and weights are [in, out], so that
+z = a W + b and ∂C/∂W = aᵀ δ. exp, log, tanh, … are the kernels' own (csrc/functions.h), one number at a time. Denormal
+numbers count as zero, as in the engine: `train_epoch` sees to it, other callers run between `flush_denormals` and
+`restore_denormals`. All loops are bounds-checked: this module is the definition, and not the fast path.
+"""
+
+from libc.float cimport DBL_MIN, FLT_MIN
+from libc.math cimport INFINITY, fabs, fabsf, fma, fmaf, isfinite, sqrt, sqrtf
+from libc.stdint cimport int64_t
+
+from cygrad._engine.kernels cimport (
+    CG_CORRECTS_MOMENTS, CG_GIVES_DELTA, cg_flush_denormals, cg_loss_properties, cg_restore_denormals,
+    cg_rule_properties, cg_rule_states, cg_update
+)
+
+import numpy as np
+
+import cygrad._engine.kernels as _kernels
+
+
+cdef extern from "scalar.h" nogil:
+    float cg_exp_f32(float x)
+    float cg_log_f32(float x)
+    float cg_log1p_f32(float x)
+    float cg_tanh_f32(float x)
+    float cg_sigmoid_f32(float x)
+    float cg_gaussian_f32(float x)
+    double cg_exp_f64(double x)
+    double cg_log_f64(double x)
+    double cg_log1p_f64(double x)
+    double cg_tanh_f64(double x)
+    double cg_sigmoid_f64(double x)
+    double cg_gaussian_f64(double x)
+
+cdef extern from "cygrad.h" nogil:
+    enum:
+        CG_ACTIVATION_identity
+        CG_ACTIVATION_sigmoid
+        CG_ACTIVATION_tanh
+        CG_ACTIVATION_relu
+        CG_ACTIVATION_gaussian
+        CG_ACTIVATION_softmax
+        CG_LOSS_quadratic
+        CG_LOSS_mse
+        CG_LOSS_binary_cross_entropy
+        CG_LOSS_cross_entropy
+        CG_LOSS_hinge
+        CG_RULE_store
+        CG_RULE_sgd
+        CG_RULE_momentum
+        CG_RULE_nesterov
+        CG_RULE_adam
+
+cdef enum:
+    PANEL = 32          # P of float32, the larger one
+
+
+# One rounding, and functions, for both dtypes.
+
+cdef inline real multiply_add(real a, real b, real c) noexcept nogil:
+    return fmaf(a, b, c) if real is float else fma(a, b, c)
+
+cdef inline real root(real x) noexcept nogil:
+    return sqrtf(x) if real is float else sqrt(x)
+
+cdef inline real absolute(real x) noexcept nogil:
+    return fabsf(x) if real is float else fabs(x)
+
+cdef inline real larger(real a, real b) noexcept nogil:
+    """The larger number; b where they are equal, or one of them is NaN."""
+    return a if a > b else b
+
+cdef inline real exp(real x) noexcept nogil:
+    return cg_exp_f32(x) if real is float else cg_exp_f64(x)
+
+cdef inline real log(real x) noexcept nogil:
+    return cg_log_f32(x) if real is float else cg_log_f64(x)
+
+cdef inline real log1p(real x) noexcept nogil:
+    return cg_log1p_f32(x) if real is float else cg_log1p_f64(x)
+
+cdef inline real tanh(real x) noexcept nogil:
+    return cg_tanh_f32(x) if real is float else cg_tanh_f64(x)
+
+cdef inline real sigmoid(real x) noexcept nogil:
+    return cg_sigmoid_f32(x) if real is float else cg_sigmoid_f64(x)
+
+cdef inline real gaussian(real x) noexcept nogil:
+    return cg_gaussian_f32(x) if real is float else cg_gaussian_f64(x)
+
+
+# Forward: z = a W + b, a = σ(z).
+
+cdef int forward(const real[:, ::1] a, const real[:, ::1] w, const real[::1] b, real[:, ::1] z) except -1 nogil:
+    """z = a W + b: each number is one chain that begins with the bias.
+
+    a [batch, in] IN, w [in, out] IN, b [out] IN, z [batch, out] OUT
+    """
+    cdef Py_ssize_t r, j, k
+    for r in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            z[r, j] = b[j]
+        for k in range(w.shape[0]):
+            for j in range(z.shape[1]):
+                z[r, j] = multiply_add(a[r, k], w[k, j], z[r, j])
+    return 0
+
+
+cdef int activate(int activation, const real[:, ::1] z, real[:, ::1] a, real[::1] log_sum_exp) except -1 nogil:
+    """a = σ(z), number by number; softmax row by row.
+
+    z [batch, out] IN, a [batch, out] OUT, log_sum_exp [batch] OUT of softmax
+    """
+    cdef Py_ssize_t r, j
+    if activation == CG_ACTIVATION_softmax:
+        return softmax(z, a, log_sum_exp)
+    for r in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            if activation == CG_ACTIVATION_identity:
+                a[r, j] = z[r, j]
+            elif activation == CG_ACTIVATION_sigmoid:
+                a[r, j] = sigmoid(z[r, j])
+            elif activation == CG_ACTIVATION_tanh:
+                a[r, j] = tanh(z[r, j])
+            elif activation == CG_ACTIVATION_relu:
+                a[r, j] = larger(<real> 0, z[r, j])
+            elif activation == CG_ACTIVATION_gaussian:
+                a[r, j] = gaussian(z[r, j])
+    return 0
+
+
+cdef int softmax(const real[:, ::1] z, real[:, ::1] a, real[::1] log_sum_exp) except -1 nogil:
+    """a = exp(z − max z) / Σ exp(z − max z);  log_sum_exp = max z + ln Σ exp(z − max z), for each row."""
+    cdef real[PANEL] partial
+    cdef real maximum, total
+    cdef Py_ssize_t r, j, width = 128 // sizeof(real)
+    for r in range(z.shape[0]):
+        for j in range(width):
+            partial[j] = -INFINITY
+        for j in range(z.shape[1]):
+            partial[j % width] = larger(partial[j % width], z[r, j])
+        maximum = fold_maximum(partial, width)
+        for j in range(width):
+            partial[j] = 0
+        for j in range(z.shape[1]):
+            a[r, j] = exp(z[r, j] - maximum)
+            partial[j % width] += a[r, j]
+        total = fold_sum(partial, width)
+        for j in range(z.shape[1]):
+            a[r, j] = a[r, j] / total
+        log_sum_exp[r] = maximum + log(total)
+    return 0
+
+
+cdef real fold_sum(real *partial, Py_ssize_t width) noexcept nogil:
+    """The sum of the partial sums: the upper half is added to the lower half, until one number is left."""
+    cdef Py_ssize_t i
+    while width > 1:
+        width //= 2
+        for i in range(width):
+            partial[i] = partial[i] + partial[i + width]
+    return partial[0]
+
+
+cdef real fold_maximum(real *partial, Py_ssize_t width) noexcept nogil:
+    """The largest of the partial maxima, in the order of `fold_sum`."""
+    cdef Py_ssize_t i
+    while width > 1:
+        width //= 2
+        for i in range(width):
+            partial[i] = larger(partial[i], partial[i + width])
+    return partial[0]
+
+
+# Backward: the loss and δᴸ = ∇ₐC ⊙ σ′(zᴸ), then δˡ of the layers below.
+
+cdef real slope(int activation, real z, real a) noexcept nogil:
+    """σ′(z), from z or from a = σ(z)."""
+    if activation == CG_ACTIVATION_sigmoid:
+        return a * (<real> 1 - a)
+    if activation == CG_ACTIVATION_tanh:
+        return multiply_add(-a, a, <real> 1)
+    if activation == CG_ACTIVATION_relu:
+        return 1 if a > 0 else 0
+    if activation == CG_ACTIVATION_gaussian:
+        return <real> -2 * z * a
+    return 1
+
+
+cdef int output_delta(int loss, int activation, double scale, const real[:, ::1] z, const real[:, ::1] a,
+                      const real[:, ::1] y, const int64_t[::1] labels, const real[::1] log_sum_exp,
+                      real[:, ::1] delta, double[::1] sums) except -1 nogil:
+    """C and δᴸ = ∇ₐC ⊙ σ′(zᴸ), where C is `scale` times the sum of the losses of the rows.
+
+    z, a [batch, out] IN, y [batch, out] IN or labels [batch] IN, log_sum_exp [batch] IN of softmax, delta [batch, out]
+    OUT, sums [2] OUT: the loss without `scale`, and the metric
+    """
+    cdef Py_ssize_t r, j
+    if loss == CG_LOSS_quadratic:
+        squared_error(scale, 0.5, a, y, delta, sums)
+    elif loss == CG_LOSS_mse:
+        squared_error(2 * scale / a.shape[1], 1 / <double> a.shape[1], a, y, delta, sums)
+    elif loss == CG_LOSS_binary_cross_entropy:
+        binary_cross_entropy(scale, z, a, y, delta, sums)
+    elif loss == CG_LOSS_cross_entropy:
+        cross_entropy(scale, z, a, y, labels, log_sum_exp, delta, sums)
+    elif loss == CG_LOSS_hinge:
+        hinge(scale, a, labels, delta, sums)
+    if cg_loss_properties(loss) & CG_GIVES_DELTA:
+        return 0        # δ = a − y already
+    if activation == CG_ACTIVATION_softmax:
+        softmax_slope(a, delta)
+    elif activation != CG_ACTIVATION_identity:
+        for r in range(a.shape[0]):
+            for j in range(a.shape[1]):
+                delta[r, j] = delta[r, j] * slope(activation, z[r, j], a[r, j])
+    return 0
+
+
+cdef int softmax_slope(const real[:, ::1] a, real[:, ::1] delta) except -1 nogil:
+    """δ = a ⊙ (∇ − ⟨∇, a⟩) for each row: the Jacobian of softmax times ∇ₐC, which is in `delta`."""
+    cdef real[PANEL] partial
+    cdef real dot
+    cdef Py_ssize_t r, j, width = 128 // sizeof(real)
+    for r in range(a.shape[0]):
+        for j in range(width):
+            partial[j] = 0
+        for j in range(a.shape[1]):
+            partial[j % width] = multiply_add(delta[r, j], a[r, j], partial[j % width])
+        dot = fold_sum(partial, width)
+        for j in range(a.shape[1]):
+            delta[r, j] = a[r, j] * (delta[r, j] - dot)
+    return 0
+
+
+cdef int squared_error(double gradient_factor, double loss_factor, const real[:, ::1] a, const real[:, ::1] y,
+                       real[:, ::1] delta, double[::1] sums) except -1 nogil:
+    """C = factor Σ (a − y)², ∇ₐC = factor (a − y); the metric is Σ |a − y| / outputs."""
+    cdef real[PANEL] losses, sizes
+    cdef real error
+    cdef Py_ssize_t r, j, p, width = 128 // sizeof(real)
+    for j in range(width):
+        losses[j] = sizes[j] = 0
+    for p in range((a.shape[1] + width - 1) // width):
+        for r in range(a.shape[0]):
+            for j in range(p * width, min((p + 1) * width, a.shape[1])):
+                error = a[r, j] - y[r, j]
+                losses[j % width] = multiply_add(error, error, losses[j % width])
+                sizes[j % width] += absolute(error)
+                delta[r, j] = error * <real> gradient_factor
+    sums[0] = loss_factor * fold_sum(losses, width)
+    sums[1] = 1 / <double> a.shape[1] * fold_sum(sizes, width)
+    return 0
+
+
+cdef int binary_cross_entropy(double scale, const real[:, ::1] z, const real[:, ::1] a, const real[:, ::1] y,
+                              real[:, ::1] delta, double[::1] sums) except -1 nogil:
+    """C = Σ max(z, 0) − z y + ln(1 + exp(−|z|)), δ = a − y; the metric is the share of outputs that are right."""
+    cdef real[PANEL] losses, correct
+    cdef Py_ssize_t r, j, p, width = 128 // sizeof(real)
+    for j in range(width):
+        losses[j] = correct[j] = 0
+    for p in range((a.shape[1] + width - 1) // width):
+        for r in range(a.shape[0]):
+            for j in range(p * width, min((p + 1) * width, a.shape[1])):
+                losses[j % width] += (multiply_add(-z[r, j], y[r, j], larger(<real> 0, z[r, j]))
+                                  + log1p(exp(-absolute(z[r, j]))))
+                if (a[r, j] >= <real> 0.5) == (y[r, j] >= <real> 0.5):
+                    correct[j % width] += 1
+                delta[r, j] = (a[r, j] - y[r, j]) * <real> scale
+    sums[0] = fold_sum(losses, width)
+    sums[1] = 1 / <double> a.shape[1] * fold_sum(correct, width)
+    return 0
+
+
+cdef int cross_entropy(double scale, const real[:, ::1] z, const real[:, ::1] a, const real[:, ::1] y,
+                       const int64_t[::1] labels, const real[::1] log_sum_exp, real[:, ::1] delta,
+                       double[::1] sums) except -1 nogil:
+    """C = Σ y (ln Σ exp z − z), δ = a − y; a label is a row of zeros with a one; the metric counts correct rows."""
+    cdef real[PANEL] losses
+    cdef double loss = 0
+    cdef Py_ssize_t r, j, p, label, width = 128 // sizeof(real)
+    for j in range(width):
+        losses[j] = 0
+    for p in range((a.shape[1] + width - 1) // width):
+        for r in range(a.shape[0]):
+            for j in range(p * width, min((p + 1) * width, a.shape[1])):
+                if labels is None:
+                    losses[j % width] = multiply_add(y[r, j], log_sum_exp[r] - z[r, j], losses[j % width])
+                    delta[r, j] = (a[r, j] - y[r, j]) * <real> scale
+                else:
+                    delta[r, j] = (a[r, j] - <real> (j == labels[r])) * <real> scale
+    sums[1] = 0
+    for r in range(a.shape[0]):
+        label = first_largest(y, r) if labels is None else labels[r]
+        if labels is not None:
+            loss += <double> (log_sum_exp[r] - z[r, label])
+        sums[1] += is_correct(a, r, label)
+    sums[0] = fold_sum(losses, width) if labels is None else loss
+    return 0
+
+
+cdef int hinge(double scale, const real[:, ::1] a, const int64_t[::1] labels, real[:, ::1] delta,
+               double[::1] sums) except -1 nogil:
+    """C = Σ max(0, a_j − a_label + 1) over j ≠ label, ∇ 1 at each broken margin; the metric counts correct rows."""
+    cdef real[PANEL] losses, broken
+    cdef real margin
+    cdef Py_ssize_t r, j, label, width = 128 // sizeof(real)
+    sums[0] = sums[1] = 0
+    for r in range(a.shape[0]):
+        label = labels[r]
+        for j in range(width):
+            losses[j] = broken[j] = 0
+        for j in range(a.shape[1]):
+            margin = a[r, j] - a[r, label] + <real> 1
+            delta[r, j] = 0
+            if not margin <= 0 and j != label:
+                losses[j % width] += margin
+                broken[j % width] += 1
+                delta[r, j] = <real> scale
+        sums[0] += fold_sum(losses, width)
+        delta[r, label] = -fold_sum(broken, width) * <real> scale
+        sums[1] += is_correct(a, r, label)
+    return 0
+
+
+cdef Py_ssize_t first_largest(const real[:, ::1] y, Py_ssize_t r) except -1 nogil:
+    cdef Py_ssize_t j, best = 0
+    for j in range(1, y.shape[1]):
+        if y[r, j] > y[r, best]:
+            best = j
+    return best
+
+
+cdef int is_correct(const real[:, ::1] a, Py_ssize_t r, Py_ssize_t label) except -1 nogil:
+    """1 where the first of the largest outputs is at the label, and no output is NaN."""
+    cdef Py_ssize_t j
+    for j in range(a.shape[1]):
+        if not (a[r, j] < a[r, label] or (a[r, j] == a[r, label] and j >= label)):
+            return 0
+    return 1
+
+
+cdef int hidden_delta(int activation, const real[:, ::1] delta_above, const real[:, ::1] w, const real[:, ::1] z,
+                      const real[:, ::1] a, real[:, ::1] delta) except -1 nogil:
+    """δˡ = (δˡ⁺¹ (Wˡ⁺¹)ᵀ) ⊙ σ′(zˡ): each number is one chain over the units above that begins with 0.
+
+    delta_above [batch, out] IN, w [in, out] IN, z, a [batch, in] IN, delta [batch, in] OUT; for the input, σ is identity
+    """
+    cdef Py_ssize_t r, i, o
+    for r in range(delta.shape[0]):
+        for i in range(delta.shape[1]):
+            delta[r, i] = 0
+            for o in range(w.shape[1]):
+                delta[r, i] = multiply_add(delta_above[r, o], w[i, o], delta[r, i])
+            if activation != CG_ACTIVATION_identity:
+                delta[r, i] = delta[r, i] * slope(activation, z[r, i], a[r, i])
+    return 0
+
+
+# Gradients, and the update.
+
+cdef int weight_gradient(const real[:, ::1] a, const real[:, ::1] delta, real[:, ::1] gradient) except -1 nogil:
+    """∂C/∂W = aᵀ δ: each number is one chain over the samples that begins with 0.
+
+    a [batch, in] IN, delta [batch, out] IN, gradient [in, out] OUT
+    """
+    cdef Py_ssize_t r, i, j
+    for i in range(gradient.shape[0]):
+        for j in range(gradient.shape[1]):
+            gradient[i, j] = 0
+        for r in range(a.shape[0]):
+            for j in range(gradient.shape[1]):
+                gradient[i, j] = multiply_add(a[r, i], delta[r, j], gradient[i, j])
+    return 0
+
+
+cdef int bias_gradient(const real[:, ::1] delta, real[::1] gradient) except -1 nogil:
+    """∂C/∂b = Σ δ over the samples, in their order.
+
+    delta [batch, out] IN, gradient [out] OUT
+    """
+    cdef Py_ssize_t r, j
+    for j in range(gradient.shape[0]):
+        gradient[j] = 0
+        for r in range(delta.shape[0]):
+            gradient[j] += delta[r, j]
+    return 0
+
+
+cdef int update(const cg_update *u, const real[::1] gradient, real[::1] w, real[::1] state1,
+                real[::1] state2) except -1 nogil:
+    """w ← w − η ∂C/∂w, by the rule: csrc/optimizers.h has the formulas.
+
+    gradient [n] IN, w [n] IN and OUT, state1, state2 [n] IN and OUT where the rule has them
+    """
+    cdef Py_ssize_t i
+    cdef real g, v, rate = <real> u.rate, momentum = <real> u.momentum, decay = <real> u.weight_decay
+    cdef real one_minus_beta1 = <real> (1 - u.beta1), one_minus_beta2 = <real> (1 - u.beta2)
+    cdef real epsilon = <real> max(u.epsilon, FLT_MIN if real is float else DBL_MIN)    # or it would be flushed to 0
+    for i in range(w.shape[0]):
+        g = gradient[i]
+        if decay != 0:
+            g = multiply_add(decay, w[i], g)
+        if u.rule == CG_RULE_store:
+            w[i] = g
+        elif u.rule == CG_RULE_sgd:
+            w[i] = multiply_add(-rate, g, w[i])
+        elif u.rule == CG_RULE_momentum:
+            state1[i] = multiply_add(momentum, state1[i], -(rate * g))
+            w[i] = w[i] + state1[i]
+        elif u.rule == CG_RULE_nesterov:
+            state1[i] = multiply_add(momentum, state1[i], -(rate * g))
+            w[i] = w[i] + multiply_add(momentum, state1[i], -(rate * g))
+        elif u.rule == CG_RULE_adam:
+            state1[i] = multiply_add(one_minus_beta1, g - state1[i], state1[i])
+            v = multiply_add(g, g, -state2[i])
+            state2[i] = multiply_add(one_minus_beta2, v, state2[i])
+            w[i] = w[i] - rate * state1[i] / (root(state2[i]) + epsilon)
+    return 0
+
+
+# All of it together.
+
+class Layer:
+    """One dense layer in row-major arrays.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (in, out)
+    biases : ndarray, shape (out,)
+        Of the same dtype, float32 or float64. Both are changed in place.
+    activation : str
+    rule : str
+        The update rule, whose states begin with 0.
+    """
+
+    def __init__(self, weights, biases, str activation, str rule="sgd", bint train_weights=True, bint train_biases=True):
+        self.weights, self.biases, self.activation = weights, biases, _activations.index(activation)
+        self.train_weights, self.train_biases = train_weights, train_biases
+        count = cg_rule_states(_rules.index(rule))
+        self.weight_states = [np.zeros_like(weights) if i < count else weights for i in range(2)]
+        self.bias_states = [np.zeros_like(biases) if i < count else biases for i in range(2)]
+
+
+cdef list _activations = list(_kernels.ACTIVATIONS), _losses = list(_kernels.LOSSES), _rules = list(_kernels.RULES)
+
+
+def train_epoch(list layers, X, y, order, *, str loss, bint mean, Py_ssize_t batch_size, str rule, rates, steps=0,
+                double momentum=0, double beta1=0, double beta2=0, double epsilon=0, double weight_decay=0):
+    """Run one step per batch of `order`, as `Training.epoch` of the engine does.
+
+    Parameters
+    ----------
+    layers : list of Layer
+    X : ndarray, shape (n, in)
+    y : ndarray, shape (n,) of int64, or (n, out)
+        Class indices, or rows of numbers.
+    order : ndarray of int64
+        Row numbers of X and y; each batch takes the next `batch_size` of them.
+    loss, rule : str
+    mean : bool
+        Whether C is the mean of the losses of a batch, and not their sum.
+    rates : sequence of float
+        The learning rate of each step.
+    steps : int
+        Steps done before.
+
+    Returns
+    -------
+    loss, metric : float
+        Sums over the samples.
+    done : int
+        The number of steps. If the loss of a step is not finite, neither this step nor any after it is done.
+    """
+    cdef cg_update u
+    cdef unsigned long saved
+    cdef double loss_sum = 0, metric_sum = 0, correction
+    cdef int code = _losses.index(loss)
+    u.rule = _rules.index(rule)
+    u.momentum, u.beta1, u.beta2, u.weight_decay = momentum, beta1, beta2, weight_decay
+    dtype = layers[0].weights.dtype
+    sums = np.empty(2)
+    done = 0
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        x, targets = X[rows].astype(dtype), np.ascontiguousarray(y[rows], np.int64 if y.ndim == 1 else dtype)
+        u.rate, u.epsilon = rates[done], epsilon
+        if cg_rule_properties(u.rule) & CG_CORRECTS_MOMENTS:
+            correction = sqrt(1 - power(beta2, steps + done + 1))
+            u.rate = u.rate * correction / (1 - power(beta1, steps + done + 1))
+            u.epsilon = epsilon * correction
+        scale = 1.0 / len(rows) if mean else 1.0
+        saved = cg_flush_denormals()
+        try:
+            if dtype == np.float32:
+                train_batch[float](layers, x, targets, code, scale, &u, sums)
+            else:
+                train_batch[double](layers, x, targets, code, scale, &u, sums)
+        finally:
+            cg_restore_denormals(saved)
+        if not isfinite(sums[0]):
+            break
+        done += 1
+        loss_sum += sums[0]
+        metric_sum += sums[1]
+    return loss_sum, metric_sum, done
+
+
+cdef double power(double base, Py_ssize_t exponent) noexcept:
+    """baseⁿ by repeated squaring."""
+    cdef double result = 1
+    while exponent:
+        if exponent & 1:
+            result *= base
+        base *= base
+        exponent >>= 1
+    return result
+
+
+cdef int train_batch(list layers, const real[:, ::1] x, targets, int loss, double scale, const cg_update *u,
+                     sums) except -1:
+    """One step: forward from the first layer to the last, δ from the last to the first, then the updates."""
+    cdef Py_ssize_t depth = len(layers), l
+    cdef list a = [np.asarray(x)], z = [None], delta = [None] * (depth + 1)     # of layers 0 … depth
+    cdef real[::1] log_sum_exp = np.empty(x.shape[0], a[0].dtype)
+    cdef const real[:, ::1] y = targets if targets.ndim == 2 else None
+    cdef const int64_t[::1] labels = targets if targets.ndim == 1 else None
+    for l in range(1, depth + 1):
+        z.append(np.empty((x.shape[0], len(layers[l - 1].biases)), a[0].dtype))
+        a.append(np.empty_like(z[l]))
+        forward[real](a[l - 1], layers[l - 1].weights, layers[l - 1].biases, z[l])
+        activate[real](layers[l - 1].activation, z[l], a[l], log_sum_exp)
+    delta[depth] = np.empty_like(a[depth])
+    output_delta[real](loss, layers[depth - 1].activation, scale, z[depth], a[depth], y, labels, log_sum_exp,
+                       delta[depth], sums)
+    if not isfinite(sums[0]):
+        return 0
+    for l in range(depth - 1, 0, -1):
+        delta[l] = np.empty_like(a[l])
+        hidden_delta[real](layers[l - 1].activation, delta[l + 1], layers[l].weights, z[l], a[l], delta[l])
+    for l in range(depth, 0, -1):
+        update_layer[real](layers[l - 1], a[l - 1], delta[l], u)
+    return 0
+
+
+cdef int update_layer(layer, const real[:, ::1] a, const real[:, ::1] delta, const cg_update *u) except -1:
+    """∂C/∂W and the update of W, then ∂C/∂b and the update of b, which does not decay."""
+    cdef cg_update without_decay = u[0]
+    if layer.train_weights:
+        gradient = np.empty_like(layer.weights)
+        weight_gradient[real](a, delta, gradient)
+        update[real](u, gradient.reshape(-1), layer.weights.reshape(-1), layer.weight_states[0].reshape(-1),
+                     layer.weight_states[1].reshape(-1))
+    if layer.train_biases:
+        gradient = np.empty_like(layer.biases)
+        without_decay.weight_decay = 0
+        bias_gradient[real](delta, gradient)
+        update[real](&without_decay, gradient, layer.biases, layer.bias_states[0], layer.bias_states[1])
+    return 0
