@@ -20,9 +20,9 @@ import pytest
 import cygrad as cg
 from cygrad.cli import main
 from cygrad.cli.options import parse
-from cygrad.cli.report import outcome
-from cygrad.cli.report.description import shell_quoted
-from cygrad.cli.report.outcome import MOST_MATRIX_CLASSES
+from cygrad.cli.report import results
+from cygrad.cli.report.results import MOST_MATRIX_CLASSES
+from cygrad.cli.report.settings import shell_quoted
 from cygrad.network import Network
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -250,7 +250,7 @@ def test_which_curves_are_logarithmic(monkeypatch: pytest.MonkeyPatch) -> None:
             samples=SimpleNamespace(classes=classes),
             net=SimpleNamespace(metric=metric),
         )
-        list(outcome.curves(run))  # type: ignore[arg-type]
+        list(results.curves(run))  # type: ignore[arg-type]
         assert drawn == expected
 
 

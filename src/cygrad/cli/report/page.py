@@ -11,7 +11,7 @@ from typing import Any
 
 from cygrad.atomic_write import atomic_write
 from cygrad.cli.options import DIGITS
-from cygrad.cli.report import description, outcome
+from cygrad.cli.report import results, settings
 from cygrad.cli.report.markup import Markup, element
 from cygrad.cli.report.pictures import check_matplotlib
 from cygrad.cli.report.run import Run, data_summary, sha256
@@ -62,19 +62,19 @@ def render(run: Run) -> str:
     if name == DIGITS:
         name = "Handwritten digits"
     if run.samples.classes is None:
-        found = _section("Residuals", *outcome.residuals(run), class_="wide")
+        found = _section("Residuals", *results.residuals(run), class_="wide")
     else:
-        found = _section("Confusion matrix", *outcome.confusion(run), class_="wide")
+        found = _section("Confusion matrix", *results.confusion(run), class_="wide")
     main = element(
         "main",
         _header(run, name),
-        _section("Results", *outcome.results(run)),
-        _section("Repeat this run", *description.repeat(run)),
-        _section("Learning curves", *outcome.curves(run), class_="wide"),
+        _section("Results", *results.results(run)),
+        _section("Repeat this run", *settings.repeat(run)),
+        _section("Learning curves", *results.curves(run), class_="wide"),
         found,
-        _section("Network", *description.network(run.net), class_="wide"),
-        _section("Settings", *description.settings(run)),
-        _section("Data", *description.data(run)),
+        _section("Network", *settings.network(run.net), class_="wide"),
+        _section("Settings", *settings.settings(run)),
+        _section("Data", *settings.data(run)),
     )
     head = element(
         "head",
@@ -103,14 +103,14 @@ def _header(run: Run, name: str) -> Markup:
     task = f"Classification into {len(classes):,} classes" if classes else "Regression"
     sizes = "-".join(str(size) for size in (run.net.inputs, *(x.units for x in run.net.layers)))
     figures = [
-        (f"{part} {outcome.METRICS[metric]}", metric_text(metric, result[part][metric]))
+        (f"{part} {results.METRICS[metric]}", metric_text(metric, result[part][metric]))
         for part in ("test", "train")
         if result[part] is not None
     ]
     figures += [
         ("samples", f"{sum(result['samples'].values()):,}"),
         ("parameters", f"{result['parameters']:,}"),
-        ("training time", outcome.seconds_text(result["seconds"])),
+        ("training time", results.seconds_text(result["seconds"])),
     ]
     now = datetime.now(UTC)
     time = element("time", f"{now:%Y-%m-%d %H:%M} UTC", datetime=f"{now:%Y-%m-%dT%H:%MZ}")

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from cygrad.cli.options import DIGITS
 from cygrad.cli.report.markup import Markup, columns_table, element, summary_table
-from cygrad.cli.report.outcome import MOST_OUTPUTS
 from cygrad.cli.report.pictures import SIZE, picture
+from cygrad.cli.report.results import MOST_OUTPUTS
 from cygrad.cli.report.run import Run
 from cygrad.config import show_config
 from cygrad.network import Network
