@@ -68,12 +68,12 @@ def render(run: Run) -> str:
     main = element(
         "main",
         _header(run, name),
-        _section("Results", *results.results(run)),
+        _section("Results", *results.metrics(run)),
         _section("Repeat this run", *settings.repeat(run)),
         _section("Learning curves", *results.curves(run), class_="wide"),
         found,
         _section("Network", *settings.network(run.net), class_="wide"),
-        _section("Settings", *settings.settings(run)),
+        _section("Settings", *settings.hyperparameters(run)),
         _section("Data", *settings.data(run)),
     )
     head = element(

@@ -29,7 +29,7 @@ LOG_SPAN = 30  # figures that change by more than this factor are drawn on a log
 SHORT_NAME = 4  # characters of a class's name that fit above its column
 
 
-def results(run: Run) -> Iterator[Markup]:
+def metrics(run: Run) -> Iterator[Markup]:
     """Loss and metric of both parts, and the time that it took."""
     result, metric = run.result, run.net.metric
     caption = "The trained network"

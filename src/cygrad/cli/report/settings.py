@@ -63,7 +63,7 @@ def _layers(net: Network) -> Markup:
     return columns_table(caption, columns, rows, texts=2)
 
 
-def settings(run: Run) -> Iterator[Markup]:
+def hyperparameters(run: Run) -> Iterator[Markup]:
     """All that decides how the run goes, given or not, and what it ran on."""
     arguments, result = run.arguments, run.result
     summary = {
