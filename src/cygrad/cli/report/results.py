@@ -98,7 +98,7 @@ def confusion(run: Run) -> Iterator[Markup]:
     """The confusion matrix, and the confusions that are most frequent."""
     names = run.samples.classes
     assert names is not None
-    part, rows = run.shown_part()
+    part, rows = run.displayed_samples()
     true, predicted = run.samples.y[rows], run.net.predict(run.samples.X[rows])
     # Of very many classes a matrix would fill the memory, but few of its cells are used.
     cells, counts = np.unique(true * len(names) + predicted, return_counts=True)
@@ -190,7 +190,7 @@ def residuals(run: Run) -> Iterator[Markup]:
     """Predictions and residuals of each output."""
     from cygrad import plotting
 
-    part, rows = run.shown_part()
+    part, rows = run.displayed_samples()
     X, y, outputs = run.samples.X[rows], run.samples.y[rows], run.net.outputs
     shown = min(outputs, MOST_OUTPUTS)
     text = f"{_counted(len(rows), part)}, in the unit of the target."

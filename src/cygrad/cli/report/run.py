@@ -42,7 +42,7 @@ class Run:
     data: dict[str, str]
     model: str | None = None
 
-    def shown_part(self) -> tuple[str, NDArray[np.int64]]:
+    def displayed_samples(self) -> tuple[str, NDArray[np.int64]]:
         """The name and the rows of the samples to look at: unseen ones, if there are any."""
         samples = self.samples
         return ("test", samples.test) if len(samples.test) else ("training", samples.train)
