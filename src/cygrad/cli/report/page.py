@@ -62,16 +62,16 @@ def render(run: Run) -> str:
     if name == DIGITS:
         name = "Handwritten digits"
     if run.samples.classes is None:
-        found = _section("Residuals", *results.residuals(run), class_="wide")
+        section = _section("Residuals", *results.residuals(run), class_="wide")
     else:
-        found = _section("Confusion matrix", *results.confusion(run), class_="wide")
+        section = _section("Confusion matrix", *results.confusion(run), class_="wide")
     main = element(
         "main",
         _header(run, name),
         _section("Results", *results.metrics(run)),
         _section("Repeat this run", *settings.repeat(run)),
         _section("Learning curves", *results.curves(run), class_="wide"),
-        found,
+        section,
         _section("Network", *settings.network(run.net), class_="wide"),
         _section("Settings", *settings.hyperparameters(run)),
         _section("Data", *settings.data(run)),
