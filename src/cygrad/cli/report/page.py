@@ -83,12 +83,12 @@ def render(run: Run) -> str:
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("title", f"Training report: {name}"),
-        element("style", _looks()),
+        element("style", _stylesheet()),
     )
     return f"<!DOCTYPE html>\n{element('html', head, element('body', main), lang='en')}\n"
 
 
-def _looks() -> Markup:
+def _stylesheet() -> Markup:
     return Markup(resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8"))
 
 
