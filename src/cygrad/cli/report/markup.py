@@ -54,19 +54,19 @@ def columns_table(
 
     The first `texts` columns are text, and the others numbers.
     """
-    looks = ["text" if number < texts else "number" for number in range(len(columns))]
+    classes = ["text" if number < texts else "number" for number in range(len(columns))]
 
-    def cell(text: object, look: str) -> Markup:
-        return element("td", text, class_=look)
+    def cell(text: object, class_: str) -> Markup:
+        return element("td", text, class_=class_)
 
-    def head(text: object, look: str) -> Markup:
-        return element("th", text, scope="col", class_=look)
+    def head(text: object, class_: str) -> Markup:
+        return element("th", text, scope="col", class_=class_)
 
     body = [
-        element("tr", element("th", first, scope="row"), *map(cell, cells, looks[1:]))
+        element("tr", element("th", first, scope="row"), *map(cell, cells, classes[1:]))
         for first, *cells in rows
     ]
-    heads = element("thead", element("tr", *map(head, columns, looks)))
+    heads = element("thead", element("tr", *map(head, columns, classes)))
     return _table("columns", caption, heads, element("tbody", *body))
 
 

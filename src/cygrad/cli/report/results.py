@@ -140,9 +140,9 @@ def _matrix(counts: NDArray[np.int64], names: Sequence[str], part: str) -> Marku
         count = int(counts[true, predicted])
         if not count:
             return element("td", 0)
-        look = "hit" if true == predicted else "miss"
+        class_ = "hit" if true == predicted else "miss"
         return element(
-            "td", f"{count:,}", class_=look, style=f"--share:{count / of_class[true]:.2f}"
+            "td", f"{count:,}", class_=class_, style=f"--share:{count / of_class[true]:.2f}"
         )
 
     def percent(count: int, of: int) -> Markup:
