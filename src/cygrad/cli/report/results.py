@@ -114,7 +114,7 @@ def confusion(run: Run) -> Iterator[Markup]:
     if len(names) > MOST_MATRIX_CLASSES:
         text += f" A matrix of {len(names):,} classes is too large for a page."
     yield element("p", text)
-    yield element("div", *tables, class_="beside")
+    yield element("div", *tables, class_="row")
 
 
 def _most_frequent(

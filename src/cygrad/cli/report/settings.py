@@ -42,7 +42,7 @@ def network(net: Network) -> Iterator[Markup]:
     draw = partial(plotting.network_diagram, nameless, most=MOST_UNITS)
     size = max(SIZE[0], LAYER_WIDTH * len(net.layers) + 0.8), SIZE[1]
     diagram = picture("network", title, draw, size)
-    yield element("div", diagram, _layers(net), class_="beside")
+    yield element("div", diagram, _layers(net), class_="row")
 
 
 def _layers(net: Network) -> Markup:
