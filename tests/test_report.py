@@ -247,7 +247,7 @@ def test_which_curves_are_logarithmic(monkeypatch: pytest.MonkeyPatch) -> None:
         classes = ("a", "b") if metric == "accuracy" else None
         run = SimpleNamespace(
             result=result,
-            samples=SimpleNamespace(classes=classes),
+            dataset=SimpleNamespace(classes=classes),
             net=SimpleNamespace(metric=metric),
         )
         list(results.curves(run))  # type: ignore[arg-type]

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cygrad.cli.dataset import Dataset, read_dataset
 from cygrad.cli.options import CLASSIFICATION_LOSSES, DIGITS, LEARNING_RATES, REGRESSION_LOSSES
 from cygrad.cli.outputs import output_path
-from cygrad.cli.samples import Samples, read_samples
 from cygrad.cli.summary import describe, metric_text, print_json, print_summary
 from cygrad.network import Network
 from cygrad.network.layers import Dense
@@ -32,27 +32,27 @@ def run(arguments: Namespace) -> None:
     """Train a network, save it, and print what it came to."""
     output = _model_path(arguments)
     report = _report(arguments, output)
-    samples = read_samples(arguments)
-    net = _network(arguments, samples)
-    X, y = samples.X[samples.train], samples.y[samples.train]
+    dataset = read_dataset(arguments)
+    net = _network(arguments, dataset)
+    X, y = dataset.X[dataset.train], dataset.y[dataset.train]
     if arguments.standardize:
         net.standardize_inputs(X)
     batch_size = arguments.batch_size or min(DEFAULT_BATCH_SIZE, len(X))
     trainer = Trainer(net, _optimizer(arguments), batch_size, rng=arguments.seed)
 
     begin = perf_counter()
-    fit = trainer.fit if samples.classes else partial(_fit_quantities, trainer)
+    fit = trainer.fit if dataset.classes else partial(_fit_quantities, trainer)
     # The report draws how the test part does on the way; it has no influence on the training.
-    watched = samples.test if report is not None and len(samples.test) else None
-    X_val, y_val = (None, None) if watched is None else (samples.X[watched], samples.y[watched])
+    watched = dataset.test if report is not None and len(dataset.test) else None
+    X_val, y_val = (None, None) if watched is None else (dataset.X[watched], dataset.y[watched])
     history = fit(X, y, arguments.epochs, X_val=X_val, y_val=y_val, verbose=not arguments.quiet)
     seconds = perf_counter() - begin
 
     result = {
         "data": arguments.data,
-        "task": "classification" if samples.classes else "regression",
-        "classes": samples.classes,
-        "samples": {"train": len(X), "test": len(samples.test)},
+        "task": "classification" if dataset.classes else "regression",
+        "classes": dataset.classes,
+        "samples": {"train": len(X), "test": len(dataset.test)},
         **describe(net),
         "optimizer": repr(trainer.optimizer),
         "epochs": len(history),
@@ -61,12 +61,12 @@ def run(arguments: Namespace) -> None:
         "seconds": seconds,
         "samples_per_second": len(history) * len(X) / seconds,
         "train": net.evaluate(X, y),
-        "test": _test(net, samples),
+        "test": _test(net, dataset),
         "history": dict(history),
         "output": str(output),
         "report": None if report is None else str(report.path),
     }
-    _save(net, output, None if report is None else partial(report.write, samples, net, result))
+    _save(net, output, None if report is None else partial(report.write, dataset, net, result))
     if arguments.json:
         print_json(result)
     else:
@@ -111,23 +111,23 @@ def _data_file(arguments: Namespace) -> dict[str, str | Path]:
     return {} if arguments.data == DIGITS else {"data": arguments.data}
 
 
-def _network(arguments: Namespace, samples: Samples) -> Network:
+def _network(arguments: Namespace, dataset: Dataset) -> Network:
     hidden = [Dense(units, arguments.activation) for units in arguments.hidden]
-    if samples.classes is None:
+    if dataset.classes is None:
         allowed, activation = REGRESSION_LOSSES, "identity"
-        outputs = 1 if samples.y.ndim == 1 else samples.y.shape[1]
+        outputs = 1 if dataset.y.ndim == 1 else dataset.y.shape[1]
     else:
         allowed, activation = CLASSIFICATION_LOSSES, "softmax"
-        outputs = len(samples.classes)
+        outputs = len(dataset.classes)
     loss = allowed[0] if arguments.loss == "auto" else arguments.loss
     if loss not in allowed:
-        task = "regression" if samples.classes is None else "classification"
+        task = "regression" if dataset.classes is None else "classification"
         raise ValueError(f"--loss is {loss}, expected {' or '.join(allowed)} for {task}")
     if loss == "hinge":
         activation = "identity"
     layers = [*hidden, Dense(outputs, activation)]
-    net = Network(samples.X.shape[1], layers, loss=loss, dtype=arguments.dtype, rng=arguments.seed)
-    net.classes = samples.classes
+    net = Network(dataset.X.shape[1], layers, loss=loss, dtype=arguments.dtype, rng=arguments.seed)
+    net.classes = dataset.classes
     return net
 
 
@@ -172,10 +172,10 @@ def _fit_quantities(
     return history
 
 
-def _test(net: Network, samples: Samples) -> dict[str, float] | None:
-    if not len(samples.test):
+def _test(net: Network, dataset: Dataset) -> dict[str, float] | None:
+    if not len(dataset.test):
         return None
-    return net.evaluate(samples.X[samples.test], samples.y[samples.test])
+    return net.evaluate(dataset.X[dataset.test], dataset.y[dataset.test])
 
 
 def _print_result(result: dict[str, Any], metric: str) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from cygrad.atomic_write import atomic_write
+from cygrad.cli.dataset import Dataset
 from cygrad.cli.options import DIGITS
 from cygrad.cli.report import results, settings
 from cygrad.cli.report.markup import Markup, element
 from cygrad.cli.report.pictures import check_matplotlib
 from cygrad.cli.report.run import Run, data_summary, sha256
-from cygrad.cli.samples import Samples
 from cygrad.cli.summary import metric_text
 from cygrad.network import Network
 
@@ -47,10 +47,10 @@ class Report:
         self._arguments = arguments
         self._data = data_summary(arguments)
 
-    def write(self, samples: Samples, net: Network, result: dict[str, Any], saved: bool) -> None:
+    def write(self, dataset: Dataset, net: Network, result: dict[str, Any], saved: bool) -> None:
         """Write the page, whole or not at all; `saved` says whether the network was."""
         model = sha256(result["output"]) if saved else None
-        page = render(Run(self._arguments, samples, net, result, self._data, model))
+        page = render(Run(self._arguments, dataset, net, result, self._data, model))
         with atomic_write(self.path, "--report", text=True) as file:
             # Bytes of a file's name that are no text are lone surrogates, which UTF-8 has none of.
             file.write(page.encode("utf-8", "replace").decode())
@@ -61,7 +61,7 @@ def render(run: Run) -> str:
     name = os.path.basename(run.arguments.data)
     if name == DIGITS:
         name = "Handwritten digits"
-    if run.samples.classes is None:
+    if run.dataset.classes is None:
         section = _section("Residuals", *results.residuals(run), class_="wide")
     else:
         section = _section("Confusion matrix", *results.confusion(run), class_="wide")
@@ -99,7 +99,7 @@ def _section(title: str, *content: Markup, class_: str | None = None) -> Markup:
 def _header(run: Run, name: str) -> Markup:
     """What the page is about, and the figures that most readers come for."""
     result, metric = run.result, run.net.metric
-    classes = run.samples.classes
+    classes = run.dataset.classes
     task = f"Classification into {len(classes):,} classes" if classes else "Regression"
     sizes = "-".join(str(size) for size in (run.net.inputs, *(x.units for x in run.net.layers)))
     figures = [

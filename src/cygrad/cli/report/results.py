@@ -33,7 +33,7 @@ def metrics(run: Run) -> Iterator[Markup]:
     """Loss and metric of both parts, and the time that it took."""
     result, metric = run.result, run.net.metric
     caption = "The trained network"
-    if run.samples.classes is None:
+    if run.dataset.classes is None:
         caption += ", with the target in its own unit"
     rows = [
         (
@@ -64,7 +64,7 @@ def curves(run: Run) -> Iterator[Markup]:
     from cygrad import plotting
 
     history = run.result["history"]
-    if run.samples.classes is None:
+    if run.dataset.classes is None:
         text = "The network learns the target with mean 0 and standard deviation 1: these figures "
         yield element("p", text, "are in standard deviations of the target.")
     if "val_loss" in history:
@@ -96,10 +96,10 @@ def _epochs(history: dict[str, list[float]]) -> Markup:
 
 def confusion(run: Run) -> Iterator[Markup]:
     """The confusion matrix, and the confusions that are most frequent."""
-    names = run.samples.classes
+    names = run.dataset.classes
     assert names is not None
     part, rows = run.displayed_samples()
-    true, predicted = run.samples.y[rows], run.net.predict(run.samples.X[rows])
+    true, predicted = run.dataset.y[rows], run.net.predict(run.dataset.X[rows])
     # Of very many classes a matrix would fill the memory, but few of its cells are used.
     cells, counts = np.unique(true * len(names) + predicted, return_counts=True)
     tables = []
@@ -191,7 +191,7 @@ def residuals(run: Run) -> Iterator[Markup]:
     from cygrad import plotting
 
     part, rows = run.displayed_samples()
-    X, y, outputs = run.samples.X[rows], run.samples.y[rows], run.net.outputs
+    X, y, outputs = run.dataset.X[rows], run.dataset.y[rows], run.net.outputs
     shown = min(outputs, MOST_OUTPUTS)
     text = f"{_counted(len(rows), part)}, in the unit of the target."
     if shown < outputs:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cygrad.cli.dataset import Dataset
 from cygrad.cli.options import DIGITS
-from cygrad.cli.samples import Samples
 from cygrad.network import Network
 
 
@@ -24,7 +24,7 @@ class Run:
     ----------
     arguments : argparse.Namespace
         The options.
-    samples : Samples
+    dataset : Dataset
     net : Network
         As it is after training.
     result : dict
@@ -36,7 +36,7 @@ class Run:
     """
 
     arguments: Namespace
-    samples: Samples
+    dataset: Dataset
     net: Network
     result: dict[str, Any]
     data: dict[str, str]
@@ -44,8 +44,8 @@ class Run:
 
     def displayed_samples(self) -> tuple[str, NDArray[np.int64]]:
         """The name and the rows of the samples to look at: unseen ones, if there are any."""
-        samples = self.samples
-        return ("test", samples.test) if len(samples.test) else ("training", samples.train)
+        dataset = self.dataset
+        return ("test", dataset.test) if len(dataset.test) else ("training", dataset.train)
 
 
 def data_summary(arguments: Namespace) -> dict[str, str]:

@@ -94,11 +94,11 @@ def _target(run: Run) -> str:
     """What is predicted, by its name if it has one, else as the user called it."""
     if run.arguments.data == DIGITS:
         return "the digit"
-    return run.samples.target or run.arguments.target or "the labels beside the images"
+    return run.dataset.target or run.arguments.target or "the labels beside the images"
 
 
 def _test_part(run: Run) -> str:
-    test, train = len(run.samples.test), len(run.samples.train)
+    test, train = len(run.dataset.test), len(run.dataset.train)
     if not test:
         return "none"
     how = "every fifth of each class" if run.arguments.data == DIGITS else "chosen by the seed"
@@ -107,17 +107,17 @@ def _test_part(run: Run) -> str:
 
 def data(run: Run) -> Iterator[Markup]:
     """Facts of the file, and what the targets are."""
-    samples = run.samples
+    dataset = run.dataset
     summary = dict(run.data)
-    summary["samples"] = f"{len(samples.X):,}"
-    summary["inputs"] = f"{samples.X.shape[1]:,}, {samples.X.dtype}"
-    if samples.features:
-        summary["their names"] = _listed(samples.features)
+    summary["samples"] = f"{len(dataset.X):,}"
+    summary["inputs"] = f"{dataset.X.shape[1]:,}, {dataset.X.dtype}"
+    if dataset.features:
+        summary["their names"] = _listed(dataset.features)
     summary["target"] = _target(run)
     yield summary_table("Samples", summary.items())
-    parts = {"train": samples.y[samples.train], "test": samples.y[samples.test]}
+    parts = {"train": dataset.y[dataset.train], "test": dataset.y[dataset.test]}
     parts = {part: y for part, y in parts.items() if len(y)}
-    yield _quantities(parts) if samples.classes is None else _classes(samples.classes, parts)
+    yield _quantities(parts) if dataset.classes is None else _classes(dataset.classes, parts)
 
 
 def _listed(names: Sequence[str]) -> str:

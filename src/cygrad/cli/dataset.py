@@ -16,7 +16,7 @@ DEFAULT_TEST_FRACTION = 0.2
 
 
 @dataclass(frozen=True)
-class Samples:
+class Dataset:
     """All samples, which rows of them to train and to test with, and what names the file has."""
 
     X: NDArray[Any]
@@ -28,11 +28,11 @@ class Samples:
     target: str | None = None
 
 
-def read_samples(arguments: Namespace) -> Samples:
+def read_dataset(arguments: Namespace) -> Dataset:
     """Read the samples that the options name, and divide them into two parts."""
     if arguments.data == DIGITS:
         X, y = datasets.load_digits()
-        return Samples(X, y, tuple("0123456789"), *datasets.split(y, DEFAULT_TEST_FRACTION))
+        return Dataset(X, y, tuple("0123456789"), *datasets.split(y, DEFAULT_TEST_FRACTION))
     table = datasets.read(arguments.data, arguments.target, task=arguments.task)
     if table.y is None:
         raise ValueError(f"{arguments.data} has no target, expected one named with --target")
@@ -45,4 +45,4 @@ def read_samples(arguments: Namespace) -> Samples:
         train, test = np.arange(len(table.X)), np.arange(0)
     else:
         train, test = datasets.split(table.y, fraction, rng=arguments.seed)
-    return Samples(table.X, table.y, table.classes, train, test, table.features, table.target)
+    return Dataset(table.X, table.y, table.classes, train, test, table.features, table.target)
