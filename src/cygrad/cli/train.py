@@ -43,8 +43,10 @@ def run(arguments: Namespace) -> None:
     begin = perf_counter()
     fit = trainer.fit if dataset.classes else partial(_fit_quantities, trainer)
     # The report draws how the test part does on the way; it has no influence on the training.
-    watched = dataset.test if report is not None and len(dataset.test) else None
-    X_val, y_val = (None, None) if watched is None else (dataset.X[watched], dataset.y[watched])
+    validation = dataset.test if report is not None and len(dataset.test) else None
+    X_val, y_val = (
+        (None, None) if validation is None else (dataset.X[validation], dataset.y[validation])
+    )
     history = fit(X, y, arguments.epochs, X_val=X_val, y_val=y_val, verbose=not arguments.quiet)
     seconds = perf_counter() - begin
 
