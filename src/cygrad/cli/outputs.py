@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 
-def output_path(option: str, path: str | Path, taken: dict[str, str | Path]) -> Path:
+def output_path(option: str, path: str | Path, reserved: dict[str, str | Path]) -> Path:
     """Return the file that an option names, if it can be written.
 
     Parameters
@@ -15,7 +15,7 @@ def output_path(option: str, path: str | Path, taken: dict[str, str | Path]) -> 
         The option, with its dashes.
     path : str or Path
         Its value.
-    taken : dict of str to path
+    reserved : dict of str to path
         The files that it must not be, by what they are.
 
     Raises
@@ -24,9 +24,9 @@ def output_path(option: str, path: str | Path, taken: dict[str, str | Path]) -> 
         If it is one of them, is in no folder, or cannot be written.
     """
     path = Path(path)
-    for what, other in taken.items():
+    for role, other in reserved.items():
         if _same(path, other):
-            raise ValueError(f"{option} {path} is the {what}, expected another file")
+            raise ValueError(f"{option} {path} is the {role}, expected another file")
     folder = os.path.dirname(os.path.realpath(path))
     if not os.path.isdir(folder):
         raise ValueError(f"{option} {path} is in no folder that exists")

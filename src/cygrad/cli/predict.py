@@ -55,10 +55,10 @@ def _check_output(arguments: Namespace) -> None:
     """Refuse to write over what is read."""
     if arguments.output is None or not os.path.exists(arguments.output):
         return
-    for what in ("model", "data"):
-        path = getattr(arguments, what)
+    for role in ("model", "data"):
+        path = getattr(arguments, role)
         if os.path.exists(path) and os.path.samefile(path, arguments.output):
-            raise ValueError(f"--output {arguments.output} is the {what}, expected another file")
+            raise ValueError(f"--output {arguments.output} is the {role}, expected another file")
 
 
 def _check_letters(names: Sequence[str]) -> None:

@@ -105,8 +105,8 @@ def _report(arguments: Namespace, model: Path) -> Report | None:
         return None
     from cygrad.cli.report import Report
 
-    taken = {**_data_file(arguments), "model": model}
-    return Report(output_path("--report", arguments.report, taken), arguments)
+    reserved = {**_data_file(arguments), "model": model}
+    return Report(output_path("--report", arguments.report, reserved), arguments)
 
 
 def _data_file(arguments: Namespace) -> dict[str, str | Path]:
