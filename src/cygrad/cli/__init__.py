@@ -39,8 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # argparse: 0 after --help, 2 after an error.
         return int(stop.code or 0)
     except KeyboardInterrupt as interrupt:
-        left = str(interrupt) or "nothing was saved"
-        print(f"cygrad: interrupted, {left}", file=sys.stderr)
+        message = str(interrupt) or "nothing was saved"
+        print(f"cygrad: interrupted, {message}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has gone. Python would complain once more as it closes stdout.

@@ -35,7 +35,7 @@ def run(arguments: Namespace) -> None:
             f"{arguments.data} has {table.X.shape[1]} input columns, "
             f"expected {net.inputs} for {arguments.model}{hint}"
         )
-    figures = None if table.y is None else net.evaluate(table.X, table.y)
+    metrics = None if table.y is None else net.evaluate(table.X, table.y)
     if arguments.output is None:
         _check_letters(net.classes or ())
     header, columns = _predicted_columns(net, net.predict(table.X))
@@ -46,8 +46,8 @@ def run(arguments: Namespace) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(zip(*columns, strict=True))
-    if figures is not None:
-        text = metric_text(net.metric, figures[net.metric])
+    if metrics is not None:
+        text = metric_text(net.metric, metrics[net.metric])
         print(f"{net.metric} {text} ({len(table.X)} samples)", file=sys.stderr)
 
 
