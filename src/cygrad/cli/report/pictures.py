@@ -86,13 +86,13 @@ def _inline(svg: bytes, name: str, title: str) -> Markup:
     root = ElementTree.fromstring(svg)
     for node in root.iter():
         for child in list(node):
-            if _local(child.tag) in ("metadata", "style"):
+            if _local_name(child.tag) in ("metadata", "style"):
                 node.remove(child)
     used = {match[0] for node in root.iter() for match in _references(node)}
     for node in root.iter():
-        node.tag, node.text, node.tail = _local(node.tag), None, None
+        node.tag, node.text, node.tail = _local_name(node.tag), None, None
         node.attrib = {
-            _local(key): _REFERENCE.sub(rf"{name}-\g<0>", value)
+            _local_name(key): _REFERENCE.sub(rf"{name}-\g<0>", value)
             for key, value in node.attrib.items()
             if key != "id" or value in used
         }
@@ -107,6 +107,6 @@ def _references(node: ElementTree.Element) -> Iterator[re.Match[str]]:
         yield from _REFERENCE.finditer(value)
 
 
-def _local(name: str) -> str:
+def _local_name(name: str) -> str:
     """A name without its namespace."""
     return name.rpartition("}")[2]

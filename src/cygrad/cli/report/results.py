@@ -124,17 +124,17 @@ def _most_frequent(
     names: Sequence[str],
 ) -> Markup:
     rows = []
-    for place in np.argsort(-counts, kind="stable")[:MOST_CONFUSIONS]:
-        true, predicted = divmod(int(cells[place]), len(names))
-        share = _percent(counts[place], of_class[true])
-        rows.append((names[true], names[predicted], f"{counts[place]:,}", share))
+    for index in np.argsort(-counts, kind="stable")[:MOST_CONFUSIONS]:
+        true, predicted = divmod(int(cells[index]), len(names))
+        share = _percent(counts[index], of_class[true])
+        rows.append((names[true], names[predicted], f"{counts[index]:,}", share))
     columns = ("true class", "taken for", "samples", "of class, %")
     return columns_table("Most frequent confusions", columns, rows, texts=2)
 
 
 def _matrix(counts: NDArray[np.int64], names: Sequence[str], part: str) -> Markup:
     """A table: a cell is the darker, the greater its share of the samples of its row."""
-    of_class, of_answer, hits = counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
+    of_class, of_prediction, hits = counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
 
     def cell(true: int, predicted: int) -> Markup:
         count = int(counts[true, predicted])
@@ -163,7 +163,7 @@ def _matrix(counts: NDArray[np.int64], names: Sequence[str], part: str) -> Marku
         for true, name in enumerate(names)
     ]
     precision = element("th", "precision, %", scope="row")
-    foot = element("tr", precision, *map(percent, hits, of_answer), element("td"))
+    foot = element("tr", precision, *map(percent, hits, of_prediction), element("td"))
     caption = f"Confusion matrix of the {part} samples"
     upright = max(map(len, names)) > SHORT_NAME
     table = element(

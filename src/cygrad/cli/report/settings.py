@@ -101,8 +101,8 @@ def _test_part(run: Run) -> str:
     test, train = len(run.dataset.test), len(run.dataset.train)
     if not test:
         return "none"
-    how = "every fifth of each class" if run.arguments.data == DIGITS else "chosen by the seed"
-    return f"{100 * test / (test + train):.3g} % of the samples, {how}"
+    choice = "every fifth of each class" if run.arguments.data == DIGITS else "chosen by the seed"
+    return f"{100 * test / (test + train):.3g} % of the samples, {choice}"
 
 
 def data(run: Run) -> Iterator[Markup]:
