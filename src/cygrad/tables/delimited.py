@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cygrad.tables.columns import target_column
-from cygrad.tables.packing import open_unpacked
+from cygrad.tables.compression import open_decompressed
 from cygrad.tables.table import Table, Task, targets
 
 #: In order of preference: a comma may well be a decimal point between tabs or semicolons.
@@ -31,7 +31,7 @@ def read_csv(
     """Read a CSV file; see :func:`cygrad.datasets.read`."""
     try:
         with (
-            open_unpacked(path) as file,
+            open_decompressed(path) as file,
             io.TextIOWrapper(file, "utf-8-sig", newline="") as text,
         ):
             layout, records = _layout(path, _records(path, text), target)
@@ -176,7 +176,7 @@ def _records(path: Path, text: io.TextIOWrapper) -> Iterator[Record]:
 
 def _first_byte_outside_utf8(path: Path) -> tuple[int, int]:
     """Return its line and its place in that line, both counted from 1."""
-    with open_unpacked(path) as file:
+    with open_decompressed(path) as file:
         for number, line in enumerate(file, 1):
             try:
                 line.decode()

@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from cygrad.tables.compression import open_decompressed
 from cygrad.tables.delimited import read_csv
 from cygrad.tables.idx import is_idx, read_idx
 from cygrad.tables.npy import NPY_MAGIC, ZIP_MAGIC, read_npy, read_npz
-from cygrad.tables.packing import open_unpacked
 from cygrad.tables.table import TASKS, Table, Task
 
 
@@ -80,7 +80,7 @@ def read(
 
 
 def _first_bytes(path: Path) -> bytes:
-    with open_unpacked(path) as file:
+    with open_decompressed(path) as file:
         start = file.read(8)
     if not start:
         raise ValueError(f"{path} is empty")

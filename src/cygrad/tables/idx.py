@@ -17,7 +17,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cygrad.tables.packing import open_unpacked
+from cygrad.tables.compression import open_decompressed
 from cygrad.tables.table import Table, Task, check_finite, targets
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -61,7 +61,7 @@ def _labels_beside(path: Path) -> Path | None:
 
 
 def _read_array(path: Path) -> NDArray[Any]:
-    with open_unpacked(path) as file:
+    with open_decompressed(path) as file:
         return _parse(file, path)
 
 

@@ -13,15 +13,15 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 
 @contextmanager
-def open_unpacked(path: Path) -> Iterator[IO[bytes]]:
+def open_decompressed(path: Path) -> Iterator[IO[bytes]]:
     """Open a file for reading bytes, unpacked if its first bytes say that it is packed.
 
     Damage that shows while the file is open becomes a ValueError.
     """
     with path.open("rb") as file:
-        is_packed = file.peek(2).startswith(GZIP_MAGIC)
+        is_compressed = file.peek(2).startswith(GZIP_MAGIC)
         try:
-            with gzip.GzipFile(fileobj=file) if is_packed else file as unpacked:
-                yield cast(IO[bytes], unpacked)
+            with gzip.GzipFile(fileobj=file) if is_compressed else file as decompressed:
+                yield cast(IO[bytes], decompressed)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"{path} is a damaged gzip file: {error}") from None
