@@ -43,13 +43,16 @@ def test_digits_are_small_and_attributed() -> None:
 
 
 def test_damaged_digits_are_refused() -> None:
-    packed = (Path(digits.__file__).parent / "digits.zlib").read_bytes()
-    for damaged in (packed[:-9], packed[:500] + bytes([packed[500] ^ 1]) + packed[501:]):
+    compressed = (Path(digits.__file__).parent / "digits.zlib").read_bytes()
+    for damaged in (
+        compressed[:-9],
+        compressed[:500] + bytes([compressed[500] ^ 1]) + compressed[501:],
+    ):
         with pytest.raises(ValueError, match="damaged"):
-            digits._unpack(damaged)
+            digits._decompress(damaged)
     for values in (bytes(10), bytes(65 * 1797)[:-1] + b"\x0a", b"\x11" + bytes(65 * 1797 - 1)):
         with pytest.raises(ValueError, match="damaged"):
-            digits._unpack(digits.zlib.compress(values))
+            digits._decompress(digits.zlib.compress(values))
 
 
 # --- parts --------------------------------------------------------------------------------------

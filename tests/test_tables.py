@@ -81,13 +81,13 @@ def test_csv_never_drops_a_bad_first_row_as_a_header(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-@pytest.mark.parametrize("packed", [False, True])
-def test_csv_delimiters_newlines_and_packing(
-    tmp_path: Path, delimiter: str, newline: str, packed: bool
+@pytest.mark.parametrize("compressed", [False, True])
+def test_csv_delimiters_newlines_and_compression(
+    tmp_path: Path, delimiter: str, newline: str, compressed: bool
 ) -> None:
     rows = ["", '"a",b', "1,2", "", '"3",4', ""]
     data = ("\ufeff" + newline.join(rows).replace(",", delimiter)).encode()
-    path = write(tmp_path, gzip.compress(data) if packed else data)
+    path = write(tmp_path, gzip.compress(data) if compressed else data)
     table = tables.read(path)
     assert_array_equal(table.X, [[1, 2], [3, 4]])
     assert table.features == ("a", "b")
@@ -338,13 +338,13 @@ IMAGES = np.arange(24).reshape(3, 2, 4)
 LABELS = [7, 2, 7]
 
 
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("style", ["train-{}-idx{}-ubyte", "t10k-{}.idx{}-ubyte"])
-def test_idx_finds_the_labels_beside(tmp_path: Path, packed: bool, style: str) -> None:
-    ending, pack = (".gz", gzip.compress) if packed else ("", bytes)
-    images = write(tmp_path, pack(idx(IMAGES)), style.format("images", 3) + ending)
+def test_idx_finds_the_labels_beside(tmp_path: Path, compressed: bool, style: str) -> None:
+    ending, compress = (".gz", gzip.compress) if compressed else ("", bytes)
+    images = write(tmp_path, compress(idx(IMAGES)), style.format("images", 3) + ending)
     assert tables.read(images).y is None
-    write(tmp_path, pack(idx(LABELS)), style.format("labels", 1) + ending)
+    write(tmp_path, compress(idx(LABELS)), style.format("labels", 1) + ending)
     table = tables.read(images)
     assert_array_equal(table.X, IMAGES.reshape(3, 8))
     assert table.X.dtype == np.uint8
@@ -352,7 +352,7 @@ def test_idx_finds_the_labels_beside(tmp_path: Path, packed: bool, style: str) -
     assert table.classes == ("2", "7")
 
 
-def test_idx_labels_of_another_name_and_other_kinds_of_packing(tmp_path: Path) -> None:
+def test_idx_labels_of_another_name_and_other_kinds_of_compression(tmp_path: Path) -> None:
     images = write(tmp_path, gzip.compress(idx(IMAGES)), "images-idx3")
     write(tmp_path, idx(LABELS), "labels-idx1.gz")
     assert tables.read(images).classes == ("2", "7")

@@ -40,14 +40,14 @@ def load_digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     E. Alpaydin and C. Kaynak, 1998, UCI Machine Learning Repository, doi:10.24432/C50P49,
     licensed under CC BY 4.0.
     """
-    packed = resources.files("cygrad.datasets").joinpath("digits.zlib").read_bytes()
-    return _unpack(packed)
+    compressed = resources.files("cygrad.datasets").joinpath("digits.zlib").read_bytes()
+    return _decompress(compressed)
 
 
-def _unpack(packed: bytes) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _decompress(compressed: bytes) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     # pixels is [64, 1797]: neighbouring images have alike values, so it packs better that way.
     try:
-        data: NDArray[Any] = np.frombuffer(zlib.decompress(packed), np.uint8)
+        data: NDArray[Any] = np.frombuffer(zlib.decompress(compressed), np.uint8)
     except zlib.error as error:
         raise ValueError(f"the package's digits.zlib is damaged ({error}), install again") from None
     if data.size != (PIXELS + 1) * IMAGES:
