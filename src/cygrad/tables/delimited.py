@@ -43,10 +43,10 @@ def read_csv(
     if column is None:
         return Table(X, features=names)
 
-    def place(row: int) -> str:
-        return layout.place(lines[row], column)
+    def locate(row: int) -> str:
+        return layout.locate(lines[row], column)
 
-    y, found = targets(_target_values(labels, task, classes, place), task, classes, place)
+    y, found = targets(_target_values(labels, task, classes, locate), task, classes, locate)
     if names is None:
         return Table(X, y, classes=found)
     return Table(X, y, names[:column] + names[column + 1 :], names[column], found)
@@ -61,13 +61,13 @@ class _Layout:
     names: tuple[str, ...] | None
     target: int | None
 
-    def place(self, line: int, column: int) -> str:
+    def locate(self, line: int, column: int) -> str:
         name = "" if self.names is None else f" ({self.names[column]})"
         return f"{self.path}, line {line}, column {column + 1}{name}"
 
-    def input_place(self, line: int, position: int) -> str:
+    def locate_input(self, line: int, position: int) -> str:
         # The target is gone from among the inputs, so those behind it stand one place too early.
-        return self.place(line, position + (self.target is not None and position >= self.target))
+        return self.locate(line, position + (self.target is not None and position >= self.target))
 
 
 def _layout(
@@ -107,26 +107,28 @@ def _body(layout: _Layout, records: Iterator[Record]) -> tuple[array[int], NDArr
             inputs.extend(map(float, fields))
         except ValueError:
             position = next(i for i, field in enumerate(fields) if not _is_float(field))
-            place = layout.input_place(line, position)
+            location = layout.locate_input(line, position)
             hint = "" if layout.target is not None else "; no target is named, which may be text"
-            raise ValueError(f"{place} is {fields[position]!r}, expected a number{hint}") from None
+            raise ValueError(
+                f"{location} is {fields[position]!r}, expected a number{hint}"
+            ) from None
         lines.append(line)
     if not lines:
         raise ValueError(f"{layout.path} has a header and no rows")
     X = np.frombuffer(inputs).reshape(len(lines), -1)
     if not np.isfinite(X).all():
         row, position = map(int, np.argwhere(~np.isfinite(X))[0])
-        place = layout.input_place(lines[row], position)
-        raise ValueError(f"{place} is {X[row, position]}, expected a finite number")
+        location = layout.locate_input(lines[row], position)
+        raise ValueError(f"{location} is {X[row, position]}, expected a finite number")
     return lines, X, labels
 
 
 def _target_values(
-    labels: list[str], task: Task, classes: Sequence[str] | None, place: Callable[[int], str]
+    labels: list[str], task: Task, classes: Sequence[str] | None, locate: Callable[[int], str]
 ) -> NDArray[Any]:
     """Return targets as integers where all of them are, else as floats, else as text."""
     if "" in labels:
-        raise ValueError(f"{place(labels.index(''))} is empty, expected a target")
+        raise ValueError(f"{locate(labels.index(''))} is empty, expected a target")
     if classes is not None and set(labels) <= set(classes):
         return np.array(labels, object)
     try:
@@ -138,7 +140,7 @@ def _target_values(
     if task == "regression" or (task == "auto" and any(numeric)):
         row = numeric.index(False)
         hint = "" if task == "regression" else " as in other rows (or task classification)"
-        raise ValueError(f"{place(row)} is {labels[row]!r}, expected a number{hint}")
+        raise ValueError(f"{locate(row)} is {labels[row]!r}, expected a number{hint}")
     return np.array(labels, object)
 
 

@@ -84,15 +84,17 @@ def read_npz(
 
 
 def _member(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:
-    where = f"{path}, array {name}"
+    location = f"{path}, array {name}"
     info = archive.getinfo(f"{name}.npy")
     with archive.open(info) as file:
-        shape, fortran, dtype = _header(file, where, info.file_size)
+        shape, fortran, dtype = _header(file, location, info.file_size)
         data = np.frombuffer(bytearray(file.read()), dtype)
     return data.reshape(shape, order="F" if fortran else "C")
 
 
-def _header(file: IO[bytes], where: str, size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _header(
+    file: IO[bytes], location: str, size: int
+) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Read the header; return shape, whether in Fortran's order, and type."""
     try:
         version = npy_format.read_magic(file)
@@ -103,23 +105,23 @@ def _header(file: IO[bytes], where: str, size: int) -> tuple[tuple[int, ...], bo
         else:
             raise ValueError(f"format version {version[0]}.{version[1]} is not one of 1.0 and 2.0")
     except ValueError as error:
-        raise ValueError(f"{where} is not a readable .npy array: {error}") from None
+        raise ValueError(f"{location} is not a readable .npy array: {error}") from None
     if dtype.kind not in "biufUS":
-        raise ValueError(f"{where} holds values of type {dtype}, expected numbers or text")
+        raise ValueError(f"{location} holds values of type {dtype}, expected numbers or text")
     expected = file.tell() + math.prod(shape) * dtype.itemsize
     if size != expected:
         raise ValueError(
-            f"{where} ends at byte {size}, expected byte {expected} "
+            f"{location} ends at byte {size}, expected byte {expected} "
             f"for {dtype} values of shape {shape}"
         )
     return shape, fortran, dtype
 
 
-def _inputs(array: NDArray[Any], where: str) -> NDArray[Any]:
+def _inputs(array: NDArray[Any], location: str) -> NDArray[Any]:
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"{where} holds values of type {array.dtype}, expected numbers")
+        raise ValueError(f"{location} holds values of type {array.dtype}, expected numbers")
     if array.ndim < 2 or 0 in array.shape:
-        raise ValueError(f"{where} has shape {array.shape}, expected rows of numbers")
+        raise ValueError(f"{location} has shape {array.shape}, expected rows of numbers")
     X = array if array.ndim == 2 else array.reshape(array.shape[0], -1)
-    check_finite(X, where)
+    check_finite(X, location)
     return X

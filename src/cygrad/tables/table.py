@@ -51,7 +51,7 @@ def targets(
     values: NDArray[Any],
     task: Task,
     classes: Sequence[str] | None,
-    place: Callable[[int], str],
+    locate: Callable[[int], str],
 ) -> tuple[NDArray[Any], tuple[str, ...] | None]:
     """Return class indices and class names, or quantities and None.
 
@@ -64,7 +64,7 @@ def targets(
         on average, for classes, and all else for quantities.
     classes : sequence of str or None
         Names to count by. None takes the distinct values in ascending order.
-    place : callable
+    locate : callable
         Says where in the file a row's target stands.
 
     Raises
@@ -75,7 +75,7 @@ def targets(
     text = values.dtype.kind not in "biuf"
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         row = int(np.argmin(np.isfinite(values).reshape(len(values), -1).all(axis=1)))
-        raise ValueError(f"{place(row)} is {values[row]}, expected a finite number")
+        raise ValueError(f"{locate(row)} is {values[row]}, expected a finite number")
     if classes is not None or task == "classification":
         named = True
     elif task == "regression":
@@ -84,10 +84,10 @@ def targets(
         named = text or values.dtype.kind == "b" or _are_few_integers(values)
     if not named:
         if text:
-            raise ValueError(f"{place(0)} is {values[0]!r}, expected a number")
+            raise ValueError(f"{locate(0)} is {values[0]!r}, expected a number")
         return values, None
     if values.ndim != 1:
-        raise ValueError(f"{place(0)} is one of {values.shape[1]} numbers, expected one class")
+        raise ValueError(f"{locate(0)} is one of {values.shape[1]} numbers, expected one class")
     distinct, indices = np.unique(values, return_inverse=True)
     names = tuple(_name(value) for value in distinct.tolist())
     if classes is None:
@@ -96,11 +96,11 @@ def targets(
     for position, name in enumerate(names):
         if name not in known:
             row = int(np.argmax(indices == position))
-            raise ValueError(f"{place(row)} is {name!r}, expected one of {_listed(classes)}")
+            raise ValueError(f"{locate(row)} is {name!r}, expected one of {_listed(classes)}")
     return np.array([known[name] for name in names], np.int64)[indices], tuple(classes)
 
 
-def check_finite(X: NDArray[Any], where: str) -> None:
+def check_finite(X: NDArray[Any], location: str) -> None:
     """Raise a ValueError where an input is NaN or infinite; rows and columns count from 1."""
     if X.dtype.kind != "f":
         return
@@ -111,7 +111,7 @@ def check_finite(X: NDArray[Any], where: str) -> None:
             row, column = map(int, np.argwhere(~finite)[0])
             row += start
             raise ValueError(
-                f"{where}, row {row + 1}, column {column + 1} is {X[row, column]}, "
+                f"{location}, row {row + 1}, column {column + 1} is {X[row, column]}, "
                 "expected a finite number"
             )
 
