@@ -72,18 +72,18 @@ def targets(
     ValueError
         If a number is not finite, text stands where a quantity must, or a class is unknown.
     """
-    text = values.dtype.kind not in "biuf"
+    is_text = values.dtype.kind not in "biuf"
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         row = int(np.argmin(np.isfinite(values).reshape(len(values), -1).all(axis=1)))
         raise ValueError(f"{locate(row)} is {values[row]}, expected a finite number")
     if classes is not None or task == "classification":
-        named = True
+        is_classification = True
     elif task == "regression":
-        named = False
+        is_classification = False
     else:
-        named = text or values.dtype.kind == "b" or _are_few_integers(values)
-    if not named:
-        if text:
+        is_classification = is_text or values.dtype.kind == "b" or _are_few_integers(values)
+    if not is_classification:
+        if is_text:
             raise ValueError(f"{locate(0)} is {values[0]!r}, expected a number")
         return values, None
     if values.ndim != 1:
@@ -92,12 +92,12 @@ def targets(
     names = tuple(_name(value) for value in distinct.tolist())
     if classes is None:
         return indices.astype(np.int64), names
-    known = {name: index for index, name in enumerate(classes)}
+    index_of = {name: index for index, name in enumerate(classes)}
     for position, name in enumerate(names):
-        if name not in known:
+        if name not in index_of:
             row = int(np.argmax(indices == position))
             raise ValueError(f"{locate(row)} is {name!r}, expected one of {_listed(classes)}")
-    return np.array([known[name] for name in names], np.int64)[indices], tuple(classes)
+    return np.array([index_of[name] for name in names], np.int64)[indices], tuple(classes)
 
 
 def check_finite(X: NDArray[Any], location: str) -> None:
