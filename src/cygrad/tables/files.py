@@ -67,21 +67,21 @@ def read(
     if isinstance(target, bool) or not isinstance(target, str | int | None):
         raise TypeError(f"target is {target!r}, expected a name, a number or None")
     path = Path(path)
-    start = _first_bytes(path)
-    if start.startswith(NPY_MAGIC):
+    first_bytes = _read_first_bytes(path)
+    if first_bytes.startswith(NPY_MAGIC):
         return read_npy(path, target, task, classes)
-    if start.startswith(ZIP_MAGIC):
+    if first_bytes.startswith(ZIP_MAGIC):
         return read_npz(path, target, task, classes)
-    if is_idx(start):
+    if is_idx(first_bytes):
         return read_idx(path, target, task, classes)
     if path.suffix in (".npy", ".npz"):
-        raise ValueError(f"{path} is not a {path.suffix} file: it begins with {start!r}")
+        raise ValueError(f"{path} is not a {path.suffix} file: it begins with {first_bytes!r}")
     return read_csv(path, target, task, classes)
 
 
-def _first_bytes(path: Path) -> bytes:
+def _read_first_bytes(path: Path) -> bytes:
     with open_decompressed(path) as file:
-        start = file.read(8)
-    if not start:
+        first_bytes = file.read(8)
+    if not first_bytes:
         raise ValueError(f"{path} is empty")
-    return start
+    return first_bytes

@@ -24,9 +24,9 @@ TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: 
 CHUNK = 1 << 20
 
 
-def is_idx(start: bytes) -> bool:
+def is_idx(magic: bytes) -> bool:
     """Say whether the first bytes of a file are those of an IDX file."""
-    return len(start) >= 4 and start[:2] == b"\0\0" and start[2] in TYPES and start[3] > 0
+    return len(magic) >= 4 and magic[:2] == b"\0\0" and magic[2] in TYPES and magic[3] > 0
 
 
 def read_idx(
@@ -38,21 +38,22 @@ def read_idx(
         raise ValueError(f"{path} has dimensions {images.shape}, expected rows of numbers")
     X = images.reshape(images.shape[0], -1)
     check_finite(X, str(path))
-    beside = _labels_beside(path) if target is None else Path(str(target))
-    if beside is None:
+    labels_path = _find_labels(path) if target is None else Path(str(target))
+    if labels_path is None:
         return Table(X)
-    labels = _read_array(beside)
+    labels = _read_array(labels_path)
     if labels.shape != images.shape[:1]:
         raise ValueError(
-            f"{beside} has dimensions {labels.shape}, expected {images.shape[0]} labels for {path}"
+            f"{labels_path} has dimensions {labels.shape}, "
+            f"expected {images.shape[0]} labels for {path}"
         )
     if task == "auto" and labels.dtype.kind in "iu":
         task = "classification"
-    y, found = targets(labels, task, classes, lambda row: f"{beside}, label {row + 1}")
+    y, found = targets(labels, task, classes, lambda row: f"{labels_path}, label {row + 1}")
     return Table(X, y, classes=found)
 
 
-def _labels_beside(path: Path) -> Path | None:
+def _find_labels(path: Path) -> Path | None:
     name = re.sub(r"idx\d", "idx1", path.name.replace("images", "labels")).removesuffix(".gz")
     if name == path.name.removesuffix(".gz"):
         return None
@@ -66,17 +67,17 @@ def _read_array(path: Path) -> NDArray[Any]:
 
 
 def _parse(file: IO[bytes], path: Path) -> NDArray[Any]:
-    start = file.read(4)
-    if not is_idx(start):
-        raise ValueError(f"{path} is not an IDX file: it begins with {start!r}")
-    dimensions = file.read(4 * start[3])
-    if len(dimensions) < 4 * start[3]:
+    magic = file.read(4)
+    if not is_idx(magic):
+        raise ValueError(f"{path} is not an IDX file: it begins with {magic!r}")
+    dimensions = file.read(4 * magic[3])
+    if len(dimensions) < 4 * magic[3]:
         raise ValueError(
             f"{path} ends at byte {4 + len(dimensions)}, "
-            f"expected {start[3]} dimensions up to byte {4 + 4 * start[3]}"
+            f"expected {magic[3]} dimensions up to byte {4 + 4 * magic[3]}"
         )
-    shape = struct.unpack(f">{start[3]}I", dimensions)
-    dtype = np.dtype(TYPES[start[2]])
+    shape = struct.unpack(f">{magic[3]}I", dimensions)
+    dtype = np.dtype(TYPES[magic[2]])
     offset = 4 + len(dimensions)
     expected = math.prod(shape) * dtype.itemsize
     # In chunks: the size is only the header's word until the bytes are there.
