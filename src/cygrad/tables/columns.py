@@ -13,11 +13,11 @@ def target_column(
     A name goes before a number, in case that a column is named with one.
     """
     if isinstance(target, str) and names is not None:
-        found = [position for position, name in enumerate(names) if name == target]
-        if len(found) > 1:
-            raise ValueError(f"{path} has {len(found)} columns named {target!r}, expected one")
-        if found:
-            return found[0]
+        positions = [position for position, name in enumerate(names) if name == target]
+        if len(positions) > 1:
+            raise ValueError(f"{path} has {len(positions)} columns named {target!r}, expected one")
+        if positions:
+            return positions[0]
     try:
         number = int(target)
     except ValueError:

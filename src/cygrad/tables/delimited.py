@@ -46,10 +46,10 @@ def read_csv(
     def locate(row: int) -> str:
         return layout.locate(lines[row], column)
 
-    y, found = targets(_target_values(labels, task, classes, locate), task, classes, locate)
+    y, class_names = targets(_target_values(labels, task, classes, locate), task, classes, locate)
     if names is None:
-        return Table(X, y, classes=found)
-    return Table(X, y, names[:column] + names[column + 1 :], names[column], found)
+        return Table(X, y, classes=class_names)
+    return Table(X, y, names[:column] + names[column + 1 :], names[column], class_names)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _body(layout: _Layout, records: Iterator[Record]) -> tuple[array[int], NDArr
     lines = array("q")
     inputs = array("d")
     labels: list[str] = []
-    distinct: dict[str, str] = {}  # A class's name is kept once, not once per row.
+    interned: dict[str, str] = {}  # A class's name is kept once, not once per row.
     for line, fields in records:
         if len(fields) != layout.width:
             raise ValueError(
@@ -102,7 +102,7 @@ def _body(layout: _Layout, records: Iterator[Record]) -> tuple[array[int], NDArr
             )
         if layout.target is not None:
             label = fields.pop(layout.target).strip()
-            labels.append(distinct.setdefault(label, label))
+            labels.append(interned.setdefault(label, label))
         try:
             inputs.extend(map(float, fields))
         except ValueError:

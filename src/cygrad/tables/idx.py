@@ -49,8 +49,8 @@ def read_idx(
         )
     if task == "auto" and labels.dtype.kind in "iu":
         task = "classification"
-    y, found = targets(labels, task, classes, lambda row: f"{labels_path}, label {row + 1}")
-    return Table(X, y, classes=found)
+    y, class_names = targets(labels, task, classes, lambda row: f"{labels_path}, label {row + 1}")
+    return Table(X, y, classes=class_names)
 
 
 def _find_labels(path: Path) -> Path | None:

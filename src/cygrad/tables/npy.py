@@ -41,7 +41,7 @@ def read_npy(
     values = np.array(X[:, column])
     if values.dtype.kind == "f" and (values == np.rint(values)).all():
         values = values.astype(np.int64)
-    y, found = targets(
+    y, class_names = targets(
         values, task, classes, lambda row: f"{path}, row {row + 1}, column {column + 1}"
     )
     # Slices keep the file mapped; a column from the middle costs a copy.
@@ -51,7 +51,7 @@ def read_npy(
         inputs = X[:, :-1]
     else:
         inputs = np.delete(X, column, axis=1)
-    return Table(inputs, y, classes=found)
+    return Table(inputs, y, classes=class_names)
 
 
 def read_npz(
@@ -79,8 +79,10 @@ def read_npz(
         raise ValueError(
             f"{path}, array {label} has shape {values.shape}, expected {len(X)} targets"
         )
-    y, found = targets(values, task, classes, lambda row: f"{path}, array {label}, row {row + 1}")
-    return Table(X, y, target=label, classes=found)
+    y, class_names = targets(
+        values, task, classes, lambda row: f"{path}, array {label}, row {row + 1}"
+    )
+    return Table(X, y, target=label, classes=class_names)
 
 
 def _member(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:
