@@ -46,13 +46,13 @@ def split(
     if not 0.0 < test_fraction < 1.0:
         raise ValueError(f"test_fraction is {test_fraction}, expected a number between 0 and 1")
     rows = y.shape[0]
-    drawn = np.arange(rows) if rng is None else np.random.default_rng(rng).permutation(rows)
+    shuffled = np.arange(rows) if rng is None else np.random.default_rng(rng).permutation(rows)
     keys = y if y.ndim == 1 else y[:, 0]
-    order = drawn[np.argsort(keys[drawn], kind="stable")]
-    place = np.arange(rows)
-    chosen = np.floor((place + 1) * test_fraction) != np.floor(place * test_fraction)
-    if not chosen.any() or chosen.all():
+    order = shuffled[np.argsort(keys[shuffled], kind="stable")]
+    position = np.arange(rows)
+    is_test = np.floor((position + 1) * test_fraction) != np.floor(position * test_fraction)
+    if not is_test.any() or is_test.all():
         raise ValueError(
             f"test_fraction is {test_fraction}, which leaves a part of {rows} rows empty"
         )
-    return np.sort(order[~chosen]), np.sort(order[chosen])
+    return np.sort(order[~is_test]), np.sort(order[is_test])
