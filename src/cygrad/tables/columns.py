@@ -21,7 +21,7 @@ def target_column(
     try:
         number = int(target)
     except ValueError:
-        known = "no header" if names is None else f"the columns {_listed(names)}"
+        known = "no header" if names is None else f"the columns {_shortened(names)}"
         raise ValueError(f"{path} has {known}, and so no column {target!r}") from None
     if number == 0 or abs(number) > width:
         raise ValueError(
@@ -30,6 +30,6 @@ def target_column(
     return number - 1 if number > 0 else width + number
 
 
-def _listed(names: Sequence[str]) -> str:
+def _shortened(names: Sequence[str]) -> str:
     shown = ", ".join(names[:20])
     return shown if len(names) <= 20 else f"{shown}, ... ({len(names)} in all)"

@@ -96,7 +96,7 @@ def targets(
     for position, name in enumerate(names):
         if name not in index_of:
             row = int(np.argmax(indices == position))
-            raise ValueError(f"{locate(row)} is {name!r}, expected one of {_listed(classes)}")
+            raise ValueError(f"{locate(row)} is {name!r}, expected one of {_shortened(classes)}")
     return np.array([index_of[name] for name in names], np.int64)[indices], tuple(classes)
 
 
@@ -130,6 +130,6 @@ def _name(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _listed(names: Sequence[str]) -> str:
+def _shortened(names: Sequence[str]) -> str:
     shown = ", ".join(names[:10])
     return shown if len(names) <= 10 else f"{shown}, ... ({len(names)} classes)"

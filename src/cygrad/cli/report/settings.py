@@ -112,7 +112,7 @@ def data(run: Run) -> Iterator[Markup]:
     summary["samples"] = f"{len(dataset.X):,}"
     summary["inputs"] = f"{dataset.X.shape[1]:,}, {dataset.X.dtype}"
     if dataset.features:
-        summary["their names"] = _listed(dataset.features)
+        summary["their names"] = _shortened(dataset.features)
     summary["target"] = _target(run)
     yield summary_table("Samples", summary.items())
     parts = {"train": dataset.y[dataset.train], "test": dataset.y[dataset.test]}
@@ -120,7 +120,7 @@ def data(run: Run) -> Iterator[Markup]:
     yield _quantities(parts) if dataset.classes is None else _classes(dataset.classes, parts)
 
 
-def _listed(names: Sequence[str]) -> str:
+def _shortened(names: Sequence[str]) -> str:
     more = len(names) - MOST_FEATURES
     return ", ".join(names[:MOST_FEATURES]) + (f" and {more:,} more" if more > 0 else "")
 
