@@ -282,7 +282,7 @@ class TestHowMany:
         monkeypatch.delenv("CYGRAD_NUM_THREADS", raising=False)
         monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
         monkeypatch.setattr(counts, "_affinity", lambda: 6)
-        monkeypatch.setattr(counts, "_quota", lambda: counts.MOST)
+        monkeypatch.setattr(counts, "_quota", lambda: counts.MAX_THREADS)
 
     def test_the_affinity(self):
         assert counts.default_threads() == 6
@@ -351,7 +351,7 @@ class TestTheQuota:
         assert quota("0::/a/b\n", files) == 3
 
     def test_version_2_without_a_limit(self, quota):
-        assert quota("0::/\n", {"cpu.max": "max 100000\n"}) == counts.MOST
+        assert quota("0::/\n", {"cpu.max": "max 100000\n"}) == counts.MAX_THREADS
 
     def test_version_1(self, quota):
         own = "5:memory:/x\n4:cpu,cpuacct:/x\n3:cpuset:/\n"
@@ -363,10 +363,10 @@ class TestTheQuota:
 
     def test_version_1_without_a_limit(self, quota):
         files = {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}
-        assert quota("1:cpu:/\n", files) == counts.MOST
+        assert quota("1:cpu:/\n", files) == counts.MAX_THREADS
 
     def test_nothing_to_read(self, tmp_path):
         missing = str(tmp_path / "missing")
         counts._quota.cache_clear()
-        assert counts._quota(missing, missing) == counts.MOST
+        assert counts._quota(missing, missing) == counts.MAX_THREADS
         counts._quota.cache_clear()

@@ -13,12 +13,12 @@ from functools import cache
 from cygrad import checks
 
 # Far more than a network of any size could feed.
-MOST = 1024
+MAX_THREADS = 1024
 
 
 def check_threads(threads: int) -> int:
-    """`threads` as an argument has it: an integer from 1 to `MOST`."""
-    return checks.whole_number(threads, "threads", 1, MOST)
+    """`threads` as an argument has it: an integer from 1 to `MAX_THREADS`."""
+    return checks.whole_number(threads, "threads", 1, MAX_THREADS)
 
 
 def default_threads() -> int:
@@ -34,10 +34,12 @@ def default_threads() -> int:
     """
     own = os.environ.get("CYGRAD_NUM_THREADS", "").strip()
     if own:
-        if not own.isdecimal() or not 1 <= int(own) <= MOST:
-            raise ValueError(f"CYGRAD_NUM_THREADS is {own!r}, expected an integer from 1 to {MOST}")
+        if not own.isdecimal() or not 1 <= int(own) <= MAX_THREADS:
+            raise ValueError(
+                f"CYGRAD_NUM_THREADS is {own!r}, expected an integer from 1 to {MAX_THREADS}"
+            )
         return int(own)
-    processors = min(_affinity(), _quota(), MOST)
+    processors = min(_affinity(), _quota(), MAX_THREADS)
     # A list of numbers is for nested teams; the first is that of the outermost.
     shared = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return min(processors, int(shared)) if shared.isdecimal() and int(shared) > 0 else processors
@@ -53,7 +55,7 @@ def _affinity() -> int:
 def _quota(root: str = "/sys/fs/cgroup", own: str = "/proc/self/cgroup") -> int:
     """Processors' worth of time that the control group may use, rounded up."""
     shares = [quota / period for quota, period in _limits(root, own) if min(quota, period) > 0]
-    return max(1, math.ceil(min(shares))) if shares else MOST
+    return max(1, math.ceil(min(shares))) if shares else MAX_THREADS
 
 
 def _limits(root: str, own: str) -> Iterator[tuple[int, int]]:
