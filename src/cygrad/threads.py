@@ -32,17 +32,17 @@ def default_threads() -> int:
     ValueError
         If CYGRAD_NUM_THREADS is not an integer from 1 to 1024.
     """
-    own = os.environ.get("CYGRAD_NUM_THREADS", "").strip()
-    if own:
-        if not own.isdecimal() or not 1 <= int(own) <= MAX_THREADS:
+    setting = os.environ.get("CYGRAD_NUM_THREADS", "").strip()
+    if setting:
+        if not setting.isdecimal() or not 1 <= int(setting) <= MAX_THREADS:
             raise ValueError(
-                f"CYGRAD_NUM_THREADS is {own!r}, expected an integer from 1 to {MAX_THREADS}"
+                f"CYGRAD_NUM_THREADS is {setting!r}, expected an integer from 1 to {MAX_THREADS}"
             )
-        return int(own)
+        return int(setting)
     processors = min(_affinity(), _quota(), MAX_THREADS)
     # A list of numbers is for nested teams; the first is that of the outermost.
-    shared = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    return min(processors, int(shared)) if shared.isdecimal() and int(shared) > 0 else processors
+    openmp = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return min(processors, int(openmp)) if openmp.isdecimal() and int(openmp) > 0 else processors
 
 
 def _affinity() -> int:
@@ -52,15 +52,17 @@ def _affinity() -> int:
 
 
 @cache
-def _quota(root: str = "/sys/fs/cgroup", own: str = "/proc/self/cgroup") -> int:
+def _quota(root: str = "/sys/fs/cgroup", membership: str = "/proc/self/cgroup") -> int:
     """Processors' worth of time that the control group may use, rounded up."""
-    shares = [quota / period for quota, period in _limits(root, own) if min(quota, period) > 0]
+    shares = [
+        quota / period for quota, period in _limits(root, membership) if min(quota, period) > 0
+    ]
     return max(1, math.ceil(min(shares))) if shares else MAX_THREADS
 
 
-def _limits(root: str, own: str) -> Iterator[tuple[int, int]]:
+def _limits(root: str, membership: str) -> Iterator[tuple[int, int]]:
     """Quota and period of the group that this process is in, and of those above it."""
-    for line in _lines(own):
+    for line in _lines(membership):
         _, controllers, group = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
