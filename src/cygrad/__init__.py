@@ -76,7 +76,7 @@ __all__ = [
 
 # Where the public names are that are imported when first asked for, so that a program that only
 # predicts starts sooner. A module stands for itself.
-_LATER = {
+_LAZY = {
     "Adam": "training",
     "Callback": "training",
     "CosineDecay": "training",
@@ -103,9 +103,9 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: Any = import_module(f"{__name__}.{_LATER[name]}")
+    value: Any = import_module(f"{__name__}.{_LAZY[name]}")
     if not value.__name__.endswith(f".{name}"):
         value = getattr(value, name)
     globals()[name] = value
