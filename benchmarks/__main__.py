@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import machine, output, processes
-from .cases import CASES, OPTIMIZERS, case
+from .cases import CASES, OPTIMIZERS, parse_case
 from .settings import SECTIONS, Settings, WrongResult
 
 DEFAULT = ("steps", "forward", "latency", "import", "memory")
@@ -54,7 +54,7 @@ def _settings(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
     if "accuracy" in arguments.sections and arguments.mnist is None:
         parser.error("accuracy needs --mnist DIR")
     try:
-        cases = tuple(map(case, arguments.network)) or CASES
+        cases = tuple(map(parse_case, arguments.network)) or CASES
     except ValueError as error:
         parser.error(str(error))
     return Settings(

@@ -76,7 +76,7 @@ CASES = (
 )
 
 
-def case(text: str) -> Case:
+def parse_case(text: str) -> Case:
     """The case that a command line names: ``784-128-10`` of the table, or any ``SIZES@BATCH``."""
     network, at, batch = text.partition("@")
     if not at:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from . import agreement, timing
-from .cases import case
+from .cases import parse_case
 from .programs import initial_parameters, training_data
 from .programs.cygrad_program import CygradProgram
 from .programs.tuned_numpy import TunedNumpy
@@ -26,7 +26,7 @@ NETWORKS = ("8-32-32-1", "64-64-10", "784-128-10")
 def rows(settings: Settings) -> Iterator[Row]:
     rounds = 5 if settings.quick else 25
     for network in NETWORKS:
-        one = replace(case(network), batch=1, samples=1)
+        one = replace(parse_case(network), batch=1, samples=1)
         x, _ = training_data(one, settings.dtype)
         measures = {}
         outputs = {}

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import timing
-from .cases import OPTIMIZERS, Case, case
+from .cases import OPTIMIZERS, Case, parse_case
 from .contest import checked
 from .programs import Array, initial_parameters, training_data
 from .programs.cygrad_program import CygradProgram
@@ -51,7 +51,7 @@ class Call:
 
 def rows(settings: Settings) -> Iterator[Row]:
     rounds = 5 if settings.quick else 25
-    X, y = training_data(case(NETWORK), settings.dtype)
+    X, y = training_data(parse_case(NETWORK), settings.dtype)
     predict = _predict_one(X, settings)
     yield _row("net.predict_one(x)", None, timing.alternate({"call": predict}, rounds))
     few = X[:FEW_ROWS], y[:FEW_ROWS]
@@ -61,7 +61,7 @@ def rows(settings: Settings) -> Iterator[Row]:
         Call(f"trainer.fit, {FEW_ROWS} rows, 1 epoch", "fit", BATCH, few, (("epochs", 1),)),
     ):
         for optimizer in OPTIMIZERS:
-            one = replace(case(NETWORK), batch=call.batch, optimizer=optimizer)
+            one = replace(parse_case(NETWORK), batch=call.batch, optimizer=optimizer)
             _check(call, one, X, y, settings)
             measures = {
                 "call": timing.per_call(_method(call, _program(one, settings)), *call.arguments),
@@ -98,7 +98,7 @@ def _method(call: Call, program: CygradProgram) -> Callable[..., object]:
 
 def _predict_one(X: Array, settings: Settings) -> Callable[[], float]:
     name = "predict_one"
-    network = _program(case(NETWORK), settings).network
+    network = _program(parse_case(NETWORK), settings).network
     predict_one = getattr(network, name)
     _same(name, network.predict(X[:1]).ravel(), np.ravel(predict_one(X[0])))
     return timing.per_call(predict_one, X[0])

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .cases import Case, case
+from .cases import Case, parse_case
 from .programs import training_data
 from .programs.cygrad_program import CygradProgram
 from .report import Column, Row
@@ -37,7 +37,7 @@ NETWORK = "784-1024-1024-10"
 
 
 def rows(settings: Settings) -> Iterator[Row]:
-    measured = case(NETWORK)
+    measured = parse_case(NETWORK)
     used = _used_by_fresh_process(settings)
     itemsize = np.dtype(settings.dtype).itemsize
     parameters = measured.parameters * itemsize
@@ -69,7 +69,7 @@ def child(dtype: str, threads: int) -> None:
     """In the fresh process: train, and print the bytes by which the peak exceeds the start."""
     _train(Case((4, 3, 2), batch=2, samples=4), dtype, threads, epochs=1)
     before = _resident()
-    first, last = _train(case(NETWORK), dtype, threads, epochs=3)
+    first, last = _train(parse_case(NETWORK), dtype, threads, epochs=3)
     if not last < first:
         raise WrongResult(f"loss went from {first} to {last}, expected it to fall")
     print(json.dumps(_peak() - before))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from . import peak, timing
-from .cases import case
+from .cases import parse_case
 from .contest import Measure, checked
 from .programs.cygrad_program import CygradProgram
 from .report import Column, Row
@@ -36,7 +36,7 @@ PAIRS = (  # odd, round
 def rows(settings: Settings) -> Iterator[Row]:
     rounds, duration = (3, 0.1) if settings.quick else (9, 0.3)
     for pair in PAIRS:
-        cases = {text: replace(case(text), optimizer=settings.optimizer) for text in pair}
+        cases = {text: replace(parse_case(text), optimizer=settings.optimizer) for text in pair}
         limit = partial(peak.fma_peak, settings.threads, settings.dtype)
         measures: dict[str, Measure] = {"peak": limit}
         for text, one in cases.items():

@@ -35,8 +35,8 @@ COLUMNS = (
 def rows(settings: Settings) -> Iterator[Row]:
     rounds, duration = (3, 0.5) if settings.quick else (5, 2.0)
     classes = programs(settings.peers)
-    for whole in settings.cases:
-        case = whole.shortened(4) if settings.quick else whole
+    for full_case in settings.cases:
+        case = full_case.shortened(4) if settings.quick else full_case
         contest = Contest(case, settings.dtype, settings.threads, classes)
         distance = contest.check()
         threads = contest.choose_threads()

@@ -37,8 +37,8 @@ DTYPES = ("float32", "float64")
 
 def rows(settings: Settings) -> Iterator[Row]:
     rounds, duration = (3, 0.1) if settings.quick else (7, 0.5)
-    for whole in settings.cases:
-        case = whole.shortened(4) if settings.quick else whole
+    for full_case in settings.cases:
+        case = full_case.shortened(4) if settings.quick else full_case
         measures: dict[str, Measure] = {
             f"{dtype} peak": partial(peak.fma_peak, settings.threads, dtype) for dtype in DTYPES
         }
