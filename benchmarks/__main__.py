@@ -58,7 +58,7 @@ def _settings(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
     except ValueError as error:
         parser.error(str(error))
     return Settings(
-        cases=tuple(replace(one, optimizer=arguments.optimizer) for one in cases),
+        cases=tuple(replace(case, optimizer=arguments.optimizer) for case in cases),
         dtype=arguments.dtype,
         optimizer=arguments.optimizer,
         threads=arguments.threads[0],

@@ -26,16 +26,16 @@ NETWORKS = ("8-32-32-1", "64-64-10", "784-128-10")
 def rows(settings: Settings) -> Iterator[Row]:
     rounds = 5 if settings.quick else 25
     for network in NETWORKS:
-        one = replace(parse_case(network), batch=1, samples=1)
-        x, _ = training_data(one, settings.dtype)
+        case = replace(parse_case(network), batch=1, samples=1)
+        x, _ = training_data(case, settings.dtype)
         measures = {}
         outputs = {}
         for program in CygradProgram, TunedNumpy:
-            contestant = program(one, settings.dtype, settings.threads)
-            contestant.start(initial_parameters(one, settings.dtype))
+            contestant = program(case, settings.dtype, settings.threads)
+            contestant.start(initial_parameters(case, settings.dtype))
             outputs[program.name] = contestant.forward(x).copy()
             measures[program.name] = timing.per_call(contestant.forward, x)
-        agreement.check_outputs(network, outputs["NumPy"], outputs["cygrad"], max(one.sizes))
+        agreement.check_outputs(network, outputs["NumPy"], outputs["cygrad"], max(case.sizes))
         taken = timing.alternate(measures, rounds)
         yield {
             "network": network,

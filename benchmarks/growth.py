@@ -41,21 +41,21 @@ def rows(settings: Settings) -> Iterator[Row]:
     widths = [_case((width, width, width, 10), 256) for width in WIDTHS[::every]]
     batches = [_case((784, 128, 10), batch) for batch in BATCHES[::every]]
     for axis, cases in ("width", widths), ("batch", batches):
-        for one in cases:
-            yield from _timed(axis, one, [settings.threads], settings)
+        for case in cases:
+            yield from _timed(axis, case, [settings.threads], settings)
     if settings.threads > 1:
-        for one in settings.cases:
-            yield from _timed("threads", one, range(1, settings.threads + 1), settings)
+        for case in settings.cases:
+            yield from _timed("threads", case, range(1, settings.threads + 1), settings)
 
 
 def _case(sizes: tuple[int, ...], batch: int) -> Case:
     return Case(sizes, batch, samples=max(2, DATA // (sizes[0] * batch)) * batch)
 
 
-def _timed(axis: str, whole: Case, numbers: Sequence[int], settings: Settings) -> Iterator[Row]:
+def _timed(axis: str, case: Case, numbers: Sequence[int], settings: Settings) -> Iterator[Row]:
     """Rows of one case, on so many threads each; the speed-up is over the first number."""
     rounds, duration = (3, 0.05) if settings.quick else (5, 0.2)
-    case = replace(whole, optimizer=settings.optimizer)
+    case = replace(case, optimizer=settings.optimizer)
     steps, peaks = {}, {}
     for threads in numbers:
         contest = checked(case, settings.dtype, threads)

@@ -61,11 +61,11 @@ def rows(settings: Settings) -> Iterator[Row]:
         Call(f"trainer.fit, {FEW_ROWS} rows, 1 epoch", "fit", BATCH, few, (("epochs", 1),)),
     ):
         for optimizer in OPTIMIZERS:
-            one = replace(parse_case(NETWORK), batch=call.batch, optimizer=optimizer)
-            _check(call, one, X, y, settings)
+            case = replace(parse_case(NETWORK), batch=call.batch, optimizer=optimizer)
+            _check(call, case, X, y, settings)
             measures = {
-                "call": timing.per_call(_method(call, _program(one, settings)), *call.arguments),
-                "compute": checked(one, settings.dtype, settings.threads).measure(
+                "call": timing.per_call(_method(call, _program(case, settings)), *call.arguments),
+                "compute": checked(case, settings.dtype, settings.threads).measure(
                     CygradProgram.name, duration=0.02
                 ),
             }
@@ -85,9 +85,9 @@ def _row(call: str, optimizer: str | None, taken: dict[str, float]) -> Row:
     }
 
 
-def _program(one: Case, settings: Settings) -> CygradProgram:
-    program = CygradProgram(one, settings.dtype, settings.threads)
-    program.start(initial_parameters(one, settings.dtype))
+def _program(case: Case, settings: Settings) -> CygradProgram:
+    program = CygradProgram(case, settings.dtype, settings.threads)
+    program.start(initial_parameters(case, settings.dtype))
     return program
 
 
@@ -104,11 +104,11 @@ def _predict_one(X: Array, settings: Settings) -> Callable[[], float]:
     return timing.per_call(predict_one, X[0])
 
 
-def _check(call: Call, one: Case, X: Array, y: Array, settings: Settings) -> None:
+def _check(call: Call, case: Case, X: Array, y: Array, settings: Settings) -> None:
     """A few calls on samples that follow each other must do what one fit over all of them does."""
     if call.method == "fit":
         return
-    long, short = _program(one, settings), _program(one, settings)
+    long, short = _program(case, settings), _program(case, settings)
     method = _method(call, short)
     count = CHECKED_STEPS * call.batch
     for first in range(0, count, call.batch):

@@ -37,17 +37,17 @@ NETWORK = "784-1024-1024-10"
 
 
 def rows(settings: Settings) -> Iterator[Row]:
-    measured = parse_case(NETWORK)
+    case = parse_case(NETWORK)
     used = _used_by_fresh_process(settings)
     itemsize = np.dtype(settings.dtype).itemsize
-    parameters = measured.parameters * itemsize
-    activations = measured.batch * sum(measured.sizes) * itemsize
-    X, y = training_data(measured, settings.dtype)
+    parameters = case.parameters * itemsize
+    activations = case.batch * sum(case.sizes) * itemsize
+    X, y = training_data(case, settings.dtype)
     data = X.nbytes + y.nbytes
     budget = 4 * parameters + activations + data
     yield {
-        "network": measured.network,
-        "batch": measured.batch,
+        "network": case.network,
+        "batch": case.batch,
         "parameters": parameters / 1e6,
         "activations": activations / 1e6,
         "data": data / 1e6,
@@ -75,9 +75,9 @@ def child(dtype: str, threads: int) -> None:
     print(json.dumps(_peak() - before))
 
 
-def _train(trained: Case, dtype: str, threads: int, epochs: int) -> tuple[float, float]:
-    X, y = training_data(trained, dtype)
-    losses = CygradProgram(trained, dtype, threads).fit(X, y, epochs)
+def _train(case: Case, dtype: str, threads: int, epochs: int) -> tuple[float, float]:
+    X, y = training_data(case, dtype)
+    losses = CygradProgram(case, dtype, threads).fit(X, y, epochs)
     return losses[0], losses[-1]
 
 

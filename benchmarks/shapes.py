@@ -39,16 +39,16 @@ def rows(settings: Settings) -> Iterator[Row]:
         cases = {text: replace(parse_case(text), optimizer=settings.optimizer) for text in pair}
         limit = partial(peak.fma_peak, settings.threads, settings.dtype)
         measures: dict[str, Measure] = {"peak": limit}
-        for text, one in cases.items():
-            contest = checked(one, settings.dtype, settings.threads)
+        for text, case in cases.items():
+            contest = checked(case, settings.dtype, settings.threads)
             measures[text] = contest.measure(CygradProgram.name, duration)
         taken = timing.alternate(measures, rounds, settings.threads)
-        gflops = {text: one.flops / taken[text] / 1e9 for text, one in cases.items()}
+        gflops = {text: case.flops / taken[text] / 1e9 for text, case in cases.items()}
         odd, even = gflops.values()
-        for text, one in cases.items():
+        for text, case in cases.items():
             yield {
-                "network": one.network,
-                "batch": one.batch,
+                "network": case.network,
+                "batch": case.batch,
                 "threads": settings.threads,
                 "microseconds": 1e6 * taken[text],
                 "gflops": gflops[text],
