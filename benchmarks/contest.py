@@ -92,7 +92,7 @@ class Contest:
                 for threads in FEWER_THREADS, self.threads:
                     program.threads = threads
                     self._run(program, 1)  # PyTorch compiles anew
-                    timing.settle(self.threads)
+                    timing.wait_until_idle(self.threads)
                     taken[threads] = min(self._run(program, 1) for _ in range(3))
                 program.threads = min(taken, key=lambda threads: taken[threads])
             self._check_cores(name, program)
@@ -129,8 +129,8 @@ class Contest:
         one = self._run(program, 1) * self.case.steps
         epochs = max(1, round(0.2 / one))  # long enough for the system's count of processor time
         program.start(self.start)
-        timing.settle(self.threads)
-        used = timing.cores(lambda: program.fit(self.X, self.y, epochs))
+        timing.wait_until_idle(self.threads)
+        used = timing.busy_cores(lambda: program.fit(self.X, self.y, epochs))
         if used > self.threads + 0.25:
             raise WrongResult(
                 f"{self.case.network}, {name}: kept {used:.2f} cores busy, "

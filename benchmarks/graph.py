@@ -48,11 +48,13 @@ def rows(settings: Settings) -> Iterator[Row]:
         _check(expression, fn, walk, python, points)
         taken = timing.alternate(
             {
-                "plain Python": timing.per_call(python, *one, collected=True),
-                "cygrad.graph": timing.per_call(walk, *one, collected=True),
-                "compiled": timing.per_call(fn, *one, collected=True),
-                "NumPy by hand, arrays": timing.per_call(expression.numpy, *points, collected=True),
-                "compiled, arrays": timing.per_call(fn, *points, collected=True),
+                "plain Python": timing.per_call(python, *one, collect_garbage=True),
+                "cygrad.graph": timing.per_call(walk, *one, collect_garbage=True),
+                "compiled": timing.per_call(fn, *one, collect_garbage=True),
+                "NumPy by hand, arrays": timing.per_call(
+                    expression.numpy, *points, collect_garbage=True
+                ),
+                "compiled, arrays": timing.per_call(fn, *points, collect_garbage=True),
             },
             rounds,
         )

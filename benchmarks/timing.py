@@ -23,7 +23,7 @@ def seconds(work: Callable[[], object]) -> float:
     return perf_counter() - start
 
 
-def cores(work: Callable[[], object]) -> float:
+def busy_cores(work: Callable[[], object]) -> float:
     """How many cores the work keeps busy, all threads of the process taken together."""
     begin, used = perf_counter(), process_time()
     work()
@@ -37,12 +37,12 @@ def alternate(
     taken: dict[str, list[float]] = {name: [] for name in measures}
     for _ in range(rounds):
         for name, measure in measures.items():
-            settle(threads)
+            wait_until_idle(threads)
             taken[name].append(measure())
     return {name: median(values) for name, values in taken.items()}
 
 
-def settle(threads: int) -> None:
+def wait_until_idle(threads: int) -> None:
     """Wait until the threads of the program before are at rest."""
     if threads > 1:
         sleep(PAUSE)
@@ -52,18 +52,18 @@ def per_call(
     function: Callable[..., object],
     *arguments: Any,
     duration: float = 0.02,
-    collected: bool = False,
+    collect_garbage: bool = False,
 ) -> Callable[[], float]:
     """A measure of the seconds per call, over so many calls as fill `duration`.
 
     The call stands in timeit's own loop, which costs a few nanoseconds, where a closure would
-    cost fifty. That loop stops the garbage collector; `collected` has it at work, as it must be for
+    cost fifty. That loop stops the garbage collector; `collect_garbage` keeps it on, for
     a function that leaves cycles of objects behind.
     """
     named = {f"x{index}": argument for index, argument in enumerate(arguments)}
     timer = timeit.Timer(
         f"f({', '.join(named)})",
-        setup=gc.enable if collected else "pass",
+        setup=gc.enable if collect_garbage else "pass",
         globals={"f": function, **named},
     )
     calls, taken = timer.autorange()
