@@ -88,13 +88,13 @@ class Contest:
         """Let every program that can be told its threads have one, if it is faster so."""
         for name, program in self.contestants.items():
             if program.adjustable and self.threads > FEWER_THREADS:
-                taken = {}
+                times = {}
                 for threads in FEWER_THREADS, self.threads:
                     program.threads = threads
                     self._run(program, 1)  # PyTorch compiles anew
                     timing.wait_until_idle(self.threads)
-                    taken[threads] = min(self._run(program, 1) for _ in range(3))
-                program.threads = min(taken, key=lambda threads: taken[threads])
+                    times[threads] = min(self._run(program, 1) for _ in range(3))
+                program.threads = min(times, key=lambda threads: times[threads])
             self._check_cores(name, program)
         return {name: program.threads for name, program in self.contestants.items()}
 
@@ -107,8 +107,8 @@ class Contest:
 
     def _run(self, program: Program, epochs: int) -> float:
         program.start(self.start)  # every round does the same work
-        taken = timing.seconds(lambda: program.fit(self.X, self.y, epochs))
-        return taken / (epochs * self.case.steps)
+        seconds = timing.seconds(lambda: program.fit(self.X, self.y, epochs))
+        return seconds / (epochs * self.case.steps)
 
     def _trained(
         self, program: Program, rows: int, epochs: int

@@ -36,9 +36,9 @@ def rows(settings: Settings) -> Iterator[Row]:
             outputs[program.name] = contestant.forward(x).copy()
             measures[program.name] = timing.per_call(contestant.forward, x)
         agreement.check_outputs(network, outputs["NumPy"], outputs["cygrad"], max(case.sizes))
-        taken = timing.alternate(measures, rounds)
+        medians = timing.alternate(measures, rounds)
         yield {
             "network": network,
-            **{name: 1e6 * seconds for name, seconds in taken.items()},
-            "ratio": taken["NumPy"] / taken["cygrad"],
+            **{name: 1e6 * seconds for name, seconds in medians.items()},
+            "ratio": medians["NumPy"] / medians["cygrad"],
         }

@@ -46,7 +46,7 @@ def rows(settings: Settings) -> Iterator[Row]:
         fn = graph.compile(f, variables)
         walk, python = _walk(f, variables), _in_python(expression)
         _check(expression, fn, walk, python, points)
-        taken = timing.alternate(
+        medians = timing.alternate(
             {
                 "plain Python": timing.per_call(python, *one, collect_garbage=True),
                 "cygrad.graph": timing.per_call(walk, *one, collect_garbage=True),
@@ -58,7 +58,7 @@ def rows(settings: Settings) -> Iterator[Row]:
             },
             rounds,
         )
-        for program, seconds in taken.items():
+        for program, seconds in medians.items():
             count = POINTS if "arrays" in program else 1
             yield {
                 "expression": expression.name,
@@ -66,7 +66,7 @@ def rows(settings: Settings) -> Iterator[Row]:
                 "program": program,
                 "points": count,
                 "nanoseconds": 1e9 * seconds / count,
-                "speedup": taken["plain Python"] * count / seconds,
+                "speedup": medians["plain Python"] * count / seconds,
             }
 
 

@@ -61,9 +61,9 @@ def _timed(axis: str, case: Case, numbers: Sequence[int], settings: Settings) ->
         contest = checked(case, settings.dtype, threads)
         steps[f"step {threads}"] = contest.measure(CygradProgram.name, duration)
         peaks[f"peak {threads}"] = partial(peak.fma_peak, threads, settings.dtype)
-    taken = timing.alternate({**steps, **peaks}, rounds, max(numbers))
+    medians = timing.alternate({**steps, **peaks}, rounds, max(numbers))
     for threads in numbers:
-        step, possible = taken[f"step {threads}"], taken[f"peak {threads}"]
+        step, possible = medians[f"step {threads}"], medians[f"peak {threads}"]
         gflops = case.flops / step / 1e9
         yield {
             "axis": axis,
@@ -75,5 +75,5 @@ def _timed(axis: str, case: Case, numbers: Sequence[int], settings: Settings) ->
             "gflops": gflops,
             "peak": possible,
             "share": gflops / possible,
-            "speed-up": taken[f"step {numbers[0]}"] / step if len(numbers) > 1 else None,
+            "speed-up": medians[f"step {numbers[0]}"] / step if len(numbers) > 1 else None,
         }

@@ -31,12 +31,12 @@ def rows(settings: Settings) -> Iterator[Row]:
 
     for statement in STATEMENTS:
         run(statement)  # writes the bytecode, reads the files
-    taken = timing.alternate(
+    medians = timing.alternate(
         {text: partial(timing.seconds, partial(run, text)) for text in STATEMENTS},
         rounds=7 if settings.quick else 31,
     )
-    numpy = taken["import numpy"]
-    for statement, seconds in taken.items():
+    numpy = medians["import numpy"]
+    for statement, seconds in medians.items():
         ours = statement == "import cygrad"
         yield {
             "process": statement,

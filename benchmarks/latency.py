@@ -69,19 +69,19 @@ def rows(settings: Settings) -> Iterator[Row]:
                     CygradProgram.name, duration=0.02
                 ),
             }
-            taken = timing.alternate(measures, rounds)
-            taken["compute"] *= call.samples / call.batch
-            yield _row(call.text, optimizer, taken)
+            medians = timing.alternate(measures, rounds)
+            medians["compute"] *= call.samples / call.batch
+            yield _row(call.text, optimizer, medians)
 
 
-def _row(call: str, optimizer: str | None, taken: dict[str, float]) -> Row:
-    compute = taken.get("compute")
+def _row(call: str, optimizer: str | None, medians: dict[str, float]) -> Row:
+    compute = medians.get("compute")
     return {
         "call": call,
         "optimizer": optimizer,
-        "microseconds": 1e6 * taken["call"],
+        "microseconds": 1e6 * medians["call"],
         "compute": None if compute is None else 1e6 * compute,
-        "beyond": None if compute is None else 1e6 * (taken["call"] - compute),
+        "beyond": None if compute is None else 1e6 * (medians["call"] - compute),
     }
 
 

@@ -42,17 +42,17 @@ def rows(settings: Settings) -> Iterator[Row]:
         for text, case in cases.items():
             contest = checked(case, settings.dtype, settings.threads)
             measures[text] = contest.measure(CygradProgram.name, duration)
-        taken = timing.alternate(measures, rounds, settings.threads)
-        gflops = {text: case.flops / taken[text] / 1e9 for text, case in cases.items()}
+        medians = timing.alternate(measures, rounds, settings.threads)
+        gflops = {text: case.flops / medians[text] / 1e9 for text, case in cases.items()}
         odd, even = gflops.values()
         for text, case in cases.items():
             yield {
                 "network": case.network,
                 "batch": case.batch,
                 "threads": settings.threads,
-                "microseconds": 1e6 * taken[text],
+                "microseconds": 1e6 * medians[text],
                 "gflops": gflops[text],
-                "peak": taken["peak"],
-                "share": gflops[text] / taken["peak"],
+                "peak": medians["peak"],
+                "share": gflops[text] / medians["peak"],
                 "of round": odd / even if text == pair[0] else None,
             }

@@ -57,12 +57,12 @@ def _times(contest: Contest, rounds: int, duration: float) -> dict[str, float]:
     share = duration / len(contest.contestants)
     measures = {name: contest.measure(name, share) for name in contest.contestants}
     limit = partial(peak.fma_peak, contest.threads, contest.dtype)
-    taken = timing.alternate({**measures, "peak": limit}, rounds, contest.threads)
-    possible = taken.pop("peak")
-    gflops = contest.case.flops / taken["cygrad"] / 1e9
+    medians = timing.alternate({**measures, "peak": limit}, rounds, contest.threads)
+    possible = medians.pop("peak")
+    gflops = contest.case.flops / medians["cygrad"] / 1e9
     return {
-        **{name: 1e6 * seconds for name, seconds in taken.items()},
-        **{f"{name} ratio": seconds / taken["cygrad"] for name, seconds in taken.items()},
+        **{name: 1e6 * seconds for name, seconds in medians.items()},
+        **{f"{name} ratio": seconds / medians["cygrad"] for name, seconds in medians.items()},
         "gflops": gflops,
         "peak": possible,
         "share": gflops / possible,

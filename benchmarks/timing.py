@@ -34,12 +34,12 @@ def alternate(
     measures: Mapping[str, Callable[[], float]], rounds: int, threads: int = 1
 ) -> dict[str, float]:
     """Median of what each measure returns, all measures once per round."""
-    taken: dict[str, list[float]] = {name: [] for name in measures}
+    values: dict[str, list[float]] = {name: [] for name in measures}
     for _ in range(rounds):
         for name, measure in measures.items():
             wait_until_idle(threads)
-            taken[name].append(measure())
-    return {name: median(values) for name, values in taken.items()}
+            values[name].append(measure())
+    return {name: median(numbers) for name, numbers in values.items()}
 
 
 def wait_until_idle(threads: int) -> None:
@@ -66,6 +66,6 @@ def per_call(
         setup=gc.enable if collect_garbage else "pass",
         globals={"f": function, **named},
     )
-    calls, taken = timer.autorange()
-    number = max(1, round(duration * calls / taken))
+    calls, elapsed = timer.autorange()
+    number = max(1, round(duration * calls / elapsed))
     return lambda: timer.timeit(number) / number

@@ -46,19 +46,19 @@ def rows(settings: Settings) -> Iterator[Row]:
             for optimizer in OPTIMIZERS:
                 contest = checked(replace(case, optimizer=optimizer), dtype, settings.threads)
                 measures[f"{dtype} {optimizer}"] = contest.measure(CygradProgram.name, duration)
-        taken = timing.alternate(measures, rounds, settings.threads)
+        medians = timing.alternate(measures, rounds, settings.threads)
         row: dict[str, object] = {
             "network": case.network,
             "batch": case.batch,
             "threads": settings.threads,
-            "float64 ratio": taken["float64 adam"] / taken["float32 adam"],
+            "float64 ratio": medians["float64 adam"] / medians["float32 adam"],
         }
         for dtype in DTYPES:
-            adam, sgd = taken[f"{dtype} adam"], taken[f"{dtype} sgd"]
+            adam, sgd = medians[f"{dtype} adam"], medians[f"{dtype} sgd"]
             row |= {
                 f"{dtype} adam": 1e6 * adam,
                 f"{dtype} sgd": 1e6 * sgd,
                 f"{dtype} sgd ratio": sgd / adam,
-                f"{dtype} share": case.flops / adam / 1e9 / taken[f"{dtype} peak"],
+                f"{dtype} share": case.flops / adam / 1e9 / medians[f"{dtype} peak"],
             }
         yield row
