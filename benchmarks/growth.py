@@ -63,7 +63,7 @@ def _timed(axis: str, case: Case, numbers: Sequence[int], settings: Settings) ->
         peaks[f"peak {threads}"] = partial(peak.fma_peak, threads, settings.dtype)
     medians = timing.alternate({**steps, **peaks}, rounds, max(numbers))
     for threads in numbers:
-        step, possible = medians[f"step {threads}"], medians[f"peak {threads}"]
+        step, peak_gflops = medians[f"step {threads}"], medians[f"peak {threads}"]
         gflops = case.flops / step / 1e9
         yield {
             "axis": axis,
@@ -73,7 +73,7 @@ def _timed(axis: str, case: Case, numbers: Sequence[int], settings: Settings) ->
             "microseconds": 1e6 * step,
             "per sample": 1e6 * step / case.batch,
             "gflops": gflops,
-            "peak": possible,
-            "share": gflops / possible,
+            "peak": peak_gflops,
+            "share": gflops / peak_gflops,
             "speed-up": medians[f"step {numbers[0]}"] / step if len(numbers) > 1 else None,
         }

@@ -37,8 +37,8 @@ def rows(settings: Settings) -> Iterator[Row]:
     rounds, duration = (3, 0.1) if settings.quick else (9, 0.3)
     for pair in PAIRS:
         cases = {text: replace(parse_case(text), optimizer=settings.optimizer) for text in pair}
-        limit = partial(peak.fma_peak, settings.threads, settings.dtype)
-        measures: dict[str, Measure] = {"peak": limit}
+        measure_peak = partial(peak.fma_peak, settings.threads, settings.dtype)
+        measures: dict[str, Measure] = {"peak": measure_peak}
         for text, case in cases.items():
             contest = checked(case, settings.dtype, settings.threads)
             measures[text] = contest.measure(CygradProgram.name, duration)

@@ -56,16 +56,16 @@ def rows(settings: Settings) -> Iterator[Row]:
 def _times(contest: Contest, rounds: int, duration: float) -> dict[str, float]:
     share = duration / len(contest.contestants)
     measures = {name: contest.measure(name, share) for name in contest.contestants}
-    limit = partial(peak.fma_peak, contest.threads, contest.dtype)
-    medians = timing.alternate({**measures, "peak": limit}, rounds, contest.threads)
-    possible = medians.pop("peak")
+    measure_peak = partial(peak.fma_peak, contest.threads, contest.dtype)
+    medians = timing.alternate({**measures, "peak": measure_peak}, rounds, contest.threads)
+    peak_gflops = medians.pop("peak")
     gflops = contest.case.flops / medians["cygrad"] / 1e9
     return {
         **{name: 1e6 * seconds for name, seconds in medians.items()},
         **{f"{name} ratio": seconds / medians["cygrad"] for name, seconds in medians.items()},
         "gflops": gflops,
-        "peak": possible,
-        "share": gflops / possible,
+        "peak": peak_gflops,
+        "share": gflops / peak_gflops,
     }
 
 
