@@ -138,7 +138,7 @@ class Contest:
             )
 
 
-def checked(case: Case, dtype: str, threads: int) -> Contest:
+def checked_contest(case: Case, dtype: str, threads: int) -> Contest:
     """cygrad alone, after its results were held against those of tuned NumPy."""
     programs = {program.name: program for program in (CygradProgram, TunedNumpy)}
     contest = Contest(case, dtype, threads, programs)

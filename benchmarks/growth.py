@@ -13,7 +13,7 @@ from functools import partial
 
 from . import peak, timing
 from .cases import Case
-from .contest import checked
+from .contest import checked_contest
 from .programs.cygrad_program import CygradProgram
 from .report import Column, Row
 from .settings import Settings
@@ -58,7 +58,7 @@ def _timed(axis: str, case: Case, numbers: Sequence[int], settings: Settings) ->
     case = replace(case, optimizer=settings.optimizer)
     steps, peaks = {}, {}
     for threads in numbers:
-        contest = checked(case, settings.dtype, threads)
+        contest = checked_contest(case, settings.dtype, threads)
         steps[f"step {threads}"] = contest.measure(CygradProgram.name, duration)
         peaks[f"peak {threads}"] = partial(peak.fma_peak, threads, settings.dtype)
     medians = timing.alternate({**steps, **peaks}, rounds, max(numbers))

@@ -16,7 +16,7 @@ import numpy as np
 
 from . import timing
 from .cases import OPTIMIZERS, Case, parse_case
-from .contest import checked
+from .contest import checked_contest
 from .programs import Array, initial_parameters, training_data
 from .programs.cygrad_program import CygradProgram
 from .report import Column, Row
@@ -65,7 +65,7 @@ def rows(settings: Settings) -> Iterator[Row]:
             _check(call, case, X, y, settings)
             measures = {
                 "call": timing.per_call(_method(call, _program(case, settings)), *call.arguments),
-                "compute": checked(case, settings.dtype, settings.threads).measure(
+                "compute": checked_contest(case, settings.dtype, settings.threads).measure(
                     CygradProgram.name, duration=0.02
                 ),
             }

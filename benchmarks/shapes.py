@@ -11,7 +11,7 @@ from functools import partial
 
 from . import peak, timing
 from .cases import parse_case
-from .contest import Measure, checked
+from .contest import Measure, checked_contest
 from .programs.cygrad_program import CygradProgram
 from .report import Column, Row
 from .settings import Settings
@@ -40,7 +40,7 @@ def rows(settings: Settings) -> Iterator[Row]:
         measure_peak = partial(peak.fma_peak, settings.threads, settings.dtype)
         measures: dict[str, Measure] = {"peak": measure_peak}
         for text, case in cases.items():
-            contest = checked(case, settings.dtype, settings.threads)
+            contest = checked_contest(case, settings.dtype, settings.threads)
             measures[text] = contest.measure(CygradProgram.name, duration)
         medians = timing.alternate(measures, rounds, settings.threads)
         gflops = {text: case.flops / medians[text] / 1e9 for text, case in cases.items()}

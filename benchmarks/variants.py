@@ -12,7 +12,7 @@ from functools import partial
 
 from . import peak, timing
 from .cases import OPTIMIZERS
-from .contest import Measure, checked
+from .contest import Measure, checked_contest
 from .programs.cygrad_program import CygradProgram
 from .report import Column, Row
 from .settings import Settings
@@ -44,7 +44,9 @@ def rows(settings: Settings) -> Iterator[Row]:
         }
         for dtype in DTYPES:
             for optimizer in OPTIMIZERS:
-                contest = checked(replace(case, optimizer=optimizer), dtype, settings.threads)
+                contest = checked_contest(
+                    replace(case, optimizer=optimizer), dtype, settings.threads
+                )
                 measures[f"{dtype} {optimizer}"] = contest.measure(CygradProgram.name, duration)
         medians = timing.alternate(measures, rounds, settings.threads)
         row: dict[str, object] = {
