@@ -34,15 +34,15 @@ def rows(settings: Settings) -> Iterator[Row]:
     X, labels = _images(settings.mnist / IMAGES, settings.dtype)
     case = Case((784, 128, 10), batch=64, samples=TRAIN)
     epochs, required = (5, 0.92) if settings.quick else (20, 0.95)
-    judge = PlainNumpy(case, settings.dtype, settings.threads)
+    evaluator = PlainNumpy(case, settings.dtype, settings.threads)
     for name, program in programs().items():
         contestant = program(case, settings.dtype, settings.threads)
         contestant.start(initial_parameters(case, settings.dtype))
         begin = perf_counter()
         losses = contestant.fit(X[:TRAIN], labels[:TRAIN], epochs)
         seconds = perf_counter() - begin
-        judge.start(contestant.parameters())
-        accuracy = float((judge.forward(X[-TEST:]).argmax(axis=1) == labels[-TEST:]).mean())
+        evaluator.start(contestant.parameters())
+        accuracy = float((evaluator.forward(X[-TEST:]).argmax(axis=1) == labels[-TEST:]).mean())
         if accuracy < required:
             raise WrongResult(f"{name}: accuracy is {accuracy}, expected {required} at least")
         yield {

@@ -56,7 +56,7 @@ class Contest:
         Tuned NumPy must be among the contestants. Those that are not exact must agree as in single
         precision, and of their losses that counts which their parameters have.
         """
-        judge = PlainNumpy(self.case, self.dtype, self.threads)
+        evaluator = PlainNumpy(self.case, self.dtype, self.threads)
         rows = min(CHECKED_BATCHES, self.case.steps) * self.case.batch
         few = {
             name: self._trained(program, rows, CHECKED_EPOCHS)
@@ -65,8 +65,8 @@ class Contest:
         epoch = {}
         for name, program in self.contestants.items():
             parameters, losses = self._trained(program, self.case.samples, 1)
-            judge.start(parameters)
-            epoch[name] = [self._loss(judge), *losses]
+            evaluator.start(parameters)
+            epoch[name] = [self._loss(evaluator), *losses]
         expected, expected_losses = few.pop(TunedNumpy.name)
         distances = {}
         for name, (actual, losses) in few.items():
@@ -117,9 +117,9 @@ class Contest:
         losses = program.fit(self.X[:rows], self.y[:rows], epochs, shuffle=False)
         return program.parameters(), losses if program.exact else []
 
-    def _loss(self, judge: PlainNumpy) -> float:
-        """Mean loss of the judge's parameters over all samples."""
-        outputs = judge.forward(self.X).astype(np.float64)
+    def _loss(self, evaluator: PlainNumpy) -> float:
+        """Mean loss of the evaluator's parameters over all samples."""
+        outputs = evaluator.forward(self.X).astype(np.float64)
         if self.case.classification:
             return float(-np.log(outputs[np.arange(len(outputs)), self.y]).mean())
         return float(((outputs - self.y) ** 2).mean())
