@@ -17,7 +17,7 @@ LOSS_TOLERANCE = 1e-3
 def check_training(
     name: str,
     case: Case,
-    start: Parameters,
+    initial: Parameters,
     expected: Parameters,
     actual: Parameters,
     losses: tuple[Sequence[float], Sequence[float]],
@@ -26,19 +26,19 @@ def check_training(
 ) -> float:
     """Compare parameters and losses after the same steps; the largest relative distance.
 
-    The distance of an array is ‖actual − expected‖ / ‖expected − start‖. Its bound is
+    The distance of an array is ‖actual − expected‖ / ‖expected − initial‖. Its bound is
     steps · layers · √ε: Adam divides a gradient by its own magnitude, so that a gradient whose
     relative size is that of rounding, ε, still makes a step of full length. About a share ε of
     the parameters is so small, which is √ε in the root mean square of one step. Each step and each
     layer that the gradient passes adds as much. Wide networks have :func:`_switches` on top.
     `losses` are those of every epoch, expected and actual.
     """
-    rounding = steps * len(start) * eps**0.5
+    rounding = steps * len(initial) * eps**0.5
     bound = rounding + _switches(case, steps, eps)
-    arrays = zip(*(chain.from_iterable(part) for part in (start, expected, actual)), strict=True)
+    arrays = zip(*(chain.from_iterable(part) for part in (initial, expected, actual)), strict=True)
     distance = max(
-        float(np.linalg.norm(got - wanted) / np.linalg.norm(wanted - first))
-        for first, wanted, got in arrays
+        float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs - before))
+        for before, theirs, ours in arrays
     )
     if not distance <= bound:
         raise WrongResult(

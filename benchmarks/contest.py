@@ -41,7 +41,7 @@ class Contest:
         self.dtype = dtype
         self.threads = threads
         self.X, self.y = training_data(case, dtype)
-        self.start = initial_parameters(case, dtype)
+        self.initial = initial_parameters(case, dtype)
         self.contestants: dict[str, Program] = {}
         self.left_out: list[str] = []
         for name, program in programs.items():
@@ -58,30 +58,32 @@ class Contest:
         """
         evaluator = PlainNumpy(self.case, self.dtype, self.threads)
         rows = min(CHECKED_BATCHES, self.case.steps) * self.case.batch
-        few = {
+        after_steps = {
             name: self._trained(program, rows, CHECKED_EPOCHS)
             for name, program in self.contestants.items()
         }
-        epoch = {}
+        epoch_losses = {}
         for name, program in self.contestants.items():
             parameters, losses = self._trained(program, self.case.samples, 1)
             evaluator.start(parameters)
-            epoch[name] = [self._loss(evaluator), *losses]
-        expected, expected_losses = few.pop(TunedNumpy.name)
+            epoch_losses[name] = [self._loss(evaluator), *losses]
+        expected, expected_losses = after_steps.pop(TunedNumpy.name)
         distances = {}
-        for name, (actual, losses) in few.items():
+        for name, (actual, losses) in after_steps.items():
             label = f"{self.case.network}, {name} against {TunedNumpy.name}"
             distances[name] = agreement.check_training(
                 label,
                 self.case,
-                self.start,
+                self.initial,
                 expected,
                 actual,
                 (expected_losses[: len(losses)], losses),
                 CHECKED_EPOCHS * rows // self.case.batch,
                 float(np.finfo(self.dtype if self.contestants[name].exact else np.float32).eps),
             )
-            agreement.check_losses(label, epoch[TunedNumpy.name][: len(epoch[name])], epoch[name])
+            agreement.check_losses(
+                label, epoch_losses[TunedNumpy.name][: len(epoch_losses[name])], epoch_losses[name]
+            )
         return distances
 
     def choose_threads(self) -> dict[str, int]:
@@ -106,14 +108,14 @@ class Contest:
         return partial(self._run, program, epochs)
 
     def _run(self, program: Program, epochs: int) -> float:
-        program.start(self.start)  # every round does the same work
+        program.start(self.initial)  # every round does the same work
         seconds = timing.seconds(lambda: program.fit(self.X, self.y, epochs))
         return seconds / (epochs * self.case.steps)
 
     def _trained(
         self, program: Program, rows: int, epochs: int
     ) -> tuple[Parameters, Sequence[float]]:
-        program.start(self.start)
+        program.start(self.initial)
         losses = program.fit(self.X[:rows], self.y[:rows], epochs, shuffle=False)
         return program.parameters(), losses if program.exact else []
 
@@ -128,7 +130,7 @@ class Contest:
         """That the program keeps to its threads; they may wait, so that fewer is right."""
         one = self._run(program, 1) * self.case.steps
         epochs = max(1, round(0.2 / one))  # long enough for the system's count of processor time
-        program.start(self.start)
+        program.start(self.initial)
         timing.wait_until_idle(self.threads)
         used = timing.busy_cores(lambda: program.fit(self.X, self.y, epochs))
         if used > self.threads + 0.25:
