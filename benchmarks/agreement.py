@@ -30,11 +30,11 @@ def check_training(
     steps · layers · √ε: Adam divides a gradient by its own magnitude, so that a gradient whose
     relative size is that of rounding, ε, still makes a step of full length. About a share ε of
     the parameters is so small, which is √ε in the root mean square of one step. Each step and each
-    layer that the gradient passes adds as much. Wide networks have :func:`_switches` on top.
+    layer that the gradient passes adds as much. Wide networks have :func:`_relu_flips` on top.
     `losses` are those of every epoch, expected and actual.
     """
     rounding = steps * len(initial) * eps**0.5
-    bound = rounding + _switches(case, steps, eps)
+    bound = rounding + _relu_flips(case, steps, eps)
     arrays = zip(*(chain.from_iterable(part) for part in (initial, expected, actual)), strict=True)
     distance = max(
         float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs - before))
@@ -50,7 +50,7 @@ def check_training(
     return distance
 
 
-def _switches(case: Case, steps: int, eps: float) -> float:
+def _relu_flips(case: Case, steps: int, eps: float) -> float:
     """The distance that comes of activations so near zero that rounding decides about them.
 
     About 2ε of all z are. Where some are to be expected, ReLU lets a sample pass a unit in one
@@ -58,11 +58,11 @@ def _switches(case: Case, steps: int, eps: float) -> float:
     gradients around, and Adam makes full steps of them: twice the root of their share.
     """
     hidden = case.sizes[1:-1]
-    switched = 2 * eps * steps * case.batch * sum(hidden)
-    if switched < 0.1:
+    flips = 2 * eps * steps * case.batch * sum(hidden)
+    if flips < 0.1:
         return 0.0
-    most = 1 + 2 * switched
-    return float(2 * (most / (min(hidden) * case.batch**0.5)) ** 0.5)
+    flipped_units = 1 + 2 * flips
+    return float(2 * (flipped_units / (min(hidden) * case.batch**0.5)) ** 0.5)
 
 
 def check_losses(name: str, expected: Sequence[float], actual: Sequence[float]) -> None:
