@@ -60,24 +60,24 @@ def draw(results: dict[str, Any], path: Path) -> None:
 
 def _limits(ax: Any, rows: Rows) -> None:
     """What the processor's peak would allow, and cygrad's own time next to it."""
-    places = range(len(rows))
+    positions = range(len(rows))
     limits = [row["share"] for row in rows]
     widths = [1 - limit for limit in limits]
-    ax.barh(places, widths, left=limits, height=0.66, color="#dddddd", label="limit by FMA peak")
-    ax.scatter(limits, places, marker="|", s=560, color="#666666", linewidths=2)
-    for place, row in enumerate(rows):
+    ax.barh(positions, widths, left=limits, height=0.66, color="#dddddd", label="limit by FMA peak")
+    ax.scatter(limits, positions, marker="|", s=560, color="#666666", linewidths=2)
+    for position, row in enumerate(rows):
         text = f"{_microseconds(row['cygrad'])} "
-        ax.text(0.96 * row["share"], place, text, ha="right", va="center", fontsize=8)
+        ax.text(0.96 * row["share"], position, text, ha="right", va="center", fontsize=8)
 
 
 def _programs(ax: Any, rows: Rows) -> None:
     """A marker per program and row, each program a little below the one before."""
     ax.axvline(1, color="#000000", linewidth=1, zorder=1)
-    for lane, (name, (marker, color)) in enumerate(PROGRAMS.items()):
+    for order, (name, (marker, color)) in enumerate(PROGRAMS.items()):
         key = f"{name} ratio"
         points = [
-            (row[key], place + 0.1 * (lane - (len(PROGRAMS) - 1) / 2))
-            for place, row in enumerate(rows)
+            (row[key], position + 0.1 * (order - (len(PROGRAMS) - 1) / 2))
+            for position, row in enumerate(rows)
             if row.get(key) is not None
         ]
         if points:
@@ -90,8 +90,8 @@ def _scale(ax: Any, rows: Rows) -> None:
     names = [f"{row['network']}\nbatch {row['batch']}" for row in rows]
     ax.set_yticks(range(len(rows)), names, fontsize=9)
     ax.set_ylim(len(rows) - 0.5, -0.5)
-    for place in range(1, len(rows)):
-        ax.axhline(place - 0.5, color="#cccccc", linewidth=0.6, zorder=0)
+    for position in range(1, len(rows)):
+        ax.axhline(position - 0.5, color="#cccccc", linewidth=0.6, zorder=0)
     ax.set_xscale("log")
     ax.set_xticks(TICKS)
     ax.xaxis.set_minor_locator(NullLocator())
