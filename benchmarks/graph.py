@@ -32,7 +32,7 @@ COLUMNS = (
     Column("speedup", "× Python", 8, ",.1f"),
 )
 POINTS = 40_000
-WITHIN = 1e-12  # of the largest number
+TOLERANCE = 1e-12  # of the largest number
 
 Result = tuple[Any, tuple[Any, ...]]
 
@@ -41,16 +41,16 @@ def rows(settings: Settings) -> Iterator[Row]:
     rounds = 3 if settings.quick else 15
     for expression in EXPRESSIONS:
         points = np.random.default_rng(3).uniform(-2, 2, (expression.inputs, POINTS))
-        one = points[:, 0].tolist()
-        f, variables = _built(expression)
+        first = points[:, 0].tolist()
+        f, variables = _build(expression)
         fn = graph.compile(f, variables)
-        walk, python = _walk(f, variables), _in_python(expression)
-        _check(expression, fn, walk, python, points)
+        run_graph, run_python = _graph_program(f, variables), _python_program(expression)
+        _check(expression, fn, run_graph, run_python, points)
         medians = timing.alternate(
             {
-                "plain Python": timing.per_call(python, *one, collect_garbage=True),
-                "cygrad.graph": timing.per_call(walk, *one, collect_garbage=True),
-                "compiled": timing.per_call(fn, *one, collect_garbage=True),
+                "plain Python": timing.per_call(run_python, *first, collect_garbage=True),
+                "cygrad.graph": timing.per_call(run_graph, *first, collect_garbage=True),
+                "compiled": timing.per_call(fn, *first, collect_garbage=True),
                 "NumPy by hand, arrays": timing.per_call(
                     expression.numpy, *points, collect_garbage=True
                 ),
@@ -70,23 +70,23 @@ def rows(settings: Settings) -> Iterator[Row]:
             }
 
 
-def _built(expression: Expression) -> tuple[graph.Node, list[graph.Variable]]:
+def _build(expression: Expression) -> tuple[graph.Node, list[graph.Variable]]:
     variables = [graph.Variable(0.5, f"x{index}") for index in range(expression.inputs)]
     return expression.build(graph, *variables), variables
 
 
-def _walk(f: graph.Node, variables: list[graph.Variable]) -> Callable[..., Result]:
+def _graph_program(f: graph.Node, variables: list[graph.Variable]) -> Callable[..., Result]:
     """The graph's own way: new values, forward, backward."""
 
-    def walk(*point: float) -> Result:
+    def run_graph(*point: float) -> Result:
         value = f.forward(dict(zip(variables, point, strict=True)))
         f.backward()
         return value, tuple(variable.gradient for variable in variables)
 
-    return walk
+    return run_graph
 
 
-def _in_python(expression: Expression) -> Callable[..., Result]:
+def _python_program(expression: Expression) -> Callable[..., Result]:
     Value, build = scalar_autograd.Value, expression.build
 
     def evaluate(*point: float) -> Result:
@@ -101,26 +101,26 @@ def _in_python(expression: Expression) -> Callable[..., Result]:
 def _check(
     expression: Expression,
     fn: graph.CompiledGraph,
-    walk: Callable[..., Result],
-    python: Callable[..., Result],
+    run_graph: Callable[..., Result],
+    run_python: Callable[..., Result],
     points: Array,
 ) -> None:
-    lanes = _together(fn(*points))
-    by_hand = _together(expression.numpy(*points))
-    if not np.abs(lanes - by_hand).max() <= WITHIN * np.abs(by_hand).max():
+    at_points = _as_array(fn(*points))
+    by_hand = _as_array(expression.numpy(*points))
+    if not np.abs(at_points - by_hand).max() <= TOLERANCE * np.abs(by_hand).max():
         raise WrongResult(f"{expression.name}: the compiled graph and NumPy by hand disagree")
-    for place in range(0, POINTS, POINTS // 50):
-        point = points[:, place].tolist()
-        one = _together(fn(*point))
-        if not np.array_equal(one, lanes[:, place]):
-            raise WrongResult(f"{expression.name}: point {place} has other bits within an array")
-        if not np.array_equal(one, _together(walk(*point))):
-            raise WrongResult(f"{expression.name}: point {place} has other bits in the graph")
-        expected = _together(python(*point))
-        if not np.abs(one - expected).max() <= WITHIN * np.abs(expected).max():
-            raise WrongResult(f"{expression.name}: point {place} is {one}, in Python {expected}")
+    for index in range(0, POINTS, POINTS // 50):
+        point = points[:, index].tolist()
+        one = _as_array(fn(*point))
+        if not np.array_equal(one, at_points[:, index]):
+            raise WrongResult(f"{expression.name}: point {index} has other bits within an array")
+        if not np.array_equal(one, _as_array(run_graph(*point))):
+            raise WrongResult(f"{expression.name}: point {index} has other bits in the graph")
+        expected = _as_array(run_python(*point))
+        if not np.abs(one - expected).max() <= TOLERANCE * np.abs(expected).max():
+            raise WrongResult(f"{expression.name}: point {index} is {one}, in Python {expected}")
 
 
-def _together(result: Result) -> Array:
+def _as_array(result: Result) -> Array:
     value, gradients = result
     return np.array([value, *gradients])
