@@ -30,7 +30,7 @@ COLUMNS = (
     Column("at", "at", 32),
     Column("verdict", "verdict", 7),
 )
-AIM = 2.0
+MOST_ULP = 2.0
 CHUNK = 1 << 16
 SAMPLE = 1 << 22  # of float64
 
@@ -58,7 +58,7 @@ class Function:
     those from 0 to 1.
     """
 
-    truth: Callable[..., Array]
+    reference: Callable[..., Array]
     domain: str
     dense: tuple[float, float]
 
@@ -99,14 +99,14 @@ def rows(settings: Settings) -> Iterator[Row]:
 def _row(
     name: str, dtype: str, part: str, function: Function, points: Iterator[tuple[Array, ...]]
 ) -> Row:
-    worst, where, count = 0.0, "", 0
+    worst, worst_at, count = 0.0, "", 0
     for arguments in points:
         errors = ulp_errors(name, part, function, arguments)
         index = int(errors.argmax())
         count += arguments[0].size
         if errors[index] > worst:
             worst = float(errors[index])
-            where = ", ".join(f"{each[index]:.9g}" for each in arguments)
+            worst_at = ", ".join(f"{each[index]:.9g}" for each in arguments)
     return {
         "function": name,
         "dtype": dtype,
@@ -114,24 +114,24 @@ def _row(
         "isa": kernels.selected(),
         "values": count,
         "ulp": worst,
-        "at": where,
-        "verdict": "within" if worst <= AIM else "ABOVE",
+        "at": worst_at,
+        "verdict": "within" if worst <= MOST_ULP else "ABOVE",
     }
 
 
 def ulp_errors(name: str, part: str, function: Function, arguments: tuple[Array, ...]) -> Array:
-    """|engine − truth| in units in the last place of the dtype; infinite where it is all wrong."""
+    """|engine − reference| in ulp of the dtype; infinite for a wrong NaN or infinity."""
     x = arguments[0]
     got = kernels.evaluate(name, x) if part == "networks" else tape.evaluate(name, *arguments)
     wider = np.float64 if x.dtype == np.float32 else np.longdouble
     with np.errstate(all="ignore"):
-        truth = function.truth(*(each.astype(wider) for each in arguments))
-        rounded = truth.astype(x.dtype)
-        errors: Array = np.abs(got - truth) / np.spacing(np.abs(rounded))
+        reference = function.reference(*(each.astype(wider) for each in arguments))
+        rounded = reference.astype(x.dtype)
+        errors: Array = np.abs(got - reference) / np.spacing(np.abs(rounded))
         tiny = np.finfo(x.dtype).tiny if part == "networks" else 0
-        special = ~np.isfinite(rounded) | (np.abs(truth) < tiny)
-        right = (got == rounded) | ((np.abs(truth) < tiny) & (np.abs(got) <= tiny))
-    errors[special] = np.where(right[special], 0, np.inf)
+        special = ~np.isfinite(rounded) | (np.abs(reference) < tiny)
+        correct = (got == rounded) | ((np.abs(reference) < tiny) & (np.abs(got) <= tiny))
+    errors[special] = np.where(correct[special], 0, np.inf)
     errors[np.isnan(got)] = np.inf
     return errors
 
