@@ -20,7 +20,7 @@ def main() -> None:
     parser = _parser()
     arguments = parser.parse_args()
     settings = _settings(parser, arguments)
-    sections = _chosen(arguments.sections, settings)
+    sections = _section_names(arguments.sections, settings)
     if arguments.output is not None:
         arguments.output.mkdir(parents=True, exist_ok=True)  # before anything is measured
     results: dict[str, Any] = {
@@ -68,14 +68,14 @@ def _settings(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
     )
 
 
-def _numbers(text: str) -> list[int]:
+def _thread_counts(text: str) -> list[int]:
     numbers = [int(number) for number in text.split(",")]
     if min(numbers) < 1:
         raise argparse.ArgumentTypeError(f"threads is {min(numbers)}, expected 1 or more")
     return list(dict.fromkeys(numbers))
 
 
-def _chosen(sections: list[str], settings: Settings) -> list[str]:
+def _section_names(sections: list[str], settings: Settings) -> list[str]:
     if "all" in sections:
         return [name for name in SECTIONS if name != "accuracy" or settings.mnist is not None]
     return list(dict.fromkeys(sections)) or list(DEFAULT)
@@ -101,14 +101,14 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="in steps also scikit-learn, PyTorch (eager and compiled) and JAX, where installed",
     )
-    everything = sorted({1, machine.cores()})
+    default_threads = sorted({1, machine.cores()})
     parser.add_argument(
         "--threads",
-        type=_numbers,
-        default=everything,
+        type=_thread_counts,
+        default=default_threads,
         metavar="N[,N…]",
         help="of every program; several numbers are run one after the other, in processes of "
-        f"their own (default: 1 and all cores, here {','.join(map(str, everything))})",
+        f"their own (default: 1 and all cores, here {','.join(map(str, default_threads))})",
     )
     parser.add_argument(
         "--network",

@@ -61,8 +61,8 @@ def _relu_flips(case: Case, steps: int, eps: float) -> float:
     flips = 2 * eps * steps * case.batch * sum(hidden)
     if flips < 0.1:
         return 0.0
-    flipped_units = 1 + 2 * flips
-    return float(2 * (flipped_units / (min(hidden) * case.batch**0.5)) ** 0.5)
+    most_flips = 1 + 2 * flips
+    return float(2 * (most_flips / (min(hidden) * case.batch**0.5)) ** 0.5)
 
 
 def check_losses(name: str, expected: Sequence[float], actual: Sequence[float]) -> None:

@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
 from multiprocessing import get_context
 
-from .report import Row, heading, line, notes, shown
+from .report import Row, columns_in, heading, line, notes
 from .settings import SECTIONS, Settings
 
 THREAD_VARIABLES = (
@@ -47,7 +47,7 @@ def _run(names: list[str], settings: Settings, quiet: bool) -> dict[str, list[Ro
         for row in section.rows(settings):
             rows.append(row)
             if not quiet:
-                columns = shown(section.COLUMNS, rows[0])
+                columns = columns_in(section.COLUMNS, rows[0])
                 if len(rows) == 1:
                     print(heading(_title(section.TITLE, name, settings), columns, row))
                 print(line(columns, row), *(f"  {note}" for note in notes(row)), sep="\n")

@@ -25,7 +25,7 @@ class Column:
         return text.ljust(self.width) if isinstance(value, str) else text.rjust(self.width)
 
 
-def shown(columns: Iterable[Column], sample: Row) -> tuple[Column, ...]:
+def columns_in(columns: Iterable[Column], sample: Row) -> tuple[Column, ...]:
     """The columns that a table has whose rows are as `sample`."""
     return tuple(column for column in columns if column.key in sample)
 
@@ -54,7 +54,7 @@ def notes(row: Row) -> list[str]:
 
 def markdown(title: str, columns: Iterable[Column], rows: Sequence[Row]) -> str:
     """The same table for a README, the notes below it."""
-    columns = shown(columns, rows[0])
+    columns = columns_in(columns, rows[0])
     right = [not isinstance(rows[0].get(column.key), str) for column in columns]
     lines = [
         [column.heading for column in columns],
