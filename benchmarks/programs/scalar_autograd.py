@@ -15,44 +15,44 @@ from collections.abc import Callable
 class Value:
     """A number that knows what it was computed from."""
 
-    __slots__ = ("data", "grad", "operands", "pass_on")
+    __slots__ = ("data", "grad", "operands", "propagate")
 
     def __init__(self, data: float, operands: tuple[Value, ...] = ()) -> None:
         self.data = data
         self.grad = 0.0
         self.operands = operands
-        self.pass_on: Callable[[], None] | None = None
+        self.propagate: Callable[[], None] | None = None
 
     def __add__(self, other: Value | float) -> Value:
         other = other if isinstance(other, Value) else Value(other)
         out = Value(self.data + other.data, (self, other))
 
-        def pass_on() -> None:
+        def propagate() -> None:
             self.grad += out.grad
             other.grad += out.grad
 
-        out.pass_on = pass_on
+        out.propagate = propagate
         return out
 
     def __mul__(self, other: Value | float) -> Value:
         other = other if isinstance(other, Value) else Value(other)
         out = Value(self.data * other.data, (self, other))
 
-        def pass_on() -> None:
+        def propagate() -> None:
             self.grad += other.data * out.grad
             other.grad += self.data * out.grad
 
-        out.pass_on = pass_on
+        out.propagate = propagate
         return out
 
     def __truediv__(self, other: Value) -> Value:
         out = Value(self.data / other.data, (self, other))
 
-        def pass_on() -> None:
+        def propagate() -> None:
             self.grad += out.grad / other.data
             other.grad -= out.data / other.data * out.grad
 
-        out.pass_on = pass_on
+        out.propagate = propagate
         return out
 
     def __pow__(self, exponent: float) -> Value:
@@ -76,17 +76,17 @@ class Value:
         visit(self)
         self.grad = 1.0
         for value in reversed(order):
-            if value.pass_on is not None:
-                value.pass_on()
+            if value.propagate is not None:
+                value.propagate()
 
 
-def _unary(a: Value, data: float, local: Callable[[float, float], float]) -> Value:
+def _unary(a: Value, data: float, derivative: Callable[[float, float], float]) -> Value:
     out = Value(data, (a,))
 
-    def pass_on() -> None:
-        a.grad += local(out.data, a.data) * out.grad
+    def propagate() -> None:
+        a.grad += derivative(out.data, a.data) * out.grad
 
-    out.pass_on = pass_on
+    out.propagate = propagate
     return out
 
 
