@@ -37,10 +37,10 @@ def rows(settings: Settings) -> Iterator[Row]:
     )
     numpy = medians["import numpy"]
     for statement, seconds in medians.items():
-        ours = statement == "import cygrad"
+        is_cygrad = statement == "import cygrad"
         yield {
             "process": statement,
             "milliseconds": 1e3 * seconds,
-            "beyond": 1e3 * (seconds - numpy) if ours else None,
-            "ratio": seconds / numpy if ours else None,
+            "beyond": 1e3 * (seconds - numpy) if is_cygrad else None,
+            "ratio": seconds / numpy if is_cygrad else None,
         }

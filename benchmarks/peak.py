@@ -16,9 +16,9 @@ def fma_peak(threads: int, dtype: str, seconds: float = 0.05) -> float:
     """
     start = Barrier(threads)
 
-    def one(_: int) -> float:
+    def measure(_: int) -> float:
         start.wait()
         return kernels.fma_peak(seconds, dtype)
 
     with ThreadPoolExecutor(threads) as pool:
-        return sum(pool.map(one, range(threads)))
+        return sum(pool.map(measure, range(threads)))

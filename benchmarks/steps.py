@@ -49,7 +49,7 @@ def rows(settings: Settings) -> Iterator[Row]:
             **dict.fromkeys(f"{name} ratio" for name in classes),  # of those left out
             **_times(contest, rounds, duration),
             "threads of": threads,
-            "notes": [*contest.left_out, *_fewer(settings.threads, threads)],
+            "notes": [*contest.left_out, *_thread_notes(settings.threads, threads)],
         }
 
 
@@ -69,7 +69,7 @@ def _times(contest: Contest, rounds: int, duration: float) -> dict[str, float]:
     }
 
 
-def _fewer(threads: int, chosen: dict[str, int]) -> list[str]:
+def _thread_notes(threads: int, chosen: dict[str, int]) -> list[str]:
     """A line on the programs that were faster with fewer threads."""
     names = [name for name, number in chosen.items() if number < threads]
     return [f"faster on one thread, and timed so: {', '.join(names)}"] if names else []

@@ -14,7 +14,7 @@ from typing import Any
 ADJUSTABLE = find_spec("threadpoolctl") is not None
 
 
-def limit(threads: int) -> AbstractContextManager[Any]:
+def limit_threads(threads: int) -> AbstractContextManager[Any]:
     """A context in which the products have so many threads at most."""
     if not ADJUSTABLE:
         return nullcontext()

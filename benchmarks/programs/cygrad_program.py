@@ -26,15 +26,15 @@ class CygradProgram:
         layers = [*hidden, cg.Dense(case.sizes[-1], output)]
         self.network = cg.Network(case.sizes[0], layers, loss=loss, dtype=dtype, rng=0)
         self.forward = self.network.forward
-        self.forget()
+        self.reset_trainer()
 
     def start(self, parameters: Parameters) -> None:
         self.network.parameters = np.concatenate(
             [part.ravel() for layer in parameters for part in layer]
         )
-        self.forget()
+        self.reset_trainer()
 
-    def forget(self) -> None:
+    def reset_trainer(self) -> None:
         """Start the optimiser anew."""
         self.trainer = cg.Trainer(
             self.network,

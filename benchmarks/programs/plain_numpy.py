@@ -29,7 +29,7 @@ class PlainNumpy:
         self.step = 0
 
     def fit(self, X: Array, y: Array, epochs: int, *, shuffle: bool = True) -> Sequence[float]:
-        with blas.limit(self.threads):
+        with blas.limit_threads(self.threads):
             return [self._epoch(X, y, shuffle) for _ in range(epochs)]
 
     def _epoch(self, X: Array, y: Array, shuffle: bool) -> float:

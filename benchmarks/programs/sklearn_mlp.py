@@ -31,12 +31,12 @@ class SklearnMLP:
         self.case = case
         self.dtype = dtype
         self.threads = threads
-        self.factor = 1 if case.classification else 2  # of the loss
+        self.loss_factor = 1 if case.classification else 2  # of the loss
 
     def start(self, parameters: Parameters) -> None:
         case = self.case
         kind = MLPClassifier if case.classification else MLPRegressor
-        rate = LEARNING_RATE * (1 if case.optimizer == "adam" else self.factor)
+        rate = LEARNING_RATE * (1 if case.optimizer == "adam" else self.loss_factor)
         self.model = kind(
             hidden_layer_sizes=case.sizes[1:-1],
             activation="relu",
@@ -51,7 +51,7 @@ class SklearnMLP:
             nesterovs_momentum=False,
             beta_1=BETA1,
             beta_2=BETA2,
-            epsilon=EPSILON / self.factor * (1 - BETA2) ** 0.5,
+            epsilon=EPSILON / self.loss_factor * (1 - BETA2) ** 0.5,
             n_iter_no_change=maxsize,
         )
         # The arrays are made by a fit; any will do that has all classes.
@@ -64,7 +64,7 @@ class SklearnMLP:
     def fit(self, X: Array, y: Array, epochs: int, *, shuffle: bool = True) -> Sequence[float]:
         self.model.set_params(max_iter=epochs, shuffle=shuffle)
         self._fit(X, y)
-        return [self.factor * float(loss) for loss in self.model.loss_curve_[-epochs:]]
+        return [self.loss_factor * float(loss) for loss in self.model.loss_curve_[-epochs:]]
 
     def forward(self, X: Array) -> Array:
         if self.case.classification:
@@ -79,5 +79,5 @@ class SklearnMLP:
         """A fit, whose optimiser starts anew."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            with blas.limit(self.threads):
+            with blas.limit_threads(self.threads):
                 self.model.fit(X, y if self.case.classification else y.ravel())

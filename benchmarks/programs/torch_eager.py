@@ -49,8 +49,8 @@ class TorchEager:
                 order = torch.randperm(len(X))
                 x, t = x.index_select(0, order), t.index_select(0, order)
             total = torch.zeros(1, dtype=self.dtype)
-            for rows, wanted in zip(x.split(batch), t.split(batch), strict=True):
-                self._step(rows, wanted, total)
+            for x_batch, t_batch in zip(x.split(batch), t.split(batch), strict=True):
+                self._step(x_batch, t_batch, total)
             totals.append(total)
         return [total.item() * batch / len(X) for total in totals]
 

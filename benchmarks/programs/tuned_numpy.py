@@ -141,7 +141,7 @@ class TunedNumpy:
     def fit(self, X: Array, y: Array, epochs: int, *, shuffle: bool = True) -> Sequence[float]:
         if self.case.classification:
             y = np.eye(self.case.sizes[-1], dtype=self.x.dtype)[y]
-        with blas.limit(self.threads):
+        with blas.limit_threads(self.threads):
             return [self._epoch(X, y, shuffle) for _ in range(epochs)]
 
     def _epoch(self, X: Array, y: Array, shuffle: bool) -> float:
