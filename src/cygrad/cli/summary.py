@@ -28,8 +28,8 @@ def print_summary(summary: dict[str, Any]) -> None:
     Letters that stdout cannot take, of classes and of files, become numbers as in \\u8d64.
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    for name, fact in summary.items():
-        line = f"{name:<15} {_fact_text(fact)}"
+    for name, value in summary.items():
+        line = f"{name:<15} {_value_text(value)}"
         print(line.encode(encoding, "backslashreplace").decode(encoding))
 
 
@@ -38,24 +38,24 @@ def print_json(summary: dict[str, Any]) -> None:
     print(json.dumps(_without_nonfinite(summary), allow_nan=False))
 
 
-def _without_nonfinite(fact: Any) -> Any:
-    if isinstance(fact, dict):
-        return {name: _without_nonfinite(part) for name, part in fact.items()}
-    if isinstance(fact, list | tuple):
-        return [_without_nonfinite(part) for part in fact]
-    return None if isinstance(fact, float) and not math.isfinite(fact) else fact
+def _without_nonfinite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nonfinite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nonfinite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _fact_text(fact: Any) -> str:
-    if fact is None:
+def _value_text(value: Any) -> str:
+    if value is None:
         return "none"
-    if isinstance(fact, bool):
-        return "yes" if fact else "no"
-    if isinstance(fact, list | tuple):
-        return ", ".join(map(_fact_text, fact))
-    if isinstance(fact, dict):
-        return " ".join(map(str, fact.values()))
-    return str(fact)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_value_text, value))
+    if isinstance(value, dict):
+        return " ".join(map(str, value.values()))
+    return str(value)
 
 
 def metric_text(metric: str, value: float) -> str:

@@ -41,8 +41,8 @@ def join(parts: Iterable[object]) -> Markup:
 def summary_table(caption: str, summary: Iterable[tuple[str, object]]) -> Markup:
     """One fact a row, its name as the head of the row."""
     rows = [
-        element("tr", element("th", name, scope="row"), element("td", fact))
-        for name, fact in summary
+        element("tr", element("th", name, scope="row"), element("td", value))
+        for name, value in summary
     ]
     return _table("summary", caption, element("tbody", *rows))
 

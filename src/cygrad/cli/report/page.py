@@ -102,12 +102,12 @@ def _header(run: Run, name: str) -> Markup:
     classes = run.dataset.classes
     task = f"Classification into {len(classes):,} classes" if classes else "Regression"
     sizes = "-".join(str(size) for size in (run.net.inputs, *(x.units for x in run.net.layers)))
-    figures = [
+    highlights = [
         (f"{part} {results.METRICS[metric]}", metric_text(metric, result[part][metric]))
         for part in ("test", "train")
         if result[part] is not None
     ]
-    figures += [
+    highlights += [
         ("samples", f"{sum(result['samples'].values()):,}"),
         ("parameters", f"{result['parameters']:,}"),
         ("training time", results.seconds_text(result["seconds"])),
@@ -121,6 +121,9 @@ def _header(run: Run, name: str) -> Markup:
         element("p", f"{task} by a network of {sizes} units"),
         element(
             "dl",
-            *(element("div", element("dt", what), element("dd", fact)) for what, fact in figures),
+            *(
+                element("div", element("dt", label), element("dd", value))
+                for label, value in highlights
+            ),
         ),
     )

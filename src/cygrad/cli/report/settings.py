@@ -143,8 +143,8 @@ def _quantities(parts: dict[str, NDArray[Any]]) -> Markup:
         outputs = y.reshape(len(y), -1).astype(np.float64).T
         for number, values in enumerate(outputs[:MOST_OUTPUTS], 1):
             label = part if len(outputs) == 1 else f"{part}, output {number}"
-            figures = values.min(), values.mean(), values.max(), values.std()
-            rows.append((label, *(f"{figure:.6g}" for figure in figures)))
+            statistics = values.min(), values.mean(), values.max(), values.std()
+            rows.append((label, *(f"{statistic:.6g}" for statistic in statistics)))
     columns = ("part", "least", "mean", "greatest", "standard deviation")
     return columns_table("Values of the target", columns, rows)
 
