@@ -1,8 +1,8 @@
-"""``cygrad train --report``: one page that tells all of a run, in a file that needs no other.
+"""``cygrad train --report``: one self-contained HTML page about a training.
 
-`page` puts it together out of what `results` tells of the results and `settings` of what was
-trained, how, and on what; `markup` makes the elements of HTML, `pictures` the SVG in them, and
-``page.css`` has the looks. There is no script in a page, and a browser is told to load nothing.
+`page` assembles the sections: `results` makes those on results, `settings` those on the network,
+the data and the options. `markup` makes HTML elements, `pictures` the SVG in them, and
+``page.css`` is the stylesheet. A page has no scripts, and its policy lets a browser load nothing.
 """
 
 from cygrad.cli.report.page import Report

@@ -1,25 +1,25 @@
-"""Elements of HTML, made of text that is escaped unless it is markup already."""
+"""Elements of HTML. Text is escaped unless it is `Markup`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
 
-#: Elements without content, and so without an end tag.
+#: Elements without content and without an end tag.
 VOID = ("meta",)
 
 
 class Markup(str):
-    """Text that is HTML, and is taken as it is."""
+    """Text that is HTML and is not escaped."""
 
     __slots__ = ()
 
 
 def element(name: str, /, *content: object, **attributes: object) -> Markup:
-    """One element with its content and attributes.
+    """Return one element with its content and attributes.
 
-    An underscore at the end of an attribute's name is dropped, as in ``class_``, and others become
-    hyphens, as in ``aria_label``. Attributes that are None are left out.
+    An underscore at the end of an attribute's name is dropped, as in ``class_``; other underscores
+    become hyphens, as in ``aria_label``. Attributes that are None are left out.
     """
     given = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
@@ -32,14 +32,14 @@ def element(name: str, /, *content: object, **attributes: object) -> Markup:
 
 
 def join(parts: Iterable[object]) -> Markup:
-    """Text and markup, one after the other."""
+    """Join text and markup; escape the text."""
     return Markup(
         "".join(part if isinstance(part, Markup) else escape(str(part)) for part in parts)
     )
 
 
 def summary_table(caption: str, summary: Iterable[tuple[str, object]]) -> Markup:
-    """One fact a row, its name as the head of the row."""
+    """Return a table of names and values, one pair in each row."""
     rows = [
         element("tr", element("th", name, scope="row"), element("td", value))
         for name, value in summary
@@ -50,9 +50,9 @@ def summary_table(caption: str, summary: Iterable[tuple[str, object]]) -> Markup
 def columns_table(
     caption: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, texts: int = 1
 ) -> Markup:
-    """A table whose first column heads the rows.
+    """Return a table whose first column holds the headings of the rows.
 
-    The first `texts` columns are text, and the others numbers.
+    The first `texts` columns are text, the others numbers.
     """
     classes = ["text" if number < texts else "number" for number in range(len(columns))]
 
@@ -75,5 +75,5 @@ def _table(class_: str, caption: str, *parts: Markup) -> Markup:
 
 
 def scrolled(label: str, content: Markup) -> Markup:
-    """What may be wider than a phone, to be scrolled by finger or by keyboard within its place."""
+    """Wrap content that may be wider than a phone, so that it scrolls by finger or keyboard."""
     return element("div", content, class_="scroll", role="region", aria_label=label, tabindex=0)

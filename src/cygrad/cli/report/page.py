@@ -1,4 +1,4 @@
-"""The page: its head, its sections in their order, and the file that it goes into."""
+"""The page: its head, its sections in order, and its file."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from cygrad.cli.report.run import Run, data_summary, sha256
 from cygrad.cli.summary import metric_text
 from cygrad.network import Network
 
-# What a browser may do with the page: nothing but show it.
+# Browsers may show the page but load nothing for it.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 class Report:
-    """The page of a run that is about to begin.
+    """The page about a run that is about to start.
 
     Parameters
     ----------
     path : Path
-        Where it will be.
+        Path of the page.
     arguments : argparse.Namespace
         The options.
 
     Raises
     ------
     ValueError
-        If there is no matplotlib to draw its pictures.
+        If matplotlib is not installed.
     OSError
         If the data cannot be read.
     """
@@ -48,16 +48,16 @@ class Report:
         self._data = data_summary(arguments)
 
     def write(self, dataset: Dataset, net: Network, result: dict[str, Any], saved: bool) -> None:
-        """Write the page, whole or not at all; `saved` says whether the network was."""
+        """Write the complete page or nothing; `saved` is True if the network has been saved."""
         model = sha256(result["output"]) if saved else None
         page = render(Run(self._arguments, dataset, net, result, self._data, model))
         with atomic_write(self.path, "--report", text=True) as file:
-            # Bytes of a file's name that are no text are lone surrogates, which UTF-8 has none of.
+            # Bytes of a file name that are not UTF-8 are lone surrogates, which UTF-8 cannot hold.
             file.write(page.encode("utf-8", "replace").decode())
 
 
 def render(run: Run) -> str:
-    """Return the page."""
+    """Return the HTML of the page."""
     name = os.path.basename(run.arguments.data)
     if name == DIGITS:
         name = "Handwritten digits"
@@ -97,7 +97,7 @@ def _section(title: str, *content: Markup, class_: str | None = None) -> Markup:
 
 
 def _header(run: Run, name: str) -> Markup:
-    """What the page is about, and the figures that most readers come for."""
+    """Return the title of the page and the main results."""
     result, metric = run.result, run.net.metric
     classes = run.dataset.classes
     task = f"Classification into {len(classes):,} classes" if classes else "Regression"

@@ -1,4 +1,4 @@
-"""Pictures inside a page: what `plotting` draws, as SVG elements that need nothing outside."""
+"""Pictures inside a page: the figures of `plotting` as self-contained SVG elements."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from cygrad.cli.report.markup import Markup, element, scrolled
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SIZE = (4.4, 3.0)  # inches: as wide as a phone, whose reader sees the text as large as it is drawn
-# Text becomes outlines, which look the same whatever fonts there are.
+SIZE = (4.4, 3.0)  # inches: the width of a phone, so that text is shown at its drawn size
+# Text becomes outlines, which look the same with any fonts installed.
 STYLE = {
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -22,13 +22,13 @@ STYLE = {
     "legend.frameon": False,
     "svg.fonttype": "path",
 }
-LEAST_PIXELS = 66  # for each inch of a wide picture, which is scrolled on a phone
-DPI = 150  # of what is an image within the SVG
+LEAST_PIXELS = 66  # per inch of a wide picture, which scrolls on a phone
+DPI = 150  # of images within the SVG
 _REFERENCE = re.compile(r"(?<=^#).+|(?<=url\(#)[^)]+")
 
 
 def check_matplotlib(option: str) -> None:
-    """Raise a ValueError that says how to get matplotlib, if it cannot be imported."""
+    """Raise a ValueError with the way to install matplotlib, if it cannot be imported."""
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
@@ -40,14 +40,14 @@ def check_matplotlib(option: str) -> None:
 def picture(
     name: str, title: str, draw: Callable[..., object], size: tuple[float, float] = SIZE
 ) -> Markup:
-    """A figure of what ``draw(ax=ax)`` draws, and its caption.
+    """Return an HTML figure with the drawing of ``draw(ax=ax)`` and a caption.
 
     Parameters
     ----------
     name : str
-        Begins the ids of the picture; no other picture of the page has it.
+        Prefix of the ids in the picture; unique in the page.
     title : str
-        The caption, and what is read out in the picture's place.
+        The caption, and the text that screen readers read out.
     draw : callable
     size : (float, float)
         Width and height in inches.
@@ -55,7 +55,7 @@ def picture(
     from matplotlib import style
     from matplotlib.figure import Figure
 
-    with style.context(["default", STYLE]):  # whatever the user's own settings are
+    with style.context(["default", STYLE]):  # independent of the user's own settings
         figure = Figure(figsize=size, layout="constrained")
         draw(ax=figure.add_subplot())
         svg = _svg(figure, name)
@@ -77,11 +77,11 @@ def _svg(figure: Figure, name: str) -> bytes:
 
 
 def _inline(svg: bytes, name: str, title: str) -> Markup:
-    """The SVG as an element of HTML, where names of elements and attributes have no namespaces.
+    """Convert an SVG file to an SVG element of HTML, whose names have no namespaces.
 
-    matplotlib gives an id to all that it draws, and the same ones in every picture: those that
-    something refers to get the picture's name in front, and the others go. Its style sheet goes
-    too, because it would hold for all of the page.
+    matplotlib uses the same ids in every picture. Ids that are referred to get the picture's name
+    as a prefix, the others are removed. The style sheet of the SVG is removed as well, because it
+    would apply to the whole page.
     """
     root = ElementTree.fromstring(svg)
     for node in root.iter():
@@ -108,5 +108,5 @@ def _references(node: ElementTree.Element) -> Iterator[re.Match[str]]:
 
 
 def _local_name(name: str) -> str:
-    """A name without its namespace."""
+    """Return a name without its namespace."""
     return name.rpartition("}")[2]

@@ -1,4 +1,4 @@
-"""What a run came to: results, learning curves, the confusion matrix or the residuals."""
+"""Sections on the results: metrics, learning curves, confusion matrix or residuals."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 METRICS = {"accuracy": "accuracy", "mae": "mean absolute error"}
 
-# A reader looks no further, and the page stays small.
+# Limits that keep the page short and small.
 MOST_EPOCHS = 25
 MOST_MATRIX_CLASSES = 50
 MOST_CONFUSIONS = 10
 MOST_OUTPUTS = 3
 
-LOG_SPAN = 30  # figures that change by more than this factor are drawn on a logarithmic scale
-SHORT_NAME = 4  # characters of a class's name that fit above its column
+LOG_SPAN = 30  # a curve that varies by more than this factor gets a logarithmic scale
+SHORT_NAME = 4  # longest class name, in characters, that fits above its column
 
 
 def metrics(run: Run) -> Iterator[Markup]:
-    """Loss and metric of both parts, and the time that it took."""
+    """Yield the loss and the metric of both parts, and the time of the training."""
     result, metric = run.result, run.net.metric
     caption = "The trained network"
     if run.dataset.classes is None:
@@ -55,12 +55,12 @@ def metrics(run: Run) -> Iterator[Markup]:
 
 
 def seconds_text(seconds: float) -> str:
-    """A duration in a unit that suits it."""
+    """Format a duration in milliseconds or seconds."""
     return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
 def curves(run: Run) -> Iterator[Markup]:
-    """Loss and metric of each epoch, drawn and in numbers."""
+    """Yield loss and metric of each epoch, as curves and as a table."""
     from cygrad import plotting
 
     history = run.result["history"]
@@ -74,7 +74,7 @@ def curves(run: Run) -> Iterator[Markup]:
     for quantity in ("loss", run.net.metric):
         columns = [name for name in (quantity, f"val_{quantity}") if name in history]
         values = [value for name in columns for value in history[name]]
-        # Shares have a scale of their own, from 0 to 1, however small the first of them is.
+        # An accuracy is always drawn on a linear scale from 0 to 1.
         log = quantity != "accuracy" and 0 < LOG_SPAN * min(values) < max(values)
         title = f"{METRICS.get(quantity, quantity)} of each epoch".capitalize()
         draw = partial(plotting.history, history, columns, log=log)
@@ -84,7 +84,7 @@ def curves(run: Run) -> Iterator[Markup]:
 
 
 def _epochs(history: dict[str, list[float]]) -> Markup:
-    """All epochs, or some of them from the first to the last."""
+    """Return a table of the epochs; of many epochs, evenly spaced ones."""
     count = len(history["loss"])
     shown = np.unique(np.linspace(0, count - 1, min(count, MOST_EPOCHS)).astype(int)).tolist()
     caption = "Epochs" if len(shown) == count else f"{len(shown)} of {count:,} epochs"
@@ -95,12 +95,12 @@ def _epochs(history: dict[str, list[float]]) -> Markup:
 
 
 def confusion(run: Run) -> Iterator[Markup]:
-    """The confusion matrix, and the confusions that are most frequent."""
+    """Yield the confusion matrix and the most frequent confusions."""
     names = run.dataset.classes
     assert names is not None
     part, rows = run.displayed_samples()
     true, predicted = run.dataset.y[rows], run.net.predict(run.dataset.X[rows])
-    # Of very many classes a matrix would fill the memory, but few of its cells are used.
+    # Only cells in use are counted: with very many classes, a matrix would fill the memory.
     cells, counts = np.unique(true * len(names) + predicted, return_counts=True)
     tables = []
     if len(names) <= MOST_MATRIX_CLASSES:
@@ -133,7 +133,7 @@ def _most_frequent(
 
 
 def _matrix(counts: NDArray[np.int64], names: Sequence[str], part: str) -> Markup:
-    """A table: a cell is the darker, the greater its share of the samples of its row."""
+    """Return the matrix as a table; cells with a larger share of their row are darker."""
     of_class, of_prediction, hits = counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
 
     def cell(true: int, predicted: int) -> Markup:
@@ -187,7 +187,7 @@ def _percent(count: int, of: int) -> str:
 
 
 def residuals(run: Run) -> Iterator[Markup]:
-    """Predictions and residuals of each output."""
+    """Yield pictures of the predictions and the residuals of each output."""
     from cygrad import plotting
 
     part, rows = run.displayed_samples()

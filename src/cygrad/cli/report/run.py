@@ -1,4 +1,4 @@
-"""`Run`: a finished training, and a summary of its data."""
+"""`Run`, a finished training, and the summary of its data file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cygrad.network import Network
 
 @dataclass(frozen=True)
 class Run:
-    """A finished training, and all there is to tell of it.
+    """A finished training, with everything that a report shows.
 
     Attributes
     ----------
@@ -26,11 +26,11 @@ class Run:
         The options.
     dataset : Dataset
     net : Network
-        As it is after training.
+        The trained network.
     result : dict
-        What ``--json`` prints.
+        The results, as ``--json`` prints them.
     data : dict of str to str
-        What `data_summary` returned before the training.
+        The result of `data_summary` before the training.
     model : str or None
         The SHA-256 of the file of the network; None if it could not be saved.
     """
@@ -43,13 +43,13 @@ class Run:
     model: str | None = None
 
     def displayed_samples(self) -> tuple[str, NDArray[np.int64]]:
-        """The name and the rows of the samples to look at: unseen ones, if there are any."""
+        """Return the name and the rows of the test part, or else of the training part."""
         dataset = self.dataset
         return ("test", dataset.test) if len(dataset.test) else ("training", dataset.train)
 
 
 def data_summary(arguments: Namespace) -> dict[str, str]:
-    """Facts of the file of the samples, by which another one can be told from it."""
+    """Return the name, size and checksum of the data file, to recognise it by."""
     if arguments.data == DIGITS:
         return {"file": "part of cygrad, datasets.load_digits"}
     return {
@@ -60,6 +60,6 @@ def data_summary(arguments: Namespace) -> dict[str, str]:
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
-    """The SHA-256 of a file, as ``sha256sum`` tells it."""
+    """Return the SHA-256 of a file in hexadecimal, as ``sha256sum`` prints it."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""What was trained, how, on what, and how to do it again."""
+"""Sections on the settings: network, hyperparameters, data, and the command to repeat the run."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from cygrad.network import Network
 from cygrad.network.activations import ACTIVATIONS
 from cygrad.network.losses import LOSSES
 
-# A reader looks no further, and the page stays small.
+# Limits that keep the page short and small.
 MOST_CLASSES = 50
 MOST_FEATURES = 50
 
-MOST_UNITS = 6  # of a layer in the diagram, so that its text is as large as that of other pictures
-LAYER_WIDTH = 1.3  # inches that each layer then takes
+MOST_UNITS = 6  # per layer in the diagram, so that its text is as large as in other pictures
+LAYER_WIDTH = 1.3  # inches per layer in the diagram
 
 
 def network(net: Network) -> Iterator[Markup]:
-    """The diagram of the network, and a table of its layers."""
+    """Yield the diagram of the network and a table of its layers."""
     from cygrad import plotting
 
-    # Without the names of classes: the font of a picture lacks letters that the page's fonts have.
+    # Without class names: the font of the pictures lacks letters that the fonts of the page have.
     nameless = copy.deepcopy(net)
     nameless.classes = None
     title = "Units, and weights between them: blue and solid above zero, orange and dashed below"
@@ -64,7 +64,7 @@ def _layers(net: Network) -> Markup:
 
 
 def hyperparameters(run: Run) -> Iterator[Markup]:
-    """All that decides how the run goes, given or not, and what it ran on."""
+    """Yield all settings of the run, with defaults, and the versions of the software."""
     arguments, result = run.arguments, run.result
     summary = {
         "data": result["data"],
@@ -91,7 +91,7 @@ def hyperparameters(run: Run) -> Iterator[Markup]:
 
 
 def _target(run: Run) -> str:
-    """What is predicted, by its name if it has one, else as the user called it."""
+    """Return the name of the target, or the value of --target if the file names none."""
     if run.arguments.data == DIGITS:
         return "the digit"
     return run.dataset.target or run.arguments.target or "the labels beside the images"
@@ -106,7 +106,7 @@ def _test_part(run: Run) -> str:
 
 
 def data(run: Run) -> Iterator[Markup]:
-    """Facts of the file, and what the targets are."""
+    """Yield a summary of the file and of the targets."""
     dataset = run.dataset
     summary = dict(run.data)
     summary["samples"] = f"{len(dataset.X):,}"
@@ -150,7 +150,7 @@ def _quantities(parts: dict[str, NDArray[Any]]) -> Markup:
 
 
 def repeat(run: Run) -> Iterator[Markup]:
-    """The command that gives the same network again, and how to see that it does."""
+    """Yield the command that repeats the run, and the checksum of the model to compare."""
     words = (element("span", shell_quoted(word)) for word in ("cygrad", *run.arguments.argv))
     yield element("pre", element("code", Markup(" ".join(words))))
     text = "In the same folder, with the same data and versions, this gives the same parameters, "
@@ -164,10 +164,10 @@ def repeat(run: Run) -> Iterator[Markup]:
 
 
 def shell_quoted(word: str) -> str:
-    """A word as a POSIX shell reads it."""
+    """Quote a word for a POSIX shell."""
     if word.isprintable():
         return shlex.quote(word)
-    # Line ends, bytes that are no text, and what would not survive being copied from a page.
+    # Line ends, bytes that are not UTF-8, and characters that copying from a page would change.
     plain = set(string.ascii_letters + string.digits + "/._-")
     parts = (chr(byte) if chr(byte) in plain else f"\\x{byte:02x}" for byte in os.fsencode(word))
     return "$'" + "".join(parts) + "'"
