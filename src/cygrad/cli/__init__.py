@@ -1,10 +1,9 @@
-"""The command ``cygrad``: train a network, predict with it, tell about it, run experiments.
+"""The command ``cygrad``: train a network, predict with it, describe it, run experiments.
 
-Results go to stdout, progress and messages to stderr. What fails for a reason that the user can do
-something about ends as one line and an exit code: 1, or 2 where the command line itself was wrong,
-or 130 after Ctrl-C. There is one module for each command, and one for their options; `report` is
-the page that tells of a training. They put the package's public interface to use, and compute
-nothing of their own but counts.
+Results go to stdout, progress and messages to stderr. Errors that the user can fix are printed as
+one line. The exit code is then 1, or 2 for a wrong command line, or 130 after Ctrl-C. Each command
+has a module; `options` holds the options of all, and `report` makes the page about a training. The
+commands call the package's public interface and compute only counts themselves.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ COMMANDS = {
     "experiments": experiments.run,
 }
 FAILED = 1
-INTERRUPTED = 130  # What a shell reports of a program that Ctrl-C ended: 128 + SIGINT.
+INTERRUPTED = 130  # the exit code that a shell reports after Ctrl-C: 128 + SIGINT
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = parse(argv)
         COMMANDS[arguments.command](arguments)
-        if sys.stdout is not None:  # a program can be started with its stdout closed
+        if sys.stdout is not None:  # None if the program was started with stdout closed
             sys.stdout.flush()
     except SystemExit as stop:  # argparse: 0 after --help, 2 after an error.
         return int(stop.code or 0)
@@ -43,11 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"cygrad: interrupted, {message}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has gone. Python would complain once more as it closes stdout.
+        # The reader has closed the pipe. Without this, Python fails again when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except (ValueError, TypeError, OSError, MemoryError, DivergenceError) as error:
-        # Anything else is a defect of the package, of which a traceback tells more than a line.
+        # Other exceptions are defects of the package: they keep their traceback.
         print(f"cygrad: {_one_line(error)}", file=sys.stderr)
         return FAILED
     return 0

@@ -1,4 +1,4 @@
-"""The samples that ``cygrad train`` trains and tests with; reading a file is `datasets`'."""
+"""The samples for ``cygrad train``, divided into a training and a test part."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT_TEST_FRACTION = 0.2
 
 @dataclass(frozen=True)
 class Dataset:
-    """All samples, which rows of them to train and to test with, and what names the file has."""
+    """All samples, the rows to train and to test with, and the names that the file gives."""
 
     X: NDArray[Any]
     y: NDArray[Any]
@@ -29,7 +29,7 @@ class Dataset:
 
 
 def read_dataset(arguments: Namespace) -> Dataset:
-    """Read the samples that the options name, and divide them into two parts."""
+    """Read the samples and divide them as the options require."""
     if arguments.data == DIGITS:
         X, y = datasets.load_digits()
         return Dataset(X, y, tuple("0123456789"), *datasets.split(y, DEFAULT_TEST_FRACTION))

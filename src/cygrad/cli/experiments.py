@@ -1,4 +1,4 @@
-"""``cygrad experiments``: the experiments of the package, listed and run."""
+"""``cygrad experiments``: list and run the experiments of the package."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def run(arguments: Namespace) -> None:
             print(f"{name:<{width}}  {subject}")
         return
     folder = output_folder("--output", arguments.output)
-    os.environ.setdefault("MPLBACKEND", "agg")  # files alone: no windows, and no display needed
+    os.environ.setdefault("MPLBACKEND", "agg")  # draws into files and needs no display
     names = experiments.EXPERIMENTS if arguments.name == ALL else [arguments.name]
     try:
         for name in names:

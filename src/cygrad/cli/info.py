@@ -1,4 +1,4 @@
-"""``cygrad info``: what a model is made of, or what is installed and in use."""
+"""``cygrad info``: describe a model, or the installation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cygrad.network import load
 
 
 def run(arguments: Namespace) -> None:
-    """Print what a model is made of, or what is installed and in use."""
+    """Print the layers and settings of a model, or the versions and settings of the package."""
     if arguments.model is None:
         summary = show_config("dicts")
     else:

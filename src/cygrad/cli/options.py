@@ -1,4 +1,4 @@
-"""The options of the command line and their defaults; what the commands do is in their modules."""
+"""The options of the command line, their defaults and their checks."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from cygrad.experiments import EXPERIMENTS
 from cygrad.network.activations import ACTIVATIONS
 from cygrad.tables.table import TASKS
 
-#: The word that stands for the digits of the package in the place of a file.
+#: The word to give in place of a file, for the digits of the package.
 DIGITS = "digits"
-#: The word that stands for all experiments.
+#: The word to give in place of an experiment, for all of them.
 ALL = "all"
 CLASSIFICATION_LOSSES = ("cross_entropy", "hinge")
 REGRESSION_LOSSES = ("mse", "quadratic")
@@ -34,14 +34,20 @@ LEARNING_RATES = {"adam": 1e-3, "sgd": 1e-2}
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser that prints an error as one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Return the options, the name of the command and all of `argv`, or exit as argparse does."""
+    """Parse the command line; the result also holds `command` and `argv`.
+
+    Raises
+    ------
+    SystemExit
+        After --help and --version, and if the command line is wrong.
+    """
     parser = _Parser(
         prog="cygrad",
         description="Train dense neural networks and predict with them.",
@@ -194,7 +200,7 @@ def _add_predict(commands: Any) -> None:
     parser = commands.add_parser(
         "predict",
         help="predict with a saved model",
-        description="Write what a model says of each sample, as CSV. If the file has targets, "
+        description="Write the prediction for each sample, as CSV. If the file has targets, "
         "the accuracy or the mean absolute error goes to stderr.",
         allow_abbrev=False,
     )
@@ -216,9 +222,9 @@ def _add_predict(commands: Any) -> None:
 def _add_info(commands: Any) -> None:
     parser = commands.add_parser(
         "info",
-        help="tell about a model, or about the installation",
-        description="Tell what a model is made of; without one, which versions are installed "
-        "and which variant of the engine is in use.",
+        help="describe a model, or the installation",
+        description="Describe a model; without one, print the installed versions and the variant "
+        "of the engine in use.",
         allow_abbrev=False,
     )
     parser.add_argument("model", metavar="MODEL", nargs="?", help="file of a model")

@@ -1,4 +1,4 @@
-"""Where results go; whether they can go there is asked before the work, not after."""
+"""Output paths, checked before the work starts."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from pathlib import Path
 
 
 def output_path(option: str, path: str | Path, reserved: dict[str, str | Path]) -> Path:
-    """Return the file that an option names, if it can be written.
+    """Return the path of an output file, after a check that it can be written.
 
     Parameters
     ----------
     option : str
-        The option, with its dashes.
+        The option that sets the path, with its dashes.
     path : str or Path
-        Its value.
+        The value of the option.
     reserved : dict of str to path
-        The files that it must not be, by what they are.
+        Files that must not be overwritten, by their role ("data" or "model").
 
     Raises
     ------
     ValueError
-        If it is one of them, is in no folder, or cannot be written.
+        If the path is one of `reserved`, its folder does not exist, or it cannot be written.
     """
     path = Path(path)
     for role, other in reserved.items():
@@ -36,12 +36,12 @@ def output_path(option: str, path: str | Path, reserved: dict[str, str | Path]) 
 
 
 def output_folder(option: str, path: str | Path) -> Path:
-    """Make the folder that an option names, and return it, if files can be written there.
+    """Create the folder that an option names, check that it is writable, and return it.
 
     Raises
     ------
     ValueError
-        If something else has its name, or it cannot be made or written to.
+        If the path is no folder, or the folder cannot be created or written to.
     """
     folder = Path(path)
     if os.path.lexists(folder) and not folder.is_dir():

@@ -1,4 +1,4 @@
-"""``cygrad predict``: what a saved network says of the samples in a file."""
+"""``cygrad predict``: predict the samples in a file with a saved network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cygrad.tables.table import Task
 
 
 def run(arguments: Namespace) -> None:
-    """Write the predictions to stdout or a file, and how right they are to stderr."""
+    """Write the predictions to stdout or a file, and their accuracy or error to stderr."""
     _check_output(arguments)
     net = load(arguments.model)
     has_probabilities = net.loss in ("cross_entropy", "binary_cross_entropy")
@@ -52,7 +52,7 @@ def run(arguments: Namespace) -> None:
 
 
 def _check_output(arguments: Namespace) -> None:
-    """Refuse to write over what is read."""
+    """Raise a ValueError if the output file is the model or the data."""
     if arguments.output is None or not os.path.exists(arguments.output):
         return
     for role in ("model", "data"):
@@ -62,12 +62,9 @@ def _check_output(arguments: Namespace) -> None:
 
 
 def _check_letters(names: Sequence[str]) -> None:
-    """Refuse names that stdout cannot take: what a program reads must not be something like them.
+    """Raise a ValueError if stdout cannot encode a name.
 
-    Raises
-    ------
-    ValueError
-        If there is one.
+    Escapes such as ``\\xe9`` would be wrong here: other programs read the predictions.
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     errors = getattr(sys.stdout, "errors", None) or "strict"
@@ -84,7 +81,7 @@ def _check_letters(names: Sequence[str]) -> None:
 def _predicted_columns(
     net: Network, predicted: NDArray[Any]
 ) -> tuple[list[str], list[Iterable[str]]]:
-    """Return the names of the columns that tell the predictions, and their text."""
+    """Return the headers and the text of the columns of predictions."""
     if predicted.ndim == 1:
         if net.classes is None:
             return ["prediction"], [map(str, predicted)]
@@ -98,11 +95,11 @@ def _predicted_columns(
 def _output_names(net: Network) -> Sequence[str]:
     if net.classes is None:
         return [str(index) for index in range(net.outputs)]
-    return net.classes[-net.outputs :]  # A single output is the probability of the second class.
+    return net.classes[-net.outputs :]  # a single output is the probability of the second class
 
 
 def _output(path: str | None) -> contextlib.AbstractContextManager[IO[str]]:
-    """Stdout, or a file that takes its name when it is complete."""
+    """Return stdout, or a file that gets its name when it is complete."""
     if path is None:
         return contextlib.nullcontext(sys.stdout)
     return atomic_write(path, "--output", text=True)

@@ -1,4 +1,4 @@
-"""Facts about networks, as programs and as readers want them."""
+"""Summaries of networks and results, as JSON or as lines of text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cygrad.network import Network
 
 
 def describe(net: Network) -> dict[str, Any]:
-    """Return what a network is made of, ready for JSON."""
+    """Return the sizes, loss and dtype of a network, ready for JSON."""
     layers = [{"units": layer.units, "activation": layer.activation} for layer in net.layers]
     return {
         "inputs": net.inputs,
@@ -25,7 +25,7 @@ def describe(net: Network) -> dict[str, Any]:
 def print_summary(summary: dict[str, Any]) -> None:
     """Print one line for each entry, names and values in columns.
 
-    Letters that stdout cannot take, of classes and of files, become numbers as in \\u8d64.
+    Characters that stdout cannot encode are escaped, as in \\u8d64.
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     for name, value in summary.items():
@@ -59,5 +59,5 @@ def _value_text(value: Any) -> str:
 
 
 def metric_text(metric: str, value: float) -> str:
-    """Return an accuracy in per cent, or an error in the unit of the targets."""
+    """Format an accuracy in per cent, or an error in the unit of the targets."""
     return f"{100 * value:.2f} %" if metric == "accuracy" else f"{value:.6g}"

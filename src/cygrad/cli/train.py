@@ -1,4 +1,4 @@
-"""``cygrad train``: a network from a file of samples."""
+"""``cygrad train``: train a network on a file of samples."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DEFAULT_BATCH_SIZE = 32
 
 
 def run(arguments: Namespace) -> None:
-    """Train a network, save it, and print what it came to."""
+    """Train a network, save it, and print its results."""
     output = _model_path(arguments)
     report = _report(arguments, output)
     dataset = read_dataset(arguments)
@@ -42,7 +42,7 @@ def run(arguments: Namespace) -> None:
 
     begin = perf_counter()
     fit = trainer.fit if dataset.classes else partial(_fit_quantities, trainer)
-    # The report draws how the test part does on the way; it has no influence on the training.
+    # The report draws the loss of the test part after each epoch; the training does not use it.
     validation = dataset.test if report is not None and len(dataset.test) else None
     X_val, y_val = (
         (None, None) if validation is None else (dataset.X[validation], dataset.y[validation])
@@ -76,7 +76,7 @@ def run(arguments: Namespace) -> None:
 
 
 def _save(net: Network, output: Path, write_report: Callable[..., None] | None) -> None:
-    """Save the model, and write the report; what goes wrong with one leaves the other there."""
+    """Save the model and write the report; if one of them fails, the other is still written."""
     try:
         net.save(output)
     except Exception:
@@ -152,10 +152,10 @@ def _fit_quantities(
     y_val: NDArray[Any] | None,
     verbose: bool,
 ) -> History:
-    """Train on targets of mean 0 and variance 1, then give the outputs the scale of `y`.
+    """Train on standardised targets, then scale the outputs back to the unit of `y`.
 
-    With a = W x + b for (y − m) / s, the outputs for y are s a + m = (s W) x + (s b + m): the last
-    layer takes the scale in, and the network is an ordinary one again.
+    If a = W x + b predicts (y − m) / s, then s a + m = (s W) x + (s b + m) predicts y: mean and
+    scale become part of the last layer, and the network needs no other step afterwards.
     """
     rows = y.reshape(len(y), -1).astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
