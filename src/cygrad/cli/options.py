@@ -76,7 +76,7 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
         "train",
         help="train a network on a file, or on the digits of the package",
         description="Train a network and save it. Inputs are standardised by the mean and the "
-        "standard deviation of the training part, and the model remembers them. Quantities to "
+        "standard deviation of the training part, which the model keeps. Quantities to "
         "predict are standardised while the network learns: the figures of the epochs are in "
         "standard deviations, the final ones in the unit of the data.",
         epilog="The test part of the digits is fixed: of each class, every fifth image. Other "
@@ -140,7 +140,7 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
         metavar="N",
         type=_integer(1),
         default=50,
-        help="how often all samples are gone through (default: 50)",
+        help="passes over all training samples (default: 50)",
     )
     training.add_argument(
         "--batch-size",
@@ -209,7 +209,7 @@ def _add_predict(commands: Any) -> None:
     parser.add_argument(
         "--target",
         metavar="COLUMN",
-        help="the true answers, as for cygrad train: left out of the inputs and compared with",
+        help="the targets, as for cygrad train: not an input, but compared with the predictions",
     )
     parser.add_argument(
         "--output", metavar="CSV", type=_path, help="file of the predictions (default: stdout)"
@@ -245,7 +245,7 @@ def _add_experiments(commands: Any) -> None:
         "run",
         help="run one of them, or all",
         description="Run an experiment. Pictures need matplotlib (pip install 'cygrad[plot]'), "
-        "but for those of circuits.",
+        "except those of circuits.",
         allow_abbrev=False,
     )
     run.add_argument(
