@@ -1,9 +1,9 @@
-"""How data come in: readers of files, and what they read, a `Table` of samples and targets.
+"""Readers of data files. `read` returns a `Table` of samples and targets.
 
-One module for each format; `files` picks by the first bytes of a file, `columns` finds the column
-that a caller means, and `table` decides what the targets are. Samples that ship with the package
-live in `cygrad.datasets`. Nothing here knows of networks or of training, and nothing is scaled,
-shuffled or filled in.
+There is one module for each format. `files` chooses it by the first bytes of a file, `columns`
+finds the target's column, and `table` decides whether targets are classes or quantities. Samples
+that ship with the package are in `cygrad.datasets`. Nothing here depends on networks or training,
+and no values are scaled, shuffled or filled in.
 """
 
 from cygrad.tables.files import read

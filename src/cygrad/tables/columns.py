@@ -1,4 +1,4 @@
-"""Which column of a table a caller means."""
+"""Find a column of a table by its name or number."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 def target_column(
     path: object, target: str | int, width: int, names: Sequence[str] | None = None
 ) -> int:
-    """Return the position, counted from 0, of the column that `target` names or numbers.
+    """Return the position, counted from 0, of the column with the name or number `target`.
 
-    A name goes before a number, in case that a column is named with one.
+    A name is tried first, because a column may be named by a number.
     """
     if isinstance(target, str) and names is not None:
         positions = [position for position, name in enumerate(names) if name == target]

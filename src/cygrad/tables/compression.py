@@ -1,4 +1,4 @@
-"""Opening files that may be packed with gzip."""
+"""Open files that may be compressed with gzip."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 @contextmanager
 def open_decompressed(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file for reading bytes, unpacked if its first bytes say that it is packed.
+    """Open a file for reading bytes; decompress it if it begins as a gzip file does.
 
-    Damage that shows while the file is open becomes a ValueError.
+    Damage that is found while the file is open becomes a ValueError.
     """
     with path.open("rb") as file:
         is_compressed = file.peek(2).startswith(GZIP_MAGIC)

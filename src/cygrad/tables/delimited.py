@@ -1,4 +1,4 @@
-"""Reading text with one sample per row and fields between commas, semicolons or tabs."""
+"""Read text with one sample per row and fields separated by commas, semicolons or tabs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cygrad.tables.columns import target_column
 from cygrad.tables.compression import open_decompressed
 from cygrad.tables.table import Table, Task, targets
 
-#: In order of preference: a comma may well be a decimal point between tabs or semicolons.
+#: In order of preference: between tabs or semicolons a comma may be a decimal point.
 DELIMITERS = ("\t", ";", ",")
 
 #: The line that a row begins on, counted from 1, and the fields of the row.
@@ -28,7 +28,7 @@ Record = tuple[int, list[str]]
 def read_csv(
     path: Path, target: str | int | None, task: Task, classes: Sequence[str] | None
 ) -> Table:
-    """Read a CSV file; see :func:`cygrad.datasets.read`."""
+    """Read a CSV file; see `cygrad.datasets.read`."""
     try:
         with (
             open_decompressed(path) as file,
@@ -54,7 +54,7 @@ def read_csv(
 
 @dataclass(frozen=True)
 class _Layout:
-    """The columns of a file: how many, their names, and which one is the target."""
+    """Number and names of the columns of a file, and the position of its target."""
 
     path: Path
     width: int
@@ -66,14 +66,14 @@ class _Layout:
         return f"{self.path}, line {line}, column {column + 1}{name}"
 
     def locate_input(self, line: int, position: int) -> str:
-        # The target is gone from among the inputs, so those behind it stand one place too early.
+        # Inputs do not count the target, so those behind it are one column further right.
         return self.locate(line, position + (self.target is not None and position >= self.target))
 
 
 def _layout(
     path: Path, records: Iterator[Record], target: str | int | None
 ) -> tuple[_Layout, Iterator[Record]]:
-    """Return the columns that the first row shows, and the rows of data."""
+    """Return the layout, from the first row, and an iterator over the rows of data."""
     line, first = next(records, (0, []))
     if not first:
         raise ValueError(f"{path} has no rows")
@@ -89,11 +89,11 @@ def _layout(
 
 
 def _body(layout: _Layout, records: Iterator[Record]) -> tuple[array[int], NDArray[Any], list[str]]:
-    """Return the line of each row, its inputs, and its target as text."""
+    """Return the line number, the inputs, and the target as text of each row."""
     lines = array("q")
     inputs = array("d")
     labels: list[str] = []
-    interned: dict[str, str] = {}  # A class's name is kept once, not once per row.
+    interned: dict[str, str] = {}  # stores the name of a class once, not once per row
     for line, fields in records:
         if len(fields) != layout.width:
             raise ValueError(
@@ -126,7 +126,7 @@ def _body(layout: _Layout, records: Iterator[Record]) -> tuple[array[int], NDArr
 def _target_values(
     labels: list[str], task: Task, classes: Sequence[str] | None, locate: Callable[[int], str]
 ) -> NDArray[Any]:
-    """Return targets as integers where all of them are, else as floats, else as text."""
+    """Return the targets as integers if all are integers, else as floats, else as text."""
     if "" in labels:
         raise ValueError(f"{locate(labels.index(''))} is empty, expected a target")
     if classes is not None and set(labels) <= set(classes):
@@ -147,7 +147,7 @@ def _target_values(
 def _is_header(first: list[str], target: str | int | None) -> bool:
     if not any(_is_float(field) for field in first):
         return True
-    # Names may be numbers, too. A target that is no number is then what tells.
+    # Names may be numbers, too. Then only a target that is no number shows that this is a header.
     return isinstance(target, str) and not _is_float(target)
 
 
@@ -160,7 +160,7 @@ def _is_float(field: str) -> bool:
 
 
 def _records(path: Path, text: io.TextIOWrapper) -> Iterator[Record]:
-    """Yield the rows; empty lines are passed over."""
+    """Yield the line number and the fields of each row; skip empty lines."""
     first = next((line for line in text if line.strip()), "")
     text.seek(0)
     outside_quotes = "".join(first.split('"')[::2])
@@ -177,7 +177,7 @@ def _records(path: Path, text: io.TextIOWrapper) -> Iterator[Record]:
 
 
 def _first_byte_outside_utf8(path: Path) -> tuple[int, int]:
-    """Return its line and its place in that line, both counted from 1."""
+    """Return the line of the byte and its position in that line, both counted from 1."""
     with open_decompressed(path) as file:
         for number, line in enumerate(file, 1):
             try:

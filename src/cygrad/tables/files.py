@@ -1,4 +1,4 @@
-"""Reading a file of samples, whatever its format; one module per format lives beside this one."""
+"""Read a file of samples in any of the formats; each format has a module of its own."""
 
 from __future__ import annotations
 
@@ -20,34 +20,36 @@ def read(
     task: Task = "auto",
     classes: Sequence[str] | None = None,
 ) -> Table:
-    """Read samples and, where there are any, their targets.
+    """Read samples and, if the file has them, their targets.
 
-    The first bytes decide the format, not the name. CSV and IDX may be packed with gzip.
+    The format is found from the first bytes, not from the name. CSV and IDX files may be compressed
+    with gzip.
 
-    - **CSV**, UTF-8: one sample per row, separated by tab, semicolon or comma, in this order of
-      preference. The first row is a header if none of its fields is a number, or if `target` is a
-      name. All columns but the target hold numbers.
-    - **.npy**: one array, one sample per row, mapped into memory rather than read.
+    - **CSV**, UTF-8: one sample per row, with fields separated by tab, semicolon or comma, in this
+      order of preference. The first row is a header if none of its fields is a number, or if
+      `target` is a name. All columns except the target hold numbers.
+    - **.npy**: one array, one sample per row. The file is memory-mapped, not copied.
     - **.npz**: inputs in the array ``X`` (or ``x``), targets in ``y`` or the array named `target`.
-    - **IDX**, the format of MNIST: images; their labels come from the file `target`, or else from
-      the one beside it that has ``labels`` and ``idx1`` in its name for ``images`` and ``idx3``.
+    - **IDX**, the format of MNIST: images. Labels come from the file `target`; without `target`,
+      from the file in the same folder whose name has ``labels`` and ``idx1`` instead of ``images``
+      and ``idx3``, if it exists.
 
-    Rows of more than one dimension, such as images, are made flat.
+    Samples with more than one dimension, such as images, are flattened.
 
     Parameters
     ----------
     path : str or os.PathLike
     target : str, int or None
         Column of the targets in a CSV file (name or number) or ``.npy`` file (number). Columns
-        count from 1, as they do in error messages; -1 is the last one. For the other formats see
-        above. None takes every column for an input.
+        count from 1, as in error messages; -1 is the last one. For the other formats see above.
+        With None every column is an input.
     task : {"auto", "classification", "regression"}
-        Whether targets are names or quantities. "auto" takes text, booleans, and integers with at
-        most 20 distinct values that occur twice on average, for names. Whole numbers in a
-        ``.npy`` file, which has one type for all columns, count as integers; labels of an IDX file
-        are names if they are integers.
+        "classification" if targets are names of classes, "regression" if they are quantities.
+        "auto" means classification for text, booleans, integer labels of an IDX file, and integers
+        with at most 20 distinct values that occur at least twice on average. Whole numbers in a
+        ``.npy`` file, which has one type for all columns, count as integers.
     classes : sequence of str or None
-        Names of classes that targets are to be counted by. None takes the distinct targets of the
+        Names of the classes, in the order of their indices. None takes the distinct targets of the
         file, in ascending order.
 
     Returns
@@ -57,8 +59,8 @@ def read(
     Raises
     ------
     ValueError
-        If the file does not hold what it must, with the line and column or the byte where that
-        shows, or if `target` or `task` is not among the choices.
+        If the file is malformed (the message gives the line and column, or the byte), or if
+        `target` or `task` is not among the choices.
     OSError
         If a file cannot be read.
     """

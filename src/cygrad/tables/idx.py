@@ -1,7 +1,7 @@
-"""Reading IDX, the format of MNIST's images and labels.
+"""Read IDX files, the format of MNIST's images and labels.
 
-A file is two zero bytes, one byte for the type of the values, one for the number of dimensions,
-each dimension as four bytes, and then the values in C's order; all big-endian.
+A file consists of two zero bytes, one byte for the type of the values, one for the number of
+dimensions, four bytes for each dimension, and the values in C order; all big-endian.
 Source: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits".
 """
 
@@ -25,14 +25,14 @@ CHUNK = 1 << 20
 
 
 def is_idx(magic: bytes) -> bool:
-    """Say whether the first bytes of a file are those of an IDX file."""
+    """Return True if a file that begins with these bytes is an IDX file."""
     return len(magic) >= 4 and magic[:2] == b"\0\0" and magic[2] in TYPES and magic[3] > 0
 
 
 def read_idx(
     path: Path, target: str | int | None, task: Task, classes: Sequence[str] | None
 ) -> Table:
-    """Read a file of images and the one of their labels; see :func:`cygrad.datasets.read`."""
+    """Read a file of images and the file of their labels; see `cygrad.datasets.read`."""
     images = _read_array(path)
     if images.ndim < 2 or 0 in images.shape:
         raise ValueError(f"{path} has dimensions {images.shape}, expected rows of numbers")
@@ -80,7 +80,7 @@ def _parse(file: IO[bytes], path: Path) -> NDArray[Any]:
     dtype = np.dtype(TYPES[magic[2]])
     offset = 4 + len(dimensions)
     expected = math.prod(shape) * dtype.itemsize
-    # In chunks: the size is only the header's word until the bytes are there.
+    # In chunks: a damaged header may give a size beyond the memory.
     data = bytearray()
     while len(data) <= expected and (chunk := file.read(min(CHUNK, expected + 1 - len(data)))):
         data += chunk

@@ -1,6 +1,6 @@
-"""Reading NumPy's own files, ``.npy`` and ``.npz``, without ever unpickling.
+"""Read NumPy's own files, ``.npy`` and ``.npz``, without ever unpickling.
 
-Headers are read and checked against the size of the file before anything is allocated.
+Headers are checked against the size of the file before any memory is allocated.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TARGETS = "y"
 def read_npy(
     path: Path, target: str | int | None, task: Task, classes: Sequence[str] | None
 ) -> Table:
-    """Read a ``.npy`` file; see :func:`cygrad.datasets.read`."""
+    """Read a ``.npy`` file; see `cygrad.datasets.read`."""
     with path.open("rb") as file:
         shape, fortran, dtype = _header(file, str(path), path.stat().st_size)
         offset = file.tell()
@@ -44,7 +44,7 @@ def read_npy(
     y, class_names = targets(
         values, task, classes, lambda row: f"{path}, row {row + 1}, column {column + 1}"
     )
-    # Slices keep the file mapped; a column from the middle costs a copy.
+    # Slices keep the file mapped; without a column in the middle, the rest must be copied.
     if column == 0:
         inputs = X[:, 1:]
     elif column == X.shape[1] - 1:
@@ -57,7 +57,7 @@ def read_npy(
 def read_npz(
     path: Path, target: str | int | None, task: Task, classes: Sequence[str] | None
 ) -> Table:
-    """Read a ``.npz`` file; see :func:`cygrad.datasets.read`."""
+    """Read a ``.npz`` file; see `cygrad.datasets.read`."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name.removesuffix(".npy") for name in archive.namelist()]
@@ -97,7 +97,7 @@ def _member(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:
 def _header(
     file: IO[bytes], location: str, size: int
 ) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Read the header; return shape, whether in Fortran's order, and type."""
+    """Read the header and return the shape, True for Fortran order, and the dtype."""
     try:
         version = npy_format.read_magic(file)
         if version == (1, 0):

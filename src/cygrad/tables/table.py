@@ -1,7 +1,7 @@
-"""What a file of samples is once it has been read, and what its targets mean.
+"""`Table`, the samples read from a file, and the interpretation of their targets.
 
-A target is either a name (classification) or a quantity (regression). :func:`targets` decides
-which, so that every file format decides alike. Reading bytes and text is not done here.
+A target is either the name of a class (classification) or a quantity (regression). `targets`
+decides which, in the same way for all file formats. Nothing is read from files here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Task = Literal["auto", "classification", "regression"]
 TASKS: tuple[Task, ...] = get_args(Task)
 
-#: Integers with more distinct values than this are quantities unless the caller says otherwise.
+#: With task "auto", integers with more distinct values than this are quantities.
 MOST_INTEGER_CLASSES = 20
 BLOCK_ROWS = 4096
 
@@ -28,16 +28,16 @@ class Table:
     Attributes
     ----------
     X : ndarray, shape (n, features)
-        Inputs, in the file's own type where it has one.
+        Inputs, in the file's own type if it has one, otherwise float64.
     y : ndarray or None
-        Targets: int64 class indices, shape (n,), where `classes` is set; otherwise quantities,
+        Targets: int64 class indices, shape (n,), if `classes` is set; otherwise quantities,
         shape (n,) or (n, outputs). None if the file has no targets.
     features : tuple of str or None
         Names of the columns of `X`, if the file names them.
     target : str or None
         Name of the target, if the file names it.
     classes : tuple of str or None
-        Names of the classes that `y` counts.
+        Names of the classes; `y` holds indices into them.
     """
 
     X: NDArray[Any]
@@ -60,17 +60,17 @@ def targets(
     values : ndarray, shape (n,) or (n, outputs)
         Numbers, booleans or text.
     task : {"auto", "classification", "regression"}
-        "auto" takes text, booleans, and integers with at most 20 distinct values that occur twice
-        on average, for classes, and all else for quantities.
+        "auto" means classification for text, booleans, and integers with at most 20 distinct values
+        that occur at least twice on average, and regression for all other numbers.
     classes : sequence of str or None
-        Names to count by. None takes the distinct values in ascending order.
+        Names of the classes. None takes the distinct values in ascending order.
     locate : callable
-        Says where in the file a row's target stands.
+        Returns the location in the file, for a message, of the target with a given row number.
 
     Raises
     ------
     ValueError
-        If a number is not finite, text stands where a quantity must, or a class is unknown.
+        If a number is not finite, a quantity is text, or a class is unknown.
     """
     is_text = values.dtype.kind not in "biuf"
     if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -101,10 +101,10 @@ def targets(
 
 
 def check_finite(X: NDArray[Any], location: str) -> None:
-    """Raise a ValueError where an input is NaN or infinite; rows and columns count from 1."""
+    """Raise a ValueError if an input is NaN or infinite; the message counts from 1."""
     if X.dtype.kind != "f":
         return
-    # In blocks: X may be mapped from a file that is larger than memory.
+    # In blocks: X may be mapped from a file larger than the memory.
     for start in range(0, len(X), BLOCK_ROWS):
         finite = np.isfinite(X[start : start + BLOCK_ROWS])
         if not finite.all():
@@ -124,7 +124,7 @@ def _are_few_integers(values: NDArray[Any]) -> bool:
 
 
 def _name(value: object) -> str:
-    # 1 and 1.0 are the same class, whichever type a file keeps its labels in.
+    # 1 and 1.0 are the same class, whatever the type of the labels in the file.
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return value.decode() if isinstance(value, bytes) else str(value)
