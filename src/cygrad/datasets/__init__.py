@@ -1,8 +1,7 @@
-"""Data to train on: a set of digits that ships with the package, and the division of samples.
+"""Data to train on: the digits that ship with the package, and the division of samples.
 
-:func:`load_digits` returns the digits, and :func:`split` divides rows into a training and a test
-part. :func:`read` and :class:`Table`, which read a CSV, NumPy or IDX file, are handed on from
-`cygrad.tables`, where the readers live.
+`load_digits` returns the digits, `split` divides rows into a training and a test part. `read`,
+which reads a CSV, NumPy or IDX file into a `Table`, is imported from `cygrad.tables`.
 """
 
 from cygrad.datasets.digits import load_digits

@@ -1,4 +1,4 @@
-"""The digits that ship with the package. Readers of other files live beside this module."""
+"""The digits that ship with the package."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ LABELS = 10
 
 
 def load_digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return 1,797 handwritten digits, 8 by 8 pixels each, and what they show.
+    """Return images of 1,797 handwritten digits, 8 by 8 pixels each, and their labels.
 
     This is the test part of "Optical Recognition of Handwritten Digits": 32 by 32 bitmaps of
-    digits by 13 writers, of which every block of 4 by 4 dots was counted into one pixel.
-    ``split(y, 0.2)`` gives the fixed test part of 359 images that ``cygrad train digits`` reports
-    its accuracy on.
+    digits by 13 writers. A pixel is the number of dots in one block of 4 by 4.
+    ``split(y, 0.2)`` gives the fixed test part of 359 images for which ``cygrad train digits``
+    reports the accuracy.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def load_digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def _decompress(compressed: bytes) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    # pixels is [64, 1797]: neighbouring images have alike values, so it packs better that way.
+    # pixels is [64, 1797]: the same pixel has similar values in all images, which compresses best.
     try:
         data: NDArray[Any] = np.frombuffer(zlib.decompress(compressed), np.uint8)
     except zlib.error as error:

@@ -1,4 +1,4 @@
-"""Dividing rows into a training and a test part. Drawing batches is the trainer's."""
+"""Divide rows into a training and a test part. (The trainer draws batches.)"""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ def split(
     *,
     rng: int | np.random.Generator | np.random.SeedSequence | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Divide rows into a training and a test part that are alike in their targets.
+    """Divide rows into a training and a test part with similar targets.
 
-    The rows are put in the order of their targets, and every 1/`test_fraction`-th of them goes to
-    the test part. Each class then has the same share in both parts, up to one row, and a
-    continuous target the same spread.
+    The rows are sorted by their targets, and every 1/`test_fraction`-th of them goes to the test
+    part. Each class then has the same share of both parts, up to one row, and quantities have a
+    similar distribution.
 
     Parameters
     ----------
     y : array, shape (n,) or (n, outputs)
-        Targets; of rows with several outputs the first one decides.
+        Targets. Rows with several outputs are sorted by the first one.
     test_fraction : float
         Share of the rows in the test part, between 0 and 1; the number of rows is rounded down.
     rng : int, numpy.random.Generator, numpy.random.SeedSequence or None
-        Decides between rows of equal targets. None keeps their order in `y`: then the parts
-        depend on nothing but `y` and `test_fraction`.
+        Shuffles rows with equal targets. None keeps their order in `y`: then the parts depend only
+        on `y` and `test_fraction`.
 
     Returns
     -------
