@@ -1,8 +1,8 @@
-"""What the simplest arguments must be: whole numbers, flags, names, arrays of parameters.
+"""Check simple arguments: whole numbers, flags, names, arrays of parameters.
 
-Every function takes the value and the name the user knows it by, and returns the value in its
-plain form or raises an error that says the name, what came and what was expected. Samples and
-targets are not checked here: see the engine's `Samples` and `losses.encode_targets`.
+Every function takes a value and the name of the argument. It returns the value as a plain Python
+or NumPy type, or raises an error with the name, the value and what was expected. Samples and
+targets are checked elsewhere: by the engine's `Samples` and by `losses.encode_targets`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DTYPES = ("float32", "float64")  # of networks
 
 
 def whole_number(value: object, name: str, least: int = 1, most: int | None = None) -> int:
-    """`value` as an int from `least` to `most`. Booleans and floats are not whole numbers."""
+    """Return `value` as an int from `least` to `most`; refuse booleans and floats."""
     bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
     try:
         if isinstance(value, (bool, np.bool_)):
@@ -37,7 +37,7 @@ def whole_number(value: object, name: str, least: int = 1, most: int | None = No
 
 
 def number(value: object, name: str, least: float = -math.inf) -> float:
-    """`value` as a finite float of at least `least`. Booleans and text are not numbers."""
+    """Return `value` as a finite float of at least `least`; refuse booleans and text."""
     bound = "" if least == -math.inf else f" of at least {least}"
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} is {value!r}, expected a number{bound}")
@@ -51,14 +51,14 @@ def number(value: object, name: str, least: float = -math.inf) -> float:
 
 
 def flag(value: object, name: str) -> bool:
-    """`value` as a bool."""
+    """Return `value`, True or False, as a bool."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} is {value!r}, expected True or False")
     return bool(value)
 
 
 def one_of(value: object, name: str, choices: Collection[str]) -> str:
-    """`value` as one of the names in `choices`."""
+    """Return `value` if it is one of the names in `choices`."""
     expected = "expected one of " + ", ".join(repr(choice) for choice in choices)
     if not isinstance(value, str):
         raise TypeError(f"{name} is {value!r}, {expected}")
@@ -68,7 +68,7 @@ def one_of(value: object, name: str, choices: Collection[str]) -> str:
 
 
 def array(value: ArrayLike, name: str) -> NDArray[Any]:
-    """`value` as NumPy takes it, if it is a regular array of which nothing is masked."""
+    """Return `value` as an array; refuse rows of different lengths and masked values."""
     try:
         converted = np.asarray(value)
     except ValueError as error:  # rows of different lengths
@@ -82,7 +82,7 @@ def array(value: ArrayLike, name: str) -> NDArray[Any]:
 def parameters(
     value: ArrayLike, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> NDArray[Any]:
-    """`value` as a C-ordered array of this shape and dtype, all of it finite in that dtype."""
+    """Return `value` as a C-ordered array of this shape and dtype, finite in that dtype."""
     given = array(value, name)
     if given.dtype.kind not in "buif":
         raise TypeError(f"{name} has dtype {given.dtype}, expected real numbers")
@@ -101,7 +101,7 @@ def parameters(
 
 
 def dtype_name(dtype: DTypeLike) -> str:
-    """Return the name of a dtype that a network can have."""
+    """Return the name of `dtype`, which must be a dtype of networks."""
     try:
         name = None if dtype is None else np.dtype(dtype).name
     except TypeError:
