@@ -1,10 +1,9 @@
-"""Streams of random numbers: one for each purpose, all from what the user passed as `rng`.
+"""Streams of random numbers: one for each purpose, derived from the user's argument `rng`.
 
-Here is how an integer, a seed sequence or a generator becomes the generator that initialises a
-network, shuffles its samples, drops its units or chooses the gradients that are checked. The
-purposes never share a stream, so a network and a trainer made with the same integer do not draw the
-same numbers, and a new purpose changes nothing for the old ones. Nothing here touches NumPy's
-global state.
+From an integer, a seed sequence or a generator this module makes the generators that initialise a
+network, shuffle its samples, drop its units and choose the gradients to check. Each purpose has a
+stream of its own: a network and a trainer made with the same integer draw different numbers, and a
+new purpose does not change the numbers of the others. NumPy's global state is never used.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     RandomSource = int | Generator | SeedSequence | None  # what an `rng` argument takes
     Purpose = Literal["initialisation", "shuffling", "dropout", "checking"]
 
-# The last word of a stream's spawn key. Four letters rather than 0, 1, 2, which are the keys that
-# the children of a user's own `SeedSequence.spawn` have.
+# The last word of a stream's spawn key. Four letters, because 0, 1, 2, … are the keys of the
+# children that a user's own `SeedSequence.spawn` makes.
 _KEYS = {
     "initialisation": int.from_bytes(b"init", "big"),
     "shuffling": int.from_bytes(b"shuf", "big"),
@@ -30,14 +29,14 @@ _KEYS = {
 
 
 def seed_sequence(rng: RandomSource, purpose: Purpose) -> SeedSequence:
-    """The seeds of one purpose.
+    """Return the seed sequence of one purpose.
 
     Parameters
     ----------
     rng : int, numpy.random.Generator, numpy.random.SeedSequence or None
-        An integer or a seed sequence gives the same seeds every time. A generator gives a new
-        child at each call (`Generator.spawn`), its own stream of numbers is left where it is.
-        None gives seeds from the operating system.
+        An integer or a seed sequence gives the same seeds every time. A generator spawns a new
+        child at each call (`Generator.spawn`); its own stream of numbers does not advance. None
+        takes seeds from the operating system.
     purpose : {"initialisation", "shuffling", "dropout", "checking"}
 
     Raises
@@ -76,12 +75,12 @@ def seed_sequence(rng: RandomSource, purpose: Purpose) -> SeedSequence:
 
 
 def generator(seeds: SeedSequence) -> Generator:
-    """A generator over `seeds`, of a kind that does not change with NumPy's default."""
+    """Return a PCG64 generator over `seeds`, whatever NumPy's default generator is."""
     from numpy.random import PCG64, Generator
 
     return Generator(PCG64(seeds))
 
 
 def stream(rng: RandomSource, purpose: Purpose) -> Generator:
-    """The generator of one purpose: `generator(seed_sequence(rng, purpose))`."""
+    """Return the generator of one purpose: `generator(seed_sequence(rng, purpose))`."""
     return generator(seed_sequence(rng, purpose))
