@@ -1,6 +1,6 @@
-"""How many threads may compute: what the user asks for, or what the machine gives this process.
+"""The number of threads that may compute: the user's, or that of the processors available.
 
-How many of them a piece of work is worth, the engine decides.
+The engine decides how many of them to use.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from functools import cache
 
 from cygrad import checks
 
-# Far more than a network of any size could feed.
+# Far more than a network of any size can use.
 MAX_THREADS = 1024
 
 
 def check_threads(threads: int) -> int:
-    """`threads` as an argument has it: an integer from 1 to `MAX_THREADS`."""
+    """Return the argument `threads` as an int from 1 to `MAX_THREADS`."""
     return checks.whole_number(threads, "threads", 1, MAX_THREADS)
 
 
 def default_threads() -> int:
-    """How many threads compute where the user does not say.
+    """Return the number of threads that may compute if the user does not set it.
 
-    CYGRAD_NUM_THREADS, where it is set. Else as many as there are processors that this process may
-    use by its CPU affinity and its control group's quota, and no more than OMP_NUM_THREADS.
+    This is CYGRAD_NUM_THREADS if it is set, otherwise the number of processors that the CPU
+    affinity and the quota of the control group allow, but at most OMP_NUM_THREADS.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def default_threads() -> int:
             )
         return int(setting)
     processors = min(_affinity(), _quota(), MAX_THREADS)
-    # A list of numbers is for nested teams; the first is that of the outermost.
+    # A list of numbers is for nested teams; the first number is for the outermost team.
     openmp = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return min(processors, int(openmp)) if openmp.isdecimal() and int(openmp) > 0 else processors
 
@@ -53,7 +53,7 @@ def _affinity() -> int:
 
 @cache
 def _quota(root: str = "/sys/fs/cgroup", membership: str = "/proc/self/cgroup") -> int:
-    """Processors' worth of time that the control group may use, rounded up."""
+    """Return the processor time that the control group may use, in processors, rounded up."""
     shares = [
         quota / period for quota, period in _limits(root, membership) if min(quota, period) > 0
     ]
@@ -61,12 +61,12 @@ def _quota(root: str = "/sys/fs/cgroup", membership: str = "/proc/self/cgroup") 
 
 
 def _limits(root: str, membership: str) -> Iterator[tuple[int, int]]:
-    """Quota and period of the group that this process is in, and of those above it."""
+    """Yield quota and period of the control group of this process and of each parent group."""
     for line in _lines(membership):
         _, controllers, group = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
-        # Inside a container the group's name may be the one outside, where only the root is seen.
+        # In a container the name may be that outside, while only the root of the tree is visible.
         names = group.strip("/").split("/") if group.strip("/") else []
         for depth in range(len(names) + 1):
             folder = "/".join([root, controllers, *names[:depth]])
@@ -82,7 +82,7 @@ def _limits(root: str, membership: str) -> Iterator[tuple[int, int]]:
 
 
 def _lines(file: str) -> list[str]:
-    """The lines of a file, none where it cannot be read."""
+    """Return the lines of a file, or none if it cannot be read."""
     try:
         with open(file, encoding="utf-8") as text:
             return text.read().splitlines()
