@@ -1,4 +1,4 @@
-"""`show_config`: which cygrad this is, and what of the machine it uses."""
+"""`show_config`: print the version of cygrad, and the instruction set and threads it uses."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ def show_config(mode: Literal["print"] = "print") -> None: ...
 @overload
 def show_config(mode: Literal["dicts"]) -> dict[str, Any]: ...
 def show_config(mode: str = "print") -> dict[str, Any] | None:
-    """Show the version of the package and what its engine runs on.
+    """Show the versions, the instruction set of the engine and the number of threads.
 
     Parameters
     ----------
     mode : {"print", "dicts"}
-        Whether to print the configuration or to return it.
+        "print" prints the configuration, "dicts" returns it.
 
     Returns
     -------
     dict or None
         With mode "dicts": "cygrad", "python", "numpy" (versions), "machine", "isa" (the variant
         of the engine that new networks use), "isa_available" (those this machine can run, best
-        first), "dtypes" and "threads" (how many compute
-        where the work is worth it).
+        first), "dtypes" and "threads" (the most that the engine uses).
 
     Raises
     ------
