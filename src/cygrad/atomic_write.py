@@ -1,7 +1,7 @@
-"""Files that take their place in one step: a crash leaves the old file or the new one, both whole.
+"""Replace a file in one step: after a crash, the complete old or the complete new file exists.
 
-A new file is written beside the old one, synced and renamed, and so is whatever the command line
-and `storage` write. What is in the files is their affair.
+A new file is written in the same folder, synced and renamed. Networks, drawings of graphs, reports
+and predictions are written in this way.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ def atomic_write(
 def atomic_write(
     path: str | os.PathLike[str], name: str = "path", *, text: bool = False
 ) -> Iterator[IO[Any]]:
-    """A file to write, which gets the name `path` when the block ends, and is gone if it fails.
+    """Open a file to write; it is renamed to `path` when the block ends, or removed if it fails.
 
-    A link stays a link: what it points to is replaced. The mode is that of any new file.
+    If `path` is a link, the file it points to is replaced. The mode is that of any new file.
 
     Parameters
     ----------
     path : str or os.PathLike
-        What the file will be called.
+        The file to create or replace.
     name : str
-        What the user knows `path` by.
+        Name of the argument or option, for the message.
     text : bool
-        Whether to open it for text, UTF-8 with line ends as they are written, or for bytes.
+        True opens the file for text (UTF-8, line ends unchanged), False for bytes.
 
     Raises
     ------
     ValueError
-        If `path` is there and is something other than a file.
+        If `path` exists and is not a file.
     OSError
-        If the file cannot be written; it names `path`, not the file beside it.
+        If the file cannot be written; `filename` is `path`, not the temporary file.
     """
     target = os.path.realpath(path)
     if os.path.exists(target) and not os.path.isfile(target):
@@ -69,10 +69,10 @@ def _new_file(path: str, text: bool) -> IO[Any]:
 
 
 def _sync_folder(folder: str) -> None:
-    """Have the new name survive a crash too."""
+    """Sync the folder, so that the new name survives a crash."""
     if os.name != "posix":
         return
-    # Not all file systems can sync a folder, and by now the file is in its place.
+    # Not all file systems can sync a folder, and the file has been renamed already.
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
