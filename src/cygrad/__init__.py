@@ -7,14 +7,14 @@
 >>> history = cg.Trainer(net, cg.Adam(1e-3), batch_size=32, rng=0).fit(X, y, epochs=20)
 >>> net.save("digits.npz")
 
-- `Network` and `Dense` make a network, `Trainer` with `SGD` or `Adam` trains it, `History` is what
-  training leaves; `schedules`, `callbacks` and `initializers` change how it goes.
-- `Network.save` and `load` keep a network in a file.
+- `Network` and `Dense` make a network, `Trainer` with `SGD` or `Adam` trains it and returns a
+  `History`; `schedules`, `callbacks` and `initializers` modify the training.
+- `Network.save` writes a network to a file, `load` reads it.
 - `datasets` reads samples, `check_gradients` compares backpropagation with numerical derivatives,
-  `reference` is the same mathematics in plain Python, to read.
-- `graph` builds computational graphs of gates from expressions, and differentiates them;
-  `plotting` draws networks and what they learn, `experiments` shows backpropagation at work.
-- `show_config` tells which variant of the engine is in use.
+  `reference` has the same mathematics in plain Python, to read.
+- `graph` builds computational graphs of gates from expressions and differentiates them;
+  `plotting` draws networks and their predictions, `experiments` shows backpropagation at work.
+- `show_config` prints the versions and the variant of the engine in use.
 """
 
 from importlib import import_module
@@ -74,8 +74,8 @@ __all__ = [
     "show_config",
 ]
 
-# Where the public names are that are imported when first asked for, so that a program that only
-# predicts starts sooner. A module stands for itself.
+# The modules of the public names that are imported on first use, so that a program that only
+# predicts starts sooner. A module is imported under its own name.
 _LAZY = {
     "Adam": "training",
     "Callback": "training",

@@ -1,4 +1,4 @@
-"""``python -m cygrad`` is the command ``cygrad``."""
+"""Run the command ``cygrad`` as ``python -m cygrad``."""
 
 import sys
 
