@@ -1,7 +1,7 @@
 """Replace a file in one step: after a crash, the complete old or the complete new file exists.
 
-A new file is written in the same folder, synced and renamed. Networks, drawings of graphs, reports
-and predictions are written in this way.
+A new file is written in the same folder, synced and renamed. Networks, pictures, reports and
+predictions are written in this way.
 """
 
 from __future__ import annotations
