@@ -1,9 +1,9 @@
-"""The programs that are timed against each other, one per module, with one face.
+"""The programs that are timed against each other, one per module, with the same methods.
 
-Each, plain NumPy aside, is the fastest that we could write with the public names of its library,
-for exactly the networks of :mod:`benchmarks.cases`; what was tried is said where it is not obvious.
-All get the same parameters, data, loss and numbers of the optimiser. A further library joins by a
-module with a :class:`Program` and a line in :data:`PEERS`.
+Each program, except plain NumPy, is the fastest that we could write with the public names of its
+library for the networks of `cases`; its module describes what was tried. All get the same
+parameters, data, loss and hyperparameters. To add a library, add a module with a `Program` and a
+line in `PEERS`.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ class Program(Protocol):
     """Training and use of one network, in one library."""
 
     name: str
-    threads: int  # that it may use
-    adjustable: bool  # whether `threads` can be set between two fits, and fewer may be faster
-    exact: bool  # whether it does what the others do, but for rounding
+    threads: int  # the most that it may use
+    adjustable: bool  # True if `threads` can be set between two fits, and fewer may be faster
+    exact: bool  # True if it equals the others up to rounding
 
     def __init__(self, case: Case, dtype: str, threads: int) -> None:
-        """Raises :class:`Unavailable` where it cannot take part."""
+        """Prepare the program; raise `Unavailable` if it cannot take part."""
 
     def start(self, parameters: Parameters) -> None:
-        """Take these parameters and forget the optimiser's state."""
+        """Set the parameters and reset the optimiser's state."""
 
     def fit(self, X: Array, y: Array, epochs: int, *, shuffle: bool = True) -> Sequence[float]:
-        """Train on mini-batches, shuffled anew in every epoch or in the order of X; the mean loss
-        of every epoch."""
+        """Train on mini-batches, shuffled in every epoch or in the order of X; return the mean
+        loss of every epoch."""
 
     def forward(self, X: Array) -> Array:
-        """Outputs for `case.batch` rows."""
+        """Return the outputs for `case.batch` rows."""
 
     def parameters(self) -> Parameters: ...
 
@@ -50,7 +50,7 @@ class Unavailable(Exception):
     """A program cannot take part, for the reason given."""
 
 
-# Packages to import, module here, class.
+# Package to import, module in this folder, class.
 PEERS = (
     ("sklearn", "sklearn_mlp", "SklearnMLP"),
     ("torch", "torch_eager", "TorchEager"),
@@ -60,7 +60,7 @@ PEERS = (
 
 
 def programs(peers: bool = False) -> dict[str, type[Program]]:
-    """cygrad first, then NumPy's tuned and plain program, then installed peers if wanted."""
+    """Return cygrad, then tuned and plain NumPy, then with `peers` the installed libraries."""
     from .cygrad_program import CygradProgram
     from .plain_numpy import PlainNumpy
     from .tuned_numpy import TunedNumpy
@@ -76,7 +76,7 @@ def programs(peers: bool = False) -> dict[str, type[Program]]:
 
 
 def initial_parameters(case: Case, dtype: str) -> Parameters:
-    """He's normal weights, N(0, 2/in), and biases N(0, 0.1²), that would show if ignored."""
+    """Draw He's normal weights, N(0, 2/in), and biases N(0, 0.1²), which no program may ignore."""
     rng = np.random.default_rng(7)
     return [
         (
@@ -88,11 +88,11 @@ def initial_parameters(case: Case, dtype: str) -> Parameters:
 
 
 def training_data(case: Case, dtype: str) -> tuple[Array, Array]:
-    """Standard normal inputs with targets that carry no pattern: (X, y).
+    """Draw standard normal inputs and targets without a pattern; return (X, y).
 
-    y holds class indices or a column of floats. Nothing can be learnt beyond single samples, so
-    the loss stays far from zero, where tiny gradients would change the speed of the arithmetic.
-    The labels are shuffled so that every k in a row hold all k classes: scikit-learn must see all.
+    y holds class indices or a column of floats. There is nothing to learn but single samples, so
+    the loss stays far from zero; near zero, tiny gradients would change the speed of arithmetic.
+    Of k classes, every k consecutive labels contain all, because scikit-learn needs all classes.
     """
     rng = np.random.default_rng(11)
     X = rng.standard_normal((case.samples, case.sizes[0]), dtype=np.dtype(dtype).type)

@@ -1,6 +1,6 @@
-"""How many threads NumPy's matrix products have, which threadpoolctl can set while a program runs.
+"""The number of threads for NumPy's matrix products, set by threadpoolctl while a program runs.
 
-It comes with scikit-learn. Without it the number stays that of the environment.
+threadpoolctl comes with scikit-learn. Without it the number is that of the environment.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ ADJUSTABLE = find_spec("threadpoolctl") is not None
 
 
 def limit_threads(threads: int) -> AbstractContextManager[Any]:
-    """A context in which the products have so many threads at most."""
+    """Return a context in which matrix products use at most `threads` threads."""
     if not ADJUSTABLE:
         return nullcontext()
     context: AbstractContextManager[Any] = _controller().limit(limits=threads, user_api="blas")

@@ -14,7 +14,7 @@ from . import Array, Parameters
 
 class CygradProgram:
     name = "cygrad"
-    adjustable = False  # it chooses by itself how many of its threads pay
+    adjustable = False  # it chooses the best number of threads itself
     exact = True
 
     def __init__(self, case: Case, dtype: str, threads: int) -> None:
@@ -35,7 +35,7 @@ class CygradProgram:
         self.reset_trainer()
 
     def reset_trainer(self) -> None:
-        """Start the optimiser anew."""
+        """Make a new trainer, whose optimiser has no state."""
         self.trainer = cg.Trainer(
             self.network,
             optimizer(self.case),

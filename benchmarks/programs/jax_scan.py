@@ -1,8 +1,8 @@
 """JAX: a whole epoch is one compiled ``lax.scan`` over the batches, in donated buffers.
 
-The order of the samples comes from NumPy, whose permutation is the faster one. Gathering all rows
-before the scan, unrolling it, and the flags of XLA for other matrix products and for the width of
-vectors gained nothing or lost.
+The order of the samples comes from NumPy, whose permutation is faster. Gathering all rows before
+the scan, unrolling the scan, and XLA's flags for other matrix products and for the width of vectors
+gained nothing or made it slower.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class JaxScan:
 
 
 def _epoch(case: Case, state: State, X: jax.Array, y: jax.Array, batches: jax.Array) -> Any:
-    """All steps of an epoch; `batches` holds the row numbers, (steps, batch)."""
+    """Do all steps of an epoch; `batches` holds the row numbers, (steps, batch)."""
 
     def step(state: State, rows: jax.Array) -> tuple[State, jax.Array]:
         trained, states, count = state
@@ -95,7 +95,7 @@ def _adam(trained: Tree, gradients: Tree, states: tuple[Tree, ...], count: jax.A
     m, v = states
     m = jax.tree.map(lambda m, g: BETA1 * m + (1 - BETA1) * g, m, gradients)
     v = jax.tree.map(lambda v, g: BETA2 * v + (1 - BETA2) * g * g, v, gradients)
-    # 1 − βᵗ without the loss of digits that the difference has in float32
+    # 1 − βᵗ without the cancellation of the difference in float32
     rate = LEARNING_RATE / -jnp.expm1(count * log(BETA1))
     root = lax.rsqrt(-jnp.expm1(count * log(BETA2)))
     trained = jax.tree.map(

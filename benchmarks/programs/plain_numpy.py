@@ -1,4 +1,4 @@
-"""The NumPy program that one writes first: vectorised, straight from the equations, no buffers."""
+"""A first NumPy program: vectorised, directly from the equations, without buffers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PlainNumpy:
             return [self._epoch(X, y, shuffle) for _ in range(epochs)]
 
     def _epoch(self, X: Array, y: Array, shuffle: bool) -> float:
-        """All steps of an epoch; the mean loss."""
+        """Do all steps of an epoch; return the mean loss."""
         order = self.rng.permutation(len(X)) if shuffle else np.arange(len(X))
         total = 0.0
         for first in range(0, len(X), self.case.batch):
@@ -63,7 +63,7 @@ class PlainNumpy:
         return [*activations, z]
 
     def _step(self, X: Array, y: Array) -> float:
-        """One step; the batch's loss, summed over its samples."""
+        """Do one step; return the loss of the batch, summed over its samples."""
         activations = self._activations(X)
         outputs = activations[-1]
         if self.case.classification:

@@ -1,9 +1,8 @@
-"""Reverse-mode differentiation in plain Python, number by number: what `cg.graph.compile` is held
-against.
+"""Reverse-mode differentiation in plain Python, number by number, to compare with graphs.
 
-An object for every number, with a closure that passes its gradient on: the expression is built anew
-for every point, and the objects are sorted before the way back. This is how small teaching programs
-do it; it is written without anything that would slow it down.
+Every number is an object with a closure that propagates its gradient. The expression is built anew
+for every point, and the objects are sorted before the backward pass. Small teaching programs work
+like this; nothing here makes it slower than necessary.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Callable
 
 
 class Value:
-    """A number that knows what it was computed from."""
+    """A number with the operands from which it was computed."""
 
     __slots__ = ("data", "grad", "operands", "propagate")
 
@@ -62,7 +61,7 @@ class Value:
         return _unary(self, -self.data, lambda y, a: -1.0)
 
     def backward(self) -> None:
-        """Give every value that this one depends on its gradient."""
+        """Compute the gradient with respect to every value that this one depends on."""
         order: list[Value] = []
         seen: set[Value] = set()
 

@@ -1,9 +1,9 @@
-"""scikit-learn's multi-layer perceptron through ``fit``, which does whole epochs by itself.
+"""scikit-learn's multi-layer perceptron, trained by whole epochs in ``fit``.
 
-Its penalty is set to zero and its early stopping never comes. Its regression loss is half the mean
-squared error: SGD's learning rate is doubled, and Adam's ε halved. Its Adam adds ε before the
-correction of √v, not after it; the ε given makes the first step that of the other programs, and
-the next ones as good as equal. The loss it reports is that of clipped probabilities.
+Its penalty is set to zero, and early stopping never happens. Its regression loss is half the mean
+squared error, so SGD's learning rate is doubled and Adam's ε halved. Its Adam adds ε before the
+correction of √v, not after it: ε is chosen so that the first step equals that of other programs,
+and the next steps nearly do. It computes the loss from clipped probabilities.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class SklearnMLP:
             learning_rate_init=rate,
             max_iter=1,
             random_state=0,
-            warm_start=True,  # a fit starts at the parameters of the fit before
+            warm_start=True,  # a fit continues from the parameters of the previous fit
             momentum=MOMENTUM,
             nesterovs_momentum=False,
             beta_1=BETA1,
@@ -54,7 +54,7 @@ class SklearnMLP:
             epsilon=EPSILON / self.loss_factor * (1 - BETA2) ** 0.5,
             n_iter_no_change=maxsize,
         )
-        # The arrays are made by a fit; any will do that has all classes.
+        # A fit makes the arrays; it needs samples of all classes.
         rows = max(case.batch, case.sizes[-1])
         self._fit(np.zeros((rows, case.sizes[0]), self.dtype), np.arange(rows) % case.sizes[-1])
         for index, (weights, biases) in enumerate(parameters):
@@ -76,7 +76,7 @@ class SklearnMLP:
         return [(weights.T.copy(), biases.copy()) for weights, biases in layers]
 
     def _fit(self, X: Array, y: Array) -> None:
-        """A fit, whose optimiser starts anew."""
+        """Run a fit, which resets the optimiser."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             with blas.limit_threads(self.threads):

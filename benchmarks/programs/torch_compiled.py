@@ -1,8 +1,8 @@
 """PyTorch, compiled: forward, gradients and update of a step in one graph of ``torch.compile``.
 
-A quarter to two thirds of the eager time on small networks, where compiling the loss alone gains
-nothing. The C++ wrapper saves another tenth. A quarter more goes with the guards, which look in
-every step whether the graph still fits its arguments: here it does. Autotuning gains nothing.
+It takes a quarter to two thirds of the eager time on small networks, where compiling the loss alone
+gains nothing. The C++ wrapper saves another tenth. Switching off the guards, which check in every
+step that the graph still fits its arguments, saves a quarter more. Autotuning gains nothing.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class TorchCompiled(TorchEager):
         self.trained = [torch.tensor(array) for layer in parameters for array in layer]
         states = 2 if self.case.optimizer == "adam" else 1
         self.states = [[torch.zeros_like(part) for part in self.trained] for _ in range(states)]
-        # One element, as `total` has: the C++ wrapper takes 0-d arguments by value, and what a
-        # graph adds to them is lost.
+        # One element, like `total`: the C++ wrapper takes 0-d arguments by value, so additions to
+        # them in the graph would be lost.
         self.count = torch.zeros(1, dtype=torch.float64)
 
     def fit(self, X: Array, y: Array, epochs: int, *, shuffle: bool = True) -> Sequence[float]:
@@ -47,8 +47,8 @@ class TorchCompiled(TorchEager):
         return super().fit(X, y, epochs, shuffle=shuffle)
 
     def _compile(self) -> None:
-        """Make a graph, in the first step to come: it is good for one network and its threads."""
-        torch.compiler.reset()  # forgets older graphs, of which there is a limit
+        """Compile a graph, at the next step, for this network and its number of threads."""
+        torch.compiler.reset()  # drops older graphs, whose number is limited
         self.compiled_for = self.threads
         self.graph: Callable[..., None] = torch.compile(
             partial(_step, self.case), fullgraph=True, dynamic=False, options=OPTIONS
@@ -92,7 +92,7 @@ def _adam(
 
 @cache
 def _failure() -> str | None:
-    """Why nothing can be compiled here (no C++ compiler, say), or None."""
+    """Return the error if nothing can be compiled here (no C++ compiler, for example), or None."""
     try:
         torch.compile(_twice, options=OPTIONS)(torch.zeros(2))
     except Exception as error:  # of many kinds, most of them without a public name

@@ -1,7 +1,7 @@
 """PyTorch, eager: its functions over plain tensors, and its fused optimiser.
 
-Faster than ``nn.Sequential`` over indexed batches, by 10 to 20 % on the small networks: no modules
-to call, and one gather per epoch, of which the batches are views.
+It is 10 to 20 % faster than ``nn.Sequential`` over indexed batches on the small networks: there are
+no modules to call, and samples are gathered once per epoch, into an array whose views are batches.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class TorchEager:
         return list(zip(arrays[::2], arrays[1::2], strict=True))
 
     def _step(self, x: torch.Tensor, y: torch.Tensor, total: torch.Tensor) -> None:
-        """One step; the batch's mean loss is added to `total`."""
+        """Do one step, and add the mean loss of the batch to `total`."""
         value = loss(self.case, self.trained, x, y)
         self.optimizer.zero_grad()
         value.backward()
@@ -74,7 +74,7 @@ class TorchEager:
 
 
 def outputs(trained: Sequence[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
-    """z of the last layer; `trained` is W, b, W, b, …"""
+    """Return z of the last layer; `trained` is W, b, W, b, …"""
     *hidden, output = zip(trained[::2], trained[1::2], strict=True)
     for weights, biases in hidden:
         x = functional.linear(x, weights, biases).relu_()

@@ -1,10 +1,9 @@
-"""The NumPy program that cygrad is held against: as fast as NumPy goes.
+"""The NumPy program to compare cygrad with, as fast as NumPy can be.
 
-Nothing is allocated in a step: every array is a buffer, every call writes through ``out``. All
-parameters lie in one flat array, so that Adam is ten passes over it, a cache-sized block at a
-time, with the bias corrections folded into two scalars. Where NumPy has a slow path (a reduction
-over the rows, a scalar operand of ``maximum``, a boolean operand of ``multiply``), its faster
-equal is used.
+A step allocates nothing: every array is a buffer, every call writes through ``out``. All parameters
+are in one flat array, so that Adam is ten passes over it, one cache-sized block at a time, with the
+bias corrections combined into two scalars. If NumPy has a slow path (a reduction over the rows, a
+scalar operand of ``maximum``, a boolean operand of ``multiply``), a faster equivalent is used.
 """
 
 from __future__ import annotations
@@ -17,21 +16,21 @@ import numpy as np
 from ..cases import BETA1, BETA2, EPSILON, LEARNING_RATE, MOMENTUM, Case
 from . import Array, Parameters, blas
 
-BLOCK = 65536  # values of each array; of Adam's four 1 MiB in float32, about a second-level cache
+BLOCK = 65536  # values per array: Adam's four arrays take 1 MiB in float32, a second-level cache
 
 
 class Adam:
     """Adam over flat arrays: parameters `p`, gradients `g` (overwritten by a step).
 
-    The state is m/(1 − β₁) and v/(1 − β₂), which saves a pass each; the factors go into the two
-    scalars of a step, with the bias corrections:
+    The state is m/(1 − β₁) and v/(1 − β₂), which saves one pass each. The factors and the bias
+    corrections are combined into the two scalars of a step:
     p ← p − η · m̂/(√v̂ + ε).
     """
 
     def __init__(self, p: Array, g: Array) -> None:
         self.state = (np.zeros_like(p), np.zeros_like(p))
         self.blocks = _blocks(p, g, *self.state)
-        # 0-d arrays spare NumPy the conversion of a Python number in every call.
+        # With 0-d arrays NumPy need not convert a Python number in every call.
         self.beta1, self.beta2 = np.array(BETA1, p.dtype), np.array(BETA2, p.dtype)
         self.steps = 0
 
@@ -62,7 +61,7 @@ class Adam:
 
 
 class Momentum:
-    """SGD with momentum over flat arrays, as :class:`Adam`: V ← μ V − η g; p ← p + V."""
+    """SGD with momentum over flat arrays, like `Adam`: V ← μ V − η g; p ← p + V."""
 
     def __init__(self, p: Array, g: Array) -> None:
         self.velocity = np.zeros_like(p)
@@ -81,7 +80,7 @@ class Momentum:
 
 
 def _blocks(*arrays: Array) -> list[tuple[Array, ...]]:
-    """Flat arrays of one size, cut into pieces that stay in a second-level cache together."""
+    """Cut flat arrays of one size into blocks that fit in a second-level cache together."""
     count = -(-arrays[0].size // BLOCK)
     edges = [arrays[0].size * block // count for block in range(count + 1)]
     return [tuple(array[first:last] for array in arrays) for first, last in pairwise(edges)]
@@ -145,7 +144,7 @@ class TunedNumpy:
             return [self._epoch(X, y, shuffle) for _ in range(epochs)]
 
     def _epoch(self, X: Array, y: Array, shuffle: bool) -> float:
-        """All steps of an epoch; the mean loss."""
+        """Do all steps of an epoch; return the mean loss."""
         batch = self.case.batch
         order = self.rng.permutation(len(X)) if shuffle else np.arange(len(X))
         total = 0.0
@@ -154,7 +153,7 @@ class TunedNumpy:
         return total / len(X)
 
     def forward(self, X: Array) -> Array:
-        """Outputs for `case.batch` rows; the next call overwrites them."""
+        """Return the outputs for `case.batch` rows; the next call overwrites them."""
         outputs = self._logits(X)
         if not self.case.classification:
             return outputs
@@ -177,7 +176,7 @@ class TunedNumpy:
         return np.add(output.a, output.biases, out=output.a)
 
     def _step(self, X: Array, y: Array, rows: Array) -> float:
-        """One step; the batch's loss, summed over its samples."""
+        """Do one step; return the loss of the batch, summed over its samples."""
         x, layers = self.x, self.layers
         X.take(rows, 0, x, "clip")  # any other mode gathers into a copy first
         y.take(rows, 0, self.y, "clip")
@@ -200,7 +199,7 @@ class TunedNumpy:
         return loss
 
     def _cross_entropy(self, z: Array, delta: Array) -> float:
-        """Σ ln Σ exp(z) − z_y with z below its row's maximum; δ = softmax(z) − y."""
+        """Return Σ ln Σ exp(z) − z_y, with z relative to its row's maximum; δ = softmax(z) − y."""
         np.maximum.reduce(z, axis=1, keepdims=True, out=self.row_maxima)
         np.subtract(z, self.row_maxima, out=z)
         np.exp(z, out=delta)
@@ -211,6 +210,6 @@ class TunedNumpy:
         return float(np.add.reduce(self.row_sums, axis=None) - np.vdot(z, self.y))
 
     def _mse(self, z: Array, delta: Array) -> float:
-        """Σ (z − y)² / outputs; δ = z − y, its factor 2/outputs being in the scale."""
+        """Return Σ (z − y)² / outputs; δ = z − y, and the scale has its factor 2/outputs."""
         np.subtract(z, self.y, out=delta)
         return float(np.vdot(delta, delta) / z.shape[1])
