@@ -1,7 +1,7 @@
-"""Benchmarks of cygrad: every result is checked first, then timed next to what is possible.
+"""Benchmarks of cygrad: check every result, then time it next to the peak of the processor.
 
 ``python -m benchmarks --help`` lists the sections; each is a module of this package that yields
-rows for one table. The programs that are timed against each other live in
-:mod:`benchmarks.programs`. Only the standard library, NumPy and cygrad itself are needed;
-what else is installed takes part (``--peers``) or draws the chart (matplotlib).
+rows for one table. `programs` holds the programs that are timed against each other. Only NumPy and
+cygrad are required; other libraries take part if they are installed (``--peers``), and matplotlib
+draws the chart.
 """

@@ -1,4 +1,4 @@
-"""The command line: which sections to run, on how many threads, and where the results go."""
+"""The command line: sections, threads and networks to run, and files for the results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def main() -> None:
     settings = _settings(parser, arguments)
     sections = _section_names(arguments.sections, settings)
     if arguments.output is not None:
-        arguments.output.mkdir(parents=True, exist_ok=True)  # before anything is measured
+        arguments.output.mkdir(parents=True, exist_ok=True)  # fails before the measurements
     results: dict[str, Any] = {
         "machine": machine.describe(),
         "dtype": settings.dtype,

@@ -1,6 +1,6 @@
 """Time and accuracy on real images: the 10,000 of MNIST's test part, 8,000 to train, 2,000 to test.
 
-The files are not part of the repository; ``--mnist DIR`` names the folder that holds them.
+The files are not part of the repository; ``--mnist DIR`` is their folder.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TRAIN, TEST = 8000, 2000
 
 
 def rows(settings: Settings) -> Iterator[Row]:
-    assert settings.mnist is not None  # the command line asked for it
+    assert settings.mnist is not None  # the command line requires it
     X, labels = _images(settings.mnist / IMAGES, settings.dtype)
     case = Case((784, 128, 10), batch=64, samples=TRAIN)
     epochs, required = (5, 0.92) if settings.quick else (20, 0.95)
@@ -55,7 +55,7 @@ def rows(settings: Settings) -> Iterator[Row]:
 
 
 def _images(file: Path, dtype: str) -> tuple[Array, Array]:
-    """Pixels from 0 to 1, shape (10000, 784), and the digits."""
+    """Return pixels from 0 to 1, shape (10000, 784), and labels."""
     table = datasets.read(file)
     assert table.y is not None
     return (table.X / 255).astype(dtype), table.y

@@ -1,4 +1,4 @@
-"""When two programs computed the same: tolerances as functions of dtype and size, and the check."""
+"""Check that two programs agree, within tolerances that depend on dtype and size."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def check_training(
     steps: int,
     eps: float,
 ) -> float:
-    """Compare parameters and losses after the same steps; the largest relative distance.
+    """Compare parameters and losses after the same steps; return the largest relative distance.
 
     The distance of an array is ‖actual − expected‖ / ‖expected − initial‖. Its bound is
-    steps · layers · √ε: Adam divides a gradient by its own magnitude, so that a gradient whose
-    relative size is that of rounding, ε, still makes a step of full length. About a share ε of
-    the parameters is so small, which is √ε in the root mean square of one step. Each step and each
-    layer that the gradient passes adds as much. Wide networks have :func:`_relu_flips` on top.
-    `losses` are those of every epoch, expected and actual.
+    steps · layers · √ε: Adam divides a gradient by its own magnitude, so that a gradient as small
+    as rounding, ε, still makes a step of full length. A share of about ε of all gradients is so
+    small, which is √ε in the root mean square of one step. Each step and each layer adds as much.
+    For wide networks `_relu_flips` is added. `losses` are those of every epoch, expected and
+    actual.
     """
     rounding = steps * len(initial) * eps**0.5
     bound = rounding + _relu_flips(case, steps, eps)
@@ -51,11 +51,11 @@ def check_training(
 
 
 def _relu_flips(case: Case, steps: int, eps: float) -> float:
-    """The distance that comes of activations so near zero that rounding decides about them.
+    """Return the distance caused by ReLU inputs so near zero that rounding decides their sign.
 
-    About 2ε of all z are. Where some are to be expected, ReLU lets a sample pass a unit in one
-    program and not in the other. Among the batch's samples that turns 1/√batch of the unit's
-    gradients around, and Adam makes full steps of them: twice the root of their share.
+    About a share 2ε of all z is so small. If one is likely to occur, ReLU passes a sample in one
+    program and blocks it in the other. That reverses the sign of a share 1/√batch of the gradients
+    of the unit, for which Adam makes full steps: the distance is twice the root of their share.
     """
     hidden = case.sizes[1:-1]
     flips = 2 * eps * steps * case.batch * sum(hidden)
@@ -66,7 +66,7 @@ def _relu_flips(case: Case, steps: int, eps: float) -> float:
 
 
 def check_losses(name: str, expected: Sequence[float], actual: Sequence[float]) -> None:
-    """Compare losses after an epoch: by then rounding has grown, but not beyond one in 1,000."""
+    """Compare losses after an epoch, when rounding errors have grown, but not beyond 1/1000."""
     close = np.allclose(actual, expected, rtol=LOSS_TOLERANCE, atol=0)
     if not (close and np.isfinite(expected).all()):
         raise WrongResult(f"{name}: losses are {actual}, expected {expected}")
@@ -75,7 +75,7 @@ def check_losses(name: str, expected: Sequence[float], actual: Sequence[float]) 
 def check_outputs(name: str, expected: Array, actual: Array, depth: int) -> None:
     """Compare outputs of networks whose longest sum has `depth` terms.
 
-    They may differ by 8·√depth·ε of the largest output.
+    The bound is 8·√depth·ε times the largest output.
     """
     largest = float(np.abs(expected).max())
     bound = 8 * depth**0.5 * float(np.finfo(expected.dtype).eps) * largest

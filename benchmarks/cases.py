@@ -1,14 +1,11 @@
-"""The networks that are timed: sizes, batch and number of samples.
-
-One table serves every section. Data, programs and timing live elsewhere.
-"""
+"""The networks that are timed: sizes, batch and number of samples, one table for all sections."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-# The numbers of the optimisers, for every program.
+# Hyperparameters of the optimisers, the same in every program.
 LEARNING_RATE = 1e-3
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # of Adam
 MOMENTUM = 0.9  # of SGD
@@ -19,8 +16,8 @@ OPTIMIZERS = ("adam", "sgd")
 class Case:
     """A network with ReLU hidden layers, trained by Adam or SGD on shuffled mini-batches.
 
-    One output means regression (identity, mean squared error), more mean classification (softmax,
-    cross-entropy).
+    One output means regression (identity, mean squared error), several outputs mean classification
+    (softmax, cross-entropy).
     """
 
     sizes: tuple[int, ...]
@@ -38,7 +35,7 @@ class Case:
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
-        """(inputs, outputs) of every layer."""
+        """Inputs and outputs of every layer."""
         return list(pairwise(self.sizes))
 
     @property
@@ -52,20 +49,20 @@ class Case:
 
     @property
     def flops(self) -> int:
-        """Floating-point operations of one step's matrix products.
+        """Floating-point operations of the matrix products in one step.
 
-        Each layer has three of 2·batch·in·out: forward, gradient and delta; the first layer has no
-        delta to hand down.
+        Each layer has three products of 2·batch·in·out: forward, weight gradient and hidden delta;
+        the first layer has no hidden delta.
         """
         inner = sum(inputs * outputs for inputs, outputs in self.shapes)
         return 2 * self.batch * (3 * inner - self.sizes[0] * self.sizes[1])
 
     def shortened(self, divisor: int) -> Case:
-        """The same network over fewer samples, still whole batches."""
+        """Return the same network with fewer samples, in whole batches."""
         return replace(self, samples=max(1, self.steps // divisor) * self.batch)
 
 
-# The samples exceed the second-level cache, as real data do; they are whole batches.
+# The samples exceed the second-level cache, as real data do, and fill whole batches.
 CASES = (
     Case((8, 32, 32, 1), batch=32, samples=8192),
     Case((64, 64, 10), batch=32, samples=8192),
@@ -77,7 +74,7 @@ CASES = (
 
 
 def parse_case(text: str) -> Case:
-    """The case that a command line names: ``784-128-10`` of the table, or any ``SIZES@BATCH``."""
+    """Parse a network of the command line: ``784-128-10`` of the table, or any ``SIZES@BATCH``."""
     network, at, batch = text.partition("@")
     if not at:
         for known in CASES:

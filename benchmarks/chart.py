@@ -1,8 +1,9 @@
 """The chart of the steps: each program's time relative to cygrad, a row per network, log scale.
 
-One panel per number of threads, which share the rows and the scale. Each program has a marker and a
-colour of its own (those of Okabe and Ito, which all eyes can tell apart); the grey bar to the left
-of cygrad's line reaches to the time that the peak of fused multiply-adds would allow.
+There is one panel per number of threads; panels share the rows and the scale. Each program has a
+marker and a colour of its own (from the palette of Okabe and Ito, for all kinds of colour vision).
+The grey bar to the left of cygrad's line ends at the time that the peak of fused multiply-adds
+would allow.
 
 ``python -m benchmarks.chart RESULTS.json CHART.png`` draws it from earlier results.
 """
@@ -59,7 +60,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
 
 
 def _limits(ax: Any, rows: Rows) -> None:
-    """What the processor's peak would allow, and cygrad's own time next to it."""
+    """Draw the time that the processor's peak would allow, and write cygrad's own time."""
     positions = range(len(rows))
     limits = [row["share"] for row in rows]
     widths = [1 - limit for limit in limits]
@@ -71,7 +72,7 @@ def _limits(ax: Any, rows: Rows) -> None:
 
 
 def _programs(ax: Any, rows: Rows) -> None:
-    """A marker per program and row, each program a little below the one before."""
+    """Draw a marker per program and row, each program a little below the one before."""
     ax.axvline(1, color="#000000", linewidth=1, zorder=1)
     for order, (name, (marker, color)) in enumerate(PROGRAMS.items()):
         key = f"{name} ratio"

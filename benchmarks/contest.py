@@ -1,9 +1,9 @@
-"""Training the same network by several programs: the check that all do the same, and their times.
+"""Train the same network by several programs: check that all agree, then time them.
 
-Every program starts from the same parameters and gets the same data. First a few steps and then a
-whole epoch in the same order must lead to the same parameters and losses. Then whole epochs of
-shuffled batches are timed, the programs in turn, as a user would run them: set-up of a fit,
-shuffling, gathering and the loss of the epoch included.
+Every program starts from the same parameters and gets the same data. A few steps and then a whole
+epoch, in the same order of samples, must give the same parameters and losses. Then whole epochs of
+shuffled batches are timed, the programs in turn, as a user would run them: the time includes the
+set-up of a fit, shuffling, gathering and the loss of the epoch.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .programs.tuned_numpy import TunedNumpy
 from .settings import WrongResult
 
 CHECKED_BATCHES, CHECKED_EPOCHS = 4, 2
-MOST_EPOCHS = 32  # in one measure: the data must not be learnt by heart
+MOST_EPOCHS = 32  # in one measure: the network must not overfit
 FEWER_THREADS = 1
 
 Measure = Callable[[], float]
@@ -31,7 +31,7 @@ Measure = Callable[[], float]
 class Contest:
     """One case in one dtype, with the programs that take part.
 
-    `contestants` maps names to programs that are ready; `left_out` has the reasons of the others.
+    `contestants` maps names to programs that are ready; `left_out` has the errors of the others.
     """
 
     def __init__(
@@ -51,10 +51,10 @@ class Contest:
                 self.left_out.append(str(error))
 
     def check(self) -> dict[str, float]:
-        """Train all over the same order of batches; the distance of each from NumPy's parameters.
+        """Train all on the same order of batches; return their distances from NumPy's parameters.
 
-        Tuned NumPy must be among the contestants. Those that are not exact must agree as in single
-        precision, and of their losses that counts which their parameters have.
+        Tuned NumPy must be among the contestants. Programs that are not exact must agree as in
+        single precision; for their losses only that of their final parameters is compared.
         """
         evaluator = PlainNumpy(self.case, self.dtype, self.threads)
         rows = min(CHECKED_BATCHES, self.case.steps) * self.case.batch
@@ -87,7 +87,7 @@ class Contest:
         return distances
 
     def choose_threads(self) -> dict[str, int]:
-        """Let every program that can be told its threads have one, if it is faster so."""
+        """Set every program with adjustable threads to one thread, if it is faster with one."""
         for name, program in self.contestants.items():
             if program.adjustable and self.threads > FEWER_THREADS:
                 times = {}
@@ -101,7 +101,7 @@ class Contest:
         return {name: program.threads for name, program in self.contestants.items()}
 
     def measure(self, name: str, duration: float) -> Measure:
-        """A measure of a contestant's seconds per step, over epochs that fill `duration`."""
+        """Return a function that measures seconds per step, over epochs that fill `duration`."""
         program = self.contestants[name]
         one = self._run(program, 1) * self.case.steps
         epochs = min(MOST_EPOCHS, max(1, round(duration / one)))
@@ -120,14 +120,14 @@ class Contest:
         return program.parameters(), losses if program.exact else []
 
     def _loss(self, evaluator: PlainNumpy) -> float:
-        """Mean loss of the evaluator's parameters over all samples."""
+        """Return the mean loss over all samples, for the evaluator's parameters."""
         outputs = evaluator.forward(self.X).astype(np.float64)
         if self.case.classification:
             return float(-np.log(outputs[np.arange(len(outputs)), self.y]).mean())
         return float(((outputs - self.y) ** 2).mean())
 
     def _check_cores(self, name: str, program: Program) -> None:
-        """That the program keeps to its threads; they may wait, so that fewer is right."""
+        """Check that the program uses no more than its threads; waiting threads count as unused."""
         one = self._run(program, 1) * self.case.steps
         epochs = max(1, round(0.2 / one))  # long enough for the system's count of processor time
         program.start(self.initial)
@@ -141,7 +141,7 @@ class Contest:
 
 
 def checked_contest(case: Case, dtype: str, threads: int) -> Contest:
-    """cygrad alone, after its results were held against those of tuned NumPy."""
+    """Return a contest of cygrad alone, after a check of its results against tuned NumPy."""
     programs = {program.name: program for program in (CygradProgram, TunedNumpy)}
     contest = Contest(case, dtype, threads, programs)
     contest.check()

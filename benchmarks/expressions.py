@@ -1,8 +1,8 @@
-"""Expressions that can be evaluated by several libraries, each with the same in NumPy by hand.
+"""Expressions for several libraries, each with value and derivatives written by hand in NumPy.
 
-`build` writes the expression with the functions of a library, which may be ones of arrays; `numpy`
-gives value and derivatives for arrays of points, as one would write them who has to: shared parts
-once, every array used again where it can be seen.
+`build` writes the expression with the functions of a library, for numbers or arrays. `numpy`
+returns value and derivatives for arrays of points, and is written for speed: common subexpressions
+are computed once, and arrays are reused.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ STAGES = 6
 
 @dataclass(frozen=True)
 class Expression:
-    """A function of some numbers: how it is written, and how NumPy is told to differentiate it."""
+    """A function of some numbers: its expression, and its derivatives in NumPy."""
 
     name: str
     inputs: int
@@ -29,7 +29,7 @@ class Expression:
 
 
 def _chain(library: Any, x: Any, y: Any, z: Any) -> Any:
-    """A recurrence that is read out at every stage, 8 gates each."""
+    """A recurrence with an output at every stage; each stage has 8 gates."""
     h, total = library.sin(x), library.cos(y)
     for _ in range(STAGES):
         h = library.tanh(h * x + y)

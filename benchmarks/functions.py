@@ -1,9 +1,9 @@
 """Largest errors of the engine's vector functions, in units in the last place (ulp).
 
-float32: every finite number of a function's domain, against NumPy in float64. float64: a dense
-sample, against NumPy in extended precision; left out where the platform has none. In networks, by
-contract, results too small for a normal number count as zero, so there any value of at most the
-smallest normal number is right. In graphs, of float64, they are denormal.
+float32: every finite number in the domain of a function, against NumPy in float64. float64: a dense
+sample, against NumPy in extended precision, if the platform has it. Networks may flush denormal
+results to zero, so any value up to the smallest normal number is correct in place of one. Graphs,
+in float64, compute denormal results.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _sigmoid(x: Array) -> Array:
 
 
 def _gaussian(x: Array) -> Array:
-    """exp(−x²) with the rounding error of x² put back: x in two parts, whose products are exact."""
+    """exp(−x²), corrected for the rounding error of x²: x is split so that products are exact."""
     high = x.astype(np.float32).astype(x.dtype)
     low = x - high
     rest = (2 * high + low) * low
@@ -137,7 +137,7 @@ def ulp_errors(name: str, part: str, function: Function, arguments: tuple[Array,
 
 
 def _bit_ranges(function: Function, dtype: type[np.float32 | np.float64]) -> list[tuple[int, int]]:
-    """The domain as ranges of bit patterns, both ends included; a range has one sign."""
+    """Return the domain as ranges of bit patterns, both ends included, each of one sign."""
     limits = np.finfo(dtype)
     largest, smallest_normal = float(limits.max), float(limits.tiny)
     smallest = float(limits.smallest_subnormal)
@@ -160,7 +160,7 @@ def _every_float32(function: Function, quick: bool) -> Iterator[Array]:
 
 
 def _sample_float64(function: Function, quick: bool) -> Iterator[Array]:
-    """Three chunks evenly from the dense part to one of all magnitudes."""
+    """Yield three uniform chunks from the dense part for each chunk of all magnitudes."""
     rng = np.random.default_rng(5)
     ranges = _bit_ranges(function, np.float64)
     for chunk in range(_chunks(quick)):
@@ -173,7 +173,7 @@ def _sample_float64(function: Function, quick: bool) -> Iterator[Array]:
 
 
 def _sample_powers(quick: bool) -> Iterator[tuple[Array, Array]]:
-    """Bases of all magnitudes, and ever nearer to 1; exponents for results of all magnitudes."""
+    """Yield bases of all magnitudes and bases near 1, with exponents for results of all sizes."""
     rng = np.random.default_rng(6)
     for chunk in range(_chunks(quick)):
         if chunk % 2:

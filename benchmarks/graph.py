@@ -1,10 +1,10 @@
 """Value and all derivatives of expressions: compiled graphs next to plain Python and to NumPy.
 
-Plain Python builds the expression for each point and walks it back. The graph is built once and
-walked again; the compiled one is called with numbers, and with arrays of many points. The NumPy
-program was differentiated by hand, which is what the others spare one. All run with the garbage
-collector at work, for plain Python makes cycles. First all must agree: the compiled graph with the
-graph in every bit, with the others but for rounding.
+Plain Python builds the expression anew for each point. The graph is built once and evaluated for
+each point; the compiled graph is called with numbers, and with arrays of many points. The NumPy
+program is differentiated by hand, which the others do automatically. The garbage collector stays
+on, because plain Python makes cycles. All must agree first: the compiled graph with the graph in
+every bit, with the others up to rounding.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _build(expression: Expression) -> tuple[graph.Node, list[graph.Variable]]:
 
 
 def _graph_program(f: graph.Node, variables: list[graph.Variable]) -> Callable[..., Result]:
-    """The graph's own way: new values, forward, backward."""
+    """Return a function that sets new values in the graph and runs forward and backward."""
 
     def run_graph(*point: float) -> Result:
         value = f.forward(dict(zip(variables, point, strict=True)))

@@ -1,8 +1,8 @@
-"""How the time of a step grows with the width of a network, the batch, and the threads.
+"""Time of a step as a function of the width of a network, the batch, and the threads.
 
-The network of the widths is w-w-w-10: its second layer has all three products (forward, gradient
-and delta), which the first of a network never has. The threads are counted up to ``--threads``, for
-the networks of the table. Every row is timed in turn with the peak.
+The network for the widths is w-w-w-10: its second layer has all three products (forward, weight
+gradient and hidden delta), the first layer only two. The threads go up to ``--threads``, for the
+networks of the table. Every row is timed in turn with the peak.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ COLUMNS = (
 )
 WIDTHS = tuple(2**power for power in range(4, 13))
 BATCHES = tuple(2**power for power in range(13))
-DATA = 2**20  # numbers of X, where two batches do not have more
+DATA = 2**20  # numbers in X, or two batches if they are more
 
 
 def rows(settings: Settings) -> Iterator[Row]:
@@ -53,7 +53,7 @@ def _case(sizes: tuple[int, ...], batch: int) -> Case:
 
 
 def _timed(axis: str, case: Case, numbers: Sequence[int], settings: Settings) -> Iterator[Row]:
-    """Rows of one case, on so many threads each; the speed-up is over the first number."""
+    """Yield a row per number of threads; the speed-up is relative to the first number."""
     rounds, duration = (3, 0.05) if settings.quick else (5, 0.2)
     case = replace(case, optimizer=settings.optimizer)
     steps, peaks = {}, {}

@@ -1,4 +1,4 @@
-"""What ``import cygrad`` costs beyond NumPy's own import: whole fresh processes, in turn."""
+"""Time of ``import cygrad`` beyond that of NumPy: fresh processes, in turn."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STATEMENTS = ("pass", "import numpy", "import cygrad")
 
 
 def rows(settings: Settings) -> Iterator[Row]:
-    # As installed, compiled once: an environment may forbid Python to keep what it compiles.
+    # Python must be allowed to write bytecode, as it is after an installation.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
     def run(statement: str) -> None:

@@ -1,8 +1,8 @@
-"""What one call costs where calls are many and small: one sample, one batch, one short fit.
+"""Time of single small calls: one sample, one batch, one short fit.
 
-Each call on 8-32-32-1 is timed next to the computing that it holds, which is the time of as many
-samples within long epochs of the same batch size. First the calls must give what the long way
-gives, bit by bit: a prediction the outputs of ``predict``, steps the parameters of a fit.
+Each call on 8-32-32-1 is timed next to its pure computation, which is the time of as many samples
+in long epochs of the same batch size. First the results are compared bit by bit: a prediction with
+the outputs of ``predict``, steps with the parameters after a fit.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CHECKED_STEPS = 5
 
 @dataclass(frozen=True)
 class Call:
-    """A method by its name, what it is called with, and how many samples of a fit it equals."""
+    """A method of the trainer, its arguments, and the number of samples it trains on."""
 
     text: str
     method: str
@@ -105,7 +105,7 @@ def _predict_one(X: Array, settings: Settings) -> Callable[[], float]:
 
 
 def _check(call: Call, case: Case, X: Array, y: Array, settings: Settings) -> None:
-    """A few calls on samples that follow each other must do what one fit over all of them does."""
+    """Check that a few calls on consecutive samples equal one fit over all of them."""
     if call.method == "fit":
         return
     long, short = _program(case, settings), _program(case, settings)

@@ -1,4 +1,4 @@
-"""What the figures were measured on: processor, Python, cygrad's kernels, the other libraries."""
+"""The machine and software of the measurements: processor, Python, kernels, other libraries."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def describe() -> dict[str, object]:
 
 
 def header(machine: dict[str, object], *, peers: bool) -> str:
-    """Two lines, and one or two on the other libraries where these take part."""
+    """Return two lines on the machine, and one or two on the other libraries if they take part."""
     lines = [
         "{processor}, {cores} cores, {system}".format(**machine),
         "cygrad {cygrad} ({isa}), Python {python}, NumPy {numpy} with {blas}".format(**machine),
@@ -46,7 +46,7 @@ def header(machine: dict[str, object], *, peers: bool) -> str:
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

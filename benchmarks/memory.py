@@ -1,8 +1,8 @@
-"""Memory that training takes: the peak resident size of a fresh process, against a budget.
+"""Memory that training takes: the peak resident size of a fresh process, compared with a budget.
 
 The budget is 4 × the parameters (weights, two states of Adam, one working copy), the activations
-of a batch, and the data. The peak is counted from the resident size before the data are made, when
-everything is imported and a tiny network has been trained, so that code is not counted.
+of a batch, and the data. The memory in use before the data are made is subtracted; by then all
+modules are imported and a tiny network has been trained, so that code is not counted.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _used_by_fresh_process(settings: Settings) -> int:
 
 
 def child(dtype: str, threads: int) -> None:
-    """In the fresh process: train, and print the bytes by which the peak exceeds the start."""
+    """Train in the fresh process, and print the peak memory in bytes beyond that at the start."""
     _train(Case((4, 3, 2), batch=2, samples=4), dtype, threads, epochs=1)
     before = _resident()
     first, last = _train(parse_case(NETWORK), dtype, threads, epochs=3)
@@ -82,7 +82,7 @@ def _train(case: Case, dtype: str, threads: int, epochs: int) -> tuple[float, fl
 
 
 def _resident() -> int:
-    """Bytes resident now; the peak is counted anew from here where the system can do that."""
+    """Return the resident size in bytes, and reset the peak if the system supports it."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
     return _status("VmRSS")

@@ -1,4 +1,4 @@
-"""Results as files: JSON with every figure, Markdown with the tables, a chart of the steps."""
+"""Results as files: JSON with every number, Markdown with the tables, a chart of the steps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .settings import SECTIONS
 
 
 def write(folder: Path, results: dict[str, Any], *, peers: bool) -> list[Path]:
-    """Write the files and return their paths; the chart is made where matplotlib is installed."""
+    """Write the files and return their paths; the chart only if matplotlib is installed."""
     written = [folder / "benchmarks.json", folder / "benchmarks.md"]
     written[0].write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     written[1].write_text(_tables(results, peers=peers), encoding="utf-8")
@@ -29,7 +29,7 @@ def write(folder: Path, results: dict[str, Any], *, peers: bool) -> list[Path]:
 
 
 def head(results: dict[str, Any], *, peers: bool) -> str:
-    """What the figures are of, a few lines."""
+    """Return a few lines on the machine and the settings."""
     training = f"training in {results['dtype']} with {results['optimizer']}, if not said otherwise"
     return f"{machine.header(results['machine'], peers=peers)}\n{training}"
 

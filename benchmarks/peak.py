@@ -1,4 +1,4 @@
-"""What is possible: the peak of fused multiply-adds of so many threads at once."""
+"""The peak of the processor: fused multiply-adds on several threads at once."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from cygrad._engine import kernels
 
 
 def fma_peak(threads: int, dtype: str, seconds: float = 0.05) -> float:
-    """GFLOP/s of `threads` threads that do nothing but independent fused multiply-adds.
+    """Measure the GFLOP/s of `threads` threads that do only independent fused multiply-adds.
 
-    Each measures itself, outside the interpreter lock, while the others run: cores that share
-    their arithmetic units or their clock count for what they can do together.
+    All threads measure at the same time, without the interpreter lock, so that cores that share
+    arithmetic units or a power limit count only for their joint speed.
     """
     start = Barrier(threads)
 

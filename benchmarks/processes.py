@@ -1,7 +1,7 @@
-"""Runs sections, for each number of threads in a process of its own.
+"""Run sections, in a process of its own for each number of threads.
 
-Most libraries settle how many threads they have when they are imported, or soon after, and from the
-environment. So the environment is set first, and everything else happens in a fresh process.
+Most libraries take their number of threads from the environment when they are imported. So the
+environment is set first, and the sections run in a fresh process.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ EIGEN = "--xla_cpu_multi_thread_eigen"  # XLA's threads within an operation
 
 
 def run(names: list[str], settings: Settings, *, quiet: bool) -> dict[str, list[Row]]:
-    """Run sections in turn and print their tables as they come, unless `quiet`; their rows."""
+    """Run sections in turn, print their tables unless `quiet`, and return their rows."""
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(settings.threads)
     flags = os.environ.get("XLA_FLAGS", "").split()

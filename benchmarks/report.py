@@ -1,4 +1,4 @@
-"""Tables: for a terminal, row by row while the measurements come in, and in Markdown."""
+"""Tables for a terminal, printed row by row during the measurements, and in Markdown."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Column:
 
 
 def columns_in(columns: Iterable[Column], sample: Row) -> tuple[Column, ...]:
-    """The columns that a table has whose rows are as `sample`."""
+    """Return the columns whose keys are in the row `sample`."""
     return tuple(column for column in columns if column.key in sample)
 
 
 def heading(title: str, columns: Iterable[Column], sample: Row) -> str:
-    """Title, column headings (aligned as the cells of `sample` are) and a rule."""
+    """Return title, column headings (aligned like the cells of `sample`) and a rule."""
     cells = [
         column.heading.ljust(column.width)
         if isinstance(sample.get(column.key), str)
@@ -47,13 +47,13 @@ def line(columns: Iterable[Column], row: Row) -> str:
 
 
 def notes(row: Row) -> list[str]:
-    """Remarks on a row, a line each."""
+    """Return the remarks on a row, one line each."""
     remarks = row.get("notes")
     return list(remarks) if isinstance(remarks, list) else []
 
 
 def markdown(title: str, columns: Iterable[Column], rows: Sequence[Row]) -> str:
-    """The same table for a README, the notes below it."""
+    """Return the table in Markdown, with the notes below it."""
     columns = columns_in(columns, rows[0])
     right = [not isinstance(rows[0].get(column.key), str) for column in columns]
     lines = [

@@ -1,4 +1,4 @@
-"""The sections, what the command line asks of them, and how one says that it cannot go on."""
+"""The sections, their settings from the command line, and the error for wrong results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent  # of the repository
 
 
 class WrongResult(Exception):
-    """What a program computed is not what it must be, so that its time means nothing."""
+    """A program computed a wrong result, so that its time has no meaning."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Section:
 
     module: str
     help: str
-    per_threads: bool = False  # whether the number of threads makes another table
+    per_threads: bool = False  # True if there is a table for each number of threads
 
 
 SECTIONS = {
@@ -47,6 +47,6 @@ class Settings:
     dtype: str
     optimizer: str
     threads: int  # of every program
-    peers: bool  # whether other libraries take part
+    peers: bool  # True if other libraries take part
     quick: bool
     mnist: Path | None

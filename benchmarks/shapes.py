@@ -1,6 +1,6 @@
-"""Sizes that fill no vector next to the nearest that do: the share of the peak must not fall.
+"""Odd layer sizes next to multiples of a vector: the share of the peak must not fall.
 
-The share counts the operations that the equations ask for, so that all padding shows as a loss.
+Only the operations of the equations are counted, so that work on padding lowers the share.
 """
 
 from __future__ import annotations

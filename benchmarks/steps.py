@@ -1,6 +1,6 @@
 """Time of one training step: cygrad next to NumPy and other libraries, and to the peak.
 
-How the programs are checked and timed is described in :mod:`benchmarks.contest`.
+`contest` checks and times the programs.
 """
 
 from __future__ import annotations
@@ -70,6 +70,6 @@ def _times(contest: Contest, rounds: int, duration: float) -> dict[str, float]:
 
 
 def _thread_notes(threads: int, chosen: dict[str, int]) -> list[str]:
-    """A line on the programs that were faster with fewer threads."""
+    """Return a note on the programs that were faster with fewer threads."""
     names = [name for name, number in chosen.items() if number < threads]
     return [f"faster on one thread, and timed so: {', '.join(names)}"] if names else []

@@ -1,8 +1,8 @@
-"""How times are taken: in turn, several rounds, medians.
+"""Measure times: in turn, over several rounds, as medians.
 
 Programs that are compared take turns (A B C, A B C, …), so that a machine that slows down slows
-all of them, and a median over the rounds drops what a single disturbance adds. Programs of several
-threads have a pause between them, for some libraries let theirs spin on when the work is done.
+all of them, and the median over the rounds ignores single disturbances. There is a pause between
+programs with several threads, because threads of some libraries spin on after the work.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def busy_cores(work: Callable[[], object]) -> float:
-    """How many cores the work keeps busy, all threads of the process taken together."""
+    """Return the number of cores that the work keeps busy, over all threads of the process."""
     begin, used = perf_counter(), process_time()
     work()
     return (process_time() - used) / (perf_counter() - begin)
@@ -33,7 +33,7 @@ def busy_cores(work: Callable[[], object]) -> float:
 def alternate(
     measures: Mapping[str, Callable[[], float]], rounds: int, threads: int = 1
 ) -> dict[str, float]:
-    """Median of what each measure returns, all measures once per round."""
+    """Call all measures once per round, and return the median of each."""
     values: dict[str, list[float]] = {name: [] for name in measures}
     for _ in range(rounds):
         for name, measure in measures.items():
@@ -43,7 +43,7 @@ def alternate(
 
 
 def wait_until_idle(threads: int) -> None:
-    """Wait until the threads of the program before are at rest."""
+    """Wait until the threads of the previous program are idle."""
     if threads > 1:
         sleep(PAUSE)
 
@@ -54,11 +54,11 @@ def per_call(
     duration: float = 0.02,
     collect_garbage: bool = False,
 ) -> Callable[[], float]:
-    """A measure of the seconds per call, over so many calls as fill `duration`.
+    """Return a function that measures the seconds per call, over calls that fill `duration`.
 
-    The call stands in timeit's own loop, which costs a few nanoseconds, where a closure would
-    cost fifty. That loop stops the garbage collector; `collect_garbage` keeps it on, for
-    a function that leaves cycles of objects behind.
+    The call is in timeit's own loop, which costs a few nanoseconds; a closure would cost fifty.
+    timeit stops the garbage collector; `collect_garbage` keeps it on, for functions that leave
+    cycles of objects behind.
     """
     named = {f"x{index}": argument for index, argument in enumerate(arguments)}
     timer = timeit.Timer(

@@ -1,7 +1,7 @@
-"""Time of one training step in either dtype and with either optimiser, cygrad alone, in turn.
+"""Time of one training step of cygrad alone, in both dtypes and with both optimisers, in turn.
 
-Single precision with Adam is the measure: double precision should take twice as long, SGD with
-momentum no longer.
+Compared with single precision and Adam, double precision should take twice as long, and SGD with
+momentum no longer than Adam.
 """
 
 from __future__ import annotations

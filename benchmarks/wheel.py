@@ -1,4 +1,4 @@
-"""Size and tags of the wheel that is built from this source tree, and what it asks of a system."""
+"""Size and tags of the wheel built from this source tree, and the oldest Linux that it supports."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def rows(settings: Settings) -> Iterator[Row]:
 
 
 def _build(folder: Path) -> Path:
-    """Build from a copy, so that nothing built before gets in and nothing is left behind."""
+    """Build from a copy, without earlier build products, and leave the source tree unchanged."""
     copy = folder / "source"
     copy.mkdir()
     built = ["*.so", "*.egg-info", "__pycache__", ".*cache"]
     for source in SOURCES:
         if (ROOT / source).is_dir():
-            ignored = [*built, "*.c"] if source == "src" else built  # what Cython wrote
+            ignored = [*built, "*.c"] if source == "src" else built  # Cython's output
             shutil.copytree(ROOT / source, copy / source, ignore=shutil.ignore_patterns(*ignored))
         else:
             shutil.copy(ROOT / source, copy)
@@ -58,7 +58,7 @@ def _build(folder: Path) -> Path:
 
 
 def _manylinux(wheel: Path) -> str | None:
-    """The oldest manylinux tag that the wheel fits, where auditwheel is installed to tell."""
+    """Return the oldest manylinux tag that the wheel fits, or None without auditwheel."""
     command = [sys.executable, "-m", "auditwheel", "show", str(wheel)]
     shown = subprocess.run(command, check=False, capture_output=True, text=True)
     tags = re.findall(r'"((?:many|musl)linux_\w+)"', shown.stdout)
