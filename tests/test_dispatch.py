@@ -1,4 +1,4 @@
-"""Which instruction set runs: the best one, or the one that is asked for, or an error."""
+"""Tests of the choice of the instruction set: the best one, a requested one, or an error."""
 
 import os
 import platform
@@ -20,8 +20,8 @@ FLAGS = {
 }
 
 
-def fresh(isa):
-    """A new interpreter's selection, with CYGRAD_ISA set to `isa` or not set."""
+def select_in_new_process(isa):
+    """Start an interpreter that prints its selection, with CYGRAD_ISA set to `isa` or unset."""
     environment = {name: value for name, value in os.environ.items() if name != "CYGRAD_ISA"}
     if isa is not None:
         environment["CYGRAD_ISA"] = isa
@@ -31,7 +31,7 @@ def fresh(isa):
     )
 
 
-def test_the_best_come_first_and_portable_is_always_there():
+def test_the_best_come_first_and_portable_is_always_available():
     names = kernels.available()
     assert list(names) == [name for name in BEST_FIRST if name in names]
     assert names[-1] == "portable"
@@ -40,32 +40,32 @@ def test_the_best_come_first_and_portable_is_always_there():
 @pytest.mark.skipif(
     platform.machine() != "x86_64" or not CPUINFO.exists(), reason="no flags of an x86 in /proc"
 )
-def test_what_the_processor_has_is_available():
+def test_available_names_match_the_flags_of_the_processor():
     line = next(line for line in CPUINFO.read_text().splitlines() if line.startswith("flags"))
     flags = set(line.split(":")[1].split())
     assert kernels.available() == tuple(name for name in BEST_FIRST if FLAGS[name] <= flags)
 
 
-def test_the_best_is_taken():
+def test_the_best_is_selected():
     for unset in (None, ""):
-        result = fresh(unset)
+        result = select_in_new_process(unset)
         assert (result.returncode, result.stdout.strip()) == (0, kernels.available()[0])
 
 
 def test_the_environment_forces_another(isa):
-    result = fresh(isa)
+    result = select_in_new_process(isa)
     assert (result.returncode, result.stdout.strip()) == (0, isa)
 
 
 @pytest.mark.parametrize("name", ["sse", "AVX2", "avx2 "])
 def test_the_environment_with_an_unknown_name_is_refused(name):
-    result = fresh(name)
+    result = select_in_new_process(name)
     assert result.returncode != 0
     assert f"CYGRAD_ISA is {name!r}" in result.stderr
     assert ", ".join(kernels.available()) in result.stderr
 
 
-def test_new_engines_use_the_selection_and_old_ones_stay(isa):
+def test_only_new_engines_use_a_new_selection(isa):
     def network():
         return cg.Network(2, [cg.Dense(1)], loss="mse")
 

@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.random import Generator, SeedSequence
 
-    RandomSource = int | Generator | SeedSequence | None  # what an `rng` argument takes
+    RandomSource = int | Generator | SeedSequence | None  # types of the argument `rng`
     Purpose = Literal["initialisation", "shuffling", "dropout", "checking"]
 
 # The last word of a stream's spawn key. Four letters, because 0, 1, 2, … are the keys of the
