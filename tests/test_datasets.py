@@ -1,4 +1,4 @@
-"""The digits that ship with the package, and the division into parts."""
+"""Tests of the digits that ship with the package, and of the division into parts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cygrad.datasets import digits
 
 # --- the digits ---------------------------------------------------------------------------------
 
-# Of the bytes of X, then those of y as uint8; computed from the published file.
+# Of the bytes of X and of y as uint8, computed from the published file.
 DIGITS_SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
 
 

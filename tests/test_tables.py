@@ -1,4 +1,4 @@
-"""The readers of files: CSV, NumPy and IDX."""
+"""Tests of the readers of CSV, NumPy and IDX files."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_csv_without_target(tmp_path: Path) -> None:
     assert (table.y, table.features, table.classes) == (None, ("a",), None)
 
 
-def test_csv_header_of_numbers_is_known_by_the_target(tmp_path: Path) -> None:
+def test_csv_target_shows_that_numbers_are_a_header(tmp_path: Path) -> None:
     path = write(tmp_path, "0,1,label\n7.5,8,1.5\n9,10,2.5\n")
     table = tables.read(path, "label")
     assert_array_equal(table.X, [[7.5, 8], [9, 10]])
@@ -135,7 +135,7 @@ def test_integers_of_many_values_are_quantities(tmp_path: Path) -> None:
     assert len(tables.read(write(tmp_path, rows), 2).classes or ()) == 20
 
 
-def test_targets_are_counted_by_given_classes(tmp_path: Path) -> None:
+def test_targets_are_indices_into_given_classes(tmp_path: Path) -> None:
     path = write(tmp_path, "x,y\n0,cat\n0,dog\n0,cat\n")
     table = tables.read(path, "y", classes=("dog", "cow", "cat"))
     assert table.y is not None
@@ -199,7 +199,7 @@ def test_regression_refuses_text(tmp_path: Path) -> None:
 # --- NumPy's files ------------------------------------------------------------------------------
 
 
-def test_npy_is_mapped_and_loses_its_target_column(tmp_path: Path) -> None:
+def test_npy_is_mapped_without_its_target_column(tmp_path: Path) -> None:
     data = np.arange(12, dtype=np.float32).reshape(4, 3)
     np.save(tmp_path / "data.npy", data)
     for target, left in ((1, [1, 2]), (2, [0, 2]), (-1, [0, 1])):
@@ -246,7 +246,7 @@ def test_npz(tmp_path: Path, save: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_numbers_that_are_not_finite_have_a_place(tmp_path: Path, value: float) -> None:
+def test_numbers_that_are_not_finite_are_located(tmp_path: Path, value: float) -> None:
     X = np.zeros((5000, 2, 2))
     X[4998, 1, 0] = value
     np.save(tmp_path / "data.npy", X)
@@ -284,7 +284,7 @@ def test_npz_labels_of_bytes_and_booleans(tmp_path: Path) -> None:
         ({"X": np.array([[None]])}, None, r"array X holds values of type object, expected"),
     ],
 )
-def test_npz_that_holds_the_wrong_things(
+def test_npz_with_wrong_arrays(
     tmp_path: Path, arrays: dict[str, Any], target: str | None, message: str
 ) -> None:
     np.savez(tmp_path / "data.npz", **arrays)
@@ -340,7 +340,7 @@ LABELS = [7, 2, 7]
 
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("style", ["train-{}-idx{}-ubyte", "t10k-{}.idx{}-ubyte"])
-def test_idx_finds_the_labels_beside(tmp_path: Path, compressed: bool, style: str) -> None:
+def test_idx_finds_the_labels_in_the_folder(tmp_path: Path, compressed: bool, style: str) -> None:
     ending, compress = (".gz", gzip.compress) if compressed else ("", bytes)
     images = write(tmp_path, compress(idx(IMAGES)), style.format("images", 3) + ending)
     assert tables.read(images).y is None
@@ -352,7 +352,7 @@ def test_idx_finds_the_labels_beside(tmp_path: Path, compressed: bool, style: st
     assert table.classes == ("2", "7")
 
 
-def test_idx_labels_of_another_name_and_other_kinds_of_compression(tmp_path: Path) -> None:
+def test_idx_labels_with_another_name_and_compression(tmp_path: Path) -> None:
     images = write(tmp_path, gzip.compress(idx(IMAGES)), "images-idx3")
     write(tmp_path, idx(LABELS), "labels-idx1.gz")
     assert tables.read(images).classes == ("2", "7")
@@ -399,7 +399,7 @@ def test_idx_labels_that_do_not_fit(tmp_path: Path) -> None:
             tables.read(images)
 
 
-# --- all of them --------------------------------------------------------------------------------
+# --- all formats --------------------------------------------------------------------------------
 
 
 def test_read_checks_its_own_arguments(tmp_path: Path) -> None:
