@@ -1,4 +1,4 @@
-"""The command line: what it prints, what it writes, and how it fails."""
+"""Tests of the command line: its output, its files and its errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def train_json(capsys: pytest.CaptureFixture[str], *argv: str | Path) -> dict[st
 
 
 def failure(capsys: pytest.CaptureFixture[str], code: int, *argv: str | Path) -> str:
-    """Run a command that fails; return its one line on stderr."""
+    """Run a command that must fail, and return its one line on stderr."""
     capsys.readouterr()
     assert main(list(map(str, argv))) == code
     out, err = capsys.readouterr()
@@ -48,7 +48,7 @@ def rows_of(path: Path) -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def flowers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three kinds of flowers, far apart: four measures and a name."""
+    """Write four measures of three well separated kinds of flowers, and their names."""
     rng = np.random.default_rng(0)
     names = ["rose", "aster", "tulip"]
     path = tmp_path_factory.mktemp("data") / "flowers.csv"
@@ -62,7 +62,7 @@ def flowers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def houses(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Prices that depend on two measures of houses, in a unit far from 1."""
+    """Write two measures of houses and their prices, which are large numbers."""
     rng = np.random.default_rng(0)
     path = tmp_path_factory.mktemp("data") / "houses.csv"
     with path.open("w") as file:
@@ -99,7 +99,7 @@ def test_digits_by_default(capsys: pytest.CaptureFixture[str], tmp_path: Path, s
     assert net.classes == tuple("0123456789")
 
 
-def test_digits_for_readers(
+def test_digits_without_json(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -176,7 +176,7 @@ def test_quantities_keep_their_unit(
     )  # fmt: skip
     assert result["task"] == "regression"
     assert result["classes"] is None
-    # The prices are linear in the inputs, so a linear network finds them to the rounding.
+    # The prices are linear in the inputs, so a linear network learns them up to rounding.
     assert result["test"]["mae"] < 500
     net = cg.load(output)
     assert net.layers[-1].activation == "identity"
@@ -184,7 +184,7 @@ def test_quantities_keep_their_unit(
     assert_allclose(prediction, [[635_000], [290_000]], rtol=0.01)
 
 
-def test_few_integers_are_classes_unless_told(
+def test_few_integers_are_classes_by_default(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     data, output = tmp_path / "data.csv", tmp_path / "model.npz"
@@ -496,7 +496,7 @@ def test_predict_failures(
         assert path.read_bytes() == before
 
 
-def test_letters_that_stdout_lacks(
+def test_characters_that_stdout_cannot_encode(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     net = cg.Network(1, [cg.Dense(2, "softmax")], loss="cross_entropy", rng=0)
@@ -515,13 +515,13 @@ def test_letters_that_stdout_lacks(
     assert code == 0
     assert "classes         ros\\xe9, \\u8d64\n" in out
     code, out = run("predict", model, data)
-    assert (code, out) == (1, ""), "what a program reads is right or not there"
+    assert (code, out) == (1, ""), "predictions are written correctly or not at all"
     assert "class 'rosé' cannot be written in ascii" in capsys.readouterr().err
     assert run("predict", model, data, "--output", answers) == (0, "")
     assert len(Path(answers).read_text(encoding="utf-8").split()) == 3
 
 
-def test_a_closed_stdout_is_no_defect(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_training_with_closed_stdout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     output = tmp_path / "model.npz"
     argv = ["train", "digits", "--epochs", "1", "--quiet", "--output", str(output)]
@@ -575,7 +575,7 @@ def test_ctrl_c_ends_the_program(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["data.npz"]
 
 
-def test_reader_that_goes_away(flower_model: Path, tmp_path: Path) -> None:
+def test_reader_that_closes_the_pipe(flower_model: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "data.npy", np.zeros((100_000, 4)))
     with start(tmp_path, "predict", flower_model, "data.npy") as program:
         assert program.stdout is not None
@@ -586,7 +586,7 @@ def test_reader_that_goes_away(flower_model: Path, tmp_path: Path) -> None:
     assert program.returncode == 1
 
 
-def test_an_unknown_instruction_set_is_one_line() -> None:
+def test_an_unknown_instruction_set_gives_one_line() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "cygrad", "info"],
         env={**os.environ, "CYGRAD_ISA": "sse9"},

@@ -1,4 +1,4 @@
-"""The page of ``cygrad train --report``: what it says, that it is whole, and how it fails."""
+"""Tests of the page of ``cygrad train --report``: its content, its validity and its errors."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ LARGEST = 500_000  # bytes
 
 
 class Page(HTMLParser):
-    """A page taken apart; an element that is not closed where it must be fails the test."""
+    """A parsed page; parsing fails if an element is not closed."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.elements: list[tuple[str, dict[str, str]]] = []
         self.headings: list[str] = []
         self.tables: dict[str, list[list[str]]] = {}
-        self.text: dict[str, str] = {}  # of the elements that come once
+        self.text: dict[str, str] = {}  # of elements that occur once
         self._open: list[str] = []
         self._caption = ""
         self.source = path.read_text(encoding="utf-8")
@@ -62,7 +62,7 @@ class Page(HTMLParser):
             self._caption = ""
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert "svg" in self._open  # elsewhere HTML takes it for a start tag
+        assert "svg" in self._open  # outside SVG it is a start tag in HTML
         self.elements.append((tag, {name: value or "" for name, value in attrs}))
 
     def handle_endtag(self, tag: str) -> None:
@@ -90,7 +90,7 @@ class Page(HTMLParser):
         return sum(name == tag for name, _ in self.elements)
 
     def check(self) -> None:
-        """That it needs nothing from outside, runs nothing, and names no two things alike."""
+        """Check that the page loads nothing, has no scripts, and that its ids are unique."""
         assert len(self.source.encode()) < LARGEST
         assert self.source.startswith("<!DOCTYPE html>\n<html lang=")
         ids = [attributes["id"] for _, attributes in self.elements if "id" in attributes]
@@ -107,7 +107,7 @@ class Page(HTMLParser):
         assert "@import" not in self.source
         assert "http:" not in self.source
         assert "https:" not in self.source
-        assert self.count("style") == 1  # that of a picture would hold for all of the page
+        assert self.count("style") == 1  # a picture's stylesheet would apply to the whole page
         assert self.count("svg") == self.count("figure") == self.count("figcaption")
         for tag, attributes in self.elements:
             if tag == "svg":
@@ -117,7 +117,7 @@ class Page(HTMLParser):
 def train(
     capsys: pytest.CaptureFixture[str], folder: Path, *argv: str | Path
 ) -> tuple[dict[str, Any], Page]:
-    """Train with a report; return what --json prints, and the page."""
+    """Train with a report; return the results that --json prints, and the page."""
     capsys.readouterr()
     path = folder / "report.html"
     command = [*map(str, argv), "--quiet", "--json", "--report", str(path)]
@@ -132,7 +132,7 @@ def train(
 
 
 def write_table(path: Path, classes: list[str], rows: int = 120) -> Path:
-    """Samples of some classes, in a row of clusters that run into each other."""
+    """Write samples of several classes, in a row of overlapping clusters."""
     rng = np.random.default_rng(0)
     X = np.round(rng.normal(size=(rows, 3)) + np.arange(rows)[:, np.newaxis] % len(classes), 3)
     y = np.array(classes)[np.arange(rows) % len(classes)]
@@ -140,7 +140,7 @@ def write_table(path: Path, classes: list[str], rows: int = 120) -> Path:
     return path
 
 
-# --- what it says -------------------------------------------------------------------------------
+# --- content ------------------------------------------------------------------------------------
 
 
 def test_a_classification(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_which_curves_are_logarithmic(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cg.plotting, "history", history)
     many, few = [9.0, 0.1], [2.0, 1.0]
     for metric, loss, expected in (
-        ("accuracy", many, {"loss": True, "accuracy": False}),  # a share, however small at first
+        ("accuracy", many, {"loss": True, "accuracy": False}),  # an accuracy is never logarithmic
         ("mae", many, {"loss": True, "mae": True}),
         ("mae", few, {"loss": False, "mae": True}),
     ):
@@ -316,11 +316,11 @@ def test_several_outputs_and_many_samples_without_a_test_part(
         f"train, output {number}" for number in (1, 2, 3)
     ]
     assert page.count("figure") == 2 + 2 * 3 + 1
-    # So many points are an image, so that the page stays small.
+    # Many points are drawn as an image, so that the page stays small.
     assert page.count("image") == 2 * 3
 
 
-def test_names_are_text(
+def test_names_are_escaped(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -342,7 +342,7 @@ def test_names_are_text(
     assert titles == 2 * sorted(names)
 
 
-# --- to do it again -----------------------------------------------------------------------------
+# --- repeating the run --------------------------------------------------------------------------
 
 
 def test_the_command_repeats_the_run(
@@ -364,7 +364,7 @@ def test_the_command_repeats_the_run(
     summary = page.summary("The trained network, as it is saved")
     assert summary == {"file": "model.npz", "SHA-256": hashlib.sha256(model).hexdigest()}
     os.remove("model.npz")
-    # As a shell would run it.
+    # Run it in a shell.
     program = command.replace("cygrad", f"{shlex.quote(sys.executable)} -m cygrad", 1)
     environment = {**os.environ, "PYTHONPATH": str(Path(cg.__file__).parents[1])}
     subprocess.run(["bash", "-c", program], check=True, env=environment, capture_output=True)
@@ -376,7 +376,7 @@ def test_the_command_repeats_the_run(
     ["plain", "", "a b", "it's", "$HOME `ls` \\ \" !", "-x", "new\nline", "\udcff\udc80", "ö",
      "a\u00a0b", "\u202egpj", "\x1b[0m'", "\udcffab"],
 )  # fmt: skip
-def test_words_for_a_shell(word: str) -> None:
+def test_words_are_quoted_for_a_shell(word: str) -> None:
     script = f"printf %s {shell_quoted(word)}"
     assert script.isprintable()
     done = subprocess.run(["bash", "-c", script], check=True, capture_output=True)
@@ -395,7 +395,7 @@ def test_pictures_do_not_depend_on_the_users_settings(
         return re.findall("<svg.*?</svg>", page.source)
 
     plain = pictures()
-    # Settings that would change all of a picture, or fail.
+    # Settings that would change a whole picture, or fail.
     settings = {"text.usetex": True, "figure.facecolor": "black", "lines.linewidth": 9}
     with matplotlib.rc_context(settings):
         assert pictures() == plain
@@ -405,7 +405,7 @@ def test_pictures_do_not_depend_on_the_users_settings(
 
 
 def failure(capsys: pytest.CaptureFixture[str], code: int, *argv: str | Path) -> str:
-    """Run a training that fails; return its one line on stderr."""
+    """Run a training that must fail, and return its one line on stderr."""
     capsys.readouterr()
     assert main(["train", "digits", "--quiet", "--epochs", "1", *map(str, argv)]) == code
     out, err = capsys.readouterr()
@@ -416,7 +416,7 @@ def failure(capsys: pytest.CaptureFixture[str], code: int, *argv: str | Path) ->
 
 @pytest.fixture
 def untrained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder to be in, where nothing is trained."""
+    """Change to an empty folder; training raises an error."""
 
     def fit(*_: object, **__: object) -> None:
         raise AssertionError("the training began")
