@@ -1,4 +1,4 @@
-"""Files that take their place in one step, for bytes and for text."""
+"""Tests of files that are replaced in one step, for bytes and for text."""
 
 import os
 
@@ -17,7 +17,7 @@ def text(request):
     return request.param
 
 
-def test_the_name_is_taken_at_the_end(path, text):
+def test_the_file_is_renamed_at_the_end(path, text):
     path.write_text("old")
     with atomic_write(path, text=text) as file:
         file.write("new" if text else b"new")
@@ -27,7 +27,7 @@ def test_the_name_is_taken_at_the_end(path, text):
     assert os.listdir(path.parent) == ["out"]
 
 
-def test_text_is_written_as_it_is(path):
+def test_text_is_written_unchanged(path):
     with atomic_write(path, text=True) as file:
         file.write("é\n\r\n")
     assert path.read_bytes() == b"\xc3\xa9\n\r\n"
@@ -60,7 +60,7 @@ def test_a_full_disk_leaves_the_old_file(path, monkeypatch, fault):
     assert os.listdir(path.parent) == ["out"]
 
 
-def test_a_folder_that_cannot_be_synced_is_no_failure(path, monkeypatch):
+def test_a_folder_that_cannot_be_synced_is_no_error(path, monkeypatch):
     sync = os.fsync
 
     def files_only(descriptor):
@@ -74,14 +74,14 @@ def test_a_folder_that_cannot_be_synced_is_no_failure(path, monkeypatch):
     assert path.read_bytes() == b"new"
 
 
-def test_errors_name_the_file_that_was_asked_for(path):
+def test_errors_name_the_path_of_the_caller(path):
     missing = path / "nowhere"
     with pytest.raises(FileNotFoundError) as caught, atomic_write(missing):
         pass
     assert caught.value.filename == str(missing)
 
 
-def test_refuses_what_is_no_file(tmp_path):
+def test_refuses_a_folder(tmp_path):
     with (
         pytest.raises(ValueError, match=r"--output is .*, which is something other than a file"),
         atomic_write(tmp_path, "--output"),

@@ -1,4 +1,4 @@
-"""The simplest arguments: what is taken, and what the errors say."""
+"""Tests of the checks of simple arguments: accepted values and error messages."""
 
 import math
 from fractions import Fraction
@@ -14,9 +14,9 @@ from cygrad import checks
     [(0, 0.0), (3, 3.0), (Fraction(1, 3), 1 / 3), (np.float32(0.5), 0.5), (np.int8(7), 7.0)],
 )
 def test_numbers(value, expected):
-    found = checks.number(value, "rate", least=0)
-    assert type(found) is float
-    assert found == expected
+    checked = checks.number(value, "rate", least=0)
+    assert type(checked) is float
+    assert checked == expected
 
 
 @pytest.mark.parametrize(
@@ -35,23 +35,23 @@ def test_numbers(value, expected):
         (Fraction(10**400, 3), ValueError, "rate is inf"),
     ],
 )
-def test_no_numbers(value, error, message):
+def test_refused_numbers(value, error, message):
     with pytest.raises(error, match=message):
         checks.number(value, "rate", least=0)
 
 
 @pytest.mark.parametrize("value", [True, np.True_, 2.0, "2", None])
-def test_no_whole_numbers(value):
+def test_refused_whole_numbers(value):
     with pytest.raises(TypeError, match=r"units is .*, expected an integer of at least 1"):
         checks.whole_number(value, "units")
 
 
 def test_arrays_of_parameters():
-    given = np.ma.array([1, 2], mask=False)
-    found = checks.parameters(given, "biases", (2,), np.dtype("float32"))
-    assert type(found) is np.ndarray
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, [1, 2])
+    masked = np.ma.array([1, 2], mask=False)
+    checked = checks.parameters(masked, "biases", (2,), np.dtype("float32"))
+    assert type(checked) is np.ndarray
+    assert checked.dtype == np.float32
+    np.testing.assert_array_equal(checked, [1, 2])
 
 
 @pytest.mark.parametrize(
@@ -64,14 +64,14 @@ def test_arrays_of_parameters():
         ([1, 1e300], ValueError, r"biases holds 1e\+300 at 1, expected numbers that are finite as"),
     ],
 )
-def test_no_arrays_of_parameters(value, error, message):
+def test_refused_arrays_of_parameters(value, error, message):
     with pytest.raises(error, match=message):
         checks.parameters(value, "biases", (2,), np.dtype("float32"))
 
 
 def test_whole_numbers():
-    found = checks.whole_number(np.uint8(3), "units")
-    assert type(found) is int
-    assert found == 3
+    checked = checks.whole_number(np.uint8(3), "units")
+    assert type(checked) is int
+    assert checked == 3
     with pytest.raises(ValueError, match="units is 0, expected an integer of at least 1"):
         checks.whole_number(0, "units")

@@ -1,4 +1,4 @@
-"""The README's examples do what they say."""
+"""Tests of the README: its examples run, and its counts are right."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,7 +39,7 @@ def test_the_examples_run(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.skipif(not README.exists(), reason="the README is not beside the tests")
-def test_what_is_counted():
+def test_counts():
     text = " ".join(README.read_text(encoding="utf-8").split())
     assert f"there are {len(cg.graph.GATES)} gates" in text
     assert len(cg.experiments.EXPERIMENTS) == 10
