@@ -36,14 +36,15 @@ def check_training(
     rounding = steps * len(initial) * eps**0.5
     bound = rounding + _relu_flips(case, steps, eps)
     arrays = zip(*(chain.from_iterable(part) for part in (initial, expected, actual)), strict=True)
+    norm = np.linalg.norm
     distance = max(
-        float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs - before))
-        for before, theirs, ours in arrays
+        float(norm(actual_array - expected_array) / norm(expected_array - initial_array))
+        for initial_array, expected_array, actual_array in arrays
     )
     if not distance <= bound:
         raise WrongResult(
-            f"{name}: parameters are off by {distance:.2e} of the way they went in {steps} steps, "
-            f"expected at most {bound:.2e}"
+            f"{name}: the relative distance of the parameters is {distance:.2e} after {steps} "
+            f"steps, expected at most {bound:.2e}"
         )
     if not np.allclose(losses[1], losses[0], rtol=rounding, atol=0):
         raise WrongResult(f"{name}: losses are {losses[1]}, expected {losses[0]}")

@@ -120,7 +120,7 @@ def _row(
 
 
 def ulp_errors(name: str, part: str, function: Function, arguments: tuple[Array, ...]) -> Array:
-    """|engine − reference| in ulp of the dtype; infinite for a wrong NaN or infinity."""
+    """Return |engine − reference| in ulp of the dtype; infinite for a wrong NaN or infinity."""
     x = arguments[0]
     got = kernels.evaluate(name, x) if part == "networks" else tape.evaluate(name, *arguments)
     wider = np.float64 if x.dtype == np.float32 else np.longdouble

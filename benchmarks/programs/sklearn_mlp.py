@@ -31,7 +31,7 @@ class SklearnMLP:
         self.case = case
         self.dtype = dtype
         self.threads = threads
-        self.loss_factor = 1 if case.classification else 2  # of the loss
+        self.loss_factor = 1 if case.classification else 2  # the others' loss is this times its own
 
     def start(self, parameters: Parameters) -> None:
         case = self.case
