@@ -12,7 +12,7 @@ def fma_peak(threads: int, dtype: str, seconds: float = 0.05) -> float:
     """Measure the GFLOP/s of `threads` threads that do only independent fused multiply-adds.
 
     All threads measure at the same time, without the interpreter lock, so that cores that share
-    arithmetic units or a power limit count only for their joint speed.
+    arithmetic units or a clock count only for their joint speed.
     """
     start = Barrier(threads)
 
