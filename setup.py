@@ -169,6 +169,7 @@ setup(
             module("loops", "csrc/processor.c"),
             module("equations"),
             module("plan"),
+            module("loops_plan"),
             module("passes", "csrc/team.c"),
             module("engine"),
             module("training"),

@@ -24,6 +24,7 @@ cdef class Engine:
     cdef readonly str isa, dtype
     cdef readonly object storage
     cdef object block, numpy_dtype, empty
+    cdef type plan_type             # Plan, or LoopsPlan
     cdef readonly tuple sizes
     cdef Py_ssize_t inputs, outputs
     cdef const double[::1] input_mean, input_scale      # or None

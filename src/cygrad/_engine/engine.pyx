@@ -63,6 +63,11 @@ cdef class Engine:
         cdef char *base
         self.work = 0
         self.kernels = table(dtype)
+        self.plan_type = Plan
+        if _kernels.selected_engine() == "loops":
+            from cygrad._engine.loops_plan import LoopsPlan
+
+            self.plan_type = LoopsPlan
         self.isa, self.dtype = self.kernels.isa.decode(), dtype
         self.numpy_dtype, self.empty = np.dtype(dtype), np.empty
         self.sizes = tuple(sizes)
@@ -174,7 +179,7 @@ cdef class Engine:
 
     cdef Plan plan(self, Py_ssize_t capacity, bint targets=False, Py_ssize_t lowest_delta=-1, bint keep=False,
                    int members=1):
-        cdef Plan plan = Plan()
+        cdef Plan plan = self.plan_type()
         plan.prepare(self.kernels, self.layers, self.depth, self.loss, self.mean, capacity, targets,
                      self.depth + 1 if lowest_delta < 0 else lowest_delta, keep, members)
         return plan

@@ -1,5 +1,7 @@
-"""Which kernels run: one table of C functions per dtype and instruction set, the best one picked when the first is
-needed. ``CYGRAD_ISA`` in the environment, or `select`, forces another."""
+"""The choice of the kernels: one table of C functions per dtype and instruction set.
+
+The best one is picked when the first is needed. ``CYGRAD_ISA`` in the environment, or `select`, forces another.
+"""
 
 import os
 
@@ -63,6 +65,31 @@ def select(name=None):
 cpdef str selected():
     """Name of the variant that new engines use."""
     return select() if _selected is None else _selected
+
+
+ENGINES = ("kernels", "loops")
+_engine = None
+
+
+def select_engine(name=None):
+    """Choose what computes: ``"kernels"``, or the plain loops that define their bits; ``None``: ``CYGRAD_ENGINE``.
+
+    It holds for the networks that are made from now on. ``"loops"`` is for those who want to check the kernels: slow.
+    """
+    global _engine
+    source = "engine"
+    if name is None:
+        source = "CYGRAD_ENGINE"
+        name = os.environ.get("CYGRAD_ENGINE") or ENGINES[0]
+    if name not in ENGINES:
+        raise ValueError(f"{source} is {name!r}, expected one of {', '.join(ENGINES)}")
+    _engine = name
+    return name
+
+
+def selected_engine():
+    """Return the name of what computes in new networks."""
+    return select_engine() if _engine is None else _engine
 
 
 cdef const cg_kernels *table(str dtype) except NULL:

@@ -1,12 +1,13 @@
-from typing import Any, final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 def aligned(size: int) -> NDArray[np.uint8]: ...
 def set_costs(**changed: float) -> dict[str, Any]: ...
 
-@final
+@disjoint_base
 class Plan: ...
 
 __pyx_capi__: dict[str, Any]  # for the other compiled modules

@@ -5,8 +5,6 @@ is in `equations`. Work is divided by panels and rows of output, never along a s
 on who computed which part.
 """
 
-cimport cython
-
 from libc.math cimport isfinite
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
@@ -67,7 +65,6 @@ cdef char *address(block) except NULL:
     return <char *> &view[0]
 
 
-@cython.final
 cdef class Plan:
     """The operations of a pass and their workspace, for up to `capacity` rows at once."""
 

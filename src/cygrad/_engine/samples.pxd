@@ -1,5 +1,7 @@
 from cpython.buffer cimport Py_buffer
 
+from libc.stdint cimport int64_t
+
 from cygrad._engine.kernels cimport cg_samples
 
 
@@ -21,4 +23,5 @@ cdef class Samples:
 
 cdef int type_code(const char *format, Py_ssize_t itemsize) noexcept
 cdef bint all_finite(const cg_samples *numbers) noexcept nogil
+cdef int64_t read_integer(const char *place, int type) noexcept nogil
 cdef double read_number(const char *place, int type) noexcept nogil

@@ -131,7 +131,7 @@ cdef class Training(SequentialPasses):
 
     cdef int make_plan(self, Py_ssize_t capacity, Py_ssize_t members) except -1:
         cdef Engine engine = self.engine
-        cdef Plan plan = Plan()
+        cdef Plan plan = engine.plan_type()
         cdef Py_ssize_t l, lowest = engine.depth + 1
         for l in range(engine.depth, 0, -1):
             if engine.trained[l].train_weights or engine.trained[l].train_biases:

@@ -1,0 +1,5 @@
+from cygrad._engine.plan cimport Plan
+
+
+cdef class LoopsPlan(Plan):
+    pass

@@ -1,0 +1,192 @@
+"""A plan whose operations are run by the plain loops of `loops`, and by no kernel: what ``CYGRAD_ENGINE=loops`` uses.
+
+Everything around it stays the same, so that the whole package runs on the definition of its bits, on one thread and
+slowly. Matrices are copied out of their panels before an operation, and back into them after it.
+"""
+
+cimport cython
+
+from libc.math cimport isfinite
+from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memcpy
+
+from cygrad._engine cimport loops
+from cygrad._engine.equations cimport Layer, Pass, Workspace, from_row
+from cygrad._engine.kernels cimport (
+    CG_ACTIVATION_identity, CG_FLOAT32, CG_FLOAT64, CG_PANEL_BYTES, CG_UINT64, CG_WHOLE_ROWS,
+    cg_activation_properties, cg_matrix, cg_samples, cg_update
+)
+from cygrad._engine.loops cimport real
+from cygrad._engine.plan cimport (
+    FORWARD, GATHER, GRADIENT, HIDDEN_DELTA, OUTPUT_DELTA, SOFTMAX, Operation, Plan
+)
+from cygrad._engine.samples cimport read_integer
+from cygrad._engine.team cimport Watch
+
+import numpy as np
+
+
+@cython.final
+cdef class LoopsPlan(Plan):
+    """The operations of a pass, by plain loops."""
+
+    cdef int best_thread_count(self, int most) noexcept nogil:
+        return 1
+
+    cdef bint run_operation(self, const Operation *op, Pass *p, int member, Watch watch) noexcept nogil:
+        """Run one operation. True: stop, no parameter has been changed."""
+        cdef bint stop = False
+        with gil:
+            try:
+                if self.workspace.kernels.itemsize == sizeof(float):
+                    operate[float](&self.workspace, op, p, 0)
+                else:
+                    operate[double](&self.workspace, op, p, 0)
+            except BaseException as error:
+                watch.error = error
+                stop = True
+        if stop:
+            return True
+        if op.kind == OUTPUT_DELTA:
+            return p.stop_if_not_finite and not isfinite(p.loss)
+        return op.kind != GRADIENT and watch.due(op.panels * op.work)
+
+
+cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -1:
+    """Compute one operation for a whole batch; `zero` has the dtype."""
+    cdef Py_ssize_t l = op.layer, n = p.rows
+    cdef int activation = s.layers[l].activation if l > 0 else CG_ACTIVATION_identity
+    cdef bint whole_rows = l > 0 and cg_activation_properties(activation) & CG_WHOLE_ROWS
+    cdef real[::1] log_sum_exp = as_array[real](s.log_sum_exp + p.first * sizeof(real), n, zero)
+    sums = np.zeros(2)
+    if op.kind == GATHER:
+        gather[real](p.x, p, from_row(&s.a[0], p.first), zero)
+        if p.y != NULL:
+            gather[real](p.y, p, from_row(&s.y, p.first), zero)
+        for r in range(n if p.labels != NULL else 0):
+            s.labels[p.first + r] = p.labels[p.order[p.start + r] if p.order != NULL else p.start + r]
+    elif op.kind == FORWARD:
+        z = np.empty((n, s.layers[l].w.cols), np.asarray(log_sum_exp).dtype)
+        loops.forward[real](unpacked[real](&s.a[l - 1], p.first, n, zero), weights_of[real](&s.layers[l], zero),
+                            as_array[real](s.layers[l].b, s.layers[l].w.cols, zero), z)
+        pack[real](&s.z[l], p.first, z)
+        if not whole_rows:
+            a = np.empty_like(z)
+            loops.activate[real](activation, z, a, log_sum_exp)
+            pack[real](&s.a[l], p.first, a)
+    elif op.kind == SOFTMAX:
+        z = unpacked[real](&s.z[l], p.first, n, zero)
+        a = np.empty_like(z)
+        loops.activate[real](activation, z, a, log_sum_exp)
+        pack[real](&s.a[l], p.first, a)
+    elif op.kind == OUTPUT_DELTA:
+        a = unpacked[real](&s.a[l], p.first, n, zero)
+        y = None if p.y == NULL else unpacked[real](&s.y, p.first, n, zero)
+        labels = None if p.labels == NULL else np.asarray(<int64_t[:n]> (s.labels + p.first))
+        delta = np.empty_like(a)
+        loops.output_delta[real](s.loss, activation, 1.0 / n if s.mean else 1.0,
+                                 unpacked[real](&s.z[l], p.first, n, zero), a, y, labels, log_sum_exp, delta, sums)
+        if s.delta[l].data != NULL:
+            pack[real](&s.delta[l], p.first, delta)
+        p.loss, p.metric = sums[0], sums[1]
+    elif op.kind == HIDDEN_DELTA:
+        a = unpacked[real](&s.a[l], p.first, n, zero)
+        z = a if l == 0 else unpacked[real](&s.z[l], p.first, n, zero)
+        delta = np.empty_like(a)
+        loops.hidden_delta[real](activation, unpacked[real](&s.delta[l + 1], p.first, n, zero),
+                                 weights_of[real](&s.layers[l + 1], zero), z, a, delta)
+        pack[real](&s.delta[l], p.first, delta)
+    elif op.kind == GRADIENT:
+        update_layer[real](&s.layers[l], p, unpacked[real](&s.a[l - 1], p.first, n, zero),
+                           unpacked[real](&s.delta[l], p.first, n, zero))
+    return 0
+
+
+cdef int update_layer(const Layer *layer, const Pass *p, const real[:, ::1] a, const real[:, ::1] delta) except -1:
+    """∂C/∂W and ∂C/∂b, and the updates; the parameters, and their states, are changed where they are."""
+    cdef cg_update update = p.update
+    cdef cg_matrix w = layer.w
+    cdef cg_matrix[2] states
+    cdef char *b = layer.b + p.gradient_offset
+    cdef int i
+    w.data += p.gradient_offset
+    for i in range(2):
+        states[i] = w
+        states[i].data += p.state_offsets[i]        # where there is no state, the parameter itself: it is not used
+    if layer.train_weights:
+        gradient = np.empty((layer.inputs, w.cols), np.asarray(a).dtype)
+        loops.weight_gradient[real](a, delta, gradient)
+        weights = unpacked[real](&w, 0, layer.inputs, 0)
+        state1 = unpacked[real](&states[0], 0, layer.inputs, 0)
+        state2 = unpacked[real](&states[1], 0, layer.inputs, 0)
+        loops.update[real](&update, gradient.reshape(-1), weights.reshape(-1), state1.reshape(-1), state2.reshape(-1))
+        pack[real](&states[0], 0, state1)
+        pack[real](&states[1], 0, state2)
+        pack[real](&w, 0, weights)
+    if layer.train_biases:
+        update.weight_decay = 0
+        gradient = np.empty(w.cols, np.asarray(a).dtype)
+        loops.bias_gradient[real](delta, gradient)
+        loops.update[real](&update, gradient, as_array[real](b, w.cols, 0),
+                           as_array[real](b + p.state_offsets[0], w.cols, 0),
+                           as_array[real](b + p.state_offsets[1], w.cols, 0))
+    return 0
+
+
+# Between panels and row-major arrays.
+
+cdef real[::1] as_array(char *numbers, Py_ssize_t count, real zero):
+    """View `count` numbers that stand side by side."""
+    return <real[:count]> <real *> numbers
+
+
+cdef real *element(const cg_matrix *m, Py_ssize_t r, Py_ssize_t c, real zero) noexcept:
+    """The place of number [r, c]."""
+    cdef Py_ssize_t width = CG_PANEL_BYTES // sizeof(real)
+    return <real *> (m.data + (c // width * m.capacity + r) * CG_PANEL_BYTES) + c % width
+
+
+cdef unpacked(const cg_matrix *m, Py_ssize_t first, Py_ssize_t rows, real zero):
+    """Copy rows of a matrix out of its panels: [rows, cols]."""
+    cdef Py_ssize_t r, c
+    array = np.empty((rows, m.cols), np.float32 if real is float else np.float64)
+    cdef real[:, ::1] numbers = array
+    for r in range(rows):
+        for c in range(m.cols):
+            numbers[r, c] = element[real](m, first + r, c, 0)[0]
+    return array
+
+
+cdef weights_of(const Layer *layer, real zero):
+    """Copy the weights of a layer: [in, out]."""
+    return unpacked[real](&layer.w, 0, layer.inputs, 0)
+
+
+cdef int pack(const cg_matrix *m, Py_ssize_t first, const real[:, ::1] numbers) except -1:
+    """Copy rows [rows, cols] into the panels of a matrix."""
+    cdef Py_ssize_t r, c
+    for r in range(numbers.shape[0]):
+        for c in range(numbers.shape[1]):
+            element[real](m, first + r, c, 0)[0] = numbers[r, c]
+    return 0
+
+
+cdef int gather(const cg_samples *x, const Pass *p, cg_matrix m, real zero) except -1:
+    """Copy the rows of a pass out of samples of any type."""
+    cdef Py_ssize_t r, c, row
+    for r in range(p.rows):
+        row = p.order[p.start + r] if p.order != NULL else p.start + r
+        for c in range(x.cols):
+            element[real](&m, r, c, 0)[0] = sample[real](x.data + row * x.row_stride + c * x.col_stride, x.type, 0)
+    return 0
+
+
+cdef real sample(const char *place, int type, real zero) noexcept:
+    """The number at a place, rounded once."""
+    if type == CG_FLOAT64:
+        return <real> (<const double *> place)[0]
+    if type == CG_FLOAT32:
+        return <real> (<const float *> place)[0]
+    if type == CG_UINT64:
+        return <real> (<const uint64_t *> place)[0]
+    return <real> read_integer(place, type)
