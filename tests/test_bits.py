@@ -1,10 +1,16 @@
 """The same bits, always: on every instruction set, in any batch, from any memory layout.
 
-Nothing here has a tolerance: arrays are compared as integers.
+Nothing here has a tolerance: arrays are compared as integers, with those of the plain loops that
+define them (`cygrad._engine.loops`) where these can compute them in reasonable time.
 """
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
+from bits import assert_same_bits
 from cases import CASES, Case, Data
 
 import cygrad as cg
@@ -16,17 +22,6 @@ from cygrad._engine.training import Training
 EPOCHS = 3
 DTYPES = ("float32", "float64")
 ROWS_AT_ONCE = 256  # that inference takes
-
-
-def bits(array):
-    array = np.ascontiguousarray(array)
-    return array.view(f"u{array.itemsize}")
-
-
-def assert_same_bits(actual, expected, name="array"):
-    actual, expected = np.asarray(actual), np.asarray(expected)
-    assert (actual.dtype, actual.shape) == (expected.dtype, expected.shape), name
-    assert np.array_equal(bits(actual), bits(expected)), f"{name} differs in its bits"
 
 
 def network(dtype, activation="sigmoid"):
@@ -57,51 +52,58 @@ def results(case: Case, data: Data, dtype: str) -> dict[str, np.ndarray]:
     return found
 
 
-@pytest.fixture
-def _restored():
-    before = kernels.selected()
-    yield
-    kernels.select(before)
+def by_loops(compute: Callable[[], Any]) -> Any:
+    """Compute something with networks that run on the plain loops."""
+    before = kernels.selected_engine()
+    kernels.select_engine("loops")
+    try:
+        return compute()
+    finally:
+        kernels.select_engine(before)
 
 
-@pytest.mark.usefixtures("_restored")
+@cache
+def results_by_loops(case: Case, dtype: str) -> dict[str, np.ndarray]:
+    return by_loops(lambda: results(case, case.draw(seed=5), dtype))
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_every_instruction_set_gives_the_same_bits(case, dtype):
-    data = case.draw(seed=5)
-    first, *others = kernels.available()
-    kernels.select(first)
-    expected = results(case, data, dtype)
-    for isa in others:
-        kernels.select(isa)
-        actual = results(case, data, dtype)
-        for name, array in expected.items():
-            assert_same_bits(actual[name], array, f"{name} on {isa}")
+def test_every_instruction_set_gives_the_defined_bits(case, dtype, isa):
+    expected = results_by_loops(case, dtype)
+    actual = results(case, case.draw(seed=5), dtype)
+    for name, array in expected.items():
+        assert_same_bits(actual[name], array, name)
 
 
-@pytest.mark.usefixtures("_restored")
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("loss", ["cross_entropy", "quadratic"])
-@pytest.mark.parametrize("hidden", ["sigmoid", "tanh", "gaussian"])
-def test_every_instruction_set_gives_the_same_bits_where_numbers_underflow(hidden, loss, dtype):
-    """Results that are too small for normal numbers count as zero, everywhere alike."""
+@cache
+def underflow_by_loops(hidden: str, loss: str, dtype: str) -> tuple[np.ndarray, ...]:
+    return by_loops(lambda: underflow(hidden, loss, dtype))
+
+
+def underflow(hidden: str, loss: str, dtype: str) -> tuple[np.ndarray, ...]:
+    """Train on samples that are so small that most numbers underflow."""
     smallest = np.log10(np.finfo(dtype).tiny) + 3
     X = samples(64) * 10 ** np.linspace(smallest, 2, 64)[:, np.newaxis]
     y = np.arange(64) % 5
     targets = y if loss == "cross_entropy" else np.eye(5)[y]
-    trained = []
-    for isa in kernels.available():
-        kernels.select(isa)
-        layers = [cg.Dense(33, hidden), cg.Dense(5, "softmax")]
-        net = cg.Network(37, layers, loss=loss, dtype=dtype, rng=1)
-        outputs = net.forward(X)
-        cg.Trainer(net, cg.Adam(), 8, rng=0).fit(X, targets, EPOCHS)
-        trained.append((outputs, net.parameters, net.backward(X, targets).inputs))
+    layers = [cg.Dense(33, hidden), cg.Dense(5, "softmax")]
+    net = cg.Network(37, layers, loss=loss, dtype=dtype, rng=1)
+    outputs = net.forward(X)
+    cg.Trainer(net, cg.Adam(), 8, rng=0).fit(X, targets, EPOCHS)
+    return outputs, net.parameters, net.backward(X, targets).inputs
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("loss", ["cross_entropy", "quadratic"])
+@pytest.mark.parametrize("hidden", ["sigmoid", "tanh", "gaussian"])
+def test_numbers_that_underflow_have_the_defined_bits(hidden, loss, dtype, isa):
+    """Results that are too small for normal numbers count as zero, everywhere alike."""
     tiny = np.finfo(dtype).tiny
-    for arrays in trained:
-        for array, first in zip(arrays, trained[0], strict=True):
-            assert_same_bits(array, first)
-            assert not ((array != 0) & (np.abs(array) < tiny)).any()
+    expected = underflow_by_loops(hidden, loss, dtype)
+    for array, defined in zip(underflow(hidden, loss, dtype), expected, strict=True):
+        assert_same_bits(array, defined)
+        assert not ((array != 0) & (np.abs(array) < tiny)).any()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -121,7 +123,8 @@ def test_denormals_are_zero_inside_the_engine_only(dtype, isa):
 @pytest.mark.parametrize("activation", ["identity", "sigmoid", "tanh", "relu", "gaussian"])
 def test_a_row_alone_and_in_a_batch(activation, dtype, isa):
     net, X = network(dtype, activation=activation), samples(67)
-    together = net.forward(X)
+    together = by_loops(lambda: network(dtype, activation=activation)).forward(X)
+    assert_same_bits(net.forward(X), together, "all rows")
     for row in range(len(X)):
         assert_same_bits(net.forward(X[row : row + 1]), together[row : row + 1], f"row {row}")
 
@@ -130,8 +133,8 @@ def test_a_row_alone_and_in_a_batch(activation, dtype, isa):
 @pytest.mark.parametrize("rows", [2, 8, 15, 16, 17, ROWS_AT_ONCE, ROWS_AT_ONCE + 1, 600])
 def test_forward_in_one_call_and_in_parts(rows, dtype, isa):
     net, X = network(dtype), samples(rows)
-    whole = net.forward(X)
-    for size in (1, 7, 16, 100, ROWS_AT_ONCE):
+    whole = by_loops(lambda: network(dtype)).forward(X)
+    for size in (1, 7, 16, 100, ROWS_AT_ONCE, rows):
         parts = [net.forward(X[start : start + size]) for start in range(0, rows, size)]
         assert_same_bits(np.concatenate(parts), whole, f"parts of {size}")
 
@@ -140,15 +143,20 @@ def test_forward_in_one_call_and_in_parts(rows, dtype, isa):
 def test_the_backward_pass_has_the_outputs_of_forward(dtype, isa):
     net, X = network(dtype), samples(300)
     gradients = net.backward(X, np.zeros(300, int))
-    assert_same_bits(gradients.activations[-1], net.forward(X))
+    outputs = by_loops(lambda: network(dtype)).forward(X)
+    assert_same_bits(gradients.activations[-1], outputs)
+    assert_same_bits(net.forward(X), outputs)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_deltas_of_a_row_alone_and_in_a_batch(dtype, isa):
-    layers = [cg.Dense(33, "tanh"), cg.Dense(5, "softmax")]
-    net = cg.Network(37, layers, loss="cross_entropy", reduction="sum", dtype=dtype, rng=1)
+    def make():
+        layers = [cg.Dense(33, "tanh"), cg.Dense(5, "softmax")]
+        return cg.Network(37, layers, loss="cross_entropy", reduction="sum", dtype=dtype, rng=1)
+
+    net = make()
     X, y = samples(13), np.arange(13) % 5
-    together = net.backward(X, y)
+    together = by_loops(make).backward(X, y)
     for row in range(13):
         alone = net.backward(X[row : row + 1], y[row : row + 1])
         for layer in range(2):
@@ -204,7 +212,7 @@ def test_samples_of_any_type_and_layout_are_their_converted_copy(layout, given, 
 
     net, y = network(dtype), np.arange(41) % 5
     net.layers[0].weights = net.layers[0].weights / 64  # away from saturation
-    twin = network(dtype)
+    twin = by_loops(lambda: network(dtype))
     twin.parameters = net.parameters
     assert_same_bits(net.forward(taken), twin.forward(converted), "forward")
     assert net.evaluate(taken, y) == twin.evaluate(converted, y)
@@ -227,13 +235,15 @@ def test_targets_of_any_type_and_layout_are_their_converted_copy(dtype, isa):
     X = samples(41)
     y = np.random.default_rng(3).integers(-50, 50, size=(41, 5)).astype(np.int8)
     given = (y, np.asfortranarray(y), y.astype(np.float64), y[:, ::-1].copy()[:, ::-1])
-    trained = []
-    for targets in (y.astype(dtype), *given):
+
+    def trained(targets):
         net = cg.Network(37, [cg.Dense(9, "tanh"), cg.Dense(5)], loss="mse", dtype=dtype, rng=1)
         cg.Trainer(net, cg.SGD(1e-3), 8, rng=0).fit(X, targets)
-        trained.append(net.parameters)
-    for parameters in trained[1:]:
-        assert_same_bits(parameters, trained[0])
+        return net.parameters
+
+    expected = by_loops(lambda: trained(y.astype(dtype)))
+    for targets in (y.astype(dtype), *given):
+        assert_same_bits(trained(targets), expected)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -244,50 +254,58 @@ def test_an_order_of_the_rows_is_the_rows_in_that_order(large, dtype, isa):
     X = samples(n, 40).astype(dtype)
     y = np.random.default_rng(4).integers(3, size=n)
     order = np.random.default_rng(5).integers(n, size=n - 7)
-    trained = []
-    for rows, labels, indices in ((X, y, order), (X[order], y[order], np.arange(len(order)))):
+
+    def trained(rows, labels, indices):
         both = [True, True]
         engine = Engine(dtype, [40, 9, 3], ["tanh", "softmax"], both, "cross_entropy", "mean")
         engine.set_weights(0, samples(9, 40, seed=6))
         training = Training(engine, "momentum", 16, momentum=0.9)
         rates = np.full(-(-len(indices) // 16), 0.01)
         sums = training.epoch(Samples(rows), np.ascontiguousarray(labels), indices, rates)
-        trained.append((np.array(sums[:2]), engine.storage.copy()))
-    assert_same_bits(trained[0][0], trained[1][0], "loss and metric")
-    assert_same_bits(trained[0][1], trained[1][1], "parameters")
+        return np.array(sums[:2]), engine.storage.copy()
+
+    in_order = X[order], y[order], np.arange(len(order))
+    sums, parameters = by_loops(lambda: trained(*in_order))
+    for given in ((X, y, order), in_order):
+        found = trained(*given)
+        assert_same_bits(found[0], sums, "loss and metric")
+        assert_same_bits(found[1], parameters, "parameters")
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_loss_of_a_large_set_is_that_of_its_parts(dtype, isa):
     """Parts as inference takes them, so that the sums of the samples have the same order."""
-    layers = [cg.Dense(33, "tanh"), cg.Dense(5, "softmax")]
-    net = cg.Network(37, layers, loss="cross_entropy", reduction="sum", dtype=dtype, rng=1)
+
+    def make():
+        layers = [cg.Dense(33, "tanh"), cg.Dense(5, "softmax")]
+        return cg.Network(37, layers, loss="cross_entropy", reduction="sum", dtype=dtype, rng=1)
+
+    net = make()
     X, y = samples(600), np.arange(600) % 5
     parts = [slice(start, start + ROWS_AT_ONCE) for start in range(0, 600, ROWS_AT_ONCE)]
     losses = [net.evaluate(X[part], y[part])["loss"] for part in parts]
     assert net.evaluate(X, y)["loss"] == sum(losses)
+    assert net.evaluate(X, y) == by_loops(make).evaluate(X, y)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_the_padding_of_a_panel_never_shows(dtype):
-    """Other variants pad other columns: an ε that vanishes or an infinite activation would tell."""
+def test_the_padding_of_a_panel_never_shows(dtype, isa):
+    """Variants pad different columns: an ε that vanishes or an infinite activation would show."""
     tiny = float(np.finfo(dtype).tiny)
-    found = []
-    for isa in kernels.available():
-        kernels.select(isa)
+
+    def trained():
         net = cg.Network(3, [cg.Dense(8)], loss="mse", dtype=dtype, rng=0)
         X, y = samples(16, 3), samples(16, 8, seed=3)
         cg.Trainer(net, cg.Adam(eps=10 * tiny), 8, rng=0).fit(X, y, 2)
-        huge = cg.Network(1, [cg.Dense(1), cg.Dense(8, "relu")], loss="mse", dtype=dtype, rng=0)
-        huge.layers[0].weights = [[4.0]]
-        huge.layers[1].weights = -np.ones((8, 1))
-        evaluated = huge.evaluate([[float(np.finfo(dtype).max)]], np.zeros((1, 8)))
-        found.append((net.parameters, np.array([evaluated["loss"], evaluated["mae"]])))
-    kernels.select()
-    for parameters, evaluated in found:
-        assert np.isfinite(parameters).all()
-        assert evaluated.tolist() == [0, 0]
-        assert_same_bits(parameters, found[0][0])
+        return net.parameters
+
+    assert np.isfinite(trained()).all()
+    assert_same_bits(trained(), by_loops(trained))
+    huge = cg.Network(1, [cg.Dense(1), cg.Dense(8, "relu")], loss="mse", dtype=dtype, rng=0)
+    huge.layers[0].weights = [[4.0]]
+    huge.layers[1].weights = -np.ones((8, 1))
+    evaluated = huge.evaluate([[float(np.finfo(dtype).max)]], np.zeros((1, 8)))
+    assert evaluated == {"loss": 0, "mae": 0}
 
 
 def test_outputs_that_are_no_numbers_are_never_right(isa):

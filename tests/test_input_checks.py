@@ -10,7 +10,7 @@ OUTPUT = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 
 
 def make(loss="cross_entropy", units=3, **options):
-    layers = [Dense(5, "tanh"), Dense(units, OUTPUT_DELTA.get(loss, "identity"))]
+    layers = [Dense(5, "tanh"), Dense(units, OUTPUT.get(loss, "identity"))]
     return Network(4, layers, **{"loss": loss, "rng": 0, **options})
 
 

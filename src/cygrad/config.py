@@ -30,7 +30,8 @@ def show_config(mode: str = "print") -> dict[str, Any] | None:
     dict or None
         With mode "dicts": "cygrad", "python", "numpy" (versions), "machine", "isa" (the variant
         of the engine that new networks use), "isa_available" (those this machine can run, best
-        first), "dtypes" and "threads" (the most that the engine uses).
+        first), "engine" ("kernels", or "loops" for the plain loops that define their bits),
+        "dtypes" and "threads" (the most that the engine uses).
 
     Raises
     ------
@@ -46,6 +47,7 @@ def show_config(mode: str = "print") -> dict[str, Any] | None:
         "machine": platform.machine(),
         "isa": kernels.selected(),
         "isa_available": kernels.available(),
+        "engine": kernels.selected_engine(),
         "dtypes": DTYPES,
         "threads": default_threads(),
     }
