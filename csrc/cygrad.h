@@ -146,7 +146,7 @@ typedef struct {
     void (*bias_gradient)(ptrdiff_t rows, const cg_matrix *delta, char *b, ptrdiff_t state1_offset, ptrdiff_t state2_offset,
                           const cg_update *update);
 
-    /* f(x) element by element, for tests: "exp", "log", "log1p", "tanh", "sigmoid", "gaussian"; 0: unknown name */
+    /* f(x) element by element, for tests: "exp", "log", "log1p" or an activation; 0: unknown name */
     int (*function)(const char *name, ptrdiff_t n, const void *x, void *y);
     /* `rounds` × 64 independent multiply-adds of whole vectors; returns the floating-point operations done */
     double (*multiply_adds)(ptrdiff_t rounds, void *sink);

@@ -1,17 +1,22 @@
-/* scalar_functions.h: the template of scalar.h's functions: functions.h, with vectors of one number. Each scalar_<dtype>.c
- * sets CG_BITS to 32 or 64 and CG_SUFFIX to the suffix of the names, and includes this file. */
+/* scalar_functions.h: the template of scalar.h's functions: those of functions.h, with vectors of one number. Each
+ * scalar_<dtype>.c sets CG_BITS to 32 or 64 and CG_NAME(f) to the name of a function, and includes this file. */
 #define CG_VECTOR_BYTES (CG_BITS / 8)
 #include "functions.h"
 
 #include "scalar.h"
 
-#define CG_PASTE(a, b) a##b
-#define CG_NAME(function, suffix) CG_PASTE(function, suffix)
-#define CG_SCALAR(NAME, VECTOR_FUNCTION) \
-    real CG_NAME(NAME, CG_SUFFIX)(real x) { return VECTOR_FUNCTION(splat(x))[0]; }
-CG_SCALAR(cg_exp_, exp_)
-CG_SCALAR(cg_log_, log_)
-CG_SCALAR(cg_log1p_, log1p_)
-CG_SCALAR(cg_tanh_, tanh_)
-CG_SCALAR(cg_sigmoid_, sigmoid_)
-CG_SCALAR(cg_gaussian_, gaussian_)
+real CG_NAME(exp)(real x) { return exp_(splat(x))[0]; }
+real CG_NAME(log)(real x) { return log_(splat(x))[0]; }
+real CG_NAME(log1p)(real x) { return log1p_(splat(x))[0]; }
+
+#define CG_ROW(NAME, PROPERTIES, VALUE, SLOPE) \
+    real CG_NAME(NAME)(real number)            \
+    {                                          \
+        vec z = splat(number);                 \
+        return (VALUE)[0];                     \
+    }
+#define CG_NONE(...)
+CG_ACTIVATIONS(CG_ROW, CG_NONE)
+#undef CG_ROW
+#undef CG_NONE
+#undef CG_NAME

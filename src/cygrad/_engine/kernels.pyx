@@ -105,7 +105,7 @@ cdef const cg_kernels *table(str dtype) except NULL:
 
 
 def evaluate(str name, x):
-    """A vector function of the kernels, element by element: exp, log, log1p, tanh, sigmoid or gaussian.
+    """Compute a function of the kernels, element by element: exp, log, log1p or an activation except softmax.
 
     `x` is a contiguous float32 or float64 array; the selected variant computes a new array of its shape and dtype.
     """
@@ -124,7 +124,7 @@ def evaluate(str name, x):
             known = kernels.function(c_name, x_bytes.shape[0] // kernels.itemsize, &x_bytes[0], &y_bytes[0])
             cg_restore_denormals(saved)
         if not known:
-            raise ValueError(f"name is {name!r}, expected exp, log, log1p, tanh, sigmoid or gaussian")
+            raise ValueError(f"name is {name!r}, expected exp, log, log1p or one of {', '.join(ACTIVATIONS)}")
     return y
 
 

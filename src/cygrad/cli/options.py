@@ -12,14 +12,24 @@ from cygrad import __version__
 from cygrad.checks import DTYPES
 from cygrad.experiments import EXPERIMENTS
 from cygrad.network.activations import ACTIVATIONS
+from cygrad.network.losses import LOSSES, Loss
 from cygrad.tables.table import TASKS
+from cygrad.training.optimizers import OPTIMIZERS
+
+
+def _default_first(default: str, is_suitable: Callable[[Loss], bool]) -> tuple[str, ...]:
+    """Return the names of all suitable losses."""
+    others = (name for name, loss in LOSSES.items() if is_suitable(loss) and name != default)
+    return default, *others
+
 
 #: The word to give in place of a file, for the digits of the package.
 DIGITS = "digits"
 #: The word to give in place of an experiment, for all of them.
 ALL = "all"
-CLASSIFICATION_LOSSES = ("cross_entropy", "hinge")
-REGRESSION_LOSSES = ("mse", "quadratic")
+# The losses of each task, the default first.
+CLASSIFICATION_LOSSES = _default_first("cross_entropy", lambda loss: loss.labels)
+REGRESSION_LOSSES = _default_first("mse", lambda loss: loss.outputs == "numbers")
 EXAMPLES = """\
 examples:
   cygrad train digits
@@ -30,7 +40,6 @@ examples:
   cygrad train --help
 
 Exit codes: 0 for success, 1 for failure, 2 for a wrong command line, 130 after Ctrl-C."""
-LEARNING_RATES = {"adam": 1e-3, "sgd": 1e-2}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -123,7 +132,7 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
     )
     network.add_argument(
         "--activation",
-        choices=[name for name in ACTIVATIONS if name != "softmax"],
+        choices=[name for name, row in ACTIVATIONS.items() if not row.output_only],
         default="relu",
         help="activation of the hidden layers (default: relu)",
     )
@@ -149,9 +158,9 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
         help="samples per step (default: 32, or all of fewer samples)",
     )
     training.add_argument(
-        "--optimizer", choices=tuple(LEARNING_RATES), default="adam", help="default: adam"
+        "--optimizer", choices=tuple(OPTIMIZERS), default="adam", help="default: adam"
     )
-    rates = ", ".join(f"{rate} for {name}" for name, rate in LEARNING_RATES.items())
+    rates = ", ".join(f"{row.learning_rate} for {name}" for name, row in OPTIMIZERS.items())
     training.add_argument("--learning-rate", metavar="X", type=_number(), help=f"default: {rates}")
     training.add_argument(
         "--momentum", metavar="X", type=_number(below=1.0), help="only with sgd (default: 0)"
@@ -186,8 +195,9 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
 
 
 def _check_train(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    if arguments.momentum is not None and arguments.optimizer != "sgd":
-        parser.error("argument --momentum: only with --optimizer sgd")
+    with_momentum = [name for name, row in OPTIMIZERS.items() if row.has_momentum]
+    if arguments.momentum is not None and arguments.optimizer not in with_momentum:
+        parser.error(f"argument --momentum: only with --optimizer {' or '.join(with_momentum)}")
     if arguments.data == DIGITS:
         for option in ("target", "test_fraction"):
             if getattr(arguments, option) is not None:

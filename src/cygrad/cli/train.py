@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cygrad.cli.dataset import Dataset, read_dataset
-from cygrad.cli.options import CLASSIFICATION_LOSSES, DIGITS, LEARNING_RATES, REGRESSION_LOSSES
+from cygrad.cli.options import CLASSIFICATION_LOSSES, DIGITS, REGRESSION_LOSSES
 from cygrad.cli.outputs import output_path
 from cygrad.cli.summary import describe, metric_text, print_json, print_summary
 from cygrad.network import Network
 from cygrad.network.layers import Dense
+from cygrad.network.losses import LOSSES
 from cygrad.training import Trainer
 from cygrad.training.history import History
-from cygrad.training.optimizers import SGD, Adam
+from cygrad.training.optimizers import OPTIMIZERS, Optimizer
 
 if TYPE_CHECKING:
     from cygrad.cli.report import Report
@@ -116,30 +117,26 @@ def _data_file(arguments: Namespace) -> dict[str, str | Path]:
 def _network(arguments: Namespace, dataset: Dataset) -> Network:
     hidden = [Dense(units, arguments.activation) for units in arguments.hidden]
     if dataset.classes is None:
-        allowed, activation = REGRESSION_LOSSES, "identity"
+        allowed = REGRESSION_LOSSES
         outputs = 1 if dataset.y.ndim == 1 else dataset.y.shape[1]
     else:
-        allowed, activation = CLASSIFICATION_LOSSES, "softmax"
+        allowed = CLASSIFICATION_LOSSES
         outputs = len(dataset.classes)
     loss = allowed[0] if arguments.loss == "auto" else arguments.loss
     if loss not in allowed:
         task = "regression" if dataset.classes is None else "classification"
         raise ValueError(f"--loss is {loss}, expected {' or '.join(allowed)} for {task}")
-    if loss == "hinge":
-        activation = "identity"
-    layers = [*hidden, Dense(outputs, activation)]
+    layers = [*hidden, Dense(outputs, LOSSES[loss].activation or "identity")]
     net = Network(dataset.X.shape[1], layers, loss=loss, dtype=arguments.dtype, rng=arguments.seed)
     net.classes = dataset.classes
     return net
 
 
-def _optimizer(arguments: Namespace) -> SGD | Adam:
-    rate = arguments.learning_rate
-    if rate is None:
-        rate = LEARNING_RATES[arguments.optimizer]
-    if arguments.optimizer == "adam":
-        return Adam(rate, weight_decay=arguments.weight_decay)
-    return SGD(rate, arguments.momentum or 0.0, weight_decay=arguments.weight_decay)
+def _optimizer(arguments: Namespace) -> Optimizer:
+    row = OPTIMIZERS[arguments.optimizer]
+    rate = row.learning_rate if arguments.learning_rate is None else arguments.learning_rate
+    momentum = {} if arguments.momentum is None else {"momentum": arguments.momentum}
+    return row.optimizer(rate, weight_decay=arguments.weight_decay, **momentum)
 
 
 def _fit_quantities(

@@ -23,9 +23,9 @@ steps are taken. If not, gᵀd is wrong, and the larger rounding error of smalle
 it. C can look straight at a few steps that are all too large, so every step is tried whose rounding
 error is small compared with the disagreement.
 
-**Kinks.** relu, hinge, abs, max and min have points without a derivative. A step that crosses one
-mixes the slopes of its two sides. If gᵀd disagrees, the sides of all kinks are compared at
-p − h d, p and p + h d; if they differ, smaller steps are taken. If they differ for the smallest
+**Kinks.** relu, abs, max and min, and some losses, have points without a derivative. A step that
+crosses one mixes the slopes of its two sides. If gᵀd disagrees, the sides of all kinks are compared
+at p − h d, p and p + h d; if they differ, smaller steps are taken. If they differ for the smallest
 step too, the kink is at p, and there is no derivative to compare with. A kink unknown to the
 subject is detected by the slopes to the right and to the left of p: on a smooth curve they converge
 as the step shrinks. The edge of C's domain counts as a kink, and so does a point where C is so

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad.gradcheck.subject import Array
+from cygrad.network.activations import ACTIVATIONS
+from cygrad.network.losses import LOSSES
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -88,14 +90,13 @@ class NetworkSubject:
         return _sides(self._distances(gradients))
 
     def _distances(self, gradients: Gradients) -> Iterator[NDArray[Any]]:
-        """Yield the distances from all kinks: z of relu, the margins of the hinge loss."""
+        """Yield the distances from all kinks of the activations and of the loss."""
         for z, layer in zip(gradients.pre_activations, self._net.layers, strict=True):
-            if layer.activation == "relu":
+            if ACTIVATIONS[layer.activation].kink_at_zero:
                 yield z
-        if self._net.loss == "hinge":
-            outputs = gradients.activations[-1]
-            labels = np.asarray(self._y).astype(np.intp)
-            yield outputs - np.take_along_axis(outputs, labels[:, np.newaxis], axis=1) + 1
+        kink_distances = LOSSES[self._net.loss].kink_distances
+        if kink_distances is not None:
+            yield kink_distances(gradients.activations[-1], np.asarray(self._y).astype(np.intp))
 
 
 def _do_nothing(values: NDArray[Any]) -> None:

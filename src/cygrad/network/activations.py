@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from cygrad._engine import kernels
+
 
 class Activation(NamedTuple):
     """An activation a = σ(z), one row of the table `ACTIVATIONS`.
@@ -20,13 +22,32 @@ class Activation(NamedTuple):
     weights_init : str
         Name of the default initialiser of a layer with this activation.
     output_only : bool
-        True if only the last layer of a network can have it.
+        True if only the last layer of a network can have it: an output depends on all z.
+    increasing : bool
+        True if a larger z gives a larger a.
+    kink_at_zero : bool
+        True if σ has no derivative at z = 0.
     """
 
     formula: str
     slope: str
     weights_init: str
-    output_only: bool = False
+    output_only: bool
+    increasing: bool
+    kink_at_zero: bool
+
+
+def _row(name: str, formula: str, slope: str, weights_init: str) -> tuple[str, Activation]:
+    """Make a row; its properties are those that csrc/activations.h says."""
+    properties = kernels.ACTIVATIONS[name]
+    return name, Activation(
+        formula,
+        slope,
+        weights_init,
+        output_only="whole_rows" in properties,
+        increasing="increasing" in properties,
+        kink_at_zero="kink_at_zero" in properties,
+    )
 
 
 # Reasons for these initialisers. relu halves the variance, and He, Zhang, Ren, Sun (2015) make up
@@ -34,11 +55,16 @@ class Activation(NamedTuple):
 # is flat at z = 0, so LeCun et al. (1998) keep the variance of z at 1, where the slope is not 0.
 # All are uniform, because uniform numbers have the same bits on every machine; normal numbers
 # depend on the machine's own log and exp.
-ACTIVATIONS = {
-    "identity": Activation("z", "1", "glorot_uniform"),
-    "sigmoid": Activation("1 / (1 + exp(−z))", "a (1 − a)", "glorot_uniform"),
-    "tanh": Activation("tanh(z)", "1 − a²", "glorot_uniform"),
-    "relu": Activation("max(z, 0)", "1 where a > 0, else 0", "he_uniform"),
-    "gaussian": Activation("exp(−z²)", "−2 z a", "lecun_uniform"),
-    "softmax": Activation("exp(z) / Σ exp(z)", "diag(a) − a aᵀ", "glorot_uniform", True),
-}
+ACTIVATIONS = dict(
+    (
+        _row("identity", "z", "1", "glorot_uniform"),
+        _row("sigmoid", "1 / (1 + exp(−z))", "a (1 − a)", "glorot_uniform"),
+        _row("tanh", "tanh(z)", "1 − a²", "glorot_uniform"),
+        _row("relu", "max(z, 0)", "1 where a > 0, else 0", "he_uniform"),
+        _row("gaussian", "exp(−z²)", "−2 z a", "lecun_uniform"),
+        _row("softmax", "exp(z) / Σ exp(z)", "diag(a) − a aᵀ", "glorot_uniform"),
+    )
+)
+
+#: All names, for docstrings.
+NAMES = ", ".join(f'"{name}"' for name in ACTIVATIONS)

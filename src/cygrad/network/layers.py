@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cygrad import checks
-from cygrad.network.activations import ACTIVATIONS
+from cygrad.network.activations import ACTIVATIONS, NAMES
 from cygrad.network.initializers import Constant, Given, VarianceScaling, resolve
 
 if TYPE_CHECKING:
@@ -34,15 +34,15 @@ class Dense:
     ----------
     units : int
         Number of outputs.
-    activation : {"identity", "sigmoid", "tanh", "relu", "gaussian", "softmax"}
+    activation : {<activations>}
         `cygrad.network.ACTIVATIONS` has the formulas. softmax is for the last layer only.
     use_bias : bool
         False leaves b out: z = W a.
     trainable : bool or {"weights", "biases"}
         Train all parameters of the layer, none, or only these.
     weights_init : str, float, array (units, inputs), function of (rng, shape) or None
-        Initial weights, see `cygrad.initializers`. None takes the default of the activation: He
-        for relu, LeCun for gaussian, Glorot for the others, all uniform.
+        Initial weights, see `cygrad.initializers`. None takes the default that
+        `cygrad.network.ACTIVATIONS` has for the activation: He for relu, Glorot for most others.
     bias_init : str, float, array (units,) or function of (rng, shape)
         Initial biases.
 
@@ -98,6 +98,10 @@ class Dense:
             if value is not field.default:
                 text += f", {field.name}={value!r}"
         return text + ")"
+
+
+if Dense.__doc__ is not None:  # python -OO leaves docstrings out
+    Dense.__doc__ = Dense.__doc__.replace("<activations>", NAMES)
 
 
 class Layer:
@@ -219,17 +223,17 @@ def check_layers(layers: Iterable[Dense]) -> list[Dense]:
     for index, dense in enumerate(descriptions):
         if not isinstance(dense, Dense):
             raise TypeError(f"layers[{index}] is {dense!r}, expected a Dense")
-        if dense.activation != "softmax":
+        if not ACTIVATIONS[dense.activation].output_only:
             continue
         if index < len(descriptions) - 1:
             raise ValueError(
-                f"layers[{index}] is {dense!r}, but softmax is for the last layer only; "
+                f"layers[{index}] is {dense!r}, but {dense.activation} is for the last layer only; "
                 "expected another activation, such as 'relu' or 'tanh'"
             )
         if dense.units == 1:
             raise ValueError(
-                f"layers[{index}] is {dense!r}, but softmax of a single unit is always 1; "
-                "expected Dense(1, 'sigmoid'), or Dense(2, 'softmax')"
+                f"layers[{index}] is {dense!r}, but {dense.activation} of a single unit is "
+                "always 1; expected Dense(1, 'sigmoid'), or Dense(2, 'softmax')"
             )
     return descriptions
 

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cygrad import checks
+from cygrad._engine import kernels
 from cygrad._engine.samples import Samples, class_indices
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike, NDArray
 
     Targets = NDArray[np.int64] | Samples
+    KinkDistances = Callable[[NDArray[Any], NDArray[np.int64]], NDArray[Any]]
 
 # Largest distance from 1 of the sum of a row of probabilities: float32 softmax outputs pass.
 PROBABILITY_TOLERANCE = 1e-5
@@ -31,6 +35,11 @@ class Loss(NamedTuple):
         The loss of one sample, with outputs a and targets y.
     metric : str
         The metric reported next to the loss: "accuracy", or "mae" (mean absolute error).
+    outputs : {"numbers", "scores", "probabilities"}
+        The meaning of the outputs.
+    targets : {"numbers", "fractions", "probabilities"} or None
+        The rows of numbers that targets can be, one for each output: any numbers, numbers from 0
+        to 1, or numbers of at least 0 that sum to 1. None: no rows.
     activation : str or None
         The activation required of the output layer. None: any except those in `refused`.
     refused : tuple of str
@@ -39,33 +48,106 @@ class Loss(NamedTuple):
         Smallest number of units of the output layer.
     labels : bool
         True if targets can be one class index per sample.
-    rows : bool
-        True if targets can be a row of numbers per sample, one for each output.
+    decides_at_half : bool
+        True if each output predicts 1 where it is at least 0.5, else 0.
+    kink_distances : function of (a, y) or None
+        Distances from the points where the loss has no derivative, for outputs a, shape (n, out),
+        and class indices y. None: there is no such point.
     """
 
     formula: str
     metric: str
-    activation: str | None = None
-    refused: tuple[str, ...] = ()
-    least_units: int = 1
-    labels: bool = False
-    rows: bool = True
+    outputs: str
+    targets: str | None
+    activation: str | None
+    refused: tuple[str, ...]
+    least_units: int
+    labels: bool
+    decides_at_half: bool
+    kink_distances: KinkDistances | None
+
+    @property
+    def rows(self) -> bool:
+        """True if targets can be a row of numbers per sample."""
+        return self.targets is not None
 
 
-LOSSES = {
-    "quadratic": Loss("½ ‖a − y‖²", "mae"),
-    "mse": Loss("‖a − y‖² / outputs", "mae"),
-    "binary_cross_entropy": Loss("−Σ y ln a + (1 − y) ln(1 − a)", "accuracy", "sigmoid"),
-    "cross_entropy": Loss("−Σ y ln a", "accuracy", "softmax", least_units=2, labels=True),
-    "hinge": Loss(
-        "Σ_{j≠y} max(0, a_j − a_y + 1)",
-        "accuracy",
-        refused=("softmax",),
-        least_units=2,
-        labels=True,
-        rows=False,
-    ),
-}
+def _row(
+    name: str,
+    formula: str,
+    metric: str,
+    outputs: str,
+    targets: str | None,
+    activation: str | None = None,
+    *,
+    refused: tuple[str, ...] = (),
+    least_units: int = 1,
+    kink_distances: KinkDistances | None = None,
+) -> tuple[str, Loss]:
+    """Make a row; the other properties are those that csrc/losses.h says."""
+    properties = kernels.LOSSES[name]
+    return name, Loss(
+        formula,
+        metric,
+        outputs,
+        targets,
+        activation,
+        refused,
+        least_units,
+        labels="takes_classes" in properties,
+        decides_at_half="decides_at_half" in properties,
+        kink_distances=kink_distances,
+    )
+
+
+def _margins(a: NDArray[Any], y: NDArray[np.int64]) -> NDArray[Any]:
+    """Return a_j − a_y + 1 of every output, shape (n, out)."""
+    margins: NDArray[Any] = a - np.take_along_axis(a, y[:, np.newaxis], axis=1) + 1
+    return margins
+
+
+LOSSES = dict(
+    (
+        _row("quadratic", "½ ‖a − y‖²", "mae", "numbers", "numbers"),
+        _row("mse", "‖a − y‖² / outputs", "mae", "numbers", "numbers"),
+        _row(
+            "binary_cross_entropy",
+            "−Σ y ln a + (1 − y) ln(1 − a)",
+            "accuracy",
+            "probabilities",
+            "fractions",
+            "sigmoid",
+        ),
+        _row(
+            "cross_entropy",
+            "−Σ y ln a",
+            "accuracy",
+            "probabilities",
+            "probabilities",
+            "softmax",
+            least_units=2,
+        ),
+        _row(
+            "hinge",
+            "Σ_{j≠y} max(0, a_j − a_y + 1)",
+            "accuracy",
+            "scores",
+            None,
+            refused=("softmax",),
+            least_units=2,
+            kink_distances=_margins,
+        ),
+    )
+)
+
+#: For docstrings: the names, and a line for each with its formula.
+NAMES = ", ".join(f'"{name}"' for name in LOSSES)
+FORMULAS = ";\n        ".join(f"{name} {loss.formula}" for name, loss in LOSSES.items())
+
+
+def takes_labels() -> tuple[str, ...]:
+    """Return the names of the losses whose targets can be class indices."""
+    return tuple(name for name, loss in LOSSES.items() if loss.labels)
 
 
 def check_output(loss: str, activation: str, units: int) -> None:
@@ -117,9 +199,8 @@ def encode_targets(
     loss : str
         Name of the loss.
     y : array_like
-        Class indices, shape (n,), for cross_entropy and hinge; or numbers, shape (n, outputs),
-        for all losses but hinge: rows of probabilities for cross_entropy, numbers from 0 to 1 for
-        binary_cross_entropy. Numbers for a single output can have shape (n,).
+        Class indices, shape (n,), for losses with `labels`; or numbers, shape (n, outputs), of the
+        kind that the loss has in `targets`. Numbers for a single output can have shape (n,).
     n : int
         Number of samples.
     outputs : int
@@ -153,7 +234,7 @@ def encode_targets(
     if not taken.rows or array.shape != (n, outputs):
         raise ValueError(f"{name} has shape {array.shape}, expected {_wanted(loss, outputs)}")
     rows = Samples(array, name, outputs, dtype)
-    if loss == "cross_entropy":
+    if taken.targets == "probabilities":
         if not rows.within(0, inf):
             raise _outside(array, name, array < 0, "probabilities, of at least 0")
         wrong = rows.first_row_not_summing_to(1, PROBABILITY_TOLERANCE)
@@ -161,7 +242,7 @@ def encode_targets(
             raise ValueError(
                 f"{name} sums to {wrong[1]} in row {wrong[0]}, expected probabilities that sum to 1"
             )
-    if loss == "binary_cross_entropy" and not rows.within(0, 1):
+    if taken.targets == "fractions" and not rows.within(0, 1):
         raise _outside(array, name, (array < 0) | (array > 1), "numbers from 0 to 1")
     return rows
 

@@ -18,7 +18,7 @@ from cygrad._engine.engine import Engine
 from cygrad._engine.samples import Samples
 from cygrad.network.gradients import Gradients
 from cygrad.network.layers import Dense, Layer, check_layers
-from cygrad.network.losses import LOSSES, check_output, encode_targets
+from cygrad.network.losses import FORMULAS, LOSSES, NAMES, check_output, encode_targets
 from cygrad.network.standardization import mean_and_scale
 from cygrad.seeding import generator, seed_sequence
 from cygrad.threads import check_threads, default_threads
@@ -44,9 +44,9 @@ class Network:
     layers : iterable of Dense
         Descriptions of the layers, first to last. The network makes its own layers from them, so
         many networks can use the same list.
-    loss : {"quadratic", "mse", "binary_cross_entropy", "cross_entropy", "hinge"}
-        The loss of one sample: ½‖a − y‖²; ‖a − y‖²/outputs; −Σ y ln a + (1 − y) ln(1 − a);
-        −Σ y ln a; Σ_{j≠y} max(0, a_j − a_y + 1).
+    loss : {<losses>}
+        The loss of one sample, with outputs a and targets y:
+        <formulas>.
     reduction : {"mean", "sum"}
         C is the mean of the samples' losses, or their sum.
     dtype : {"float32", "float64"}
@@ -266,16 +266,16 @@ class Network:
         Returns
         -------
         ndarray
-            For cross_entropy and hinge the class index, shape (n,), int64: of the largest output,
-            the first among equals. For binary_cross_entropy 1 if the output is at least 0.5, else
-            0, shape (n,) for one output and (n, outputs) for more, int64. For the other losses
-            the outputs, shape (n, outputs).
+            For a loss of classes, such as cross_entropy, the class index, shape (n,), int64: that
+            of the largest output, the first among equals. For binary_cross_entropy 1 if the output
+            is at least 0.5, else 0, shape (n,) for one output and (n, outputs) for more, int64.
+            For the other losses the outputs, shape (n, outputs).
         """
         outputs = self.forward(X, threads)
         if LOSSES[self._loss].labels:
             indices: NDArray[np.int64] = outputs.argmax(axis=1).astype(np.int64, copy=False)
             return indices
-        if self._loss == "binary_cross_entropy":
+        if LOSSES[self._loss].decides_at_half:
             yes = (outputs >= 0.5).astype(np.int64)
             return yes[:, 0] if self.outputs == 1 else yes
         return outputs
@@ -312,7 +312,7 @@ class Network:
         ----------
         X : array_like, shape (n, inputs)
         y : array_like, shape (n,) or (n, outputs)
-            Class indices for cross_entropy and hinge, or rows of probabilities for cross_entropy;
+            Class indices for a loss of classes, or rows of probabilities for cross_entropy;
             numbers otherwise, for binary_cross_entropy from 0 to 1.
         threads : int or None
             As for `forward`.
@@ -541,6 +541,10 @@ class Network:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).restore, (self.config(), self.arrays())
+
+
+if Network.__doc__ is not None:  # python -OO leaves docstrings out
+    Network.__doc__ = Network.__doc__.replace("<losses>", NAMES).replace("<formulas>", FORMULAS)
 
 
 def load(path: str | os.PathLike[str]) -> Network:

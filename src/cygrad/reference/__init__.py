@@ -20,20 +20,19 @@ until other values are assigned.
 [[[-0.5, -1.0]]]
 """
 
+from . import optimizers
 from .activations import ACTIVATIONS, Activation
 from .layers import Dense, Layer
 from .losses import LOSSES, Loss
 from .network import Gradients, Network
 from .numerical import NumericalGradients, numerical_gradients
-from .optimizers import SGD, Adam
+from .optimizers import *  # noqa: F403
 from .training import DivergenceError, History, Trainer
 
 __all__ = [
     "ACTIVATIONS",
     "LOSSES",
-    "SGD",
     "Activation",
-    "Adam",
     "Dense",
     "DivergenceError",
     "Gradients",
@@ -45,3 +44,4 @@ __all__ = [
     "Trainer",
     "numerical_gradients",
 ]
+__all__ += optimizers.__all__

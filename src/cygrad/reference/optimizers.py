@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+__all__ = ["SGD", "Adam"]
+
 LearningRate = float | Callable[[int], float]
 """A number, or a function of the step, counted from 0."""
 

@@ -5,9 +5,11 @@ protocol, and callbacks use only the trainer's public methods. Networks are in `
 update rules in `cygrad._engine`.
 """
 
+from cygrad.training import optimizers
 from cygrad.training.callbacks import Callback, EarlyStopping
 from cygrad.training.history import DivergenceError, History
-from cygrad.training.optimizers import SGD, Adam, Optimizer
+from cygrad.training.optimizers import *  # noqa: F403
+from cygrad.training.optimizers import Optimizer
 from cygrad.training.schedules import (
     CosineDecay,
     ExponentialDecay,
@@ -18,8 +20,6 @@ from cygrad.training.schedules import (
 from cygrad.training.trainer import Trainer
 
 __all__ = [
-    "SGD",
-    "Adam",
     "Callback",
     "CosineDecay",
     "DivergenceError",
@@ -32,3 +32,4 @@ __all__ = [
     "StepDecay",
     "Trainer",
 ]
+__all__ += optimizers.__all__

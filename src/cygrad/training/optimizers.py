@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     LearningRate = float | Callable[[int], float]
+
+
+__all__ = ["SGD", "Adam"]
 
 
 class Optimizer(ABC):
@@ -237,3 +240,25 @@ class Adam(Optimizer):
             "epsilon": self.eps,
             "weight_decay": self.weight_decay,
         }
+
+
+class OptimizerChoice(NamedTuple):
+    """An optimiser as the command line offers it.
+
+    Attributes
+    ----------
+    optimizer : class
+    learning_rate : float
+        The default of the command line.
+    """
+
+    optimizer: Callable[..., Optimizer]
+    learning_rate: float
+
+    @property
+    def has_momentum(self) -> bool:
+        """True if the optimiser has an argument `momentum`."""
+        return hasattr(self.optimizer, "momentum")
+
+
+OPTIMIZERS = {"adam": OptimizerChoice(Adam, 1e-3), "sgd": OptimizerChoice(SGD, 1e-2)}

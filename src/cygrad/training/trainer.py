@@ -63,7 +63,7 @@ class Trainer:
     ----------
     net : Network
         Its parameters are changed in place. One trainer at a time can train it.
-    optimizer : SGD or Adam
+    optimizer : SGD, Adam or another optimiser
         The update rule with its hyperparameters.
     batch_size : int
         Samples per step. The last batch of an epoch may have fewer.
@@ -101,7 +101,9 @@ class Trainer:
         if not isinstance(net, Network):
             raise TypeError(f"net is {net!r}, expected a Network")
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"optimizer is {optimizer!r}, expected an SGD or Adam")
+            raise TypeError(
+                f"optimizer is {optimizer!r}, expected an optimizer, such as SGD or Adam"
+            )
         self._net = net
         self._optimizer = optimizer
         self._batch_size = checks.whole_number(batch_size, "batch_size")
@@ -347,7 +349,7 @@ class Trainer:
         x : array_like, shape (inputs,)
             Numbers of any real dtype, in any memory layout.
         y : int, float or array_like of shape (outputs,)
-            A class index for cross_entropy and hinge, a number for a single output, or one number
+            A class index for a loss of classes, a number for a single output, or one number
             for each output. A class index must be one of the network's. Besides that, only shape
             and dtype of `x` and `y` are checked.
 
