@@ -12,30 +12,30 @@ extern const cg_tape_kernels cg_tape_avx512;
 #endif
 
 /* A block of an input; behind its end the first number again. */
-static void load_lanes(const cg_numbers *from, ptrdiff_t first, ptrdiff_t count, ptrdiff_t lanes, double *to)
+static void load_points(const cg_numbers *from, ptrdiff_t first, ptrdiff_t count, ptrdiff_t register_size, double *to)
 {
     const char *data = from->data + first * from->stride;
-    ptrdiff_t lane = 0;
-    if (from->stride == sizeof(double)) memcpy(to, data, (size_t)(lane = count) * sizeof(double));
-    for (; lane < count; lane++) memcpy(to + lane, data + lane * from->stride, sizeof(double));
-    for (; lane < lanes; lane++) to[lane] = to[0];
+    ptrdiff_t i = 0;
+    if (from->stride == sizeof(double)) memcpy(to, data, (size_t)(i = count) * sizeof(double));
+    for (; i < count; i++) memcpy(to + i, data + i * from->stride, sizeof(double));
+    for (; i < register_size; i++) to[i] = to[0];
 }
 
 void cg_tape_run(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs, ptrdiff_t first,
                  ptrdiff_t last, ptrdiff_t points, double *values, double *sums, double *value, double *gradients)
 {
-    const ptrdiff_t lanes = kernels->lanes;
-    for (; first < last; first += lanes) {
-        ptrdiff_t count = last - first < lanes ? last - first : lanes;
+    const ptrdiff_t register_size = kernels->points_per_register;
+    for (; first < last; first += register_size) {
+        ptrdiff_t count = last - first < register_size ? last - first : register_size;
         size_t bytes = (size_t)count * sizeof(double);
         for (ptrdiff_t i = 0; i < tape->inputs; i++)
-            load_lanes(inputs + i, first, count, lanes, values + (tape->constants + i) * lanes);
+            load_points(inputs + i, first, count, register_size, values + (tape->constants + i) * register_size);
         kernels->forward(tape, values);
-        memcpy(value + first, values + tape->result * lanes, bytes);
+        memcpy(value + first, values + tape->result * register_size, bytes);
         if (!gradients) continue;
         kernels->backward(tape, values, sums);
         for (ptrdiff_t i = 0; i < tape->inputs; i++)
-            memcpy(gradients + i * points + first, sums + (tape->constants + i) * lanes, bytes);
+            memcpy(gradients + i * points + first, sums + (tape->constants + i) * register_size, bytes);
     }
 }
 

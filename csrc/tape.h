@@ -2,11 +2,11 @@
  * mirrors this file.
  *
  * A tape has one register after another: the constants, the inputs, then the gates, each computed from registers before
- * it. A register holds a number for each of a block of points, its lanes. A pass to the right computes the values. One
- * to the left, from ∂f/∂f = 1, multiplies each gate's gradient by the local derivatives and adds it to the gradients of
- * the operands: gates from the last to the first, a before b.
+ * it. A register holds one number for each of a block of points. The forward pass computes the values. The backward pass
+ * starts from ∂f/∂f = 1 and takes the gates from the last to the first: it multiplies each gate's gradient by the local
+ * derivatives and adds the products to the gradients of the operands, a before b.
  *
- * A lane's results depend on that lane alone, and are the same bits on every instruction set. Numbers outside of a
+ * A point's results depend on that point alone, and are the same bits on every instruction set. Numbers outside of a
  * gate's domain give NaN or infinity. Denormals are numbers like others. */
 #ifndef CG_TAPE_H
 #define CG_TAPE_H
@@ -37,11 +37,11 @@ typedef struct {
     ptrdiff_t constants, inputs, gates, result;
 } cg_tape;
 
-/* The same on each instruction set. A register has so many `lanes`, and begins where a vector may. For one point at a
- * time there is the table `narrow`, with registers of `once_lanes`. */
+/* The same on each instruction set. A register holds `points_per_register` numbers and is aligned for vectors. For one
+ * point at a time there is the table `narrow`, with registers of `once_register_size`. */
 typedef struct cg_tape_kernels {
     const char *isa;
-    ptrdiff_t lanes;
+    ptrdiff_t points_per_register;
     void (*forward)(const cg_tape *tape, double *values);
     /* Leaves the gradients of the inputs in `sums`, and what it likes in the other registers. */
     void (*backward)(const cg_tape *tape, const double *values, double *sums);
@@ -49,7 +49,7 @@ typedef struct cg_tape_kernels {
     void (*evaluate)(int gate, ptrdiff_t n, const double *a, const double *b, double *y);
 
     const struct cg_tape_kernels *narrow;
-    ptrdiff_t once_lanes;
+    ptrdiff_t once_register_size;
     /* Returns the value at a point [inputs]; gradient is [inputs] or NULL. */
     double (*once)(const cg_tape *tape, const double *point, double *values, double *sums, double *gradient);
 } cg_tape_kernels;

@@ -35,7 +35,7 @@ CG_SHARED vec sigmoid_of(vec a)
 /* Vectors of a register: so many that it costs little to find the next gate. Loops over them have no branches. */
 enum { VECTORS = CG_VECTOR_BYTES > 16 ? 8 : 4 };
 
-#define CG_EACH_VECTOR CG_UNROLL for (ptrdiff_t lane = 0; lane < vectors * LANES; lane += LANES)
+#define CG_EACH_VECTOR CG_UNROLL for (ptrdiff_t start = 0; start < vectors * LANES; start += LANES)
 
 /* Registers of one vector are not read right after they have been written, for that takes longer than a gate does: what
  * was written last is at hand. The branch that chooses it is foreseen, so that the processor does not wait for the
@@ -46,29 +46,29 @@ enum { VECTORS = CG_VECTOR_BYTES > 16 ? 8 : 4 };
         if (CONDITION) NAME = LAST;          \
         else NAME = load(FROM);              \
     }
-#define CG_LANES_OF(NAME, FROM) (vectors == 1 ? NAME : load(FROM + lane))
+#define CG_VECTOR_OF(NAME, FROM) (vectors == 1 ? NAME : load(FROM + start))
 
 CG_INLINE void forward_vectors(const cg_tape *tape, const int vectors, double *values)
 {
-    const ptrdiff_t stride = vectors * LANES, first = tape->constants + tape->inputs;
-    double *y_lanes = values + first * stride;
+    const ptrdiff_t register_size = vectors * LANES, first = tape->constants + tape->inputs;
+    double *y_register = values + first * register_size;
     vec last = zero();
-    if (vectors == 1 && tape->gates) last = load(y_lanes - stride); /* gates have operands before them */
-    for (ptrdiff_t i = 0; i < tape->gates; i++, y_lanes += stride) {
+    if (vectors == 1 && tape->gates) last = load(y_register - register_size); /* gates have operands before them */
+    for (ptrdiff_t i = 0; i < tape->gates; i++, y_register += register_size) {
         const cg_instruction *instruction = tape->instructions + i;
-        const double *a_lanes = values + instruction->a * stride, *b_lanes = values + instruction->b * stride;
-        CG_TAKE(a_first, instruction->a == first + i - 1, last, a_lanes)
-        CG_TAKE(b_first, instruction->b == first + i - 1, last, b_lanes)
+        const double *a_register = values + instruction->a * register_size, *b_register = values + instruction->b * register_size;
+        CG_TAKE(a_first, instruction->a == first + i - 1, last, a_register)
+        CG_TAKE(b_first, instruction->b == first + i - 1, last, b_register)
         switch (instruction->gate) {
-#define CG_GATE(NAME, Y, ...)                                                                            \
-    case CG_GATE_##NAME:                                                                                 \
-        CG_EACH_VECTOR                                                                                   \
-        {                                                                                                \
-            vec one = splat(1), a = CG_LANES_OF(a_first, a_lanes), b = CG_LANES_OF(b_first, b_lanes);    \
-            (void)one, (void)a, (void)b;                                                                 \
-            last = Y;                                                                                    \
-            store(y_lanes + lane, last);                                                                 \
-        }                                                                                                \
+#define CG_GATE(NAME, Y, ...)                                                                                   \
+    case CG_GATE_##NAME:                                                                                        \
+        CG_EACH_VECTOR                                                                                          \
+        {                                                                                                       \
+            vec one = splat(1), a = CG_VECTOR_OF(a_first, a_register), b = CG_VECTOR_OF(b_first, b_register);   \
+            (void)one, (void)a, (void)b;                                                                        \
+            last = Y;                                                                                           \
+            store(y_register + start, last);                                                                    \
+        }                                                                                                       \
         break;
             CG_GATES(CG_GATE, CG_GATE)
 #undef CG_GATE
@@ -79,32 +79,32 @@ CG_INLINE void forward_vectors(const cg_tape *tape, const int vectors, double *v
 CG_INLINE void backward_vectors(const cg_tape *tape, const int vectors, const double *values, double *sums)
 {
     static const vec zeros[VECTORS];
-    const ptrdiff_t stride = vectors * LANES, first = tape->constants + tape->inputs;
-    for (ptrdiff_t i = tape->constants * stride; i < first * stride; i += LANES) store(sums + i, zero());
-    CG_EACH_VECTOR store(sums + tape->result * stride + lane, splat(1));
+    const ptrdiff_t register_size = vectors * LANES, first = tape->constants + tape->inputs;
+    for (ptrdiff_t i = tape->constants * register_size; i < first * register_size; i += LANES) store(sums + i, zero());
+    CG_EACH_VECTOR store(sums + tape->result * register_size + start, splat(1));
     ptrdiff_t a_place = -1, b_place = -1;
     vec a_last = zero(), b_last = zero();
     for (ptrdiff_t i = tape->gates - 1; i >= 0; i--) {
         const cg_instruction *instruction = tape->instructions + i;
-        const ptrdiff_t y_place = (first + i) * stride;
-        const double *g_lanes = sums + y_place, *y_lanes = values + y_place;
-        CG_TAKE(g_once, b_place == y_place, b_last, g_lanes)
+        const ptrdiff_t y_place = (first + i) * register_size;
+        const double *g_register = sums + y_place, *y_register = values + y_place;
+        CG_TAKE(g_once, b_place == y_place, b_last, g_register)
         if (vectors == 1 && b_place != y_place && a_place == y_place) g_once = a_last;
-        a_place = instruction->a * stride, b_place = instruction->b * stride;
-        const double *a_lanes = values + a_place, *b_lanes = values + b_place;
+        a_place = instruction->a * register_size, b_place = instruction->b * register_size;
+        const double *a_register = values + a_place, *b_register = values + b_place;
         switch (instruction->gate) {
-#define CG_ADD(OPERAND, TO, FIRST, SLOPE)                                                                \
-    if (instruction->to & TO) {                                                                          \
-        double *sum = sums + OPERAND##_place;                                                            \
-        const double *before = instruction->to & FIRST ? (const double *)zeros : sum;                    \
-        CG_EACH_VECTOR                                                                                   \
-        {                                                                                                \
-            vec one = splat(1), a = load(a_lanes + lane), b = load(b_lanes + lane);                      \
-            vec y = load(y_lanes + lane), g = CG_LANES_OF(g_once, g_lanes);                              \
-            (void)one, (void)a, (void)b, (void)y;                                                        \
-            OPERAND##_last = load(before + lane) + g * (SLOPE);                                          \
-            store(sum + lane, OPERAND##_last);                                                           \
-        }                                                                                                \
+#define CG_ADD(OPERAND, TO, FIRST, SLOPE)                                                   \
+    if (instruction->to & TO) {                                                             \
+        double *sum = sums + OPERAND##_place;                                               \
+        const double *before = instruction->to & FIRST ? (const double *)zeros : sum;       \
+        CG_EACH_VECTOR                                                                      \
+        {                                                                                   \
+            vec one = splat(1), a = load(a_register + start), b = load(b_register + start); \
+            vec y = load(y_register + start), g = CG_VECTOR_OF(g_once, g_register);         \
+            (void)one, (void)a, (void)b, (void)y;                                           \
+            OPERAND##_last = load(before + start) + g * (SLOPE);                            \
+            store(sum + start, OPERAND##_last);                                             \
+        }                                                                                   \
     } else OPERAND##_place = -1;
 #define CG_UNARY(NAME, Y, SLOPE)                     \
     case CG_GATE_##NAME:                             \
@@ -150,23 +150,24 @@ static void backward(const cg_tape *tape, const double *values, double *sums)
 /* A tape of this one gate. */
 static void evaluate(int gate, ptrdiff_t n, const double *a, const double *b, double *y)
 {
-    const ptrdiff_t lanes = VECTORS * LANES;
+    const ptrdiff_t register_size = VECTORS * LANES;
     cg_instruction instruction = {gate, 0, 0, 1};
     cg_tape tape = {&instruction, 0, 2, 1, 2};
     vec registers[3][VECTORS] = {0};
-    double *a_lanes = (double *)registers, *b_lanes = a_lanes + lanes, *y_lanes = b_lanes + lanes;
-    for (ptrdiff_t i = 0; i < n; i += lanes) {
-        size_t bytes = (size_t)(n - i < lanes ? n - i : lanes) * sizeof(double);
-        memcpy(a_lanes, a + i, bytes);
-        memcpy(b_lanes, b + i, bytes);
-        forward(&tape, a_lanes);
-        memcpy(y + i, y_lanes, bytes);
+    double *a_register = (double *)registers, *b_register = a_register + register_size;
+    double *y_register = b_register + register_size;
+    for (ptrdiff_t i = 0; i < n; i += register_size) {
+        size_t bytes = (size_t)(n - i < register_size ? n - i : register_size) * sizeof(double);
+        memcpy(a_register, a + i, bytes);
+        memcpy(b_register, b + i, bytes);
+        forward(&tape, a_register);
+        memcpy(y + i, y_register, bytes);
     }
 }
 
 const cg_tape_kernels CG_TABLE = {
     .isa = CG_ISA,
-    .lanes = VECTORS * LANES,
+    .points_per_register = VECTORS * LANES,
     .forward = forward,
     .backward = backward,
     .evaluate = evaluate,
@@ -174,10 +175,10 @@ const cg_tape_kernels CG_TABLE = {
     .narrow = &CG_NARROW_TABLE,
 #else
     .narrow = &CG_TABLE,
-    .once_lanes = LANES,
+    .once_register_size = LANES,
     .once = once,
 #endif
 };
 #undef CG_EACH_VECTOR
 #undef CG_TAKE
-#undef CG_LANES_OF
+#undef CG_VECTOR_OF

@@ -82,22 +82,23 @@ static void tape_case(int gate, ptrdiff_t points, ptrdiff_t every, int singly, i
                    singly, differentiate))
             continue;
         const cg_tape_kernels *kernels = cg_tape_kernels_of(k->isa);
-        ptrdiff_t lanes = singly ? kernels->narrow->once_lanes : kernels->lanes;
+        ptrdiff_t register_size = singly ? kernels->narrow->once_register_size : kernels->points_per_register;
         cg_instruction gates[4];
         cg_tape tape = tape_of(gate, gates);
         ptrdiff_t numbers = points && every ? points : 1;
         buffer *a = input_of("a", numbers, every ? every : 1, positive(gate)), *b = input_of("b", 1, 1, 0);
-        buffer *values = anything("values", REGISTERS * lanes);
-        buffer *sums = differentiate ? anything("sums", REGISTERS * lanes) : NULL;
+        buffer *values = anything("values", REGISTERS * register_size);
+        buffer *sums = differentiate ? anything("sums", REGISTERS * register_size) : NULL;
         buffer *value = numbers_of("value", 1, points, 0);
         buffer *gradients = differentiate ? numbers_of("gradients", 2, points, 0) : NULL;
         buffer *point = anything("point", 4);
-        for (ptrdiff_t lane = 0; lane < lanes; lane++) set_number(values->given, lane, 3);
+        for (ptrdiff_t i = 0; i < register_size; i++) set_number(values->given, i, 3);
         cg_numbers inputs[] = {{a->given, every * (ptrdiff_t)sizeof(double)}, {b->given, 0}};
         double *to = differentiate ? (double *)gradients->given : NULL;
         double *to_sums = differentiate ? (double *)sums->given : NULL;
         /* In two pieces, of which the first fills whole registers. */
-        for (ptrdiff_t first = 0, last = points / 2 / lanes * lanes; first < points; first = last, last = points)
+        ptrdiff_t half = points / 2 / register_size * register_size;
+        for (ptrdiff_t first = 0, last = half; first < points; first = last, last = points)
             if (singly)
                 cg_tape_run_singly(kernels, &tape, inputs, first, last, points, (double *)point->given,
                                    (double *)values->given, to_sums, (double *)value->given, to);

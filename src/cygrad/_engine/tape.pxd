@@ -20,13 +20,13 @@ cdef extern from "tape.h" nogil:
 
     ctypedef struct cg_tape_kernels:
         const char *isa
-        Py_ssize_t lanes
+        Py_ssize_t points_per_register
         void (*forward)(const cg_tape *tape, double *values) noexcept nogil
         void (*backward)(const cg_tape *tape, const double *values, double *sums) noexcept nogil
         void (*evaluate)(int gate, Py_ssize_t n, const double *a, const double *b, double *y) noexcept nogil
 
         const cg_tape_kernels *narrow
-        Py_ssize_t once_lanes
+        Py_ssize_t once_register_size
         double (*once)(const cg_tape *tape, const double *point, double *values, double *sums,
                        double *gradient) noexcept nogil
 

@@ -24,7 +24,7 @@ cdef Py_ssize_t ATTENTION_WORK = 1 << 18     # numbers that are computed between
 cdef double ATTENTION_SECONDS = 0.02         # between two looks at the signals
 cdef Py_ssize_t SHORT = 4096                 # gates of a tape that takes less time than others wait for the GIL
 cdef Py_ssize_t ALIGNMENT = 64               # bytes: a vector of any instruction set
-cdef Py_ssize_t ROOM = 1 << 23               # numbers that registers of many lanes may hold
+cdef Py_ssize_t ROOM = 1 << 23               # numbers in the registers of a tape for several points at once
 
 cdef str _isa = None
 cdef const cg_tape_kernels *_kernels = NULL
@@ -62,8 +62,8 @@ cdef class Workspace:
     cdef void *block
     cdef double *registers
 
-    def __cinit__(self, Py_ssize_t registers, Py_ssize_t lanes):
-        self.block = calloc(registers * lanes + ALIGNMENT // sizeof(double), sizeof(double))
+    def __cinit__(self, Py_ssize_t registers, Py_ssize_t register_size):
+        self.block = calloc(registers * register_size + ALIGNMENT // sizeof(double), sizeof(double))
         if self.block == NULL:
             raise MemoryError()
         self.registers = <double *> ((<size_t> self.block + ALIGNMENT) // ALIGNMENT * ALIGNMENT)
@@ -120,13 +120,14 @@ def evaluate(str name, a, b=None):
     y = np.empty(a.shape)
     a = np.ascontiguousarray(a).reshape(-1)
     cdef Py_ssize_t start = 0, n = a.size
-    cdef const double *a_lanes = <const double *> numbers_of(a, n).data
-    cdef const double *b_lanes = <const double *> numbers_of(b, n).data if operands == 2 else a_lanes
-    cdef double *y_lanes = address(y)
+    cdef const double *a_numbers = <const double *> numbers_of(a, n).data
+    cdef const double *b_numbers = <const double *> numbers_of(b, n).data if operands == 2 else a_numbers
+    cdef double *y_numbers = address(y)
     cdef Attention attention = Attention()
     with nogil:
         while start < n:
-            table.evaluate(gate, min(n - start, ATTENTION_WORK), a_lanes + start, b_lanes + start, y_lanes + start)
+            table.evaluate(gate, min(n - start, ATTENTION_WORK), a_numbers + start, b_numbers + start,
+                           y_numbers + start)
             start += ATTENTION_WORK
             attention.pay()
     return y
@@ -179,8 +180,8 @@ cdef class Tape:
                 raise ValueError(f"operands of gate {i} are {a} and {b}, expected registers before {first + i}")
         self._route()
         if count <= SHORT:
-            self.values = self._room(self.kernels.narrow.once_lanes)
-            self.sums = Workspace(registers, self.kernels.narrow.once_lanes)
+            self.values = self._room(self.kernels.narrow.once_register_size)
+            self.sums = Workspace(registers, self.kernels.narrow.once_register_size)
 
     def __dealloc__(self):
         free(self.instructions)
@@ -209,13 +210,13 @@ cdef class Tape:
                 reached[instruction.b] = True
         return 0
 
-    cdef Workspace _room(self, Py_ssize_t lanes):
+    cdef Workspace _room(self, Py_ssize_t register_size):
         """Room for the values, the constants in it."""
-        cdef Py_ssize_t register, lane
-        cdef Workspace values = Workspace(self.tape.constants + self.tape.inputs + self.tape.gates, lanes)
+        cdef Py_ssize_t register, i
+        cdef Workspace values = Workspace(self.tape.constants + self.tape.inputs + self.tape.gates, register_size)
         for register in range(self.tape.constants):
-            for lane in range(lanes):
-                values.registers[register * lanes + lane] = self.constants[register]
+            for i in range(register_size):
+                values.registers[register * register_size + i] = self.constants[register]
         return values
 
     @property
@@ -259,7 +260,7 @@ cdef class Tape:
                                         self.point + self.tape.inputs if differentiate else NULL)
 
     def __call__(self, *arguments, **named):
-        # Value and gradients: f and (∂f/∂input, …), as numbers or lane by lane.
+        # Value and gradients: f and (∂f/∂input, …), as numbers or point by point.
         cdef Py_ssize_t i
         cdef double value
         cdef object number
@@ -274,7 +275,7 @@ cdef class Tape:
         return value, gradients
 
     def value(self, *arguments, **named):
-        """Value alone: f, as a number or lane by lane."""
+        """Value alone: f, as a number or point by point."""
         if named or not self._take(arguments):
             return self.general(arguments, named, False)
         return self._once(False)
@@ -291,12 +292,13 @@ cdef class Tape:
         cdef Py_ssize_t inputs = self.tape.inputs, registers = self.tape.constants + inputs + self.tape.gates
         if registers == 0:
             raise TypeError("the tape has no registers: it was not initialised")
-        cdef Py_ssize_t lanes = self.kernels.lanes
-        cdef bint singly = 8 * points <= lanes or registers * lanes > ROOM
+        cdef Py_ssize_t register_size = self.kernels.points_per_register
+        cdef bint singly = 8 * points <= register_size or registers * register_size > ROOM
         if singly:
-            lanes = self.kernels.narrow.once_lanes
-        cdef Py_ssize_t piece = max(1, ATTENTION_WORK // (registers * lanes)) * lanes, first = 0, last
-        cdef Workspace values = self._room(lanes), sums = Workspace(registers, lanes), point = Workspace(2 * inputs, 1)
+            register_size = self.kernels.narrow.once_register_size
+        cdef Py_ssize_t piece = max(1, ATTENTION_WORK // (registers * register_size)) * register_size, first = 0, last
+        cdef Workspace values = self._room(register_size), sums = Workspace(registers, register_size)
+        cdef Workspace point = Workspace(2 * inputs, 1)
         value, gradients = np.empty(points), np.empty((inputs, points)) if differentiate else None
         cdef double *value_data = address(value)
         cdef double *gradients_data = address(gradients) if differentiate else NULL
