@@ -47,7 +47,7 @@ void cg_tape_run_singly(const cg_tape_kernels *kernels, const cg_tape *tape, con
     for (; first < last; first++) {
         for (ptrdiff_t i = 0; i < tape->inputs; i++)
             memcpy(point + i, inputs[i].data + first * inputs[i].stride, sizeof(double));
-        value[first] = kernels->narrow->once(tape, point, values, sums, gradient);
+        value[first] = kernels->short_vectors->run_one(tape, point, values, sums, gradient);
         for (ptrdiff_t i = 0; gradients && i < tape->inputs; i++) gradients[i * points + first] = gradient[i];
     }
 }

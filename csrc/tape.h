@@ -38,7 +38,7 @@ typedef struct {
 } cg_tape;
 
 /* The same on each instruction set. A register holds `points_per_register` numbers and is aligned for vectors. For one
- * point at a time there is the table `narrow`, with registers of `once_register_size`. */
+ * point at a time there is the table `short_vectors`, with registers of `run_one_register_size`. */
 typedef struct cg_tape_kernels {
     const char *isa;
     ptrdiff_t points_per_register;
@@ -48,10 +48,10 @@ typedef struct cg_tape_kernels {
     /* y[i] = gate(a[i], b[i]) */
     void (*evaluate)(int gate, ptrdiff_t n, const double *a, const double *b, double *y);
 
-    const struct cg_tape_kernels *narrow;
-    ptrdiff_t once_register_size;
+    const struct cg_tape_kernels *short_vectors;
+    ptrdiff_t run_one_register_size;
     /* Returns the value at a point [inputs]; gradient is [inputs] or NULL. */
-    double (*once)(const cg_tape *tape, const double *point, double *values, double *sums, double *gradient);
+    double (*run_one)(const cg_tape *tape, const double *point, double *values, double *sums, double *gradient);
 } cg_tape_kernels;
 
 /* Numbers of an array, `stride` bytes apart. */

@@ -1,7 +1,7 @@
 /* tape_kernels.h: the template that makes one table of kernels for tapes. Each tape_<isa>.c sets
- *   CG_VECTOR_BYTES  64 (AVX-512), 32 (AVX2 with FMA) or 16 (portable)
- *   CG_TABLE         the table's name, cg_tape_<isa>
- *   CG_NARROW_TABLE  the table for single points, where another one's shorter vectors are faster
+ *   CG_VECTOR_BYTES         64 (AVX-512), 32 (AVX2 with FMA) or 16 (portable)
+ *   CG_TABLE                the table's name, cg_tape_<isa>
+ *   CG_SHORT_VECTORS_TABLE  the table for single points, where another one's shorter vectors are faster
  * and includes this file. */
 #define CG_BITS 64
 #define CG_SHORT_CHAINS /* of functions.h */
@@ -124,10 +124,10 @@ CG_INLINE void backward_vectors(const cg_tape *tape, const int vectors, const do
     }
 }
 
-#ifdef CG_NARROW_TABLE
-extern const cg_tape_kernels CG_NARROW_TABLE;
+#ifdef CG_SHORT_VECTORS_TABLE
+extern const cg_tape_kernels CG_SHORT_VECTORS_TABLE;
 #else
-static double once(const cg_tape *tape, const double *point, double *values, double *sums, double *gradient)
+static double run_one(const cg_tape *tape, const double *point, double *values, double *sums, double *gradient)
 {
     double *inputs = values + tape->constants * LANES, *input_sums = sums + tape->constants * LANES;
     for (ptrdiff_t i = 0; i < tape->inputs; i++) store(inputs + i * LANES, splat(point[i]));
@@ -171,12 +171,12 @@ const cg_tape_kernels CG_TABLE = {
     .forward = forward,
     .backward = backward,
     .evaluate = evaluate,
-#ifdef CG_NARROW_TABLE
-    .narrow = &CG_NARROW_TABLE,
+#ifdef CG_SHORT_VECTORS_TABLE
+    .short_vectors = &CG_SHORT_VECTORS_TABLE,
 #else
-    .narrow = &CG_TABLE,
-    .once_register_size = LANES,
-    .once = once,
+    .short_vectors = &CG_TABLE,
+    .run_one_register_size = LANES,
+    .run_one = run_one,
 #endif
 };
 #undef CG_EACH_VECTOR

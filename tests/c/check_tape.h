@@ -82,7 +82,7 @@ static void tape_case(int gate, ptrdiff_t points, ptrdiff_t every, int singly, i
                    singly, differentiate))
             continue;
         const cg_tape_kernels *kernels = cg_tape_kernels_of(k->isa);
-        ptrdiff_t register_size = singly ? kernels->narrow->once_register_size : kernels->points_per_register;
+        ptrdiff_t register_size = singly ? kernels->short_vectors->run_one_register_size : kernels->points_per_register;
         cg_instruction gates[4];
         cg_tape tape = tape_of(gate, gates);
         ptrdiff_t numbers = points && every ? points : 1;

@@ -25,10 +25,10 @@ cdef extern from "tape.h" nogil:
         void (*backward)(const cg_tape *tape, const double *values, double *sums) noexcept nogil
         void (*evaluate)(int gate, Py_ssize_t n, const double *a, const double *b, double *y) noexcept nogil
 
-        const cg_tape_kernels *narrow
-        Py_ssize_t once_register_size
-        double (*once)(const cg_tape *tape, const double *point, double *values, double *sums,
-                       double *gradient) noexcept nogil
+        const cg_tape_kernels *short_vectors
+        Py_ssize_t run_one_register_size
+        double (*run_one)(const cg_tape *tape, const double *point, double *values, double *sums,
+                          double *gradient) noexcept nogil
 
     ctypedef struct cg_numbers:
         const char *data

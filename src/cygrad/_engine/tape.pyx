@@ -111,7 +111,7 @@ def evaluate(str name, a, b=None):
         a_number = PyFloat_AsDouble(a)
         if operands == 2:
             b_number = PyFloat_AsDouble(b)
-        table.narrow.evaluate(gate, 1, &a_number, &b_number, &y_number)
+        table.short_vectors.evaluate(gate, 1, &a_number, &b_number, &y_number)
         return y_number
     a = np.asarray(a, np.float64)
     if operands == 2:
@@ -180,8 +180,8 @@ cdef class Tape:
                 raise ValueError(f"operands of gate {i} are {a} and {b}, expected registers before {first + i}")
         self._route()
         if count <= SHORT:
-            self.values = self._room(self.kernels.narrow.once_register_size)
-            self.sums = Workspace(registers, self.kernels.narrow.once_register_size)
+            self.values = self._room(self.kernels.short_vectors.run_one_register_size)
+            self.sums = Workspace(registers, self.kernels.short_vectors.run_one_register_size)
 
     def __dealloc__(self):
         free(self.instructions)
@@ -254,10 +254,11 @@ cdef class Tape:
                 return False
         return True
 
-    cdef double _once(self, bint differentiate) noexcept:
+    cdef double run_one(self, bint differentiate) noexcept:
         """Value at the point; the gradient is behind the point then."""
-        return self.kernels.narrow.once(&self.tape, self.point, self.values.registers, self.sums.registers,
-                                        self.point + self.tape.inputs if differentiate else NULL)
+        cdef double *gradient = self.point + self.tape.inputs if differentiate else NULL
+        return self.kernels.short_vectors.run_one(&self.tape, self.point, self.values.registers, self.sums.registers,
+                                                  gradient)
 
     def __call__(self, *arguments, **named):
         # Value and gradients: f and (∂f/∂input, …), as numbers or point by point.
@@ -267,7 +268,7 @@ cdef class Tape:
         if named or not self._take(arguments):
             return self.general(arguments, named, True)
         gradients = PyTuple_New(self.tape.inputs)
-        value = self._once(True)
+        value = self.run_one(True)
         for i in range(self.tape.inputs):
             number = self.point[self.tape.inputs + i]
             Py_INCREF(number)       # for the tuple
@@ -278,7 +279,7 @@ cdef class Tape:
         """Value alone: f, as a number or point by point."""
         if named or not self._take(arguments):
             return self.general(arguments, named, False)
-        return self._once(False)
+        return self.run_one(False)
 
     def general(self, arguments, named, differentiate):
         """What a call gives that is not made of numbers, one for each input."""
@@ -295,7 +296,7 @@ cdef class Tape:
         cdef Py_ssize_t register_size = self.kernels.points_per_register
         cdef bint singly = 8 * points <= register_size or registers * register_size > ROOM
         if singly:
-            register_size = self.kernels.narrow.once_register_size
+            register_size = self.kernels.short_vectors.run_one_register_size
         cdef Py_ssize_t piece = max(1, ATTENTION_WORK // (registers * register_size)) * register_size, first = 0, last
         cdef Workspace values = self._room(register_size), sums = Workspace(registers, register_size)
         cdef Workspace point = Workspace(2 * inputs, 1)
