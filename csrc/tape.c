@@ -39,9 +39,9 @@ void cg_tape_run(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_n
     }
 }
 
-void cg_tape_run_singly(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs, ptrdiff_t first,
-                        ptrdiff_t last, ptrdiff_t points, double *point, double *values, double *sums, double *value,
-                        double *gradients)
+void cg_tape_run_one_by_one(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs,
+                            ptrdiff_t first, ptrdiff_t last, ptrdiff_t points, double *point, double *values,
+                            double *sums, double *value, double *gradients)
 {
     double *gradient = gradients ? point + tape->inputs : NULL;
     for (; first < last; first++) {

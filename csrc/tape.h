@@ -67,9 +67,9 @@ void cg_tape_run(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_n
 
 /* The same, one point at a time: for few of them, or registers that together are large. `point` has room for each
  * input twice. */
-void cg_tape_run_singly(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs, ptrdiff_t first,
-                        ptrdiff_t last, ptrdiff_t points, double *point, double *values, double *sums, double *value,
-                        double *gradients);
+void cg_tape_run_one_by_one(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs,
+                            ptrdiff_t first, ptrdiff_t last, ptrdiff_t points, double *point, double *values,
+                            double *sums, double *value, double *gradients);
 
 /* The kernels of an instruction set by its name, or NULL. */
 const cg_tape_kernels *cg_tape_kernels_of(const char *isa);

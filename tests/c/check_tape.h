@@ -75,14 +75,15 @@ static cg_tape tape_of(int gate, cg_instruction gates[4])
     return (cg_tape){gates, 1, 2, 4, 6};
 }
 
-static void tape_case(int gate, ptrdiff_t points, ptrdiff_t every, int singly, int differentiate)
+static void tape_case(int gate, ptrdiff_t points, ptrdiff_t every, int one_by_one, int differentiate)
 {
     EACH_KIND {
-        if (!begin("tape %s points=%td every=%td singly=%d differentiate=%d", cg_gate_name(gate), points, every,
-                   singly, differentiate))
+        if (!begin("tape %s points=%td every=%td one_by_one=%d differentiate=%d", cg_gate_name(gate), points, every,
+                   one_by_one, differentiate))
             continue;
         const cg_tape_kernels *kernels = cg_tape_kernels_of(k->isa);
-        ptrdiff_t register_size = singly ? kernels->short_vectors->run_one_register_size : kernels->points_per_register;
+        ptrdiff_t register_size = kernels->points_per_register;
+        if (one_by_one) register_size = kernels->short_vectors->run_one_register_size;
         cg_instruction gates[4];
         cg_tape tape = tape_of(gate, gates);
         ptrdiff_t numbers = points && every ? points : 1;
@@ -99,9 +100,9 @@ static void tape_case(int gate, ptrdiff_t points, ptrdiff_t every, int singly, i
         /* In two pieces, of which the first fills whole registers. */
         ptrdiff_t half = points / 2 / register_size * register_size;
         for (ptrdiff_t first = 0, last = half; first < points; first = last, last = points)
-            if (singly)
-                cg_tape_run_singly(kernels, &tape, inputs, first, last, points, (double *)point->given,
-                                   (double *)values->given, to_sums, (double *)value->given, to);
+            if (one_by_one)
+                cg_tape_run_one_by_one(kernels, &tape, inputs, first, last, points, (double *)point->given,
+                                       (double *)values->given, to_sums, (double *)value->given, to);
             else
                 cg_tape_run(kernels, &tape, inputs, first, last, points, (double *)values->given, to_sums,
                             (double *)value->given, to);
@@ -125,9 +126,9 @@ static void check_tape(void)
     static const ptrdiff_t EVERY[] = {0, 1, 3};
     for (int gate = 0; gate < CG_GATE_COUNT; gate++)
         EACH(points, POINTS) EACH(every, EVERY)
-            for (int singly = 0; singly <= 1; singly++)
+            for (int one_by_one = 0; one_by_one <= 1; one_by_one++)
                 for (int differentiate = 0; differentiate <= 1; differentiate++)
-                    tape_case(gate, points, every, singly, differentiate);
+                    tape_case(gate, points, every, one_by_one, differentiate);
     EACH_KIND {
         if (!begin("kernels of tapes by their names")) continue;
         const cg_tape_kernels *kernels = cg_tape_kernels_of(k->isa);

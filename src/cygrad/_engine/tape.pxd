@@ -37,9 +37,9 @@ cdef extern from "tape.h" nogil:
     void cg_tape_run(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs, Py_ssize_t first,
                      Py_ssize_t last, Py_ssize_t points, double *values, double *sums, double *value,
                      double *gradients)
-    void cg_tape_run_singly(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs,
-                            Py_ssize_t first, Py_ssize_t last, Py_ssize_t points, double *point, double *values,
-                            double *sums, double *value, double *gradients)
+    void cg_tape_run_one_by_one(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs,
+                                Py_ssize_t first, Py_ssize_t last, Py_ssize_t points, double *point, double *values,
+                                double *sums, double *value, double *gradients)
     const cg_tape_kernels *cg_tape_kernels_of(const char *isa)
     const char *cg_gate_name(int gate)
     int cg_gate_operands(int gate)

@@ -294,8 +294,8 @@ cdef class Tape:
         if registers == 0:
             raise TypeError("the tape has no registers: it was not initialised")
         cdef Py_ssize_t register_size = self.kernels.points_per_register
-        cdef bint singly = 8 * points <= register_size or registers * register_size > ROOM
-        if singly:
+        cdef bint one_by_one = 8 * points <= register_size or registers * register_size > ROOM
+        if one_by_one:
             register_size = self.kernels.short_vectors.run_one_register_size
         cdef Py_ssize_t piece = max(1, ATTENTION_WORK // (registers * register_size)) * register_size, first = 0, last
         cdef Workspace values = self._room(register_size), sums = Workspace(registers, register_size)
@@ -314,9 +314,9 @@ cdef class Tape:
         with nogil:
             while first < points:
                 last = min(first + piece, points)
-                if singly:
-                    cg_tape_run_singly(self.kernels, &self.tape, numbers, first, last, points, point.registers,
-                                       values.registers, sums.registers, value_data, gradients_data)
+                if one_by_one:
+                    cg_tape_run_one_by_one(self.kernels, &self.tape, numbers, first, last, points, point.registers,
+                                           values.registers, sums.registers, value_data, gradients_data)
                 else:
                     cg_tape_run(self.kernels, &self.tape, numbers, first, last, points, values.registers,
                                 sums.registers, value_data, gradients_data)
