@@ -266,7 +266,7 @@ cdef class Tape:
         cdef double value
         cdef object number
         if named or not self._take(arguments):
-            return self.general(arguments, named, True)
+            return self.call_with_arrays(arguments, named, True)
         gradients = PyTuple_New(self.tape.inputs)
         value = self.run_one(True)
         for i in range(self.tape.inputs):
@@ -278,10 +278,10 @@ cdef class Tape:
     def value(self, *arguments, **named):
         """Value alone: f, as a number or point by point."""
         if named or not self._take(arguments):
-            return self.general(arguments, named, False)
+            return self.call_with_arrays(arguments, named, False)
         return self.run_one(False)
 
-    def general(self, arguments, named, differentiate):
+    def call_with_arrays(self, arguments, named, differentiate):
         """What a call gives that is not made of numbers, one for each input."""
         raise TypeError("expected a number for each input")
 

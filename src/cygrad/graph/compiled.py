@@ -110,7 +110,7 @@ class CompiledGraph(tape.Tape):
         super().__init__(tuple(constants), len(inputs), gates, result)
         self.inputs = inputs
 
-    def general(
+    def call_with_arrays(
         self, arguments: tuple[Any, ...], named: dict[str, Any], differentiate: bool
     ) -> tuple[Result, tuple[Result, ...]] | Result:
         """What a call gives for arguments that are not just a float for each input."""
