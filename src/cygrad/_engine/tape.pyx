@@ -180,7 +180,7 @@ cdef class Tape:
                 raise ValueError(f"operands of gate {i} are {a} and {b}, expected registers before {first + i}")
         self._route()
         if count <= SHORT:
-            self.values = self._room(self.kernels.short_vectors.run_one_register_size)
+            self.values = self.new_values(self.kernels.short_vectors.run_one_register_size)
             self.sums = Workspace(registers, self.kernels.short_vectors.run_one_register_size)
 
     def __dealloc__(self):
@@ -210,8 +210,8 @@ cdef class Tape:
                 reached[instruction.b] = True
         return 0
 
-    cdef Workspace _room(self, Py_ssize_t register_size):
-        """Room for the values, the constants in it."""
+    cdef Workspace new_values(self, Py_ssize_t register_size):
+        """Return registers for the values, with the constants written into theirs."""
         cdef Py_ssize_t register, i
         cdef Workspace values = Workspace(self.tape.constants + self.tape.inputs + self.tape.gates, register_size)
         for register in range(self.tape.constants):
@@ -298,7 +298,7 @@ cdef class Tape:
         if one_by_one:
             register_size = self.kernels.short_vectors.run_one_register_size
         cdef Py_ssize_t piece = max(1, ATTENTION_WORK // (registers * register_size)) * register_size, first = 0, last
-        cdef Workspace values = self._room(register_size), sums = Workspace(registers, register_size)
+        cdef Workspace values = self.new_values(register_size), sums = Workspace(registers, register_size)
         cdef Workspace point = Workspace(2 * inputs, 1)
         value, gradients = np.empty(points), np.empty((inputs, points)) if differentiate else None
         cdef double *value_data = address(value)
