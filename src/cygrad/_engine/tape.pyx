@@ -239,8 +239,8 @@ cdef class Tape:
             gates.append((name, instruction.a, instruction.b if GATES[name] == 2 else None))
         return gates
 
-    cdef bint _take(self, tuple arguments) except -1:
-        """Whether these are numbers, one for each input: then they are the point."""
+    cdef bint read_point(self, tuple arguments) except -1:
+        """Write the arguments into the point if they are one number for each input; return whether they are."""
         cdef Py_ssize_t i
         if len(arguments) != self.tape.inputs or self.values is None:
             return False
@@ -265,7 +265,7 @@ cdef class Tape:
         cdef Py_ssize_t i
         cdef double value
         cdef object number
-        if named or not self._take(arguments):
+        if named or not self.read_point(arguments):
             return self.call_with_arrays(arguments, named, True)
         gradients = PyTuple_New(self.tape.inputs)
         value = self.run_one(True)
@@ -277,7 +277,7 @@ cdef class Tape:
 
     def value(self, *arguments, **named):
         """Value alone: f, as a number or point by point."""
-        if named or not self._take(arguments):
+        if named or not self.read_point(arguments):
             return self.call_with_arrays(arguments, named, False)
         return self.run_one(False)
 
