@@ -178,7 +178,7 @@ cdef class Tape:
             instruction.b = a if b is None else b
             if not 0 <= min(instruction.a, instruction.b) <= max(instruction.a, instruction.b) < first + i:
                 raise ValueError(f"operands of gate {i} are {a} and {b}, expected registers before {first + i}")
-        self._route()
+        self.route_gradients()
         if count <= SHORT:
             self.values = self.new_values(self.kernels.short_vectors.run_one_register_size)
             self.sums = Workspace(registers, self.kernels.short_vectors.run_one_register_size)
@@ -187,8 +187,8 @@ cdef class Tape:
         free(self.instructions)
         free(self.point)
 
-    cdef int _route(self) except -1:
-        """Find out where gradients go: from what the result depends on, to what depends on an input."""
+    cdef int route_gradients(self) except -1:
+        """Mark the operands that get a gradient: the result depends on them, and they depend on an input."""
         cdef Py_ssize_t first = self.tape.constants + self.tape.inputs, i
         cdef bytearray varies = bytearray(first + self.tape.gates), reached = bytearray(first + self.tape.gates)
         cdef cg_instruction *instruction
