@@ -22,9 +22,9 @@ GATES = {name: cg_gate_operands(gate) for name, gate in _gates.items()}
 
 cdef Py_ssize_t ATTENTION_WORK = 1 << 18     # numbers that are computed between two looks at the clock
 cdef double ATTENTION_SECONDS = 0.02         # between two looks at the signals
-cdef Py_ssize_t SHORT = 4096                 # gates of a tape that takes less time than others wait for the GIL
+cdef Py_ssize_t SHORT_TAPE = 4096            # gates: such a tape runs in less time than a thread waits for the GIL
 cdef Py_ssize_t ALIGNMENT = 64               # bytes: a vector of any instruction set
-cdef Py_ssize_t ROOM = 1 << 23               # numbers in the registers of a tape for several points at once
+cdef Py_ssize_t MAX_BLOCK = 1 << 23          # numbers in all registers: a larger tape takes its points one by one
 
 cdef str _isa = None
 cdef const cg_tape_kernels *_kernels = NULL
@@ -179,7 +179,7 @@ cdef class Tape:
             if not 0 <= min(instruction.a, instruction.b) <= max(instruction.a, instruction.b) < first + i:
                 raise ValueError(f"operands of gate {i} are {a} and {b}, expected registers before {first + i}")
         self.route_gradients()
-        if count <= SHORT:
+        if count <= SHORT_TAPE:
             self.values = self.new_values(self.kernels.short_vectors.run_one_register_size)
             self.sums = Workspace(registers, self.kernels.short_vectors.run_one_register_size)
 
@@ -294,7 +294,7 @@ cdef class Tape:
         if registers == 0:
             raise TypeError("the tape has no registers: it was not initialised")
         cdef Py_ssize_t register_size = self.kernels.points_per_register
-        cdef bint one_by_one = 8 * points <= register_size or registers * register_size > ROOM
+        cdef bint one_by_one = 8 * points <= register_size or registers * register_size > MAX_BLOCK
         if one_by_one:
             register_size = self.kernels.short_vectors.run_one_register_size
         cdef Py_ssize_t piece = max(1, ATTENTION_WORK // (registers * register_size)) * register_size, first = 0, last
@@ -303,8 +303,8 @@ cdef class Tape:
         value, gradients = np.empty(points), np.empty((inputs, points)) if differentiate else None
         cdef double *value_data = address(value)
         cdef double *gradients_data = address(gradients) if differentiate else NULL
-        cdef Workspace room = Workspace(inputs * sizeof(cg_numbers) // sizeof(double), 1)
-        cdef cg_numbers *numbers = <cg_numbers *> room.registers
+        cdef Workspace number_space = Workspace(inputs * sizeof(cg_numbers) // sizeof(double), 1)
+        cdef cg_numbers *numbers = <cg_numbers *> number_space.registers
         cdef Py_ssize_t i
         if len(arrays) != inputs:
             raise ValueError(f"there are {len(arrays)} arrays, expected {inputs}")
