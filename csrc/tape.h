@@ -46,7 +46,7 @@ typedef struct cg_tape_kernels {
     /* Leaves the gradients of the inputs in `sums`, and what it likes in the other registers. */
     void (*backward)(const cg_tape *tape, const double *values, double *sums);
     /* y[i] = gate(a[i], b[i]) */
-    void (*evaluate)(int gate, ptrdiff_t n, const double *a, const double *b, double *y);
+    void (*evaluate_gate)(int gate, ptrdiff_t n, const double *a, const double *b, double *y);
 
     const struct cg_tape_kernels *short_vectors;
     ptrdiff_t run_one_register_size;

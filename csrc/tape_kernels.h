@@ -147,8 +147,8 @@ static void backward(const cg_tape *tape, const double *values, double *sums)
     backward_vectors(tape, VECTORS, values, sums);
 }
 
-/* A tape of this one gate. */
-static void evaluate(int gate, ptrdiff_t n, const double *a, const double *b, double *y)
+/* Run a tape of this one gate. */
+static void evaluate_gate(int gate, ptrdiff_t n, const double *a, const double *b, double *y)
 {
     const ptrdiff_t register_size = VECTORS * LANES;
     cg_instruction instruction = {gate, 0, 0, 1};
@@ -170,7 +170,7 @@ const cg_tape_kernels CG_TABLE = {
     .points_per_register = VECTORS * LANES,
     .forward = forward,
     .backward = backward,
-    .evaluate = evaluate,
+    .evaluate_gate = evaluate_gate,
 #ifdef CG_SHORT_VECTORS_TABLE
     .short_vectors = &CG_SHORT_VECTORS_TABLE,
 #else

@@ -23,7 +23,7 @@ cdef extern from "tape.h" nogil:
         Py_ssize_t points_per_register
         void (*forward)(const cg_tape *tape, double *values) noexcept nogil
         void (*backward)(const cg_tape *tape, const double *values, double *sums) noexcept nogil
-        void (*evaluate)(int gate, Py_ssize_t n, const double *a, const double *b, double *y) noexcept nogil
+        void (*evaluate_gate)(int gate, Py_ssize_t n, const double *a, const double *b, double *y) noexcept nogil
 
         const cg_tape_kernels *short_vectors
         Py_ssize_t run_one_register_size

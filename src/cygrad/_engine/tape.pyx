@@ -93,7 +93,7 @@ cdef double *address(array) except? NULL:
     return <double *> numbers_of(array.reshape(-1), array.size, True).data
 
 
-def evaluate(str name, a, b=None):
+def evaluate_gate(str name, a, b=None):
     """Value of one gate, element by element, with the bits that a tape gives it.
 
     Floats give a float. Otherwise `a`, and `b` for a gate of two operands, are brought to one shape and to float64, and
@@ -111,7 +111,7 @@ def evaluate(str name, a, b=None):
         a_number = PyFloat_AsDouble(a)
         if operands == 2:
             b_number = PyFloat_AsDouble(b)
-        table.short_vectors.evaluate(gate, 1, &a_number, &b_number, &y_number)
+        table.short_vectors.evaluate_gate(gate, 1, &a_number, &b_number, &y_number)
         return y_number
     a = np.asarray(a, np.float64)
     if operands == 2:
@@ -126,8 +126,8 @@ def evaluate(str name, a, b=None):
     cdef Attention attention = Attention()
     with nogil:
         while start < n:
-            table.evaluate(gate, min(n - start, ATTENTION_WORK), a_numbers + start, b_numbers + start,
-                           y_numbers + start)
+            table.evaluate_gate(gate, min(n - start, ATTENTION_WORK), a_numbers + start, b_numbers + start,
+                                y_numbers + start)
             start += ATTENTION_WORK
             attention.pay()
     return y

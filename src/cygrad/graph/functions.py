@@ -9,44 +9,44 @@ from __future__ import annotations
 
 from typing import Any
 
-from cygrad._engine.tape import evaluate
+from cygrad._engine.tape import evaluate_gate
 
 
 def exp(a: Any) -> Any:
     """eᵃ"""
-    return evaluate("exp", a)
+    return evaluate_gate("exp", a)
 
 
 def log(a: Any) -> Any:
     """The natural logarithm."""
-    return evaluate("log", a)
+    return evaluate_gate("log", a)
 
 
 def sin(a: Any) -> Any:
     """The sine of an angle in radians."""
-    return evaluate("sin", a)
+    return evaluate_gate("sin", a)
 
 
 def cos(a: Any) -> Any:
     """The cosine of an angle in radians."""
-    return evaluate("cos", a)
+    return evaluate_gate("cos", a)
 
 
 def tanh(a: Any) -> Any:
     """The hyperbolic tangent."""
-    return evaluate("tanh", a)
+    return evaluate_gate("tanh", a)
 
 
 def sigmoid(a: Any) -> Any:
     """1 / (1 + e⁻ᵃ)"""
-    return evaluate("sigmoid", a)
+    return evaluate_gate("sigmoid", a)
 
 
 def gaussian(a: Any) -> Any:
     """exp(−a²)"""
-    return evaluate("gaussian", a)
+    return evaluate_gate("gaussian", a)
 
 
 def power(a: Any, b: Any) -> Any:
     """aᵇ"""
-    return evaluate("power", a, b)
+    return evaluate_gate("power", a, b)
