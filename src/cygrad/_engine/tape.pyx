@@ -73,23 +73,26 @@ cdef class Workspace:
 
 
 cdef cg_numbers numbers_of(array, Py_ssize_t count, bint writable=False) except *:
-    """Where the numbers of a float64 array of one dimension are, so many or one for all; the caller keeps it alive."""
+    """Return address and stride of a float64 array of one dimension, with `count` numbers or one for all.
+
+    The caller keeps the array alive.
+    """
     cdef Py_buffer buffer
     cdef cg_numbers numbers
     PyObject_GetBuffer(array, &buffer, PyBUF_RECORDS if writable else PyBUF_RECORDS_RO)
-    cdef bint right = buffer.ndim == 1 and buffer.format[0] == b"d" and buffer.format[1] == 0
-    right = right and (buffer.shape[0] == count or buffer.shape[0] == 1)
-    if right:
+    cdef bint is_valid = buffer.ndim == 1 and buffer.format[0] == b"d" and buffer.format[1] == 0
+    is_valid = is_valid and (buffer.shape[0] == count or buffer.shape[0] == 1)
+    if is_valid:
         numbers.data = <const char *> buffer.buf
         numbers.stride = buffer.strides[0] if buffer.shape[0] > 1 else 0
     PyBuffer_Release(&buffer)
-    if not right:
+    if not is_valid:
         raise ValueError(f"expected float64 arrays of one dimension, of {count} numbers or of one")
     return numbers
 
 
-cdef double *address(array) except? NULL:
-    """The first number of a contiguous array that may be written to."""
+cdef double *first_number(array) except? NULL:
+    """Return the address of the first number of a writable contiguous array."""
     return <double *> numbers_of(array.reshape(-1), array.size, True).data
 
 
@@ -122,7 +125,7 @@ def evaluate_gate(str name, a, b=None):
     cdef Py_ssize_t start = 0, n = a.size
     cdef const double *a_numbers = <const double *> numbers_of(a, n).data
     cdef const double *b_numbers = <const double *> numbers_of(b, n).data if operands == 2 else a_numbers
-    cdef double *y_numbers = address(y)
+    cdef double *y_numbers = first_number(y)
     cdef Attention attention = Attention()
     with nogil:
         while start < n:
@@ -301,8 +304,8 @@ cdef class Tape:
         cdef Workspace values = self.new_values(register_size), sums = Workspace(registers, register_size)
         cdef Workspace point = Workspace(2 * inputs, 1)
         value, gradients = np.empty(points), np.empty((inputs, points)) if differentiate else None
-        cdef double *value_data = address(value)
-        cdef double *gradients_data = address(gradients) if differentiate else NULL
+        cdef double *value_data = first_number(value)
+        cdef double *gradients_data = first_number(gradients) if differentiate else NULL
         cdef Workspace number_space = Workspace(inputs * sizeof(cg_numbers) // sizeof(double), 1)
         cdef cg_numbers *numbers = <cg_numbers *> number_space.registers
         cdef Py_ssize_t i
