@@ -52,9 +52,9 @@ CG_INLINE vec log_pair(vec x, vec *low)
     vec w = s * v, w_low = fma_(s_low, v, fma_(s, v_low, fma_(s, v, -w)));
     /* ln m = 2 (s + w), ln x = e ln 2 + ln m */
     vec l = s + w, l_low = (s - l) + w + (s_low + w_low);
-    vec whole = e * splat(CG_LN2_HIGH), two = splat(2); /* exact */
-    vec y = fma_(two, l, whole);
-    *low = fma_(two, l, whole - y) + fma_(two, l_low, e * splat(CG_LN2_LOW));
+    vec e_ln2 = e * splat(CG_LN2_HIGH), two = splat(2); /* exact */
+    vec y = fma_(two, l, e_ln2);
+    *low = fma_(two, l, e_ln2 - y) + fma_(two, l_low, e * splat(CG_LN2_LOW));
     return y;
 }
 
@@ -64,10 +64,10 @@ CG_INLINE vec exp_pair(vec x, vec low)
     vec magic = splat(CG_ROUND_MAGIC), one = splat(1);
     x = max_(splat(CG_EXP_MIN), min_(splat(CG_EXP_MAX), x));
     vec shifted = fma_(x, splat(CG_LOG2_E), magic);
-    vec whole = shifted - magic;
+    vec n_real = shifted - magic;
     mask n = (mask)shifted - (mask)magic, half = n >> 1;
-    vec most = fma_(whole, splat(-CG_LN2_HIGH), x), rest = fma_(whole, splat(-CG_LN2_LOW), low);
-    vec r = most + rest, r_low = (most - r) + rest;
+    vec high = fma_(n_real, splat(-CG_LN2_HIGH), x), rest = fma_(n_real, splat(-CG_LN2_LOW), low);
+    vec r = high + rest, r_low = (high - r) + rest;
     /* exp(r) = 1 + p */
     vec square = r * r, q = polynomial(exp_q, CG_COUNT(exp_q), r);
     vec p = fma_(square, q, r), p_low = fma_(square, q, r - p) + fma_(r_low, r, r_low);
@@ -75,8 +75,8 @@ CG_INLINE vec exp_pair(vec x, vec low)
     return (y + ((one - y) + p + p_low)) * power_of_two(half) * power_of_two(n - half);
 }
 
-/* Whether numbers from 0 on are whole. */
-CG_INLINE mask whole(vec size)
+/* All bits of a lane are set where the number, 0 or above, is an integer. */
+CG_INLINE mask is_integral(vec size)
 {
     vec magic = splat(0x1p52);
     return (mask)(size + magic - magic == size) | (mask)(size >= magic);
@@ -87,14 +87,14 @@ CG_SHARED vec power_(vec x, vec y)
     vec size = abs_(x), low, log = log_pair(size, &low);
     log = select_(size == zero(), splat((real)-INFINITY), select_(size == splat((real)INFINITY), size, log));
     vec product = y * log, product_low = fma_(y, low, fma_(y, log, -product));
-    /* Where the product is no exponent, its rest is no number. */
+    /* Where the product is out of exp's range, product_low may be NaN. */
     vec power = exp_pair(product, keep(product_low, abs_(product) < splat(-CG_EXP_MIN)));
     power = select_(size == splat(1), splat(1), power);
-    /* Below zero: the sign of odd powers, and none at all between whole numbers. */
+    /* For x below zero, odd powers are negative, and powers that are not integers are NaN. */
     vec exponent = abs_(y);
-    mask odd = whole(exponent) & ~whole(splat((real)0.5) * exponent);
+    mask odd = is_integral(exponent) & ~is_integral(splat((real)0.5) * exponent);
     power = (vec)((mask)power ^ ((mask)x & odd & (mask)splat((real)-0.0)));
-    power = select_((x < zero()) & (size < splat((real)INFINITY)) & ~whole(exponent), splat((real)NAN), power);
+    power = select_((x < zero()) & (size < splat((real)INFINITY)) & ~is_integral(exponent), splat((real)NAN), power);
     power = select_(y == splat(2), x * x, select_(x != x, x, power));
     return select_((y == zero()) | (x == splat(1)), splat(1), power);
 }
