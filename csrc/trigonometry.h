@@ -86,25 +86,25 @@ CG_INLINE angle angle_of(vec size)
     vec magic = splat(CG_ROUND_MAGIC);
     vec shifted = fma_(size, splat(CG_TWO_OVER_PI), magic);
     vec n = shifted - magic;
-    vec most = fma_(n, splat(-CG_HALF_PI), size); /* exact: a multiple of 2⁻⁵³ below 1 */
+    vec high = fma_(n, splat(-CG_HALF_PI), size); /* exact: a multiple of 2⁻⁵³ below 1 */
     vec part = n * splat(CG_HALF_PI_2), part_low = fma_(n, splat(CG_HALF_PI_2), -part);
-    /* most − part and its rounding error, whichever is larger (Knuth 1969) */
-    vec r = most - part, taken = r - most;
-    vec error = (most - (r - taken)) - (part + taken);
+    /* high − part and its rounding error, whichever of the two is larger (Knuth 1969) */
+    vec r = high - part, taken = r - high;
+    vec error = (high - (r - taken)) - (part + taken);
     angle a = {r, fma_(n, splat(-CG_HALF_PI_3), error - part_low), (mask)shifted - (mask)magic};
     if (any_lane(~(size < splat(CG_LARGE_ANGLE)))) large_angles(size, &a);
     return a;
 }
 
 /* sin(size + quarters π/2) for size ≥ 0 */
-CG_SHARED vec sin_ahead(vec size, mask quarters)
+CG_SHARED vec sin_quarter_turns(vec size, mask quarters)
 {
     angle a = angle_of(size);
     vec r = a.r, z = r * r, half = splat(0.5) * z;
     vec s = r + fma_(r * z, polynomial(sin_s, CG_COUNT(sin_s), z), fma_(-half, a.low, a.low));
     vec one = splat(1), c = one - half;
-    vec lost = fma_(splat(0.5), fma_(r, r, -z), r * a.low); /* half of what z lost in rounding, and what low adds to it */
-    c = c + ((one - c) - half + fma_(z * z, polynomial(cos_c, CG_COUNT(cos_c), z), -lost));
+    vec half_low = fma_(splat(0.5), fma_(r, r, -z), r * a.low); /* (r + low)² / 2 − z / 2 */
+    c = c + ((one - c) - half + fma_(z * z, polynomial(cos_c, CG_COUNT(cos_c), z), -half_low));
     quarters += a.quarter;
     mask odd = -(quarters & splat_integer(1)), sign = (quarters & splat_integer(2)) << 62;
     return (vec)((mask)select_(odd, c, s) ^ sign);
@@ -112,9 +112,9 @@ CG_SHARED vec sin_ahead(vec size, mask quarters)
 
 CG_INLINE vec sin_(vec x)
 {
-    return (vec)((mask)sin_ahead(abs_(x), splat_integer(0)) ^ ((mask)x & (mask)splat(-0.0)));
+    return (vec)((mask)sin_quarter_turns(abs_(x), splat_integer(0)) ^ ((mask)x & (mask)splat(-0.0)));
 }
 
-CG_INLINE vec cos_(vec x) { return sin_ahead(abs_(x), splat_integer(1)); }
+CG_INLINE vec cos_(vec x) { return sin_quarter_turns(abs_(x), splat_integer(1)); }
 
 #endif
