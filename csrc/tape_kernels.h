@@ -37,16 +37,15 @@ enum { VECTORS = CG_VECTOR_BYTES > 16 ? 8 : 4 };
 
 #define CG_EACH_VECTOR CG_UNROLL for (ptrdiff_t start = 0; start < vectors * LANES; start += LANES)
 
-/* Registers of one vector are not read right after they have been written, for that takes longer than a gate does: what
- * was written last is at hand. The branch that chooses it is foreseen, so that the processor does not wait for the
- * memory. */
-#define CG_TAKE(NAME, CONDITION, LAST, FROM) \
-    vec NAME = zero();                       \
-    if (vectors == 1) {                      \
-        if (CONDITION) NAME = LAST;          \
-        else NAME = load(FROM);              \
+/* With one vector per register, loading a value just stored costs more than the gate. The last result is therefore kept
+ * in a variable; the branch that picks it predicts well. */
+#define CG_LAST_OR_LOAD(NAME, IS_LAST, LAST, REGISTER)  \
+    vec NAME = zero();                                  \
+    if (vectors == 1) {                                 \
+        if (IS_LAST) NAME = LAST;                       \
+        else NAME = load(REGISTER);                     \
     }
-#define CG_VECTOR_OF(NAME, FROM) (vectors == 1 ? NAME : load(FROM + start))
+#define CG_VECTOR_OF(ONLY, REGISTER) (vectors == 1 ? ONLY : load(REGISTER + start))
 
 CG_INLINE void forward_vectors(const cg_tape *tape, const int vectors, double *values)
 {
@@ -57,18 +56,18 @@ CG_INLINE void forward_vectors(const cg_tape *tape, const int vectors, double *v
     for (ptrdiff_t i = 0; i < tape->gates; i++, y_register += register_size) {
         const cg_instruction *instruction = tape->instructions + i;
         const double *a_register = values + instruction->a * register_size, *b_register = values + instruction->b * register_size;
-        CG_TAKE(a_first, instruction->a == first + i - 1, last, a_register)
-        CG_TAKE(b_first, instruction->b == first + i - 1, last, b_register)
+        CG_LAST_OR_LOAD(a_only, instruction->a == first + i - 1, last, a_register)
+        CG_LAST_OR_LOAD(b_only, instruction->b == first + i - 1, last, b_register)
         switch (instruction->gate) {
-#define CG_GATE(NAME, Y, ...)                                                                                   \
-    case CG_GATE_##NAME:                                                                                        \
-        CG_EACH_VECTOR                                                                                          \
-        {                                                                                                       \
-            vec one = splat(1), a = CG_VECTOR_OF(a_first, a_register), b = CG_VECTOR_OF(b_first, b_register);   \
-            (void)one, (void)a, (void)b;                                                                        \
-            last = Y;                                                                                           \
-            store(y_register + start, last);                                                                    \
-        }                                                                                                       \
+#define CG_GATE(NAME, Y, ...)                                                                               \
+    case CG_GATE_##NAME:                                                                                    \
+        CG_EACH_VECTOR                                                                                      \
+        {                                                                                                   \
+            vec one = splat(1), a = CG_VECTOR_OF(a_only, a_register), b = CG_VECTOR_OF(b_only, b_register); \
+            (void)one, (void)a, (void)b;                                                                    \
+            last = Y;                                                                                       \
+            store(y_register + start, last);                                                                \
+        }                                                                                                   \
         break;
             CG_GATES(CG_GATE, CG_GATE)
 #undef CG_GATE
@@ -88,8 +87,8 @@ CG_INLINE void backward_vectors(const cg_tape *tape, const int vectors, const do
         const cg_instruction *instruction = tape->instructions + i;
         const ptrdiff_t y_place = (first + i) * register_size;
         const double *g_register = sums + y_place, *y_register = values + y_place;
-        CG_TAKE(g_once, b_place == y_place, b_last, g_register)
-        if (vectors == 1 && b_place != y_place && a_place == y_place) g_once = a_last;
+        CG_LAST_OR_LOAD(g_only, b_place == y_place, b_last, g_register)
+        if (vectors == 1 && b_place != y_place && a_place == y_place) g_only = a_last;
         a_place = instruction->a * register_size, b_place = instruction->b * register_size;
         const double *a_register = values + a_place, *b_register = values + b_place;
         switch (instruction->gate) {
@@ -100,7 +99,7 @@ CG_INLINE void backward_vectors(const cg_tape *tape, const int vectors, const do
         CG_EACH_VECTOR                                                                      \
         {                                                                                   \
             vec one = splat(1), a = load(a_register + start), b = load(b_register + start); \
-            vec y = load(y_register + start), g = CG_VECTOR_OF(g_once, g_register);         \
+            vec y = load(y_register + start), g = CG_VECTOR_OF(g_only, g_register);         \
             (void)one, (void)a, (void)b, (void)y;                                           \
             OPERAND##_last = load(before + start) + g * (SLOPE);                            \
             store(sum + start, OPERAND##_last);                                             \
@@ -180,5 +179,5 @@ const cg_tape_kernels CG_TABLE = {
 #endif
 };
 #undef CG_EACH_VECTOR
-#undef CG_TAKE
+#undef CG_LAST_OR_LOAD
 #undef CG_VECTOR_OF
