@@ -49,15 +49,16 @@ enum { VECTORS = CG_VECTOR_BYTES > 16 ? 8 : 4 };
 
 CG_INLINE void forward_vectors(const cg_tape *tape, const int vectors, double *values)
 {
-    const ptrdiff_t register_size = vectors * LANES, first = tape->constants + tape->inputs;
-    double *y_register = values + first * register_size;
+    const ptrdiff_t register_size = vectors * LANES, first_gate = tape->constants + tape->inputs;
+    double *y_register = values + first_gate * register_size;
     vec last = zero();
     if (vectors == 1 && tape->gates) last = load(y_register - register_size); /* gates have operands before them */
     for (ptrdiff_t i = 0; i < tape->gates; i++, y_register += register_size) {
         const cg_instruction *instruction = tape->instructions + i;
-        const double *a_register = values + instruction->a * register_size, *b_register = values + instruction->b * register_size;
-        CG_LAST_OR_LOAD(a_only, instruction->a == first + i - 1, last, a_register)
-        CG_LAST_OR_LOAD(b_only, instruction->b == first + i - 1, last, b_register)
+        const double *a_register = values + instruction->a * register_size;
+        const double *b_register = values + instruction->b * register_size;
+        CG_LAST_OR_LOAD(a_only, instruction->a == first_gate + i - 1, last, a_register)
+        CG_LAST_OR_LOAD(b_only, instruction->b == first_gate + i - 1, last, b_register)
         switch (instruction->gate) {
 #define CG_GATE(NAME, Y, ...)                                                                               \
     case CG_GATE_##NAME:                                                                                    \
@@ -78,23 +79,24 @@ CG_INLINE void forward_vectors(const cg_tape *tape, const int vectors, double *v
 CG_INLINE void backward_vectors(const cg_tape *tape, const int vectors, const double *values, double *sums)
 {
     static const vec zeros[VECTORS];
-    const ptrdiff_t register_size = vectors * LANES, first = tape->constants + tape->inputs;
-    for (ptrdiff_t i = tape->constants * register_size; i < first * register_size; i += LANES) store(sums + i, zero());
+    const ptrdiff_t register_size = vectors * LANES, first_gate = tape->constants + tape->inputs;
+    for (ptrdiff_t i = tape->constants * register_size; i < first_gate * register_size; i += LANES)
+        store(sums + i, zero());
     CG_EACH_VECTOR store(sums + tape->result * register_size + start, splat(1));
-    ptrdiff_t a_place = -1, b_place = -1;
+    ptrdiff_t a_offset = -1, b_offset = -1;
     vec a_last = zero(), b_last = zero();
     for (ptrdiff_t i = tape->gates - 1; i >= 0; i--) {
         const cg_instruction *instruction = tape->instructions + i;
-        const ptrdiff_t y_place = (first + i) * register_size;
-        const double *g_register = sums + y_place, *y_register = values + y_place;
-        CG_LAST_OR_LOAD(g_only, b_place == y_place, b_last, g_register)
-        if (vectors == 1 && b_place != y_place && a_place == y_place) g_only = a_last;
-        a_place = instruction->a * register_size, b_place = instruction->b * register_size;
-        const double *a_register = values + a_place, *b_register = values + b_place;
+        const ptrdiff_t y_offset = (first_gate + i) * register_size;
+        const double *g_register = sums + y_offset, *y_register = values + y_offset;
+        CG_LAST_OR_LOAD(g_only, b_offset == y_offset, b_last, g_register)
+        if (vectors == 1 && b_offset != y_offset && a_offset == y_offset) g_only = a_last;
+        a_offset = instruction->a * register_size, b_offset = instruction->b * register_size;
+        const double *a_register = values + a_offset, *b_register = values + b_offset;
         switch (instruction->gate) {
 #define CG_ADD(OPERAND, TO, FIRST, SLOPE)                                                   \
     if (instruction->to & TO) {                                                             \
-        double *sum = sums + OPERAND##_place;                                               \
+        double *sum = sums + OPERAND##_offset;                                              \
         const double *before = instruction->to & FIRST ? (const double *)zeros : sum;       \
         CG_EACH_VECTOR                                                                      \
         {                                                                                   \
@@ -104,11 +106,11 @@ CG_INLINE void backward_vectors(const cg_tape *tape, const int vectors, const do
             OPERAND##_last = load(before + start) + g * (SLOPE);                            \
             store(sum + start, OPERAND##_last);                                             \
         }                                                                                   \
-    } else OPERAND##_place = -1;
-#define CG_UNARY(NAME, Y, SLOPE)                     \
-    case CG_GATE_##NAME:                             \
-        CG_ADD(a, CG_TO_A, CG_FIRST_TO_A, SLOPE)     \
-        b_place = -1;                                \
+    } else OPERAND##_offset = -1;
+#define CG_UNARY(NAME, Y, SLOPE)                    \
+    case CG_GATE_##NAME:                            \
+        CG_ADD(a, CG_TO_A, CG_FIRST_TO_A, SLOPE)    \
+        b_offset = -1;                              \
         break;
 #define CG_BINARY(NAME, Y, A_SLOPE, B_SLOPE)         \
     case CG_GATE_##NAME:                             \

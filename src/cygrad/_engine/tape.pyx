@@ -162,7 +162,7 @@ cdef class Tape:
         self.kernels = kernels()
 
     def __init__(self, constants, Py_ssize_t inputs, gates, Py_ssize_t result):
-        cdef Py_ssize_t first = len(constants) + inputs, count = len(gates), registers = first + count, i
+        cdef Py_ssize_t first_gate = len(constants) + inputs, count = len(gates), registers = first_gate + count, i
         cdef cg_instruction *instruction
         if self.instructions != NULL:
             raise TypeError("a tape cannot be changed")
@@ -179,8 +179,8 @@ cdef class Tape:
             instruction.gate = _gates[name]
             instruction.a = a
             instruction.b = a if b is None else b
-            if not 0 <= min(instruction.a, instruction.b) <= max(instruction.a, instruction.b) < first + i:
-                raise ValueError(f"operands of gate {i} are {a} and {b}, expected registers before {first + i}")
+            if not 0 <= min(instruction.a, instruction.b) <= max(instruction.a, instruction.b) < first_gate + i:
+                raise ValueError(f"operands of gate {i} are {a} and {b}, expected registers before {first_gate + i}")
         self.route_gradients()
         if count <= SHORT_TAPE:
             self.values = self.new_values(self.kernels.short_vectors.run_one_register_size)
@@ -192,18 +192,19 @@ cdef class Tape:
 
     cdef int route_gradients(self) except -1:
         """Mark the operands that get a gradient: the result depends on them, and they depend on an input."""
-        cdef Py_ssize_t first = self.tape.constants + self.tape.inputs, i
-        cdef bytearray varies = bytearray(first + self.tape.gates), reached = bytearray(first + self.tape.gates)
+        cdef Py_ssize_t first_gate = self.tape.constants + self.tape.inputs, i
+        cdef Py_ssize_t registers = first_gate + self.tape.gates
+        cdef bytearray varies = bytearray(registers), reached = bytearray(registers)
         cdef cg_instruction *instruction
-        for i in range(self.tape.constants, first):
+        for i in range(self.tape.constants, first_gate):
             varies[i] = reached[i] = True       # the sums of the inputs begin at 0
         for i in range(self.tape.gates):
             instruction = &self.instructions[i]
-            varies[first + i] = varies[instruction.a] | varies[instruction.b]
+            varies[first_gate + i] = varies[instruction.a] | varies[instruction.b]
         reached[self.tape.result] = True
         for i in range(self.tape.gates - 1, -1, -1):
             instruction = &self.instructions[i]
-            if not reached[first + i]:
+            if not reached[first_gate + i]:
                 continue
             if varies[instruction.a]:
                 instruction.to |= CG_TO_A if reached[instruction.a] else CG_TO_A | CG_FIRST_TO_A
