@@ -1,8 +1,8 @@
 /* gates.h: the gates of compiled tapes, each with its value and its local derivatives.
  *
- * a and b are the operands, y is the value. A derivative is computed as it is written, one rounding per operation, and
- * so does `cygrad.graph`: the two agree in every bit. The expressions are in terms of the kernels (simd.h,
- * trigonometry.h, power.h, tape_kernels.h); whoever wants the names alone expands the table without them. */
+ * a and b are the operands, y is the value. Each operation of a derivative is rounded once, in the order written here.
+ * `cygrad.graph` does the same, so the two agree in every bit. The expressions use functions of simd.h, trigonometry.h,
+ * power.h and tape_kernels.h; the names alone can be expanded without them. */
 #ifndef CG_GATES_H
 #define CG_GATES_H
 

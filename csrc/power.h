@@ -1,11 +1,11 @@
-/* power.h: xʸ of vectors of float64, and ln x for denormal x too.
+/* power.h: xʸ of vectors of float64, and ln x for every x, denormal ones included.
  *
- * Largest error of the power, in units in the last place: 0.76 (`python -m benchmarks functions`). Whatever is
- * exact comes out exact, and x² is x·x. Where C says what a power is (0⁰ = 1, (−2)³ = −8, (−2)^½ = NaN, 0⁻¹ = ∞, …),
- * so do we.
+ * Largest error of the power, in units in the last place: 0.76 (`python -m benchmarks functions`). A power that a float64
+ * can hold exactly is returned exactly, and x² is x·x. Special cases follow C: 0⁰ = 1, (−2)³ = −8, (−2)^½ = NaN,
+ * 0⁻¹ = ∞, …
  *
- * Method: xʸ = exp(y ln x), with ln x and its product with y in pairs of numbers whose sum is meant: 745 is the largest
- * exponent, so that ln x must be right to 2⁻⁶⁴. ln(2ⁿ m) = n ln 2 + 2 (s + s³ (⅓ + s² b(s²))), s = (m − 1) / (m + 1),
+ * Method: xʸ = exp(y ln x). The largest exponent is 745, so ln x must be correct to 2⁻⁶⁴: ln x and y ln x are unevaluated
+ * sums of two numbers. ln(2ⁿ m) = n ln 2 + 2 (s + s³ (⅓ + s² b(s²))), s = (m − 1) / (m + 1),
  * √½ ≤ m < √2, b minimax. */
 #ifndef CG_POWER_H
 #define CG_POWER_H
@@ -17,7 +17,7 @@
 static const real log_b[] = {0.1999999999999999,  0.1428571428572192,  0.11111111108894803,  0.09090909422014147,
                              0.076922792124335268, 0.066681323425880859, 0.058378880493652148, 0.059908990815566741};
 
-/* x, and n = 0, or 2⁵⁴ x and n = −54 where x is denormal. */
+/* Returns x and sets n = 0; where x is denormal, returns 2⁵⁴ x and sets n = −54. */
 CG_INLINE vec normal(vec x, mask *n)
 {
     mask denormal = x < splat(CG_SMALLEST);
@@ -32,7 +32,7 @@ CG_SHARED vec log_everywhere(vec x)
     return log_special(x, log_scaled(scaled, zero(), n));
 }
 
-/* ln x = the result + low, for finite x > 0. */
+/* ln x = result + low, for finite x > 0. */
 CG_INLINE vec log_pair(vec x, vec *low)
 {
     mask shift, n;
@@ -58,7 +58,7 @@ CG_INLINE vec log_pair(vec x, vec *low)
     return y;
 }
 
-/* exp(x + low), rounded nearly once. */
+/* exp(x + low), with little more than one rounding error. */
 CG_INLINE vec exp_pair(vec x, vec low)
 {
     vec magic = splat(CG_ROUND_MAGIC), one = splat(1);

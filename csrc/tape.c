@@ -1,4 +1,4 @@
-/* tape.c: what is known of gates and of the kernels of tapes, whatever the instruction set. */
+/* tape.c: the parts of tapes that are the same on every instruction set: loops over points, tables of names. */
 #include "tape.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@ extern const cg_tape_kernels cg_tape_avx2;
 extern const cg_tape_kernels cg_tape_avx512;
 #endif
 
-/* A block of an input; behind its end the first number again. */
+/* Copies a block of an input into a register, and fills up the register with the first number. */
 static void load_points(const cg_numbers *from, ptrdiff_t first, ptrdiff_t count, ptrdiff_t register_size, double *to)
 {
     const char *data = from->data + first * from->stride;

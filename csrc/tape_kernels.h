@@ -14,17 +14,17 @@
 
 #include "tape.h"
 
-/* The first operand where they are equal; NaN where one of them is. */
+/* max and min: the first operand where both are equal; NaN where one of them is. */
 CG_INLINE vec max_of(vec a, vec b) { return select_((mask)(a >= b) | (mask)(a != a), a, b); }
 CG_INLINE vec min_of(vec a, vec b) { return select_((mask)(a <= b) | (mask)(a != a), a, b); }
 CG_INLINE vec relu_of(vec a) { return keep(a, ~(mask)(a <= zero())); }
 
-/* Once for both widths of a register. */
+/* Not inlined, so that both sizes of registers share one copy. */
 CG_SHARED vec exp_of(vec a) { return exp_(a); }
 CG_SHARED vec tanh_of(vec a) { return tanh_(a); }
 CG_SHARED vec gaussian_of(vec a) { return gaussian_(a); }
 
-/* Results that are denormal are exp(a); sigmoid_ has one of them for all, since in networks they count as zero. */
+/* Where sigmoid is denormal it equals exp(a); sigmoid_ returns one and the same number there, as networks need no more. */
 CG_SHARED vec sigmoid_of(vec a)
 {
     vec y = sigmoid_(a);
@@ -32,7 +32,7 @@ CG_SHARED vec sigmoid_of(vec a)
     return any_lane(small) ? select_(small, exp_(a), y) : y;
 }
 
-/* Vectors of a register: so many that it costs little to find the next gate. Loops over them have no branches. */
+/* Vectors per register: enough to make the switch over gates cheap. Loops over them have no branches. */
 enum { VECTORS = CG_VECTOR_BYTES > 16 ? 8 : 4 };
 
 #define CG_EACH_VECTOR CG_UNROLL for (ptrdiff_t start = 0; start < vectors * LANES; start += LANES)
@@ -52,7 +52,7 @@ CG_INLINE void forward_vectors(const cg_tape *tape, const int vectors, double *v
     const ptrdiff_t register_size = vectors * LANES, first_gate = tape->constants + tape->inputs;
     double *y_register = values + first_gate * register_size;
     vec last = zero();
-    if (vectors == 1 && tape->gates) last = load(y_register - register_size); /* gates have operands before them */
+    if (vectors == 1 && tape->gates) last = load(y_register - register_size); /* a gate has an operand before it */
     for (ptrdiff_t i = 0; i < tape->gates; i++, y_register += register_size) {
         const cg_instruction *instruction = tape->instructions + i;
         const double *a_register = values + instruction->a * register_size;

@@ -3,9 +3,10 @@
  * Largest error, in units in the last place: sin 0.79, cos 0.79 (`python -m benchmarks functions`).
  *
  * Method: |x| = n π/2 + r with |r| ≤ π/4, r in two parts, r + low. Below 2³⁰ that is three fused multiply-adds with π/2
- * in three parts (Cody & Waite 1980): n times the first part is taken off exactly. From there on n π/2 has more digits
- * than three parts do, and x 2/π is taken modulo 4 with as many bits of 2/π as count (Payne & Hanek 1983), in integers,
- * lane by lane: such angles are rare. Then sin and cos of r by minimax polynomials in r², and n says which is wanted. */
+ * in three parts (Cody & Waite 1980); the product of n and the first part is subtracted exactly. From 2³⁰ on n π/2 has
+ * more digits than three parts hold. There x 2/π modulo 4 is computed with as many bits of 2/π as count (Payne & Hanek
+ * 1983), in integers and lane by lane: such angles are rare. Last come sin and cos of r by minimax polynomials in r²,
+ * and n selects one of them. */
 #ifndef CG_TRIGONOMETRY_H
 #define CG_TRIGONOMETRY_H
 
@@ -23,17 +24,17 @@ static const real sin_s[] = {-0.16666666666666632,    0.008333333333322486,    -
 static const real cos_c[] = {0.041666666666666602,    -0.001388888888887447,  2.4801587289666909e-05,
                              -2.7557314399267835e-07, 2.0875728994682885e-09, -1.1359917355679887e-11};
 
-/* An angle up to whole turns: quarter · π/2 + r + low */
+/* An angle modulo 2π: quarter · π/2 + r + low */
 typedef struct {
     vec r, low;
     mask quarter;
 } angle;
 
-/* The same of one large number; NaN for what is not finite. */
+/* Reduces one large number x; NaN if x is not finite. */
 static real large_angle(real x, real *low, integer *quarter)
 {
     static const uint64_t two_over_pi[] = {
-        0 /* what lies before the point */,
+        0 /* the integer part */,
         0xa2f9836e4e441529, 0xfc2757d1f534ddc0, 0xdb6295993c439041, 0xfe5163abdebbc561, 0xb7246e3a424dd2e0,
         0x06492eea09d1921c, 0xfe1deb1cb129a73e, 0xe88235f52ebb4484, 0xe99c7026b45f7e41, 0x3991d639835339f4,
         0x9c845f8bbdf9283b, 0x1ff897ffde05980f, 0xef2f118b5a0a6d1f, 0x6d367ecf27cb09b7, 0x4f463f669e5fea2d,
@@ -43,17 +44,17 @@ static real large_angle(real x, real *low, integer *quarter)
     if (!isfinite(x)) return (real)NAN;
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
-    /* x = m 2ᵉ. A bit of 2/π counts if it is worth less than 4 / 2ᵉ; of those, 192 from the first one on are taken. */
+    /* x = m 2ᵉ. Bits of 2/π worth 4 / 2ᵉ or more add whole turns; take the 192 bits after those. */
     uint64_t m = (bits & 0xfffffffffffff) | 0x10000000000000;
     int e = (int)(bits >> 52) - 1075, first = 64 + e - 2, shift = first & 63;
     const uint64_t *from = two_over_pi + first / 64;
     uint64_t w[3];
     for (int i = 0; i < 3; i++) w[i] = shift ? from[i] << shift | from[i + 1] >> (64 - shift) : from[i];
-    /* x 2/π modulo 4: two bits, and 190 behind the point */
+    /* x 2/π modulo 4: two integer bits and 190 fraction bits */
     wide third = (wide)m * w[2], second = (wide)m * w[1] + (uint64_t)(third >> 64);
     uint64_t high = m * w[0] + (uint64_t)(second >> 64), middle = (uint64_t)second, rest = (uint64_t)third;
     *quarter = (integer)((high + ((uint64_t)1 << 61)) >> 62);
-    /* What is left, from −½ to ½: its sign and its size */
+    /* the remainder, from −½ to ½: its sign and its size */
     high = high << 2 | middle >> 62, middle = middle << 2 | rest >> 62, rest <<= 2;
     int negative = high >> 63;
     if (negative) high = ~high, middle = ~middle, rest = ~rest;

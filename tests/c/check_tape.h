@@ -1,6 +1,6 @@
-/* check_tape.h: tapes of gates. Each gate stands in a small expression, with constants before and gates behind it, for
- * numbers of points around those of a register, and inputs side by side, far apart, or one for all points. The
- * reference computes in long double; the bits are those of the graph, which other tests compare. */
+/* check_tape.h: tapes of gates. Each gate is part of a small expression, with a constant before it and gates after it.
+ * Cases have numbers of points around those of a register, and inputs that are contiguous, strided, or one number for
+ * all points. The reference computes in long double; other tests compare the bits with those of the graph. */
 #ifndef CHECK_TAPE_H
 #define CHECK_TAPE_H
 
@@ -40,10 +40,10 @@ static derivatives gate_of(int gate, long double a, long double b)
     }
 }
 
-/* Gates whose domain is above zero; of the others only some operands lie there. */
+/* Whether the operands of a gate must be above zero. */
 static int positive(int gate) { return gate == CG_GATE_power || gate == CG_GATE_log || gate == CG_GATE_sqrt; }
 
-/* Numbers `every` places apart, the others untouched, from 0.5 to 2.5 in size. */
+/* Numbers of size 0.5 to 2.5 at every `every`-th element. */
 static buffer *input_of(const char *name, ptrdiff_t count, ptrdiff_t every, int above_zero)
 {
     buffer *b = numbers_of(name, 1, (count - 1) * every + 1, 0);
@@ -97,7 +97,7 @@ static void tape_case(int gate, ptrdiff_t points, ptrdiff_t every, int one_by_on
         cg_numbers inputs[] = {{a->given, every * (ptrdiff_t)sizeof(double)}, {b->given, 0}};
         double *to = differentiate ? (double *)gradients->given : NULL;
         double *to_sums = differentiate ? (double *)sums->given : NULL;
-        /* In two pieces, of which the first fills whole registers. */
+        /* Two pieces; the first one fills whole registers. */
         ptrdiff_t half = points / 2 / register_size * register_size;
         for (ptrdiff_t first = 0, last = half; first < points; first = last, last = points)
             if (one_by_one)
@@ -110,7 +110,7 @@ static void tape_case(int gate, ptrdiff_t points, ptrdiff_t every, int one_by_on
             long double x = at(a, 0, i * every), w = at(b, 0, 0);
             derivatives y = gate_of(gate, x, w);
             int ordinary = isfinite(at(a, 0, i * every)) && (cg_gate_operands(gate) == 1 || isfinite(at(b, 0, 0)));
-            double error = ordinary ? tolerance(200) : ANYTHING; /* up to 2.5³ⁿ times, with small differences of them */
+            double error = ordinary ? tolerance(200) : ANYTHING; /* powers up to 2.5³ⁿ, and differences of them */
             expect(value, 0, i, (double)(3 * (y.y + 3) * x), error);
             if (!differentiate) continue;
             expect(gradients, 0, i, (double)(3 * (y.by_a * x + y.y + 3)), error);

@@ -1,4 +1,4 @@
-# tape.pxd: csrc/tape.h, as Cython sees it. The comments are there.
+# tape.pxd: the declarations of csrc/tape.h, where they are explained.
 
 from libc.stdint cimport int32_t
 

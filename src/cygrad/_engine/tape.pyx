@@ -1,5 +1,5 @@
-"""Gates of computational graphs over float64 numbers: one gate at a time, for the graphs that Python walks, and whole
-tapes. How they compute is in csrc/tape.h, and which gates there are in csrc/gates.h."""
+"""Gates of computational graphs over float64 numbers: single gates for graphs evaluated by Python, and whole tapes.
+csrc/tape.h explains the computation, csrc/gates.h lists the gates."""
 
 cimport cython
 
@@ -17,7 +17,7 @@ from cygrad._engine.kernels cimport cg_clock, selected
 import numpy as np
 
 cdef dict _gates = {cg_gate_name(gate).decode(): gate for gate in range(CG_GATE_COUNT)}
-# Name of each gate, and how many operands it has.
+# Name of each gate, and its number of operands.
 GATES = {name: cg_gate_operands(gate) for name, gate in _gates.items()}
 
 cdef Py_ssize_t ATTENTION_WORK = 1 << 18     # numbers that are computed between two looks at the clock
@@ -31,7 +31,7 @@ cdef const cg_tape_kernels *_kernels = NULL
 
 
 cdef const cg_tape_kernels *kernels() except NULL:
-    """The table of the selected instruction set."""
+    """Return the table of the selected instruction set."""
     global _isa, _kernels
     cdef str isa = selected()
     if isa is not _isa:
@@ -58,7 +58,7 @@ cdef class Attention:
 
 @cython.final
 cdef class Workspace:
-    """Zeros in so many registers of numbers."""
+    """Registers of float64 numbers, aligned for vectors and filled with zeros."""
     cdef void *block
     cdef double *registers
 
@@ -97,10 +97,10 @@ cdef double *first_number(array) except? NULL:
 
 
 def evaluate_gate(str name, a, b=None):
-    """Value of one gate, element by element, with the bits that a tape gives it.
+    """Return the value of one gate, element by element, with the same bits as in a tape.
 
-    Floats give a float. Otherwise `a`, and `b` for a gate of two operands, are brought to one shape and to float64, and
-    the result is a new array of that shape. Numbers outside of the gate's domain give NaN or infinity.
+    Floats give a float. Otherwise `a`, and `b` for a gate of two operands, are converted to float64 and broadcast
+    together, and the result is a new array. Numbers outside of the gate's domain give NaN or infinity.
     """
     number = _gates.get(name)
     if number is None:
@@ -154,7 +154,7 @@ cdef class Tape:
     cdef cg_instruction *instructions
     cdef const cg_tape_kernels *kernels
     cdef readonly tuple constants
-    # For one point, computed while the GIL is held:
+    # For one point, computed without releasing the GIL:
     cdef Workspace values, sums
     cdef double *point
 
@@ -197,7 +197,7 @@ cdef class Tape:
         cdef bytearray varies = bytearray(registers), reached = bytearray(registers)
         cdef cg_instruction *instruction
         for i in range(self.tape.constants, first_gate):
-            varies[i] = reached[i] = True       # the sums of the inputs begin at 0
+            varies[i] = reached[i] = True       # the kernels set the sums of inputs to 0
         for i in range(self.tape.gates):
             instruction = &self.instructions[i]
             varies[first_gate + i] = varies[instruction.a] | varies[instruction.b]
@@ -225,7 +225,7 @@ cdef class Tape:
 
     @property
     def isa(self):
-        """The instruction set that computes it."""
+        """Name of the instruction set in use."""
         return self.kernels.isa.decode()
 
     @property
@@ -259,13 +259,13 @@ cdef class Tape:
         return True
 
     cdef double run_one(self, bint differentiate) noexcept:
-        """Value at the point; the gradient is behind the point then."""
+        """Return the value at the point; write the gradient behind the point."""
         cdef double *gradient = self.point + self.tape.inputs if differentiate else NULL
         return self.kernels.short_vectors.run_one(&self.tape, self.point, self.values.registers, self.sums.registers,
                                                   gradient)
 
     def __call__(self, *arguments, **named):
-        # Value and gradients: f and (∂f/∂input, …), as numbers or point by point.
+        # Return f and (∂f/∂input, …), as floats or as arrays of all points.
         cdef Py_ssize_t i
         cdef double value
         cdef object number
@@ -280,19 +280,20 @@ cdef class Tape:
         return value, gradients
 
     def value(self, *arguments, **named):
-        """Value alone: f, as a number or point by point."""
+        """Return the value f alone, as a float or as an array of all points."""
         if named or not self.read_point(arguments):
             return self.call_with_arrays(arguments, named, False)
         return self.run_one(False)
 
     def call_with_arrays(self, arguments, named, differentiate):
-        """What a call gives that is not made of numbers, one for each input."""
+        """Evaluate arguments other than one number for each input; subclasses do."""
         raise TypeError("expected a number for each input")
 
     def run(self, arrays, Py_ssize_t points, bint differentiate):
-        """Values (points,) and gradients (inputs, points) or None, for float64 arrays of so many points, or of one.
+        """Return values (points,) and gradients (inputs, points) or None.
 
-        Every call has registers of its own, so that several threads can make one at a time.
+        `arrays` are float64 arrays, each with `points` numbers or one for all points. Every call has registers of its
+        own, so several threads can call it at the same time.
         """
         cdef Py_ssize_t inputs = self.tape.inputs, registers = self.tape.constants + inputs + self.tape.gates
         if registers == 0:
