@@ -34,7 +34,7 @@ Where they live:
   `arraywise` add a row. `formulas` has what ``help`` says of each.
 - `compiled` has `compile`, which makes a fast function of an expression.
 - `drawing` draws circuits: ``f.draw("circuit.svg")``.
-- `node` has `Node`, `Variable` and `Constant`, `walks` the two passes over a graph, `rules` what
+- `node` has `Node`, `Variable` and `Constant`, `passes` the two passes over a graph, `rules` what
   happens at one gate, `values` what nodes hold, `functions` the elementary functions.
 """
 

@@ -1,7 +1,7 @@
 """Nodes: the values of an expression, each with the gate that made it and the nodes it came from.
 
 A graph is built by writing the expression; values are there at once. How it is evaluated again and
-differentiated is in `walks`.
+differentiated is in `passes`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cygrad.graph import gates, rules, walks
+from cygrad.graph import gates, passes, rules
 from cygrad.graph.values import GraphError, Value, brief, checked, kept
 
 if TYPE_CHECKING:
@@ -157,9 +157,9 @@ class Node:
         """
         if self._tape is None:
             # Without itself: no cycle for the collector to find.
-            self._tape = walks.tape_to(self)[:-1]
+            self._tape = passes.tape_to(self)[:-1]
         tape = (*self._tape, self)
-        walks.by_name(tape)
+        passes.by_name(tape)
         return tape
 
     @property
@@ -193,7 +193,7 @@ class Node:
             raise TypeError(f"values is {values!r}, expected new values by variable or name")
         tape = self.tape
         given = self._given(tape, itertools.chain((values or {}).items(), named.items()))
-        new = walks.forward(tape, given)
+        new = passes.forward(tape, given)
         for node, value in new.items():
             node._put(value)
             node._gradient = node._incoming = node._local = None
@@ -203,7 +203,7 @@ class Node:
         """Evaluate the gates again if a variable has changed."""
         tape = self.tape
         if any(each._time > node._time for node in tape for each in node._operands):
-            for node, value in walks.forward(tape, {}).items():
+            for node, value in passes.forward(tape, {}).items():
                 if node._gate is not None:  # a variable's gradient may be that of another graph
                     node._put(value)
                     node._gradient = node._incoming = node._local = None
@@ -211,7 +211,7 @@ class Node:
     def _given(
         self, tape: tuple[Node, ...], values: Iterable[tuple[Any, ArrayLike]]
     ) -> dict[Node, Any]:
-        by_name = walks.by_name(tape)
+        by_name = passes.by_name(tape)
         nodes = set(tape)
         new: dict[Node, Any] = {}
         for key, value in values:
@@ -250,7 +250,7 @@ class Node:
             that of sqrt at 0.
         """
         self._bring_up_to_date()
-        gradients, local = walks.backward(self.tape, self._seed(seed))
+        gradients, local = passes.backward(self.tape, self._seed(seed))
         for node, gradient in gradients.items():
             node._gradient = kept(gradient)
             node._incoming = node._gradient if keep and node._gate is not None else None
