@@ -64,7 +64,7 @@ FORMULAS: Mapping[str, tuple[str, str, str]] = {
 }
 
 
-def told(name: str) -> str | None:
+def docstring_of(name: str) -> str | None:
     """The docstring of a gate; None of one that is not in the table."""
     if name not in FORMULAS:
         return None

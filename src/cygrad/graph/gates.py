@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad.graph import functions
-from cygrad.graph.formulas import told
+from cygrad.graph.formulas import docstring_of
 
 if TYPE_CHECKING:
     from cygrad.graph.node import Node
@@ -88,7 +88,7 @@ class Gate:
         self.elementwise = elementwise
         self.symbol = name if symbol is None else symbol
         self.expects = expects
-        self.__doc__ = told(name) or type(self).__doc__
+        self.__doc__ = docstring_of(name) or type(self).__doc__
         GATES[name] = self
 
     def __call__(self, *operands: Any, **options: Any) -> Node:
