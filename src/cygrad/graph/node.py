@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cygrad.graph import gates, passes, rules
-from cygrad.graph.values import GraphError, Value, brief, checked, kept
+from cygrad.graph.values import GraphError, Value, as_value, brief, checked
 
 if TYPE_CHECKING:
     from cygrad.graph.gates import Gate
@@ -108,7 +108,7 @@ class Node:
         if self._local is None:
             return None
         return tuple(
-            None if each is None else kept(np.broadcast_to(each, self.shape))
+            None if each is None else as_value(np.broadcast_to(each, self.shape))
             for each in self._local
         )
 
@@ -252,7 +252,7 @@ class Node:
         self._bring_up_to_date()
         gradients, local = passes.backward(self.tape, self._seed(seed))
         for node, gradient in gradients.items():
-            node._gradient = kept(gradient)
+            node._gradient = as_value(gradient)
             node._incoming = node._gradient if keep and node._gate is not None else None
             node._local = local.get(node) if keep else None
 
@@ -380,7 +380,7 @@ class Node:
 
         return drawing.to_svg(self) if drawing.is_drawable(self) else None
 
-    # How nodes are shown, copied and kept.
+    # How nodes are shown, copied and as_value.
 
     def described(self, depth: int = 2) -> str:
         """The node in a message: its name, or the gate with what it was applied to."""
@@ -401,7 +401,7 @@ class Node:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Variables and constants are kept as objects, so that they stay the same in all graphs that
+        # Variables and constants are as_value as objects, so that they stay the same in all graphs that
         # are copied together; gates as a list, for a deep graph would be too deep to follow.
         tape = self.tape
         leaves = tuple(node for node in tape if node._gate is None)
@@ -420,9 +420,9 @@ class Node:
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self._name, value, gradient, incoming, self._local = state
-        self._value = kept(value)  # arrays lose in a copy that they cannot be written to
-        self._gradient = None if gradient is None else kept(gradient)
-        self._incoming = None if incoming is None else kept(incoming)
+        self._value = as_value(value)  # arrays lose in a copy that they cannot be written to
+        self._gradient = None if gradient is None else as_value(gradient)
+        self._incoming = None if incoming is None else as_value(incoming)
         self._time = next(_clock)
 
 

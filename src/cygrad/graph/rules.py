@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad.graph.gates import Gate, sum_to
-from cygrad.graph.values import GraphError, finite, kept
+from cygrad.graph.values import GraphError, as_value, finite
 
 if TYPE_CHECKING:
     from cygrad.graph.node import Node
@@ -28,7 +28,7 @@ def evaluate(
         If the output is not made of real numbers, or the gate does not know an option.
     """
     try:
-        y = kept(gate.forward(*values, **options))
+        y = as_value(gate.forward(*values, **options))
     except ArithmeticError:  # of floats, where arrays have infinity
         if not _all_floats(values):
             raise

@@ -36,10 +36,10 @@ def checked(value: Any, name: str) -> Any:
     array = array.astype(np.float64)
     if not finite(array):
         raise GraphError(f"{name} is {brief(array)}, expected finite numbers")
-    return kept(array)
+    return as_value(array)
 
 
-def kept(array: Any) -> Any:
+def as_value(array: Any) -> Any:
     """A value as nodes keep it: a float, or an array that cannot be written to.
 
     Raises
