@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cygrad.graph import gates, passes, rules
-from cygrad.graph.values import GraphError, Value, as_value, brief, checked
+from cygrad.graph.values import GraphError, Value, as_value, brief, check_value
 
 if TYPE_CHECKING:
     from cygrad.graph.gates import Gate
@@ -223,7 +223,7 @@ class Node:
                 )
             if node in new:
                 raise GraphError(f"variable {key!r} is given twice")
-            new[node] = checked(value, f"the value of {node.described()}")
+            new[node] = check_value(value, f"the value of {node.described()}")
         return new
 
     # Backward.
@@ -264,7 +264,7 @@ class Node:
                     "seed of that shape"
                 )
             return 1.0
-        value = checked(seed, "seed")
+        value = check_value(seed, "seed")
         if np.shape(value) != self.shape:
             raise GraphError(f"seed has shape {np.shape(value)}, expected {self.shape}")
         return value
@@ -458,7 +458,7 @@ class Variable(Node):
         self._gate = None
         self._operands, self._options = (), {}
         self._begin(_checked_name(name))
-        self._put(checked(value, "value" if name is None else f"the value of {name}"))
+        self._put(check_value(value, "value" if name is None else f"the value of {name}"))
 
     @property
     def value(self) -> Value:
@@ -470,7 +470,7 @@ class Variable(Node):
 
     @value.setter
     def value(self, value: ArrayLike) -> None:
-        self._put(checked(value, f"the value of {self.described()}"))
+        self._put(check_value(value, f"the value of {self.described()}"))
         self._gradient = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -498,7 +498,7 @@ class Constant(Node):
         self._operands, self._options = (), {}
         self._begin(_checked_name(name))
         self._live = False
-        self._put(checked(value, "an operand" if name is None else f"the value of {name}"))
+        self._put(check_value(value, "an operand" if name is None else f"the value of {name}"))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._value, self._name), self._state()

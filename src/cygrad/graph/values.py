@@ -15,7 +15,7 @@ class GraphError(ValueError):
     """A graph cannot be evaluated or differentiated; the message names gate and operands."""
 
 
-def checked(value: Any, name: str) -> Any:
+def check_value(value: Any, name: str) -> Any:
     """The value as a float, or as a read-only array of its own.
 
     Raises
