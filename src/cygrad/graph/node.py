@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cygrad.graph import gates, passes, rules
-from cygrad.graph.values import GraphError, Value, as_value, brief, check_value
+from cygrad.graph.values import GraphError, Value, as_value, check_value, short_text
 
 if TYPE_CHECKING:
     from cygrad.graph.gates import Gate
@@ -380,7 +380,7 @@ class Node:
 
         return drawing.to_svg(self) if drawing.is_drawable(self) else None
 
-    # How nodes are shown, copied and as_value.
+    # How nodes are shown, copied and kept.
 
     def described(self, depth: int = 2) -> str:
         """The node in a message: its name, or the gate with what it was applied to."""
@@ -395,13 +395,15 @@ class Node:
         )
 
     def __repr__(self) -> str:
-        text = f"<{self.described()}: {brief(self._value)}"
+        text = f"<{self.described()}: {short_text(self._value)}"
         return (
-            text + ("" if self._gradient is None else f", gradient {brief(self._gradient)}") + ">"
+            text
+            + ("" if self._gradient is None else f", gradient {short_text(self._gradient)}")
+            + ">"
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Variables and constants are as_value as objects, so that they stay the same in all graphs that
+        # Variables and constants are kept as objects, so that they stay the same in all graphs that
         # are copied together; gates as a list, for a deep graph would be too deep to follow.
         tape = self.tape
         leaves = tuple(node for node in tape if node._gate is None)

@@ -35,7 +35,7 @@ def check_value(value: Any, name: str) -> Any:
         raise TypeError(f"{name} is {value!r}, expected a number or an array of numbers")
     array = array.astype(np.float64)
     if not finite(array):
-        raise GraphError(f"{name} is {brief(array)}, expected finite numbers")
+        raise GraphError(f"{name} is {short_text(array)}, expected finite numbers")
     return as_value(array)
 
 
@@ -69,7 +69,7 @@ def finite(value: Any) -> bool:
     return math.isfinite(value) if type(value) is float else bool(np.isfinite(value).all())
 
 
-def brief(value: Any) -> str:
+def short_text(value: Any) -> str:
     """The value in a message: of long arrays the ends."""
     if np.ndim(value) == 0:
         return repr(float(value))
