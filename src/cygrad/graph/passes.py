@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad.graph.rules import contribution, evaluate
-from cygrad.graph.values import GraphError, finite, zeros
+from cygrad.graph.values import GraphError, is_finite, zeros_like
 
 if TYPE_CHECKING:
     from cygrad.graph.node import Node
@@ -83,7 +83,7 @@ def backward(
     TypeError
         If what it gives is not made of real numbers.
     """
-    gradients: dict[Node, Any] = {node: zeros(node._value) for node in tape}
+    gradients: dict[Node, Any] = {node: zeros_like(node._value) for node in tape}
     gradients[tape[-1]] = gradients[tape[-1]] + seed
     local: dict[Node, tuple[Any, ...]] = {}
     with np.errstate(all="ignore"):
@@ -102,7 +102,7 @@ def _pass_on(node: Node, gradients: dict[Node, Any]) -> tuple[Any, ...]:
         if operand._live:
             passed, derivative = contribution(node, place, gradients[node])
             total = gradients[operand] + passed
-            if not finite(total):
+            if not is_finite(total):
                 raise GraphError(
                     f"gate {node._gate.name}: the gradient of {operand.described()} is not finite"
                 )

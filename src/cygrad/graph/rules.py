@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad.graph.gates import Gate, sum_to
-from cygrad.graph.values import GraphError, as_value, finite
+from cygrad.graph.values import GraphError, as_value, is_finite
 
 if TYPE_CHECKING:
     from cygrad.graph.node import Node
@@ -41,7 +41,7 @@ def evaluate(
         shape, shapes = np.shape(y), [np.shape(value) for value in values]
         if shape not in shapes and shape != (common := np.broadcast_shapes(*shapes)):
             raise GraphError(f"gate {gate.name}: the output has shape {shape}, expected {common}")
-    if not finite(y):
+    if not is_finite(y):
         raise GraphError(_complaint(gate, operands, values, np.asarray(y)))
     return y
 

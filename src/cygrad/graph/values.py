@@ -34,7 +34,7 @@ def check_value(value: Any, name: str) -> Any:
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} is {value!r}, expected a number or an array of numbers")
     array = array.astype(np.float64)
-    if not finite(array):
+    if not is_finite(array):
         raise GraphError(f"{name} is {short_text(array)}, expected finite numbers")
     return as_value(array)
 
@@ -59,12 +59,12 @@ def as_value(array: Any) -> Any:
     return array
 
 
-def zeros(like: Any) -> Any:
+def zeros_like(like: Any) -> Any:
     """Zeros in the place of a value."""
     return 0.0 if type(like) is float else np.zeros(np.shape(like))
 
 
-def finite(value: Any) -> bool:
+def is_finite(value: Any) -> bool:
     """Whether all numbers are finite."""
     return math.isfinite(value) if type(value) is float else bool(np.isfinite(value).all())
 
