@@ -39,11 +39,11 @@ class Node:
     """
 
     __slots__ = (
-        "__weakref__", "_gate", "_gradient", "_incoming", "_live", "_local", "_name", "_operands",
-        "_options", "_tape", "_time", "_value",
+        "__weakref__", "_depends_on_variable", "_gate", "_gradient", "_incoming", "_local", "_name",
+        "_operands", "_options", "_tape", "_time", "_value",
     )  # fmt: skip
 
-    _live: bool  # whether it depends on a variable
+    _depends_on_variable: bool
     _value: Value
     # NumPy leaves expressions as array * node to the node.
     __array_ufunc__ = None
@@ -60,14 +60,14 @@ class Node:
         )
         self._options = options
         self._begin(None)
-        self._live = any(each._live for each in self._operands)
+        self._depends_on_variable = any(each._depends_on_variable for each in self._operands)
         values = [each._value for each in self._operands]
         with np.errstate(all="ignore"):
             self._put(rules.evaluate(gate, self._operands, values, options))
 
     def _begin(self, name: str | None) -> None:
         self._name = name
-        self._live = True
+        self._depends_on_variable = True
         self._gradient: Value | None = None
         self._incoming: Value | None = None
         self._local: tuple[Any, ...] | None = None
@@ -499,7 +499,7 @@ class Constant(Node):
         self._gate = None
         self._operands, self._options = (), {}
         self._begin(_checked_name(name))
-        self._live = False
+        self._depends_on_variable = False
         self._put(check_value(value, "an operand" if name is None else f"the value of {name}"))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -514,7 +514,7 @@ def _rebuilt(leaves: tuple[Node, ...], records: list[tuple[Any, ...]]) -> Node:
         node._begin(None)
         node._gate, node._options = gate, options
         node._operands = tuple(nodes[index] for index in operands)
-        node._live = any(each._live for each in node._operands)
+        node._depends_on_variable = any(each._depends_on_variable for each in node._operands)
         node.__setstate__(state)
         if stale:
             node._time = 0

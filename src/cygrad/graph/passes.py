@@ -99,7 +99,7 @@ def _pass_on(node: Node, gradients: dict[Node, Any]) -> tuple[Any, ...]:
     local = []
     for place, operand in enumerate(node._operands):
         derivative = None
-        if operand._live:
+        if operand._depends_on_variable:
             passed, derivative = contribution(node, place, gradients[node])
             total = gradients[operand] + passed
             if not is_finite(total):

@@ -154,7 +154,7 @@ _SYMBOLS: dict[str, tuple[Callable[[float, int], str], ...]] = {
 
 
 def _gradient_text(node: Node, digits: int) -> str:
-    if node.gradient is None or not node._live:
+    if node.gradient is None or not node._depends_on_variable:
         return ""
     return value_text(node.gradient, digits)
 
@@ -162,7 +162,7 @@ def _gradient_text(node: Node, digits: int) -> str:
 def _contribution_text(node: Node, index: int, digits: int) -> str:
     """What a gate adds to the gradient of an operand."""
     operand = node.operands[index]
-    if node.gradient is None or operand.gradient is None or not operand._live:
+    if node.gradient is None or operand.gradient is None or not operand._depends_on_variable:
         return ""
     contribution, _ = rules.contribution(node, index, node._gradient)
     return value_text(contribution, digits)
