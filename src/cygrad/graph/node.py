@@ -20,7 +20,7 @@ from cygrad.graph.values import GraphError, Value, as_value, check_value, short_
 if TYPE_CHECKING:
     from cygrad.graph.gates import Gate
 
-_clock = itertools.count(1)
+_versions = itertools.count(1)
 
 
 class Node:
@@ -40,7 +40,7 @@ class Node:
 
     __slots__ = (
         "__weakref__", "_depends_on_variable", "_gate", "_gradient", "_incoming", "_local", "_name",
-        "_operands", "_options", "_tape", "_time", "_value",
+        "_operands", "_options", "_tape", "_value", "_version",
     )  # fmt: skip
 
     _depends_on_variable: bool
@@ -75,7 +75,7 @@ class Node:
 
     def _put(self, value: Any) -> None:
         # In one: an interrupt between the two would leave a new value that nobody sees is new.
-        self._value, self._time = value, next(_clock)
+        self._value, self._version = value, next(_versions)
 
     # What a node tells.
 
@@ -202,7 +202,7 @@ class Node:
     def _bring_up_to_date(self) -> None:
         """Evaluate the gates again if a variable has changed."""
         tape = self.tape
-        if any(each._time > node._time for node in tape for each in node._operands):
+        if any(each._version > node._version for node in tape for each in node._operands):
             for node, value in passes.forward(tape, {}).items():
                 if node._gate is not None:  # a variable's gradient may be that of another graph
                     node._put(value)
@@ -413,7 +413,7 @@ class Node:
             if node._gate is not None:
                 place[node] = len(place)
                 operands = tuple(place[each] for each in node._operands)
-                stale = any(each._time > node._time for each in node._operands)
+                stale = any(each._version > node._version for each in node._operands)
                 records.append((node._gate, operands, node._options, node._state(), stale))
         return _rebuilt, (leaves, records)
 
@@ -425,7 +425,7 @@ class Node:
         self._value = as_value(value)  # arrays lose in a copy that they cannot be written to
         self._gradient = None if gradient is None else as_value(gradient)
         self._incoming = None if incoming is None else as_value(incoming)
-        self._time = next(_clock)
+        self._version = next(_versions)
 
 
 class Variable(Node):
@@ -517,7 +517,7 @@ def _rebuilt(leaves: tuple[Node, ...], records: list[tuple[Any, ...]]) -> Node:
         node._depends_on_variable = any(each._depends_on_variable for each in node._operands)
         node.__setstate__(state)
         if stale:
-            node._time = 0
+            node._version = 0
         nodes.append(node)
     return nodes[-1]
 
