@@ -63,7 +63,7 @@ class Node:
         self._depends_on_variable = any(each._depends_on_variable for each in self._operands)
         values = [each._value for each in self._operands]
         with np.errstate(all="ignore"):
-            self._put(rules.evaluate(gate, self._operands, values, options))
+            self._set_value(rules.evaluate(gate, self._operands, values, options))
 
     def _begin(self, name: str | None) -> None:
         self._name = name
@@ -73,7 +73,7 @@ class Node:
         self._local: tuple[Any, ...] | None = None
         self._tape: tuple[Node, ...] | None = None
 
-    def _put(self, value: Any) -> None:
+    def _set_value(self, value: Any) -> None:
         # In one: an interrupt between the two would leave a new value that nobody sees is new.
         self._value, self._version = value, next(_versions)
 
@@ -195,7 +195,7 @@ class Node:
         given = self._given(tape, itertools.chain((values or {}).items(), named.items()))
         new = passes.forward(tape, given)
         for node, value in new.items():
-            node._put(value)
+            node._set_value(value)
             node._gradient = node._incoming = node._local = None
         return self.value
 
@@ -205,7 +205,7 @@ class Node:
         if any(each._version > node._version for node in tape for each in node._operands):
             for node, value in passes.forward(tape, {}).items():
                 if node._gate is not None:  # a variable's gradient may be that of another graph
-                    node._put(value)
+                    node._set_value(value)
                     node._gradient = node._incoming = node._local = None
 
     def _given(
@@ -460,7 +460,7 @@ class Variable(Node):
         self._gate = None
         self._operands, self._options = (), {}
         self._begin(_checked_name(name))
-        self._put(check_value(value, "value" if name is None else f"the value of {name}"))
+        self._set_value(check_value(value, "value" if name is None else f"the value of {name}"))
 
     @property
     def value(self) -> Value:
@@ -472,7 +472,7 @@ class Variable(Node):
 
     @value.setter
     def value(self, value: ArrayLike) -> None:
-        self._put(check_value(value, f"the value of {self.described()}"))
+        self._set_value(check_value(value, f"the value of {self.described()}"))
         self._gradient = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -500,7 +500,9 @@ class Constant(Node):
         self._operands, self._options = (), {}
         self._begin(_checked_name(name))
         self._depends_on_variable = False
-        self._put(check_value(value, "an operand" if name is None else f"the value of {name}"))
+        self._set_value(
+            check_value(value, "an operand" if name is None else f"the value of {name}")
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._value, self._name), self._state()
