@@ -59,13 +59,13 @@ class Node:
             each if isinstance(each, Node) else Constant(each) for each in operands
         )
         self._options = options
-        self._begin(None)
+        self._initialise(None)
         self._depends_on_variable = any(each._depends_on_variable for each in self._operands)
         values = [each._value for each in self._operands]
         with np.errstate(all="ignore"):
             self._set_value(rules.evaluate(gate, self._operands, values, options))
 
-    def _begin(self, name: str | None) -> None:
+    def _initialise(self, name: str | None) -> None:
         self._name = name
         self._depends_on_variable = True
         self._gradient: Value | None = None
@@ -459,7 +459,7 @@ class Variable(Node):
     def __init__(self, value: ArrayLike, name: str | None = None) -> None:
         self._gate = None
         self._operands, self._options = (), {}
-        self._begin(_checked_name(name))
+        self._initialise(_checked_name(name))
         self._set_value(check_value(value, "value" if name is None else f"the value of {name}"))
 
     @property
@@ -498,7 +498,7 @@ class Constant(Node):
     def __init__(self, value: ArrayLike, name: str | None = None) -> None:
         self._gate = None
         self._operands, self._options = (), {}
-        self._begin(_checked_name(name))
+        self._initialise(_checked_name(name))
         self._depends_on_variable = False
         self._set_value(
             check_value(value, "an operand" if name is None else f"the value of {name}")
@@ -513,7 +513,7 @@ def _rebuilt(leaves: tuple[Node, ...], records: list[tuple[Any, ...]]) -> Node:
     nodes = list(leaves)
     for gate, operands, options, state, stale in records:
         node: Node = object.__new__(Node)
-        node._begin(None)
+        node._initialise(None)
         node._gate, node._options = gate, options
         node._operands = tuple(nodes[index] for index in operands)
         node._depends_on_variable = any(each._depends_on_variable for each in node._operands)
