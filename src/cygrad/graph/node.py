@@ -124,7 +124,7 @@ class Node:
 
     @name.setter
     def name(self, name: str | None) -> None:
-        self._name = _checked_name(name)
+        self._name = _check_name(name)
 
     def named(self, name: str) -> Node:
         """Give the node a name, and return it: ``q = (x + y).named("q")``."""
@@ -192,7 +192,7 @@ class Node:
         if not isinstance(values, Mapping | None):
             raise TypeError(f"values is {values!r}, expected new values by variable or name")
         tape = self.tape
-        given = self._given(tape, itertools.chain((values or {}).items(), named.items()))
+        given = self._new_values(tape, itertools.chain((values or {}).items(), named.items()))
         new = passes.forward(tape, given)
         for node, value in new.items():
             node._set_value(value)
@@ -208,7 +208,7 @@ class Node:
                     node._set_value(value)
                     node._gradient = node._incoming = node._local = None
 
-    def _given(
+    def _new_values(
         self, tape: tuple[Node, ...], values: Iterable[tuple[Any, ArrayLike]]
     ) -> dict[Node, Any]:
         by_name = passes.by_name(tape)
@@ -250,13 +250,13 @@ class Node:
             that of sqrt at 0.
         """
         self._bring_up_to_date()
-        gradients, local = passes.backward(self.tape, self._seed(seed))
+        gradients, local = passes.backward(self.tape, self._check_seed(seed))
         for node, gradient in gradients.items():
             node._gradient = as_value(gradient)
             node._incoming = node._gradient if keep and node._gate is not None else None
             node._local = local.get(node) if keep else None
 
-    def _seed(self, seed: ArrayLike | None) -> Any:
+    def _check_seed(self, seed: ArrayLike | None) -> Any:
         if seed is None:
             if self.shape:
                 raise GraphError(
@@ -459,7 +459,7 @@ class Variable(Node):
     def __init__(self, value: ArrayLike, name: str | None = None) -> None:
         self._gate = None
         self._operands, self._options = (), {}
-        self._initialise(_checked_name(name))
+        self._initialise(_check_name(name))
         self._set_value(check_value(value, "value" if name is None else f"the value of {name}"))
 
     @property
@@ -498,7 +498,7 @@ class Constant(Node):
     def __init__(self, value: ArrayLike, name: str | None = None) -> None:
         self._gate = None
         self._operands, self._options = (), {}
-        self._initialise(_checked_name(name))
+        self._initialise(_check_name(name))
         self._depends_on_variable = False
         self._set_value(
             check_value(value, "an operand" if name is None else f"the value of {name}")
@@ -524,7 +524,7 @@ def _rebuilt(leaves: tuple[Node, ...], records: list[tuple[Any, ...]]) -> Node:
     return nodes[-1]
 
 
-def _checked_name(name: object) -> str | None:
+def _check_name(name: object) -> str | None:
     if name is not None and (not isinstance(name, str) or not name):
         raise TypeError(f"name is {name!r}, expected text or None")
     return name
