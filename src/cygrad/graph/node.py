@@ -157,7 +157,7 @@ class Node:
         """
         if self._tape is None:
             # Without itself: no cycle for the collector to find.
-            self._tape = passes.tape_to(self)[:-1]
+            self._tape = passes.topological_order(self)[:-1]
         tape = (*self._tape, self)
         passes.by_name(tape)
         return tape

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cygrad.graph.node import Node
 
 
-def tape_to(output: Node) -> tuple[Node, ...]:
+def topological_order(output: Node) -> tuple[Node, ...]:
     """The nodes that `output` depends on, and itself, each after its operands."""
     order: list[Node] = []
     seen: set[Node] = set()
