@@ -113,7 +113,7 @@ def _gate(name: str) -> Gate:
 def elementwise(
     name: str,
     forward: Callable[..., Any],
-    *local: Callable[..., Any],
+    *local_derivatives: Callable[..., Any],
     symbol: str | None = None,
     expects: str = "",
 ) -> Gate:
@@ -124,9 +124,9 @@ def elementwise(
     name : str
     forward : callable
         ``forward(*operands, **options)`` gives the output y.
-    *local : callable
-        One for each operand: ``local[i](y, *operands, **options)`` gives ∂y/∂operandᵢ, of the shape
-        of y or broadcast to it.
+    *local_derivatives : callable
+        One for each operand: ``local_derivatives[i](y, *operands, **options)`` gives ∂y/∂operandᵢ,
+        of the shape of y or broadcast to it.
     symbol : str, optional
         What is written in a drawing; by default the name.
     expects : str
@@ -154,7 +154,7 @@ def elementwise(
     12.0
     >>> del cg.graph.GATES["cube"]
     """
-    return Gate(name, forward, local, elementwise=True, symbol=symbol, expects=expects)
+    return Gate(name, forward, local_derivatives, elementwise=True, symbol=symbol, expects=expects)
 
 
 def arraywise(

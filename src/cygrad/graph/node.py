@@ -250,11 +250,11 @@ class Node:
             that of sqrt at 0.
         """
         self._bring_up_to_date()
-        gradients, local = passes.backward(self.tape, self._check_seed(seed))
+        gradients, local_derivatives = passes.backward(self.tape, self._check_seed(seed))
         for node, gradient in gradients.items():
             node._gradient = as_value(gradient)
             node._incoming = node._gradient if keep and node._gate is not None else None
-            node._local = local.get(node) if keep else None
+            node._local = local_derivatives.get(node) if keep else None
 
     def _check_seed(self, seed: ArrayLike | None) -> Any:
         if seed is None:

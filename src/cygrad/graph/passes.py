@@ -85,18 +85,18 @@ def backward(
     """
     gradients: dict[Node, Any] = {node: zeros_like(node._value) for node in tape}
     gradients[tape[-1]] = gradients[tape[-1]] + seed
-    local: dict[Node, tuple[Any, ...]] = {}
+    local_derivatives: dict[Node, tuple[Any, ...]] = {}
     with np.errstate(all="ignore"):
         for node in reversed(tape):
             if node._gate is not None:
-                local[node] = _pass_on(node, gradients)
-    return gradients, local
+                local_derivatives[node] = _add_contributions(node, gradients)
+    return gradients, local_derivatives
 
 
-def _pass_on(node: Node, gradients: dict[Node, Any]) -> tuple[Any, ...]:
+def _add_contributions(node: Node, gradients: dict[Node, Any]) -> tuple[Any, ...]:
     """Add ∂C/∂y · ∂y/∂operand to the gradient of each operand; return the local derivatives."""
     assert node._gate is not None
-    local = []
+    local_derivatives = []
     for place, operand in enumerate(node._operands):
         derivative = None
         if operand._depends_on_variable:
@@ -107,5 +107,5 @@ def _pass_on(node: Node, gradients: dict[Node, Any]) -> tuple[Any, ...]:
                     f"gate {node._gate.name}: the gradient of {operand.described()} is not finite"
                 )
             gradients[operand] = total
-        local.append(derivative)
-    return tuple(local)
+        local_derivatives.append(derivative)
+    return tuple(local_derivatives)
