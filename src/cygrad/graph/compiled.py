@@ -69,7 +69,7 @@ def compile(f: Node, inputs: Iterable[Variable | str] | None = None) -> Compiled
     if not isinstance(f, Node):
         raise TypeError(f"f is {f!r}, expected a node of a graph")
     variables = f.variables if inputs is None else _variables(f, inputs)
-    return _Writer(f, variables).written()
+    return _TapeBuilder(f, variables).build()
 
 
 class CompiledGraph(tape.Tape):
@@ -115,14 +115,14 @@ class CompiledGraph(tape.Tape):
     ) -> tuple[Result, tuple[Result, ...]] | Result:
         """What a call gives for arguments that are not just a float for each input."""
         lanes = [
-            _lanes(each, self._called(index))
-            for index, each in enumerate(self._bound(arguments, named))
+            _lanes(each, self._input_label(index))
+            for index, each in enumerate(self._bind_arguments(arguments, named))
         ]
         try:
             shape = np.broadcast_shapes(*(each.shape for each in lanes))
         except ValueError:
             shapes = (
-                f"{self._called(index)} {each.shape}"
+                f"{self._input_label(index)} {each.shape}"
                 for index, each in enumerate(lanes)
                 if each.ndim
             )
@@ -144,13 +144,13 @@ class CompiledGraph(tape.Tape):
             return float(value[0]), tuple(gradients[:, 0].tolist())
         return value.reshape(shape), tuple(each.reshape(shape) for each in gradients)
 
-    def _called(self, index: int) -> str:
+    def _input_label(self, index: int) -> str:
         """What messages call an input."""
         return self.inputs[index] or f"argument {index}"
 
-    def _bound(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
+    def _bind_arguments(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
         """The arguments in the order of the inputs."""
-        names = ", ".join(self._called(index) for index in range(len(self.inputs)))
+        names = ", ".join(self._input_label(index) for index in range(len(self.inputs)))
         if len(arguments) > len(self.inputs):
             raise TypeError(
                 f"there are {len(arguments)} arguments, expected {len(self.inputs)}: {names}"
@@ -165,19 +165,19 @@ class CompiledGraph(tape.Tape):
             given[index] = value
         for index in range(len(self.inputs)):
             if index not in given:
-                raise TypeError(f"{self._called(index)} is missing, expected {names}")
+                raise TypeError(f"{self._input_label(index)} is missing, expected {names}")
         return [given[index] for index in range(len(self.inputs))]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.constants, self.inputs, self.gates, self.result)
 
     def __repr__(self) -> str:
-        names = ", ".join(self._called(index) for index in range(len(self.inputs)))
+        names = ", ".join(self._input_label(index) for index in range(len(self.inputs)))
         count = len(self.gates)
         return f"<compiled graph of {names}: {count} gate{'s' * (count != 1)}>"
 
 
-class _Writer:
+class _TapeBuilder:
     """Brings a graph onto a tape, each node after its operands."""
 
     def __init__(self, f: Node, variables: tuple[Variable, ...]) -> None:
@@ -191,7 +191,7 @@ class _Writer:
         self.constants: dict[str, int] = {}
         self.gates: list[tuple[str, int, int | None]] = []
 
-    def written(self) -> CompiledGraph:
+    def build(self) -> CompiledGraph:
         with np.errstate(all="ignore"):
             for node in self.f.tape:
                 if node not in self.places:
