@@ -3,7 +3,7 @@ outside of the interpreter, for one point or for many at once.
 
 Gates that work on each element by itself have a compiled form; it gives the same bits as the
 graph's own `forward` and `backward` do. Only what cannot be computed is different: the graph says
-which gate is at fault, while a tape has NaN or infinity in the lane of that point.
+which gate is at fault, while a tape has NaN or infinity at that point.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class CompiledGraph(tape.Tape):
     ``fn(2.0, 3.0)`` gives ``(value, gradients)``: the value of the expression, and a tuple with its
     derivative by each input. Arguments are numbers or arrays (or what NumPy makes an array of), in
     the order of the inputs or by their names. Arrays are broadcast together, and the expression is
-    evaluated and differentiated at every point of their common shape, the lanes: value and
+    evaluated and differentiated at every point of their common shape: value and
     derivatives then are arrays of that shape. No sum is taken where an argument was repeated.
     ``fn.value(2.0, 3.0)`` gives the value alone, in half the time.
 
@@ -114,16 +114,16 @@ class CompiledGraph(tape.Tape):
         self, arguments: tuple[Any, ...], named: dict[str, Any], differentiate: bool
     ) -> tuple[Result, tuple[Result, ...]] | Result:
         """What a call gives for arguments that are not just a float for each input."""
-        lanes = [
-            _lanes(each, self._input_label(index))
+        arrays = [
+            _as_array(each, self._input_label(index))
             for index, each in enumerate(self._bind_arguments(arguments, named))
         ]
         try:
-            shape = np.broadcast_shapes(*(each.shape for each in lanes))
+            shape = np.broadcast_shapes(*(each.shape for each in arrays))
         except ValueError:
             shapes = (
                 f"{self._input_label(index)} {each.shape}"
-                for index, each in enumerate(lanes)
+                for index, each in enumerate(arrays)
                 if each.ndim
             )
             raise ValueError(
@@ -135,7 +135,7 @@ class CompiledGraph(tape.Tape):
             points *= size
         flat = [
             np.reshape(each if each.size == 1 else np.broadcast_to(each, shape), -1)
-            for each in lanes
+            for each in arrays
         ]
         value, gradients = self.run(flat, points, differentiate)
         if gradients is None:
@@ -185,7 +185,7 @@ class _TapeBuilder:
         self.variables = variables
         # What does not depend on the inputs has a value; the other nodes have a place.
         self.values: dict[Node, Any] = {}
-        self.places: dict[Node, int] = {variable: n for n, variable in enumerate(variables)}
+        self.registers: dict[Node, int] = {variable: n for n, variable in enumerate(variables)}
         # Places are counted from the first input on, so that constants, numbered as they are found,
         # have those below: −1, −2, …
         self.constants: dict[str, int] = {}
@@ -194,9 +194,9 @@ class _TapeBuilder:
     def build(self) -> CompiledGraph:
         with np.errstate(all="ignore"):
             for node in self.f.tape:
-                if node not in self.places:
-                    self._put(node)
-        result = self._operand(self.f)
+                if node not in self.registers:
+                    self._add_node(node)
+        result = self._register_of(self.f)
         count = len(self.constants)
         return CompiledGraph(
             [float.fromhex(text) for text in reversed(self.constants)],
@@ -205,7 +205,7 @@ class _TapeBuilder:
             result + count,
         )
 
-    def _put(self, node: Node) -> None:
+    def _add_node(self, node: Node) -> None:
         if node.gate is None:
             self.values[node] = node._value
         elif all(operand in self.values for operand in node.operands):
@@ -221,19 +221,19 @@ class _TapeBuilder:
             operands = node.operands
             if name == "power" and np.array_equal(self.values.get(operands[1], np.nan), 2.0):
                 name, operands = "square", operands[:1]  # with the same bits
-            a, *others = map(self._operand, operands)
-            self.places[node] = len(self.variables) + len(self.gates)
+            a, *others = map(self._register_of, operands)
+            self.registers[node] = len(self.variables) + len(self.gates)
             self.gates.append((name, a, others[0] if others else None))
 
-    def _operand(self, node: Node) -> int:
+    def _register_of(self, node: Node) -> int:
         """The place of a node, which is made for a constant."""
-        if node in self.places:
-            return self.places[node]
+        if node in self.registers:
+            return self.registers[node]
         value = self.values[node]
         if np.ndim(value):
             raise GraphError(
-                f"{node.name or 'a constant'} has shape {np.shape(value)}, expected a number: what "
-                "changes from lane to lane has to be an input"
+                f"{node.name or 'a constant'} has shape {np.shape(value)}, expected a number: an "
+                "array of points has to be an input"
             )
         return self.constants.setdefault(float(value).hex(), -1 - len(self.constants))
 
@@ -256,7 +256,7 @@ def _variables(f: Node, inputs: Iterable[Variable | str]) -> tuple[Variable, ...
     return tuple(variables)
 
 
-def _lanes(argument: Any, name: str) -> NDArray[np.float64]:
+def _as_array(argument: Any, name: str) -> NDArray[np.float64]:
     try:
         array = np.asarray(argument)
     except ValueError as error:
