@@ -407,12 +407,12 @@ class Node:
         # are copied together; gates as a list, for a deep graph would be too deep to follow.
         tape = self.tape
         leaves = tuple(node for node in tape if node._gate is None)
-        place = {node: index for index, node in enumerate(leaves)}
+        index_of = {node: index for index, node in enumerate(leaves)}
         records = []
         for node in tape:
             if node._gate is not None:
-                place[node] = len(place)
-                operands = tuple(place[each] for each in node._operands)
+                index_of[node] = len(index_of)
+                operands = tuple(index_of[each] for each in node._operands)
                 stale = any(each._version > node._version for each in node._operands)
                 records.append((node._gate, operands, node._options, node._state(), stale))
         return _rebuilt, (leaves, records)

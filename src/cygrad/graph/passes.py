@@ -97,10 +97,10 @@ def _add_contributions(node: Node, gradients: dict[Node, Any]) -> tuple[Any, ...
     """Add ∂C/∂y · ∂y/∂operand to the gradient of each operand; return the local derivatives."""
     assert node._gate is not None
     local_derivatives = []
-    for place, operand in enumerate(node._operands):
+    for index, operand in enumerate(node._operands):
         derivative = None
         if operand._depends_on_variable:
-            passed, derivative = contribution(node, place, gradients[node])
+            passed, derivative = contribution(node, index, gradients[node])
             total = gradients[operand] + passed
             if not is_finite(total):
                 raise GraphError(

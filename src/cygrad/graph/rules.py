@@ -71,18 +71,18 @@ def _alone(operand: Node) -> bool:
 def _complaint(gate: Gate, operands: Sequence[Node], values: Sequence[Any], y: Any) -> str:
     """What is wrong where the output is not finite: the first such element."""
     wrong = ~np.isfinite(y)
-    place = np.unravel_index(int(wrong.argmax()), wrong.shape)
-    index = f"[{', '.join(map(str, place))}]" if place else ""
+    position = np.unravel_index(int(wrong.argmax()), wrong.shape)
+    position_text = f"[{', '.join(map(str, position))}]" if position else ""
     texts = []
     for operand, value in zip(operands, values, strict=True):
         text = operand.described()
         if gate.elementwise:
-            number = repr(float(np.broadcast_to(value, wrong.shape)[place]))
-            element = text + (index if np.ndim(value) else "")
+            number = repr(float(np.broadcast_to(value, wrong.shape)[position]))
+            element = text + (position_text if np.ndim(value) else "")
             text = number if _alone(operand) else f"{element} = {number}"
         texts.append(text)
-    where = f" at {index}" if index else ""
-    output = float(y[place])
+    where = f" at {position_text}" if position else ""
+    output = float(y[position])
     expected = [gate.expects] if gate.expects else []
     if math.isinf(output) or not expected:
         expected.append("an output within the range of float64")
@@ -92,32 +92,32 @@ def _complaint(gate: Gate, operands: Sequence[Node], values: Sequence[Any], y: A
     )
 
 
-def contribution(node: Node, place: int, g: Any) -> tuple[Any, Any]:
+def contribution(node: Node, index: int, g: Any) -> tuple[Any, Any]:
     """What g = ∂C/∂y adds to the gradient of an operand of y's gate, and the local derivative."""
-    gate, y, like = node._gate, node._value, node._operands[place]._value
+    gate, y, like = node._gate, node._value, node._operands[index]._value
     assert gate is not None
     if not gate.elementwise:
-        passed = _applied(node, place, g, y)
+        passed = _applied(node, index, g, y)
         if np.shape(passed) != np.shape(like):
-            raise _wrong_shape(node, place, passed, like)
+            raise _wrong_shape(node, index, passed, like)
         return passed, None
-    derivative = _applied(node, place, y)
+    derivative = _applied(node, index, y)
     if type(y) is float and type(derivative) is float:
         return g * derivative, derivative
     if np.shape(derivative) not in ((), np.shape(y)):
         try:
             np.broadcast_to(derivative, np.shape(y))
         except ValueError:
-            raise _wrong_shape(node, place, derivative, y) from None
+            raise _wrong_shape(node, index, derivative, y) from None
     return sum_to(g * derivative, np.shape(like)), derivative
 
 
-def _applied(node: Node, place: int, *arguments: Any) -> Any:
+def _applied(node: Node, index: int, *arguments: Any) -> Any:
     """What the rule of a gate for one of its operands gives: a float, or an array of numbers."""
     gate, values = node._gate, [each._value for each in node._operands]
     assert gate is not None
     try:
-        result = gate.backward[place](*arguments, *values, **node._options)
+        result = gate.backward[index](*arguments, *values, **node._options)
     except ArithmeticError:  # of floats, where arrays have infinity
         if not _all_floats(values):
             raise
@@ -127,15 +127,15 @@ def _applied(node: Node, place: int, *arguments: Any) -> Any:
     array = np.asarray(result)
     if array.dtype.kind not in "fiub":
         raise TypeError(
-            f"gate {gate.name}: the rule backward to {node._operands[place].described()} gives "
+            f"gate {gate.name}: the rule backward to {node._operands[index].described()} gives "
             f"{result!r}, expected a number or an array of numbers"
         )
     return array
 
 
-def _wrong_shape(node: Node, place: int, actual: Any, expected: Any) -> GraphError:
+def _wrong_shape(node: Node, index: int, actual: Any, expected: Any) -> GraphError:
     assert node._gate is not None
     return GraphError(
-        f"gate {node._gate.name}: the rule backward to {node._operands[place].described()} gives "
+        f"gate {node._gate.name}: the rule backward to {node._operands[index].described()} gives "
         f"the shape {np.shape(actual)}, expected {np.shape(expected)}"
     )
