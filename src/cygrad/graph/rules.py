@@ -34,7 +34,7 @@ def evaluate(
             raise
         y = math.inf
     except (ValueError, IndexError) as error:
-        raise GraphError(_refusal(gate, operands, values, error)) from error
+        raise GraphError(_shape_message(gate, operands, values, error)) from error
     except TypeError as error:
         raise TypeError(f"gate {gate.name}: {error}") from error
     if gate.elementwise and not (type(y) is float and _all_floats(values)):
@@ -42,7 +42,7 @@ def evaluate(
         if shape not in shapes and shape != (common := np.broadcast_shapes(*shapes)):
             raise GraphError(f"gate {gate.name}: the output has shape {shape}, expected {common}")
     if not is_finite(y):
-        raise GraphError(_complaint(gate, operands, values, np.asarray(y)))
+        raise GraphError(_nonfinite_message(gate, operands, values, np.asarray(y)))
     return y
 
 
@@ -50,7 +50,9 @@ def _all_floats(values: Sequence[Any]) -> bool:
     return all(type(value) is float for value in values)
 
 
-def _refusal(gate: Gate, operands: Sequence[Node], values: Sequence[Any], error: Exception) -> str:
+def _shape_message(
+    gate: Gate, operands: Sequence[Node], values: Sequence[Any], error: Exception
+) -> str:
     """What it is that a gate cannot be applied to."""
     pairs = list(zip(operands, values, strict=True))
     if _all_floats(values):
@@ -68,7 +70,7 @@ def _alone(operand: Node) -> bool:
     return operand.gate is None and operand.name is None
 
 
-def _complaint(gate: Gate, operands: Sequence[Node], values: Sequence[Any], y: Any) -> str:
+def _nonfinite_message(gate: Gate, operands: Sequence[Node], values: Sequence[Any], y: Any) -> str:
     """What is wrong where the output is not finite: the first such element."""
     wrong = ~np.isfinite(y)
     position = np.unravel_index(int(wrong.argmax()), wrong.shape)
