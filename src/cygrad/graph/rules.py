@@ -59,13 +59,13 @@ def _shape_message(
         numbers = (f"{operand.described()} = {value!r}" for operand, value in pairs)
         return f"gate {gate.name} ({', '.join(numbers)}): {error}"
     shapes = (
-        operand.described() + ("" if _alone(operand) else f" of shape {np.shape(value)}")
+        operand.described() + ("" if _is_unnamed_leaf(operand) else f" of shape {np.shape(value)}")
         for operand, value in pairs
     )
     return f"gate {gate.name}: {' and '.join(shapes)} do not fit: {error}"
 
 
-def _alone(operand: Node) -> bool:
+def _is_unnamed_leaf(operand: Node) -> bool:
     """Whether all that can be said of an operand is its value."""
     return operand.gate is None and operand.name is None
 
@@ -81,7 +81,7 @@ def _nonfinite_message(gate: Gate, operands: Sequence[Node], values: Sequence[An
         if gate.elementwise:
             number = repr(float(np.broadcast_to(value, wrong.shape)[position]))
             element = text + (position_text if np.ndim(value) else "")
-            text = number if _alone(operand) else f"{element} = {number}"
+            text = number if _is_unnamed_leaf(operand) else f"{element} = {number}"
         texts.append(text)
     where = f" at {position_text}" if position else ""
     output = float(y[position])
@@ -99,22 +99,22 @@ def contribution(node: Node, index: int, g: Any) -> tuple[Any, Any]:
     gate, y, like = node._gate, node._value, node._operands[index]._value
     assert gate is not None
     if not gate.elementwise:
-        passed = _applied(node, index, g, y)
+        passed = _call_rule(node, index, g, y)
         if np.shape(passed) != np.shape(like):
-            raise _wrong_shape(node, index, passed, like)
+            raise _shape_error(node, index, passed, like)
         return passed, None
-    derivative = _applied(node, index, y)
+    derivative = _call_rule(node, index, y)
     if type(y) is float and type(derivative) is float:
         return g * derivative, derivative
     if np.shape(derivative) not in ((), np.shape(y)):
         try:
             np.broadcast_to(derivative, np.shape(y))
         except ValueError:
-            raise _wrong_shape(node, index, derivative, y) from None
+            raise _shape_error(node, index, derivative, y) from None
     return sum_to(g * derivative, np.shape(like)), derivative
 
 
-def _applied(node: Node, index: int, *arguments: Any) -> Any:
+def _call_rule(node: Node, index: int, *arguments: Any) -> Any:
     """What the rule of a gate for one of its operands gives: a float, or an array of numbers."""
     gate, values = node._gate, [each._value for each in node._operands]
     assert gate is not None
@@ -135,7 +135,7 @@ def _applied(node: Node, index: int, *arguments: Any) -> Any:
     return array
 
 
-def _wrong_shape(node: Node, index: int, actual: Any, expected: Any) -> GraphError:
+def _shape_error(node: Node, index: int, actual: Any, expected: Any) -> GraphError:
     assert node._gate is not None
     return GraphError(
         f"gate {node._gate.name}: the rule backward to {node._operands[index].described()} gives "
