@@ -216,7 +216,7 @@ gaussian = elementwise("gaussian", functions.gaussian, lambda y, a: -2.0 * a * y
 # fmt: on
 
 
-def _along(g: Any, shape: tuple[int, ...], axis: Any, keepdims: bool = False) -> Any:
+def _repeat(g: Any, shape: tuple[int, ...], axis: Any, keepdims: bool = False) -> Any:
     """g in the shape of an array that was summed over `axis`."""
     if shape and not keepdims and axis is not None:
         g = np.expand_dims(g, axis)
@@ -228,14 +228,14 @@ def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return total / (np.size(a) / (np.size(total) or 1))  # NaN of nothing; NumPy would warn, too
 
 
-def _transpose_back(g: Any, y: Any, a: Any, axes: Any = None) -> Any:
+def _inverse_transpose(g: Any, y: Any, a: Any, axes: Any = None) -> Any:
     """Each axis back to where it was; `axes` may count from the end."""
     if axes is not None:
         axes = np.argsort(np.atleast_1d(axes) % np.ndim(a))
     return np.transpose(g, axes)
 
 
-def _matrices(g: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
+def _as_matrices(g: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
     """∂C/∂(a b), a and b with a vector on the left made a row and one on the right a column."""
     if np.ndim(b) == 1:
         b, g = b[:, np.newaxis], np.expand_dims(g, -1)
@@ -255,13 +255,13 @@ def _matmul(a: Any, b: Any) -> Any:
 
 def _matmul_left(g: Any, y: Any, a: Any, b: Any) -> Any:
     """D = W X: ∂C/∂W = ∂C/∂D Xᵀ"""
-    g, left, right = _matrices(g, a, b)
+    g, left, right = _as_matrices(g, a, b)
     return sum_to(g @ np.swapaxes(right, -1, -2), left.shape).reshape(np.shape(a))
 
 
 def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
     """D = W X: ∂C/∂X = Wᵀ ∂C/∂D"""
-    g, left, right = _matrices(g, a, b)
+    g, left, right = _as_matrices(g, a, b)
     return sum_to(np.swapaxes(left, -1, -2) @ g, right.shape).reshape(np.shape(b))
 
 
@@ -283,30 +283,30 @@ def _log_softmax(a: Any, axis: Any) -> Any:
 
 def _cross_entropy_left(g: Any, y: Any, a: Any, t: Any, axis: Any = -1) -> Any:
     """∂C/∂(log p) = −∂C/∂y t with p = softmax(a); ∂C/∂a = ∂C/∂(log p) − p Σ ∂C/∂(log p)"""
-    g = _along(g, np.broadcast_shapes(np.shape(a), np.shape(t)), axis)
+    g = _repeat(g, np.broadcast_shapes(np.shape(a), np.shape(t)), axis)
     by_log = sum_to(-(g * t), np.shape(a))
     return by_log - _softmax(a, axis) * np.sum(by_log, axis, keepdims=True)
 
 
 def _cross_entropy_right(g: Any, y: Any, a: Any, t: Any, axis: Any = -1) -> Any:
     """∂C/∂t = −∂C/∂y log softmax(a)"""
-    g = _along(g, np.broadcast_shapes(np.shape(a), np.shape(t)), axis)
+    g = _repeat(g, np.broadcast_shapes(np.shape(a), np.shape(t)), axis)
     return sum_to(-(g * _log_softmax(a, axis)), np.shape(t))
 
 
 # fmt: off
 sum = arraywise("sum", lambda a, axis=None, keepdims=False: np.sum(a, axis, keepdims=keepdims),
-                lambda g, y, a, axis=None, keepdims=False: _along(g, np.shape(a), axis, keepdims),
+                lambda g, y, a, axis=None, keepdims=False: _repeat(g, np.shape(a), axis, keepdims),
                 symbol="Σ")
 
 mean = arraywise("mean", _mean,
                  lambda g, y, a, axis=None, keepdims=False:
-                     _along(g, np.shape(a), axis, keepdims) * (np.size(y) / (np.size(a) or 1)),
+                     _repeat(g, np.shape(a), axis, keepdims) * (np.size(y) / (np.size(a) or 1)),
                  expects="something to take the mean of")
 
 matmul = arraywise("matmul", _matmul, _matmul_left, _matmul_right, symbol="@")
 
-transpose = arraywise("transpose", lambda a, axes=None: np.transpose(a, axes), _transpose_back,
+transpose = arraywise("transpose", lambda a, axes=None: np.transpose(a, axes), _inverse_transpose,
                       symbol="ᵀ")
 
 reshape = arraywise("reshape", lambda a, shape: np.reshape(a, shape),
@@ -314,7 +314,7 @@ reshape = arraywise("reshape", lambda a, shape: np.reshape(a, shape),
 
 log_sum_exp = arraywise("log_sum_exp", _log_sum_exp,
                         lambda g, y, a, axis=-1, keepdims=False:
-                            _along(g, np.shape(a), axis, keepdims) * _softmax(a, axis),
+                            _repeat(g, np.shape(a), axis, keepdims) * _softmax(a, axis),
                         symbol="log Σ exp")
 
 softmax = arraywise("softmax", _softmax,
