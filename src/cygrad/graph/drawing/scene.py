@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cygrad.graph.drawing import measures
 from cygrad.graph.drawing.circuit import Circuit, Part, Wire
-from cygrad.graph.drawing.plan import Plan, label_width, name_width, part_width
+from cygrad.graph.drawing.placement import Plan, label_width, name_width, part_width
 from cygrad.graph.drawing.texts import text_width
 
 Box = tuple[float, float, float, float]
