@@ -12,7 +12,7 @@ from cygrad.graph.drawing.layout import Cell, Kind, Link, arrange
 from cygrad.graph.drawing.texts import text_width
 
 
-class Plan:
+class Placement:
     """A circuit with a place for everything.
 
     Attributes

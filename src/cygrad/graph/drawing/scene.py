@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cygrad.graph.drawing import measures
 from cygrad.graph.drawing.circuit import Circuit, Part, Wire
-from cygrad.graph.drawing.placement import Plan, label_width, name_width, part_width
+from cygrad.graph.drawing.placement import Placement, label_width, name_width, part_width
 from cygrad.graph.drawing.texts import text_width
 
 Box = tuple[float, float, float, float]
@@ -85,16 +85,16 @@ class Scene:
         self.shapes: list[Shape] = []
         self.dots: list[Dot] = []
         self.texts: list[Text] = []
-        plan = self._plan = Plan(circuit)
+        placement = self._placement = Placement(circuit)
         for wire in circuit.wires:
             self._add_wire(wire)
         for part in circuit.parts:
             self._add_part(part)
-        for cell in (cell for column in plan.columns for cell in column):
+        for cell in (cell for column in placement.columns for cell in column):
             if len(cell.leaving) > 1:
-                self.dots.append(Dot(plan.right[cell.column], self._y(cell.y), "split"))
+                self.dots.append(Dot(placement.right[cell.column], self._y(cell.y), "split"))
         self._add_end(circuit.parts[-1])
-        reach = max(cell.y + cell.reach for column in plan.columns for cell in column)
+        reach = max(cell.y + cell.reach for column in placement.columns for cell in column)
         self.height = self._y(reach) + measures.MARGIN
         self.title = f"The computational graph of {circuit.parts[-1].name or 'an expression'}"
 
@@ -102,28 +102,28 @@ class Scene:
         return y + measures.MARGIN
 
     def _add_wire(self, wire: Wire) -> None:
-        plan = self._plan
-        first, *between, last = plan.routes[wire]
-        points = [(plan.right[first.column], self._y(first.y))]
-        if first is plan.cells[wire.source]:
+        placement = self._placement
+        first, *between, last = placement.routes[wire]
+        points = [(placement.right[first.column], self._y(first.y))]
+        if first is placement.cells[wire.source]:
             points.insert(0, (self._exit(wire.source), self._y(first.y)))
         for cell in between:
-            points.append((plan.left[cell.column], self._y(cell.y)))
-            points.append((plan.right[cell.column], self._y(cell.y)))
-        y = last.y + plan.links[wire].offset
-        points.append((plan.left[last.column], self._y(y)))
+            points.append((placement.left[cell.column], self._y(cell.y)))
+            points.append((placement.right[cell.column], self._y(cell.y)))
+        y = last.y + placement.links[wire].offset
+        points.append((placement.left[last.column], self._y(y)))
         points.append((self._entry(wire), self._y(y)))
         self.paths.append(Path(tuple(points)))
         if wire.labelled:
             branch = between[-1]
-            middle = (plan.left[branch.column] + plan.right[branch.column]) / 2
+            middle = (placement.left[branch.column] + placement.right[branch.column]) / 2
             self._add_gradient(wire.gradient, middle, branch.y)
 
     def _add_part(self, part: Part) -> None:
-        plan = self._plan
-        cell = plan.cells[part]
+        placement = self._placement
+        cell = placement.cells[part]
         y = self._y(cell.y)
-        start = plan.start[cell.column]
+        start = placement.start[cell.column]
         if part.is_gate:
             self.shapes.append(Shape(self._middle(part), y, part_width(part)))
             self.texts.append(
@@ -152,9 +152,9 @@ class Scene:
 
     def _add_end(self, output: Part) -> None:
         """Lead the wire of the output to the right edge, and to its name."""
-        cell = self._plan.cells[output]
+        cell = self._placement.cells[output]
         y = self._y(cell.y)
-        end = self._plan.right[cell.column] + measures.PAD
+        end = self._placement.right[cell.column] + measures.PAD
         self.paths.append(Path(((self._exit(output), y), (end, y))))
         self.width = end + measures.MARGIN
         if output.is_gate and output.name:
@@ -165,18 +165,18 @@ class Scene:
 
     def _middle(self, part: Part) -> float:
         """The x of a gate: in the middle of its column."""
-        column = self._plan.cells[part].column
-        return (self._plan.left[column] + self._plan.start[column]) / 2
+        column = self._placement.cells[part].column
+        return (self._placement.left[column] + self._placement.start[column]) / 2
 
     def _exit(self, part: Part) -> float:
         """The x where a part's wire begins."""
         if part.is_gate:
             return self._middle(part) + part_width(part) / 2
-        start = self._plan.start[self._plan.cells[part].column]
+        start = self._placement.start[self._placement.cells[part].column]
         return start + (measures.PAD / 2 if part.name else 0.0)
 
     def _entry(self, wire: Wire) -> float:
         """The x where a wire meets the round end of its gate."""
-        offset = self._plan.links[wire].offset
+        offset = self._placement.links[wire].offset
         round_end = measures.RADIUS - math.sqrt(measures.RADIUS**2 - offset**2)
         return self._middle(wire.target) - part_width(wire.target) / 2 + round_end
