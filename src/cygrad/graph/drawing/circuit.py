@@ -57,12 +57,12 @@ class Circuit:
     def __init__(self, output: Node, digits: int) -> None:
         self.parts: list[Part] = []
         tape = output.tape
-        folded = {node: _folded(node) for node in tape}
+        merged_constant = {node: _merged_constant(node) for node in tape}
         used = {
             each
             for node in tape
             for index, each in enumerate(node.operands)
-            if index != folded[node]
+            if index != merged_constant[node]
         }
         parts: dict[Node, Part] = {}
         for node in tape:
@@ -73,7 +73,7 @@ class Circuit:
             part = parts[node] = Part(
                 name="" if between else name,
                 caption=f"{name} = " if between and name else "",
-                symbol=_symbol(node, folded[node], digits),
+                symbol=_symbol(node, merged_constant[node], digits),
                 value=value_text(node.value, digits),
                 # Without one at the output those of variables belong to another graph.
                 gradient=_gradient_text(node, digits) if output.gradient is not None else "",
@@ -82,7 +82,7 @@ class Circuit:
             )
             self.parts.append(part)
             for index, operand in enumerate(node.operands):
-                if index != folded[node]:
+                if index != merged_constant[node]:
                     text = _contribution_text(node, index, digits)
                     wire = Wire(parts[operand], part, text)
                     part.arriving.append(wire)
@@ -94,7 +94,7 @@ class Circuit:
         return [wire for part in self.parts for wire in part.arriving]
 
 
-def _folded(node: Node) -> int | None:
+def _merged_constant(node: Node) -> int | None:
     """Which operand of a gate is written into its symbol."""
     if node.gate is None or node.gate.name not in _SYMBOLS:
         return None
@@ -105,13 +105,13 @@ def _folded(node: Node) -> int | None:
     return numbers.index(True) if sum(numbers) == 1 else None
 
 
-def _symbol(node: Node, folded: int | None, digits: int) -> str:
+def _symbol(node: Node, merged_constant: int | None, digits: int) -> str:
     if node.gate is None:
         return ""
-    if folded is None:
+    if merged_constant is None:
         return node.gate.symbol
-    write = _SYMBOLS[node.gate.name][folded]
-    return write(float(node.operands[folded].value), digits)
+    write = _SYMBOLS[node.gate.name][merged_constant]
+    return write(float(node.operands[merged_constant].value), digits)
 
 
 def _in_brackets(number: float, digits: int) -> str:
