@@ -33,7 +33,7 @@ class Cell:
 
     kind: Kind
     column: int
-    reach: float  # above and below its wire
+    half_height: float  # from its wire up and down
     y: float  # of its wire
     ordered: bool = False  # whether its arriving links keep their order
     position: int = 0  # in its column, from the top
@@ -192,14 +192,14 @@ def _lift(columns: list[list[Cell]], gap: float) -> None:
             _settle(column, gap, _from_left)
         for column in reversed(columns):
             _settle(column, gap, _from_right)
-    top = min(cell.y - cell.reach for column in columns for cell in column)
+    top = min(cell.y - cell.half_height for column in columns for cell in column)
     for cell in (cell for column in columns for cell in column):
         cell.y -= top
 
 
 def _depths(column: list[Cell], gap: float) -> list[float]:
     """How far the wires of the cells lie below the first one's if they are stacked closely."""
-    steps = (upper.reach + gap + lower.reach for upper, lower in pairwise(column))
+    steps = (upper.half_height + gap + lower.half_height for upper, lower in pairwise(column))
     return list(accumulate(steps, initial=0.0))
 
 

@@ -53,7 +53,12 @@ class Placement:
         self._measure()
 
     def _cell(self, kind: Kind, column: int, height: float) -> Cell:
-        cell = Cell(kind, column, measures.WIRE if kind == "wire" else measures.REACH, height)
+        cell = Cell(
+            kind,
+            column,
+            measures.WIRE_HALF_HEIGHT if kind == "wire" else measures.GATE_HALF_HEIGHT,
+            height,
+        )
         self.columns[column].append(cell)
         return cell
 

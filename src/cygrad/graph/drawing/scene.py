@@ -94,8 +94,8 @@ class Scene:
             if len(cell.leaving) > 1:
                 self.dots.append(Dot(placement.right[cell.column], self._y(cell.y), "split"))
         self._add_end(circuit.parts[-1])
-        reach = max(cell.y + cell.reach for column in placement.columns for cell in column)
-        self.height = self._y(reach) + measures.MARGIN
+        bottom = max(cell.y + cell.half_height for column in placement.columns for cell in column)
+        self.height = self._y(bottom) + measures.MARGIN
         self.title = f"The computational graph of {circuit.parts[-1].name or 'an expression'}"
 
     def _y(self, y: float) -> float:
