@@ -58,7 +58,7 @@ class Link:
         return (1.0, 3.0, 9.0)[(self.source.kind == "wire") + (self.target.kind == "wire")]
 
 
-def arrange(columns: list[list[Cell]], gap: float, port: float, ports: float) -> None:
+def arrange(columns: list[list[Cell]], gap: float, spacing: float, max_spread: float) -> None:
     """Order the cells of each column, and give each its height.
 
     Parameters
@@ -67,9 +67,9 @@ def arrange(columns: list[list[Cell]], gap: float, port: float, ports: float) ->
         The cells in a first order from top to bottom; the lists are put in order.
     gap : float
         The least space between two cells of a column.
-    port : float
+    spacing : float
         The distance of wires that arrive at the same cell, if there are not too many.
-    ports : float
+    max_spread : float
         The most that the first and the last of them may be apart.
     """
     _order(columns)
@@ -77,7 +77,7 @@ def arrange(columns: list[list[Cell]], gap: float, port: float, ports: float) ->
         if not cell.ordered:
             cell.arriving.sort(key=lambda link: link.source.position)
         steps = len(cell.arriving) - 1
-        step = min(port, ports / max(steps, 1))
+        step = min(spacing, max_spread / max(steps, 1))
         for index, link in enumerate(cell.arriving):
             link.offset = (index - steps / 2) * step
     _lift(columns, gap)
@@ -129,11 +129,11 @@ def _mean_place(cell: Cell, rightward: bool) -> float:
     if rightward:
         places = [float(link.source.position) for link in cell.arriving]
     else:
-        places = [link.target.position + _port_place(link) for link in cell.leaving]
+        places = [link.target.position + _arrival_fraction(link) for link in cell.leaving]
     return sum(places) / len(places) if places else float(cell.position)
 
 
-def _port_place(link: Link) -> float:
+def _arrival_fraction(link: Link) -> float:
     """Where among the links that arrive at an ordered cell this one comes, from 0 to below 1."""
     arriving = link.target.arriving
     return arriving.index(link) / len(arriving) if link.target.ordered else 0.0
@@ -164,7 +164,7 @@ def _pair_crossings(upper: Cell, lower: Cell) -> int:
 
 
 def _end(link: Link) -> float:
-    return link.target.position + _port_place(link)
+    return link.target.position + _arrival_fraction(link)
 
 
 def _crossings(columns: list[list[Cell]]) -> int:

@@ -3,8 +3,8 @@
 TEXT = 13.0  # font size of numbers
 NAME = 15.0  # font size of names and symbols
 RADIUS = 17.0  # of a gate
-PORT = 14.0  # between wires that arrive at one gate
-PORTS = 28.0  # and between the first and the last of them at most
+WIRE_SPACING = 14.0  # between wires that arrive at one gate
+MAX_WIRE_SPREAD = 28.0  # and between the first and the last of them at most
 GATE_HALF_HEIGHT = 20.0  # of gates and numbers, from their wire up and down
 WIRE_HALF_HEIGHT = 8.0  # of a wire that only crosses a column
 CELL_GAP = 8.0  # between what lies one above the other

@@ -49,7 +49,7 @@ class Placement:
             cell.arriving = [self.links[wire] for wire in part.arriving]
         for column in self.columns:
             column.sort(key=lambda cell: cell.y)
-        arrange(self.columns, measures.CELL_GAP, measures.PORT, measures.PORTS)
+        arrange(self.columns, measures.CELL_GAP, measures.WIRE_SPACING, measures.MAX_WIRE_SPREAD)
         self._measure()
 
     def _cell(self, kind: Kind, column: int, height: float) -> Cell:
