@@ -12,8 +12,8 @@ LINE = 1.5  # how thick wires and gates are drawn
 DOT = 3.0  # radius of a dot
 PAD = 7.0  # before and behind a text
 MARGIN = 14.0  # around the drawing
-SHORT, LONG = 26.0, 140.0  # space for curves from column to column
-STEEP = 0.35  # of the height that they cross
+MIN_CURVE_WIDTH, MAX_CURVE_WIDTH = 26.0, 140.0  # between two columns
+CURVE_WIDTH_PER_HEIGHT = 0.35  # added for each pixel that a wire rises or falls
 
 # Of the baselines of texts, from their wire downwards.
 VALUE_LINE = -6.0

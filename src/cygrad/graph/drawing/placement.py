@@ -98,8 +98,8 @@ class Placement:
             self.start.append(x + shape)
             self.right.append(x + shape + text + 2 * measures.PAD)
             steepest = max((_climb(link) for cell in column for link in cell.leaving), default=0.0)
-            curves = min(measures.SHORT + measures.STEEP * steepest, measures.LONG)
-            x = self.right[-1] + curves
+            curves = measures.MIN_CURVE_WIDTH + measures.CURVE_WIDTH_PER_HEIGHT * steepest
+            x = self.right[-1] + min(curves, measures.MAX_CURVE_WIDTH)
 
 
 def part_width(part: Part) -> float:
