@@ -21,10 +21,10 @@ HEIGHT_SWEEPS = 12
 STRAIGHTENING_SWEEPS = 4
 
 #: The weight of what shall not give way.
-HEAVY = 1e6
+FIXED_WEIGHT = 1e6
 
 Kind = Literal["part", "branch", "wire"]  # a wire is one that merely passes
-Wanted = tuple[float, float]  # a height, and its weight
+DesiredHeight = tuple[float, float]  # a height, and its weight
 
 
 @dataclass(eq=False)
@@ -203,7 +203,7 @@ def _depths(column: list[Cell], gap: float) -> list[float]:
     return list(accumulate(steps, initial=0.0))
 
 
-def _settle(column: list[Cell], gap: float, wanted: Callable[[Cell], Wanted]) -> None:
+def _settle(column: list[Cell], gap: float, desired: Callable[[Cell], DesiredHeight]) -> None:
     """Put each cell at the height that it wants, as far as none comes to lie on another.
 
     That is isotonic regression: cells that would overlap are joined to blocks, closely stacked,
@@ -212,7 +212,7 @@ def _settle(column: list[Cell], gap: float, wanted: Callable[[Cell], Wanted]) ->
     depths = _depths(column, gap)
     blocks: list[tuple[float, float, int]] = []  # height of the top wire, weight, number of cells
     for cell, depth in zip(column, depths, strict=True):
-        height, weight = wanted(cell)
+        height, weight = desired(cell)
         block = height - depth, weight, 1
         while blocks and blocks[-1][0] > block[0]:
             block = _joined(blocks.pop(), block)
@@ -230,28 +230,28 @@ def _joined(
     return height, weight, upper[2] + lower[2]
 
 
-def _all_around(cell: Cell) -> Wanted:
+def _all_around(cell: Cell) -> DesiredHeight:
     """Where the wires to both sides bend least, in the mean of squares."""
-    wanted = [(link.source.y - link.offset, link.weight) for link in cell.arriving]
-    wanted += [(link.target.y + link.offset, link.weight) for link in cell.leaving]
-    weight = sum(weight for _, weight in wanted)
+    desired = [(link.source.y - link.offset, link.weight) for link in cell.arriving]
+    desired += [(link.target.y + link.offset, link.weight) for link in cell.leaving]
+    weight = sum(weight for _, weight in desired)
     if not weight:
         return cell.y, 1.0
-    return sum(height * weight for height, weight in wanted) / weight, weight
+    return sum(height * weight for height, weight in desired) / weight, weight
 
 
-def _from_left(cell: Cell) -> Wanted:
+def _from_left(cell: Cell) -> DesiredHeight:
     """Between the operands of a gate; wires straight on. What begins here stays."""
     if _begins(cell):
         return cell.y, 1.0
     heights = [link.source.y - link.offset for link in cell.arriving]
-    return sum(heights) / len(heights), HEAVY if cell.kind == "wire" else 1.0
+    return sum(heights) / len(heights), FIXED_WEIGHT if cell.kind == "wire" else 1.0
 
 
-def _from_right(cell: Cell) -> Wanted:
+def _from_right(cell: Cell) -> DesiredHeight:
     """What begins here goes to where its wire is straight; the rest stays."""
     if not _begins(cell) or not cell.leaving:
-        return cell.y, HEAVY
+        return cell.y, FIXED_WEIGHT
     heights = [link.target.y + link.offset for link in cell.leaving]
     return sum(heights) / len(heights), 1.0
 
