@@ -80,7 +80,7 @@ def arrange(columns: list[list[Cell]], gap: float, spacing: float, max_spread: f
         step = min(spacing, max_spread / max(steps, 1))
         for index, link in enumerate(cell.arriving):
             link.offset = (index - steps / 2) * step
-    _lift(columns, gap)
+    _assign_heights(columns, gap)
 
 
 # Order.
@@ -179,19 +179,19 @@ def _crossings(columns: list[list[Cell]]) -> int:
 # Heights.
 
 
-def _lift(columns: list[list[Cell]], gap: float) -> None:
+def _assign_heights(columns: list[list[Cell]], gap: float) -> None:
     """Draw neighbours to one height, and then straighten what can be straight."""
     for column in columns:
         for cell, depth in zip(column, _depths(column, gap), strict=True):
             cell.y = depth
     for sweep in range(HEIGHT_SWEEPS):
         for column in columns if sweep % 2 else reversed(columns):
-            _settle(column, gap, _all_around)
+            _isotonic_heights(column, gap, _all_around)
     for _ in range(STRAIGHTENING_SWEEPS):
         for column in columns:
-            _settle(column, gap, _from_left)
+            _isotonic_heights(column, gap, _from_left)
         for column in reversed(columns):
-            _settle(column, gap, _from_right)
+            _isotonic_heights(column, gap, _from_right)
     top = min(cell.y - cell.half_height for column in columns for cell in column)
     for cell in (cell for column in columns for cell in column):
         cell.y -= top
@@ -203,7 +203,9 @@ def _depths(column: list[Cell], gap: float) -> list[float]:
     return list(accumulate(steps, initial=0.0))
 
 
-def _settle(column: list[Cell], gap: float, desired: Callable[[Cell], DesiredHeight]) -> None:
+def _isotonic_heights(
+    column: list[Cell], gap: float, desired: Callable[[Cell], DesiredHeight]
+) -> None:
     """Put each cell at the height that it wants, as far as none comes to lie on another.
 
     That is isotonic regression: cells that would overlap are joined to blocks, closely stacked,
@@ -215,14 +217,14 @@ def _settle(column: list[Cell], gap: float, desired: Callable[[Cell], DesiredHei
         height, weight = desired(cell)
         block = height - depth, weight, 1
         while blocks and blocks[-1][0] > block[0]:
-            block = _joined(blocks.pop(), block)
+            block = _merge_blocks(blocks.pop(), block)
         blocks.append(block)
     tops = [top for top, _, count in blocks for _ in range(count)]
     for cell, depth, top in zip(column, depths, tops, strict=True):
         cell.y = top + depth
 
 
-def _joined(
+def _merge_blocks(
     upper: tuple[float, float, int], lower: tuple[float, float, int]
 ) -> tuple[float, float, int]:
     weight = upper[1] + lower[1]
