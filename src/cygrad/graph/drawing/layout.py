@@ -89,43 +89,43 @@ def arrange(columns: list[list[Cell]], gap: float, spacing: float, max_spread: f
 def _order(columns: list[list[Cell]]) -> None:
     """Search from the order of the expression and, if wires cross then, from its mirror image."""
     mirrored = [column[::-1] for column in columns]
-    best, fewest = _swept(columns)
+    best, fewest = _best_order(columns)
     if fewest:
-        other, crossings = _swept(mirrored)
+        other, crossings = _best_order(mirrored)
         if crossings < fewest:
             best = other
     columns[:] = best
-    _number(columns)
+    _assign_positions(columns)
 
 
-def _swept(columns: list[list[Cell]]) -> tuple[list[list[Cell]], int]:
+def _best_order(columns: list[list[Cell]]) -> tuple[list[list[Cell]], int]:
     """Sweep to and fro, each cell to the mean place of its neighbours; the best order seen."""
     columns = [list(column) for column in columns]
-    _number(columns)
+    _assign_positions(columns)
     best, fewest = [list(column) for column in columns], _crossings(columns)
     for sweep in range(ORDER_SWEEPS):
         if fewest == 0:
             break
         rightward = sweep % 2 == 0
         for column in columns[1:] if rightward else reversed(columns[:-1]):
-            places = {cell: _mean_place(cell, rightward) for cell in column}
+            places = {cell: _mean_neighbour(cell, rightward) for cell in column}
             column.sort(key=places.__getitem__)
-            _number([column])
+            _assign_positions([column])
         for column in columns:
-            _exchange(column)
+            _swap_neighbours(column)
         crossings = _crossings(columns)
         if crossings < fewest:
             best, fewest = [list(column) for column in columns], crossings
     return best, fewest
 
 
-def _number(columns: list[list[Cell]]) -> None:
+def _assign_positions(columns: list[list[Cell]]) -> None:
     for column in columns:
         for position, cell in enumerate(column):
             cell.position = position
 
 
-def _mean_place(cell: Cell, rightward: bool) -> float:
+def _mean_neighbour(cell: Cell, rightward: bool) -> float:
     if rightward:
         places = [float(link.source.position) for link in cell.arriving]
     else:
@@ -139,7 +139,7 @@ def _arrival_fraction(link: Link) -> float:
     return arriving.index(link) / len(arriving) if link.target.ordered else 0.0
 
 
-def _exchange(column: list[Cell]) -> None:
+def _swap_neighbours(column: list[Cell]) -> None:
     """Exchange neighbours in a column as long as that saves crossings."""
     improved = True
     while improved:
@@ -155,7 +155,9 @@ def _exchange(column: list[Cell]) -> None:
 def _pair_crossings(upper: Cell, lower: Cell) -> int:
     """The crossings among the wires of two cells of a column, the one above the other."""
     return sum(
-        _end(first) > _end(second) for first in upper.leaving for second in lower.leaving
+        _end_position(first) > _end_position(second)
+        for first in upper.leaving
+        for second in lower.leaving
     ) + sum(
         first.source.position > second.source.position
         for first in upper.arriving
@@ -163,7 +165,7 @@ def _pair_crossings(upper: Cell, lower: Cell) -> int:
     )
 
 
-def _end(link: Link) -> float:
+def _end_position(link: Link) -> float:
     return link.target.position + _arrival_fraction(link)
 
 
@@ -171,7 +173,9 @@ def _crossings(columns: list[list[Cell]]) -> int:
     """The number of crossings of wires: pairs of links that begin in one order, end in another."""
     crossings = 0
     for column in columns:
-        ends = [end for cell in column for end in sorted(_end(link) for link in cell.leaving)]
+        ends = [
+            end for cell in column for end in sorted(_end_position(link) for link in cell.leaving)
+        ]
         crossings += sum(first > second for i, second in enumerate(ends) for first in ends[:i])
     return crossings
 
