@@ -186,22 +186,22 @@ def _crossings(columns: list[list[Cell]]) -> int:
 def _assign_heights(columns: list[list[Cell]], gap: float) -> None:
     """Draw neighbours to one height, and then straighten what can be straight."""
     for column in columns:
-        for cell, depth in zip(column, _depths(column, gap), strict=True):
+        for cell, depth in zip(column, _stacked_depths(column, gap), strict=True):
             cell.y = depth
     for sweep in range(HEIGHT_SWEEPS):
         for column in columns if sweep % 2 else reversed(columns):
-            _isotonic_heights(column, gap, _all_around)
+            _isotonic_heights(column, gap, _between_neighbours)
     for _ in range(STRAIGHTENING_SWEEPS):
         for column in columns:
-            _isotonic_heights(column, gap, _from_left)
+            _isotonic_heights(column, gap, _after_sources)
         for column in reversed(columns):
-            _isotonic_heights(column, gap, _from_right)
+            _isotonic_heights(column, gap, _before_targets)
     top = min(cell.y - cell.half_height for column in columns for cell in column)
     for cell in (cell for column in columns for cell in column):
         cell.y -= top
 
 
-def _depths(column: list[Cell], gap: float) -> list[float]:
+def _stacked_depths(column: list[Cell], gap: float) -> list[float]:
     """How far the wires of the cells lie below the first one's if they are stacked closely."""
     steps = (upper.half_height + gap + lower.half_height for upper, lower in pairwise(column))
     return list(accumulate(steps, initial=0.0))
@@ -215,7 +215,7 @@ def _isotonic_heights(
     That is isotonic regression: cells that would overlap are joined to blocks, closely stacked,
     and a block stands at the mean of all that its cells want.
     """
-    depths = _depths(column, gap)
+    depths = _stacked_depths(column, gap)
     blocks: list[tuple[float, float, int]] = []  # height of the top wire, weight, number of cells
     for cell, depth in zip(column, depths, strict=True):
         height, weight = desired(cell)
@@ -236,7 +236,7 @@ def _merge_blocks(
     return height, weight, upper[2] + lower[2]
 
 
-def _all_around(cell: Cell) -> DesiredHeight:
+def _between_neighbours(cell: Cell) -> DesiredHeight:
     """Where the wires to both sides bend least, in the mean of squares."""
     desired = [(link.source.y - link.offset, link.weight) for link in cell.arriving]
     desired += [(link.target.y + link.offset, link.weight) for link in cell.leaving]
@@ -246,22 +246,22 @@ def _all_around(cell: Cell) -> DesiredHeight:
     return sum(height * weight for height, weight in desired) / weight, weight
 
 
-def _from_left(cell: Cell) -> DesiredHeight:
+def _after_sources(cell: Cell) -> DesiredHeight:
     """Between the operands of a gate; wires straight on. What begins here stays."""
-    if _begins(cell):
+    if _starts_line(cell):
         return cell.y, 1.0
     heights = [link.source.y - link.offset for link in cell.arriving]
     return sum(heights) / len(heights), FIXED_WEIGHT if cell.kind == "wire" else 1.0
 
 
-def _from_right(cell: Cell) -> DesiredHeight:
+def _before_targets(cell: Cell) -> DesiredHeight:
     """What begins here goes to where its wire is straight; the rest stays."""
-    if not _begins(cell) or not cell.leaving:
+    if not _starts_line(cell) or not cell.leaving:
         return cell.y, FIXED_WEIGHT
     heights = [link.target.y + link.offset for link in cell.leaving]
     return sum(heights) / len(heights), 1.0
 
 
-def _begins(cell: Cell) -> bool:
+def _starts_line(cell: Cell) -> bool:
     """Whether nothing can lead straight to it from the left: an input or a branch."""
     return cell.kind == "branch" or not cell.arriving
