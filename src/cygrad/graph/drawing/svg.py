@@ -20,7 +20,7 @@ _STYLES = {
 
 def svg(scene: Scene) -> str:
     """The scene as a document of its own; the same scene gives the same text."""
-    width, height = _number(scene.width), _number(scene.height)
+    width, height = _format(scene.width), _format(scene.height)
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
@@ -44,15 +44,15 @@ def svg(scene: Scene) -> str:
 
 def _path(path: Path) -> str:
     (x, y), *others = path.points
-    commands = [f"M{_number(x)} {_number(y)}"]
+    commands = [f"M{_format(x)} {_format(y)}"]
     for next_x, next_y in others:
         if next_y == y:
-            commands.append(f"H{_number(next_x)}")
+            commands.append(f"H{_format(next_x)}")
         else:
-            middle = _number((x + next_x) / 2)
+            middle = _format((x + next_x) / 2)
             commands.append(
-                f"C{middle} {_number(y)} {middle} {_number(next_y)} "
-                f"{_number(next_x)} {_number(next_y)}"
+                f"C{middle} {_format(y)} {middle} {_format(next_y)} "
+                f"{_format(next_x)} {_format(next_y)}"
             )
         x, y = next_x, next_y
     return f'<path d="{" ".join(commands)}"/>'
@@ -61,15 +61,15 @@ def _path(path: Path) -> str:
 def _shape(shape: Shape) -> str:
     left, _, top, _ = shape.box
     return (
-        f'<rect x="{_number(left)}" y="{_number(top)}" width="{_number(shape.width)}" '
-        f'height="{_number(2 * measures.RADIUS)}" rx="{_number(measures.RADIUS)}"/>'
+        f'<rect x="{_format(left)}" y="{_format(top)}" width="{_format(shape.width)}" '
+        f'height="{_format(2 * measures.RADIUS)}" rx="{_format(measures.RADIUS)}"/>'
     )
 
 
 def _dot(dot: Dot) -> str:
     style = _style(colours.WIRE if dot.kind == "split" else colours.PAPER, colours.WIRE)
-    radius = _number(measures.DOT)
-    return f'<circle cx="{_number(dot.x)}" cy="{_number(dot.y)}" r="{radius}" {style}/>'
+    radius = _format(measures.DOT)
+    return f'<circle cx="{_format(dot.x)}" cy="{_format(dot.y)}" r="{radius}" {style}/>'
 
 
 def _style(fill: str, stroke: str) -> str:
@@ -78,10 +78,10 @@ def _style(fill: str, stroke: str) -> str:
 
 def _text(text: Text) -> str:
     return (
-        f'<text x="{_number(text.x)}" y="{_number(text.y)}" font-size="{_number(text.size)}" '
+        f'<text x="{_format(text.x)}" y="{_format(text.y)}" font-size="{_format(text.size)}" '
         f'text-anchor="{text.anchor}" {_STYLES[text.kind]}>{escape(text.text)}</text>'
     )
 
 
-def _number(value: float) -> str:
+def _format(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
