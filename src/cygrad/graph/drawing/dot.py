@@ -26,15 +26,15 @@ def dot(circuit: Circuit) -> str:
     for wire in circuit.wires:
         split = len(wire.source.leaving) > 1
         source = ids[wire.source] + "s" * split
-        label = _branch(wire) if split else _label(wire.source)
-        lines.append(f"  {source} -> {ids[wire.target]} [label={label}{_place(wire)}]")
+        label = _branch_label(wire) if split else _label(wire.source)
+        lines.append(f"  {source} -> {ids[wire.target]} [label={label}{_operand_label(wire)}]")
     output = circuit.parts[-1]
     lines.append(f"  end [shape=plaintext, label={_quoted(output.name if output.is_gate else '')}]")
     lines.append(f"  {ids[output]} -> end [label={_label(output)}]")
     return "\n".join([*lines, "}\n"])
 
 
-def _place(wire: Wire) -> str:
+def _operand_label(wire: Wire) -> str:
     """Which operand it is, where that matters: Graphviz may draw them in any order."""
     arriving = wire.target.arriving
     if not wire.target.ordered or len(arriving) == 1:
@@ -50,7 +50,7 @@ def _label(part: Part) -> str:
     return f'<{value}<br/><font color="{colours.GRADIENT}">{escape(part.gradient)}</font>>'
 
 
-def _branch(wire: Wire) -> str:
+def _branch_label(wire: Wire) -> str:
     if not wire.gradient:
         return '""'
     return f'<<font color="{colours.GRADIENT}">{escape(wire.gradient)}</font>>'
