@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cygrad.graph as g
-from cygrad.graph.drawing import MOST_GATES, colours, measures
+from cygrad.graph.drawing import MAX_GATES, colours, measures
 from cygrad.graph.drawing.circuit import Circuit
 from cygrad.graph.drawing.png import PIXELS_PER_INCH, _resolution
 from cygrad.graph.drawing.scene import Scene
@@ -582,7 +582,7 @@ def test_the_resolution_of_png_keeps_large_pictures_in_bounds():
 def test_png_of_a_large_graph(tmp_path):
     pytest.importorskip("matplotlib")
     f = g.Variable(0.5, "x")
-    for _ in range(MOST_GATES):
+    for _ in range(MAX_GATES):
         f = g.tanh(f)
     f.draw(tmp_path / "f.png")
     header = (tmp_path / "f.png").read_bytes()[16:20]
@@ -702,14 +702,14 @@ def test_values_out_of_date_are_evaluated_first():
 
 def test_too_many_gates_are_refused_but_not_as_dot():
     f = g.Variable(0.5, "x")
-    for _ in range(MOST_GATES):
+    for _ in range(MAX_GATES):
         f = g.tanh(f)
-    assert f.to_svg().count("tanh") == MOST_GATES
+    assert f.to_svg().count("tanh") == MAX_GATES
     f = g.tanh(f)
-    with pytest.raises(ValueError, match=f"has {MOST_GATES + 1} gates, expected at most"):
+    with pytest.raises(ValueError, match=f"has {MAX_GATES + 1} gates, expected at most"):
         f.to_svg()
     assert f._repr_svg_() is None
-    assert f.to_dot().count("tanh") == MOST_GATES + 1
+    assert f.to_dot().count("tanh") == MAX_GATES + 1
 
 
 def luminance(colour):

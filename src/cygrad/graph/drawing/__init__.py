@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["draw", "to_dot", "to_svg"]
 
 #: Above this number of gates no one can follow a wire any more.
-MOST_GATES = 500
+MAX_GATES = 500
 
 
 def draw(node: Node, path: str | os.PathLike[str], digits: int = 2) -> None:
@@ -62,13 +62,13 @@ def to_dot(node: Node, digits: int = 2) -> str:
 
 def is_drawable(node: Node) -> bool:
     """Whether the graph is small enough."""
-    return _gates(node) <= MOST_GATES
+    return _gates(node) <= MAX_GATES
 
 
 def _scene(node: Node, digits: int) -> Scene:
     if not is_drawable(node):
         raise ValueError(
-            f"the graph has {_gates(node)} gates, expected at most {MOST_GATES} in a drawing: "
+            f"the graph has {_gates(node)} gates, expected at most {MAX_GATES} in a drawing: "
             "draw one of the nodes in it, or write all of it as .dot"
         )
     return Scene(_circuit(node, digits))

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 PIXELS_PER_INCH = 96.0  # of the scene
 RESOLUTION = 192.0  # of the picture, unless it becomes too large for that
-MOST_PIXELS = 1e8  # in all
-LONGEST = 3e4  # pixels in a row or a column
+MAX_PIXELS = 1e8  # in all
+MAX_SIDE = 3e4  # pixels in a row or a column
 POINT = 72.0 / PIXELS_PER_INCH
 
 #: How far along a quarter of a circle of radius 1 the control points of its curve lie.
-QUARTER = 0.5523
+CONTROL_DISTANCE = 0.5523
 
 Point = tuple[float, float]
 Curve = tuple[Point, Point, Point]  # two control points, and where it ends
@@ -60,8 +60,8 @@ def png(scene: Scene) -> bytes:
 
 
 def _resolution(scene: Scene) -> float:
-    by_length = LONGEST / max(scene.width, scene.height)
-    by_area = math.sqrt(MOST_PIXELS / (scene.width * scene.height))
+    by_length = MAX_SIDE / max(scene.width, scene.height)
+    by_area = math.sqrt(MAX_PIXELS / (scene.width * scene.height))
     return min(RESOLUTION, PIXELS_PER_INCH * min(by_length, by_area))
 
 
@@ -79,7 +79,7 @@ def _add_shape(axes: Axes, shape: Shape) -> None:
     """Two half circles, each of two quarters, with straight lines from one to the other."""
     left, right, top, bottom = shape.box
     radius = measures.RADIUS
-    near = (1 - QUARTER) * radius  # what a control point keeps from the corner
+    near = (1 - CONTROL_DISTANCE) * radius  # what a control point keeps from the corner
     inner_left, inner_right = left + radius, right - radius
     curves = [
         ((right - near, top), (right, top + near), (right, shape.y)),

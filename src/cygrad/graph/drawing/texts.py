@@ -11,14 +11,14 @@ MINUS = "−"
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 #: Arrays with more elements are shown by their shape.
-MOST_ELEMENTS = 4
+MAX_ELEMENTS = 4
 
 
 def value_text(value: Any, digits: int) -> str:
     """A number, a tiny array element by element, or the shape of a larger one."""
     if np.ndim(value) == 0:
         return number_text(float(value), digits)
-    if np.ndim(value) > 2 or not 0 < np.size(value) <= MOST_ELEMENTS:
+    if np.ndim(value) > 2 or not 0 < np.size(value) <= MAX_ELEMENTS:
         return str(np.shape(value))
     return f"[{', '.join(value_text(each, digits) for each in value)}]"
 
