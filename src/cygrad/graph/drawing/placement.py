@@ -24,7 +24,7 @@ class Placement:
         The last one of each wire.
     routes : dict of Wire to list of Cell
         What a wire passes from its source, or from where it leaves another wire of that.
-    left, start, right : list of float
+    left, text_start, right : list of float
         Of each column the x where wires arrive, where the gates end and texts begin, and where
         wires leave.
     """
@@ -36,23 +36,23 @@ class Placement:
         ranks = _ranks(circuit.parts)
         branches = {2 * ranks[wire.target] - 1 for wire in circuit.wires if wire.labelled}
         keys = sorted({2 * rank for rank in ranks.values()} | branches)
-        number = {key: index for index, key in enumerate(keys)}
+        column_of = {key: index for index, key in enumerate(keys)}
         self.columns: list[list[Cell]] = [[] for _ in keys]
         heights = _first_heights(circuit.parts)
         for part in circuit.parts:
-            cell = self._cell("part", number[2 * ranks[part]], heights[part])
+            cell = self._add_cell("part", column_of[2 * ranks[part]], heights[part])
             cell.ordered = part.ordered
             self.cells[part] = cell
         for part in circuit.parts:
-            self._connect(part, heights)
+            self._add_wires(part, heights)
         for part, cell in self.cells.items():
             cell.arriving = [self.links[wire] for wire in part.arriving]
         for column in self.columns:
             column.sort(key=lambda cell: cell.y)
         arrange(self.columns, measures.CELL_GAP, measures.WIRE_SPACING, measures.MAX_WIRE_SPREAD)
-        self._measure()
+        self._set_widths()
 
-    def _cell(self, kind: Kind, column: int, height: float) -> Cell:
+    def _add_cell(self, kind: Kind, column: int, height: float) -> Cell:
         cell = Cell(
             kind,
             column,
@@ -62,25 +62,27 @@ class Placement:
         self.columns[column].append(cell)
         return cell
 
-    def _connect(self, part: Part, heights: dict[Part, float]) -> None:
-        """Lead the wires of a part to their gates: one line, from which they leave one by one."""
+    def _add_wires(self, part: Part, heights: dict[Part, float]) -> None:
+        """Lead the wires of a part to their gates: they share one line and leave it one by one."""
         line = [self.cells[part]]
-        drawn = 0
-        before = {wire: self.cells[wire.target].column - 1 - wire.labelled for wire in part.leaving}
-        for wire in sorted(part.leaving, key=before.__getitem__):
-            while line[-1].column < before[wire]:
-                cell = self._cell("wire", line[-1].column + 1, heights[part])
+        leaves_at = 0
+        last_column = {
+            wire: self.cells[wire.target].column - 1 - wire.labelled for wire in part.leaving
+        }
+        for wire in sorted(part.leaving, key=last_column.__getitem__):
+            while line[-1].column < last_column[wire]:
+                cell = self._add_cell("wire", line[-1].column + 1, heights[part])
                 Link(line[-1], cell)
                 line.append(cell)
-            route, drawn = line[drawn:], len(line) - 1
+            route, leaves_at = line[leaves_at:], len(line) - 1
             if wire.labelled:
-                cell = self._cell("branch", before[wire] + 1, heights[wire.target])
+                cell = self._add_cell("branch", last_column[wire] + 1, heights[wire.target])
                 Link(route[-1], cell)
                 route.append(cell)
             self.links[wire] = Link(route[-1], self.cells[wire.target])
             self.routes[wire] = [*route, self.cells[wire.target]]
 
-    def _measure(self) -> None:
+    def _set_widths(self) -> None:
         """Give the columns the widths that they need."""
         shapes = [0.0] * len(self.columns)
         texts = [0.0] * len(self.columns)
@@ -91,13 +93,15 @@ class Placement:
             if wire.labelled:
                 branch = link.source.column
                 texts[branch] = max(texts[branch], text_width(wire.gradient, measures.TEXT))
-        self.left, self.start, self.right = [], [], []
+        self.left, self.text_start, self.right = [], [], []
         x = measures.MARGIN
         for column, shape, text in zip(self.columns, shapes, texts, strict=True):
             self.left.append(x)
-            self.start.append(x + shape)
+            self.text_start.append(x + shape)
             self.right.append(x + shape + text + 2 * measures.PAD)
-            steepest = max((_climb(link) for cell in column for link in cell.leaving), default=0.0)
+            steepest = max(
+                (_height_difference(link) for cell in column for link in cell.leaving), default=0.0
+            )
             curves = measures.MIN_CURVE_WIDTH + measures.CURVE_WIDTH_PER_HEIGHT * steepest
             x = self.right[-1] + min(curves, measures.MAX_CURVE_WIDTH)
 
@@ -121,7 +125,7 @@ def label_width(part: Part) -> float:
     return max(above, text_width(part.gradient, measures.TEXT))
 
 
-def _climb(link: Link) -> float:
+def _height_difference(link: Link) -> float:
     return abs(link.target.y + link.offset - link.source.y)
 
 

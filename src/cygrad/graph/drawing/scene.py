@@ -123,7 +123,7 @@ class Scene:
         placement = self._placement
         cell = placement.cells[part]
         y = self._y(cell.y)
-        start = placement.start[cell.column]
+        start = placement.text_start[cell.column]
         if part.is_gate:
             self.shapes.append(Shape(self._middle(part), y, part_width(part)))
             self.texts.append(
@@ -166,13 +166,13 @@ class Scene:
     def _middle(self, part: Part) -> float:
         """The x of a gate: in the middle of its column."""
         column = self._placement.cells[part].column
-        return (self._placement.left[column] + self._placement.start[column]) / 2
+        return (self._placement.left[column] + self._placement.text_start[column]) / 2
 
     def _exit(self, part: Part) -> float:
         """The x where a part's wire begins."""
         if part.is_gate:
             return self._middle(part) + part_width(part) / 2
-        start = self._placement.start[self._placement.cells[part].column]
+        start = self._placement.text_start[self._placement.cells[part].column]
         return start + (measures.PAD / 2 if part.name else 0.0)
 
     def _entry(self, wire: Wire) -> float:
