@@ -1,8 +1,8 @@
 """The elementary functions that gates are made of, over numbers and arrays of any shape.
 
-They are the engine's: the same bits on every machine, alone or in an array, in the graphs that
-Python walks and in compiled ones. Where an argument lies outside of a function's domain the result
-is NaN or infinite, without a warning: the gate that asked says what is wrong.
+The engine computes them: with the same bits on every machine, alone or in an array, in graphs
+evaluated by Python and in compiled ones. Arguments outside of a function's domain give NaN or
+infinity without a warning; the gate raises the error.
 """
 
 from __future__ import annotations
@@ -13,40 +13,40 @@ from cygrad._engine.tape import evaluate_gate
 
 
 def exp(a: Any) -> Any:
-    """eᵃ"""
+    """Return eᵃ."""
     return evaluate_gate("exp", a)
 
 
 def log(a: Any) -> Any:
-    """The natural logarithm."""
+    """Return the natural logarithm."""
     return evaluate_gate("log", a)
 
 
 def sin(a: Any) -> Any:
-    """The sine of an angle in radians."""
+    """Return the sine of an angle in radians."""
     return evaluate_gate("sin", a)
 
 
 def cos(a: Any) -> Any:
-    """The cosine of an angle in radians."""
+    """Return the cosine of an angle in radians."""
     return evaluate_gate("cos", a)
 
 
 def tanh(a: Any) -> Any:
-    """The hyperbolic tangent."""
+    """Return the hyperbolic tangent."""
     return evaluate_gate("tanh", a)
 
 
 def sigmoid(a: Any) -> Any:
-    """1 / (1 + e⁻ᵃ)"""
+    """Return 1 / (1 + e⁻ᵃ)."""
     return evaluate_gate("sigmoid", a)
 
 
 def gaussian(a: Any) -> Any:
-    """exp(−a²)"""
+    """Return exp(−a²)."""
     return evaluate_gate("gaussian", a)
 
 
 def power(a: Any, b: Any) -> Any:
-    """aᵇ"""
+    """Return aᵇ."""
     return evaluate_gate("power", a, b)

@@ -1,21 +1,21 @@
-"""The gates: what each one computes, and beside it how its output changes with each operand.
+"""The gates: the output of each one, and its derivatives with respect to the operands.
 
 An element-wise gate is a row of forward rule and local derivatives. By the chain rule, with C the
 number at the end of the graph and y the gate's output,
 
     ∂C/∂a += ∂C/∂y · ∂y/∂a
 
-so a gate needs to know nothing of the graph around it. Where operands have been broadcast together
-the products are summed over the axes that were repeated. A gate over whole arrays has, instead of
-local derivatives, for each operand the rule that leads from g = ∂C/∂y to ∂C/∂a.
+so a gate does not depend on the graph around it. If an operand was broadcast, the products are
+summed over the repeated axes. A gate over whole arrays has no local derivatives; for each operand
+it has a rule that computes ∂C/∂a from g = ∂C/∂y.
 
-A new gate is one more row; it can be called like those that are here:
+A new gate is one more row, and is called like the others:
 
 >>> softplus = elementwise("softplus", lambda a: np.log1p(np.exp(a)),
 ...                        lambda y, a: 1 - np.exp(-y))
 
-Where there is no derivative one of the slopes beside it is taken: `relu` and `abs` have 0 at 0, and
-of equal operands `max` and `min` take the first, which gets the whole gradient.
+At a kink the gate uses a one-sided derivative, or 0: `relu` and `abs` have 0 at 0; if both operands
+are equal, `max` and `min` return the first, which gets the whole gradient.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ class Gate:
     ----------
     name : str
     forward : callable
-        ``forward(*operands, **options)`` gives the output y; operands are floats or arrays of
-        float64, which cannot be written to.
+        ``forward(*operands, **options)`` returns the output y; operands are floats or read-only
+        arrays of float64.
     backward : sequence of callable
-        One for each operand. Of an element-wise gate ``backward[i](y, *operands, **options)`` is
-        the local derivative ∂y/∂operandᵢ; of others ``backward[i](g, y, *operands, **options)`` is
-        ∂C/∂operandᵢ with g = ∂C/∂y.
+        One for each operand. For an element-wise gate ``backward[i](y, *operands, **options)``
+        returns the local derivative ∂y/∂operandᵢ; for others
+        ``backward[i](g, y, *operands, **options)`` returns ∂C/∂operandᵢ, with g = ∂C/∂y.
     elementwise : bool
     symbol : str
-        What is written in a drawing.
+        The text of the gate in a drawing.
     expects : str
-        What the operands have to be, beyond numbers whose output is within the range of float64.
+        The condition on the operands for a finite output, as messages word it.
 
     Raises
     ------
     ValueError
-        If there is a gate of that name.
+        If a gate of that name exists.
     """
 
     def __init__(
@@ -92,8 +92,8 @@ class Gate:
         GATES[name] = self
 
     def __call__(self, *operands: Any, **options: Any) -> Node:
-        """The output of this gate for operands that are nodes, numbers or arrays."""
-        from cygrad.graph.node import Node  # nodes are made of gates: neither can come first
+        """Return the node of this gate applied to nodes, numbers or arrays."""
+        from cygrad.graph.node import Node  # node.py imports this module
 
         return Node(self, operands, options)
 
@@ -123,26 +123,26 @@ def elementwise(
     ----------
     name : str
     forward : callable
-        ``forward(*operands, **options)`` gives the output y.
+        ``forward(*operands, **options)`` returns the output y.
     *local_derivatives : callable
-        One for each operand: ``local_derivatives[i](y, *operands, **options)`` gives ∂y/∂operandᵢ,
-        of the shape of y or broadcast to it.
+        One for each operand: ``local_derivatives[i](y, *operands, **options)`` returns
+        ∂y/∂operandᵢ, in the shape of y or a shape that can be broadcast to it.
     symbol : str, optional
-        What is written in a drawing; by default the name.
+        The text of the gate in a drawing; by default the name.
     expects : str
-        What operands have to be for the output to be finite; messages say it.
+        The condition on the operands for a finite output, as messages word it.
 
     Returns
     -------
     Gate
-        To be called with nodes, numbers and arrays.
+        Call it with nodes, numbers and arrays.
 
     Raises
     ------
     ValueError
-        If there is a gate of that name.
+        If a gate of that name exists.
     TypeError
-        If a rule is no function, or there is none backward.
+        If a rule is not a function, or there is no backward rule.
 
     Examples
     --------
@@ -164,10 +164,10 @@ def arraywise(
     symbol: str | None = None,
     expects: str = "",
 ) -> Gate:
-    """Register a gate over whole arrays, as `elementwise` does others.
+    """Register a gate over whole arrays; parameters are as for `elementwise`, except `backward`.
 
-    Each of `backward` is called as ``backward[i](g, y, *operands, **options)`` with g = ∂C/∂y, of
-    the shape of y, and gives ∂C/∂operandᵢ, of the shape of that operand.
+    ``backward[i](g, y, *operands, **options)`` returns ∂C/∂operandᵢ in the shape of that operand;
+    g = ∂C/∂y has the shape of y.
 
     >>> import cygrad as cg
     >>> squares = cg.graph.arraywise("squares", lambda a: (a * a).sum(), lambda g, y, a: 2 * g * a)
@@ -187,11 +187,11 @@ sub = elementwise("sub", lambda a, b: a - b, lambda y, a, b: 1.0, lambda y, a, b
 mul = elementwise("mul", lambda a, b: a * b, lambda y, a, b: b, lambda y, a, b: a, symbol="×")
 div = elementwise("div", lambda a, b: a / b, lambda y, a, b: 1.0 / b, lambda y, a, b: -(y / b),
                   symbol="÷", expects="a divisor other than 0")
-power = elementwise("power", functions.power,  # with slopes 0 of x⁰, and of 0ʸ by y
+power = elementwise("power", functions.power,  # the derivatives of x⁰, and of 0ʸ by y, are 0
                     lambda y, a, b: np.where(b == 0.0, 0.0, b * functions.power(a, b - 1.0)),
                     lambda y, a, b: np.where(y == 0.0, 0.0, y * functions.log(a)), symbol="xʸ",
                     expects="a base above 0, or below 0 with a whole exponent")
-max = elementwise("max", lambda a, b: np.where(a >= b, a, b),  # NumPy's may take either of ±0
+max = elementwise("max", lambda a, b: np.where(a >= b, a, b),  # NumPy's may return either of ±0
                   lambda y, a, b: np.where(a >= b, 1.0, 0.0),
                   lambda y, a, b: np.where(a >= b, 0.0, 1.0))
 min = elementwise("min", lambda a, b: np.where(a <= b, a, b),
@@ -217,7 +217,7 @@ gaussian = elementwise("gaussian", functions.gaussian, lambda y, a: -2.0 * a * y
 
 
 def _repeat(g: Any, shape: tuple[int, ...], axis: Any, keepdims: bool = False) -> Any:
-    """g in the shape of an array that was summed over `axis`."""
+    """Repeat g along `axis`, to the shape of the array that was summed over it."""
     if shape and not keepdims and axis is not None:
         g = np.expand_dims(g, axis)
     return np.broadcast_to(g, shape)
@@ -225,18 +225,18 @@ def _repeat(g: Any, shape: tuple[int, ...], axis: Any, keepdims: bool = False) -
 
 def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     total = np.sum(a, axis, keepdims=keepdims)
-    return total / (np.size(a) / (np.size(total) or 1))  # NaN of nothing; NumPy would warn, too
+    return total / (np.size(a) / (np.size(total) or 1))  # NaN for an empty array, no warning
 
 
 def _inverse_transpose(g: Any, y: Any, a: Any, axes: Any = None) -> Any:
-    """Each axis back to where it was; `axes` may count from the end."""
+    """Move each axis back; `axes` may count from the end."""
     if axes is not None:
         axes = np.argsort(np.atleast_1d(axes) % np.ndim(a))
     return np.transpose(g, axes)
 
 
 def _as_matrices(g: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
-    """∂C/∂(a b), a and b with a vector on the left made a row and one on the right a column."""
+    """Return ∂C/∂(a b), a and b as matrices: a vector a is a row, a vector b a column."""
     if np.ndim(b) == 1:
         b, g = b[:, np.newaxis], np.expand_dims(g, -1)
     if np.ndim(a) == 1:
@@ -320,7 +320,7 @@ log_sum_exp = arraywise("log_sum_exp", _log_sum_exp,
 softmax = arraywise("softmax", _softmax,
                     lambda g, y, a, axis=-1: y * (g - np.sum(g * y, axis, keepdims=True)))
 
-# −Σ t log softmax(a): t = 1 for the class of a sample, or the probabilities of all.
+# −Σ t log softmax(a), with probabilities t of the classes
 cross_entropy = arraywise("cross_entropy",
                           lambda a, t, axis=-1: -np.sum(t * _log_softmax(a, axis), axis),
                           _cross_entropy_left, _cross_entropy_right)
@@ -328,7 +328,7 @@ cross_entropy = arraywise("cross_entropy",
 
 
 def sum_to(array: Any, shape: tuple[int, ...]) -> Any:
-    """The array summed over the axes along which one of `shape` was repeated to reach its own."""
+    """Sum an array over the axes along which `shape` was repeated to broadcast to its shape."""
     if np.shape(array) == shape:
         return array
     array = np.asarray(array)

@@ -1,11 +1,11 @@
-"""The two walks over a graph: forward for the values, and backward for the gradients.
+"""The two passes over a graph: forward for the values, and backward for the gradients.
 
-Both follow the tape, a list in which every node stands after its operands, so the depth of a graph
-is not limited by that of the interpreter's stack. Forward goes from left to right:
+Both follow the tape, the list of all nodes in which each comes after its operands. A graph can
+therefore be deeper than the interpreter's stack. The forward pass goes from left to right:
 
     y = gate(operands)
 
-Backward goes from right to left, and adds up what arrives where paths meet:
+The backward pass goes from right to left, and adds up the gradients of all paths to a node:
 
     ∂C/∂C = 1;  for each gate y:  ∂C/∂operand += ∂C/∂y · ∂y/∂operand
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def topological_order(output: Node) -> tuple[Node, ...]:
-    """The nodes that `output` depends on, and itself, each after its operands."""
+    """Return `output` and all nodes that it depends on, each after its operands."""
     order: list[Node] = []
     seen: set[Node] = set()
     stack = [(output, False)]
@@ -41,12 +41,12 @@ def topological_order(output: Node) -> tuple[Node, ...]:
 
 
 def by_name(tape: Iterable[Node]) -> dict[str, Node]:
-    """The nodes that have names.
+    """Return the nodes that have names.
 
     Raises
     ------
     GraphError
-        If two have the same.
+        If two have the same name.
     """
     named: dict[str, Node] = {}
     for node in tape:
@@ -56,9 +56,9 @@ def by_name(tape: Iterable[Node]) -> dict[str, Node]:
 
 
 def forward(tape: Sequence[Node], given: dict[Node, Any]) -> dict[Node, Any]:
-    """The values of all nodes of the tape, for the given values of some of its leaves."""
+    """Return the values of all nodes of the tape; `given` are new values of leaves."""
     values = dict(given)
-    with np.errstate(all="ignore"):  # a complaint of ours says more
+    with np.errstate(all="ignore"):  # the errors of gates are more precise
         for node in tape:
             if node._gate is not None:
                 operands = [values[each] for each in node._operands]
@@ -71,17 +71,17 @@ def forward(tape: Sequence[Node], given: dict[Node, Any]) -> dict[Node, Any]:
 def backward(
     tape: Sequence[Node], seed: Any
 ) -> tuple[dict[Node, Any], dict[Node, tuple[Any, ...]]]:
-    """∂C/∂node of all nodes of the tape, and the local derivatives at its gates.
+    """Return ∂C/∂node of all nodes of the tape, and the local derivatives at its gates.
 
-    `seed` is ∂C/∂(last node). A local derivative is None where there is none to give: of an operand
-    without variables, and of gates over whole arrays.
+    `seed` is ∂C/∂(last node). The local derivative is None for an operand that depends on no
+    variable, and for gates over whole arrays.
 
     Raises
     ------
     GraphError
-        If a gradient is not finite, or what a gate's rule gives has the wrong shape.
+        If a gradient is not finite, or the result of a gate's rule has the wrong shape.
     TypeError
-        If what it gives is not made of real numbers.
+        If the result of a rule is not made of real numbers.
     """
     gradients: dict[Node, Any] = {node: zeros_like(node._value) for node in tape}
     gradients[tape[-1]] = gradients[tape[-1]] + seed

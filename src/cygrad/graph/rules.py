@@ -1,4 +1,4 @@
-"""What the rules of a gate give for given operands, checked; and what is said where they fail."""
+"""Call the rules of a gate, check the results, and word the errors."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 def evaluate(
     gate: Gate, operands: Sequence[Node], values: Sequence[Any], options: dict[str, Any]
 ) -> Any:
-    """The output of a gate for these values of its operands.
+    """Return the output of a gate for values of its operands.
 
     Raises
     ------
     GraphError
-        If their shapes do not fit, or the output is not finite.
+        If the shapes do not fit, or the output is not finite.
     TypeError
-        If the output is not made of real numbers, or the gate does not know an option.
+        If the output is not made of real numbers, or the gate has no such option.
     """
     try:
         y = as_value(gate.forward(*values, **options))
-    except ArithmeticError:  # of floats, where arrays have infinity
+    except ArithmeticError:  # Python floats raise it, arrays have infinity
         if not _all_floats(values):
             raise
         y = math.inf
@@ -53,7 +53,7 @@ def _all_floats(values: Sequence[Any]) -> bool:
 def _shape_message(
     gate: Gate, operands: Sequence[Node], values: Sequence[Any], error: Exception
 ) -> str:
-    """What it is that a gate cannot be applied to."""
+    """Word the error for operands that the forward rule refuses."""
     pairs = list(zip(operands, values, strict=True))
     if _all_floats(values):
         numbers = (f"{operand.described()} = {value!r}" for operand, value in pairs)
@@ -66,12 +66,12 @@ def _shape_message(
 
 
 def _is_unnamed_leaf(operand: Node) -> bool:
-    """Whether all that can be said of an operand is its value."""
+    """Return whether an operand is an input without a name: messages show its value."""
     return operand.gate is None and operand.name is None
 
 
 def _nonfinite_message(gate: Gate, operands: Sequence[Node], values: Sequence[Any], y: Any) -> str:
-    """What is wrong where the output is not finite: the first such element."""
+    """Word the error for the first element of the output that is not finite."""
     wrong = ~np.isfinite(y)
     position = np.unravel_index(int(wrong.argmax()), wrong.shape)
     position_text = f"[{', '.join(map(str, position))}]" if position else ""
@@ -95,7 +95,10 @@ def _nonfinite_message(gate: Gate, operands: Sequence[Node], values: Sequence[An
 
 
 def contribution(node: Node, index: int, g: Any) -> tuple[Any, Any]:
-    """What g = ∂C/∂y adds to the gradient of an operand of y's gate, and the local derivative."""
+    """Return the part of an operand's gradient that comes from g = ∂C/∂y, and ∂y/∂operand.
+
+    A gate over whole arrays has None for ∂y/∂operand.
+    """
     gate, y, like = node._gate, node._value, node._operands[index]._value
     assert gate is not None
     if not gate.elementwise:
@@ -115,12 +118,12 @@ def contribution(node: Node, index: int, g: Any) -> tuple[Any, Any]:
 
 
 def _call_rule(node: Node, index: int, *arguments: Any) -> Any:
-    """What the rule of a gate for one of its operands gives: a float, or an array of numbers."""
+    """Call the backward rule for one operand; return a float or an array of numbers."""
     gate, values = node._gate, [each._value for each in node._operands]
     assert gate is not None
     try:
         result = gate.backward[index](*arguments, *values, **node._options)
-    except ArithmeticError:  # of floats, where arrays have infinity
+    except ArithmeticError:  # Python floats raise it, arrays have infinity
         if not _all_floats(values):
             raise
         return math.inf

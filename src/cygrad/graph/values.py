@@ -1,4 +1,4 @@
-"""What nodes hold: floats, and arrays of float64 numbers that cannot be written to."""
+"""Values of nodes: floats, and read-only arrays of float64 numbers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class GraphError(ValueError):
 
 
 def check_value(value: Any, name: str) -> Any:
-    """The value as a float, or as a read-only array of its own.
+    """Check a value and return it as a float, or as a new read-only array.
 
     Raises
     ------
     TypeError
-        If it is no number and no array of numbers; `name` is what the message calls it.
+        If it is not a number or an array of numbers; the message calls it `name`.
     GraphError
-        If not all of them are finite.
+        If a number is not finite.
     """
     try:
         array = np.asarray(float(value) if isinstance(value, int) else value)
@@ -40,12 +40,12 @@ def check_value(value: Any, name: str) -> Any:
 
 
 def as_value(array: Any) -> Any:
-    """A value as nodes keep it: a float, or an array that cannot be written to.
+    """Convert a number or an array to a float, or to a read-only array of float64.
 
     Raises
     ------
     TypeError
-        If it is no real number and no array of real numbers.
+        If it is not a real number or an array of real numbers.
     """
     if type(array) is float:
         return array
@@ -60,17 +60,17 @@ def as_value(array: Any) -> Any:
 
 
 def zeros_like(like: Any) -> Any:
-    """Zeros in the place of a value."""
+    """Return zeros in the shape of a value."""
     return 0.0 if type(like) is float else np.zeros(np.shape(like))
 
 
 def is_finite(value: Any) -> bool:
-    """Whether all numbers are finite."""
+    """Return whether all numbers are finite."""
     return math.isfinite(value) if type(value) is float else bool(np.isfinite(value).all())
 
 
 def short_text(value: Any) -> str:
-    """The value in a message: of long arrays the ends."""
+    """Format a value for a message; long arrays are shortened."""
     if np.ndim(value) == 0:
         return repr(float(value))
     return np.array2string(np.asarray(value), precision=6, threshold=6, edgeitems=2)
