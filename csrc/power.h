@@ -1,8 +1,7 @@
 /* power.h: xʸ of vectors of float64, and ln x for every x, denormal ones included.
  *
- * Largest error of the power, in units in the last place: 0.76 (`python -m benchmarks functions`). A power that a float64
- * can hold exactly is returned exactly, and x² is x·x. Special cases follow C: 0⁰ = 1, (−2)³ = −8, (−2)^½ = NaN,
- * 0⁻¹ = ∞, …
+ * Largest error of the power, in units in the last place: 0.76 (`python -m benchmarks functions`). Powers that a float64
+ * can hold are exact, and x² is x·x. Special cases follow C: 0⁰ = 1, (−2)³ = −8, (−2)^½ = NaN, 0⁻¹ = ∞, …
  *
  * Method: xʸ = exp(y ln x). The largest exponent is 745, so ln x must be correct to 2⁻⁶⁴: ln x and y ln x are unevaluated
  * sums of two numbers. ln(2ⁿ m) = n ln 2 + 2 (s + s³ (⅓ + s² b(s²))), s = (m − 1) / (m + 1),

@@ -66,8 +66,8 @@ typedef struct {
 void cg_tape_run(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs, ptrdiff_t first,
                  ptrdiff_t last, ptrdiff_t points, double *values, double *sums, double *value, double *gradients);
 
-/* The same, one point at a time: for few points, or for tapes too long for the cache. `point` holds two numbers for each
- * input: its value and its gradient. */
+/* The same, one point at a time: for few points, or where blocks would need too much memory. `point` holds two
+ * numbers for each input: its value and its gradient. */
 void cg_tape_run_one_by_one(const cg_tape_kernels *kernels, const cg_tape *tape, const cg_numbers *inputs,
                             ptrdiff_t first, ptrdiff_t last, ptrdiff_t points, double *point, double *values,
                             double *sums, double *value, double *gradients);
