@@ -1,9 +1,9 @@
 """Compiled graphs: an expression of gates turned into a tape, which is evaluated and differentiated
 outside of the interpreter, for one point or for many at once.
 
-Gates that work on each element by itself have a compiled form; it gives the same bits as the
-graph's own `forward` and `backward` do. Only what cannot be computed is different: the graph says
-which gate is at fault, while a tape has NaN or infinity at that point.
+Element-wise gates have a compiled form; its results have the same bits as those of the graph's own
+`forward` and `backward`. Only points outside of the domain differ: the graph raises an error that
+names the gate, the tape returns NaN or infinity there.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
 
     Result = float | NDArray[np.float64]
 
-# The gates that a tape has, with its name for them.
+# The gates with a compiled form, and their names on a tape.
 COMPILED: dict[Gate, str] = {
     gate: name for name in tape.GATES if isinstance(gate := vars(gates).get(name), gates.Gate)
 }
 
 
 def compile(f: Node, inputs: Iterable[Variable | str] | None = None) -> CompiledGraph:
-    """A function that computes an expression and its derivatives, much faster than the graph does.
+    """Compile an expression to a function that computes it and its derivatives much faster.
 
     Parameters
     ----------
     f : Node
-        The expression, made of gates that work on each element by itself, and of numbers. It can
-        be changed later: the compiled graph does not depend on it any more.
+        The expression, made of element-wise gates and numbers. Later changes to it do not affect
+        the compiled graph.
     inputs : iterable of Variable or str, optional
         The arguments of the function in their order, as variables or their names. By default all
-        variables of the graph, in the order of `Node.variables`. Other variables, and what depends
-        on them alone, become constants with the value that they have now.
+        variables of the graph, in the order of `Node.variables`. Other variables become constants
+        with their present values.
 
     Returns
     -------
@@ -52,8 +52,8 @@ def compile(f: Node, inputs: Iterable[Variable | str] | None = None) -> Compiled
     Raises
     ------
     TypeError, GraphError
-        If f is no node, an input is no variable of f or there twice, a gate has no compiled form,
-        or a constant is an array.
+        If f is not a node, an input is not a variable of f or is given twice, a gate has no
+        compiled form, or a constant is an array.
 
     Examples
     --------
@@ -75,29 +75,29 @@ def compile(f: Node, inputs: Iterable[Variable | str] | None = None) -> Compiled
 class CompiledGraph(tape.Tape):
     """An expression as a function of its inputs, made by `compile`.
 
-    ``fn(2.0, 3.0)`` gives ``(value, gradients)``: the value of the expression, and a tuple with its
-    derivative by each input. Arguments are numbers or arrays (or what NumPy makes an array of), in
-    the order of the inputs or by their names. Arrays are broadcast together, and the expression is
-    evaluated and differentiated at every point of their common shape: value and
-    derivatives then are arrays of that shape. No sum is taken where an argument was repeated.
-    ``fn.value(2.0, 3.0)`` gives the value alone, in half the time.
+    ``fn(2.0, 3.0)`` returns ``(value, gradients)``: the value of the expression, and a tuple with
+    its derivative by each input. Arguments are numbers or array-likes, in the order of the inputs
+    or by name. Arrays are broadcast together, and the expression is evaluated and differentiated at
+    every point of their common shape: value and derivatives are arrays of that shape. Derivatives
+    by a broadcast argument are not summed. ``fn.value(2.0, 3.0)`` returns the value alone, in half
+    the time.
 
-    Points outside of the domain have NaN or infinity as their results, without error or warning,
-    and do not touch others. The result of a point has the same bits alone and in any array, on any
-    processor, and as in the graph.
+    Points outside of the domain give NaN or infinity, without error or warning, and do not affect
+    other points. A point gives the same bits alone and in any array, on any processor, and as in
+    the graph.
 
-    Several threads can use it at the same time: calls with arrays have memory of their own and
-    leave the interpreter to others meanwhile. It cannot be changed, but copied and pickled.
+    Several threads can call it at the same time: calls with arrays have memory of their own and
+    release the GIL. It cannot be changed, but copied and pickled.
 
     Attributes
     ----------
     inputs : tuple of (str or None)
         The names of the inputs.
     gates : list of tuple
-        The gates of the tape in their order: name and operands, as numbers of registers, which are
-        first the constants, then the inputs, then the gates.
+        The gates of the tape in their order: name, and operands as numbers of registers. Registers
+        are the constants, then the inputs, then the gates.
     isa : str
-        The instruction set that computes it.
+        The name of the instruction set in use.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class CompiledGraph(tape.Tape):
     def call_with_arrays(
         self, arguments: tuple[Any, ...], named: dict[str, Any], differentiate: bool
     ) -> tuple[Result, tuple[Result, ...]] | Result:
-        """What a call gives for arguments that are not just a float for each input."""
+        """Evaluate arguments other than one number for each input."""
         arrays = [
             _as_array(each, self._input_label(index))
             for index, each in enumerate(self._bind_arguments(arguments, named))
@@ -145,11 +145,11 @@ class CompiledGraph(tape.Tape):
         return value.reshape(shape), tuple(each.reshape(shape) for each in gradients)
 
     def _input_label(self, index: int) -> str:
-        """What messages call an input."""
+        """Return the name of an input for messages."""
         return self.inputs[index] or f"argument {index}"
 
     def _bind_arguments(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
-        """The arguments in the order of the inputs."""
+        """Return the arguments in the order of the inputs."""
         names = ", ".join(self._input_label(index) for index in range(len(self.inputs)))
         if len(arguments) > len(self.inputs):
             raise TypeError(
@@ -178,16 +178,15 @@ class CompiledGraph(tape.Tape):
 
 
 class _TapeBuilder:
-    """Brings a graph onto a tape, each node after its operands."""
+    """Turns a graph into a tape: constants, inputs, and gates after their operands."""
 
     def __init__(self, f: Node, variables: tuple[Variable, ...]) -> None:
         self.f = f
         self.variables = variables
-        # What does not depend on the inputs has a value; the other nodes have a place.
+        # Nodes that do not depend on the inputs have values; the others have registers.
         self.values: dict[Node, Any] = {}
         self.registers: dict[Node, int] = {variable: n for n, variable in enumerate(variables)}
-        # Places are counted from the first input on, so that constants, numbered as they are found,
-        # have those below: −1, −2, …
+        # Registers are counted from the first input; constants get −1, −2, … as they are found.
         self.constants: dict[str, int] = {}
         self.gates: list[tuple[str, int, int | None]] = []
 
@@ -220,13 +219,13 @@ class _TapeBuilder:
                 )
             operands = node.operands
             if name == "power" and np.array_equal(self.values.get(operands[1], np.nan), 2.0):
-                name, operands = "square", operands[:1]  # with the same bits
+                name, operands = "square", operands[:1]  # gives the same bits
             a, *others = map(self._register_of, operands)
             self.registers[node] = len(self.variables) + len(self.gates)
             self.gates.append((name, a, others[0] if others else None))
 
     def _register_of(self, node: Node) -> int:
-        """The place of a node, which is made for a constant."""
+        """Return the register of a node; add one for a new constant."""
         if node in self.registers:
             return self.registers[node]
         value = self.values[node]
@@ -239,7 +238,7 @@ class _TapeBuilder:
 
 
 def _variables(f: Node, inputs: Iterable[Variable | str]) -> tuple[Variable, ...]:
-    """The variables that are meant, checked."""
+    """Return the variables given by `inputs`; check that each is one of f's and given once."""
     if isinstance(inputs, str | Node):
         inputs = (inputs,)
     known = dict.fromkeys(f.variables)
