@@ -1,7 +1,7 @@
-"""Nodes: the values of an expression, each with the gate that made it and the nodes it came from.
+"""Nodes: the values of an expression, each with its gate and operands.
 
-A graph is built by writing the expression; values are there at once. How it is evaluated again and
-differentiated is in `passes`.
+Writing the expression builds the graph and computes the values. `passes` evaluates it again and
+differentiates it.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _versions = itertools.count(1)
 class Node:
     """A value in a graph: the output of a gate, a `Variable` or a `Constant`.
 
-    Operators and the functions of `cygrad.graph` make further nodes of it: ``+ - * / ** @``, unary
+    Operators and the functions of `cygrad.graph` make new nodes from nodes: ``+ - * / ** @``, unary
     minus, ``abs``, `sum`, `mean`, `reshape`, `T`. Numbers and arrays among the operands become
-    constants. Two nodes are equal if they are the same.
+    constants. Nodes are compared by identity.
 
     Parameters
     ----------
     gate : Gate
     operands : sequence of Node, float or array_like
     options : dict
-        Settings of the gate that are not differentiated, as ``axis``.
+        Settings of the gate that are not differentiated, such as ``axis``.
     """
 
     __slots__ = (
@@ -45,7 +45,7 @@ class Node:
 
     _depends_on_variable: bool
     _value: Value
-    # NumPy leaves expressions as array * node to the node.
+    # Makes NumPy call __rmul__ of the node for array * node.
     __array_ufunc__ = None
 
     def __init__(self, gate: Gate, operands: tuple[Any, ...], options: dict[str, Any]) -> None:
@@ -74,36 +74,35 @@ class Node:
         self._tape: tuple[Node, ...] | None = None
 
     def _set_value(self, value: Any) -> None:
-        # In one: an interrupt between the two would leave a new value that nobody sees is new.
+        # One statement: an interrupt in between would leave a new value with the old version.
         self._value, self._version = value, next(_versions)
 
-    # What a node tells.
+    # Properties.
 
     @property
     def value(self) -> Value:
         """The node's value: a float, or a read-only array.
 
-        It belongs to the last evaluation: after a variable has changed, `forward` brings it up to
-        date.
+        It comes from the last evaluation; after a variable has changed, call `forward`.
         """
         return self._value
 
     @property
     def gradient(self) -> Value | None:
-        """∂C/∂(this node) by the last `backward` of a node C; None before."""
+        """∂C/∂(this node) from the last `backward` of a node C; None before."""
         return self._gradient
 
     @property
     def incoming(self) -> Value | None:
-        """The gradient that came to this node's gate, where `backward` was told to keep it."""
+        """The upstream gradient ∂C/∂y of this node's gate, after ``backward(keep=True)``."""
         return self._incoming
 
     @property
     def local(self) -> tuple[Value | None, ...] | None:
-        """∂y/∂operand for each operand, where `backward` was told to keep them.
+        """∂y/∂operand for each operand, after ``backward(keep=True)``.
 
-        None stands in the place of an operand without variables, and of all operands of a gate
-        over whole arrays, whose derivatives are no arrays of the same shape.
+        None for an operand that depends on no variable, and for all operands of a gate over whole
+        arrays, whose derivatives do not have the shape of y.
         """
         if self._local is None:
             return None
@@ -114,7 +113,7 @@ class Node:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of the value; () of a number."""
+        """The shape of the value; () for a number."""
         return np.shape(self._value)
 
     @property
@@ -133,22 +132,22 @@ class Node:
 
     @property
     def gate(self) -> Gate | None:
-        """The gate whose output this is; None of a variable or a constant."""
+        """The gate whose output this is; None for a variable or a constant."""
         return self._gate
 
     @property
     def operands(self) -> tuple[Node, ...]:
-        """The nodes that the gate was applied to."""
+        """The operands of the gate."""
         return self._operands
 
     @property
     def options(self) -> dict[str, Any]:
-        """The settings of the gate, as ``axis``."""
+        """The settings of the gate, such as ``axis``."""
         return dict(self._options)
 
     @property
     def tape(self) -> tuple[Node, ...]:
-        """All nodes that this one depends on, each after its operands, and this one at the end.
+        """This node and all nodes that it depends on, each after its operands.
 
         Raises
         ------
@@ -156,7 +155,7 @@ class Node:
             If two of them have the same name.
         """
         if self._tape is None:
-            # Without itself: no cycle for the collector to find.
+            # Without itself, to avoid a reference cycle.
             self._tape = passes.topological_order(self)[:-1]
         tape = (*self._tape, self)
         passes.by_name(tape)
@@ -174,7 +173,7 @@ class Node:
     ) -> Value:
         """Evaluate the graph again, and return this node's value.
 
-        Gradients of an earlier `backward` are forgotten. If a gate fails nothing has changed.
+        Gradients of an earlier `backward` are deleted. If a gate fails, nothing is changed.
 
         Parameters
         ----------
@@ -204,7 +203,7 @@ class Node:
         tape = self.tape
         if any(each._version > node._version for node in tape for each in node._operands):
             for node, value in passes.forward(tape, {}).items():
-                if node._gate is not None:  # a variable's gradient may be that of another graph
+                if node._gate is not None:  # another graph may have set a variable's gradient
                     node._set_value(value)
                     node._gradient = node._incoming = node._local = None
 
@@ -229,24 +228,23 @@ class Node:
     # Backward.
 
     def backward(self, seed: ArrayLike | None = None, *, keep: bool = False) -> None:
-        """Give every node of the graph its gradient: the derivative of this one by it.
+        """Compute the gradient of every node in the graph.
 
         With C = Σ seed · (this node's value), `gradient` of each node becomes ∂C/∂(node), and the
         gradients of an earlier call are replaced. Values that are out of date, because a variable
-        has changed, are evaluated first. Constants, and what depends on nothing else, get 0.
+        has changed, are evaluated first. Nodes that depend on no variable get 0.
 
         Parameters
         ----------
         seed : array_like, same shape as the value, optional
-            ∂C/∂(this node). 1 for a number; an array needs one.
+            ∂C/∂(this node). The default is 1 for a number; required for an array.
         keep : bool
-            Whether each gate keeps what the chain rule put together there, as `incoming` and
-            `local`.
+            Whether each gate keeps the two factors of the chain rule, as `incoming` and `local`.
 
         Raises
         ------
         GraphError
-            If an array has no seed or one of another shape, or a local gradient is not finite, as
+            If an array has no seed or one of another shape, or a gradient is not finite, such as
             that of sqrt at 0.
         """
         self._bring_up_to_date()
@@ -269,7 +267,7 @@ class Node:
             raise GraphError(f"seed has shape {np.shape(value)}, expected {self.shape}")
         return value
 
-    # How expressions are written.
+    # Operators.
 
     def __add__(self, other: Any) -> Node:
         return gates.add(self, other)
@@ -318,43 +316,43 @@ class Node:
 
     @property
     def T(self) -> Node:
-        """The transpose: axes in reverse order."""
+        """The transpose: the axes in reverse order."""
         return gates.transpose(self)
 
     def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Node:
-        """The sum over all elements, or along axes."""
+        """Return the sum over all elements, or along axes."""
         return gates.sum(self, axis=axis, keepdims=keepdims)
 
     def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Node:
-        """The mean over all elements, or along axes."""
+        """Return the mean over all elements, or along axes."""
         return gates.mean(self, axis=axis, keepdims=keepdims)
 
     def reshape(self, *shape: int | tuple[int, ...]) -> Node:
-        """The same elements in another shape: ``x.reshape(2, 3)`` or ``x.reshape((2, 3))``."""
+        """Return the elements in another shape: ``x.reshape(2, 3)`` or ``x.reshape((2, 3))``."""
         return gates.reshape(self, shape=shape[0] if len(shape) == 1 else shape)
 
-    # How graphs are drawn.
+    # Drawings.
 
     def draw(self, path: str | os.PathLike[str], *, digits: int = 2) -> None:
-        """Draw the graph that leads to this node, from left to right, into a file.
+        """Draw the graph of this node, from left to right, into a file.
 
-        Above each wire stands its value in green, below it its gradient in red, if `backward` has
-        been called. Where a wire splits, each branch shows what it adds to that gradient. Numbers
-        among the operands become part of the gates, unless they have names; large arrays are shown
-        by their shape. Values that are out of date, because a variable has changed, are evaluated
-        first.
+        Each wire has its value above it in green and, after `backward`, its gradient below it in
+        red. Where a wire splits, each branch shows its part of that gradient. Numbers among the
+        operands are drawn inside the gates, unless they have names; large arrays are shown by their
+        shape. Values that are out of date, because a variable has changed, are evaluated first.
 
         Parameters
         ----------
         path : str or os.PathLike
-            Its ending says the format: .svg, .png (needs matplotlib), or .dot or .gv for Graphviz.
+            The ending selects the format: .svg, .png (needs matplotlib), or .dot or .gv for
+            Graphviz.
         digits : int
-            The decimals of numbers; small ones get as many significant digits.
+            The number of decimals; small numbers get as many significant digits.
 
         Raises
         ------
         ValueError
-            If the ending is another one, or there are too many gates for anyone to see.
+            If the ending is another one, or the graph has too many gates for a drawing.
         ImportError
             If matplotlib is needed and not installed.
         """
@@ -363,27 +361,27 @@ class Node:
         drawing.draw(self, path, digits)
 
     def to_svg(self, *, digits: int = 2) -> str:
-        """The drawing that `draw` makes, as the text of an SVG file."""
+        """Return the drawing of `draw` as the text of an SVG file."""
         from cygrad.graph import drawing
 
         return drawing.to_svg(self, digits)
 
     def to_dot(self, *, digits: int = 2) -> str:
-        """The graph in the DOT language, which Graphviz draws; of any size."""
+        """Return the graph, of any size, in the DOT language of Graphviz."""
         from cygrad.graph import drawing
 
         return drawing.to_dot(self, digits)
 
     def _repr_svg_(self) -> str | None:
-        """What notebooks show; None, and so the text, of a graph too large to draw."""
+        """Return the drawing for notebooks; None if it is too large, for the text instead."""
         from cygrad.graph import drawing
 
         return drawing.to_svg(self) if drawing.is_drawable(self) else None
 
-    # How nodes are shown, copied and kept.
+    # Texts, copies and pickles.
 
     def described(self, depth: int = 2) -> str:
-        """The node in a message: its name, or the gate with what it was applied to."""
+        """Return the node's name for messages, or its gate and operands."""
         if self._name is not None:
             return self._name
         if self._gate is None:
@@ -403,8 +401,8 @@ class Node:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Variables and constants are kept as objects, so that they stay the same in all graphs that
-        # are copied together; gates as a list, for a deep graph would be too deep to follow.
+        # Variables and constants are stored as objects, so that graphs copied together still share
+        # them. Gates are stored as a list, because recursion into a deep graph would overflow.
         tape = self.tape
         leaves = tuple(node for node in tape if node._gate is None)
         index_of = {node: index for index, node in enumerate(leaves)}
@@ -422,21 +420,21 @@ class Node:
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self._name, value, gradient, incoming, self._local = state
-        self._value = as_value(value)  # arrays lose in a copy that they cannot be written to
+        self._value = as_value(value)  # copied arrays are writable
         self._gradient = None if gradient is None else as_value(gradient)
         self._incoming = None if incoming is None else as_value(incoming)
         self._version = next(_versions)
 
 
 class Variable(Node):
-    """An input of a graph, which gradients are wanted for.
+    """An input of a graph that has a gradient.
 
     Parameters
     ----------
     value : float or array_like
         A number, or an array of any shape, which is copied. Integers become floats.
     name : str, optional
-        What drawings, messages and `forward` call it.
+        The name in drawings, in messages and for `forward`.
 
     Examples
     --------
@@ -451,7 +449,7 @@ class Variable(Node):
     Raises
     ------
     TypeError, GraphError
-        If the value is not made of finite numbers, or the name is no text.
+        If the value is not made of finite numbers, or the name is not a text.
     """
 
     __slots__ = ()
@@ -466,7 +464,7 @@ class Variable(Node):
     def value(self) -> Value:
         """The variable's value: a float, or a read-only array. Assign to change it.
 
-        What has been computed from it stays as it is until `Node.forward` of it is called.
+        Nodes computed from it keep their values until their `Node.forward` is called.
         """
         return self._value
 
@@ -480,7 +478,7 @@ class Variable(Node):
 
 
 class Constant(Node):
-    """A number or an array in a graph that is not differentiated by.
+    """A number or an array in a graph, with gradient 0.
 
     Parameters
     ----------
@@ -509,7 +507,7 @@ class Constant(Node):
 
 
 def _rebuilt(leaves: tuple[Node, ...], records: list[tuple[Any, ...]]) -> Node:
-    """The last node of a graph that was copied or read."""
+    """Build a copied or unpickled graph; return its last node."""
     nodes = list(leaves)
     for gate, operands, options, state, stale in records:
         node: Node = object.__new__(Node)
