@@ -1,4 +1,4 @@
-"""Computational graphs of gates: expressions that can be evaluated, differentiated and looked at.
+"""Computational graphs of gates: expressions that can be evaluated, differentiated and drawn.
 
 >>> import cygrad as cg
 >>> x, y, z = (cg.graph.Variable(value, name) for value, name in ((-2, "x"), (5, "y"), (-4, "z")))
@@ -13,14 +13,14 @@
 >>> cg.graph.compile(f)(3.0, 5.0, -4.0)
 (-32.0, (-4.0, -4.0, 8.0))
 
-The gates take nodes, numbers and arrays; the element-wise ones broadcast them together:
+The gates take nodes, numbers and arrays; element-wise gates broadcast them together:
 
 =====================================  ===========================================================
 ``+ - * /``, `neg`, `reciprocal`       arithmetic; ``-x`` and 1/x
 ``x ** y``, `sqrt`, `exp`, `log`       powers, the square root, eˣ and its inverse
 `sin`, `cos`, `tanh`, `sigmoid`,       functions; `sigmoid` is 1 / (1 + e⁻ˣ), `gaussian` exp(−x²),
 `gaussian`, `relu`, ``abs(x)``         `relu` max(x, 0)
-`max`, `min`                           of two operands; of equal ones the first gets the gradient
+`max`, `min`                           of two operands; if equal, the first gets the gradient
 `sum`, `mean`                          of all elements, or along ``axis``; with ``keepdims``
 `matmul` or ``@``, `transpose`,        products of matrices as in NumPy, reordered axes (``axes``),
 `reshape`                              and another ``shape``
@@ -28,14 +28,15 @@ The gates take nodes, numbers and arrays; the element-wise ones broadcast them t
 `cross_entropy`                        −Σ t log softmax(x) along ``axis``, t the probabilities
 =====================================  ===========================================================
 
-Where they live:
+Modules:
 
-- `gates` is their table, each with its rule forward and its rules backward; `elementwise` and
-  `arraywise` add a row. `formulas` has what ``help`` says of each.
-- `compiled` has `compile`, which makes a fast function of an expression.
+- `gates` is the table of the gates with their forward and backward rules; `elementwise` and
+  `arraywise` add a row. `formulas` has their docstrings.
+- `compiled` has `compile`, which turns an expression into a fast function.
 - `drawing` draws circuits: ``f.draw("circuit.svg")``.
-- `node` has `Node`, `Variable` and `Constant`, `passes` the two passes over a graph, `rules` what
-  happens at one gate, `values` what nodes hold, `functions` the elementary functions.
+- `node` has `Node`, `Variable` and `Constant`, `passes` the forward and backward pass, `rules` the
+  checked calls of a gate's rules, `values` the values of nodes, `functions` the elementary
+  functions.
 """
 
 from cygrad.graph.compiled import CompiledGraph, compile
