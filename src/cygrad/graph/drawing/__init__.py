@@ -1,9 +1,11 @@
 """Drawings of graphs: gates from left to right, values above the wires, gradients below.
 
-- `circuit` decides what is drawn: which constants go into a gate, what stands on each wire.
-- `texts` writes numbers, and knows how wide a text becomes.
-- `layout` finds a place for each part: columns, their order from top to bottom, heights.
-- `scene` turns it into shapes, wires and texts with coordinates, which `svg` and `png` write.
+- `circuit` turns a graph into parts and wires with their texts; some constants become part of a
+  gate's symbol.
+- `texts` formats numbers and estimates the widths of texts.
+- `placement` assigns parts to columns; `layout` computes their order and heights in each column.
+- `scene` turns the placement into shapes, wires and texts with coordinates, in pixels of
+  `measures`; `svg` and `png` write it, in the colours of `colours`.
 - `dot` writes the graph without coordinates, for Graphviz.
 """
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw", "to_dot", "to_svg"]
 
-#: Above this number of gates no one can follow a wire any more.
+#: In drawings with more gates the wires cannot be followed.
 MAX_GATES = 500
 
 
@@ -51,17 +53,17 @@ def draw(node: Node, path: str | os.PathLike[str], digits: int = 2) -> None:
 
 
 def to_svg(node: Node, digits: int = 2) -> str:
-    """The drawing of a node's graph as SVG."""
+    """Return the drawing of a node's graph as SVG."""
     return svg(_scene(node, digits))
 
 
 def to_dot(node: Node, digits: int = 2) -> str:
-    """A node's graph in the DOT language."""
+    """Return a node's graph in the DOT language."""
     return dot(_circuit(node, digits))
 
 
 def is_drawable(node: Node) -> bool:
-    """Whether the graph is small enough."""
+    """Return whether the graph is small enough for a drawing."""
     return _gates(node) <= MAX_GATES
 
 

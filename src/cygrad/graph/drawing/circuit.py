@@ -1,8 +1,8 @@
-"""What is drawn of a graph: parts and the wires between them, with the texts that go with each.
+"""Circuits: the parts of a drawn graph, the wires between them, and the texts of both.
 
-A number that is an operand of ``+ - * / **``, `max` or `min` becomes part of the gate's symbol, as
-"+1" or "x²", unless it has a name. Where a value goes to several gates its wire splits: the part
-shows the whole gradient, each branch what its gate adds to that.
+An operand of ``+ - * / **``, `max` or `min` that is a number without a name becomes part of the
+gate's symbol, such as "+1" or "x²". If several gates use a value, its wire splits into branches:
+the part shows the gradient, each branch the contribution of its gate.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ COMMUTATIVE = frozenset({"add", "mul", "max", "min"})
 
 @dataclass(eq=False)
 class Part:
-    """An input or a gate, and what stands on the wire that leaves it."""
+    """An input or a gate, and the texts on its outgoing wire."""
 
-    name: str  # of an input, or of the output
-    caption: str  # the name of a value in between, to stand before it
-    symbol: str  # in the gate; none for an input
+    name: str  # of an input or the output; else empty
+    caption: str  # "name = " before the value, for other gates with a name
+    symbol: str  # in the gate; empty for an input
     value: str
     gradient: str
-    ordered: bool  # whether it matters which of the arriving wires is the first
+    ordered: bool  # whether the order of the arriving wires matters
     is_gate: bool
     arriving: list[Wire] = field(default_factory=list)
     leaving: list[Wire] = field(default_factory=list)
@@ -39,20 +39,20 @@ class Part:
 
 @dataclass(eq=False)
 class Wire:
-    """From a part to one operand of a gate."""
+    """A wire from a part to one operand of a gate."""
 
     source: Part
     target: Part
-    gradient: str  # what the target adds to the gradient of the source
+    gradient: str  # contribution of the target to the gradient of the source
 
     @property
     def labelled(self) -> bool:
-        """Whether it is a branch with a gradient of its own."""
+        """Whether the wire is a branch that shows its contribution."""
         return len(self.source.leaving) > 1 and self.gradient != ""
 
 
 class Circuit:
-    """The parts of a node's graph, each after those that it needs; the last is the output."""
+    """The parts of a node's graph, each after its operands; the last one is the output."""
 
     def __init__(self, output: Node, digits: int) -> None:
         self.parts: list[Part] = []
@@ -75,7 +75,7 @@ class Circuit:
                 caption=f"{name} = " if between and name else "",
                 symbol=_symbol(node, merged_constant[node], digits),
                 value=value_text(node.value, digits),
-                # Without one at the output those of variables belong to another graph.
+                # If the output has no gradient, those of variables come from another graph.
                 gradient=_gradient_text(node, digits) if output.gradient is not None else "",
                 ordered=node.gate is not None and node.gate.name not in COMMUTATIVE,
                 is_gate=node.gate is not None,
@@ -90,12 +90,12 @@ class Circuit:
 
     @property
     def wires(self) -> list[Wire]:
-        """All wires, in the order of the gates that they lead to."""
+        """All wires, in the order of their target gates."""
         return [wire for part in self.parts for wire in part.arriving]
 
 
 def _merged_constant(node: Node) -> int | None:
-    """Which operand of a gate is written into its symbol."""
+    """Return the index of the operand that becomes part of the gate's symbol, or None."""
     if node.gate is None or node.gate.name not in _SYMBOLS:
         return None
     numbers = [
@@ -123,7 +123,7 @@ def _plus(number: float, digits: int) -> str:
     return f"{'+' if number >= 0 else ''}{number_text(number, digits)}"
 
 
-# What a gate is called that has a number for its first operand, or for its second.
+# Symbols of gates with a number as the first operand, and as the second one.
 _SYMBOLS: dict[str, tuple[Callable[[float, int], str], ...]] = {
     "add": (_plus, _plus),
     "sub": (
@@ -160,7 +160,7 @@ def _gradient_text(node: Node, digits: int) -> str:
 
 
 def _contribution_text(node: Node, index: int, digits: int) -> str:
-    """What a gate adds to the gradient of an operand."""
+    """Format the contribution of a gate to the gradient of an operand."""
     operand = node.operands[index]
     if node.gradient is None or operand.gradient is None or not operand._depends_on_variable:
         return ""

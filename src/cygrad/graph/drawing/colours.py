@@ -1,7 +1,7 @@
 """The colours of drawings.
 
-Values are green, gradients red. Who cannot tell the two hues sees a light and a dark one, the one
-above the wire, the other below.
+Values are green, gradients red. They also differ in lightness and place, for readers who cannot
+tell red from green: values are lighter and above the wire, gradients darker and below it.
 """
 
 PAPER = "#ffffff"

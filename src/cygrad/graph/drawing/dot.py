@@ -1,4 +1,4 @@
-"""Graphs in the DOT language, for Graphviz to place: values and gradients beside the edges."""
+"""Graphs in the DOT language of Graphviz, with values and gradients beside the edges."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cygrad.graph.drawing.circuit import Circuit, Part, Wire
 
 
 def dot(circuit: Circuit) -> str:
-    """The circuit as a directed graph from left to right."""
+    """Return the circuit as a directed graph from left to right."""
     ids = {part: f"n{index}" for index, part in enumerate(circuit.parts)}
     lines = [
         "digraph {",
@@ -35,7 +35,7 @@ def dot(circuit: Circuit) -> str:
 
 
 def _operand_label(wire: Wire) -> str:
-    """Which operand it is, where that matters: Graphviz may draw them in any order."""
+    """Return the number of the operand if order matters: Graphviz may draw wires in any order."""
     arriving = wire.target.arriving
     if not wire.target.ordered or len(arriving) == 1:
         return ""
@@ -43,7 +43,7 @@ def _operand_label(wire: Wire) -> str:
 
 
 def _label(part: Part) -> str:
-    """The value of a part above its gradient."""
+    """Return the label of a wire: the value above the gradient."""
     value = f'{escape(part.caption)}<font color="{colours.VALUE}">{escape(part.value)}</font>'
     if not part.gradient:
         return f"<{value}>"

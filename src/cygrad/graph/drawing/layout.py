@@ -1,11 +1,11 @@
-"""Places for the parts of a drawing: columns of cells, ordered and lifted so that wires run well.
+"""The layout of a drawing: the order and the heights of the cells in each column.
 
-The drawing consists of columns. In each of them the cells, which may be a gate, a branch or merely
-a wire that passes, lie above one another without overlaps; between columns there is nothing but
-wires. So no wire can run through a cell, whatever the graph. What remains is to look good:
+A cell is an input or a gate, a branch, or a wire that crosses the column. The cells of a column do
+not overlap, and only wires are between columns, so no wire can cross a cell. The layout is chosen
+for readability:
 
 - order: as in the expression, changed where that saves crossings of wires;
-- heights: so that wires are straight where they can be, those over several columns above all.
+- heights: wires are as straight as possible, above all those over several columns.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import Literal
 
-#: Sweeps over the columns for the order, and for the heights.
+#: Numbers of sweeps over the columns.
 ORDER_SWEEPS = 8
 HEIGHT_SWEEPS = 12
 STRAIGHTENING_SWEEPS = 4
 
-#: The weight of what shall not give way.
+#: The weight of a height that must hardly change.
 FIXED_WEIGHT = 1e6
 
-Kind = Literal["part", "branch", "wire"]  # a wire is one that merely passes
+Kind = Literal["part", "branch", "wire"]  # "wire": a wire that crosses the column
 DesiredHeight = tuple[float, float]  # a height, and its weight
 
 
 @dataclass(eq=False)
 class Cell:
-    """A place in a column."""
+    """A cell of a column."""
 
     kind: Kind
     column: int
-    half_height: float  # from its wire up and down
+    half_height: float  # from its wire to its top and bottom
     y: float  # of its wire
     ordered: bool = False  # whether its arriving links keep their order
     position: int = 0  # in its column, from the top
@@ -43,7 +43,7 @@ class Cell:
 
 @dataclass(eq=False)
 class Link:
-    """A wire between neighbouring columns; it arrives `offset` below the middle of its target."""
+    """A wire between neighbouring columns; it ends `offset` below the wire of its target."""
 
     source: Cell
     target: Cell
@@ -59,18 +59,18 @@ class Link:
 
 
 def arrange(columns: list[list[Cell]], gap: float, spacing: float, max_spread: float) -> None:
-    """Order the cells of each column, and give each its height.
+    """Compute the order of the cells in each column, and their heights.
 
     Parameters
     ----------
     columns : list of list of Cell
-        The cells in a first order from top to bottom; the lists are put in order.
+        The cells in an initial order from top to bottom; the lists are sorted in place.
     gap : float
-        The least space between two cells of a column.
+        The smallest distance between two cells of a column.
     spacing : float
-        The distance of wires that arrive at the same cell, if there are not too many.
+        The distance between wires that arrive at the same cell, unless there are too many.
     max_spread : float
-        The most that the first and the last of them may be apart.
+        The largest distance between the first and the last of them.
     """
     _order(columns)
     for cell in (cell for column in columns for cell in column):
@@ -87,7 +87,7 @@ def arrange(columns: list[list[Cell]], gap: float, spacing: float, max_spread: f
 
 
 def _order(columns: list[list[Cell]]) -> None:
-    """Search from the order of the expression and, if wires cross then, from its mirror image."""
+    """Order the columns, from the given order and, if wires then cross, from its reverse."""
     mirrored = [column[::-1] for column in columns]
     best, fewest = _best_order(columns)
     if fewest:
@@ -99,7 +99,10 @@ def _order(columns: list[list[Cell]]) -> None:
 
 
 def _best_order(columns: list[list[Cell]]) -> tuple[list[list[Cell]], int]:
-    """Sweep to and fro, each cell to the mean place of its neighbours; the best order seen."""
+    """Return the order with the fewest crossings, and their number.
+
+    Sweeps alternate in direction and sort each column by the mean position of the neighbours.
+    """
     columns = [list(column) for column in columns]
     _assign_positions(columns)
     best, fewest = [list(column) for column in columns], _crossings(columns)
@@ -108,8 +111,8 @@ def _best_order(columns: list[list[Cell]]) -> tuple[list[list[Cell]], int]:
             break
         rightward = sweep % 2 == 0
         for column in columns[1:] if rightward else reversed(columns[:-1]):
-            places = {cell: _mean_neighbour(cell, rightward) for cell in column}
-            column.sort(key=places.__getitem__)
+            means = {cell: _mean_neighbour(cell, rightward) for cell in column}
+            column.sort(key=means.__getitem__)
             _assign_positions([column])
         for column in columns:
             _swap_neighbours(column)
@@ -127,20 +130,20 @@ def _assign_positions(columns: list[list[Cell]]) -> None:
 
 def _mean_neighbour(cell: Cell, rightward: bool) -> float:
     if rightward:
-        places = [float(link.source.position) for link in cell.arriving]
+        positions = [float(link.source.position) for link in cell.arriving]
     else:
-        places = [link.target.position + _arrival_fraction(link) for link in cell.leaving]
-    return sum(places) / len(places) if places else float(cell.position)
+        positions = [_end_position(link) for link in cell.leaving]
+    return sum(positions) / len(positions) if positions else float(cell.position)
 
 
 def _arrival_fraction(link: Link) -> float:
-    """Where among the links that arrive at an ordered cell this one comes, from 0 to below 1."""
+    """Return the position among the links that arrive at an ordered cell, from 0 to below 1."""
     arriving = link.target.arriving
     return arriving.index(link) / len(arriving) if link.target.ordered else 0.0
 
 
 def _swap_neighbours(column: list[Cell]) -> None:
-    """Exchange neighbours in a column as long as that saves crossings."""
+    """Swap neighbours in a column as long as that saves crossings."""
     improved = True
     while improved:
         improved = False
@@ -153,7 +156,7 @@ def _swap_neighbours(column: list[Cell]) -> None:
 
 
 def _pair_crossings(upper: Cell, lower: Cell) -> int:
-    """The crossings among the wires of two cells of a column, the one above the other."""
+    """Return the number of crossings between the wires of two cells of a column."""
     return sum(
         _end_position(first) > _end_position(second)
         for first in upper.leaving
@@ -170,7 +173,7 @@ def _end_position(link: Link) -> float:
 
 
 def _crossings(columns: list[list[Cell]]) -> int:
-    """The number of crossings of wires: pairs of links that begin in one order, end in another."""
+    """Return the number of crossings: pairs of links whose order is reversed at their ends."""
     crossings = 0
     for column in columns:
         ends = [
@@ -184,7 +187,7 @@ def _crossings(columns: list[list[Cell]]) -> int:
 
 
 def _assign_heights(columns: list[list[Cell]], gap: float) -> None:
-    """Draw neighbours to one height, and then straighten what can be straight."""
+    """Move each cell towards the height of its neighbours, then straighten wires."""
     for column in columns:
         for cell, depth in zip(column, _stacked_depths(column, gap), strict=True):
             cell.y = depth
@@ -202,7 +205,7 @@ def _assign_heights(columns: list[list[Cell]], gap: float) -> None:
 
 
 def _stacked_depths(column: list[Cell], gap: float) -> list[float]:
-    """How far the wires of the cells lie below the first one's if they are stacked closely."""
+    """Return the distances of wires below the first one if cells are stacked at distance `gap`."""
     steps = (upper.half_height + gap + lower.half_height for upper, lower in pairwise(column))
     return list(accumulate(steps, initial=0.0))
 
@@ -210,10 +213,10 @@ def _stacked_depths(column: list[Cell], gap: float) -> list[float]:
 def _isotonic_heights(
     column: list[Cell], gap: float, desired: Callable[[Cell], DesiredHeight]
 ) -> None:
-    """Put each cell at the height that it wants, as far as none comes to lie on another.
+    """Move each cell as close to its desired height as possible without overlaps.
 
-    That is isotonic regression: cells that would overlap are joined to blocks, closely stacked,
-    and a block stands at the mean of all that its cells want.
+    This is isotonic regression: cells that would overlap are merged into a block, stacked at
+    distance `gap`, at the weighted mean of their desired heights.
     """
     depths = _stacked_depths(column, gap)
     blocks: list[tuple[float, float, int]] = []  # height of the top wire, weight, number of cells
@@ -237,7 +240,7 @@ def _merge_blocks(
 
 
 def _between_neighbours(cell: Cell) -> DesiredHeight:
-    """Where the wires to both sides bend least, in the mean of squares."""
+    """Return the height at which the wires of both sides bend least, by least squares."""
     desired = [(link.source.y - link.offset, link.weight) for link in cell.arriving]
     desired += [(link.target.y + link.offset, link.weight) for link in cell.leaving]
     weight = sum(weight for _, weight in desired)
@@ -247,7 +250,7 @@ def _between_neighbours(cell: Cell) -> DesiredHeight:
 
 
 def _after_sources(cell: Cell) -> DesiredHeight:
-    """Between the operands of a gate; wires straight on. What begins here stays."""
+    """Return the mean height of the sources; inputs and branches keep their height."""
     if _starts_line(cell):
         return cell.y, 1.0
     heights = [link.source.y - link.offset for link in cell.arriving]
@@ -255,7 +258,7 @@ def _after_sources(cell: Cell) -> DesiredHeight:
 
 
 def _before_targets(cell: Cell) -> DesiredHeight:
-    """What begins here goes to where its wire is straight; the rest stays."""
+    """Return the mean height of the targets for inputs and branches; others keep their height."""
     if not _starts_line(cell) or not cell.leaving:
         return cell.y, FIXED_WEIGHT
     heights = [link.target.y + link.offset for link in cell.leaving]
@@ -263,5 +266,5 @@ def _before_targets(cell: Cell) -> DesiredHeight:
 
 
 def _starts_line(cell: Cell) -> bool:
-    """Whether nothing can lead straight to it from the left: an input or a branch."""
+    """Return whether no straight wire from the left is possible: for an input or a branch."""
     return cell.kind == "branch" or not cell.arriving

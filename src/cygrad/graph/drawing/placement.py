@@ -1,7 +1,7 @@
-"""From a circuit to columns: in which one each part stands, and what its wires pass on their way.
+"""The placement of a circuit: the column of each part, and the cells that its wires cross.
 
-A gate stands one column behind the last of its operands, an input one column before the first gate
-that needs it. In a column of their own, before the gates, stand the gradients of branches.
+A gate is one column to the right of its last operand, an input one column to the left of the first
+gate that uses it. The gradients of branches have columns of their own before the gates.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from cygrad.graph.drawing.texts import text_width
 
 
 class Placement:
-    """A circuit with a place for everything.
+    """A circuit with its columns, cells and wires.
 
     Attributes
     ----------
@@ -21,12 +21,12 @@ class Placement:
         From left to right, each from top to bottom.
     cells : dict of Part to Cell
     links : dict of Wire to Link
-        The last one of each wire.
+        The last link of each wire.
     routes : dict of Wire to list of Cell
-        What a wire passes from its source, or from where it leaves another wire of that.
+        The cells that a wire crosses, from its source or from the point where it branches off.
     left, text_start, right : list of float
-        Of each column the x where wires arrive, where the gates end and texts begin, and where
-        wires leave.
+        The x of each column where wires arrive, where gates end and texts begin, and where wires
+        leave.
     """
 
     def __init__(self, circuit: Circuit) -> None:
@@ -63,7 +63,7 @@ class Placement:
         return cell
 
     def _add_wires(self, part: Part, heights: dict[Part, float]) -> None:
-        """Lead the wires of a part to their gates: they share one line and leave it one by one."""
+        """Add the wires of a part: they share one line of cells and branch off one by one."""
         line = [self.cells[part]]
         leaves_at = 0
         last_column = {
@@ -83,7 +83,7 @@ class Placement:
             self.routes[wire] = [*route, self.cells[wire.target]]
 
     def _set_widths(self) -> None:
-        """Give the columns the widths that they need."""
+        """Compute the widths of columns from their gates, texts and curves."""
         shapes = [0.0] * len(self.columns)
         texts = [0.0] * len(self.columns)
         for part, cell in self.cells.items():
@@ -107,7 +107,7 @@ class Placement:
 
 
 def part_width(part: Part) -> float:
-    """What a part takes without what stands on its wire."""
+    """Return the width of a part without the texts on its wire."""
     if part.is_gate:
         symbol = text_width(part.symbol, measures.NAME) + 2 * measures.PAD
         return max(symbol, 2 * measures.RADIUS)
@@ -115,12 +115,12 @@ def part_width(part: Part) -> float:
 
 
 def name_width(part: Part) -> float:
-    """What the name of an input or the output takes."""
+    """Return the width of the name of an input or the output."""
     return text_width(part.name, measures.NAME, bold=True)
 
 
 def label_width(part: Part) -> float:
-    """What the name, the value and the gradient on a part's wire take."""
+    """Return the width of the texts on a part's wire: caption and value, or gradient."""
     above = text_width(part.caption + part.value, measures.TEXT)
     return max(above, text_width(part.gradient, measures.TEXT))
 
@@ -130,7 +130,7 @@ def _height_difference(link: Link) -> float:
 
 
 def _ranks(parts: list[Part]) -> dict[Part, int]:
-    """The place of each part from left to right."""
+    """Return the rank of each part, counted from the left."""
     ranks: dict[Part, int] = {}
     for part in parts:
         ranks[part] = max((ranks[wire.source] for wire in part.arriving), default=-1) + 1
@@ -141,7 +141,7 @@ def _ranks(parts: list[Part]) -> dict[Part, int]:
 
 
 def _first_heights(parts: list[Part]) -> dict[Part, float]:
-    """Heights from the expression: inputs as they are written, gates between their operands."""
+    """Return initial heights: inputs in the order of the expression, gates between operands."""
     heights: dict[Part, float] = {}
     inputs = 0
     for part in parts:

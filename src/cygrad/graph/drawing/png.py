@@ -1,4 +1,4 @@
-"""Drawings as PNG, through matplotlib: the same scene as in SVG."""
+"""Drawings as PNG, by matplotlib: the same scene as in SVG."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from cygrad.graph.drawing.scene import Dot, Path, Scene, Shape, Text
 
 PIXELS_PER_INCH = 96.0  # of the scene
-RESOLUTION = 192.0  # of the picture, unless it becomes too large for that
+RESOLUTION = 192.0  # of the picture, unless it would be too large
 MAX_PIXELS = 1e8  # in all
 MAX_SIDE = 3e4  # pixels in a row or a column
 POINT = 72.0 / PIXELS_PER_INCH
 
-#: How far along a quarter of a circle of radius 1 the control points of its curve lie.
+#: Distance of the control points from the ends of a curve for a quarter of the unit circle.
 CONTROL_DISTANCE = 0.5523
 
 Point = tuple[float, float]
-Curve = tuple[Point, Point, Point]  # two control points, and where it ends
+Curve = tuple[Point, Point, Point]  # two control points and the end
 
 _COLOURS = {"value": colours.VALUE, "gradient": colours.GRADIENT}
 _ALIGNMENTS = {"start": "left", "middle": "center", "end": "right"}
 
 
 def png(scene: Scene) -> bytes:
-    """The scene as the bytes of a file.
+    """Return the scene as the bytes of a file.
 
     Raises
     ------

@@ -15,7 +15,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Text:
-    """A text whose left end, middle or right end is at x, and its baseline at y."""
+    """A text with its baseline at y, and its left end, middle or right end (`anchor`) at x."""
 
     text: str
     kind: str  # "name", "symbol", "caption", "value" or "gradient"
@@ -30,7 +30,7 @@ class Text:
 
     @property
     def box(self) -> Box:
-        """The range of x and the range of y that it can reach."""
+        """The range of x and the range of y that it can cover."""
         width = text_width(self.text, self.size, bold=self.kind == "name")
         left = self.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor] * width
         return left, left + width, self.y - 0.8 * self.size, self.y + 0.24 * self.size
@@ -53,7 +53,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Dot:
-    """Where a wire splits, or where one begins that has no name."""
+    """The point where a wire splits, or where the wire of an unnamed input begins."""
 
     x: float
     y: float
@@ -62,13 +62,13 @@ class Dot:
 
 @dataclass(frozen=True)
 class Path:
-    """A wire through points: level at each of them, in a smooth curve where the height changes."""
+    """A wire through points: horizontal at each, with smooth curves between different heights."""
 
     points: tuple[tuple[float, float], ...]
 
 
 class Scene:
-    """What a drawing consists of.
+    """The contents of a drawing.
 
     Attributes
     ----------
@@ -151,7 +151,7 @@ class Scene:
             self.texts.append(Text(text, "gradient", x, self._y(y) + measures.GRADIENT_LINE))
 
     def _add_end(self, output: Part) -> None:
-        """Lead the wire of the output to the right edge, and to its name."""
+        """Add the wire from the output to the right edge, and its name."""
         cell = self._placement.cells[output]
         y = self._y(cell.y)
         end = self._placement.right[cell.column] + measures.PAD
@@ -164,19 +164,19 @@ class Scene:
             self.width += measures.PAD + name_width(output)
 
     def _middle(self, part: Part) -> float:
-        """The x of a gate: in the middle of its column."""
+        """Return the x of a gate's centre: the middle of the gates of its column."""
         column = self._placement.cells[part].column
         return (self._placement.left[column] + self._placement.text_start[column]) / 2
 
     def _exit(self, part: Part) -> float:
-        """The x where a part's wire begins."""
+        """Return the x where a part's wire begins."""
         if part.is_gate:
             return self._middle(part) + part_width(part) / 2
         start = self._placement.text_start[self._placement.cells[part].column]
         return start + (measures.PAD / 2 if part.name else 0.0)
 
     def _entry(self, wire: Wire) -> float:
-        """The x where a wire meets the round end of its gate."""
+        """Return the x where a wire reaches the round end of its gate."""
         offset = self._placement.links[wire].offset
         round_end = measures.RADIUS - math.sqrt(measures.RADIUS**2 - offset**2)
         return self._middle(wire.target) - part_width(wire.target) / 2 + round_end

@@ -1,4 +1,4 @@
-"""Drawings as SVG, which browsers, notebooks and vector programs show."""
+"""Drawings as SVG, for browsers, notebooks and vector programs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STYLES = {
 
 
 def svg(scene: Scene) -> str:
-    """The scene as a document of its own; the same scene gives the same text."""
+    """Return the scene as an SVG document; the same scene gives the same text."""
     width, height = _format(scene.width), _format(scene.height)
     return "\n".join(
         [

@@ -1,4 +1,4 @@
-"""Numbers as they are written in drawings, and how wide a text may become."""
+"""The texts of drawings: numbers as text, and the widths of texts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_ELEMENTS = 4
 
 
 def value_text(value: Any, digits: int) -> str:
-    """A number, a tiny array element by element, or the shape of a larger one."""
+    """Format a number, the elements of a small array, or the shape of a larger one."""
     if np.ndim(value) == 0:
         return number_text(float(value), digits)
     if np.ndim(value) > 2 or not 0 < np.size(value) <= MAX_ELEMENTS:
@@ -24,7 +24,7 @@ def value_text(value: Any, digits: int) -> str:
 
 
 def number_text(value: float, digits: int) -> str:
-    """A number with some decimals: more where it is small, and none that it does not need.
+    """Format a number with `digits` decimals: more if it is small, fewer if they would be zeros.
 
     >>> [number_text(value, 2) for value in (-12.0, 1.1, 0.19661193, 0.0012345, 1.5e-7)]
     ['−12', '1.1', '0.20', '0.0012', '1.5·10⁻⁷']
@@ -35,7 +35,7 @@ def number_text(value: float, digits: int) -> str:
     elif _is_short(size, digits) and size < 1e6:
         text = f"{size:.{digits}f}".rstrip("0").rstrip(".") if digits else f"{size:.0f}"
     elif 1e-3 <= size < 1e6:
-        # At least `digits` significant ones.
+        # At least `digits` significant digits.
         text = f"{size:.{digits + max(0, -_exponent(size) - 1)}f}"
     else:
         mantissa, exponent = f"{size:.{max(digits - 1, 0)}e}".split("e")
@@ -44,7 +44,7 @@ def number_text(value: float, digits: int) -> str:
 
 
 def _is_short(size: float, digits: int) -> bool:
-    """Whether nothing but rounding errors lies beyond `digits` decimals."""
+    """Return whether only rounding errors follow after `digits` decimals."""
     return abs(size - round(size, digits)) <= 1e-12 * size
 
 
@@ -53,7 +53,7 @@ def _exponent(size: float) -> int:
 
 
 def exponent_text(value: float, digits: int) -> str:
-    """A number as an exponent: raised if there are signs for it."""
+    """Format a number as an exponent, with superscript characters if there are any for it."""
     text = number_text(value, digits)
     if value == int(value) and "·" not in text:
         return text.replace(MINUS, "-").translate(SUPERSCRIPTS)
@@ -65,7 +65,7 @@ _WIDE = frozenset("mwMWω@%&#^~−+×÷=<>≤≥∂∞…→—")
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
-    """How wide a text becomes at most, in any usual sans-serif font of a size."""
+    """Return an upper bound on the width of a text in any common sans-serif font of a size."""
     return size * sum(map(_em, text)) * (1.12 if bold else 1.0)
 
 
@@ -83,5 +83,5 @@ def _em(character: str) -> float:
 
 
 def printable(text: str) -> str:
-    """A name without what would not be seen, or must not be in a file."""
+    """Replace the characters of a name that are invisible or not allowed in a file."""
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
