@@ -1,4 +1,4 @@
-"""Central differences, which the gradients of graphs are held against."""
+"""Checks of the gradients of graphs by central differences."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,15 +11,15 @@ STEP = float(np.finfo(np.float64).eps) ** (1 / 3)
 
 
 def numerical(f: Callable[[], float], x: np.ndarray) -> Iterator[tuple[tuple[int, ...], float]]:
-    """The central difference of f by each element of an array, which f reads."""
+    """Return the central difference of f by each element of an array that f uses."""
     for index in np.ndindex(x.shape):
-        kept = x[index]
-        h = STEP * max(1.0, abs(kept))
-        x[index] = kept + h
+        original = x[index]
+        h = STEP * max(1.0, abs(original))
+        x[index] = original + h
         above, right = f(), x[index]
-        x[index] = kept - h
+        x[index] = original - h
         below, left = f(), x[index]
-        x[index] = kept
+        x[index] = original
         yield index, (above - below) / (right - left)
 
 

@@ -1,4 +1,4 @@
-"""The experiment with circuits: its numbers are those of the rows A1 to A11, its drawings drawn."""
+"""The experiment with circuits: the numbers of rows A1 to A11, and the drawings."""
 
 from __future__ import annotations
 
@@ -124,11 +124,11 @@ def test_numbers(page: Page, row: str) -> None:
         ("A5: ∂f/∂y", 1.5922327515),
     ],
 )
-def test_numbers_as_they_are_known(page: Page, label: str, printed: float) -> None:
+def test_published_numbers(page: Page, label: str, printed: float) -> None:
     assert page.numbers[label] == pytest.approx(printed, rel=0, abs=5.1e-11)
 
 
-def test_every_number_is_pinned(page: Page) -> None:
+def test_every_row_of_numbers_is_tested(page: Page) -> None:
     rows = {label.partition(": ")[0] for label in page.numbers}
     assert rows == {*NUMBERS, "A9"}
 
@@ -138,7 +138,7 @@ def test_gradients_of_the_matrix_product(page: Page) -> None:
         size = page.numbers[f"A9: {name}, largest element"]
         assert size > 1
         assert page.numbers[f"A9: {name}, off the rule by"] <= 1e-14 * size
-        # The quotients themselves: C is 135, its rounding errors go through 2h.
+        # The error is that of the quotients: C is 135, and its rounding error is divided by 2h.
         assert page.numbers[f"A9: {name}, off quotients by"] < 1e-7
 
 

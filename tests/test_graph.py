@@ -1,4 +1,4 @@
-"""Computational graphs: their gradients, and how they are written, copied and refused."""
+"""Computational graphs: expressions, gradients, copies and errors."""
 
 import copy
 import doctest
@@ -20,8 +20,8 @@ import cygrad as cg
 from cygrad import graph
 from cygrad.graph import GATES, Constant, GraphError, Node, Variable
 
-# Graphs made at random: each gate is applied to nodes that are there. What could leave the domain
-# or grow without bound is kept in by gates that squeeze it.
+# Random graphs: each gate is applied to earlier nodes. Bounded gates inside keep the operands in
+# the domain and the values small.
 UNARY = [
     graph.neg,
     graph.sin,
@@ -96,7 +96,7 @@ def _loss_of_gates(name: str, a: Node, z: Node, y: np.ndarray) -> Node:
     if name == "cross_entropy":
         return graph.cross_entropy(z, np.eye(a.shape[1])[y]).sum()
     right = (a * np.eye(a.shape[1])[y]).sum(axis=1, keepdims=True)
-    return graph.max(a - right + 1, 0).sum() - len(y)  # of the right class each term is 1
+    return graph.max(a - right + 1, 0).sum() - len(y)  # the term of the right class is 1
 
 
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
@@ -176,7 +176,7 @@ def test_the_gate_keeps_what_it_is_asked_to() -> None:
     assert f.incoming == 1.0
     assert f.local == (None,), "a sum has no derivative for each element"
     assert f.operands[0].local[0].tolist() == [1.0, 1.0]
-    assert f.operands[0].local[1] is None, "a constant has no part in it"
+    assert f.operands[0].local[1] is None, "no derivative by a constant"
     assert x.incoming is None
     f.forward(x=1.0)
     assert q.local is None
@@ -254,7 +254,7 @@ def test_drawing_one_graph_leaves_the_gradients_of_another() -> None:
     assert (g.value, x.gradient, y.gradient) == (5.0, 2.0, 3.0)
 
 
-def test_nothing_has_changed_where_forward_fails() -> None:
+def test_nothing_is_changed_if_forward_fails() -> None:
     x = Variable(2.0, "x")
     q = x - 1
     f = graph.log(q)
@@ -265,7 +265,7 @@ def test_nothing_has_changed_where_forward_fails() -> None:
 
 
 def interrupted(call: Callable[[], object], line: int) -> bool:
-    """Whether the call came to so many lines of the package; there it is interrupted."""
+    """Interrupt the call at a line of the package, counted from 0; return whether it got there."""
     lines = itertools.count()
 
     def trace(frame: Any, event: str, argument: Any) -> Any:
@@ -286,14 +286,14 @@ def interrupted(call: Callable[[], object], line: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("walk", ["forward", "backward"])
-def test_an_interrupt_at_any_line_leaves_a_graph_of_one_piece(walk: str) -> None:
+@pytest.mark.parametrize("method", ["forward", "backward"])
+def test_an_interrupt_at_any_line_leaves_a_consistent_graph(method: str) -> None:
     for line in itertools.count():
         x, y = Variable(2.0, "x"), Variable(3.0, "y")
         f = x * y + x * x
         f.backward()
         call = {"forward": lambda f=f: f.forward(x=5.0), "backward": lambda f=f: f.backward(2.0)}
-        cut = interrupted(call[walk], line)
+        cut = interrupted(call[method], line)
         f.backward()
         a = x.value
         assert a in (2.0, 5.0)
@@ -395,7 +395,7 @@ def test_copies() -> None:
     f.backward(keep=True)
     for f2, x2 in (pickle.loads(pickle.dumps((f, x))), copy.deepcopy((f, x))):
         assert x2 is not x
-        assert x2 in f2.variables, "what was one variable is one still"
+        assert x2 in f2.variables, "a shared variable stays shared"
         q2 = f2.operands[0]
         assert (q2.name, f2.value, x2.gradient) == ("q", f.value, x.gradient)
         assert q2.local[0].tolist() == q.local[0].tolist()
@@ -413,7 +413,7 @@ def test_a_copy_has_the_options_of_its_gates() -> None:
         assert again.forward(x=[[10.0, 20.0], [30.0, 40.0]]).tolist() == [30.0, 70.0]
 
 
-def test_a_copy_knows_that_its_values_are_out_of_date() -> None:
+def test_a_copy_of_an_outdated_graph_is_evaluated_again() -> None:
     x = Variable(2.0, "x")
     f = (x * x + 1) * 2
     x.value = 3.0
@@ -444,7 +444,7 @@ def test_values_are_copies_that_cannot_be_written_to() -> None:
         np.ones((2, 3), bool),
     ],
 )
-def test_values_come_in_any_layout(value: Any) -> None:
+def test_values_of_any_layout(value: Any) -> None:
     x = Variable(value)
     assert x.value.dtype == np.float64
     assert x.value.tolist() == np.asarray(value, float).tolist()
@@ -482,7 +482,7 @@ def test_shapes_as_arguments_or_as_a_tuple() -> None:
     assert Variable([2.0]).reshape().shape == ()
 
 
-def test_how_nodes_are_shown() -> None:
+def test_texts_of_nodes() -> None:
     x, y = Variable(-2.0, "x"), Variable([1.0, 2.0])
     f = graph.exp(x * 3 + y)
     assert repr(x) == "<x: -2.0>"

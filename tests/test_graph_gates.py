@@ -1,4 +1,4 @@
-"""The gates of computational graphs: what each computes, its derivatives, and new ones."""
+"""The gates of computational graphs: outputs, derivatives, help, and new gates."""
 
 import inspect
 import math
@@ -19,7 +19,7 @@ from cygrad.graph.formulas import FORMULAS
 
 RANDOM = np.random.default_rng(0)
 
-# For each gate operands within its domain and away from its kinks, and its options.
+# Operands of each gate, in its domain and away from its kinks, and options.
 CASES: dict[str, list[tuple[list[Any], dict[str, Any]]]] = {
     **{
         name: [
@@ -238,7 +238,7 @@ def test_ties_and_kinks() -> None:
         assert x.gradient == 0.0
 
 
-def test_help_tells_what_each_gate_computes() -> None:
+def test_help_has_the_formula_of_each_gate() -> None:
     assert set(FORMULAS) == set(CASES)
     for name in FORMULAS:
         gate = GATES[name]
@@ -252,7 +252,7 @@ def test_help_tells_what_each_gate_computes() -> None:
         assert not options or names == list(inspect.signature(gate.forward).parameters)
 
 
-def test_a_gate_can_be_made_anew() -> None:
+def test_a_gate_can_be_deleted_and_replaced() -> None:
     x = Variable(3.0, "x")
     graph.elementwise("twice", lambda a: a + a, lambda y, a: 1.0)  # wrong
     with pytest.raises(ValueError, match=r"'twice', which is a gate already: del .*\['twice'\]"):
@@ -267,7 +267,7 @@ def test_a_gate_can_be_made_anew() -> None:
         del GATES["twice"]
 
 
-def test_what_matrices_that_do_not_fit_are_told() -> None:
+def test_matrices_of_wrong_shapes_are_refused() -> None:
     A, B, x = Variable(np.ones((2, 3)), "A"), Variable(np.ones((4, 2)), "B"), Variable(2.0, "x")
     for a, b, message in (
         (A, B, r"A of shape \(2, 3\) and B of .* columns on the left are 3, rows on the right 4"),
@@ -301,7 +301,7 @@ def test_a_new_gate_in_one_line() -> None:
 
 
 def new_gate(kind: Callable[..., Any], *rules: Callable[..., Any]) -> Any:
-    """A gate that is not left in the table."""
+    """Return a new gate that is removed from the table."""
     gate = kind("new_gate", *rules)
     GATES.pop("new_gate")
     return gate
