@@ -1,5 +1,5 @@
-"""Compiled graphs: the same bits as the graph that they come from, on every instruction set and for
-any number of points; what they take and give, what they refuse, how they are copied and shared."""
+"""Compiled graphs: the same bits as the graph, on every instruction set and for any number of
+points; arguments, errors, copies and threads."""
 
 import copy
 import doctest
@@ -26,7 +26,7 @@ COUNTS = (0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100)
 
 
 def bits(numbers: Any) -> bytes:
-    """Of numbers of which NaN and zero have one form each, and a sign only zero."""
+    """Return the bits of numbers, with one form of NaN; ±0 are different."""
     array = np.array(numbers, np.float64)
     array[np.isnan(array)] = math.nan
     return array.tobytes()
@@ -37,17 +37,17 @@ def assert_same(actual: Any, expected: Any) -> None:
 
 
 def gradients_of(f: Node, variables: tuple[Variable, ...]) -> list[Any]:
-    """What the graph's own walk gives for each lane."""
+    """Return the gradients by the graph's own backward pass, for each point."""
     f.backward(np.ones(f.shape))
     return [each.gradient for each in variables]
 
 
 def operands(name: str, count: int) -> list[np.ndarray]:
-    """Numbers of all kinds for which the graph can compute the gate and its derivatives."""
+    """Return operands of many kinds for which the gate and its derivatives are finite."""
     rng = np.random.default_rng(0)
     x = rng.normal(0, 2, (2, 5000))
     x[:, :1000] = np.ldexp(x[:, :1000], rng.integers(-300, 300, (2, 1000)))
-    x[:, 1000:1400] = np.rint(x[:, 1000:1400])  # ties, zeros, whole exponents
+    x[:, 1000:1400] = np.rint(x[:, 1000:1400])  # ties, zeros, integer exponents
     x[0, 1400:1600] = np.abs(x[0, 1400:1600])
     x[0, 1600:1700] = x[1, 1600:1700]
     x = x[: GATES[name]]
@@ -96,13 +96,13 @@ def test_a_point_has_the_same_bits_alone_and_in_any_array(name: str, isa: str) -
         assert_same(fn.value(*part), value)
 
 
-def test_gates_follow_the_graph_in_what_they_are() -> None:
-    """All gates that work on each element, and no others."""
+def test_all_elementwise_gates_have_a_compiled_form() -> None:
+    """All element-wise gates are compiled, and no others."""
     elementwise = {name for name, gate in graph.GATES.items() if gate.elementwise}
     assert set(compiled.COMPILED.values()) == set(NAMES) == elementwise
 
 
-# What is applied to nodes that are there: gates alone, and some that keep the numbers in bounds.
+# Applied to earlier nodes: single gates, and expressions that keep the numbers bounded.
 UNARY: list[Callable[[Any], Node]] = [
     graph.neg, abs, graph.exp, graph.log, graph.sqrt, graph.sin, graph.cos, graph.tanh,
     graph.sigmoid, graph.relu, graph.gaussian, graph.reciprocal,
@@ -117,7 +117,7 @@ BINARY = [
 
 @st.composite
 def graphs(draw: st.DrawFn) -> Node:
-    """A graph of numbers, in which gates share operands; gates that fail are left out."""
+    """Draw a graph of numbers whose gates share operands; max replaces a gate that fails."""
     numbers = st.one_of(st.floats(-3, 3), st.sampled_from([0.0, -0.0, 1.0, 2.0, -1.0]))
     nodes: list[Node] = [Variable(draw(numbers), f"x{n}") for n in range(draw(st.integers(1, 4)))]
     for _ in range(draw(st.integers(1, 20))):
@@ -127,7 +127,7 @@ def graphs(draw: st.DrawFn) -> Node:
         try:
             nodes.append(gate(a) if gate in UNARY else gate(a, b))
         except GraphError:
-            nodes.append(graph.max(a, b))  # which never fails
+            nodes.append(graph.max(a, b))  # never fails
     return nodes[-1]
 
 
@@ -157,7 +157,7 @@ def test_graphs_made_at_random_have_the_same_bits(f: Node) -> None:
 
 
 def surface(x: Any, y: Any) -> Node:
-    """Some expression of two variables, with shared parts and constants."""
+    """Return an expression of two variables with shared parts and constants."""
     r = graph.sqrt(x * x + y * y + 1)
     wave = graph.sin(3 * r) / r
     return graph.exp(-r) * wave + graph.sigmoid(x - y) ** 2 - graph.max(wave, 0.1) * y
@@ -233,7 +233,7 @@ def test_arrays_of_any_kind(f: Node) -> None:
     before = x.copy()
     value, gradients = fn(x, 5.0, -4.0)
     for array in (value, *gradients):
-        array += 1  # they belong to the caller, and not to each other
+        array += 1  # results are new arrays that share no memory
     assert_same(x, before)
     assert_same(list(flat(fn(x, 5.0, -4.0))), expected)
 
@@ -291,7 +291,7 @@ def test_inputs_without_names() -> None:
         fn("a", 1.0)
 
 
-# ---- what is compiled ----
+# ---- compilation ----
 
 
 def test_inputs_by_variable_and_by_name(f: Node) -> None:
@@ -314,9 +314,9 @@ def test_other_variables_keep_the_value_of_the_compilation(f: Node) -> None:
     assert f.value == -12.0
 
 
-def test_what_the_inputs_do_not_reach_is_computed_once() -> None:
+def test_parts_that_depend_on_no_input_become_constants() -> None:
     x, w = Variable(1.0, "x"), Variable([[1.0, 2.0], [3.0, 4.0]], "w")
-    norm = graph.sqrt((w @ w).sum() - 1)  # arrays and any gates, as long as a number comes out
+    norm = graph.sqrt((w @ w).sum() - 1)  # arrays and any gates, if the result is a number
     fn = graph.compile(x * norm + norm, [x])
     assert [name for name, *_ in fn.gates] == ["mul", "add"]
     assert fn.constants == (norm.value,)
@@ -348,7 +348,7 @@ def test_a_variable_that_is_used_often(isa: str) -> None:
 
 
 def test_the_graph_can_be_made_of_arrays() -> None:
-    """Lanes take the place of elements."""
+    """Points then take the place of elements."""
     x, y = Variable([1.0, 2.0], "x"), Variable([[3.0], [4.0]], "y")
     f = graph.tanh(x * y)
     value, gradients = graph.compile(f)(x.value, y.value)
@@ -366,14 +366,16 @@ def test_the_graph_can_be_made_of_arrays() -> None:
         (lambda x: x ** Variable([2.0, 3.0, 4.0], "k"), r"k has shape \(3,\), expected a number"),
     ],
 )
-def test_what_has_no_compiled_form(expression: Callable[[Node], Node], message: str) -> None:
+def test_gates_and_constants_without_a_compiled_form(
+    expression: Callable[[Node], Node], message: str
+) -> None:
     x = Variable(np.ones((2, 3)), "x")
     with pytest.raises(GraphError, match=message):
         graph.compile(expression(x), [x])
 
 
 def test_a_gate_of_the_user_has_no_compiled_form() -> None:
-    names = ["square", "compiled_test"]  # the first is a name that tapes use among themselves
+    names = ["square", "compiled_test"]  # "square" is a gate of tapes alone
     try:
         for name in names:
             gate = graph.elementwise(name, lambda a: a + 1, lambda y, a: 1.0)
@@ -398,12 +400,12 @@ def test_wrong_inputs(f: Node, inputs: Any, message: str) -> None:
         graph.compile(f, inputs)
 
 
-def test_what_is_no_graph_is_refused() -> None:
+def test_other_objects_than_graphs_are_refused() -> None:
     with pytest.raises(TypeError, match=r"f is 3\.0, expected a node"):
         graph.compile(3.0)  # type: ignore[arg-type]
 
 
-def test_the_engine_refuses_registers_that_are_not_there() -> None:
+def test_the_engine_refuses_missing_registers() -> None:
     for gates, result in [
         ([("add", 0, 2)], 2),
         ([("neg", -1, None)], 2),
@@ -420,7 +422,7 @@ def test_the_engine_refuses_registers_that_are_not_there() -> None:
         tape.__init__((), 1, [("neg", 0, None)], 1)
 
 
-def test_the_engine_refuses_arrays_that_it_could_not_read() -> None:
+def test_the_engine_refuses_arrays_of_other_types_and_sizes() -> None:
     tape = Tape((), 2, [("add", 0, 1)], 2)
     right = np.ones(5)
     for wrong in (np.ones(4), np.ones((5, 1)), np.ones(5, np.float32), np.ones(5, ">f8")):
@@ -431,17 +433,17 @@ def test_the_engine_refuses_arrays_that_it_could_not_read() -> None:
     assert tape.run([right, np.ones(1)], 5, False)[0].tolist() == [2.0] * 5
 
 
-def test_gates_that_lead_nowhere_have_no_part_in_the_gradients() -> None:
+def test_gates_that_the_result_does_not_use_have_no_effect_on_gradients() -> None:
     gates = [("exp", 1, None), ("mul", 0, 1), ("log", 1, None), ("add", 2, 3)]
     tape = Tape((3.0,), 2, gates, 4)  # registers: constant, inputs 1 and 2, gates 3 …
     assert tape(2.0, 7.0) == (6.0, (3.0, 0.0))
     assert tape(-2.0, 7.0) == (-6.0, (3.0, 0.0))
 
 
-# ---- numbers at the edge ----
+# ---- special numbers ----
 
 
-def test_points_outside_of_the_domain_are_alone_with_it(isa: str) -> None:
+def test_points_outside_of_the_domain_do_not_affect_others(isa: str) -> None:
     x = Variable(1.0, "x")
     fn = graph.compile(graph.sqrt(x) + graph.log(x) / (x - 2) + x**1.5)
     points = np.linspace(0.5, 4, 70)
@@ -461,7 +463,7 @@ def test_points_outside_of_the_domain_are_alone_with_it(isa: str) -> None:
         assert not np.isfinite(result[[3, 20, 21]]).any()
 
 
-def test_denormal_numbers_stay(isa: str) -> None:
+def test_denormal_numbers_are_not_flushed(isa: str) -> None:
     x = Variable(1.0, "x")
     fn = graph.compile(x * 0.5)
     tiny = np.finfo(np.float64).tiny
@@ -469,7 +471,7 @@ def test_denormal_numbers_stay(isa: str) -> None:
     assert fn.value(np.full(40, 5e-324) * 3).tolist() == [1e-323] * 40
 
 
-# ---- large graphs, long calls, many callers ----
+# ---- large graphs, long calls, threads ----
 
 
 def chain(x: Node, gates: int) -> Node:
@@ -494,7 +496,7 @@ def test_deep_graphs(gates: int) -> None:
 
 
 def slow() -> graph.CompiledGraph:
-    """Microseconds for a point."""
+    """Return a compiled graph that takes microseconds for each point."""
     x = Variable(0.9, "x")
     f = x
     for _ in range(300):
@@ -502,7 +504,7 @@ def slow() -> graph.CompiledGraph:
     return graph.compile(f)
 
 
-def test_an_interrupt_comes_out_of_a_long_call(interrupt: Callable[[], None]) -> None:
+def test_an_interrupt_stops_a_long_call(interrupt: Callable[[], None]) -> None:
     fn = slow()
     interrupt()
     with pytest.raises(KeyboardInterrupt):
@@ -574,7 +576,7 @@ def test_copies_compute_the_same(isa_of_the_copy: str) -> None:
         assert repr(each) == repr(fn) == f"<compiled graph of x, argument 1: {len(fn.gates)} gates>"
 
 
-def test_it_does_not_depend_on_the_graph_any_more(f: Node) -> None:
+def test_later_changes_of_the_graph_have_no_effect(f: Node) -> None:
     fn = graph.compile(f)
     f.variables[0].name = "other"
     f.forward(y=100.0)

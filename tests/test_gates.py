@@ -1,9 +1,8 @@
-"""The engine's gates, one at a time: sin, cos, powers and logarithms as exact as they say, special
-values, and the same bits on every instruction set.
+"""The engine's gates, one at a time: errors of sin, cos, powers and logarithms, special values, and
+the same bits on every instruction set.
 
-Exact values come from whole numbers: angles and π in fixed point with more digits than any float64
-has, powers from the roots of what they are. How the functions do that the engine has for networks
-too is tested with those.
+Exact values are computed with integers: angles and π in fixed point, with more digits than any
+float64; powers as roots. `test_functions` tests the functions that networks use too.
 """
 
 import math
@@ -17,17 +16,17 @@ import pytest
 from cygrad._engine import kernels
 from cygrad._engine.tape import GATES, evaluate_gate
 
-MOST_ULPS = 1
+MAX_ULPS = 1
 BINARY = [name for name, operands in GATES.items() if operands == 2]
 inf, nan = math.inf, math.nan
 tiny, denormal = np.finfo(np.float64).tiny, 5e-324
 
-BITS = 1400  # behind the point: the largest float64 has 1024 before it
+BITS = 1400  # after the point: more than any float64 has
 ONE = 1 << BITS
 
 
 def arctangent_of_inverse(n: int) -> int:
-    """arctan(1 / n) in fixed point."""
+    """Return arctan(1 / n) in fixed point."""
     power = total = ONE // n
     k = 1
     while power:
@@ -45,7 +44,7 @@ def fixed(x: float) -> int:
 
 
 def exact_sine(angle: int) -> int:
-    """The sine of an angle, both in fixed point."""
+    """Return the sine of an angle, both in fixed point."""
     angle = (angle + PI) % (2 * PI) - PI
     term = total = angle
     k = 1
@@ -61,13 +60,13 @@ def ulps(y: float, exact: Fraction) -> float:
 
 
 def angles() -> list[float]:
-    """Of every size; next to multiples of π/2; where one way of reducing them ends."""
+    """Return angles of every size, near multiples of π/2, and where the reduction changes."""
     rng = np.random.default_rng(0)
     every = np.ldexp(rng.uniform(1, 2, 300), rng.integers(-30, 1024, 300))
     usual = rng.uniform(0, 100, 300)
     next_to_zeros = [float(Fraction(k * PI, 2 * ONE)) for k in (1, 2, 3, 11, 344, 2**29, 10**15)]
     border = [math.nextafter(2.0**30, 0), 2.0**30, math.nextafter(2.0**30, inf)]
-    # This number of all float64 comes nearest to a multiple of π/2.
+    # The float64 that is nearest to a multiple of π/2, and the largest one.
     hardest = [6381956970095103 * 2.0**797, np.finfo(np.float64).max]
     x = np.concatenate([every, usual, next_to_zeros, border, hardest])
     return (x * rng.choice([-1.0, 1.0], len(x))).tolist()
@@ -77,12 +76,12 @@ def test_sine_and_cosine_are_off_by_at_most_one_ulp(isa: str) -> None:
     x = angles()
     sines, cosines = evaluate_gate("sin", x), evaluate_gate("cos", x)
     for angle, sine, cosine in zip(x, sines, cosines, strict=True):
-        assert ulps(sine, Fraction(exact_sine(fixed(angle)), ONE)) <= MOST_ULPS, angle
-        assert ulps(cosine, Fraction(exact_sine(fixed(angle) + PI // 2), ONE)) <= MOST_ULPS, angle
+        assert ulps(sine, Fraction(exact_sine(fixed(angle)), ONE)) <= MAX_ULPS, angle
+        assert ulps(cosine, Fraction(exact_sine(fixed(angle) + PI // 2), ONE)) <= MAX_ULPS, angle
 
 
 def exact_root(x: Fraction, n: int) -> Fraction:
-    """The n-th root, to 150 bits."""
+    """Return the n-th root to 150 bits."""
     shift = 150 * n + max(0, x.denominator.bit_length() - x.numerator.bit_length())
     shift += -shift % n
     scaled = (x.numerator << shift) // x.denominator
@@ -94,7 +93,7 @@ def exact_root(x: Fraction, n: int) -> Fraction:
 
 
 def test_powers_are_off_by_at_most_one_ulp(isa: str) -> None:
-    """xᵏᐟⁿ is the n-th root of xᵏ, for n a power of two."""
+    """xᵏᐟⁿ is the n-th root of xᵏ; n is a power of two."""
     rng = np.random.default_rng(1)
     sizes = np.concatenate([np.zeros(60, int), rng.integers(-1074, 1024, 60)])
     x = np.ldexp(rng.uniform(0.5, 2, 120), sizes)
@@ -108,25 +107,25 @@ def test_powers_are_off_by_at_most_one_ulp(isa: str) -> None:
         if not -1021 < exponent < 1023:
             continue
         exact = exact_root(Fraction(base) ** int(power), int(root))
-        assert ulps(result, exact) <= MOST_ULPS, (base, power, root)
+        assert ulps(result, exact) <= MAX_ULPS, (base, power, root)
         checked += 1
     assert checked > 60
 
 
 def test_powers_with_large_exponents(isa: str) -> None:
-    """Next to 1 all of the logarithm's digits count."""
+    """For a base near 1 all digits of the logarithm matter."""
     for base, exponent in product(
         (1 + 2.0**-20, 1 - 2.0**-21, 1 + 5 * 2.0**-19), (123_457, 98_765)
     ):
         y = evaluate_gate("power", base, float(exponent))
         scale = 1 << 2000
         exact = Fraction(scale)
-        for bit in bin(exponent)[2:]:  # squares, cut to 2000 bits
+        for bit in bin(exponent)[2:]:  # repeated squaring, truncated to 2000 bits
             exact = Fraction(int(exact * exact / scale * (Fraction(base) if bit == "1" else 1)))
-        assert ulps(y, exact / scale) <= MOST_ULPS
+        assert ulps(y, exact / scale) <= MAX_ULPS
 
 
-def test_what_is_exact_comes_out_exact(isa: str) -> None:
+def test_exact_powers_are_exact(isa: str) -> None:
     rng = np.random.default_rng(2)
     x = np.ldexp(rng.uniform(1, 2, 20_000), rng.integers(-1074, 1024, 20_000))
     x *= rng.choice([-1.0, 1.0], len(x))
@@ -151,8 +150,8 @@ def test_logarithms_of_denormal_numbers(isa: str) -> None:
     np.testing.assert_allclose(evaluate_gate("log", x), expected, rtol=3e-16)
 
 
-def test_denormal_numbers_are_numbers(isa: str) -> None:
-    """Nothing is flushed, neither in arithmetic nor in functions."""
+def test_denormal_numbers_are_not_flushed(isa: str) -> None:
+    """Neither arithmetic nor functions flush them to zero."""
     for name, a, b, expected in [
         ("add", denormal, denormal, 2 * denormal),
         ("sub", 1.5 * tiny, tiny, tiny / 2),
@@ -203,7 +202,7 @@ def test_a_tie_goes_to_the_first_operand(isa: str) -> None:
 @pytest.mark.parametrize("exponent", [0.0, 1.0, 2.0, 3.0, 0.5, 1.5, 1e300, 2.0**53 + 2, inf, nan])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_special_powers(sign: int, exponent: float, isa: str) -> None:
-    """As C has them, and Python too where it does not raise an error."""
+    """They are those of C; Python raises errors for some."""
     exponent *= sign
     numbers = (0.0, 0.3, 1.0, 1.7, inf)
     bases = [*numbers, *(-number for number in numbers), nan]
@@ -232,7 +231,7 @@ def assert_same(actual: np.ndarray, expected: np.ndarray) -> None:
 
 
 def sample() -> np.ndarray:
-    """Numbers of every size, and many of the usual ones."""
+    """Return numbers of every size, and many of moderate size."""
     rng = np.random.default_rng(3)
     every = np.ldexp(rng.uniform(1, 2, 5000), rng.integers(-1074, 1024, 5000))
     usual = np.concatenate([rng.normal(0, 2, 5000), rng.uniform(-800, 800, 5000)])
@@ -263,7 +262,7 @@ def test_a_number_has_the_same_bits_alone_and_in_any_array(name: str, isa: str) 
         assert_same(evaluate_gate(name, *operands), np.array(alone))
 
 
-def test_operands_are_brought_to_one_shape() -> None:
+def test_operands_are_broadcast_together() -> None:
     rows, columns = np.arange(3.0)[:, np.newaxis], np.arange(4, dtype=np.int8)
     np.testing.assert_array_equal(evaluate_gate("add", rows, columns), rows + columns)
     np.testing.assert_array_equal(evaluate_gate("sub", rows[::-1], 1.0), rows[::-1] - 1)
@@ -271,12 +270,12 @@ def test_operands_are_brought_to_one_shape() -> None:
     assert evaluate_gate("neg", np.array(2.0)).shape == ()
 
 
-def test_no_warning_comes_from_what_has_no_value() -> None:
+def test_numbers_outside_of_the_domain_give_no_warning() -> None:
     with warnings.catch_warnings(), np.errstate(all="raise"):
         warnings.simplefilter("error")
         for name in GATES:
             evaluate_gate(name, *[np.array([-1.0, 0.0, inf, nan, 1e308])] * GATES[name])
-        np.ones(3) + np.ones(3)  # nothing is left behind that NumPy could stumble on
+        np.ones(3) + np.ones(3)  # no floating-point flag is left set for NumPy to report
 
 
 def test_unknown_gates_and_wrong_operands_are_refused() -> None:

@@ -40,7 +40,7 @@ static derivatives gate_of(int gate, long double a, long double b)
     }
 }
 
-/* Whether the operands of a gate must be above zero. */
+/* Returns whether the operands of a gate must be above zero. */
 static int positive(int gate) { return gate == CG_GATE_power || gate == CG_GATE_log || gate == CG_GATE_sqrt; }
 
 /* Numbers of size 0.5 to 2.5 at every `every`-th element. */
