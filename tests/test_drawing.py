@@ -1,4 +1,4 @@
-"""Drawings of graphs: what is written in them, and that nothing lies on anything else."""
+"""Drawings of graphs: texts, files, no overlaps, few crossings."""
 
 import builtins
 import itertools
@@ -122,19 +122,19 @@ def scene_of(f, digits=2):
 
 
 def texts(f, kind, digits=2):
-    """The texts of a kind from left to right."""
+    """Return the texts of a kind from left to right."""
     found = [text for text in scene_of(f, digits).texts if text.kind == kind]
     return [text.text for text in sorted(found, key=lambda text: text.box[0])]
 
 
-# That nothing lies on anything else.
+# Overlaps.
 
 
 def points_on(path):
-    """Points along a wire, close to one another."""
+    """Yield closely spaced points along a wire."""
     t = np.linspace(0, 1, 41)
     for (x, y), (next_x, next_y) in itertools.pairwise(path.points):
-        # A Bézier curve whose two middle points lie halfway between its ends.
+        # A Bézier curve with both control points halfway between its ends.
         across = 1.5 * t * (1 - t) ** 2 + 1.5 * t**2 * (1 - t) + t**3
         yield np.stack([x + (next_x - x) * across, y + (next_y - y) * (3 * t**2 - 2 * t**3)])
 
@@ -155,7 +155,7 @@ def assert_legible(f):
     left, right, top, bottom = boxes.T
     overlap = (left[:, None] < right) & (left < right[:, None])
     overlap &= (top[:, None] < bottom) & (top < bottom[:, None])
-    assert overlap.sum() == len(boxes)  # each with itself alone
+    assert overlap.sum() == len(boxes)  # each overlaps only itself
 
     symbols = [text.box for text in scene.texts if text.kind == "symbol"]
     for (left, right, top, bottom), shape in zip(symbols, shapes, strict=True):
@@ -167,7 +167,7 @@ def assert_legible(f):
         x, y = points
         assert not ((left < x) & (x < right) & (top < y) & (y < bottom)).any()
     for shape in scene.shapes:
-        # The distance from the line between the centres of the two round ends.
+        # The distance from the line between the centres of the round ends.
         beyond = np.maximum(np.abs(points[0] - shape.x) - (shape.width / 2 - measures.RADIUS), 0)
         distance = np.hypot(beyond, points[1] - shape.y)
         assert distance.min() > measures.RADIUS - 1e-6
@@ -183,7 +183,7 @@ def test_nothing_overlaps(expression):
 
 @st.composite
 def graphs(draw):
-    """Graphs of up to 40 gates in which values are used again and again."""
+    """Draw a graph of up to 40 gates with values that are used often."""
     count = draw(st.integers(1, 4))
     nodes = [g.Variable(draw(st.floats(-2, 2)), f"input {index}") for index in range(count)]
     some = st.integers(0, 10**6).map(lambda index: nodes[index % len(nodes)])
@@ -218,20 +218,20 @@ def test_branches_add_up_to_the_gradient(f):
     for part in circuit.parts:
         if part.gradient and part.leaving and part is not circuit.parts[-1]:
             parts = [number(wire.gradient) for wire in part.leaving]
-            # Digits that are not shown, and the steps between denormal numbers.
+            # The error of rounding to the shown digits, and of denormal numbers.
             allowed = 1e-11 * sum(map(abs, parts)) + 1e-322
             assert math.fsum(parts) == pytest.approx(number(part.gradient), abs=allowed)
 
 
 def number(text):
-    """The number that a text shows."""
+    """Return the number of a text."""
     text = text.replace("−", "-")
     mantissa, _, exponent = text.partition("·10")
     digits = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
     return float(mantissa) * 10.0 ** int(exponent.translate(digits) or 0)
 
 
-def test_widths_are_those_of_a_wide_font_at_least():
+def test_widths_are_not_below_those_of_a_wide_font():
     fonts = pytest.importorskip("matplotlib.font_manager")
     from matplotlib.ft2font import FT2Font
 
@@ -254,12 +254,12 @@ def test_widths_are_those_of_a_wide_font_at_least():
             assert advance <= text_width(sign, 1000, bold), sign
 
 
-def test_widths_of_signs_that_fonts_put_together_or_make_wide():
+def test_widths_of_combining_and_of_wide_characters():
     assert text_width("e\u0301", 10) == text_width("e", 10)
     assert text_width("漢", 10) >= 10 * 1.25
 
 
-# What is written.
+# Texts.
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_symbols_of_gates(gate, symbol):
     assert texts(gate(g.Variable(np.ones((2, 3)), "x")), "symbol") == [symbol]
 
 
-def test_names_in_between_stand_before_their_values():
+def test_names_of_inner_gates_are_before_their_values():
     f = sum_times()
     assert texts(f, "caption") == ["q ="]
     scene = scene_of(f)
@@ -365,7 +365,7 @@ def test_a_value_used_twice_shows_the_sum_and_both_parts():
     assert [dot.kind for dot in scene_of(f).dots] == ["split"]
 
 
-def test_what_one_gate_adds_where_operands_are_broadcast():
+def test_contributions_of_gates_with_broadcast_operands():
     (b,) = variables(b=2.0)
     a = g.Variable(np.arange(6.0).reshape(2, 3), "a")
     f = (a * b).sum() + b
@@ -497,7 +497,7 @@ def test_svg_has_the_texts_and_wires_of_the_scene():
         assert list(numbers) == pytest.approx(expected, abs=0.051)
 
 
-def test_svg_is_drawn_by_what_draws_svg(tmp_path):
+def test_svg_can_be_rendered(tmp_path):
     f = network()
     f.backward()
     f.draw(tmp_path / "f.svg")
@@ -561,7 +561,7 @@ def test_png_has_the_colours_of_the_scene_where_they_belong(tmp_path):
         places.setdefault(text.kind, []).append(near)
     assert set(places) == {"name", "symbol", "value", "gradient"}
     dark = np.flatnonzero((pixels.min(axis=2) < 128).any(axis=0))
-    assert dark[-1] > 2 * (scene.texts[-1].x + 2)  # the name of the output stands behind its wire
+    assert dark[-1] > 2 * (scene.texts[-1].x + 2)  # the name of the output is after its wire
 
 
 def test_png_writes_names_as_they_are_and_nothing_of_its_writer(tmp_path):
@@ -612,7 +612,7 @@ def test_png_without_matplotlib(tmp_path, monkeypatch, missing, message):
 
 
 @pytest.mark.parametrize("ending", ["dot", "gv"])
-def test_dot_is_what_graphviz_reads(tmp_path, ending):
+def test_graphviz_reads_dot(tmp_path, ending):
     f = staged_fraction()
     f.backward()
     path = tmp_path / f"f.{ending}"
@@ -657,7 +657,7 @@ def test_the_text_of_dot():
     ]
 
 
-def test_dot_tells_the_operands_of_ordered_gates():
+def test_dot_labels_the_operands_of_ordered_gates():
     x, y = variables(x=1.0, y=2.0)
     assert (x - y).to_dot().count("headlabel") == 2
     assert (x + y).to_dot().count("headlabel") == 0
@@ -713,7 +713,7 @@ def test_too_many_gates_are_refused_but_not_as_dot():
 
 
 def luminance(colour):
-    """As the contrast of web pages is defined by."""
+    """Return the relative luminance, as WCAG defines it for contrast."""
     parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
     return np.dot(linear, (0.2126, 0.7152, 0.0722))
@@ -726,11 +726,11 @@ def test_colours_can_be_read_and_told_apart_without_their_hues():
     assert (value + 0.05) / (gradient + 0.05) > 1.5
 
 
-# How it looks: fewest crossings, straight wires.
+# Layout: few crossings, straight wires.
 
 
 def crossings(f):
-    """Pairs of wires that change sides between two columns."""
+    """Count the pairs of wires that cross between two columns."""
     scene = scene_of(f)
     pieces = [ends for path in scene.paths for ends in itertools.pairwise(path.points)]
     count = 0
@@ -741,20 +741,20 @@ def crossings(f):
 
 
 @pytest.mark.parametrize(
-    ("expression", "most"),
+    ("expression", "max_crossings"),
     [
         (sigmoid_neuron, 0), (elementary_neuron, 0), (patterns, 0), (apples_and_oranges, 0),
         (fraction, 1), (staged_fraction, 1), (horner, 0), (network, 66),
     ],
 )  # fmt: skip
-def test_few_wires_cross(expression, most):
+def test_few_wires_cross(expression, max_crossings):
     f = expression()
-    assert crossings(f) <= most
+    assert crossings(f) <= max_crossings
     f.backward()
-    assert crossings(f) <= most
+    assert crossings(f) <= max_crossings
 
 
-def test_inputs_stand_before_the_gate_that_needs_them():
+def test_inputs_are_next_to_the_first_gate_that_uses_them():
     x, y = variables(x=1.0, y=2.0)
     scene = scene_of(g.tanh(g.tanh(g.tanh(x))) * y)
     places = {text.text: text.x for text in scene.texts if text.kind == "name"}
