@@ -165,6 +165,7 @@ setup(
         [
             module("kernels", "csrc/processor.c"),
             module("samples", "csrc/samples.c", optimize="-O3"),  # loops that become vectors
+            module("interrupts", "csrc/processor.c"),
             module("team", "csrc/team.c", "csrc/processor.c"),
             module("loops", "csrc/processor.c"),
             module("equations"),
@@ -173,7 +174,7 @@ setup(
             module("passes", "csrc/team.c"),
             module("engine"),
             module("training"),
-            module("tape", "csrc/processor.c"),
+            module("tape"),
             views(),
         ],
         shared_utility_qualified_name=VIEWS,

@@ -6,7 +6,7 @@ from cygrad._engine.kernels cimport cg_kernels, cg_matrix, cg_samples
 from cygrad._engine.equations cimport Layer
 from cygrad._engine.plan cimport Plan
 from cygrad._engine.samples cimport Samples
-from cygrad._engine.team cimport Watch
+from cygrad._engine.interrupts cimport Interrupts
 
 
 # Grows in the child of a fork, where whatever was in use in its parent is not in use.
@@ -16,8 +16,8 @@ cdef Py_ssize_t fork_count
 cdef class Engine:
     cdef const cg_kernels *kernels
     cdef Layer *layers              # 1 … depth
-    cdef Layer *trained             # the same but for what training leaves alone
-    cdef Py_ssize_t plan_version         # of what it leaves alone
+    cdef Layer *trained             # the same, except that training may leave parameters unchanged
+    cdef Py_ssize_t plan_version    # grows when `trained` changes, and plans have to be made anew
     cdef readonly Py_ssize_t depth
     cdef int loss
     cdef bint mean
@@ -54,7 +54,7 @@ cdef class Engine:
 # What answers for few rows need besides the parameters, for one call at a time.
 cdef class Inference:
     cdef Plan plan
-    cdef Watch watch
+    cdef Interrupts interrupts
     cdef Samples x
     cdef Py_ssize_t owner         # the process of the call that uses it, or 0
 

@@ -20,7 +20,7 @@ from cygrad._engine.passes cimport SequentialPasses, ParallelPasses
 from cygrad._engine.equations cimport Layer, Pass
 from cygrad._engine.plan cimport Plan, address, costs
 from cygrad._engine.samples cimport Samples, all_finite, read_number, type_code
-from cygrad._engine.team cimport Watch
+from cygrad._engine.interrupts cimport Interrupts
 
 import os
 
@@ -273,7 +273,7 @@ cdef class Engine:
 
     cdef Inference new_inference(self):
         cdef Inference context = Inference()
-        context.plan, context.watch, context.x, context.owner = self.plan(SMALL_BATCH), Watch(), Samples.__new__(Samples), 0
+        context.plan, context.interrupts, context.x, context.owner = self.plan(SMALL_BATCH), Interrupts(), Samples.__new__(Samples), 0
         return context
 
     cdef int infer(self, Inference context, const cg_samples *x, char *out) except -1:
@@ -283,8 +283,8 @@ cdef class Engine:
         else:
             with nogil:
                 self.compute(context, x, out)
-        if context.watch.error is not None:
-            error, context.watch.error = context.watch.error, None
+        if context.interrupts.error is not None:
+            error, context.interrupts.error = context.interrupts.error, None
             raise error
         return 0
 
@@ -292,11 +292,11 @@ cdef class Engine:
         cdef Pass p
         memset(&p, 0, sizeof(Pass))
         p.x, p.rows = x, x.rows
-        context.watch.enter()
-        context.plan.run(&p, 0, context.watch)
+        context.interrupts.flush_denormals()
+        context.plan.run(&p, 0, context.interrupts)
         if out != NULL:
             self.kernels.unpack(p.rows, &context.plan.workspace.a[self.depth], out)
-        context.watch.leave()
+        context.interrupts.restore_denormals()
 
     cdef double output(self, Inference context, Py_ssize_t unit) noexcept nogil:
         """aᴸ of one unit for the first sample."""
@@ -358,8 +358,8 @@ cdef class Engine:
         team.p.gradient_offset = address(block) - address(self.block)
         team.set_up(plan)
         team.run(n, n, 1, None)
-        if team.watch.error is not None:
-            raise team.watch.error
+        if team.interrupts.error is not None:
+            raise team.interrupts.error
         gradients = block.view(self.numpy_dtype)
         return (
             team.loss / n if self.mean else team.loss,

@@ -21,7 +21,7 @@ from cygrad._engine.plan cimport (
     FORWARD, GATHER, GRADIENT, HIDDEN_DELTA, OUTPUT_DELTA, SOFTMAX, Operation, Plan
 )
 from cygrad._engine.samples cimport read_integer
-from cygrad._engine.team cimport Watch
+from cygrad._engine.interrupts cimport Interrupts
 
 import numpy as np
 
@@ -33,7 +33,7 @@ cdef class LoopsPlan(Plan):
     cdef int best_thread_count(self, int most) noexcept nogil:
         return 1
 
-    cdef bint run_operation(self, const Operation *op, Pass *p, int member, Watch watch) noexcept nogil:
+    cdef bint run_operation(self, const Operation *op, Pass *p, int member, Interrupts interrupts) noexcept nogil:
         """Run one operation. True: stop, no parameter has been changed."""
         cdef bint stop = False
         with gil:
@@ -43,13 +43,13 @@ cdef class LoopsPlan(Plan):
                 else:
                     operate[double](&self.workspace, op, p, 0)
             except BaseException as error:
-                watch.error = error
+                interrupts.error = error
                 stop = True
         if stop:
             return True
         if op.kind == OUTPUT_DELTA:
             return p.stop_if_not_finite and not isfinite(p.loss)
-        return op.kind != GRADIENT and watch.due(op.panels * op.work)
+        return op.kind != GRADIENT and interrupts.check(op.panels * op.work)
 
 
 cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -1:

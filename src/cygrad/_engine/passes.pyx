@@ -48,7 +48,7 @@ cdef class SequentialPasses(Team):
                     break
                 self.begin()
             op = &self.plan.operation[self.next]
-            if self.next == self.plan.first_update and member == 0 and self.plan.work > LONG and self.watch.attend():
+            if self.next == self.plan.first_update and member == 0 and self.plan.work > LONG and self.interrupts.run_handlers():
                 self.stopped = True     # the last chance before the updates, which may take long
                 break
             self.next += 1
@@ -58,7 +58,7 @@ cdef class SequentialPasses(Team):
                 self.split_operation = op
                 cg_team_open(self.team, op.panels * op.blocks + op.attached)
                 return
-            self.stopped = self.plan.run_operation(op, &self.p, member, self.watch)
+            self.stopped = self.plan.run_operation(op, &self.p, member, self.interrupts)
         cg_team_end(self.team)
 
     cdef void begin(self) noexcept nogil:
@@ -72,7 +72,7 @@ cdef class SequentialPasses(Team):
         self.loss += self.p.loss
         self.metric += self.p.metric
         self.complete += 1
-        self.watch.steps, self.watch.loss = self.complete, self.loss
+        self.interrupts.steps, self.interrupts.loss = self.complete, self.loss
 
     cdef void run_task(self, Py_ssize_t task, int member) noexcept nogil:
         cdef const Operation *op = self.split_operation
@@ -81,9 +81,9 @@ cdef class SequentialPasses(Team):
             return
         if task >= tasks:
             op += task - tasks - op.attached
-            if self.plan.run_operation(op, &self.p, member, self.watch):
+            if self.plan.run_operation(op, &self.p, member, self.interrupts):
                 cg_team_stop(self.team)
-        elif self.plan.run_task(op, task, &self.p, member, self.watch):
+        elif self.plan.run_task(op, task, &self.p, member, self.interrupts):
             cg_team_stop(self.team)
 
 
@@ -102,8 +102,8 @@ cdef class ParallelPasses(Team):
         self.chunks = (samples + chunk - 1) // chunk
         self.begun = False
         self.run_threads(self.members, None)
-        if self.watch.error is not None:
-            raise self.watch.error
+        if self.interrupts.error is not None:
+            raise self.interrupts.error
         return 0
 
     cdef void next_phase(self, int member) noexcept nogil:
@@ -121,7 +121,7 @@ cdef class ParallelPasses(Team):
         p.first = member * self.chunk
         p.start = task * self.chunk
         p.rows = min(self.samples - p.start, self.chunk)
-        if self.plan.run(&p, member, self.watch):
+        if self.plan.run(&p, member, self.interrupts):
             cg_team_stop(self.team)
         if self.out != NULL:
             outputs = from_row(&self.plan.workspace.a[self.plan.workspace.depth], p.first)

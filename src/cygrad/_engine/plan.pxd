@@ -1,6 +1,6 @@
 from cygrad._engine.equations cimport Layer, Part, Pass, Workspace
 from cygrad._engine.kernels cimport cg_kernels, cg_matrix, cg_prefetch
-from cygrad._engine.team cimport Watch
+from cygrad._engine.interrupts cimport Interrupts
 
 
 cdef enum Kind:
@@ -63,9 +63,9 @@ cdef class Plan:
     cdef int best_thread_count(self, int most) noexcept nogil
     cdef int split_operations(self) except -1
     cdef int allocate_private_inputs(self) except -1
-    cdef bint run(self, Pass *p, int member, Watch watch) noexcept nogil
-    cdef bint run_operation(self, const Operation *op, Pass *p, int member, Watch watch) noexcept nogil
-    cdef bint run_task(self, const Operation *op, Py_ssize_t index, Pass *p, int member, Watch watch) noexcept nogil
+    cdef bint run(self, Pass *p, int member, Interrupts interrupts) noexcept nogil
+    cdef bint run_operation(self, const Operation *op, Pass *p, int member, Interrupts interrupts) noexcept nogil
+    cdef bint run_task(self, const Operation *op, Py_ssize_t index, Pass *p, int member, Interrupts interrupts) noexcept nogil
     cdef bint claim_gather(self, const Part *part) noexcept nogil
     cdef void look_ahead(self, const Operation *op, Py_ssize_t index, Py_ssize_t rows, const Pass *p,
                          cg_prefetch *ahead) noexcept nogil

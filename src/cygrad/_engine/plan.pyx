@@ -15,7 +15,8 @@ from cygrad._engine.kernels cimport (
     CG_NEEDS_Z, CG_PANEL_BYTES, CG_RULE_store, CG_WHOLE_ROWS, cg_activation_properties, cg_kernels, cg_loss_properties,
     cg_matrix, cg_prefetch
 )
-from cygrad._engine.team cimport Watch, cg_range_end
+from cygrad._engine.interrupts cimport Interrupts
+from cygrad._engine.team cimport cg_range_end
 
 import numpy as np
 
@@ -279,26 +280,26 @@ cdef class Plan:
 
     # Passes
 
-    cdef bint run(self, Pass *p, int member, Watch watch) noexcept nogil:
+    cdef bint run(self, Pass *p, int member, Interrupts interrupts) noexcept nogil:
         """Run every operation in turn. True: stopped early, before any parameter was changed."""
         cdef Py_ssize_t i
         for i in range(self.operations):
-            if self.run_operation(&self.operation[i], p, member, watch):
+            if self.run_operation(&self.operation[i], p, member, interrupts):
                 return True
         return False
 
-    cdef bint run_operation(self, const Operation *op, Pass *p, int member, Watch watch) noexcept nogil:
-        """Run one operation. True: stop, no parameter has been changed. The watch is that of member 0."""
+    cdef bint run_operation(self, const Operation *op, Pass *p, int member, Interrupts interrupts) noexcept nogil:
+        """Run one operation. True: stop, no parameter has been changed. The interrupts are those of member 0."""
         cdef Py_ssize_t index
         if op.kind == OUTPUT_DELTA:
             equations.output_delta(&self.workspace, p)
             return p.stop_if_not_finite and not isfinite(p.loss)
         for index in range(op.panels * op.blocks):
-            if self.run_task(op, index, p, member, watch):
+            if self.run_task(op, index, p, member, interrupts):
                 return True
         return False
 
-    cdef bint run_task(self, const Operation *op, Py_ssize_t index, Pass *p, int member, Watch watch) noexcept nogil:
+    cdef bint run_task(self, const Operation *op, Py_ssize_t index, Pass *p, int member, Interrupts interrupts) noexcept nogil:
         """Run one task of an operation. True: stop, as in `run_operation`."""
         cdef Part part
         cdef cg_prefetch ahead
@@ -315,7 +316,7 @@ cdef class Plan:
             if part.first == 0:
                 equations.bias_gradient(&self.workspace, p, &part)
             # Half a step cannot be given up, but gradients that are only stored can.
-            return member == 0 and p.update.rule == CG_RULE_store and watch.due(op.work)
+            return member == 0 and p.update.rule == CG_RULE_store and interrupts.check(op.work)
         part.rows = min(p.rows - part.first, op.block_rows)
         if part.rows <= 0:      # in a batch that is not full
             return False
@@ -329,7 +330,7 @@ cdef class Plan:
             equations.softmax(&self.workspace, p, &part)
         elif op.kind == HIDDEN_DELTA:
             equations.hidden_delta(&self.workspace, p, &part)
-        return member == 0 and watch.due(op.work)
+        return member == 0 and interrupts.check(op.work)
 
     cdef bint claim_gather(self, const Part *part) noexcept nogil:
         """Claim to gather the samples of the pass, before the first part of the first layer that a member computes.

@@ -6,13 +6,13 @@ cimport cython
 from libc.stdlib cimport calloc, free
 
 from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
-from cpython.exc cimport PyErr_CheckSignals
 from cpython.float cimport PyFloat_AsDouble, PyFloat_Check
 from cpython.long cimport PyLong_AsDouble, PyLong_Check
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SetItem
 
-from cygrad._engine.kernels cimport cg_clock, selected
+from cygrad._engine.interrupts cimport CLOCK_WORK, Interrupts
+from cygrad._engine.kernels cimport selected
 
 import numpy as np
 
@@ -20,8 +20,7 @@ cdef dict _gates = {cg_gate_name(gate).decode(): gate for gate in range(CG_GATE_
 # Name of each gate, and its number of operands.
 GATES = {name: cg_gate_operands(gate) for name, gate in _gates.items()}
 
-cdef Py_ssize_t ATTENTION_WORK = 1 << 18     # numbers that are computed between two looks at the clock
-cdef double ATTENTION_SECONDS = 0.02         # between two looks at the signals
+cdef Py_ssize_t PIECE = 1 << 18              # numbers that are computed between two checks of interrupts
 cdef Py_ssize_t SHORT_TAPE = 4096            # gates: such a tape runs in less time than a thread waits for the GIL
 cdef Py_ssize_t ALIGNMENT = 64               # bytes: a vector of any instruction set
 cdef Py_ssize_t MAX_BLOCK = 1 << 23          # numbers in all registers: a larger tape takes its points one by one
@@ -38,22 +37,6 @@ cdef const cg_tape_kernels *kernels() except NULL:
         _kernels = cg_tape_kernels_of(isa.encode())
         _isa = isa
     return _kernels
-
-
-@cython.final
-cdef class Attention:
-    """Looks at the signals now and then, between pieces of a long computation."""
-    cdef double last
-
-    def __cinit__(self):
-        self.last = cg_clock()
-
-    cdef int pay(self) except -1 nogil:
-        if cg_clock() - self.last > ATTENTION_SECONDS:
-            with gil:
-                PyErr_CheckSignals()
-            self.last = cg_clock()
-        return 0
 
 
 @cython.final
@@ -126,13 +109,16 @@ def evaluate_gate(str name, a, b=None):
     cdef const double *a_numbers = <const double *> numbers_of(a, n).data
     cdef const double *b_numbers = <const double *> numbers_of(b, n).data if operands == 2 else a_numbers
     cdef double *y_numbers = first_number(y)
-    cdef Attention attention = Attention()
+    cdef Interrupts interrupts = Interrupts()
     with nogil:
         while start < n:
-            table.evaluate_gate(gate, min(n - start, ATTENTION_WORK), a_numbers + start, b_numbers + start,
+            table.evaluate_gate(gate, min(n - start, PIECE), a_numbers + start, b_numbers + start,
                                 y_numbers + start)
-            start += ATTENTION_WORK
-            attention.pay()
+            start += PIECE
+            if interrupts.check(CLOCK_WORK):
+                break
+    if interrupts.error is not None:
+        raise interrupts.error
     return y
 
 
@@ -302,7 +288,7 @@ cdef class Tape:
         cdef bint one_by_one = 8 * points <= register_size or registers * register_size > MAX_BLOCK
         if one_by_one:
             register_size = self.kernels.short_vectors.run_one_register_size
-        cdef Py_ssize_t piece = max(1, ATTENTION_WORK // (registers * register_size)) * register_size, first = 0, last
+        cdef Py_ssize_t piece = max(1, PIECE // (registers * register_size)) * register_size, first = 0, last
         cdef Workspace values = self.new_values(register_size), sums = Workspace(registers, register_size)
         cdef Workspace point = Workspace(2 * inputs, 1)
         value, gradients = np.empty(points), np.empty((inputs, points)) if differentiate else None
@@ -315,7 +301,7 @@ cdef class Tape:
             raise ValueError(f"there are {len(arrays)} arrays, expected {inputs}")
         for i in range(inputs):
             numbers[i] = numbers_of(arrays[i], points)
-        cdef Attention attention = Attention()
+        cdef Interrupts interrupts = Interrupts()
         with nogil:
             while first < points:
                 last = min(first + piece, points)
@@ -326,5 +312,8 @@ cdef class Tape:
                     cg_tape_run(self.kernels, &self.tape, numbers, first, last, points, values.registers,
                                 sums.registers, value_data, gradients_data)
                 first = last
-                attention.pay()
+                if interrupts.check(CLOCK_WORK):
+                    break
+        if interrupts.error is not None:
+            raise interrupts.error
         return value, gradients

@@ -1,5 +1,7 @@
 from libc.stdint cimport uint32_t
 
+from cygrad._engine.interrupts cimport Interrupts
+
 
 cdef extern from "team.h" nogil:
     enum:
@@ -21,22 +23,10 @@ cdef extern from "team.h" nogil:
     Py_ssize_t cg_range_end(Py_ssize_t tasks, int members, int member)
 
 
-cdef class Watch:
-    cdef object poll
-    cdef object error
-    cdef double last, loss
-    cdef Py_ssize_t work, steps
-    cdef unsigned long denormals
-    cdef void enter(self) noexcept nogil
-    cdef void leave(self) noexcept nogil
-    cdef bint due(self, Py_ssize_t work) noexcept nogil
-    cdef bint attend(self) noexcept with gil
-
-
 cdef class Team:
     cdef cg_team *team
     cdef int members            # numbered from 0, the calling thread
-    cdef Watch watch            # of member 0
+    cdef Interrupts interrupts  # of member 0
     cdef int assemble(self, int members) except -1
     cdef int run_threads(self, int present, poll) except -1
     cdef void next_phase(self, int member) noexcept nogil

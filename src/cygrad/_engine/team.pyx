@@ -4,59 +4,10 @@ The threads are Python's own, started by the call and gone when it returns: noth
 lose. How they divide the work and meet is in csrc/team.h; what the work is, the classes say that inherit from `Team`.
 """
 
-cimport cython
-
-from cpython.exc cimport PyErr_CheckSignals
-
-from cygrad._engine.kernels cimport cg_clock, cg_flush_denormals, cg_restore_denormals
+from cygrad._engine.interrupts cimport Interrupts
+from cygrad._engine.kernels cimport cg_flush_denormals, cg_restore_denormals
 
 from _thread import allocate_lock, start_new_thread
-
-
-cdef Py_ssize_t ATTENTION_WORK = 4_000_000   # multiply-adds between two looks at the clock
-cdef double ATTENTION_SECONDS = 0.02         # between two times that Python has the floor
-
-
-@cython.final
-cdef class Watch:
-    """Lets Python have the floor now and then during a long pass: for signals, and for `poll(steps, loss)`."""
-
-    def __init__(self, poll=None):
-        self.poll = poll
-        self.error = None
-        self.work = 0
-        self.steps = 0
-        self.loss = 0
-        self.last = cg_clock()
-
-    cdef void enter(self) noexcept nogil:
-        """Denormals count as zero until `leave`, but not while Python has the floor."""
-        self.denormals = cg_flush_denormals()
-
-    cdef void leave(self) noexcept nogil:
-        cg_restore_denormals(self.denormals)
-
-    cdef bint due(self, Py_ssize_t work) noexcept nogil:
-        """Whether to stop, when `work` more multiply-adds have been done."""
-        self.work += work
-        if self.work < ATTENTION_WORK:
-            return False
-        self.work = 0
-        if cg_clock() - self.last < ATTENTION_SECONDS:
-            return False
-        return self.attend()
-
-    cdef bint attend(self) noexcept with gil:
-        self.leave()
-        try:
-            PyErr_CheckSignals()
-            if self.poll is not None:
-                self.poll(self.steps, self.loss)
-        except BaseException as error:
-            self.error = error
-        self.last = cg_clock()
-        self.enter()
-        return self.error is not None
 
 
 cdef class Team:
@@ -85,9 +36,9 @@ cdef class Team:
         """Do one task of the open phase."""
 
     cdef int run_threads(self, int present, poll) except -1:
-        """Do all the work with the first `present` of the members. What interrupted it is in `watch.error`."""
+        """Do all the work with the first `present` of the members. What interrupted it is in `interrupts.error`."""
         cdef int member
-        self.watch = Watch(poll)
+        self.interrupts = Interrupts(poll)
         cg_team_begin(self.team)
         ends = []
         for member in range(1, present):
@@ -99,10 +50,10 @@ cdef class Team:
                 break       # the system allows no more threads: those there are do it all
             ends.append(end)
         with nogil:
-            self.watch.enter()
+            self.interrupts.flush_denormals()
             self.next_phase(0)
             self.thread_loop(0, CG_TEAM_BEGUN)
-            self.watch.leave()
+            self.interrupts.restore_denormals()
         for end in ends:
             while not self._released(end):
                 pass
@@ -113,7 +64,7 @@ cdef class Team:
         try:
             return end.acquire()
         except BaseException as error:
-            self.watch.error = error
+            self.interrupts.error = error
             return False
 
     def _follow(self, int member, end):

@@ -15,7 +15,7 @@ from cygrad._engine.kernels cimport (
 from cygrad._engine.passes cimport SequentialPasses
 from cygrad._engine.plan cimport Plan, address, costs
 from cygrad._engine.samples cimport Samples, read_number
-from cygrad._engine.team cimport Watch
+from cygrad._engine.interrupts cimport Interrupts
 
 import numpy as np
 
@@ -76,7 +76,7 @@ cdef class Training(SequentialPasses):
     cdef bint fetch_ahead
     cdef Samples x, y                   # of a single sample
     cdef int64_t label
-    cdef Watch alone                    # over its step
+    cdef Interrupts single_interrupts   # of its step
     cdef Py_ssize_t owner             # the process of the call at work, or 0
     cdef list blocks
     cdef readonly list state
@@ -89,7 +89,7 @@ cdef class Training(SequentialPasses):
         self.engine, self.max_batch, self.steps, self.owner = engine, batch_size, 0, 0
         self.learning_rate = learning_rate if callable(learning_rate) else None
         self.rate = 0 if callable(learning_rate) else learning_rate
-        self.x, self.y, self.alone = Samples.__new__(Samples), Samples.__new__(Samples), Watch()
+        self.x, self.y, self.single_interrupts = Samples.__new__(Samples), Samples.__new__(Samples), Interrupts()
         self.update.rule = _rules.index(rule)
         self.update.momentum, self.update.weight_decay = momentum, weight_decay
         self.update.beta1, self.update.beta2 = beta1, beta2
@@ -181,8 +181,8 @@ cdef class Training(SequentialPasses):
                 self.steps -= 1
         finally:
             self.owner = 0
-        if self.watch.error is not None:
-            raise self.watch.error
+        if self.interrupts.error is not None:
+            raise self.interrupts.error
         return 0
 
     def epoch(self, Samples X, targets, const int64_t[::1] order, const double[::1] learning_rates=None, poll=None,
@@ -235,8 +235,8 @@ cdef class Training(SequentialPasses):
                     stopped = self.learn(rate)
             if stopped:
                 self.steps -= 1
-            if self.alone.error is not None:
-                error, self.alone.error = self.alone.error, None
+            if self.single_interrupts.error is not None:
+                error, self.single_interrupts.error = self.single_interrupts.error, None
                 raise error
             return self.p.loss
         finally:
@@ -250,9 +250,9 @@ cdef class Training(SequentialPasses):
         self.p.x, self.p.order, self.p.start, self.p.rows, self.p.ahead.rows = &self.x.view, NULL, 0, 1, 0
         self.begin_step(rate)
         self.plan.pass_id += 1
-        self.alone.enter()
-        stopped = self.plan.run(&self.p, 0, self.alone)
-        self.alone.leave()
+        self.single_interrupts.flush_denormals()
+        stopped = self.plan.run(&self.p, 0, self.single_interrupts)
+        self.single_interrupts.restore_denormals()
         return stopped
 
     cdef int read_target(self, y) except -1:
