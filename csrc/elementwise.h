@@ -4,7 +4,7 @@
 
 #include "functions.h"
 
-CG_INLINE vec relu_slope(vec a) { return keep(splat(1), a > zero()); }
+CG_INLINE vec relu_slope(vec a) { return masked(splat(1), a > zero()); }
 
 /* Vectors of a panel's row that hold columns of the matrix. */
 CG_INLINE int used_vectors(ptrdiff_t cols)
@@ -35,7 +35,7 @@ static void activate(int activation, ptrdiff_t panel, ptrdiff_t rows, const cg_m
         CG_EACH_VECTOR                               \
         {                                            \
             vec z = load(z_panel + i);               \
-            store(a_panel + i, keep(VALUE, before[j])); \
+            store(a_panel + i, masked(VALUE, before[j])); \
         }                                            \
         break;
 #define CG_NONE(...)

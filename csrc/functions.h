@@ -123,7 +123,7 @@ CG_INLINE vec gaussian_(vec z)
     vec square = z * z;
     vec error = fma_(z, z, -square);
     /* Where z² overflows the error is no number, and the result is 0 without it. */
-    return exp_corrected(-square, -keep(error, square < splat(-CG_EXP_MIN)));
+    return exp_corrected(-square, -masked(error, square < splat(-CG_EXP_MIN)));
 }
 
 /* (a + a_low) / (b + b_low) in one division: the quotient's remainder is put back. */

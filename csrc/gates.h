@@ -12,14 +12,14 @@
     BINARY(sub,        a - b,                        one,                      -one)                               \
     BINARY(mul,        a * b,                        b,                        a)                                  \
     BINARY(div,        a / b,                        one / b,                  -(y / b))                           \
-    BINARY(power,      power_(a, b),                 keep(b * power_(a, b - one), b != zero()),                    \
-                                                     keep(y * log_everywhere(a), y != zero()))                     \
-    BINARY(max,        max_of(a, b),                 keep(one, a >= b),        one - keep(one, a >= b))            \
-    BINARY(min,        min_of(a, b),                 keep(one, a <= b),        one - keep(one, a <= b))            \
+    BINARY(power,      power_(a, b),                 masked(b * power_(a, b - one), b != zero()),                    \
+                                                     masked(y * log_everywhere(a), y != zero()))                     \
+    BINARY(max,        max_of(a, b),                 masked(one, a >= b),        one - masked(one, a >= b))            \
+    BINARY(min,        min_of(a, b),                 masked(one, a <= b),        one - masked(one, a <= b))            \
     UNARY(neg,         -a,                           -one)                                                         \
     UNARY(reciprocal,  one / a,                      -(y * y))                                                     \
     UNARY(square,      a * a,                        splat(2) * a)                                                 \
-    UNARY(abs,         abs_(a),                      keep(one, a > zero()) - keep(one, a < zero()))                \
+    UNARY(abs,         abs_(a),                      masked(one, a > zero()) - masked(one, a < zero()))                \
     UNARY(exp,         exp_of(a),                    y)                                                            \
     UNARY(log,         log_everywhere(a),            one / a)                                                      \
     UNARY(sqrt,        sqrt_(a),                     splat(0.5) / y)                                               \
@@ -27,7 +27,7 @@
     UNARY(cos,         cos_(a),                      -sin_(a))                                                     \
     UNARY(tanh,        tanh_of(a),                   one - y * y)                                                  \
     UNARY(sigmoid,     sigmoid_of(a),                y * (one - y))                                                \
-    UNARY(relu,        relu_of(a),                   keep(one, a > zero()))                                        \
+    UNARY(relu,        relu_of(a),                   masked(one, a > zero()))                                        \
     UNARY(gaussian,    gaussian_of(a),               splat(-2) * a * y)
 
 #endif

@@ -66,7 +66,7 @@ CG_INLINE void softmax_rows(const int VECTORS, ptrdiff_t rows, ptrdiff_t first, 
             const real *in = row_of(&z, p, first + r);
             real *out = row_of(&a, p, first + r);
             CG_EACH_USED {
-                vec e = keep(exp_(load(in + j * LANES) - maximum), before.m[j]);
+                vec e = masked(exp_(load(in + j * LANES) - maximum), before.m[j]);
                 store(out + j * LANES, e);
                 sum.v[j] += e;
             }
@@ -129,7 +129,7 @@ static void squared_error(ptrdiff_t rows, cg_output *o, double gradient_factor, 
         real *d = o->delta ? row_of(o->delta, p, 0) : NULL;
         for (ptrdiff_t i = 0; i < rows * P; i += P)
             CG_EACH_J {
-                vec error = keep(load(a + i + j * LANES) - load(y + i + j * LANES), before.m[j]);
+                vec error = masked(load(a + i + j * LANES) - load(y + i + j * LANES), before.m[j]);
                 losses.v[j] = fma_(error, error, losses.v[j]);
                 sizes.v[j] += abs_(error);
                 if (d) store(d + i + j * LANES, error * factor);
@@ -153,8 +153,8 @@ static void binary_cross_entropy(ptrdiff_t rows, cg_output *o)
                 vec y = load(row_of(o->y, p, r) + j * LANES);
                 vec c = fma_(-z, y, max_(zero(), z)) + log1p_(exp_(-abs_(z)));
                 mask is_same = ~((a >= half) ^ (y >= half));
-                losses.v[j] += keep(c, before.m[j]);
-                correct.v[j] += keep(splat(1), is_same & before.m[j]);
+                losses.v[j] += masked(c, before.m[j]);
+                correct.v[j] += masked(splat(1), is_same & before.m[j]);
                 if (o->delta) store(row_of(o->delta, p, r) + j * LANES, (a - y) * scale);
             }
     }
@@ -194,7 +194,7 @@ static double cross_entropy_of_labels(ptrdiff_t rows, cg_output *o)
         for (ptrdiff_t r = 0; r < rows; r++) {
             row_mask is_label = column_of((ptrdiff_t)labels[r], p);
             CG_EACH_J {
-                vec y = keep(splat(1), is_label.m[j]);
+                vec y = masked(splat(1), is_label.m[j]);
                 store(row_of(&delta, p, r) + j * LANES, (load(row_of(&a, p, r) + j * LANES) - y) * scale);
             }
         }
@@ -260,9 +260,9 @@ static void hinge(ptrdiff_t rows, cg_output *o)
             CG_EACH_J {
                 vec margin = load(row_of(o->a, p, r) + j * LANES) - score + splat(1);
                 mask is_broken = ~(margin <= zero()) & before.m[j] & ~is_label.m[j];
-                losses.v[j] += keep(margin, is_broken);
-                broken.v[j] += keep(splat(1), is_broken);
-                if (o->delta) store(row_of(o->delta, p, r) + j * LANES, keep(scale, is_broken));
+                losses.v[j] += masked(margin, is_broken);
+                broken.v[j] += masked(splat(1), is_broken);
+                if (o->delta) store(row_of(o->delta, p, r) + j * LANES, masked(scale, is_broken));
             }
         }
         loss += (double)fold_sum(losses.v)[0];

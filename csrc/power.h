@@ -87,7 +87,7 @@ CG_SHARED vec power_(vec x, vec y)
     log = select_(size == zero(), splat((real)-INFINITY), select_(size == splat((real)INFINITY), size, log));
     vec product = y * log, product_low = fma_(y, low, fma_(y, log, -product));
     /* Where the product is out of exp's range, product_low may be NaN. */
-    vec power = exp_pair(product, keep(product_low, abs_(product) < splat(-CG_EXP_MIN)));
+    vec power = exp_pair(product, masked(product_low, abs_(product) < splat(-CG_EXP_MIN)));
     power = select_(size == splat(1), splat(1), power);
     /* For x below zero, odd powers are negative, and powers that are not integers are NaN. */
     vec exponent = abs_(y);

@@ -115,7 +115,7 @@ CG_INLINE vec min_(vec a, vec b)
 CG_INLINE vec select_(mask m, vec a, vec b) { return (vec)(((mask)a & m) | ((mask)b & ~m)); }
 CG_INLINE vec abs_(vec a) { return (vec)((mask)a & ~(mask)splat((real)-0.0)); }
 CG_INLINE vec zero(void) { return (vec){0}; }
-CG_INLINE vec keep(vec a, mask m) { return (vec)((mask)a & m); }
+CG_INLINE vec masked(vec a, mask m) { return (vec)((mask)a & m); }
 
 CG_INLINE mask splat_integer(integer x) { return x + (mask){0}; }
 

@@ -17,7 +17,7 @@
 /* max and min: the first operand where both are equal; NaN where one of them is. */
 CG_INLINE vec max_of(vec a, vec b) { return select_((mask)(a >= b) | (mask)(a != a), a, b); }
 CG_INLINE vec min_of(vec a, vec b) { return select_((mask)(a <= b) | (mask)(a != a), a, b); }
-CG_INLINE vec relu_of(vec a) { return keep(a, ~(mask)(a <= zero())); }
+CG_INLINE vec relu_of(vec a) { return masked(a, ~(mask)(a <= zero())); }
 
 /* Not inlined, so that both sizes of registers share one copy. */
 CG_SHARED vec exp_of(vec a) { return exp_(a); }
