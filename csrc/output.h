@@ -49,24 +49,24 @@ CG_INLINE void softmax_rows(const int VECTORS, ptrdiff_t rows, ptrdiff_t first, 
 #define CG_EACH_USED CG_UNROLL for (int j = 0; j < VECTORS; j++)
     ptrdiff_t panels = panels_of(&z);
     for (ptrdiff_t r = 0; r < rows; r++) {
-        panel_row maximum;
-        CG_EACH_J maximum.v[j] = splat((real)-INFINITY);
+        panel_row row_maximum;
+        CG_EACH_J row_maximum.v[j] = splat((real)-INFINITY);
         for (ptrdiff_t p = 0; p < panels; p++) {
             row_mask before = columns_until(z.cols, p);
             const real *in = row_of(&z, p, first + r);
-            CG_EACH_USED maximum.v[j] = max_(maximum.v[j], select_(before.m[j], load(in + j * LANES), splat((real)-INFINITY)));
+            CG_EACH_USED row_maximum.v[j] = max_(row_maximum.v[j], select_(before.m[j], load(in + j * LANES), splat((real)-INFINITY)));
         }
-        row_maxima[r] = fold_max(maximum.v)[0];
+        row_maxima[r] = fold_max(row_maximum.v)[0];
     }
     for (ptrdiff_t r = 0; r < rows; r++) {
         panel_row sum = {{{0}}};
-        vec maximum = splat(row_maxima[r]);
+        vec row_maximum = splat(row_maxima[r]);
         for (ptrdiff_t p = 0; p < panels; p++) {
             row_mask before = columns_until(z.cols, p);
             const real *in = row_of(&z, p, first + r);
             real *out = row_of(&a, p, first + r);
             CG_EACH_USED {
-                vec e = masked(exp_(load(in + j * LANES) - maximum), before.m[j]);
+                vec e = masked(exp_(load(in + j * LANES) - row_maximum), before.m[j]);
                 store(out + j * LANES, e);
                 sum.v[j] += e;
             }
