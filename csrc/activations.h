@@ -11,7 +11,7 @@
     ELEMENTWISE(identity, CG_INCREASING,                     z,               splat(1))           \
     ELEMENTWISE(sigmoid,  CG_INCREASING,                     sigmoid_(z),     a * (splat(1) - a)) \
     ELEMENTWISE(tanh,     CG_INCREASING,                     tanh_(z),        fma_(-a, a, splat(1))) \
-    ELEMENTWISE(relu,     CG_KINK_AT_ZERO,                   max_(zero(), z), relu_slope(a))      \
+    ELEMENTWISE(relu,     CG_KINK_AT_ZERO,                   maximum(zero(), z), relu_slope(a))      \
     ELEMENTWISE(gaussian, CG_NEEDS_Z,                        gaussian_(z),    splat(-2) * z * a)  \
     WHOLE_ROWS(softmax,   CG_INCREASING | CG_WHOLE_ROWS)
 

@@ -107,7 +107,7 @@ CG_INLINE vec exp_corrected(vec x, vec low)
 {
     mask n;
     vec p_low;
-    x = max_(splat(CG_EXP_MIN), min_(splat(CG_EXP_MAX), x));
+    x = maximum(splat(CG_EXP_MIN), minimum(splat(CG_EXP_MAX), x));
     vec p = exp_parts(x, low, &p_low, &n);
     /* In two factors: 2ⁿ itself may lie outside the normal range. */
     mask half = n >> 1;
@@ -139,10 +139,10 @@ CG_INLINE vec divide_corrected(vec a, vec a_low, vec b, vec b_low)
 CG_INLINE vec sigmoid_(vec z)
 {
     mask n;
-    vec p_low, p = exp_parts(max_(splat(-CG_SIGMOID_MAX), min_(splat(CG_SIGMOID_MAX), -z)), zero(), &p_low, &n);
+    vec p_low, p = exp_parts(maximum(splat(-CG_SIGMOID_MAX), minimum(splat(CG_SIGMOID_MAX), -z)), zero(), &p_low, &n);
     vec scale = power_of_two(n);
     vec e = fma_(p, scale, scale), e_low = fma_(p, scale, scale - e) + p_low * scale;
-    vec large = max_(splat(1), e), small = min_(splat(1), e), sum = large + small;
+    vec large = maximum(splat(1), e), small = minimum(splat(1), e), sum = large + small;
     return divide_corrected(splat(1), zero(), sum, small - (sum - large) + e_low);
 }
 
@@ -150,11 +150,11 @@ CG_INLINE vec sigmoid_(vec z)
 CG_INLINE vec tanh_(vec z)
 {
     mask n;
-    vec size = min_(splat(CG_TANH_MAX), abs_(z));
+    vec size = minimum(splat(CG_TANH_MAX), abs_(z));
     vec p_low, p = exp_parts(size + size, zero(), &p_low, &n);
     vec scale = power_of_two(n), less = scale - splat(1);
     vec m = fma_(p, scale, less), m_low = fma_(p, scale, less - m) + p_low * scale;
-    vec large = max_(splat(2), m), small = min_(splat(2), m), sum = large + small;
+    vec large = maximum(splat(2), m), small = minimum(splat(2), m), sum = large + small;
     vec t = divide_corrected(m, m_low, sum, small - (sum - large) + m_low);
     return (vec)((mask)t | ((mask)z & (mask)splat((real)-0.0)));
 }

@@ -54,7 +54,7 @@ CG_INLINE void softmax_rows(const int VECTORS, ptrdiff_t rows, ptrdiff_t first, 
         for (ptrdiff_t p = 0; p < panels; p++) {
             row_mask before = columns_until(z.cols, p);
             const real *in = row_of(&z, p, first + r);
-            CG_EACH_USED row_maximum.v[j] = max_(row_maximum.v[j], select_(before.m[j], load(in + j * LANES), splat((real)-INFINITY)));
+            CG_EACH_USED row_maximum.v[j] = maximum(row_maximum.v[j], select_(before.m[j], load(in + j * LANES), splat((real)-INFINITY)));
         }
         row_maxima[r] = fold_max(row_maximum.v)[0];
     }
@@ -151,7 +151,7 @@ static void binary_cross_entropy(ptrdiff_t rows, cg_output *o)
             CG_EACH_J {
                 vec z = load(row_of(o->z, p, r) + j * LANES), a = load(row_of(o->a, p, r) + j * LANES);
                 vec y = load(row_of(o->y, p, r) + j * LANES);
-                vec c = fma_(-z, y, max_(zero(), z)) + log1p_(exp_(-abs_(z)));
+                vec c = fma_(-z, y, maximum(zero(), z)) + log1p_(exp_(-abs_(z)));
                 mask is_same = ~((a >= half) ^ (y >= half));
                 losses.v[j] += masked(c, before.m[j]);
                 correct.v[j] += masked(splat(1), is_same & before.m[j]);

@@ -61,7 +61,7 @@ CG_INLINE vec log_pair(vec x, vec *low)
 CG_INLINE vec exp_pair(vec x, vec low)
 {
     vec magic = splat(CG_ROUND_MAGIC), one = splat(1);
-    x = max_(splat(CG_EXP_MIN), min_(splat(CG_EXP_MAX), x));
+    x = maximum(splat(CG_EXP_MIN), minimum(splat(CG_EXP_MAX), x));
     vec shifted = fma_(x, splat(CG_LOG2_E), magic);
     vec n_real = shifted - magic;
     mask n = (mask)shifted - (mask)magic, half = n >> 1;

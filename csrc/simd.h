@@ -67,8 +67,8 @@ CG_INLINE vec load_unaligned(const real *p) { return (vec) * (const unaligned_ve
 CG_INLINE vec splat(real x) { return CG_X86(set1)(x); }
 CG_INLINE vec fma_(vec a, vec b, vec c) { return CG_X86(fmadd)(a, b, c); }
 CG_INLINE vec sqrt_(vec a) { return CG_X86(sqrt)(a); }
-CG_INLINE vec max_(vec a, vec b) { return CG_X86(max)(a, b); }
-CG_INLINE vec min_(vec a, vec b) { return CG_X86(min)(a, b); }
+CG_INLINE vec maximum(vec a, vec b) { return CG_X86(max)(a, b); }
+CG_INLINE vec minimum(vec a, vec b) { return CG_X86(min)(a, b); }
 
 #else
 #define CG_ISA "portable"
@@ -99,13 +99,13 @@ CG_INLINE vec sqrt_(vec a)
 }
 
 /* As x86 does it: the second argument where either is NaN. */
-CG_INLINE vec max_(vec a, vec b)
+CG_INLINE vec maximum(vec a, vec b)
 {
     mask m = a > b;
     return (vec)(((mask)a & m) | ((mask)b & ~m));
 }
 
-CG_INLINE vec min_(vec a, vec b)
+CG_INLINE vec minimum(vec a, vec b)
 {
     mask m = a < b;
     return (vec)(((mask)a & m) | ((mask)b & ~m));
@@ -221,7 +221,7 @@ CG_INLINE vec shuffle_two(vec a, vec b, mask from)
 #endif
 }
 
-CG_INLINE vec add_(vec a, vec b) { return a + b; }
+CG_INLINE vec add(vec a, vec b) { return a + b; }
 
 /* Sums and maxima across a panel's row, in one order whatever the width of a vector: the upper half of the
  * lanes is folded onto the lower half until one number is left. Every lane of the result holds it. */
@@ -235,7 +235,7 @@ CG_INLINE vec add_(vec a, vec b) { return a + b; }
         CG_UNROLL for (int half = LANES / 2; half; half /= 2) v[0] = OPERATION(v[0], rotate(v[0], half));  \
         return v[0];                                                                                       \
     }
-CG_FOLD(fold_sum, add_)
-CG_FOLD(fold_max, max_)
+CG_FOLD(fold_sum, add)
+CG_FOLD(fold_max, maximum)
 
 #endif

@@ -75,7 +75,7 @@ CG_INLINE void product_tile(const int ROWS, const int VECTORS, const cg_rows *fr
         multiply_add(ROWS, VECTORS, t, a->cols - k < P ? a->cols - k : P, a_rows, P, 1, b);
     }
     CG_UNROLL for (int m = 0; m < ROWS; m++)
-        CG_UNROLL for (int j = 0; j < VECTORS; j++) t[m][j] = max_(floor, t[m][j]);
+        CG_UNROLL for (int j = 0; j < VECTORS; j++) t[m][j] = maximum(floor, t[m][j]);
     if (relu_outputs)
         CG_UNROLL for (int m = 0; m < ROWS; m++)
             CG_UNROLL for (int j = 0; j < VECTORS; j++) t[m][j] *= relu_slope(load(relu_outputs + m * P + j * LANES));
