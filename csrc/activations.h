@@ -9,10 +9,10 @@
 /*             name       properties                         a = σ(z)         σ′(z) */
 #define CG_ACTIVATIONS(ELEMENTWISE, WHOLE_ROWS)                                                   \
     ELEMENTWISE(identity, CG_INCREASING,                     z,               splat(1))           \
-    ELEMENTWISE(sigmoid,  CG_INCREASING,                     sigmoid_(z),     a * (splat(1) - a)) \
+    ELEMENTWISE(sigmoid,  CG_INCREASING,                     sigmoid(z),     a * (splat(1) - a)) \
     ELEMENTWISE(tanh,     CG_INCREASING,                     tanh_(z),        fma_(-a, a, splat(1))) \
     ELEMENTWISE(relu,     CG_KINK_AT_ZERO,                   maximum(zero(), z), relu_slope(a))      \
-    ELEMENTWISE(gaussian, CG_NEEDS_Z,                        gaussian_(z),    splat(-2) * z * a)  \
+    ELEMENTWISE(gaussian, CG_NEEDS_Z,                        gaussian(z),    splat(-2) * z * a)  \
     WHOLE_ROWS(softmax,   CG_INCREASING | CG_WHOLE_ROWS)
 
 #endif

@@ -118,7 +118,7 @@ CG_INLINE vec exp_corrected(vec x, vec low)
 CG_INLINE vec exp_(vec x) { return exp_corrected(x, zero()); }
 
 /* exp(−z²), with the rounding error of z² put back. */
-CG_INLINE vec gaussian_(vec z)
+CG_INLINE vec gaussian(vec z)
 {
     vec square = z * z;
     vec error = fma_(z, z, -square);
@@ -136,7 +136,7 @@ CG_INLINE vec divide_corrected(vec a, vec a_low, vec b, vec b_low)
 }
 
 /* 1 / (1 + e) with e = exp(−z) */
-CG_INLINE vec sigmoid_(vec z)
+CG_INLINE vec sigmoid(vec z)
 {
     mask n;
     vec p_low, p = exp_parts(maximum(splat(-CG_SIGMOID_MAX), minimum(splat(CG_SIGMOID_MAX), -z)), zero(), &p_low, &n);

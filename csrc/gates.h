@@ -12,7 +12,7 @@
     BINARY(sub,        a - b,                        one,                      -one)                               \
     BINARY(mul,        a * b,                        b,                        a)                                  \
     BINARY(div,        a / b,                        one / b,                  -(y / b))                           \
-    BINARY(power,      power_(a, b),                 masked(b * power_(a, b - one), b != zero()),                    \
+    BINARY(power,      power(a, b),                 masked(b * power(a, b - one), b != zero()),                    \
                                                      masked(y * log_everywhere(a), y != zero()))                     \
     BINARY(max,        max_of(a, b),                 masked(one, a >= b),        one - masked(one, a >= b))            \
     BINARY(min,        min_of(a, b),                 masked(one, a <= b),        one - masked(one, a <= b))            \

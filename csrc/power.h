@@ -81,7 +81,7 @@ CG_INLINE mask is_integral(vec size)
     return (mask)(size + magic - magic == size) | (mask)(size >= magic);
 }
 
-CG_SHARED vec power_(vec x, vec y)
+CG_SHARED vec power(vec x, vec y)
 {
     vec size = abs_(x), low, log = log_pair(size, &low);
     log = select_(size == zero(), splat((real)-INFINITY), select_(size == splat((real)INFINITY), size, log));

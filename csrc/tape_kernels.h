@@ -22,12 +22,12 @@ CG_INLINE vec relu_of(vec a) { return masked(a, ~(mask)(a <= zero())); }
 /* Not inlined, so that both sizes of registers share one copy. */
 CG_SHARED vec exp_of(vec a) { return exp_(a); }
 CG_SHARED vec tanh_of(vec a) { return tanh_(a); }
-CG_SHARED vec gaussian_of(vec a) { return gaussian_(a); }
+CG_SHARED vec gaussian_of(vec a) { return gaussian(a); }
 
 /* Where sigmoid is denormal it equals exp(a). There sigmoid_ returns one constant, which is enough for networks. */
 CG_SHARED vec sigmoid_of(vec a)
 {
-    vec y = sigmoid_(a);
+    vec y = sigmoid(a);
     mask small = (mask)(a < splat(1 - CG_SIGMOID_MAX));
     return any_lane(small) ? select_(small, exp_(a), y) : y;
 }
