@@ -24,7 +24,7 @@ CG_SHARED vec exp_of(vec a) { return exp_(a); }
 CG_SHARED vec tanh_of(vec a) { return tanh_(a); }
 CG_SHARED vec gaussian_of(vec a) { return gaussian(a); }
 
-/* Where sigmoid is denormal it equals exp(a). There sigmoid_ returns one constant, which is enough for networks. */
+/* Where sigmoid is denormal it equals exp(a). There `sigmoid` returns one constant, which is enough for networks. */
 CG_SHARED vec sigmoid_of(vec a)
 {
     vec y = sigmoid(a);
