@@ -60,12 +60,13 @@ PEERS = (
 
 
 def programs(peers: bool = False) -> dict[str, type[Program]]:
-    """Return cygrad, then tuned and plain NumPy, then with `peers` the installed libraries."""
+    """Return cygrad and its plain loops, tuned and plain NumPy, and with `peers` the libraries."""
     from .cygrad_program import CygradProgram
+    from .plain_loops import PlainLoops
     from .plain_numpy import PlainNumpy
     from .tuned_numpy import TunedNumpy
 
-    chosen: list[type[Program]] = [CygradProgram, TunedNumpy, PlainNumpy]
+    chosen: list[type[Program]] = [CygradProgram, TunedNumpy, PlainNumpy, PlainLoops]
     if peers:
         chosen += [
             getattr(import_module(f".{module}", __name__), name)
