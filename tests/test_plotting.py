@@ -259,10 +259,10 @@ def test_long_names_leave_room_for_the_picture(recwarn: pytest.WarningsRecorder)
     net.classes = tuple(
         f"a name that\n does not {'want to ' * 20} end {number}" for number in (1, 2)
     )
-    assert [plotting.style.literal(name) for name in net.classes] == [
+    assert [plotting.style.escape_label(name) for name in net.classes] == [
         "a name that…ant to end 1", "a name that…ant to end 2",
     ]  # fmt: skip
-    assert plotting.style.literal("x" * 24) == "x" * 24
+    assert plotting.style.escape_label("x" * 24) == "x" * 24
     for draw in (plotting.decision_regions, plotting.hidden_projection, plotting.confusion_matrix):
         figure = draw(net, X, y).figure
         figure.canvas.draw()

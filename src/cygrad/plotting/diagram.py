@@ -295,7 +295,7 @@ def _draw_texts(
         last = columns[-1]
         for unit, height in zip(last.units, last.ys, strict=True):
             look = {"ha": "left", "in_layout": True}
-            name = style.literal(net.classes[unit])
+            name = style.escape_label(net.classes[unit])
             write(ax, last.x + 1.4 * RADIUS, height, name, (NAME_WIDTH, 0.7), **look)
 
 

@@ -146,7 +146,7 @@ def _draw_samples(
         classes = target_classes(net, y, len(places))
         for number, name in enumerate(class_names(net)):
             members = places[classes == number]
-            named = style.sample(number) | look | {"label": style.literal(name)}
+            named = style.sample(number) | look | {"label": style.escape_label(name)}
             ax.scatter(*members.T, **(named | kwargs))
         ax.legend(title="class", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     elif net.outputs == 1:

@@ -165,7 +165,7 @@ def _draw_probability(
     )
     if probability.min() < 0.5 < probability.max():
         ax.contour(xs, ys, probability, levels=[0.5], colors=style.INK, linewidths=1, zorder=1)
-    label, ticks = f"probability of class {style.literal(name)}", np.linspace(0, 1, 5)
+    label, ticks = f"probability of class {style.escape_label(name)}", np.linspace(0, 1, 5)
     # Below the axes, as the legend is beside them.
     ax.figure.colorbar(filled, ax=ax, label=label, ticks=ticks, location="bottom", aspect=40)
 
@@ -183,7 +183,7 @@ def _draw_samples(
             "s": 30,
             "linewidths": 0.6,
             "zorder": 2,
-            "label": style.literal(name),
+            "label": style.escape_label(name),
         }
         ax.scatter(members[:, 0], members[:, 1], **(look | kwargs))
     # Beside the axes, where no sample is hidden.

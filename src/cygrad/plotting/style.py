@@ -62,7 +62,7 @@ def between(first: int, second: int, strength: float) -> Colormap:
     return LinearSegmentedColormap.from_list("cygrad", ends)
 
 
-def literal(name: str) -> str:
+def escape_label(name: str) -> str:
     """What shows a name as it is: a $ would begin a formula, and a first _ hide it in a legend.
 
     It is one line, and leaves room for the picture: of a long name the middle is left out.
