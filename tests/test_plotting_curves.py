@@ -44,8 +44,8 @@ def test_histories_are_compared(flat):
     for line, (label, each) in zip(flat.lines, both.items(), strict=True):
         assert line.get_label() == label
         np.testing.assert_array_equal(line.get_ydata(), each["loss"])
-    looks = {(line.get_color(), line.get_marker()) for line in flat.lines}
-    assert len(looks) == 2
+    appearances = {(line.get_color(), line.get_marker()) for line in flat.lines}
+    assert len(appearances) == 2
 
 
 @pytest.mark.parametrize(

@@ -34,9 +34,9 @@ def test_on_the_plane_the_output_is_undecided(loss, units, monkeypatch):
     planes = []
 
     class Plane(art3d.Poly3DCollection):
-        def __init__(self, polygons, **look):
+        def __init__(self, polygons, **artist_options):
             planes.extend(polygons)
-            super().__init__(polygons, **look)
+            super().__init__(polygons, **artist_options)
 
     monkeypatch.setattr(art3d, "Poly3DCollection", Plane)
     net, X, y = circles(units=units, loss=loss)

@@ -218,8 +218,8 @@ def draw_regions(title: str, net: cg.Network, X: Array, t: Labels) -> Axes:
     plotting.decision_regions(net, X, t, ax=ax)
     for unit, (w, b) in enumerate(zip(net.layers[0].weights, net.layers[0].biases, strict=True), 1):
         foot = -b * w / (w @ w)  # the point of w·x + b = 0 that is nearest to 0
-        look = {"color": style.INK, "linestyle": style.line_style(unit), "linewidth": 1}
-        ax.axline(foot, foot + np.array([-w[1], w[0]]), label=f"$h_{unit}$ = ½", **look)
+        artist_options = {"color": style.INK, "linestyle": style.line_style(unit), "linewidth": 1}
+        ax.axline(foot, foot + np.array([-w[1], w[0]]), label=f"$h_{unit}$ = ½", **artist_options)
     ax.set_aspect("equal")
     right = net.evaluate(X, t)["accuracy"]
     ax.set_title(f"{title}: accuracy {100 * right:.0f} %")

@@ -169,8 +169,8 @@ def draw_samples(ax: Axes, X: Array, t: Array) -> None:
     """The samples at the height of their targets."""
     for target in (0, 1):
         x = X[t == target]
-        look = style.sample(target) | {"alpha": 0.7, "linewidths": 0.6, "zorder": 3}
-        ax.scatter(x, np.full_like(x, target), label=f"class {target}", **look)
+        artist_options = style.sample(target) | {"alpha": 0.7, "linewidths": 0.6, "zorder": 3}
+        ax.scatter(x, np.full_like(x, target), label=f"class {target}", **artist_options)
 
 
 def draw_output(X: Array, t: Array, net: cg.Network) -> Axes:

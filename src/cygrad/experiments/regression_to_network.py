@@ -237,8 +237,8 @@ def draw_function(ax: Axes, model: Model, exact: Array, method: str) -> None:
     other.parameters = exact
     ax.plot(x, other.forward(x), color=style.tint(1, 0.4), linewidth=6, label=method)
     ax.plot(x, model.net.forward(x), color=style.color(0), label="the loop")
-    look = {"color": style.INK, "linewidths": 0, "alpha": 0.6, "zorder": 3}
-    ax.scatter(model.X, model.y, s=24, label="samples", **look)
+    artist_options = {"color": style.INK, "linewidths": 0, "alpha": 0.6, "zorder": 3}
+    ax.scatter(model.X, model.y, s=24, label="samples", **artist_options)
     ax.set_xlabel("x")
 
 
@@ -246,8 +246,8 @@ def draw_costs(ax: Axes, models: dict[str, Model]) -> None:
     """C before each step, and after the last."""
     for index, (label, model) in enumerate(models.items()):
         steps = np.arange(1, len(model.costs) + 1)
-        look = {"color": style.color(index), "linestyle": style.line_style(index)}
-        ax.plot(steps, model.costs, **look, label=label)
+        artist_options = {"color": style.color(index), "linestyle": style.line_style(index)}
+        ax.plot(steps, model.costs, **artist_options, label=label)
     ax.set_xscale("log")
     ax.set(xlabel="step", ylabel="cost C", ylim=(0, None))
     if len(models) > 1:

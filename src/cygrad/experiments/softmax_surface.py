@@ -129,8 +129,8 @@ def draw_surface(z: Array, P: Array) -> Axes:
     ax = new_figure(6.4, 5.2).add_subplot(projection="3d")
     ax.computed_zorder = False  # the line is seen on the surface
     surface = [values.reshape(POINTS, POINTS) for values in (*z.T, P)]
-    look = {"cmap": colors(), "vmin": 0, "vmax": 1, "antialiased": False, "zorder": 1}
-    ax.plot_surface(*surface, rcount=FACES, ccount=FACES, **look)
+    artist_options = {"cmap": colors(), "vmin": 0, "vmax": 1, "antialiased": False, "zorder": 1}
+    ax.plot_surface(*surface, rcount=FACES, ccount=FACES, **artist_options)
     ends = [-EXTENT, EXTENT]
     ax.plot(ends, ends, [0.5, 0.5], color=style.INK, label="$z_1 = z_2$, P = ½", zorder=2)
     ticks = [-10, -5, 0, 5, 10]
@@ -165,9 +165,9 @@ def draw_difference() -> Figure:
     z_1 = np.linspace(-EXTENT, EXTENT, POINTS)
     for number, z_2 in enumerate((-5, 0, 5)):
         P = by_network(np.column_stack([z_1, np.full(POINTS, z_2)]))
-        look = style.curve(number, POINTS) | {"label": f"$z_2 = {z_2}$"}
-        left.plot(z_1, P, **look)
-        right.plot(z_1 - z_2, P, **look)
+        artist_options = style.curve(number, POINTS) | {"label": f"$z_2 = {z_2}$"}
+        left.plot(z_1, P, **artist_options)
+        right.plot(z_1 - z_2, P, **artist_options)
     left.set(xlabel="$z_1$", ylabel="P(t = 1 | z)")
     right.set(xlabel="$z_1 - z_2$")
     legend_beside(right)

@@ -269,21 +269,25 @@ def draw_time(large: Times, small: Times) -> Axes:
     for method, power in ((0, 2), (2, 1)):
         ax.loglog(line, factor(large, method, power) * line**power, ":", color=style.INK, lw=1)
     for method, name in enumerate(METHODS):
-        look = {"color": style.color(method), "marker": style.marker(method), "markersize": 6}
-        ax.loglog([], [], label=f"{name}, slope {slope(large, method):.2f}", **look)
+        artist_options = {
+            "color": style.color(method),
+            "marker": style.marker(method),
+            "markersize": 6,
+        }
+        ax.loglog([], [], label=f"{name}, slope {slope(large, method):.2f}", **artist_options)
         for times in (small, large):
             seconds = times.seconds[:, method]
             ax.loglog(times.parameters, seconds, color=style.color(method))
             whole = (times.timed == times.parameters) | (METHODS[method] == "backpropagation")
             for some, face in ((whole, style.color(method)), (~whole, "white")):
                 points = times.parameters[some], seconds[some]
-                ax.loglog(*points, ls="none", markerfacecolor=face, **look)
+                ax.loglog(*points, ls="none", markerfacecolor=face, **artist_options)
     ax.loglog([], [], "o", color=style.INK, markerfacecolor="white", label="extrapolated")
     ax.loglog([], [], ":", color=style.INK, lw=1, label="slopes 2 and 1")
     for times, index, text, away in ((small, -1, "one layer", 8), (large, 0, "three layers", -38)):
         place = float(times.parameters[index]), float(times.seconds[index, 1])
-        look = {"textcoords": "offset points", "ha": "center", "color": style.INK}
-        ax.annotate(text, place, xytext=(away, 9), **look)
+        artist_options = {"textcoords": "offset points", "ha": "center", "color": style.INK}
+        ax.annotate(text, place, xytext=(away, 9), **artist_options)
     ax.set(xlabel="parameters P", ylabel="processor time of all derivatives [s]")
     ax.grid(alpha=0.3)
     ax.legend()

@@ -107,8 +107,8 @@ def confusion_matrix(
     from matplotlib.colors import PowerNorm
 
     # By the square root, so that a share of a few per cent shows.
-    look = {"cmap": "Blues", "norm": PowerNorm(0.5, vmin=0, vmax=1)}
-    image = ax.imshow(shares, **(look | kwargs))
+    artist_options = {"cmap": "Blues", "norm": PowerNorm(0.5, vmin=0, vmax=1)}
+    image = ax.imshow(shares, **(artist_options | kwargs))
     ticks = (0, 0.05, 0.2, 0.4, 0.6, 0.8, 1)
     ax.figure.colorbar(image, ax=ax, label="share of the true class", ticks=ticks, shrink=0.8)
     texts = [

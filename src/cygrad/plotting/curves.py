@@ -86,12 +86,12 @@ def history(
     for number, (label, each) in enumerate(drawn.items()):
         for name, values in each.items():
             quantity = quantities.index(name.removeprefix(_VALIDATION))
-            look = style.curve(number * len(quantities) + quantity, len(values))
+            artist_options = style.curve(number * len(quantities) + quantity, len(values))
             if name.startswith(_VALIDATION):
-                look |= {"linestyle": "--", "markerfacecolor": "white"}
+                artist_options |= {"linestyle": "--", "markerfacecolor": "white"}
             parts = [part for part in (label, _title(name, names)) if part]
-            look["label"] = ", ".join(parts)
-            ax.plot(np.arange(1, len(values) + 1), values, **(look | kwargs))
+            artist_options["label"] = ", ".join(parts)
+            ax.plot(np.arange(1, len(values) + 1), values, **(artist_options | kwargs))
     if log:
         ax.set_yscale("log")
         ticks.logarithmic(ax.yaxis)
@@ -153,8 +153,8 @@ def schedule(
 
     ax = axes_for(ax)
     for number, (label, values) in enumerate(rates.items()):
-        look = style.curve(number, count) | {"linestyle": style.line_style(number)}
-        ax.plot(np.arange(count), values, **(look | {"label": str(label)} | kwargs))
+        artist_options = style.curve(number, count) | {"linestyle": style.line_style(number)}
+        ax.plot(np.arange(count), values, **(artist_options | {"label": str(label)} | kwargs))
     if log:
         ax.set_yscale("log")
         ticks.logarithmic(ax.yaxis)
@@ -213,11 +213,14 @@ def gradient_flow(
     ax = axes_for(ax)
     below: Counter[int] = Counter()  # zeros of other curves, by layer
     for number, (label, values) in enumerate(norms.items()):
-        look = style.curve(number, 1) | {"linestyle": style.line_style(number), "label": label}
+        artist_options = style.curve(number, 1) | {
+            "linestyle": style.line_style(number),
+            "label": label,
+        }
         drawn = np.where(values > 0, values, np.nan)
-        ax.plot(np.arange(len(values)), drawn, **(look | kwargs))
+        ax.plot(np.arange(len(values)), drawn, **(artist_options | kwargs))
         zeros = np.flatnonzero(values == 0).tolist()
-        _draw_zeros(ax, zeros, [below[layer] for layer in zeros], look)
+        _draw_zeros(ax, zeros, [below[layer] for layer in zeros], artist_options)
         below.update(zeros)
     ax.set_yscale("log")
     if below:
@@ -295,12 +298,19 @@ def _norms(gradients: Gradients) -> NDArray[np.float64]:
     return np.array([np.linalg.norm(each.astype(np.float64)) for each in gradients.weights])
 
 
-def _draw_zeros(ax: Axes, layers: list[int], below: list[int], look: dict[str, Any]) -> None:
+def _draw_zeros(
+    ax: Axes, layers: list[int], below: list[int], artist_options: dict[str, Any]
+) -> None:
     """Hollow markers at the lower edge, with a 0 above each, over the zeros of other curves."""
     at_edge = ax.get_xaxis_transform()
-    shown = {key: look[key] for key in ("color", "marker", "markersize")}
+    shown = {key: artist_options[key] for key in ("color", "marker", "markersize")}
     heights = [0.03 + ZERO * zeros for zeros in below]
     ax.plot(layers, heights, **shown, ls="none", mfc="white", transform=at_edge, zorder=3)
     for layer, height in zip(layers, heights, strict=True):
-        look = {"ha": "center", "va": "bottom", "color": shown["color"], "transform": at_edge}
-        ax.text(layer, height + 0.02, "0", **look)
+        artist_options = {
+            "ha": "center",
+            "va": "bottom",
+            "color": shown["color"],
+            "transform": at_edge,
+        }
+        ax.text(layer, height + 0.02, "0", **artist_options)

@@ -210,8 +210,8 @@ def _draw_scale(ax: Axes, middle: float, y: float, largest: float, thickest: flo
         xs = [middle + side * distance for distance in (0.3, 0.95)]
         ax.plot(xs, [y, y], color=color, linewidth=thickest, linestyle=line)
         text = f"weight {_text(-side * largest, 'weight')}"
-        look = {"ha": "right" if side < 0 else "left"}
-        write(ax, middle + side * 1.1, y, text, (middle + SIDE - 1.1, 0.5), **look)
+        artist_options = {"ha": "right" if side < 0 else "left"}
+        write(ax, middle + side * 1.1, y, text, (middle + SIDE - 1.1, 0.5), **artist_options)
 
 
 def _write_weights(ax: Axes, net: Network, columns: list[_Column]) -> None:
@@ -268,10 +268,10 @@ def _draw_units(
 
     written = [text for texts in labels if texts is not None for text in texts]
     longest = max(map(len, written), default=1)
-    look = {"facecolor": "white", "edgecolor": style.INK, "linewidth": 1.2, "zorder": 2}
+    artist_options = {"facecolor": "white", "edgecolor": style.INK, "linewidth": 1.2, "zorder": 2}
     for column, texts in zip(columns, labels, strict=True):
         for unit, y in zip(column.units, column.ys, strict=True):
-            ax.add_patch(Circle((column.x, y), RADIUS, **(look | kwargs)))
+            ax.add_patch(Circle((column.x, y), RADIUS, **(artist_options | kwargs)))
             if texts is not None:
                 room = 1.75 * RADIUS * len(texts[unit]) / longest, RADIUS
                 write(ax, column.x, y, texts[unit], room, zorder=3)
@@ -294,9 +294,9 @@ def _draw_texts(
     if net.classes is not None and len(net.classes) == net.outputs:
         last = columns[-1]
         for unit, height in zip(last.units, last.ys, strict=True):
-            look = {"ha": "left", "in_layout": True}
+            artist_options = {"ha": "left", "in_layout": True}
             name = style.escape_label(net.classes[unit])
-            write(ax, last.x + 1.4 * RADIUS, height, name, (NAME_WIDTH, 0.7), **look)
+            write(ax, last.x + 1.4 * RADIUS, height, name, (NAME_WIDTH, 0.7), **artist_options)
 
 
 def _points_of_unit(ax: Axes) -> float:

@@ -21,9 +21,11 @@ class FittedText(Text):  # type: ignore[misc]
     resizes a window. So the font size is found anew each time the text is drawn or measured.
     """
 
-    def __init__(self, x: float, y: float, text: str, room: tuple[float, float], **look: Any):
+    def __init__(
+        self, x: float, y: float, text: str, room: tuple[float, float], **artist_options: Any
+    ):
         self._room = room
-        super().__init__(x, y, text, **look)
+        super().__init__(x, y, text, **artist_options)
 
     def _fit(self) -> None:
         if self.axes is None or self.figure is None:
@@ -47,10 +49,12 @@ class FittedText(Text):  # type: ignore[misc]
         return super().get_window_extent(*args, **kwargs)
 
 
-def write(ax: Any, x: float, y: float, text: str, room: tuple[float, float], **look: Any) -> None:
-    """Write into axes with linear scales: centred, inside the axes, unless `look` says otherwise.
+def write(
+    ax: Any, x: float, y: float, text: str, room: tuple[float, float], **artist_options: Any
+) -> None:
+    """Write text into axes with linear scales, centred unless `artist_options` changes that.
 
-    What is inside needs no place of its own, and so layouts need not look at it.
+    Layouts ignore the text, since it stays inside the axes.
     """
     placed = {"ha": "center", "va": "center", "clip_on": False, "in_layout": False}
-    ax.add_artist(FittedText(x, y, text, room, transform=ax.transData, **(placed | look)))
+    ax.add_artist(FittedText(x, y, text, room, transform=ax.transData, **(placed | artist_options)))

@@ -141,21 +141,21 @@ def _projected(
 def _draw_samples(
     ax: Axes, net: Network, y: ArrayLike, places: NDArray[np.float64], kwargs: dict[str, Any]
 ) -> None:
-    look: dict[str, Any] = {"s": 30, "linewidths": 0.6, "zorder": 2}
+    artist_options: dict[str, Any] = {"s": 30, "linewidths": 0.6, "zorder": 2}
     if classifies(net):
         classes = target_classes(net, y, len(places))
         for number, name in enumerate(class_names(net)):
             members = places[classes == number]
-            named = style.sample(number) | look | {"label": style.escape_label(name)}
+            named = style.sample(number) | artist_options | {"label": style.escape_label(name)}
             ax.scatter(*members.T, **(named | kwargs))
         ax.legend(title="class", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     elif net.outputs == 1:
         values = np.asarray(y, dtype=np.float64).reshape(len(places))
-        look |= {"c": values, "cmap": style.SEQUENTIAL, "edgecolors": "white"}
-        points = ax.scatter(*places.T, **(look | kwargs))
+        artist_options |= {"c": values, "cmap": style.SEQUENTIAL, "edgecolors": "white"}
+        points = ax.scatter(*places.T, **(artist_options | kwargs))
         ax.figure.colorbar(points, ax=ax, label="target", shrink=0.8)
     else:
-        ax.scatter(*places.T, **(style.sample(0) | look | kwargs))
+        ax.scatter(*places.T, **(style.sample(0) | artist_options | kwargs))
 
 
 def _box(places: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -70,9 +70,9 @@ def weights_as_images(
 
     ax = axes_for(ax)
     largest = float(np.abs(images).max()) or 1.0
-    look = {"cmap": style.DIVERGING, "vmin": -largest, "vmax": largest}
+    artist_options = {"cmap": style.DIVERGING, "vmin": -largest, "vmax": largest}
     image = ax.imshow(
-        np.ma.masked_invalid(mosaic), **(look | {"interpolation": "nearest"} | kwargs)
+        np.ma.masked_invalid(mosaic), **(artist_options | {"interpolation": "nearest"} | kwargs)
     )
     ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.8)
     first = range(0, len(shown), across)

@@ -179,12 +179,12 @@ def _draw_samples(
 ) -> None:
     for index, name in enumerate(names):
         members = points[classes == index]
-        look = style.sample(index) | {
+        artist_options = style.sample(index) | {
             "s": 30,
             "linewidths": 0.6,
             "zorder": 2,
             "label": style.escape_label(name),
         }
-        ax.scatter(members[:, 0], members[:, 1], **(look | kwargs))
+        ax.scatter(members[:, 0], members[:, 1], **(artist_options | kwargs))
     # Beside the axes, where no sample is hidden.
     ax.legend(title="class", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)

@@ -77,35 +77,35 @@ def residuals(
 
     ax = axes_for(ax)
     draw = _draw_residuals if kind_name == "residual" else _draw_predictions
-    looks = [_look(number, len(X) * len(chosen)) | kwargs for number in chosen]
-    draw(ax, true[:, chosen], predicted[:, chosen], looks)
+    artist_options = [_point_options(number, len(X) * len(chosen)) | kwargs for number in chosen]
+    draw(ax, true[:, chosen], predicted[:, chosen], artist_options)
     if len(chosen) > 1:
         ax.legend(title="output")
     return ax
 
 
 def _draw_residuals(
-    ax: Axes, true: NDArray[Any], predicted: NDArray[Any], looks: list[dict[str, Any]]
+    ax: Axes, true: NDArray[Any], predicted: NDArray[Any], artist_options: list[dict[str, Any]]
 ) -> None:
-    for column, look in enumerate(looks):
-        ax.plot(predicted[:, column], true[:, column] - predicted[:, column], **look)
+    for column, options in enumerate(artist_options):
+        ax.plot(predicted[:, column], true[:, column] - predicted[:, column], **options)
     ax.axhline(0, color=style.INK, linewidth=1)
     ax.set_xlabel("predicted value")
     ax.set_ylabel("residual (true − predicted)")
 
 
 def _draw_predictions(
-    ax: Axes, true: NDArray[Any], predicted: NDArray[Any], looks: list[dict[str, Any]]
+    ax: Axes, true: NDArray[Any], predicted: NDArray[Any], artist_options: list[dict[str, Any]]
 ) -> None:
-    for column, look in enumerate(looks):
-        ax.plot(true[:, column], predicted[:, column], **look)
+    for column, options in enumerate(artist_options):
+        ax.plot(true[:, column], predicted[:, column], **options)
     ends = [true.min(), true.max()]
     ax.plot(ends, ends, color=style.INK, linewidth=1)
     ax.set_xlabel("true value")
     ax.set_ylabel("predicted value")
 
 
-def _look(number: int, points: int) -> dict[str, Any]:
+def _point_options(number: int, points: int) -> dict[str, Any]:
     return {
         "color": style.color(number),
         "marker": style.marker(number),

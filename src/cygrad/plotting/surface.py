@@ -253,10 +253,10 @@ def _draw_surface(
     # Colours for faces are colours for their edges too, and no seams show between the faces.
     cmap = colormaps.get_cmap(kwargs.pop("cmap", style.SEQUENTIAL))
     heat = Normalize()(np.ma.masked_invalid(losses))
-    look = {"facecolors": cmap(heat), "shade": False, "linewidth": 0.5, "rcount": len(ys)}
+    artist_options = {"facecolors": cmap(heat), "shade": False, "linewidth": 0.5, "rcount": len(ys)}
     # The path stands out from the surface only where the order of drawing is left as it is given.
     ax.computed_zorder = False
-    ax.plot_surface(*np.meshgrid(xs, ys), losses, **(look | {"ccount": len(xs)} | kwargs))
+    ax.plot_surface(*np.meshgrid(xs, ys), losses, **(artist_options | {"ccount": len(xs)} | kwargs))
     if path is not None:
         _draw_path(ax, (path[:, 0], path[:, 1], heights), "upper right")
     corners = {45: losses[-1, -1], 135: losses[-1, 0], 225: losses[0, 0], 315: losses[0, -1]}
@@ -273,13 +273,16 @@ def _draw_contour(
     from matplotlib.ticker import MaxNLocator
 
     xs, ys, losses, path, _ = computed
-    look: dict[str, Any] = {"cmap": style.SEQUENTIAL, "levels": LEVELS}
+    artist_options: dict[str, Any] = {"cmap": style.SEQUENTIAL, "levels": LEVELS}
     positive = losses[losses > 0]
     if log and positive.size and positive.min() < positive.max():
         losses = np.maximum(losses, positive.min())
-        look |= {"levels": np.geomspace(losses.min(), losses.max(), LEVELS), "norm": LogNorm()}
+        artist_options |= {
+            "levels": np.geomspace(losses.min(), losses.max(), LEVELS),
+            "norm": LogNorm(),
+        }
     ax.grid(False)
-    filled = ax.contourf(xs, ys, losses, **(look | kwargs))
+    filled = ax.contourf(xs, ys, losses, **(artist_options | kwargs))
     ax.contour(xs, ys, losses, levels=filled.levels, colors="white", linewidths=0.4, alpha=0.6)
     bar = ax.figure.colorbar(filled, ax=ax, label=label)
     if log:
@@ -295,12 +298,18 @@ def _draw_path(ax: Axes, places: tuple[Any, ...], corner: str) -> None:
     from matplotlib.patheffects import withStroke
 
     outline = [withStroke(linewidth=2.6, foreground="black")]
-    look = {"color": "white", "linewidth": 1.4, "path_effects": outline}
-    ax.plot(*places, "o-", markersize=3, markeredgewidth=0.6, zorder=3, label="path", **look)
-    look = {"markeredgecolor": "black", "linestyle": "none"}
+    artist_options = {"color": "white", "linewidth": 1.4, "path_effects": outline}
+    ax.plot(
+        *places, "o-", markersize=3, markeredgewidth=0.6, zorder=3, label="path", **artist_options
+    )
+    artist_options = {"markeredgecolor": "black", "linestyle": "none"}
     first, last = ([place[[end]] for place in places] for end in (0, -1))
-    ax.plot(*first, "s", markersize=8, color=style.COLORS[4], zorder=4, label="start", **look)
-    ax.plot(*last, "*", markersize=14, color=style.COLORS[1], zorder=5, label="end", **look)
+    ax.plot(
+        *first, "s", markersize=8, color=style.COLORS[4], zorder=4, label="start", **artist_options
+    )
+    ax.plot(
+        *last, "*", markersize=14, color=style.COLORS[1], zorder=5, label="end", **artist_options
+    )
     ax.legend(loc=corner)
 
 
