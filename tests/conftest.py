@@ -57,7 +57,7 @@ def flat() -> Any:
 
 
 @pytest.fixture
-def solid() -> Any:
+def axes_3d() -> Any:
     """The same of three dimensions."""
     figure = import_module("matplotlib.figure").Figure(layout="constrained")
     return figure.add_subplot(projection="3d")

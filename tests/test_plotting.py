@@ -22,7 +22,7 @@ from matplotlib.figure import Figure  # noqa: E402
 pytestmark = pytest.mark.usefixtures("own_figures")
 
 
-# Every function, with what it needs; the second value says whether its axes are solid.
+# Every function, with what it needs; the second value says whether its axes are 3-D.
 
 
 def _draw_history(ax=None):
@@ -107,9 +107,9 @@ def picture(request):
 
 
 def test_given_axes_are_drawn_into_and_pyplot_is_left_alone(picture):
-    draw, is_solid = picture
+    draw, is_three_d = picture
     figure = Figure()
-    ax = figure.add_subplot(projection="3d" if is_solid else None)
+    ax = figure.add_subplot(projection="3d" if is_three_d else None)
     assert draw(ax) is ax
     assert pyplot.get_fignums() == []
     assert ax.has_data()
@@ -117,18 +117,18 @@ def test_given_axes_are_drawn_into_and_pyplot_is_left_alone(picture):
 
 
 def test_without_axes_there_is_one_new_figure(picture):
-    draw, is_solid = picture
+    draw, is_three_d = picture
     pyplot.figure().add_subplot()
     ax = draw()
     assert len(pyplot.get_fignums()) == 2
     assert pyplot.gcf() is ax.figure
-    assert (ax.name == "3d") == is_solid
+    assert (ax.name == "3d") == is_three_d
 
 
 def test_axes_of_the_other_kind_are_refused(picture):
-    draw, is_solid = picture
-    ax = Figure().add_subplot(projection=None if is_solid else "3d")
-    came, expected = ("2-D", "3-D") if is_solid else ("3-D", "2-D")
+    draw, is_three_d = picture
+    ax = Figure().add_subplot(projection=None if is_three_d else "3d")
+    came, expected = ("2-D", "3-D") if is_three_d else ("3-D", "2-D")
     with pytest.raises(ValueError, match=f"ax is {came} axes, expected {expected} axes"):
         draw(ax)
 

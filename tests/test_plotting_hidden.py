@@ -68,7 +68,7 @@ def test_a_single_unit_has_a_line_for_each_class(loss, flat):
     assert (z[0] if net.outputs == 1 else z[1] - z[0]) == pytest.approx(0, abs=1e-4)
 
 
-def test_small_solid_axes_have_few_ticks():
+def test_small_3d_axes_have_few_ticks():
     several = Figure((9, 3)).subplots(1, 3, subplot_kw={"projection": "3d"})
     alone = Figure().add_subplot(projection="3d")
     for ax in (several[0], alone):
@@ -93,11 +93,11 @@ def test_more_units_are_principal_components():
     np.testing.assert_allclose(np.abs(drawn), np.abs(along), atol=1e-4)
 
 
-def test_few_samples_have_few_components(solid):
+def test_few_samples_have_few_components(axes_3d):
     net, X, y = digits()
-    plotting.hidden_projection(net, X[:2], y[:2], ax=solid)
-    assert "(100 %)" in solid.get_xlabel()
-    assert "(0 %)" in solid.get_zlabel()
+    plotting.hidden_projection(net, X[:2], y[:2], ax=axes_3d)
+    assert "(100 %)" in axes_3d.get_xlabel()
+    assert "(0 %)" in axes_3d.get_zlabel()
 
 
 def test_numbers_have_a_colour_scale(flat):
@@ -182,8 +182,8 @@ def test_the_diagram_has_every_unit_and_weight(flat):
     np.testing.assert_allclose(widths, widths[-1] * np.abs(values / values[-1]), atol=0.3)
     blue = np.array([to_hex(color) for color in lines.get_colors()]) == to_hex("#0072B2")
     np.testing.assert_array_equal(blue, values > 0)
-    solid_lines = np.array([dashes is None for _, dashes in lines.get_linestyles()])
-    np.testing.assert_array_equal(solid_lines, values > 0)
+    unbroken_lines = np.array([dashes is None for _, dashes in lines.get_linestyles()])
+    np.testing.assert_array_equal(unbroken_lines, values > 0)
     said = [text.get_text() for text in texts(flat)]
     assert {"inputs\n2", "tanh\n3", "softmax\n2"} <= set(said)
 

@@ -72,12 +72,12 @@ def test_the_surface_is_the_loss(places, indices, kind, computed):
 
 
 @pytest.mark.parametrize("flat_path", [False, True])
-def test_the_path_lies_on_the_surface(flat_path, solid):
+def test_the_path_lies_on_the_surface(flat_path, axes_3d):
     net, X, y, path = rbf()
     given = path if flat_path else np.array(path)[:, :2]
     places = (0, "weights", (0, 0)), (1, "weights", (0, 0))
-    plotting.cost_surface(net, X, y, *places, path=given, resolution=5, ax=solid)
-    line, start, end = solid.lines
+    plotting.cost_surface(net, X, y, *places, path=given, resolution=5, ax=axes_3d)
+    line, start, end = axes_3d.lines
     first, second, heights = line.get_data_3d()
     np.testing.assert_array_equal(first, [step[0] for step in path])
     np.testing.assert_array_equal(second, [step[1] for step in path])

@@ -19,14 +19,16 @@ _METADATA: dict[str, dict[str, None]] = {
 }
 
 
-def axes_for(ax: Axes | None, solid: bool = False, size: tuple[float, float] | None = None) -> Axes:
+def axes_for(
+    ax: Axes | None, three_d: bool = False, size: tuple[float, float] | None = None
+) -> Axes:
     """The axes to draw into: `ax` if it is given and fits, else those of a new figure.
 
     Parameters
     ----------
     ax : matplotlib axes or None
         As the user gave it.
-    solid : bool
+    three_d : bool
         Whether the picture is in three dimensions.
     size : (float, float) or None
         Inches that the new figure takes; None leaves it to matplotlib.
@@ -39,18 +41,18 @@ def axes_for(ax: Axes | None, solid: bool = False, size: tuple[float, float] | N
         If `ax` is not axes, or axes of another number of dimensions.
     """
     need_matplotlib()
-    expected = "3-D axes, as of figure.add_subplot(projection='3d')" if solid else "2-D axes"
+    expected = "3-D axes, as of figure.add_subplot(projection='3d')" if three_d else "2-D axes"
     if ax is None:
         from matplotlib import pyplot
 
         figure = pyplot.figure(figsize=size, layout="constrained")
-        return figure.add_subplot(projection="3d" if solid else None)
+        return figure.add_subplot(projection="3d" if three_d else None)
 
     from matplotlib.axes import Axes
 
     if not isinstance(ax, Axes):
         raise TypeError(f"ax is {ax!r}, expected matplotlib axes or None")
-    if (ax.name == "3d") != solid:
+    if (ax.name == "3d") != three_d:
         came = {"3d": "3-D axes", "rectilinear": "2-D axes"}.get(ax.name, f"{ax.name} axes")
         raise ValueError(f"ax is {came}, expected {expected}")
     return ax

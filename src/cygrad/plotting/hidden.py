@@ -89,7 +89,7 @@ def hidden_projection(
         heights = target_classes(net, y, len(rows)) if classifies(net) else np.zeros(len(rows))
         places, labels = np.column_stack([places, heights]), [*labels, ""]
 
-    ax = axes_for(ax, solid=places.shape[1] == 3)
+    ax = axes_for(ax, three_d=places.shape[1] == 3)
     _draw_samples(ax, net, y, places, kwargs)
     low, high = _box(places)
     if net.layers[index].units == 1:
@@ -101,7 +101,7 @@ def hidden_projection(
         ax.set(**{f"{name}label": label, f"{name}lim": (start, end)})
     if places.shape[1] == 3:
         ax.set_box_aspect(None, zoom=0.87)  # room for the label of the third axis
-        ticks.solid(ax)
+        ticks.three_d(ax)
     return ax
 
 

@@ -139,7 +139,7 @@ def cost_surface(
     heights = None if way is None else np.array([loss(*values) for values in way])
     computed = _Computed(xs, ys, losses, way, heights)
 
-    ax = axes_for(ax, solid=kind_name == "surface")
+    ax = axes_for(ax, three_d=kind_name == "surface")
     label = "loss" if net.reduction == "mean" else "loss, summed"
     draw = _draw_surface if kind_name == "surface" else _draw_contour
     draw(ax, computed, log, label, kwargs)
@@ -262,7 +262,7 @@ def _draw_surface(
     corners = {45: losses[-1, -1], 135: losses[-1, 0], 225: losses[0, 0], 315: losses[0, -1]}
     ax.view_init(elev=35, azim=min(corners, key=lambda angle: corners[angle]) + 10)
     ax.set_zlabel(label)
-    ticks.solid(ax)
+    ticks.three_d(ax)
     ax.set_box_aspect(None, zoom=0.87)  # room for the label of the third axis
 
 

@@ -40,7 +40,7 @@ def logarithmic(axis: Any) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def solid(ax: Axes) -> None:
+def three_d(ax: Axes) -> None:
     """Fewer ticks on 3-D axes than matplotlib would have; fewer still on small ones."""
     bins = 5 if min(points_of(ax)) > SMALL else 3
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
