@@ -51,7 +51,7 @@ def own_figures() -> Iterator[None]:
 
 
 @pytest.fixture
-def flat() -> Any:
+def axes_2d() -> Any:
     """Axes of two dimensions that pyplot knows nothing of."""
     return import_module("matplotlib.figure").Figure(layout="constrained").add_subplot()
 

@@ -308,24 +308,24 @@ def test_axes_figures_and_parts_of_figures_are_saved(tmp_path):
     assert sizes == [(240, 320)] * 3
 
 
-def test_a_picture_that_fails_leaves_the_old_file(tmp_path, flat):
+def test_a_picture_that_fails_leaves_the_old_file(tmp_path, axes_2d):
     path = tmp_path / "a.svg"
     path.write_text("old")
     with pytest.raises(TypeError):
-        plotting.save(flat, path, dpi="much")
+        plotting.save(axes_2d, path, dpi="much")
     assert path.read_text() == "old"
     assert [each.name for each in tmp_path.iterdir()] == ["a.svg"]
 
 
-def test_metadata_can_be_added(tmp_path, flat):
-    plotting.save(flat, tmp_path / "a.svg", metadata={"Title": "the title"})
+def test_metadata_can_be_added(tmp_path, axes_2d):
+    plotting.save(axes_2d, tmp_path / "a.svg", metadata={"Title": "the title"})
     assert "the title" in (tmp_path / "a.svg").read_text()
     assert "dc:date" not in (tmp_path / "a.svg").read_text()
 
 
 @pytest.mark.parametrize("name", ["a", "a.txt", "a.png.gz"])
-def test_an_ending_that_is_no_format_is_refused(name, tmp_path, flat):
+def test_an_ending_that_is_no_format_is_refused(name, tmp_path, axes_2d):
     with pytest.raises(ValueError, match=r"path is .*, expected a name that ends in .*\.png"):
-        plotting.save(flat, tmp_path / name)
+        plotting.save(axes_2d, tmp_path / name)
     with pytest.raises(TypeError, match="picture is 3, expected matplotlib axes or a figure"):
         plotting.save(3, tmp_path / "a.png")

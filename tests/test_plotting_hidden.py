@@ -21,8 +21,8 @@ def test_the_projection_is_the_activations(units):
     ax = plotting.hidden_projection(net, X, y)
     activations = net.backward(X, y).activations[0]
     for number in (0, 1):
-        (unpack,) = (each for each in ax.collections if each.get_label() == str(number))
-        drawn = np.column_stack(unpack._offsets3d) if units == 3 else unpack.get_offsets()
+        (scatter,) = (each for each in ax.collections if each.get_label() == str(number))
+        drawn = np.column_stack(scatter._offsets3d) if units == 3 else scatter.get_offsets()
         np.testing.assert_allclose(drawn, activations[y == number])
 
 
@@ -53,16 +53,16 @@ def test_on_the_plane_the_output_is_undecided(loss, units, monkeypatch):
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
-def test_a_single_unit_has_a_line_for_each_class(loss, flat):
+def test_a_single_unit_has_a_line_for_each_class(loss, axes_2d):
     net, X, y = circles(units=1, loss=loss)
-    plotting.hidden_projection(net, X, y, ax=flat)
+    plotting.hidden_projection(net, X, y, ax=axes_2d)
     activations = net.backward(X, y).activations[0][:, 0]
     for number in (0, 1):
-        (unpack,) = (each for each in flat.collections if each.get_label() == str(number))
-        places, heights = unpack.get_offsets().T
+        (scatter,) = (each for each in axes_2d.collections if each.get_label() == str(number))
+        places, heights = scatter.get_offsets().T
         np.testing.assert_allclose(places, activations[y == number])
         assert (heights == number).all()
-    (boundary, _), (other, _) = flat.lines[0].get_xydata()
+    (boundary, _), (other, _) = axes_2d.lines[0].get_xydata()
     assert boundary == other
     z = boundary * net.layers[1].weights[:, 0] + net.layers[1].biases
     assert (z[0] if net.outputs == 1 else z[1] - z[0]) == pytest.approx(0, abs=1e-4)
@@ -100,12 +100,12 @@ def test_few_samples_have_few_components(axes_3d):
     assert "(0 %)" in axes_3d.get_zlabel()
 
 
-def test_numbers_have_a_colour_scale(flat):
+def test_numbers_have_a_colour_scale(axes_2d):
     net = cg.Network(2, [cg.Dense(2, "tanh"), cg.Dense(1)], loss="mse", rng=0)
     X = np.random.default_rng(0).normal(size=(30, 2))
-    plotting.hidden_projection(net, X, X[:, 0], ax=flat)
-    np.testing.assert_array_equal(flat.collections[0].get_array(), X[:, 0])
-    assert not flat.lines
+    plotting.hidden_projection(net, X, X[:, 0], ax=axes_2d)
+    np.testing.assert_array_equal(axes_2d.collections[0].get_array(), X[:, 0])
+    assert not axes_2d.lines
 
 
 def test_wrong_projections_are_refused():
@@ -119,34 +119,34 @@ def test_wrong_projections_are_refused():
         plotting.hidden_projection(none, X, y)
 
 
-def test_the_images_are_the_weights(flat):
+def test_the_images_are_the_weights(axes_2d):
     net, _, _ = digits()
-    plotting.weights_as_images(net, units=[5, -1], ax=flat)
-    mosaic = flat.images[0].get_array()
+    plotting.weights_as_images(net, units=[5, -1], ax=axes_2d)
+    mosaic = axes_2d.images[0].get_array()
     weights = net.layers[0].weights
     np.testing.assert_array_equal(mosaic[:8, :8], weights[5].reshape(8, 8))
     np.testing.assert_array_equal(mosaic[:8, 9:], weights[11].reshape(8, 8))
     assert mosaic.mask[:8, 8].all()
-    low, high = flat.images[0].get_clim()
+    low, high = axes_2d.images[0].get_clim()
     assert -low == high == np.abs(weights[[5, 11]]).max()
-    assert [label.get_text() for label in flat.get_yticklabels()] == ["5"]
+    assert [label.get_text() for label in axes_2d.get_yticklabels()] == ["5"]
 
 
-def test_all_images_are_there(flat):
+def test_all_images_are_there(axes_2d):
     net, _, _ = digits()
-    plotting.weights_as_images(net, layer=-1, shape=(3, 4), ax=flat)
-    mosaic = flat.images[0].get_array()
+    plotting.weights_as_images(net, layer=-1, shape=(3, 4), ax=axes_2d)
+    mosaic = axes_2d.images[0].get_array()
     assert mosaic.compressed().sum() == pytest.approx(net.layers[1].weights.sum(), abs=1e-4)
     assert mosaic.count() == 120
-    plotting.weights_as_images(net, units=4, ax=flat)
-    assert flat.images[1].get_array().count() == 4 * 64
+    plotting.weights_as_images(net, units=4, ax=axes_2d)
+    assert axes_2d.images[1].get_array().count() == 4 * 64
 
 
 @pytest.mark.parametrize(("count", "across"), [(1, 1), (12, 4), (13, 4), (64, 8), (100, 10)])
-def test_rows_of_images_are_full_where_they_can_be(count, across, flat):
+def test_rows_of_images_are_full_where_they_can_be(count, across, axes_2d):
     net = cg.Network(64, [cg.Dense(count)], loss="mse", rng=0)
-    plotting.weights_as_images(net, ax=flat)
-    rows = [int(label.get_text()) for label in flat.get_yticklabels()]
+    plotting.weights_as_images(net, ax=axes_2d)
+    rows = [int(label.get_text()) for label in axes_2d.get_yticklabels()]
     assert rows == list(range(0, count, across))
 
 
@@ -170,11 +170,11 @@ def _circles(ax):
     return [each for each in ax.patches if each.radius > 0.1]
 
 
-def test_the_diagram_has_every_unit_and_weight(flat):
+def test_the_diagram_has_every_unit_and_weight(axes_2d):
     net, _, _ = circles()
-    plotting.network_diagram(net, ax=flat)
-    assert len(_circles(flat)) == 2 + 3 + 2
-    (lines,) = flat.collections
+    plotting.network_diagram(net, ax=axes_2d)
+    assert len(_circles(axes_2d)) == 2 + 3 + 2
+    (lines,) = axes_2d.collections
     values = np.concatenate([layer.weights.ravel() for layer in net.layers])
     values = values[np.argsort(np.abs(values))]
     widths = np.array(lines.get_linewidths())
@@ -184,46 +184,46 @@ def test_the_diagram_has_every_unit_and_weight(flat):
     np.testing.assert_array_equal(blue, values > 0)
     unbroken_lines = np.array([dashes is None for _, dashes in lines.get_linestyles()])
     np.testing.assert_array_equal(unbroken_lines, values > 0)
-    said = [text.get_text() for text in texts(flat)]
+    said = [text.get_text() for text in texts(axes_2d)]
     assert {"inputs\n2", "tanh\n3", "softmax\n2"} <= set(said)
 
 
-def test_long_layers_are_abbreviated(flat):
+def test_long_layers_are_abbreviated(axes_2d):
     net, _, _ = digits()
     net.classes = [f"digit {number}" for number in range(10)]
-    plotting.network_diagram(net, most=6, ax=flat)
-    assert len(_circles(flat)) == 3 * 5
-    assert len(flat.patches) == 3 * (5 + 3)
-    said = [text.get_text() for text in texts(flat)]
+    plotting.network_diagram(net, most=6, ax=axes_2d)
+    assert len(_circles(axes_2d)) == 3 * 5
+    assert len(axes_2d.patches) == 3 * (5 + 3)
+    said = [text.get_text() for text in texts(axes_2d)]
     assert "inputs\n64" in said
     assert [text for text in said if text.startswith("digit")] == [
         f"digit {number}" for number in (0, 1, 2, 8, 9)
     ]
 
 
-def test_units_are_labelled_with_numbers_and_texts(flat):
+def test_units_are_labelled_with_numbers_and_texts(axes_2d):
     net, _, _ = digits()
     labels = [None, np.linspace(0, 1, 12), [f"o{number}" for number in range(10)]]
-    plotting.network_diagram(net, most=6, unit_labels=labels, captions=["x", None, "y"], ax=flat)
-    said = [text.get_text() for text in texts(flat)]
+    plotting.network_diagram(net, most=6, unit_labels=labels, captions=["x", None, "y"], ax=axes_2d)
+    said = [text.get_text() for text in texts(axes_2d)]
     for text in ("0", "0.091", "1", "o0", "o9", "x", "relu\n12", "y"):
         assert text in said
     assert "o5" not in said
 
 
 @pytest.mark.parametrize("value", [-7.5e-6, 1e8, -0.25])
-def test_numbers_on_units_are_short(value, flat):
+def test_numbers_on_units_are_short(value, axes_2d):
     net = cg.Network(1, [cg.Dense(1)], loss="mse", rng=0)
-    plotting.network_diagram(net, unit_labels=[[value], None], ax=flat)
-    (label,) = (text.get_text() for text in texts(flat) if text.get_position() == (0, 0))
+    plotting.network_diagram(net, unit_labels=[[value], None], ax=axes_2d)
+    (label,) = (text.get_text() for text in texts(axes_2d) if text.get_position() == (0, 0))
     assert float(label.replace("−", "-")) == value
     assert len(label) <= 7
 
 
 @pytest.mark.parametrize("arrows", ["forward", "backward"])
-def test_arrows_point_where_they_are_told_to(arrows, flat):
-    plotting.network_diagram(circles()[0], arrows=arrows, ax=flat)
-    heads, lines = flat.collections
+def test_arrows_point_where_they_are_told_to(arrows, axes_2d):
+    plotting.network_diagram(circles()[0], arrows=arrows, ax=axes_2d)
+    heads, lines = axes_2d.collections
     tips = np.array([path.vertices[0] for path in heads.get_paths()])
     lefts, rights = np.moveaxis(np.array(lines.get_segments()), 1, 0)
     np.testing.assert_allclose(tips, rights if arrows == "forward" else lefts)
@@ -247,19 +247,21 @@ def test_texts_of_the_diagram_do_not_overlap(inches):
 
 
 @pytest.mark.parametrize("sizes", [(1, 1), (2, 3, 2), (3, 3), (5, 4, 1)])
-def test_weights_are_written_on_their_lines(sizes, flat):
+def test_weights_are_written_on_their_lines(sizes, axes_2d):
     layers = [cg.Dense(units, "tanh") for units in sizes[1:]]
     net = cg.Network(sizes[0], layers, loss="mse", rng=0)
     captions = [""] * len(sizes)
-    plotting.network_diagram(net, weight_labels=True, captions=captions, arrows="forward", ax=flat)
-    written = texts(flat)
+    plotting.network_diagram(
+        net, weight_labels=True, captions=captions, arrows="forward", ax=axes_2d
+    )
+    written = texts(axes_2d)
     assert overlapping(written) == []
-    lines = flat.collections[1].get_segments()
+    lines = axes_2d.collections[1].get_segments()
     weights = np.concatenate([layer.weights.ravel() for layer in net.layers])
     assert len(written) == len(lines) == len(weights)
     said = sorted(float(text.get_text().replace("−", "-")) for text in written)
     np.testing.assert_allclose(said, sorted(weights), rtol=0.05)
-    circles = [circle.get_window_extent() for circle in _circles(flat)]
+    circles = [circle.get_window_extent() for circle in _circles(axes_2d)]
     for text in written:
         (start, end), place = min(
             ((line, np.array(text.get_position())) for line in lines),
@@ -269,11 +271,11 @@ def test_weights_are_written_on_their_lines(sizes, flat):
         assert not any(circle.overlaps(text.get_window_extent()) for circle in circles)
 
 
-def test_weights_of_zero_are_no_lines(flat):
+def test_weights_of_zero_are_no_lines(axes_2d):
     net = cg.Network(2, [cg.Dense(2, weights_init="zeros")], loss="mse")
-    plotting.network_diagram(net, ax=flat)
-    assert len(flat.collections[0].get_segments()) == 0
-    flat.figure.canvas.draw()
+    plotting.network_diagram(net, ax=axes_2d)
+    assert len(axes_2d.collections[0].get_segments()) == 0
+    axes_2d.figure.canvas.draw()
 
 
 def test_wrong_diagrams_are_refused():

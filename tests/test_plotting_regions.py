@@ -37,11 +37,11 @@ def _class_at(ax, point, names):
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "hinge", "binary_cross_entropy"])
-def test_the_regions_are_what_the_network_says(loss, flat):
+def test_the_regions_are_what_the_network_says(loss, axes_2d):
     net, X, y = circles(loss=loss)
-    plotting.decision_regions(net, X, y, kind="regions", ax=flat)
+    plotting.decision_regions(net, X, y, kind="regions", ax=axes_2d)
     points = np.random.default_rng(0).uniform(-1, 1, (60, 2))
-    said = [_class_at(flat, point, 2) for point in points]
+    said = [_class_at(axes_2d, point, 2) for point in points]
     outputs = net.forward(points)
     # Close to the boundary the grid decides.
     ahead = np.abs(outputs[:, -1] - (0.5 if net.outputs == 1 else outputs[:, 0]))
@@ -51,19 +51,19 @@ def test_the_regions_are_what_the_network_says(loss, flat):
     np.testing.assert_array_equal(np.array(said)[clear], net.predict(points)[clear])
 
 
-def test_equal_outputs_are_the_region_of_the_first_class(flat):
+def test_equal_outputs_are_the_region_of_the_first_class(axes_2d):
     net = cg.Network(2, [cg.Dense(3, "softmax", weights_init="zeros")], loss="cross_entropy")
-    plotting.decision_regions(net, [[0, 0], [1, 1]], [0, 1], ax=flat)
-    assert _class_at(flat, (0.5, 0.5), 3) == 0 == net.predict([[0.5, 0.5]])[0]
+    plotting.decision_regions(net, [[0, 0], [1, 1]], [0, 1], ax=axes_2d)
+    assert _class_at(axes_2d, (0.5, 0.5), 3) == 0 == net.predict([[0.5, 0.5]])[0]
 
 
-def test_the_probability_is_what_the_network_says(flat):
+def test_the_probability_is_what_the_network_says(axes_2d):
     net, X, y = circles(loss="binary_cross_entropy")
     net.classes = ["outer", "inner"]
-    plotting.decision_regions(net, X, y, ax=flat, resolution=50)
-    (bar,) = (each for each in flat.figure.axes if each is not flat)
+    plotting.decision_regions(net, X, y, ax=axes_2d, resolution=50)
+    (bar,) = (each for each in axes_2d.figure.axes if each is not axes_2d)
     assert bar.get_xlabel() == "probability of class inner"
-    filled = flat.collections[0]
+    filled = axes_2d.collections[0]
     assert filled.get_clim() == (0, 1)
     points = np.random.default_rng(0).uniform(-1, 1, (40, 2))
     levels, paths = np.linspace(0, 1, 21), filled.get_paths()
@@ -72,17 +72,17 @@ def test_the_probability_is_what_the_network_says(flat):
         assert any(_inside(paths[number], point) for number in near)
 
 
-def test_samples_have_the_marker_of_their_class(flat):
+def test_samples_have_the_marker_of_their_class(axes_2d):
     net, X, y = circles()
     net.classes = ["outer", "inner"]
-    plotting.decision_regions(net, X, np.eye(2)[y], ax=flat, s=50)
-    scatters = [each for each in flat.collections if each.get_label() in net.classes]
-    for number, unpack in enumerate(scatters):
-        np.testing.assert_array_equal(unpack.get_offsets(), X[y == number])
-        assert unpack.get_sizes() == [50]
+    plotting.decision_regions(net, X, np.eye(2)[y], ax=axes_2d, s=50)
+    scatters = [each for each in axes_2d.collections if each.get_label() in net.classes]
+    for number, scatter in enumerate(scatters):
+        np.testing.assert_array_equal(scatter.get_offsets(), X[y == number])
+        assert scatter.get_sizes() == [50]
     first, second = (each.get_paths()[0].vertices for each in scatters)
     assert first.shape != second.shape
-    assert [text.get_text() for text in flat.get_legend().get_texts()] == ["outer", "inner"]
+    assert [text.get_text() for text in axes_2d.get_legend().get_texts()] == ["outer", "inner"]
 
 
 def test_wrong_regions_are_refused():
@@ -108,35 +108,35 @@ def _cells(ax, classes):
     return np.array([text.get_text() for text in texts(ax)]).reshape(classes, classes)
 
 
-def test_the_cells_are_counts(flat):
+def test_the_cells_are_counts(axes_2d):
     net, X, y = digits()
-    plotting.confusion_matrix(net, X, y, ax=flat)
+    plotting.confusion_matrix(net, X, y, ax=axes_2d)
     counts = np.zeros((10, 10), dtype=int)
     np.add.at(counts, (y, net.predict(X)), 1)
-    np.testing.assert_array_equal(_cells(flat, 10).astype(int), counts)
+    np.testing.assert_array_equal(_cells(axes_2d, 10).astype(int), counts)
     shares = counts / counts.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(flat.images[0].get_array(), shares)
-    assert (flat.get_xlabel(), flat.get_ylabel()) == ("predicted class", "true class")
+    np.testing.assert_allclose(axes_2d.images[0].get_array(), shares)
+    assert (axes_2d.get_xlabel(), axes_2d.get_ylabel()) == ("predicted class", "true class")
 
 
-def test_predictions_do_without_a_network(flat):
-    plotting.confusion_matrix([0, 0, 2, 2], [0, 1, 2, 2], classes=["a", "b", "c"], ax=flat)
-    assert _cells(flat, 3).tolist() == [["1", "1", "0"], ["0", "0", "0"], ["0", "0", "2"]]
-    assert [label.get_text() for label in flat.get_xticklabels()] == ["a", "b", "c"]
+def test_predictions_do_without_a_network(axes_2d):
+    plotting.confusion_matrix([0, 0, 2, 2], [0, 1, 2, 2], classes=["a", "b", "c"], ax=axes_2d)
+    assert _cells(axes_2d, 3).tolist() == [["1", "1", "0"], ["0", "0", "0"], ["0", "0", "2"]]
+    assert [label.get_text() for label in axes_2d.get_xticklabels()] == ["a", "b", "c"]
 
 
-def test_classes_can_be_names(flat):
-    plotting.confusion_matrix(["no", "yes", "no"], ["yes", "yes", "no"], normalize=True, ax=flat)
-    assert _cells(flat, 2).tolist() == [["0.50", "0.50"], ["0", "1.00"]]
-    assert [label.get_text() for label in flat.get_yticklabels()] == ["no", "yes"]
+def test_classes_can_be_names(axes_2d):
+    plotting.confusion_matrix(["no", "yes", "no"], ["yes", "yes", "no"], normalize=True, ax=axes_2d)
+    assert _cells(axes_2d, 2).tolist() == [["0.50", "0.50"], ["0", "1.00"]]
+    assert [label.get_text() for label in axes_2d.get_yticklabels()] == ["no", "yes"]
 
 
-def test_yes_and_no_are_two_classes(flat):
+def test_yes_and_no_are_two_classes(axes_2d):
     net, X, y = circles(loss="binary_cross_entropy")
     net.classes = ["outer", "inner"]
-    plotting.confusion_matrix(net, X, y[:, np.newaxis], ax=flat)
-    assert _cells(flat, 2).astype(int).sum() == 100
-    assert [label.get_text() for label in flat.get_yticklabels()] == ["outer", "inner"]
+    plotting.confusion_matrix(net, X, y[:, np.newaxis], ax=axes_2d)
+    assert _cells(axes_2d, 2).astype(int).sum() == 100
+    assert [label.get_text() for label in axes_2d.get_yticklabels()] == ["outer", "inner"]
 
 
 @pytest.mark.parametrize("inches", [3, 5, 9])

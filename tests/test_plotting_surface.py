@@ -87,24 +87,28 @@ def test_the_path_lies_on_the_surface(flat_path, axes_3d):
     np.testing.assert_array_equal(np.ravel(end.get_data_3d()), [first[-1], second[-1], heights[-1]])
 
 
-def test_the_surface_reaches_around_the_path(flat):
+def test_the_surface_reaches_around_the_path(axes_2d):
     net, X, y, path = rbf()
     places = (0, "weights", (0, 0)), (1, "weights", (0, 0))
-    plotting.cost_surface(net, X, y, *places, path=path, resolution=5, kind="contour", ax=flat)
+    plotting.cost_surface(net, X, y, *places, path=path, resolution=5, kind="contour", ax=axes_2d)
     way = np.array(path)[:, :2]
     extent = way.max(axis=0) - way.min(axis=0)
     for limits, low, high, size in zip(
-        (flat.get_xlim(), flat.get_ylim()), way.min(axis=0), way.max(axis=0), extent, strict=True
+        (axes_2d.get_xlim(), axes_2d.get_ylim()),
+        way.min(axis=0),
+        way.max(axis=0),
+        extent,
+        strict=True,
     ):
         np.testing.assert_allclose(limits, (low - size / 4, high + size / 4))
-    assert flat.get_xlabel() == "layers[0].weights[0, 0]"
+    assert axes_2d.get_xlabel() == "layers[0].weights[0, 0]"
 
 
-def test_the_colour_bar_has_roundshown_numbers(flat):
+def test_the_colour_bar_has_roundshown_numbers(axes_2d):
     net, X, y, _ = rbf()
     places = (0, "weights", (0, 0)), (1, "weights", (0, 0))
-    plotting.cost_surface(net, X, y, *places, kind="contour", resolution=20, ax=flat)
-    (bar,) = (each for each in flat.figure.axes if each is not flat)
+    plotting.cost_surface(net, X, y, *places, kind="contour", resolution=20, ax=axes_2d)
+    (bar,) = (each for each in axes_2d.figure.axes if each is not axes_2d)
     assert shown_numbers(bar.yaxis) == ["50", "100", "150"]
 
 
@@ -112,14 +116,14 @@ def test_the_colour_bar_has_roundshown_numbers(flat):
     ("path", "corner"),
     [([(-1, -1), (0, -0.5), (1, -1)], "upper right"), ([(-1, 1), (0, 0.5), (1, 1)], "lower right")],
 )
-def test_the_legend_of_a_map_is_away_from_the_path(path, corner, flat):
+def test_the_legend_of_a_map_is_away_from_the_path(path, corner, axes_2d):
     net, X, y, _ = rbf()
     places = (0, "weights", (0, 0)), (1, "weights", (0, 0))
     plotting.cost_surface(
-        net, X, y, *places, path=path, range_2=(-2, 2), kind="contour", resolution=5, ax=flat
+        net, X, y, *places, path=path, range_2=(-2, 2), kind="contour", resolution=5, ax=axes_2d
     )
-    flat.figure.canvas.draw()
-    box = flat.get_legend().get_window_extent().transformed(flat.transAxes.inverted())
+    axes_2d.figure.canvas.draw()
+    box = axes_2d.get_legend().get_window_extent().transformed(axes_2d.transAxes.inverted())
     assert box.x0 > 0.5
     assert (box.y0 > 0.5) == (corner == "upper right")
 
