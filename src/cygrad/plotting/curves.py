@@ -225,8 +225,8 @@ def gradient_flow(
     ax.set_yscale("log")
     if below:
         low, high = ax.get_ylim()
-        room = min(0.5, ZERO * max(below.values()))
-        ax.set_ylim(bottom=low * (low / high) ** (room / (1 - room)))
+        zeros_share = min(0.5, ZERO * max(below.values()))
+        ax.set_ylim(bottom=low * (low / high) ** (zeros_share / (1 - zeros_share)))
     ticks.logarithmic(ax.yaxis)
     ticks.whole(ax.xaxis)
     ax.set_xlabel("layer")

@@ -228,9 +228,9 @@ def _write_weights(ax: Axes, net: Network, columns: list[_Column]) -> None:
             for below, y_below in zip(left.units, left.ys, strict=True):
                 place = (1 - part) * left.x + part * right.x, (1 - part) * y_below + part * y
                 text = texts[unit][below]
-                room = 0.9 * len(text) / longest, 0.85 / (fewer + 1)
+                max_size = 0.9 * len(text) / longest, 0.85 / (fewer + 1)
                 box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
-                write(ax, *place, text, room, bbox=box, zorder=1.8)
+                write(ax, *place, text, max_size, bbox=box, zorder=1.8)
 
 
 def _lines(net: Network, columns: list[_Column]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -273,8 +273,8 @@ def _draw_units(
         for unit, y in zip(column.units, column.ys, strict=True):
             ax.add_patch(Circle((column.x, y), RADIUS, **(artist_options | kwargs)))
             if texts is not None:
-                room = 1.75 * RADIUS * len(texts[unit]) / longest, RADIUS
-                write(ax, column.x, y, texts[unit], room, zorder=3)
+                max_size = 1.75 * RADIUS * len(texts[unit]) / longest, RADIUS
+                write(ax, column.x, y, texts[unit], max_size, zorder=3)
         if column.gap is not None:
             for y in (column.gap + 0.25, column.gap, column.gap - 0.25):
                 ax.add_patch(Circle((column.x, y), 0.04, color=style.INK))
@@ -289,8 +289,8 @@ def _draw_texts(
     apart = columns[1].x - columns[0].x
     widths = [max(map(len, caption.split("\n"))) for caption in captions]
     for column, caption, width in zip(columns, captions, widths, strict=True):
-        room = 0.9 * apart * width / max(1, *widths), 0.45 * (1 + caption.count("\n"))
-        write(ax, column.x, y, caption, room, va="top")
+        max_size = 0.9 * apart * width / max(1, *widths), 0.45 * (1 + caption.count("\n"))
+        write(ax, column.x, y, caption, max_size, va="top")
     if net.classes is not None and len(net.classes) == net.outputs:
         last = columns[-1]
         for unit, height in zip(last.units, last.ys, strict=True):

@@ -15,23 +15,23 @@ WIDTH, HEIGHT = 0.66, 1.25
 
 
 class FittedText(Text):  # type: ignore[misc]
-    """Text no wider and no higher than its room, given in data coordinates.
+    """Text no wider and no higher than `max_size`, given in data coordinates.
 
     The axes may change their size after the text is written: a layout does that, and a user who
     resizes a window. So the font size is found anew each time the text is drawn or measured.
     """
 
     def __init__(
-        self, x: float, y: float, text: str, room: tuple[float, float], **artist_options: Any
+        self, x: float, y: float, text: str, max_size: tuple[float, float], **artist_options: Any
     ):
-        self._room = room
+        self._max_size = max_size
         super().__init__(x, y, text, **artist_options)
 
     def _fit(self) -> None:
         if self.axes is None or self.figure is None:
             return
         width, height = abs(
-            self.axes.transData.transform(self._room) - self.axes.transData.transform((0, 0))
+            self.axes.transData.transform(self._max_size) - self.axes.transData.transform((0, 0))
         )
         lines = self.get_text().split("\n")
         pixels = min(
@@ -50,11 +50,12 @@ class FittedText(Text):  # type: ignore[misc]
 
 
 def write(
-    ax: Any, x: float, y: float, text: str, room: tuple[float, float], **artist_options: Any
+    ax: Any, x: float, y: float, text: str, max_size: tuple[float, float], **artist_options: Any
 ) -> None:
     """Write text into axes with linear scales, centred unless `artist_options` changes that.
 
     Layouts ignore the text, since it stays inside the axes.
     """
     placed = {"ha": "center", "va": "center", "clip_on": False, "in_layout": False}
-    ax.add_artist(FittedText(x, y, text, room, transform=ax.transData, **(placed | artist_options)))
+    options = placed | artist_options
+    ax.add_artist(FittedText(x, y, text, max_size, transform=ax.transData, **options))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KINDS = ("surface", "contour")
 MARGIN = 0.25  # of the path's extent, on every side
 LEVELS = 24
-ROOM = 0.4  # of the axes' width and height, for a legend
+LEGEND_DISTANCE = 0.4  # from the path, in widths or heights of the axes
 
 
 class _Place(NamedTuple):
@@ -321,10 +321,9 @@ def _free_corner(ax: Axes, path: NDArray[np.float64]) -> str:
     shares = ax.transAxes.inverted().transform(ax.transData.transform(path))
     corners = {"upper right": (1, 1), "lower right": (1, 0)}
     corners |= {"upper left": (0, 1), "lower left": (0, 0)}
-    room = {name: np.hypot(*(shares - place).T).min() for name, place in corners.items()}
-    return next(
-        (name for name in room if room[name] > ROOM), max(room, key=lambda name: room[name])
-    )
+    distances = {name: np.hypot(*(shares - place).T).min() for name, place in corners.items()}
+    farthest = max(distances, key=lambda name: distances[name])
+    return next((name for name in distances if distances[name] > LEGEND_DISTANCE), farthest)
 
 
 def _log10(values: NDArray[np.float64]) -> NDArray[np.float64]:
