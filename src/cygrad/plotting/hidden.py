@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cygrad.network import Network
 
 # Output activations of which a larger z is a larger a, so that the plane is where two z are equal.
-RISING = ("identity", "sigmoid", "softmax", "tanh")
+INCREASING = ("identity", "sigmoid", "softmax", "tanh")
 ELEVATION = 15  # degrees, of a view on a plane
 FACING = 0.15  # sine of the angle between the view and the plane
 MARGIN = 0.05  # of the extent, on every side
@@ -171,7 +171,7 @@ def _draw_boundary(
 ) -> None:
     """The part in the box of the line or plane where the output layer is undecided."""
     output = net.layers[-1]
-    if not classifies(net) or output.units > 2 or output.activation not in RISING:
+    if not classifies(net) or output.units > 2 or output.activation not in INCREASING:
         return
     weights, biases = output.weights.astype(np.float64), output.biases.astype(np.float64)
     normal, offset = weights[-1], biases[-1]
