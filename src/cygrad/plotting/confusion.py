@@ -10,7 +10,7 @@ import numpy as np
 from cygrad import checks
 from cygrad.network import Network
 from cygrad.plotting import style
-from cygrad.plotting.figures import axes_for, points_of
+from cygrad.plotting.figures import axes_for, size_in_points
 from cygrad.plotting.networks import class_names, classifies, samples, target_classes
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def confusion_matrix(
         f"{share:.2f}" if normalize and count else str(count)
         for count, share in zip(counts.flat, shares.flat, strict=True)
     ]
-    cell = 0.8 * min(points_of(ax)) / len(names)
+    cell = 0.8 * min(size_in_points(ax)) / len(names)
     _write_cells(ax, shares, texts)
     _name_axes(ax, names, cell)
     return ax

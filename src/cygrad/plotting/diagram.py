@@ -11,7 +11,7 @@ import numpy as np
 
 from cygrad import checks
 from cygrad.plotting import style
-from cygrad.plotting.figures import axes_for, points_of
+from cygrad.plotting.figures import axes_for, size_in_points
 from cygrad.plotting.networks import check_network
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def network_diagram(
     ax.set_axis_off()
 
     # Lines are no thicker than suits the size of the circles.
-    thickest = min(THICKEST, 0.1 * _points_of_unit(ax))
+    thickest = min(THICKEST, 0.1 * _points_per_unit(ax))
     largest = _draw_weights(ax, net, columns, arrows, thickest)
     if weight_labels:
         _write_weights(ax, net, columns)
@@ -299,8 +299,8 @@ def _draw_texts(
             write(ax, last.x + 1.4 * RADIUS, height, name, (NAME_WIDTH, 0.7), **artist_options)
 
 
-def _points_of_unit(ax: Axes) -> float:
+def _points_per_unit(ax: Axes) -> float:
     """How many points one unit of length has, where both axes have the same scale."""
-    width, height = points_of(ax)
+    width, height = size_in_points(ax)
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     return float(min(width / (right - left), height / (top - bottom)))

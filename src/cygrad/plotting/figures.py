@@ -58,7 +58,7 @@ def axes_for(
     return ax
 
 
-def points_of(ax: Axes) -> tuple[float, float]:
+def size_in_points(ax: Axes) -> tuple[float, float]:
     """Width and height of axes as they are now, in points."""
     points = 72 / ax.figure.dpi
     return float(ax.bbox.width * points), float(ax.bbox.height * points)

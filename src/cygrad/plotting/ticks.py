@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import log10
 from typing import TYPE_CHECKING, Any
 
-from cygrad.plotting.figures import points_of
+from cygrad.plotting.figures import size_in_points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,6 +42,6 @@ def logarithmic(axis: Any) -> None:
 
 def three_d(ax: Axes) -> None:
     """Fewer ticks on 3-D axes than matplotlib would have; fewer still on small ones."""
-    bins = 5 if min(points_of(ax)) > SMALL else 3
+    bins = 5 if min(size_in_points(ax)) > SMALL else 3
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.get_major_locator().set_params(nbins=bins)
