@@ -71,10 +71,10 @@ def test_the_surface_is_the_loss(places, indices, kind, computed):
     np.testing.assert_allclose(losses, expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("flat_path", [False, True])
-def test_the_path_lies_on_the_surface(flat_path, axes_3d):
+@pytest.mark.parametrize("all_parameters", [False, True])
+def test_the_path_lies_on_the_surface(all_parameters, axes_3d):
     net, X, y, path = rbf()
-    given = path if flat_path else np.array(path)[:, :2]
+    given = path if all_parameters else np.array(path)[:, :2]
     places = (0, "weights", (0, 0)), (1, "weights", (0, 0))
     plotting.cost_surface(net, X, y, *places, path=given, resolution=5, ax=axes_3d)
     line, start, end = axes_3d.lines
