@@ -194,7 +194,7 @@ def _write_cells(ax: Axes, shares: NDArray[np.float64], texts: list[str]) -> Non
 
 
 def _name_axes(ax: Axes, names: list[str], cell: float) -> None:
-    names = [*map(style.literal, names)]
+    names = [*map(style.escape_label, names)]
     longest = max(map(len, names))
     size = min(10.0, 0.8 * cell)
     upright = 0.62 * size * longest > cell

@@ -45,7 +45,7 @@ class _Place(NamedTuple):
         array[self.entry] = value
         setattr(layer, self.array, array)
 
-    def index(self, net: Network) -> int:
+    def flat_index(self, net: Network) -> int:
         """The index in `Network.parameters`."""
         start = sum(layer.n_parameters for layer in net.layers[: self.layer])
         layer = net.layers[self.layer]
@@ -211,7 +211,7 @@ def _path(net: Network, path: Any, places: tuple[_Place, _Place]) -> NDArray[np.
     if not np.isfinite(way).all():
         raise ValueError("path holds NaN or infinity, expected finite numbers")
     if way.shape[1] != 2:
-        way = way[:, [place.index(net) for place in places]]
+        way = way[:, [place.flat_index(net) for place in places]]
     return way.astype(np.float64)
 
 
