@@ -23,8 +23,8 @@ def test_a_history_is_its_losses(axes_2d):
     np.testing.assert_array_equal(validation.get_ydata(), trained.val_loss)
     assert training.get_linestyle() != validation.get_linestyle()
     assert training.get_markerfacecolor() != validation.get_markerfacecolor()
-    said = [text.get_text() for text in axes_2d.get_legend().get_texts()]
-    assert said == ["training loss", "validation loss"]
+    shown = [text.get_text() for text in axes_2d.get_legend().get_texts()]
+    assert shown == ["training loss", "validation loss"]
     assert (axes_2d.get_xlabel(), axes_2d.get_ylabel()) == ("epoch", "loss")
 
 

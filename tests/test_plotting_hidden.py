@@ -184,8 +184,8 @@ def test_the_diagram_has_every_unit_and_weight(axes_2d):
     np.testing.assert_array_equal(blue, values > 0)
     unbroken_lines = np.array([dashes is None for _, dashes in lines.get_linestyles()])
     np.testing.assert_array_equal(unbroken_lines, values > 0)
-    said = [text.get_text() for text in texts(axes_2d)]
-    assert {"inputs\n2", "tanh\n3", "softmax\n2"} <= set(said)
+    shown = [text.get_text() for text in texts(axes_2d)]
+    assert {"inputs\n2", "tanh\n3", "softmax\n2"} <= set(shown)
 
 
 def test_long_layers_are_abbreviated(axes_2d):
@@ -194,9 +194,9 @@ def test_long_layers_are_abbreviated(axes_2d):
     plotting.network_diagram(net, most=6, ax=axes_2d)
     assert len(_circles(axes_2d)) == 3 * 5
     assert len(axes_2d.patches) == 3 * (5 + 3)
-    said = [text.get_text() for text in texts(axes_2d)]
-    assert "inputs\n64" in said
-    assert [text for text in said if text.startswith("digit")] == [
+    shown = [text.get_text() for text in texts(axes_2d)]
+    assert "inputs\n64" in shown
+    assert [text for text in shown if text.startswith("digit")] == [
         f"digit {number}" for number in (0, 1, 2, 8, 9)
     ]
 
@@ -205,10 +205,10 @@ def test_units_are_labelled_with_numbers_and_texts(axes_2d):
     net, _, _ = digits()
     labels = [None, np.linspace(0, 1, 12), [f"o{number}" for number in range(10)]]
     plotting.network_diagram(net, most=6, unit_labels=labels, captions=["x", None, "y"], ax=axes_2d)
-    said = [text.get_text() for text in texts(axes_2d)]
+    shown = [text.get_text() for text in texts(axes_2d)]
     for text in ("0", "0.091", "1", "o0", "o9", "x", "relu\n12", "y"):
-        assert text in said
-    assert "o5" not in said
+        assert text in shown
+    assert "o5" not in shown
 
 
 @pytest.mark.parametrize("value", [-7.5e-6, 1e8, -0.25])
@@ -259,8 +259,8 @@ def test_weights_are_written_on_their_lines(sizes, axes_2d):
     lines = axes_2d.collections[1].get_segments()
     weights = np.concatenate([layer.weights.ravel() for layer in net.layers])
     assert len(written) == len(lines) == len(weights)
-    said = sorted(float(text.get_text().replace("−", "-")) for text in written)
-    np.testing.assert_allclose(said, sorted(weights), rtol=0.05)
+    shown = sorted(float(text.get_text().replace("−", "-")) for text in written)
+    np.testing.assert_allclose(shown, sorted(weights), rtol=0.05)
     circles = [circle.get_window_extent() for circle in _circles(axes_2d)]
     for text in written:
         (start, end), place = min(

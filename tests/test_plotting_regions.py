@@ -41,14 +41,14 @@ def test_the_regions_are_what_the_network_says(loss, axes_2d):
     net, X, y = circles(loss=loss)
     plotting.decision_regions(net, X, y, kind="regions", ax=axes_2d)
     points = np.random.default_rng(0).uniform(-1, 1, (60, 2))
-    said = [_class_at(axes_2d, point, 2) for point in points]
+    drawn = [_class_at(axes_2d, point, 2) for point in points]
     outputs = net.forward(points)
     # Close to the boundary the grid decides.
     ahead = np.abs(outputs[:, -1] - (0.5 if net.outputs == 1 else outputs[:, 0]))
     clear = ahead > 0.1
     assert clear.sum() > 40
-    assert len(set(said)) == 2
-    np.testing.assert_array_equal(np.array(said)[clear], net.predict(points)[clear])
+    assert len(set(drawn)) == 2
+    np.testing.assert_array_equal(np.array(drawn)[clear], net.predict(points)[clear])
 
 
 def test_equal_outputs_are_the_region_of_the_first_class(axes_2d):

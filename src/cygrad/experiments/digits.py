@@ -64,9 +64,9 @@ def run(page: Page) -> None:
     page.picture("learning", draw_learning, history)
 
     page.title("What is confused")
-    said, probabilities = net.predict(X[test]), net.forward(X[test]).astype(np.float64)
+    predicted, probabilities = net.predict(X[test]), net.forward(X[test]).astype(np.float64)
     counts = np.zeros((10, 10), np.int64)
-    np.add.at(counts, (y[test], said), 1)
+    np.add.at(counts, (y[test], predicted), 1)
     page.table(
         "Test images of each digit (rows) by what they were taken for (columns)",
         ["", *map(str, range(10))],
@@ -74,8 +74,8 @@ def run(page: Page) -> None:
     )
     page.picture("confusion", draw_confusion, net, X[test], y[test])
 
-    wrong = np.flatnonzero(said != y[test])
-    mistakes = X[test[wrong]], y[test[wrong]], said[wrong], probabilities[wrong]
+    wrong = np.flatnonzero(predicted != y[test])
+    mistakes = X[test[wrong]], y[test[wrong]], predicted[wrong], probabilities[wrong]
     page.table(
         "Images that were taken for another digit",
         ["image", "shows", "taken for", "probability of that", "of what it shows"],
@@ -134,12 +134,13 @@ def draw_confusion(net: cg.Network, X: NDArray[Any], y: NDArray[Any]) -> Axes:
 
 
 def draw_mistakes(
-    X: NDArray[Any], y: NDArray[Any], said: NDArray[Any], probabilities: NDArray[Any]
+    X: NDArray[Any], y: NDArray[Any], predicted: NDArray[Any], probabilities: NDArray[Any]
 ) -> Figure:
     """Each image, and below it the probability of every digit."""
     figure = new_figure(2.5 * len(X), 4.6)
     images, bars = figure.subplots(2, len(X), squeeze=False, sharey="row", height_ratios=(3, 2))
-    for image, bar, x, shown, taken, p in zip(images, bars, X, y, said, probabilities, strict=True):
+    columns = zip(images, bars, X, y, predicted, probabilities, strict=True)
+    for image, bar, x, shown, taken, p in columns:
         image.imshow(x.reshape(SIDE, SIDE), cmap="Greys", vmin=0, vmax=16)
         image.set(title=f"a {shown}, taken for a {taken}", xticks=[], yticks=[])
         bar.bar(range(10), p, color=style.INK)

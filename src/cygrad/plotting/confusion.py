@@ -136,25 +136,32 @@ def _of_network(
 def _of_predictions(
     y: ArrayLike, predicted: ArrayLike, classes: Sequence[str] | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
-    true, said = _labels(y, "y"), _labels(predicted, "predicted")
-    if len(true) != len(said):
-        raise ValueError(f"predicted has {len(said)} classes for {len(true)} samples of y")
-    if true.dtype.kind != said.dtype.kind:
-        raise TypeError(f"predicted has dtype {said.dtype} and y has {true.dtype}, expected alike")
-    if true.dtype.kind == "U":
-        known = np.unique(np.concatenate([true, said])).tolist()
+    true_labels, predicted_labels = _labels(y, "y"), _labels(predicted, "predicted")
+    if len(true_labels) != len(predicted_labels):
+        raise ValueError(
+            f"predicted has {len(predicted_labels)} classes for {len(true_labels)} samples of y"
+        )
+    if true_labels.dtype.kind != predicted_labels.dtype.kind:
+        raise TypeError(
+            f"predicted has dtype {predicted_labels.dtype} and y has {true_labels.dtype}, "
+            "expected alike"
+        )
+    if true_labels.dtype.kind == "U":
+        known = np.unique(np.concatenate([true_labels, predicted_labels])).tolist()
         names = known if classes is None else _names(classes)
         indices = {name: index for index, name in enumerate(names)}
         for name in known:
             if name not in indices:
                 raise ValueError(f"classes has no {name!r}, which is in y or predicted")
-        true, said = (np.array([indices[name] for name in each]) for each in (true, said))
-        return true, said, names
-    most = int(max(true.max(), said.max()))
+        true_labels, predicted_labels = (
+            np.array([indices[name] for name in each]) for each in (true_labels, predicted_labels)
+        )
+        return true_labels, predicted_labels, names
+    most = int(max(true_labels.max(), predicted_labels.max()))
     names = [*map(str, range(most + 1))] if classes is None else _names(classes)
     if most >= len(names):
         raise ValueError(f"classes has {len(names)} names, expected one for index {most} too")
-    return true, said, names
+    return true_labels, predicted_labels, names
 
 
 def _labels(labels: ArrayLike, name: str) -> NDArray[Any]:
