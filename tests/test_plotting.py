@@ -39,15 +39,15 @@ def _draw_probability(ax=None):
 
 def _draw_surface(ax=None):
     net, X, y, path = rbf()
-    places = (0, "weights", (0, 0)), (1, "weights", (0, 0))
-    return plotting.cost_surface(net, X, y, *places, path=path, resolution=9, ax=ax)
+    parameters = (0, "weights", (0, 0)), (1, "weights", (0, 0))
+    return plotting.cost_surface(net, X, y, *parameters, path=path, resolution=9, ax=ax)
 
 
 def _draw_contour(ax=None):
     net, X, y, path = rbf()
-    places = (0, "weights", (0, 0)), (1, "weights", (0, 0))
+    parameters = (0, "weights", (0, 0)), (1, "weights", (0, 0))
     return plotting.cost_surface(
-        net, X, y, *places, path=path, resolution=9, kind="contour", log=True, ax=ax
+        net, X, y, *parameters, path=path, resolution=9, kind="contour", log=True, ax=ax
     )
 
 
@@ -184,13 +184,13 @@ def test_the_network_stays_as_it_is(draw):
 
 
 def test_what_is_no_network_is_refused():
-    places = (0, "weights", (0, 0)), (0, "biases", 0)
+    parameters = (0, "weights", (0, 0)), (0, "biases", 0)
     for draw in (
         lambda: plotting.decision_regions("net", [[0, 0]], [0]),
         lambda: plotting.hidden_projection("net", [[0, 0]], [0]),
         lambda: plotting.weights_as_images("net"),
         lambda: plotting.network_diagram("net"),
-        lambda: plotting.cost_surface("net", [[0, 0]], [0], *places),
+        lambda: plotting.cost_surface("net", [[0, 0]], [0], *parameters),
         lambda: plotting.confusion_matrix("net", [[0, 0]], [0]),
     ):
         with pytest.raises(TypeError, match="net is 'net', expected a Network"):

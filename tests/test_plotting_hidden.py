@@ -59,8 +59,8 @@ def test_a_single_unit_has_a_line_for_each_class(loss, axes_2d):
     activations = net.backward(X, y).activations[0][:, 0]
     for number in (0, 1):
         (scatter,) = (each for each in axes_2d.collections if each.get_label() == str(number))
-        places, heights = scatter.get_offsets().T
-        np.testing.assert_allclose(places, activations[y == number])
+        coordinates, heights = scatter.get_offsets().T
+        np.testing.assert_allclose(coordinates, activations[y == number])
         assert (heights == number).all()
     (boundary, _), (other, _) = axes_2d.lines[0].get_xydata()
     assert boundary == other
@@ -263,11 +263,11 @@ def test_weights_are_written_on_their_lines(sizes, axes_2d):
     np.testing.assert_allclose(shown, sorted(weights), rtol=0.05)
     circles = [circle.get_window_extent() for circle in _circles(axes_2d)]
     for text in written:
-        (start, end), place = min(
+        (start, end), center = min(
             ((line, np.array(text.get_position())) for line in lines),
             key=lambda pair: abs(np.linalg.det([pair[0][1] - pair[0][0], pair[1] - pair[0][0]])),
         )
-        assert np.linalg.det([end - start, place - start]) == pytest.approx(0, abs=1e-9)
+        assert np.linalg.det([end - start, center - start]) == pytest.approx(0, abs=1e-9)
         assert not any(circle.overlaps(text.get_window_extent()) for circle in circles)
 
 

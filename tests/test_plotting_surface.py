@@ -52,7 +52,7 @@ def computed(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("places", "indices"),
+    ("parameters", "indices"),
     [
         (((0, "weights", (1, 0)), (0, "weights", (2, 1))), (2, 5)),
         (((0, "biases", 2), (1, "weights", (0, 1))), (8, 10)),
@@ -60,10 +60,10 @@ def computed(monkeypatch):
     ],
 )
 @pytest.mark.parametrize("kind", ["surface", "contour"])
-def test_the_surface_is_the_loss(places, indices, kind, computed):
+def test_the_surface_is_the_loss(parameters, indices, kind, computed):
     net, X, y = circles(dtype="float64")
     plotting.cost_surface(
-        net, X, y, *places, kind=kind, resolution=7, range_1=(-1, 2), range_2=(-3, 3)
+        net, X, y, *parameters, kind=kind, resolution=7, range_1=(-1, 2), range_2=(-3, 3)
     )
     ((_, _, losses),) = computed
     xs, ys = np.linspace(-1, 2, 7), np.linspace(-3, 3, 7)
@@ -75,8 +75,8 @@ def test_the_surface_is_the_loss(places, indices, kind, computed):
 def test_the_path_lies_on_the_surface(all_parameters, axes_3d):
     net, X, y, path = rbf()
     given = path if all_parameters else np.array(path)[:, :2]
-    places = (0, "weights", (0, 0)), (1, "weights", (0, 0))
-    plotting.cost_surface(net, X, y, *places, path=given, resolution=5, ax=axes_3d)
+    parameters = (0, "weights", (0, 0)), (1, "weights", (0, 0))
+    plotting.cost_surface(net, X, y, *parameters, path=given, resolution=5, ax=axes_3d)
     line, start, end = axes_3d.lines
     first, second, heights = line.get_data_3d()
     np.testing.assert_array_equal(first, [step[0] for step in path])
@@ -89,8 +89,10 @@ def test_the_path_lies_on_the_surface(all_parameters, axes_3d):
 
 def test_the_surface_reaches_around_the_path(axes_2d):
     net, X, y, path = rbf()
-    places = (0, "weights", (0, 0)), (1, "weights", (0, 0))
-    plotting.cost_surface(net, X, y, *places, path=path, resolution=5, kind="contour", ax=axes_2d)
+    parameters = (0, "weights", (0, 0)), (1, "weights", (0, 0))
+    plotting.cost_surface(
+        net, X, y, *parameters, path=path, resolution=5, kind="contour", ax=axes_2d
+    )
     way = np.array(path)[:, :2]
     extent = way.max(axis=0) - way.min(axis=0)
     for limits, low, high, size in zip(
@@ -106,8 +108,8 @@ def test_the_surface_reaches_around_the_path(axes_2d):
 
 def test_the_colour_bar_has_roundshown_numbers(axes_2d):
     net, X, y, _ = rbf()
-    places = (0, "weights", (0, 0)), (1, "weights", (0, 0))
-    plotting.cost_surface(net, X, y, *places, kind="contour", resolution=20, ax=axes_2d)
+    parameters = (0, "weights", (0, 0)), (1, "weights", (0, 0))
+    plotting.cost_surface(net, X, y, *parameters, kind="contour", resolution=20, ax=axes_2d)
     (bar,) = (each for each in axes_2d.figure.axes if each is not axes_2d)
     assert shown_numbers(bar.yaxis) == ["50", "100", "150"]
 
@@ -118,9 +120,9 @@ def test_the_colour_bar_has_roundshown_numbers(axes_2d):
 )
 def test_the_legend_of_a_map_is_away_from_the_path(path, corner, axes_2d):
     net, X, y, _ = rbf()
-    places = (0, "weights", (0, 0)), (1, "weights", (0, 0))
+    parameters = (0, "weights", (0, 0)), (1, "weights", (0, 0))
     plotting.cost_surface(
-        net, X, y, *places, path=path, range_2=(-2, 2), kind="contour", resolution=5, ax=axes_2d
+        net, X, y, *parameters, path=path, range_2=(-2, 2), kind="contour", resolution=5, ax=axes_2d
     )
     axes_2d.figure.canvas.draw()
     box = axes_2d.get_legend().get_window_extent().transformed(axes_2d.transAxes.inverted())
@@ -130,9 +132,9 @@ def test_the_legend_of_a_map_is_away_from_the_path(path, corner, axes_2d):
 
 def test_a_logarithmic_surface(computed):
     net, X, y, _ = rbf()
-    places = (0, "weights", (0, 0)), (1, "weights", (0, 0))
+    parameters = (0, "weights", (0, 0)), (1, "weights", (0, 0))
     for log in (False, True):
-        ax = plotting.cost_surface(net, X, y, *places, resolution=6, log=log)
+        ax = plotting.cost_surface(net, X, y, *parameters, resolution=6, log=log)
     np.testing.assert_allclose(10 ** computed[1][2], computed[0][2], rtol=1e-12)
     assert ax.get_zlabel().startswith("log₁₀")
 

@@ -151,8 +151,8 @@ def draw_contour(z: Array, P: Array) -> Axes:
     lines = ax.contour(*surface, levels=few, colors=style.INK, linewidths=widths)
     ticks = [-10, -5, 0, 5, 10]
     # On the other diagonal, from one corner to the other.
-    places = [(np.log(level / (1 - level)) / 2 * np.array([1, -1])) for level in few]
-    ax.clabel(lines, fmt="%g", manual=places)
+    label_positions = [(np.log(level / (1 - level)) / 2 * np.array([1, -1])) for level in few]
+    ax.clabel(lines, fmt="%g", manual=label_positions)
     ax.figure.colorbar(filled, ax=ax, label="P(t = 1 | z)", ticks=np.linspace(0, 1, 5))
     ax.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal", xticks=ticks, yticks=ticks)
     return ax

@@ -285,9 +285,9 @@ def draw_time(large: Times, small: Times) -> Axes:
     ax.loglog([], [], "o", color=style.INK, markerfacecolor="white", label="extrapolated")
     ax.loglog([], [], ":", color=style.INK, lw=1, label="slopes 2 and 1")
     for times, index, text, away in ((small, -1, "one layer", 8), (large, 0, "three layers", -38)):
-        place = float(times.parameters[index]), float(times.seconds[index, 1])
+        point = float(times.parameters[index]), float(times.seconds[index, 1])
         artist_options = {"textcoords": "offset points", "ha": "center", "color": style.INK}
-        ax.annotate(text, place, xytext=(away, 9), **artist_options)
+        ax.annotate(text, point, xytext=(away, 9), **artist_options)
     ax.set(xlabel="parameters P", ylabel="processor time of all derivatives [s]")
     ax.grid(alpha=0.3)
     ax.legend()

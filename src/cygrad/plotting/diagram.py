@@ -169,11 +169,11 @@ def _captions(net: Network, captions: Sequence[str | None] | None) -> list[str]:
 def _column(x: float, size: int, most: int) -> _Column:
     if size <= most:
         return _Column(x, list(range(size)), [(size - 1) / 2 - unit for unit in range(size)], None)
-    # One place is for the dots.
+    # One slot is for the dots.
     above = most // 2
     units = [*range(above), *range(size - (most - 1 - above), size)]
-    places = [place for place in range(most) if place != above]
-    ys = [(most - 1) / 2 - place for place in places]
+    slots = [slot for slot in range(most) if slot != above]
+    ys = [(most - 1) / 2 - slot for slot in slots]
     return _Column(x, units, ys, (most - 1) / 2 - above)
 
 
@@ -226,11 +226,11 @@ def _write_weights(ax: Axes, net: Network, columns: list[_Column]) -> None:
         longest = max(len(text) for unit in texts for text in unit)
         for unit, y in zip(right.units, right.ys, strict=True):
             for below, y_below in zip(left.units, left.ys, strict=True):
-                place = (1 - part) * left.x + part * right.x, (1 - part) * y_below + part * y
+                center = (1 - part) * left.x + part * right.x, (1 - part) * y_below + part * y
                 text = texts[unit][below]
                 max_size = 0.9 * len(text) / longest, 0.85 / (fewer + 1)
                 box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
-                write(ax, *place, text, max_size, bbox=box, zorder=1.8)
+                write(ax, *center, text, max_size, bbox=box, zorder=1.8)
 
 
 def _lines(net: Network, columns: list[_Column]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

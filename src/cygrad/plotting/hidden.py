@@ -84,14 +84,14 @@ def hidden_projection(
     index = _hidden_layer(net, layer)
     rows = samples(net, X)
     activations = net.backward(rows, y, input_gradient=False).activations[index]
-    places, labels = _projected(activations.astype(np.float64), index)
-    if places.shape[1] == 1:
+    coordinates, labels = _projected(activations.astype(np.float64), index)
+    if coordinates.shape[1] == 1:
         heights = target_classes(net, y, len(rows)) if classifies(net) else np.zeros(len(rows))
-        places, labels = np.column_stack([places, heights]), [*labels, ""]
+        coordinates, labels = np.column_stack([coordinates, heights]), [*labels, ""]
 
-    ax = axes_for(ax, three_d=places.shape[1] == 3)
-    _draw_samples(ax, net, y, places, kwargs)
-    low, high = _box(places)
+    ax = axes_for(ax, three_d=coordinates.shape[1] == 3)
+    _draw_samples(ax, net, y, coordinates, kwargs)
+    low, high = _box(coordinates)
     if net.layers[index].units == 1:
         low[1], high[1] = low[1] - 0.5, high[1] + 0.5
         ax.set_yticks([])
@@ -99,7 +99,7 @@ def hidden_projection(
         _draw_boundary(ax, net, low, high)
     for name, label, start, end in zip("xyz", labels, low, high, strict=False):
         ax.set(**{f"{name}label": label, f"{name}lim": (start, end)})
-    if places.shape[1] == 3:
+    if coordinates.shape[1] == 3:
         ax.set_box_aspect(None, zoom=0.87)  # room for the label of the third axis
         ticks.three_d(ax)
     return ax
@@ -139,28 +139,28 @@ def _projected(
 
 
 def _draw_samples(
-    ax: Axes, net: Network, y: ArrayLike, places: NDArray[np.float64], kwargs: dict[str, Any]
+    ax: Axes, net: Network, y: ArrayLike, coordinates: NDArray[np.float64], kwargs: dict[str, Any]
 ) -> None:
     artist_options: dict[str, Any] = {"s": 30, "linewidths": 0.6, "zorder": 2}
     if classifies(net):
-        classes = target_classes(net, y, len(places))
+        classes = target_classes(net, y, len(coordinates))
         for number, name in enumerate(class_names(net)):
-            members = places[classes == number]
+            members = coordinates[classes == number]
             named = style.sample(number) | artist_options | {"label": style.escape_label(name)}
             ax.scatter(*members.T, **(named | kwargs))
         ax.legend(title="class", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     elif net.outputs == 1:
-        values = np.asarray(y, dtype=np.float64).reshape(len(places))
+        values = np.asarray(y, dtype=np.float64).reshape(len(coordinates))
         artist_options |= {"c": values, "cmap": style.SEQUENTIAL, "edgecolors": "white"}
-        points = ax.scatter(*places.T, **(artist_options | kwargs))
+        points = ax.scatter(*coordinates.T, **(artist_options | kwargs))
         ax.figure.colorbar(points, ax=ax, label="target", shrink=0.8)
     else:
-        ax.scatter(*places.T, **(style.sample(0) | artist_options | kwargs))
+        ax.scatter(*coordinates.T, **(style.sample(0) | artist_options | kwargs))
 
 
-def _box(places: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _box(coordinates: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The lowest and the highest corner of a box around the samples and a margin."""
-    low, high = places.min(axis=0), places.max(axis=0)
+    low, high = coordinates.min(axis=0), coordinates.max(axis=0)
     margin = MARGIN * (high - low)
     margin[margin == 0] = 0.5
     return low - margin, high + margin

@@ -26,7 +26,7 @@ LEVELS = 24
 LEGEND_DISTANCE = 0.4  # from the path, in widths or heights of the axes
 
 
-class _Place(NamedTuple):
+class _Location(NamedTuple):
     """Where one parameter is."""
 
     layer: int
@@ -124,17 +124,17 @@ def cost_surface(
         If an argument is not as described.
     """
     check_network(net)
-    places = _place(net, parameter_1, "parameter_1"), _place(net, parameter_2, "parameter_2")
-    if places[0] == places[1]:
-        raise ValueError(f"parameter_2 is {places[1]} like parameter_1, expected another one")
+    locations = _locate(net, parameter_1, "parameter_1"), _locate(net, parameter_2, "parameter_2")
+    if locations[0] == locations[1]:
+        raise ValueError(f"parameter_2 is {locations[1]} like parameter_1, expected another one")
     resolution = checks.whole_number(resolution, "resolution", least=2)
     kind_name = checks.one_of(kind, "kind", KINDS)
     log = checks.flag(log, "log")
-    way = None if path is None else _path(net, path, places)
+    way = None if path is None else _path(net, path, locations)
     extent_1, extent_2 = (None, None) if way is None else way.T
-    xs = _span(range_1, "range_1", places[0].read(net), extent_1, resolution)
-    ys = _span(range_2, "range_2", places[1].read(net), extent_2, resolution)
-    loss = _loss_function(net, X, y, places)
+    xs = _span(range_1, "range_1", locations[0].read(net), extent_1, resolution)
+    ys = _span(range_2, "range_2", locations[1].read(net), extent_2, resolution)
+    loss = _loss_function(net, X, y, locations)
     losses = np.array([[loss(first, second) for first in xs] for second in ys])
     heights = None if way is None else np.array([loss(*values) for values in way])
     computed = _Computed(xs, ys, losses, way, heights)
@@ -143,16 +143,16 @@ def cost_surface(
     label = "loss" if net.reduction == "mean" else "loss, summed"
     draw = _draw_surface if kind_name == "surface" else _draw_contour
     draw(ax, computed, log, label, kwargs)
-    ax.set_xlabel(str(places[0]))
-    ax.set_ylabel(str(places[1]))
+    ax.set_xlabel(str(locations[0]))
+    ax.set_ylabel(str(locations[1]))
     return ax
 
 
 def _loss_function(
-    net: Network, X: ArrayLike, y: ArrayLike, places: tuple[_Place, _Place]
+    net: Network, X: ArrayLike, y: ArrayLike, locations: tuple[_Location, _Location]
 ) -> Callable[[float, float], float]:
     """The loss as a function of the two parameters, computed from the lower one's layer upwards."""
-    first = min(place.layer for place in places)
+    first = min(location.layer for location in locations)
     if first > 0:
         rows = net.backward(X, y, input_gradient=False).activations[first - 1]
     else:
@@ -167,17 +167,17 @@ def _loss_function(
     )
     start = sum(layer.n_parameters for layer in net.layers[:first])
     upper.parameters = net.parameters[start:]
-    moved = [place._replace(layer=place.layer - first) for place in places]
+    moved = [location._replace(layer=location.layer - first) for location in locations]
 
     def loss(*values: float) -> float:
-        for place, value in zip(moved, values, strict=True):
-            place.write(upper, value)
+        for location, value in zip(moved, values, strict=True):
+            location.write(upper, value)
         return upper.evaluate(rows, y)["loss"]
 
     return loss
 
 
-def _place(net: Network, parameter: object, name: str) -> _Place:
+def _locate(net: Network, parameter: object, name: str) -> _Location:
     """Where the parameter is that the user means."""
     if not isinstance(parameter, tuple) or len(parameter) != 3:
         raise TypeError(
@@ -194,11 +194,11 @@ def _place(net: Network, parameter: object, name: str) -> _Place:
     if len(index) != len(shape):
         expected = "(unit, input)" if array == "weights" else "unit"
         raise ValueError(f"{name}[2] is {parameter[2]!r}, expected {expected}")
-    places = (position(value, f"{name}[2]", size) for value, size in zip(index, shape, strict=True))
-    return _Place(number, array, tuple(places))
+    entry = (position(value, f"{name}[2]", size) for value, size in zip(index, shape, strict=True))
+    return _Location(number, array, tuple(entry))
 
 
-def _path(net: Network, path: Any, places: tuple[_Place, _Place]) -> NDArray[np.float64]:
+def _path(net: Network, path: Any, locations: tuple[_Location, _Location]) -> NDArray[np.float64]:
     """The two parameters along the path, shape (steps + 1, 2)."""
     way = checks.array(path, "path")
     if way.dtype.kind not in "buif":
@@ -211,7 +211,7 @@ def _path(net: Network, path: Any, places: tuple[_Place, _Place]) -> NDArray[np.
     if not np.isfinite(way).all():
         raise ValueError("path holds NaN or infinity, expected finite numbers")
     if way.shape[1] != 2:
-        way = way[:, [place.flat_index(net) for place in places]]
+        way = way[:, [location.flat_index(net) for location in locations]]
     return way.astype(np.float64)
 
 
@@ -293,17 +293,23 @@ def _draw_contour(
         _draw_path(ax, (path[:, 0], path[:, 1]), _free_corner(ax, path))
 
 
-def _draw_path(ax: Axes, places: tuple[Any, ...], corner: str) -> None:
+def _draw_path(ax: Axes, coordinates: tuple[Any, ...], corner: str) -> None:
     """The way from its start to its end, white on black so that it shows on every colour."""
     from matplotlib.patheffects import withStroke
 
     outline = [withStroke(linewidth=2.6, foreground="black")]
     artist_options = {"color": "white", "linewidth": 1.4, "path_effects": outline}
     ax.plot(
-        *places, "o-", markersize=3, markeredgewidth=0.6, zorder=3, label="path", **artist_options
+        *coordinates,
+        "o-",
+        markersize=3,
+        markeredgewidth=0.6,
+        zorder=3,
+        label="path",
+        **artist_options,
     )
     artist_options = {"markeredgecolor": "black", "linestyle": "none"}
-    first, last = ([place[[end]] for place in places] for end in (0, -1))
+    first, last = ([values[[end]] for values in coordinates] for end in (0, -1))
     ax.plot(
         *first, "s", markersize=8, color=style.COLORS[4], zorder=4, label="start", **artist_options
     )
@@ -321,7 +327,7 @@ def _free_corner(ax: Axes, path: NDArray[np.float64]) -> str:
     shares = ax.transAxes.inverted().transform(ax.transData.transform(path))
     corners = {"upper right": (1, 1), "lower right": (1, 0)}
     corners |= {"upper left": (0, 1), "lower left": (0, 0)}
-    distances = {name: np.hypot(*(shares - place).T).min() for name, place in corners.items()}
+    distances = {name: np.hypot(*(shares - corner).T).min() for name, corner in corners.items()}
     farthest = max(distances, key=lambda name: distances[name])
     return next((name for name in distances if distances[name] > LEGEND_DISTANCE), farthest)
 
