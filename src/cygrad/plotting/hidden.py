@@ -13,7 +13,7 @@ from cygrad.plotting.networks import (
     check_network,
     class_names,
     classifies,
-    position,
+    resolve_index,
     samples,
     target_classes,
 )
@@ -108,7 +108,7 @@ def hidden_projection(
 def _hidden_layer(net: Network, layer: int) -> int:
     if len(net.layers) == 1:
         raise ValueError("net has no hidden layer, expected at least one below the output layer")
-    index = position(layer, "layer", len(net.layers))
+    index = resolve_index(layer, "layer", len(net.layers))
     if index == len(net.layers) - 1:
         raise ValueError(f"layer is {layer}, the output layer; expected 0 to {index - 1}")
     return index

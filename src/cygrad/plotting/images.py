@@ -11,7 +11,7 @@ import numpy as np
 from cygrad import checks
 from cygrad.plotting import style
 from cygrad.plotting.figures import axes_for
-from cygrad.plotting.networks import check_network, position
+from cygrad.plotting.networks import check_network, resolve_index
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +61,7 @@ def weights_as_images(
         If an argument is not as described.
     """
     check_network(net)
-    index = position(layer, "layer", len(net.layers))
+    index = resolve_index(layer, "layer", len(net.layers))
     rows, columns = _shape(shape, net.layers[index].inputs, index)
     shown = _units(units, net.layers[index].units)
     images = net.layers[index].weights[shown].reshape(len(shown), rows, columns)
@@ -110,7 +110,7 @@ def _units(units: int | Sequence[int] | None, count: int) -> list[int]:
     if isinstance(units, (Sequence, np.ndarray)) and not isinstance(units, str):
         if len(units) == 0:
             raise ValueError("units is empty, expected at least one index")
-        return [position(unit, "units", count) for unit in units]
+        return [resolve_index(unit, "units", count) for unit in units]
     return list(range(checks.whole_number(units, "units", most=count)))
 
 

@@ -21,7 +21,7 @@ def check_network(net: object) -> None:
         raise TypeError(f"net is {net!r}, expected a Network")
 
 
-def position(value: object, name: str, size: int) -> int:
+def resolve_index(value: object, name: str, size: int) -> int:
     """`value` as an index of something of this size, where negative ones count from the end."""
     return checks.whole_number(value, name, least=-size, most=size - 1) % size
 

@@ -10,7 +10,7 @@ from cygrad import checks
 from cygrad.network.losses import encode_targets
 from cygrad.plotting import style
 from cygrad.plotting.figures import axes_for
-from cygrad.plotting.networks import check_network, position, samples
+from cygrad.plotting.networks import check_network, resolve_index, samples
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,7 +71,9 @@ def residuals(
     X = samples(net, X)
     encode_targets(net.loss, y, len(X), net.outputs, "y")
     kind_name = checks.one_of(kind, "kind", get_args(Kind))
-    chosen = range(net.outputs) if output is None else [position(output, "output", net.outputs)]
+    chosen = (
+        range(net.outputs) if output is None else [resolve_index(output, "output", net.outputs)]
+    )
     true = np.asarray(y, np.float64).reshape(len(X), net.outputs)
     predicted = net.forward(X).astype(np.float64)
 

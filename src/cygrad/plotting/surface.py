@@ -12,7 +12,7 @@ from cygrad.network import Network
 from cygrad.network.layers import Dense
 from cygrad.plotting import style, ticks
 from cygrad.plotting.figures import axes_for
-from cygrad.plotting.networks import check_network, position, samples
+from cygrad.plotting.networks import check_network, resolve_index, samples
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -184,7 +184,7 @@ def _locate(net: Network, parameter: object, name: str) -> _Location:
             f"{name} is {parameter!r}, expected a tuple such as (0, 'weights', (0, 0)) or "
             "(0, 'biases', 0)"
         )
-    number = position(parameter[0], f"{name}[0]", len(net.layers))
+    number = resolve_index(parameter[0], f"{name}[0]", len(net.layers))
     array = checks.one_of(parameter[1], f"{name}[1]", ("weights", "biases"))
     layer = net.layers[number]
     if array == "biases" and not layer.use_bias:
@@ -194,7 +194,9 @@ def _locate(net: Network, parameter: object, name: str) -> _Location:
     if len(index) != len(shape):
         expected = "(unit, input)" if array == "weights" else "unit"
         raise ValueError(f"{name}[2] is {parameter[2]!r}, expected {expected}")
-    entry = (position(value, f"{name}[2]", size) for value, size in zip(index, shape, strict=True))
+    entry = (
+        resolve_index(value, f"{name}[2]", size) for value, size in zip(index, shape, strict=True)
+    )
     return _Location(number, array, tuple(entry))
 
 
