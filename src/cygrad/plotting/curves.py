@@ -95,7 +95,7 @@ def history(
     if log:
         ax.set_yscale("log")
         ticks.logarithmic(ax.yaxis)
-    ticks.whole(ax.xaxis)
+    ticks.integer(ax.xaxis)
     if all(len(values) == 1 for each in drawn.values() for values in each.values()):
         ax.set_xticks([1])  # matplotlib would divide the one epoch there is
     ax.set_xlabel("epoch")
@@ -160,7 +160,7 @@ def schedule(
         ticks.logarithmic(ax.yaxis)
     else:
         ax.set_ylim(bottom=0)
-    ticks.whole(ax.xaxis)
+    ticks.integer(ax.xaxis)
     ax.set_xlabel("step")
     ax.set_ylabel("learning rate")
     if isinstance(schedule, Mapping):
@@ -228,7 +228,7 @@ def gradient_flow(
         zeros_share = min(0.5, ZERO * max(below.values()))
         ax.set_ylim(bottom=low * (low / high) ** (zeros_share / (1 - zeros_share)))
     ticks.logarithmic(ax.yaxis)
-    ticks.whole(ax.xaxis)
+    ticks.integer(ax.xaxis)
     ax.set_xlabel("layer")
     ax.set_ylabel("norm of ∂C/∂W")
     if isinstance(gradients, Mapping):

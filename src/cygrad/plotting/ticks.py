@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 PLAIN = 1e-4, 1e5  # between these a number is shorter than its power of ten
 FEW_DECADES = 2.5  # 1, 2 and 5 of each are shown
-SMALL = 240.0  # points, of a 3-D picture
+SMALL_AXES = 240.0  # points, of 3-D axes
 
 
-def whole(axis: Any) -> None:
+def integer(axis: Any) -> None:
     """Ticks at whole numbers, where matplotlib chooses them; ticks that were set stay."""
     from matplotlib.ticker import MaxNLocator
 
@@ -42,6 +42,6 @@ def logarithmic(axis: Any) -> None:
 
 def three_d(ax: Axes) -> None:
     """Fewer ticks on 3-D axes than matplotlib would have; fewer still on small ones."""
-    bins = 5 if min(size_in_points(ax)) > SMALL else 3
+    bins = 5 if min(size_in_points(ax)) > SMALL_AXES else 3
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.get_major_locator().set_params(nbins=bins)
