@@ -93,12 +93,12 @@ def test_the_surface_reaches_around_the_path(axes_2d):
     plotting.cost_surface(
         net, X, y, *parameters, path=path, resolution=5, kind="contour", ax=axes_2d
     )
-    way = np.array(path)[:, :2]
-    extent = way.max(axis=0) - way.min(axis=0)
+    points = np.array(path)[:, :2]
+    extent = points.max(axis=0) - points.min(axis=0)
     for limits, low, high, size in zip(
         (axes_2d.get_xlim(), axes_2d.get_ylim()),
-        way.min(axis=0),
-        way.max(axis=0),
+        points.min(axis=0),
+        points.max(axis=0),
         extent,
         strict=True,
     ):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KINDS = ("surface", "contour")
 MARGIN = 0.25  # of the path's extent, on every side
 LEVELS = 24
-LEGEND_DISTANCE = 0.4  # from the path, in widths or heights of the axes
+LEGEND_DISTANCE = 0.4  # from the path, in widths or path_losses of the axes
 
 
 class _Location(NamedTuple):
@@ -61,7 +61,7 @@ class _Computed(NamedTuple):
     ys: NDArray[np.float64]
     losses: NDArray[np.float64]
     path: NDArray[np.float64] | None
-    heights: NDArray[np.float64] | None
+    path_losses: NDArray[np.float64] | None
 
 
 def cost_surface(
@@ -94,9 +94,9 @@ def cost_surface(
         that array. ``(0, "weights", (2, 1))`` is ``net.layers[0].weights[2, 1]``, and
         ``(-1, "biases", 0)`` is ``net.layers[-1].biases[0]``.
     path : array_like, shape (steps + 1, 2) or (steps + 1, n_parameters), or None
-        The way of a descent, from the start to the end: the two parameters, or all of
+        The path of a descent, from the start to the end: the two parameters, or all of
         `Network.parameters`, before the first step and after each. It is drawn on the surface,
-        whatever the other parameters were on the way.
+        whatever the other parameters were then.
     range_1, range_2 : (float, float) or None
         From where to where; None takes the extent of the path and a quarter of it on either side,
         or without a path the network's own value and, on either side, 2 or as much as that value.
@@ -130,14 +130,14 @@ def cost_surface(
     resolution = checks.whole_number(resolution, "resolution", least=2)
     kind_name = checks.one_of(kind, "kind", KINDS)
     log = checks.flag(log, "log")
-    way = None if path is None else _path(net, path, locations)
-    extent_1, extent_2 = (None, None) if way is None else way.T
+    points = None if path is None else _check_path(net, path, locations)
+    extent_1, extent_2 = (None, None) if points is None else points.T
     xs = _span(range_1, "range_1", locations[0].read(net), extent_1, resolution)
     ys = _span(range_2, "range_2", locations[1].read(net), extent_2, resolution)
     loss = _loss_function(net, X, y, locations)
     losses = np.array([[loss(first, second) for first in xs] for second in ys])
-    heights = None if way is None else np.array([loss(*values) for values in way])
-    computed = _Computed(xs, ys, losses, way, heights)
+    path_losses = None if points is None else np.array([loss(*values) for values in points])
+    computed = _Computed(xs, ys, losses, points, path_losses)
 
     ax = axes_for(ax, three_d=kind_name == "surface")
     label = "loss" if net.reduction == "mean" else "loss, summed"
@@ -200,21 +200,23 @@ def _locate(net: Network, parameter: object, name: str) -> _Location:
     return _Location(number, array, tuple(entry))
 
 
-def _path(net: Network, path: Any, locations: tuple[_Location, _Location]) -> NDArray[np.float64]:
+def _check_path(
+    net: Network, path: Any, locations: tuple[_Location, _Location]
+) -> NDArray[np.float64]:
     """The two parameters along the path, shape (steps + 1, 2)."""
-    way = checks.array(path, "path")
-    if way.dtype.kind not in "buif":
-        raise TypeError(f"path has dtype {way.dtype}, expected real numbers")
-    if way.ndim != 2 or len(way) == 0 or way.shape[1] not in (2, net.n_parameters):
+    points = checks.array(path, "path")
+    if points.dtype.kind not in "buif":
+        raise TypeError(f"path has dtype {points.dtype}, expected real numbers")
+    if points.ndim != 2 or len(points) == 0 or points.shape[1] not in (2, net.n_parameters):
         raise ValueError(
-            f"path has shape {way.shape}, expected (steps + 1, 2) or "
+            f"path has shape {points.shape}, expected (steps + 1, 2) or "
             f"(steps + 1, {net.n_parameters}): the two parameters, or all of the network's"
         )
-    if not np.isfinite(way).all():
+    if not np.isfinite(points).all():
         raise ValueError("path holds NaN or infinity, expected finite numbers")
-    if way.shape[1] != 2:
-        way = way[:, [location.flat_index(net) for location in locations]]
-    return way.astype(np.float64)
+    if points.shape[1] != 2:
+        points = points[:, [location.flat_index(net) for location in locations]]
+    return points.astype(np.float64)
 
 
 def _span(
@@ -247,10 +249,10 @@ def _draw_surface(
     from matplotlib import colormaps
     from matplotlib.colors import Normalize
 
-    xs, ys, losses, path, heights = computed
+    xs, ys, losses, path, path_losses = computed
     if log:
         losses = _log10(losses)
-        heights = None if heights is None else _log10(heights)
+        path_losses = None if path_losses is None else _log10(path_losses)
         label = f"log₁₀ of the {label}"
     # Colours for faces are colours for their edges too, and no seams show between the faces.
     cmap = colormaps.get_cmap(kwargs.pop("cmap", style.SEQUENTIAL))
@@ -260,7 +262,7 @@ def _draw_surface(
     ax.computed_zorder = False
     ax.plot_surface(*np.meshgrid(xs, ys), losses, **(artist_options | {"ccount": len(xs)} | kwargs))
     if path is not None:
-        _draw_path(ax, (path[:, 0], path[:, 1], heights), "upper right")
+        _draw_path(ax, (path[:, 0], path[:, 1], path_losses), "upper right")
     corners = {45: losses[-1, -1], 135: losses[-1, 0], 225: losses[0, 0], 315: losses[0, -1]}
     ax.view_init(elev=35, azim=min(corners, key=lambda angle: corners[angle]) + 10)
     ax.set_zlabel(label)
@@ -296,7 +298,7 @@ def _draw_contour(
 
 
 def _draw_path(ax: Axes, coordinates: tuple[Any, ...], corner: str) -> None:
-    """The way from its start to its end, white on black so that it shows on every colour."""
+    """The path from its start to its end, white on black so that it shows on every colour."""
     from matplotlib.patheffects import withStroke
 
     outline = [withStroke(linewidth=2.6, foreground="black")]
