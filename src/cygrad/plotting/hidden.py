@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 INCREASING = ("identity", "sigmoid", "softmax", "tanh")
 ELEVATION = 15  # degrees, of a view on a plane
 FACING = 0.15  # sine of the angle between the view and the plane
-MARGIN = 0.05  # of the extent, on every side
+PADDING = 0.05  # of the extent, on every side
 
 
 def hidden_projection(
@@ -159,11 +159,11 @@ def _draw_samples(
 
 
 def _box(coordinates: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The lowest and the highest corner of a box around the samples and a margin."""
+    """The lowest and the highest corner of a box around the samples and a padding."""
     low, high = coordinates.min(axis=0), coordinates.max(axis=0)
-    margin = MARGIN * (high - low)
-    margin[margin == 0] = 0.5
-    return low - margin, high + margin
+    padding = PADDING * (high - low)
+    padding[padding == 0] = 0.5
+    return low - padding, high + padding
 
 
 def _draw_boundary(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cygrad.network import Network
 
-MARGIN = 0.1  # of the samples' extent, on every side
+PADDING = 0.1  # of the samples' extent, on every side
 KINDS = ("regions", "probability")
 
 
@@ -45,7 +45,7 @@ def decision_regions(
         With two inputs, that says a class: by cross_entropy, hinge, or one output with
         binary_cross_entropy.
     X : array_like, shape (n, 2)
-        Samples; they and a margin around them are the part of the plane that is drawn.
+        Samples; they and a padding around them are the part of the plane that is drawn.
     y : array_like, shape (n,) or (n, outputs)
         Their classes, as for `Network.evaluate`.
     ax : matplotlib axes or None
@@ -89,7 +89,7 @@ def decision_regions(
     if shown == "probability":
         _draw_probability(ax, xs, ys, outputs[:, :, -1], class_names(net)[1])
     else:
-        _draw_regions(ax, xs, ys, _margins(outputs))
+        _draw_regions(ax, xs, ys, _class_margins(outputs))
     _draw_samples(ax, points, classes, class_names(net), kwargs)
     ax.set_xlim(xs[0], xs[-1])
     ax.set_ylim(ys[0], ys[-1])
@@ -110,13 +110,13 @@ def _kind(net: Network, kind: str | None) -> str:
 
 
 def _span(column: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """`count` numbers over the extent of a column and a margin."""
+    """`count` numbers over the extent of a column and a padding."""
     low, high = column.min(), column.max()
-    margin = MARGIN * (high - low) or 1.0
-    return np.linspace(low - margin, high + margin, count)
+    padding = PADDING * (high - low) or 1.0
+    return np.linspace(low - padding, high + padding, count)
 
 
-def _margins(outputs: NDArray[Any]) -> NDArray[np.float64]:
+def _class_margins(outputs: NDArray[Any]) -> NDArray[np.float64]:
     """By how much each class is ahead of the best other one; above 0 where it is predicted.
 
     outputs is (rows, columns, outputs), the result (rows, columns, classes).

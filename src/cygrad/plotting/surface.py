@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Parameter = tuple[int, Literal["weights", "biases"], int | tuple[int, ...]]
 
 KINDS = ("surface", "contour")
-MARGIN = 0.25  # of the path's extent, on every side
+PADDING = 0.25  # of the path's extent, on every side
 LEVELS = 24
 LEGEND_DISTANCE = 0.4  # from the path, in widths or path_losses of the axes
 
@@ -234,12 +234,12 @@ def _span(
         if not low < high:
             raise ValueError(f"{name} is {limits!r}, expected the lower end first")
     elif extent is not None and extent.min() < extent.max():
-        margin = MARGIN * (extent.max() - extent.min())
-        low, high = extent.min() - margin, extent.max() + margin
+        padding = PADDING * (extent.max() - extent.min())
+        low, high = extent.min() - padding, extent.max() + padding
     else:
         middle = value if extent is None else float(extent[0])
-        margin = max(2.0, abs(middle))
-        low, high = middle - margin, middle + margin
+        padding = max(2.0, abs(middle))
+        low, high = middle - padding, middle + padding
     return np.linspace(low, high, count)
 
 
