@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 # Lengths in the unit of the diagram, which is the distance of two units of a layer.
 RADIUS = 0.4
-CAPTION = 1.5  # room below the units
-LEGEND = 1.0  # room above them
-NAME_WIDTH = 5.0  # that the name of a class may take
-SIDE = 0.9  # room on both sides of the units' centres
+CAPTION_HEIGHT = 1.5  # below the units
+LEGEND_HEIGHT = 1.0  # above the units
+NAME_WIDTH = 5.0  # at most, of the name of a class
+SIDE_MARGIN = 0.9  # on either side of the outer units' centres
 POSITIVE, NEGATIVE = style.color(0), style.color(1)
 HEAD_LENGTH, HEAD_WIDTH = 0.24, 0.2
 THINNEST, THICKEST = 0.3, 3.0  # lines, in points
@@ -102,15 +102,15 @@ def network_diagram(
         checks.one_of(arrows, "arrows", ARROWS)
 
     tallest = min(most, max(sizes))
-    apart = max(2.2, 0.55 * tallest)
-    if weight_labels:  # room for them between the circles
-        apart = max(apart, 1 + max(min(pair) for pair in pairwise(min(most, n) for n in sizes)))
-    columns = [_column(apart * number, size, most) for number, size in enumerate(sizes)]
+    spacing = max(2.2, 0.55 * tallest)
+    if weight_labels:  # they have to fit between the circles
+        spacing = max(spacing, 1 + max(min(pair) for pair in pairwise(min(most, n) for n in sizes)))
+    columns = [_column(spacing * number, size, most) for number, size in enumerate(sizes)]
     half = (tallest - 1) / 2
     ax = axes_for(ax, size=(max(6.4, 1.6 * len(sizes)), 4.8))
     ax.set_aspect("equal")
-    ax.set_xlim(-SIDE, columns[-1].x + SIDE)
-    ax.set_ylim(-half - CAPTION, half + LEGEND)
+    ax.set_xlim(-SIDE_MARGIN, columns[-1].x + SIDE_MARGIN)
+    ax.set_ylim(-half - CAPTION_HEIGHT, half + LEGEND_HEIGHT)
     ax.set_axis_off()
 
     # Lines are no thicker than suits the size of the circles.
@@ -211,7 +211,7 @@ def _draw_scale(ax: Axes, middle: float, y: float, largest: float, thickest: flo
         ax.plot(xs, [y, y], color=color, linewidth=thickest, linestyle=line)
         text = f"weight {_text(-side * largest, 'weight')}"
         artist_options = {"ha": "right" if side < 0 else "left"}
-        write(ax, middle + side * 1.1, y, text, (middle + SIDE - 1.1, 0.5), **artist_options)
+        write(ax, middle + side * 1.1, y, text, (middle + SIDE_MARGIN - 1.1, 0.5), **artist_options)
 
 
 def _write_weights(ax: Axes, net: Network, columns: list[_Column]) -> None:
@@ -286,10 +286,10 @@ def _draw_texts(
     """The captions, and the names of the classes beside the outputs."""
     from cygrad.plotting.fitting import write
 
-    apart = columns[1].x - columns[0].x
+    spacing = columns[1].x - columns[0].x
     widths = [max(map(len, caption.split("\n"))) for caption in captions]
     for column, caption, width in zip(columns, captions, widths, strict=True):
-        max_size = 0.9 * apart * width / max(1, *widths), 0.45 * (1 + caption.count("\n"))
+        max_size = 0.9 * spacing * width / max(1, *widths), 0.45 * (1 + caption.count("\n"))
         write(ax, column.x, y, caption, max_size, va="top")
     if net.classes is not None and len(net.classes) == net.outputs:
         last = columns[-1]
