@@ -141,11 +141,11 @@ def _labels(
         name = f"unit_labels[{number}]"
         if column is not None and (isinstance(column, str) or len(column) != size):
             raise ValueError(f"{name} is {column!r}, expected {size} texts or numbers")
-        texts.append(None if column is None else [_text(label, name) for label in column])
+        texts.append(None if column is None else [_format_label(label, name) for label in column])
     return texts
 
 
-def _text(label: object, name: str) -> str:
+def _format_label(label: object, name: str) -> str:
     """A label as it is, or a number in two digits: −0.25, 7.5e−6."""
     if isinstance(label, str):
         return label
@@ -195,7 +195,7 @@ def _draw_weights(
     styles = ["-" if value > 0 else "--" for value in values]
     if arrows is not None:
         tips = ends if arrows == "forward" else ends[:, ::-1]
-        ax.add_collection(PolyCollection(_heads(tips), facecolors=colors, zorder=1.5))
+        ax.add_collection(PolyCollection(_arrow_heads(tips), facecolors=colors, zorder=1.5))
     ax.add_collection(
         LineCollection(ends, colors=colors, linewidths=widths, linestyles=styles, zorder=1)
     )
@@ -209,7 +209,7 @@ def _draw_scale(ax: Axes, middle: float, y: float, largest: float, thickest: flo
     for side, color, line in ((-1, POSITIVE, "-"), (1, NEGATIVE, "--")):
         xs = [middle + side * distance for distance in (0.3, 0.95)]
         ax.plot(xs, [y, y], color=color, linewidth=thickest, linestyle=line)
-        text = f"weight {_text(-side * largest, 'weight')}"
+        text = f"weight {_format_label(-side * largest, 'weight')}"
         artist_options = {"ha": "right" if side < 0 else "left"}
         write(ax, middle + side * 1.1, y, text, (middle + SIDE_MARGIN - 1.1, 0.5), **artist_options)
 
@@ -219,16 +219,16 @@ def _write_weights(ax: Axes, net: Network, columns: list[_Column]) -> None:
     from cygrad.plotting.fitting import write
 
     for layer, (left, right) in zip(net.layers, pairwise(columns), strict=True):
-        fewer = min(len(left.ys), len(right.ys))
+        smaller = min(len(left.ys), len(right.ys))
         # Where the lines into one unit and the lines into the next do not mix: near the more units.
-        part = fewer / (fewer + 1) if len(right.ys) > len(left.ys) else 1 / (fewer + 1)
-        texts = [[_text(weight, "weights") for weight in unit] for unit in layer.weights]
+        part = smaller / (smaller + 1) if len(right.ys) > len(left.ys) else 1 / (smaller + 1)
+        texts = [[_format_label(weight, "weights") for weight in unit] for unit in layer.weights]
         longest = max(len(text) for unit in texts for text in unit)
         for unit, y in zip(right.units, right.ys, strict=True):
             for below, y_below in zip(left.units, left.ys, strict=True):
                 center = (1 - part) * left.x + part * right.x, (1 - part) * y_below + part * y
                 text = texts[unit][below]
-                max_size = 0.9 * len(text) / longest, 0.85 / (fewer + 1)
+                max_size = 0.9 * len(text) / longest, 0.85 / (smaller + 1)
                 box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
                 write(ax, *center, text, max_size, bbox=box, zorder=1.8)
 
@@ -248,7 +248,7 @@ def _lines(net: Network, columns: list[_Column]) -> tuple[NDArray[np.float64], N
     return np.array(ends).reshape(-1, 2, 2), np.array(values, dtype=np.float64)
 
 
-def _heads(ends: NDArray[np.float64]) -> NDArray[np.float64]:
+def _arrow_heads(ends: NDArray[np.float64]) -> NDArray[np.float64]:
     """The triangles of arrow heads at the second ends of lines, (lines, 3, 2)."""
     tips = ends[:, 1]
     along = ends[:, 1] - ends[:, 0]
