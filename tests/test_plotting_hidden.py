@@ -142,12 +142,12 @@ def test_all_images_are_there(axes_2d):
     assert axes_2d.images[1].get_array().count() == 4 * 64
 
 
-@pytest.mark.parametrize(("count", "across"), [(1, 1), (12, 4), (13, 4), (64, 8), (100, 10)])
-def test_rows_of_images_are_full_where_they_can_be(count, across, axes_2d):
+@pytest.mark.parametrize(("count", "per_row"), [(1, 1), (12, 4), (13, 4), (64, 8), (100, 10)])
+def test_rows_of_images_are_full_where_they_can_be(count, per_row, axes_2d):
     net = cg.Network(64, [cg.Dense(count)], loss="mse", rng=0)
     plotting.weights_as_images(net, ax=axes_2d)
     rows = [int(label.get_text()) for label in axes_2d.get_yticklabels()]
-    assert rows == list(range(0, count, across))
+    assert rows == list(range(0, count, per_row))
 
 
 def test_wrong_images_are_refused():

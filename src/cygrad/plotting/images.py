@@ -65,8 +65,8 @@ def weights_as_images(
     rows, columns = _shape(shape, net.layers[index].inputs, index)
     shown = _units(units, net.layers[index].units)
     images = net.layers[index].weights[shown].reshape(len(shown), rows, columns)
-    across = _across(len(shown), rows / columns)
-    mosaic, gap = _mosaic(images, across)
+    per_row = _images_per_row(len(shown), rows / columns)
+    mosaic, gap = _mosaic(images, per_row)
 
     ax = axes_for(ax)
     largest = float(np.abs(images).max()) or 1.0
@@ -75,7 +75,7 @@ def weights_as_images(
         np.ma.masked_invalid(mosaic), **(artist_options | {"interpolation": "nearest"} | kwargs)
     )
     ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.8)
-    first = range(0, len(shown), across)
+    first = range(0, len(shown), per_row)
     middles = [(rows - 1) / 2 + line * (rows + gap) for line in range(len(first))]
     ax.set_yticks(middles, [str(shown[unit]) for unit in first])
     ax.set_xticks([])
@@ -114,7 +114,7 @@ def _units(units: int | Sequence[int] | None, count: int) -> list[int]:
     return list(range(checks.whole_number(units, "units", most=count)))
 
 
-def _across(count: int, height: float) -> int:
+def _images_per_row(count: int, height: float) -> int:
     """How many images stand in a row, all rows full if that can be, for about 6 : 5 in all.
 
     `height` is that of an image, its width being 1.
@@ -127,13 +127,13 @@ def _across(count: int, height: float) -> int:
     return min(count, max(1, round(best)))
 
 
-def _mosaic(images: NDArray[Any], across: int) -> tuple[NDArray[Any], int]:
+def _mosaic(images: NDArray[Any], per_row: int) -> tuple[NDArray[Any], int]:
     """All images in one, NaN between them, and how many pixels there are between two."""
     count, rows, columns = images.shape
     gap = max(1, ceil(min(rows, columns) / 12))
-    lines = ceil(count / across)
-    mosaic = np.full((lines * (rows + gap) - gap, across * (columns + gap) - gap), np.nan)
+    lines = ceil(count / per_row)
+    mosaic = np.full((lines * (rows + gap) - gap, per_row * (columns + gap) - gap), np.nan)
     for number, image in enumerate(images):
-        top, left = number // across * (rows + gap), number % across * (columns + gap)
+        top, left = number // per_row * (rows + gap), number % per_row * (columns + gap)
         mosaic[top : top + rows, left : left + columns] = image
     return mosaic, gap
