@@ -84,14 +84,14 @@ def hidden_projection(
     index = _hidden_layer(net, layer)
     rows = samples(net, X)
     activations = net.backward(rows, y, input_gradient=False).activations[index]
-    coordinates, labels = _projected(activations.astype(np.float64), index)
+    coordinates, labels = _project(activations.astype(np.float64), index)
     if coordinates.shape[1] == 1:
         heights = target_classes(net, y, len(rows)) if classifies(net) else np.zeros(len(rows))
         coordinates, labels = np.column_stack([coordinates, heights]), [*labels, ""]
 
     ax = axes_for(ax, three_d=coordinates.shape[1] == 3)
     _draw_samples(ax, net, y, coordinates, kwargs)
-    low, high = _box(coordinates)
+    low, high = _bounding_box(coordinates)
     if net.layers[index].units == 1:
         low[1], high[1] = low[1] - 0.5, high[1] + 0.5
         ax.set_yticks([])
@@ -114,9 +114,7 @@ def _hidden_layer(net: Network, layer: int) -> int:
     return index
 
 
-def _projected(
-    activations: NDArray[np.float64], layer: int
-) -> tuple[NDArray[np.float64], list[str]]:
+def _project(activations: NDArray[np.float64], layer: int) -> tuple[NDArray[np.float64], list[str]]:
     """Where the samples are, shape (n, 1) to (n, 3), and the labels of the axes."""
     units = activations.shape[1]
     if units <= 3:
@@ -158,7 +156,9 @@ def _draw_samples(
         ax.scatter(*coordinates.T, **(style.sample(0) | artist_options | kwargs))
 
 
-def _box(coordinates: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _bounding_box(
+    coordinates: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The lowest and the highest corner of a box around the samples and a padding."""
     low, high = coordinates.min(axis=0), coordinates.max(axis=0)
     padding = PADDING * (high - low)
@@ -178,7 +178,7 @@ def _draw_boundary(
     if output.units == 2:
         normal, offset = normal - weights[0], offset - biases[0]
     normal = np.pad(normal, (0, len(low) - len(normal)))  # the lines of a single unit are alike
-    corners = _cut(normal, float(offset), low, high)
+    corners = _box_intersection(normal, float(offset), low, high)
     if len(corners) < len(low):
         return
     if len(low) == 2:
@@ -200,7 +200,7 @@ def _azimuth(normal: NDArray[np.float64]) -> float:
     return float(azimuths[np.abs(facing - FACING).argmin()])
 
 
-def _cut(
+def _box_intersection(
     normal: NDArray[np.float64],
     offset: float,
     low: NDArray[np.float64],
@@ -208,7 +208,7 @@ def _cut(
 ) -> NDArray[np.float64]:
     """Where normal · h + offset = 0 meets the edges of a box, in their order around the plane."""
     size = len(low)
-    met = []
+    intersections = []
     for axis in range(size):
         others = [other for other in range(size) if other != axis]
         if normal[axis] == 0:
@@ -220,8 +220,8 @@ def _cut(
             ]
             corner[axis] = -(offset + normal[others] @ corner[others]) / normal[axis]
             if low[axis] <= corner[axis] <= high[axis]:
-                met.append(corner)
-    corners = np.unique(np.array(met).reshape(-1, size), axis=0)
+                intersections.append(corner)
+    corners = np.unique(np.array(intersections).reshape(-1, size), axis=0)
     if size == 2 or len(corners) < 3:
         return corners
     # Two directions in the plane, and the angle of each corner seen from their middle.
