@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Columns = History | Mapping[str, Sequence[float]]
     Rate = Optimizer | Callable[[int], float] | float
 
-ZERO = 0.11  # of the height of the axes, for a gradient of 0
+ZERO_HEIGHT = 0.11  # of the height of the axes, for a gradient of 0
 
 _VALIDATION = "val_"
 _NAMES = {
@@ -76,9 +76,9 @@ def history(
     >>> plotting.history(history, ["accuracy", "val_accuracy"])
     >>> plotting.history({"plain": plain, "momentum": momentum}, log=True)
     """
-    several = _labelled(history)
+    by_label = _histories_by_label(history)
     log = checks.flag(log, "log")
-    drawn = {label: _columns(each, columns, label) for label, each in several.items()}
+    drawn = {label: _columns(each, columns, label) for label, each in by_label.items()}
     names = list(dict.fromkeys(name for each in drawn.values() for name in each))
     quantities = list(dict.fromkeys(name.removeprefix(_VALIDATION) for name in names))
 
@@ -144,12 +144,12 @@ def schedule(
     >>> plotting.schedule({"linear": cg.LinearDecay(0.1, 500), "cosine": cg.CosineDecay(0.1, 500)},
     ...                   steps=600)
     """
-    several = schedule if isinstance(schedule, Mapping) else {"": schedule}
-    if not several:
+    by_label = schedule if isinstance(schedule, Mapping) else {"": schedule}
+    if not by_label:
         raise ValueError("schedule is empty, expected at least one")
     count = checks.whole_number(steps, "steps")
     log = checks.flag(log, "log")
-    rates = {label: _rates(each, count, str(label)) for label, each in several.items()}
+    rates = {label: _rates(each, count, str(label)) for label, each in by_label.items()}
 
     ax = axes_for(ax)
     for number, (label, values) in enumerate(rates.items()):
@@ -201,17 +201,17 @@ def gradient_flow(
     --------
     >>> plotting.gradient_flow({"sigmoid": deep.backward(X, y), "relu": other.backward(X, y)})
     """
-    several = gradients if isinstance(gradients, Mapping) else {"": gradients}
-    if not several:
+    by_label = gradients if isinstance(gradients, Mapping) else {"": gradients}
+    if not by_label:
         raise ValueError("gradients is empty, expected at least one")
-    for label, each in several.items():
+    for label, each in by_label.items():
         if not isinstance(each, Gradients):
             name = f"gradients[{label!r}]" if label else "gradients"
             raise TypeError(f"{name} is {each!r}, expected Gradients, as of net.backward(X, y)")
-    norms = {str(label): _norms(each) for label, each in several.items()}
+    norms = {str(label): _norms(each) for label, each in by_label.items()}
 
     ax = axes_for(ax)
-    below: Counter[int] = Counter()  # zeros of other curves, by layer
+    zeros_drawn: Counter[int] = Counter()  # by layer, of the curves before
     for number, (label, values) in enumerate(norms.items()):
         artist_options = style.curve(number, 1) | {
             "linestyle": style.line_style(number),
@@ -220,12 +220,12 @@ def gradient_flow(
         drawn = np.where(values > 0, values, np.nan)
         ax.plot(np.arange(len(values)), drawn, **(artist_options | kwargs))
         zeros = np.flatnonzero(values == 0).tolist()
-        _draw_zeros(ax, zeros, [below[layer] for layer in zeros], artist_options)
-        below.update(zeros)
+        _draw_zeros(ax, zeros, [zeros_drawn[layer] for layer in zeros], artist_options)
+        zeros_drawn.update(zeros)
     ax.set_yscale("log")
-    if below:
+    if zeros_drawn:
         low, high = ax.get_ylim()
-        zeros_share = min(0.5, ZERO * max(below.values()))
+        zeros_share = min(0.5, ZERO_HEIGHT * max(zeros_drawn.values()))
         ax.set_ylim(bottom=low * (low / high) ** (zeros_share / (1 - zeros_share)))
     ticks.logarithmic(ax.yaxis)
     ticks.integer(ax.xaxis)
@@ -236,7 +236,7 @@ def gradient_flow(
     return ax
 
 
-def _labelled(history: Columns | Mapping[str, Columns]) -> dict[str, Columns]:
+def _histories_by_label(history: Columns | Mapping[str, Columns]) -> dict[str, Columns]:
     """Each history by its label; the label of a single one is empty."""
     if isinstance(history, History):
         return {"": history}
@@ -299,12 +299,12 @@ def _norms(gradients: Gradients) -> NDArray[np.float64]:
 
 
 def _draw_zeros(
-    ax: Axes, layers: list[int], below: list[int], artist_options: dict[str, Any]
+    ax: Axes, layers: list[int], zeros_below: list[int], artist_options: dict[str, Any]
 ) -> None:
     """Hollow markers at the lower edge, with a 0 above each, over the zeros of other curves."""
     at_edge = ax.get_xaxis_transform()
     shown = {key: artist_options[key] for key in ("color", "marker", "markersize")}
-    heights = [0.03 + ZERO * zeros for zeros in below]
+    heights = [0.03 + ZERO_HEIGHT * zeros for zeros in zeros_below]
     ax.plot(layers, heights, **shown, ls="none", mfc="white", transform=at_edge, zorder=3)
     for layer, height in zip(layers, heights, strict=True):
         artist_options = {
