@@ -89,12 +89,12 @@ def confusion_matrix(
     if isinstance(first, Network):
         if third is None:
             raise TypeError("y is None, expected the classes of X: confusion_matrix(net, X, y)")
-        true, predicted, names = _of_network(first, second, third)
-        names = names if classes is None else _names(classes, len(names))
+        true, predicted, names = _classes_from_network(first, second, third)
+        names = names if classes is None else _check_names(classes, len(names))
     else:
         if third is not None:
             raise TypeError(f"net is {first!r}, expected a Network: confusion_matrix(net, X, y)")
-        true, predicted, names = _of_predictions(first, second, classes)
+        true, predicted, names = _classes_from_labels(first, second, classes)
     normalize = checks.flag(normalize, "normalize")
 
     counts = np.bincount(true * len(names) + predicted, minlength=len(names) ** 2)
@@ -121,7 +121,7 @@ def confusion_matrix(
     return ax
 
 
-def _of_network(
+def _classes_from_network(
     net: Network, X: ArrayLike, y: ArrayLike
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
     if not classifies(net):
@@ -133,10 +133,10 @@ def _of_network(
     return target_classes(net, y, len(rows)), net.predict(rows), class_names(net)
 
 
-def _of_predictions(
+def _classes_from_labels(
     y: ArrayLike, predicted: ArrayLike, classes: Sequence[str] | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
-    true_labels, predicted_labels = _labels(y, "y"), _labels(predicted, "predicted")
+    true_labels, predicted_labels = _check_labels(y, "y"), _check_labels(predicted, "predicted")
     if len(true_labels) != len(predicted_labels):
         raise ValueError(
             f"predicted has {len(predicted_labels)} classes for {len(true_labels)} samples of y"
@@ -148,7 +148,7 @@ def _of_predictions(
         )
     if true_labels.dtype.kind == "U":
         known = np.unique(np.concatenate([true_labels, predicted_labels])).tolist()
-        names = known if classes is None else _names(classes)
+        names = known if classes is None else _check_names(classes)
         indices = {name: index for index, name in enumerate(names)}
         for name in known:
             if name not in indices:
@@ -158,13 +158,13 @@ def _of_predictions(
         )
         return true_labels, predicted_labels, names
     most = int(max(true_labels.max(), predicted_labels.max()))
-    names = [*map(str, range(most + 1))] if classes is None else _names(classes)
+    names = [*map(str, range(most + 1))] if classes is None else _check_names(classes)
     if most >= len(names):
         raise ValueError(f"classes has {len(names)} names, expected one for index {most} too")
     return true_labels, predicted_labels, names
 
 
-def _labels(labels: ArrayLike, name: str) -> NDArray[Any]:
+def _check_labels(labels: ArrayLike, name: str) -> NDArray[Any]:
     """Class indices as int64, or names; one for each sample."""
     given = checks.array(labels, name)
     if given.dtype == object and all(isinstance(label, str) for label in given.flat):
@@ -181,7 +181,7 @@ def _labels(labels: ArrayLike, name: str) -> NDArray[Any]:
     return indices
 
 
-def _names(classes: Sequence[str], count: int | None = None) -> list[str]:
+def _check_names(classes: Sequence[str], count: int | None = None) -> list[str]:
     names = [] if isinstance(classes, str) else [*map(str, classes)]
     if not names or len(set(names)) != len(names) or count not in (None, len(names)):
         wanted = "different names" if count is None else f"{count} different names"
