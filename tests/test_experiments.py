@@ -20,7 +20,7 @@ import cygrad as cg
 from cygrad import experiments
 from cygrad.cli import main
 from cygrad.experiments.figures import new_figure
-from cygrad.experiments.letters import legible
+from cygrad.experiments.letters import transliterate
 from cygrad.experiments.page import Page
 
 needs_matplotlib = pytest.mark.skipif(
@@ -107,10 +107,10 @@ def test_text_and_numbers() -> None:
     ],
 )
 def test_letters_that_a_terminal_lacks(text: str, in_ascii: str, in_latin_1: str) -> None:
-    assert legible(text, "utf-8") == text
-    assert legible(text, None) == text
-    assert legible(text, "ascii") == in_ascii
-    assert legible(text, "iso8859-1") == in_latin_1
+    assert transliterate(text, "utf-8") == text
+    assert transliterate(text, None) == text
+    assert transliterate(text, "ascii") == in_ascii
+    assert transliterate(text, "iso8859-1") == in_latin_1
 
 
 @pytest.mark.parametrize("name", experiments.EXPERIMENTS)
@@ -118,7 +118,7 @@ def test_all_text_of_the_experiments_can_be_put_into_plain_letters(name: str) ->
     source = inspect.getsource(
         importlib.import_module(f"cygrad.experiments.{name.replace('-', '_')}")
     )
-    plain = legible(source, "ascii")
+    plain = transliterate(source, "ascii")
     assert plain.isascii()
     assert not re.search(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4})", plain), "no letter is but a number"
 

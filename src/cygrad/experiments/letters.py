@@ -30,22 +30,22 @@ SIGNS = {
 RAISED = {"<super>": "^", "<sub>": "_"}
 
 
-def legible(text: str, encoding: str | None) -> str:
+def transliterate(text: str, encoding: str | None) -> str:
     """The text in letters that the encoding has; unchanged, if it has all of them or is None.
 
     Exponents and indices are written behind ^ and _. A letter without anything like it becomes its
     number, as in \\u8d64.
     """
-    if encoding is None or _has(encoding, text):
+    if encoding is None or _can_encode(encoding, text):
         return text
     parts = (
-        "".join(characters) if known else _written(tuple(characters), encoding)
-        for known, characters in groupby(text, lambda character: _has(encoding, character))
+        "".join(characters) if known else _transliterate_unknown(tuple(characters), encoding)
+        for known, characters in groupby(text, lambda character: _can_encode(encoding, character))
     )
     return "".join(parts)
 
 
-def _has(encoding: str, text: str) -> bool:
+def _can_encode(encoding: str, text: str) -> bool:
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
@@ -53,27 +53,27 @@ def _has(encoding: str, text: str) -> bool:
     return True
 
 
-def _written(characters: tuple[str, ...], encoding: str) -> str:
-    """Letters that the encoding lacks, exponents and indices of several digits behind one sign."""
+def _transliterate_unknown(characters: tuple[str, ...], encoding: str) -> str:
+    """Transliterate letters that the encoding lacks; exponents in a row share one sign."""
     text = ""
-    for sign, group in groupby(characters, _before):
-        text += sign + "".join(map(_plain, group))
+    for sign, group in groupby(characters, _prefix):
+        text += sign + "".join(map(_closest_plain, group))
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _before(character: str) -> str:
+def _prefix(character: str) -> str:
     """^ for an exponent, _ for an index, else nothing."""
     return RAISED.get(unicodedata.decomposition(character).partition(" ")[0], "")
 
 
-def _plain(character: str) -> str:
+def _closest_plain(character: str) -> str:
     """What is most like a letter among plain ones; the letter itself, if nothing is."""
     decomposed = unicodedata.normalize("NFKD", character)
-    text = "".join(_sign(each) for each in decomposed if not unicodedata.combining(each))
+    text = "".join(_spell(each) for each in decomposed if not unicodedata.combining(each))
     return text if text.isascii() else character
 
 
-def _sign(character: str) -> str:
+def _spell(character: str) -> str:
     name = unicodedata.name(character, "").replace("LAMDA", "LAMBDA")
     if name.startswith("GREEK SMALL LETTER "):
         return name.split()[3].lower()

@@ -14,7 +14,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from cygrad.experiments.letters import legible
+from cygrad.experiments.letters import transliterate
 
 if TYPE_CHECKING:
     from cygrad.graph import Node
@@ -60,30 +60,30 @@ class Page:
         self._output = None if output is None else os.fspath(output)
         self._file = file
         self._encoding = getattr(file, "encoding", None)
-        self._told = False
+        self._hint_printed = False
         if self._output is not None:
             os.makedirs(self._output, exist_ok=True)
 
     def title(self, text: str) -> None:
         """A heading."""
-        text = self._legible(text)
-        self._print(f"\n{text}\n{self._legible('─' * len(text))}")
+        text = self._transliterate(text)
+        self._print(f"\n{text}\n{self._transliterate('─' * len(text))}")
 
     def text(self, text: str) -> None:
         """Paragraphs, with empty lines between them; other line breaks in them do not matter."""
-        for paragraph in inspect.cleandoc(self._legible(text)).split("\n\n"):
+        for paragraph in inspect.cleandoc(self._transliterate(text)).split("\n\n"):
             self._print("\n" + textwrap.fill(" ".join(paragraph.split()), WIDTH))
 
     def equations(self, text: str) -> None:
         """Lines that stay as they are."""
-        self._print("\n" + textwrap.indent(inspect.cleandoc(self._legible(text)), "    "))
+        self._print("\n" + textwrap.indent(inspect.cleandoc(self._transliterate(text)), "    "))
 
     def number(self, label: str, value: float, *, digits: int = 10, unit: str = "") -> float:
         """A number with its label, shown with some significant digits; returns it."""
         if label in self.numbers:
             raise ValueError(f"label is {label!r}, which this page has already")
         self.numbers[label] = float(value)
-        label, unit = self._legible(label), self._legible(unit)
+        label, unit = self._transliterate(label), self._transliterate(unit)
         self._print(f"  {label:<{LABEL_WIDTH}s} {value:.{digits}g}{unit and ' '}{unit}")
         return float(value)
 
@@ -98,10 +98,10 @@ class Page:
         """A table: numbers to the right, with some significant digits; text to the left."""
         self.tables[title] = [tuple(row) for row in rows]
         cells = [list(columns), *([_cell(value, digits) for value in row] for row in rows)]
-        cells = [[self._legible(cell) for cell in row] for row in cells]
+        cells = [[self._transliterate(cell) for cell in row] for row in cells]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         left = [all(isinstance(row[i], str) for row in rows) for i in range(len(columns))]
-        self._print(f"\n  {self._legible(title)}")
+        self._print(f"\n  {self._transliterate(title)}")
         for row in cells:
             aligned = (
                 cell.ljust(width) if text else cell.rjust(width)
@@ -117,33 +117,33 @@ class Page:
         if self._output is None:
             return
         if importlib.util.find_spec("matplotlib") is None:
-            if not self._told:
-                self._told = True
+            if not self._hint_printed:
+                self._hint_printed = True
                 self._print(f"\n{HOW_TO_GET_PICTURES}")
             return
         from cygrad import plotting
 
         path = self._path(f"{name}.png")
         plotting.save(draw(*arguments), path, dpi=DPI)
-        self._wrote(path)
+        self._add_picture(path)
 
     def circuit(self, name: str, output: Node, **options: Any) -> None:
         """The drawing of a graph, as SVG: it needs no other library."""
         if self._output is not None:
             path = self._path(f"{name}.svg")
             output.draw(path, **options)
-            self._wrote(path)
+            self._add_picture(path)
 
     def _path(self, name: str) -> str:
         assert self._output is not None
         return os.path.join(self._output, f"{self.name}-{name}")
 
-    def _wrote(self, path: str) -> None:
+    def _add_picture(self, path: str) -> None:
         self.pictures.append(path)
-        self._print(f"  {self._legible('→')} {path}")
+        self._print(f"  {self._transliterate('→')} {path}")
 
-    def _legible(self, text: str) -> str:
-        return legible(text, self._encoding)
+    def _transliterate(self, text: str) -> str:
+        return transliterate(text, self._encoding)
 
     def _print(self, text: str) -> None:
         if self._file is None:
