@@ -213,13 +213,13 @@ def test_gradient_by_weights_grows_with_the_inputs(scaled: Page) -> None:
         assert table[name] == pytest.approx(values, rel=1e-12)
 
 
-def cases() -> dict[str, tuple[scale.Case, Array]]:
+def linear_models() -> dict[str, tuple[scale.LinearModel, Array]]:
     """The linear models, and what their layer gets, by NumPy."""
     X, y = scale.patients()
     return {
-        "metres and milligrams": (scale.Case(X, y, False), X),
-        "millimetres and milligrams": (scale.Case(X * [1000, 1], y, False), X * [1000, 1]),
-        "standardised": (scale.Case(X, y, True), (X - X.mean(axis=0)) / X.std(axis=0)),
+        "metres and milligrams": (scale.LinearModel(X, y, False), X),
+        "millimetres and milligrams": (scale.LinearModel(X * [1000, 1], y, False), X * [1000, 1]),
+        "standardised": (scale.LinearModel(X, y, True), (X - X.mean(axis=0)) / X.std(axis=0)),
     }
 
 
@@ -236,7 +236,7 @@ def excess(X: Array, y: Array, rate: float, steps: NDArray[np.int64]) -> Array:
 def test_descent_follows_the_eigenvalues(scaled: Page) -> None:
     (rows,) = (rows for title, rows in scaled.tables.items() if title.startswith("Eigenvalues"))
     table = {row[0]: row[1:] for row in rows}
-    for name, (case, X) in cases().items():
+    for name, (model, X) in linear_models().items():
         largest, smallest = np.linalg.svd(X, compute_uv=False) ** 2 / len(X)
         *found, below, above = table[name]
         assert found == pytest.approx(
@@ -245,18 +245,18 @@ def test_descent_follows_the_eigenvalues(scaled: Page) -> None:
         assert (below, above) == ("down", "up")
         steps = np.arange(40)
         for rate in (1, 1.7, 2.1):
-            expected = excess(X, case.y, rate, steps)
-            assert_allclose(scale.excess(case, rate, 40), expected, rtol=1e-8, atol=1e-12)
+            expected = excess(X, model.y, rate, steps)
+            assert_allclose(scale.excess(model, rate, 40), expected, rtol=1e-8, atol=1e-12)
         needed = int(scaled.numbers[f"steps, {name}"])
-        before, after = excess(X, case.y, 1, np.array([needed - 1, needed]))
+        before, after = excess(X, model.y, 1, np.array([needed - 1, needed]))
         assert after <= 1e-3 * (1 + 1e-9)
         assert before > 1e-3 * (1 - 1e-9)
-    raw, standardised = cases()["metres and milligrams"], cases()["standardised"]
-    for (case, X), label, steps_done in (
+    raw, standardised = linear_models()["metres and milligrams"], linear_models()["standardised"]
+    for (model, X), label, steps_done in (
         (raw, "excess left after 1000 steps, metres and mg", 1000),
         (standardised, "excess left after 10 steps, standardised", 10),
     ):
-        (expected,) = excess(X, case.y, 1, np.array([steps_done]))
+        (expected,) = excess(X, model.y, 1, np.array([steps_done]))
         assert scaled.numbers[label] == pytest.approx(100 * expected, rel=PINNED)
 
 

@@ -53,7 +53,7 @@ DIGITS_RATES = 10.0 ** np.arange(-4, 2.1, 0.5)
 RESOLUTION = 100  # of pictures: points along each axis of the cost surface
 
 
-class Case(NamedTuple):
+class LinearModel(NamedTuple):
     """A linear model of two inputs without a bias, and what to train it on."""
 
     X: Array
@@ -90,11 +90,11 @@ def run(page: Page) -> None:
         neuron says what it said before; the gradient of f by w₀ is × 1000, for a weight that is a
         thousandth."""
     )
-    cases = [neuron(1, 1), neuron(1000, 1), neuron(1000, 1 / 1000)]
+    neurons = [neuron(1, 1), neuron(1000, 1), neuron(1000, 1 / 1000)]
     page.table(
         "Values, and derivatives by w₀ and x₀",
         ["", "as it was", "x × 1000", "x × 1000, w / 1000"],
-        [(name, *(case[name] for case in cases)) for name in cases[0]],
+        [(name, *(model[name] for model in neurons)) for name in neurons[0]],
     )
 
     page.title("A linear model")
@@ -113,18 +113,18 @@ def run(page: Page) -> None:
         where {STEPS} steps take the cost, with an η of 1 % less than 2 / λ_max and of 1 % more."""
     )
     X, y = patients()
-    raw, standardised = Case(X, y, False), Case(X, y, True)
+    raw, standardised = LinearModel(X, y, False), LinearModel(X, y, True)
     units = {
         "metres and milligrams": raw,
-        "millimetres and milligrams": Case(X * [1000, 1], y, False),
+        "millimetres and milligrams": LinearModel(X * [1000, 1], y, False),
         "standardised": standardised,
     }
     page.table(
         "Eigenvalues of the Hessian, and the largest learning rate",
         ["inputs", "λ_min", "λ_max", "κ", "2 / λ_max", "−1 %", "+1 %"],
         [
-            (name, *eigenvalues(case), cost_goes(case, 0.99), cost_goes(case, 1.01))
-            for name, case in units.items()
+            (name, *eigenvalues(model), cost_direction(model, 0.99), cost_direction(model, 1.01))
+            for name, model in units.items()
         ],
     )
     page.text(
@@ -132,8 +132,8 @@ def run(page: Page) -> None:
         but for the size of η. With η = 1 / λ_max, the excess of the cost over the lowest possible
         comes down to a thousandth in so many steps:"""
     )
-    for name, case in units.items():
-        page.number(f"steps, {name}", steps_needed(case))
+    for name, model in units.items():
+        page.number(f"steps, {name}", steps_needed(model))
     left = f"excess left after {STEPS} steps, metres and mg"
     page.number(left, 100 * excess(raw, 1, STEPS + 1)[-1], digits=3, unit="%")
     left = "excess left after 10 steps, standardised"
@@ -195,37 +195,37 @@ def patients() -> tuple[Array, Array]:
     return X - X.mean(axis=0), y - y.mean()
 
 
-def eigenvalues(case: Case) -> tuple[float, float, float, float]:
+def eigenvalues(model: LinearModel) -> tuple[float, float, float, float]:
     """λ_min, λ_max, κ and 2 / λ_max of H = Xᵀ X / n, for the inputs as the layer gets them."""
-    X = case.X / case.X.std(axis=0) if case.standardized else case.X
+    X = model.X / model.X.std(axis=0) if model.standardized else model.X
     smallest, largest = np.linalg.eigvalsh(X.T @ X / len(X)).tolist()
     return smallest, largest, largest / smallest, 2 / largest
 
 
-def cost_goes(case: Case, share: float) -> str:
+def cost_direction(model: LinearModel, share: float) -> str:
     """Where the cost has gone after the steps at this share of the largest learning rate."""
-    cost, _ = case.descend(share * eigenvalues(case)[3], STEPS)
+    cost, _ = model.descend(share * eigenvalues(model)[3], STEPS)
     return "down" if cost[-1] < cost[0] else "up"
 
 
-def excess(case: Case, rate: float, steps: int) -> Array:
+def excess(model: LinearModel, rate: float, steps: int) -> Array:
     """Cost above the lowest before each step at η = rate / λ_max, as a share of the first's."""
-    best, *_ = np.linalg.lstsq(case.X, case.y)
-    lowest = np.mean((case.X @ best - case.y) ** 2) / 2
-    cost, _ = case.descend(rate * eigenvalues(case)[3] / 2, steps)
+    best, *_ = np.linalg.lstsq(model.X, model.y)
+    lowest = np.mean((model.X @ best - model.y) ** 2) / 2
+    cost, _ = model.descend(rate * eigenvalues(model)[3] / 2, steps)
     above = cost - float(lowest)
     result: Array = above / above[0]
     return result
 
 
-def steps_needed(case: Case) -> int:
+def steps_needed(model: LinearModel) -> int:
     """Steps at η = 1 / λ_max until the excess of the cost is a thousandth of the first's.
 
     The first step does away with the error along the eigenvector of λ_max. What is left is along
     that of λ_min, and each step multiplies it by 1 − 1/κ, and the excess by the square of that.
     """
-    _, _, condition, _ = eigenvalues(case)
-    left = excess(case, 1, 2)[-1]
+    _, _, condition, _ = eigenvalues(model)
+    left = excess(model, 1, 2)[-1]
     return 1 + ceil(log(1e-3 / left) / (2 * log1p(-1 / condition)))
 
 
@@ -253,27 +253,27 @@ def accuracy(X: Array, y: NDArray[np.int64], rate: float, standardized: bool) ->
 # Pictures
 
 
-def draw_valley(raw: Case, standardised: Case) -> Figure:
+def draw_valley(raw: LinearModel, standardised: LinearModel) -> Figure:
     """The cost over the two weights, and 20 steps of the descent, for both kinds of inputs."""
     figure = new_figure(10.6, 4.6)
-    for ax, case in zip(figure.subplots(1, 2), (raw, standardised), strict=True):
-        spread = np.ones(2) if case.standardized else case.X.std(axis=0)
+    for ax, model in zip(figure.subplots(1, 2), (raw, standardised), strict=True):
+        spread = np.ones(2) if model.standardized else model.X.std(axis=0)
         plotting.cost_surface(
-            case.network(),
-            case.X,
-            case.y,
+            model.network(),
+            model.X,
+            model.y,
             (0, "weights", (0, 0)),
             (0, "weights", (0, 1)),
-            path=case.descend(1.7 * eigenvalues(case)[3] / 2, 21)[1],
+            path=model.descend(1.7 * eigenvalues(model)[3] / 2, 21)[1],
             range_1=(-4 / spread[0], 1 / spread[0]),
             range_2=(-1 / spread[1], 4 / spread[1]),
             resolution=RESOLUTION,
             kind="contour",
             ax=ax,
         )
-        name = "Standardised" if case.standardized else "Metres and milligrams"
+        name = "Standardised" if model.standardized else "Metres and milligrams"
         ax.set_title(rf"{name}: 20 steps, $\eta = 1.7 / \lambda_\mathrm{{max}}$")
-        units = ("s.d.", "s.d.") if case.standardized else ("m", "mg")
+        units = ("s.d.", "s.d.") if model.standardized else ("m", "mg")
         ax.set_xlabel(f"weight of the height [effect / {units[0]}]")
         ax.set_ylabel(f"weight of the dose [effect / {units[1]}]")
     for bar in figure.axes[2:]:
@@ -281,7 +281,7 @@ def draw_valley(raw: Case, standardised: Case) -> Figure:
     return figure
 
 
-def draw_descent(raw: Case, standardised: Case) -> Axes:
+def draw_descent(raw: LinearModel, standardised: LinearModel) -> Axes:
     """The excess of the cost by steps."""
     rate = r"$\eta = {} / \lambda_\mathrm{{max}}$"
     curves = {
