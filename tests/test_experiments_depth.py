@@ -37,7 +37,7 @@ def vanished(written: Callable[[str], Written]) -> Page:
 def trained() -> vanishing.Networks:
     """All networks of the experiment, trained, and the one that diverged as it was."""
     X, y = vanishing.images()
-    nets = vanishing.stacks()
+    nets = vanishing.make_networks()
     for net in nets.values():
         vanishing.train(net, X, y)
     return nets
@@ -84,7 +84,7 @@ def test_norms_before_training_are_those_of_the_equations(vanished: Page) -> Non
     X, y = vanishing.images()
     by_layer = {row[0]: row[1:] for row in vanished.tables["‖∂C/∂W‖ by layer"]}
     ends = {row[:2]: row[2:] for row in vanished.tables["‖∂C/∂W‖ at the start"]}
-    for (start, activation), net in vanishing.stacks().items():
+    for (start, activation), net in vanishing.make_networks().items():
         expected = norms(net, X, y)
         rtol = 1e-9
         assert_allclose(vanishing.norms(net, X, y), expected, rtol)
@@ -98,7 +98,7 @@ def test_norms_before_training_are_those_of_the_equations(vanished: Page) -> Non
 
 def test_norms_are_those_of_the_reference() -> None:
     X, y = vanishing.images()
-    net = vanishing.stack("Glorot", "sigmoid")
+    net = vanishing.make_network("Glorot", "sigmoid")
     layers = [cg.reference.Dense(each.units, each.activation) for each in net.layers]
     reference = cg.reference.Network(64, layers, loss="cross_entropy")
     reference.parameters = net.parameters.tolist()
@@ -127,7 +127,7 @@ def test_vanishing_numbers(vanished: Page) -> None:
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
 def test_training_is_that_of_the_equations(vanished: Page, activation: str) -> None:
     X, y = vanishing.images()
-    layers = parameters(vanishing.stack("Glorot", activation))
+    layers = parameters(vanishing.make_network("Glorot", activation))
     start = layers[0][0].copy()
     shuffling = stream(0, "shuffling")
     order = np.empty(len(X), np.int64)
@@ -150,7 +150,7 @@ def test_norms_after_training(vanished: Page, trained: vanishing.Networks) -> No
         net = trained[start, activation]
         if right == "diverged":
             assert (start, activation) == ("N(0, 1)", "relu")
-            assert_array_equal(net.parameters, vanishing.stack(start, activation).parameters)
+            assert_array_equal(net.parameters, vanishing.make_network(start, activation).parameters)
             continue
         expected = norms(net, X, y)
         rtol = 1e-2  # as many digits as are printed
@@ -161,11 +161,11 @@ def test_norms_after_training(vanished: Page, trained: vanishing.Networks) -> No
 def test_what_the_text_says_of_the_start() -> None:
     """Half of Glorot's ReLUs are off; with He's weights their norms are those of tanh."""
     X, y = vanishing.images()
-    *hidden, _ = vanishing.stack("Glorot", "relu").backward(X, y).activations
+    *hidden, _ = vanishing.make_network("Glorot", "relu").backward(X, y).activations
     assert all(0.3 < np.mean(a == 0) < 0.7 for a in hidden)
     ratios = {
-        start: vanishing.norms(vanishing.stack(start, "relu"), X, y)
-        / vanishing.norms(vanishing.stack(start, "tanh"), X, y)
+        start: vanishing.norms(vanishing.make_network(start, "relu"), X, y)
+        / vanishing.norms(vanishing.make_network(start, "tanh"), X, y)
         for start in ("Glorot", "He")
     }
     assert ratios["Glorot"].max() < 0.2

@@ -94,7 +94,7 @@ def run(page: Page) -> None:
     page.table(
         "Values, and derivatives by w₀ and x₀",
         ["", "as it was", "x × 1000", "x × 1000, w / 1000"],
-        [(name, *(model[name] for model in neurons)) for name in neurons[0]],
+        [(name, *(values[name] for values in neurons)) for name in neurons[0]],
     )
 
     page.title("A linear model")

@@ -67,7 +67,7 @@ EPOCHS = 30
 def run(page: Page) -> None:
     """Norms by layer at the start, what the initialisation does to them, and what training does."""
     X, y = images()
-    nets = stacks()
+    nets = make_networks()
     start = {which: norms(net, X, y) for which, net in nets.items()}
     glorot = {name: start["Glorot", name] for name in ACTIVATIONS}
 
@@ -118,12 +118,17 @@ def run(page: Page) -> None:
     histories = {which: train(net, X, y) for which, net in nets.items()}
     trained = {which: net for which, net in nets.items() if histories[which] is not None}
     after = {which: norms(net, X, y) for which, net in trained.items()}
-    right = {which: net.evaluate(X, y)["accuracy"] for which, net in trained.items()}
+    accuracies = {which: net.evaluate(X, y)["accuracy"] for which, net in trained.items()}
     page.table(
         "‖∂C/∂W‖ and accuracy after training",
         ["initialisation", "activation", "last layer", "first layer", "accuracy"],
         [
-            (*which, f"{after[which][-1]:.3g}", f"{after[which][0]:.3g}", percent(right[which]))
+            (
+                *which,
+                f"{after[which][-1]:.3g}",
+                f"{after[which][0]:.3g}",
+                percent(accuracies[which]),
+            )
             if which in after
             else (*which, "–", "–", "diverged")
             for which in nets
@@ -131,8 +136,8 @@ def run(page: Page) -> None:
     )
     page.text("How far the first layer's weights went in all that time, ‖W − W₀‖ / ‖W₀‖:")
     for name in ACTIVATIONS:
-        moved = first_layer_moved(nets["Glorot", name], name)
-        page.number(f"first layer moved, {name}", moved, digits=3)
+        change = first_layer_change(nets["Glorot", name], name)
+        page.number(f"first layer moved, {name}", change, digits=3)
     page.text(
         """From a good start tanh and ReLU come to know nearly all digits. The sigmoid gives one and
         the same answer to every image: its last layers have learnt how frequent the digits are, and
@@ -141,7 +146,7 @@ def run(page: Page) -> None:
         learns. There ReLU's gradient ends as exactly 0: the biases of the last hidden layer, almost
         alone in moving, have turned all its units off, for every image."""
     )
-    page.picture("gradients", draw_gradients, stacks(), trained, X, y)
+    page.picture("gradients", draw_gradients, make_networks(), trained, X, y)
     page.picture("learning", draw_learning, histories)
 
 
@@ -151,16 +156,16 @@ def images() -> tuple[Array, Labels]:
     return X / 8 - 1, y
 
 
-def stack(start: str, activation: str) -> cg.Network:
+def make_network(start: str, activation: str) -> cg.Network:
     """Ten layers; their random numbers are the same whatever the start and the activation."""
     hidden = [cg.Dense(WIDTH, activation, weights_init=STARTS[start])] * (LAYERS - 1)
     output = cg.Dense(10, "softmax", weights_init=STARTS[start])
     return cg.Network(64, [*hidden, output], loss="cross_entropy", dtype="float64", rng=0)
 
 
-def stacks() -> Networks:
+def make_networks() -> Networks:
     """Every start with every activation, untrained."""
-    return {which: stack(*which) for which in product(STARTS, ACTIVATIONS)}
+    return {which: make_network(*which) for which in product(STARTS, ACTIVATIONS)}
 
 
 def norms(net: cg.Network, X: Array, y: Labels) -> Array:
@@ -182,9 +187,9 @@ def train(net: cg.Network, X: Array, y: Labels) -> cg.History | None:
         return None
 
 
-def first_layer_moved(net: cg.Network, activation: str) -> float:
+def first_layer_change(net: cg.Network, activation: str) -> float:
     """How far the weights of the first layer are from Glorot's start, relative to their norm."""
-    before = stack("Glorot", activation).layers[0].weights
+    before = make_network("Glorot", activation).layers[0].weights
     return float(np.linalg.norm(net.layers[0].weights - before) / np.linalg.norm(before))
 
 
@@ -197,8 +202,8 @@ def draw_gradients(untrained: Networks, trained: Networks, X: Array, y: Labels) 
     grid = figure.subplots(2, len(STARTS), sharex=True, sharey="col")
     for (row, nets), (column, start) in product(enumerate((untrained, trained)), enumerate(STARTS)):
         ax = grid[row, column]
-        found = {name: nets[start, name] for name in ACTIVATIONS if (start, name) in nets}
-        gradients = {name: net.backward(X, y, input_gradient=False) for name, net in found.items()}
+        shown = {name: nets[start, name] for name in ACTIVATIONS if (start, name) in nets}
+        gradients = {name: net.backward(X, y, input_gradient=False) for name, net in shown.items()}
         plotting.gradient_flow(gradients, ax=ax)
         ax.set_title(f"{start}, {('at the start', 'after training')[row]}", fontsize="medium")
         ax.grid(alpha=0.3)
@@ -206,7 +211,7 @@ def draw_gradients(untrained: Networks, trained: Networks, X: Array, y: Labels) 
             ax.get_legend().remove()
         ax.set_xlabel("layer" if row else "")
         ax.set_ylabel("" if column else "‖∂C/∂W‖")
-        absent = [f"{name} diverged" for name in ACTIVATIONS if name not in found]
+        absent = [f"{name} diverged" for name in ACTIVATIONS if name not in shown]
         ax.text(0.5, 0.9, "\n".join(absent), ha="center", va="top", transform=ax.transAxes)
     ax.set_xticks(range(LAYERS), range(1, LAYERS + 1))
     return figure
