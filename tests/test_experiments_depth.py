@@ -333,7 +333,7 @@ def test_times_of_passes_make_slopes_and_crossing(
     assert numbers["the lines of slopes 2 and 1 meet at P ="] == pytest.approx(2.5, rel=1e-3)
     # P + 1 passes take longer than two and a half from P = 2 on.
     assert numbers["backpropagation is faster from P ="] == 2
-    P = why_backprop.wide(why_backprop.WIDTHS[-1]).net.n_parameters
+    P = why_backprop.three_layers(why_backprop.WIDTHS[-1]).net.n_parameters
     assert numbers[f"forward differences, P = {P}"] == pytest.approx((P + 1) * P * 1e-5)
     assert numbers[f"backpropagation, P = {P}"] == pytest.approx(2.5e-5 * P)
     assert numbers["how many times as fast"] == pytest.approx((P + 1) / 2.5)
@@ -373,7 +373,7 @@ def test_first_faster() -> None:
 @pytest.mark.parametrize("every", [1, 4])
 @pytest.mark.parametrize("central", [False, True])
 def test_differences_are_the_derivatives(central: bool, every: int) -> None:
-    problem = why_backprop.wide(5)
+    problem = why_backprop.three_layers(5)
     before = problem.net.parameters
     found = problem.differences(central, every)
     assert_array_equal(problem.net.parameters, before)

@@ -50,12 +50,12 @@ if TYPE_CHECKING:
 
 METHODS = ("forward differences", "central differences", "backpropagation")
 WIDTHS = (7, 12, 22, 40, 71, 126, 223, 400, 707)  # 10² to 10⁶ parameters
-FEW = (1, 2, 3, 5, 8)
-FITTED = 10_000
+FEW_PARAMETERS = (1, 2, 3, 5, 8)
+FITTED_FROM = 10_000
 SAMPLES = 512
 SWEEPS = 2
 BUDGET = 0.05  # seconds for one method and network, in each sweep
-LEAST = 8  # differences to time, whatever they take
+MIN_TIMED = 8  # differences to time, whatever they take
 ROUNDING = float(np.finfo(np.float64).eps)
 
 
@@ -81,19 +81,19 @@ class Problem(NamedTuple):
         derivatives = []
         for layer in self.net.layers:
             weights = layer.weights.copy()
-            numbers = weights.reshape(-1)
-            for k in range(0, numbers.size, every):
-                p = numbers[k]
-                numbers[k] = p + h
+            flat = weights.reshape(-1)
+            for k in range(0, flat.size, every):
+                p = flat[k]
+                flat[k] = p + h
                 layer.weights = weights
                 above = self.cost()
                 if central:
-                    numbers[k] = p - h
+                    flat[k] = p - h
                     layer.weights = weights
                     derivatives.append((above - self.cost()) / (2 * h))
                 else:
                     derivatives.append((above - here) / h)
-                numbers[k] = p
+                flat[k] = p
             layer.weights = weights
         return np.array(derivatives)
 
@@ -116,15 +116,19 @@ def run(page: Page) -> None:
         ∂C/∂p ≈ (C(p + h) − C(p − h)) / 2h     central differences: 2 P passes
         ∂C/∂W = δ aᵀ                           backpropagation: one pass forward, one back"""
     )
+    smallest = three_layers(WIDTHS[0])
     page.text(
-        f"""All agree, as far as differences can be exact: for {wide(WIDTHS[0]).net.n_parameters}
+        f"""All agree, as far as differences can be exact: for {smallest.net.n_parameters}
         parameters the largest error, relative to the largest derivative, is"""
     )
-    for name, error in zip(METHODS, errors(wide(WIDTHS[0])), strict=False):
+    for name, error in zip(METHODS, errors(smallest), strict=False):
         page.number(f"error, {name}", error, digits=2)
 
     page.title("Their time")
-    large, small = measure([wide(width) for width in WIDTHS]), measure([narrow(p) for p in FEW])
+    large, small = (
+        measure([three_layers(width) for width in WIDTHS]),
+        measure([one_layer(p) for p in FEW_PARAMETERS]),
+    )
     page.table("Seconds for all derivatives", COLUMNS, rows(large), digits=3)
     page.text(
         """Of a large network only some derivatives were timed by differences, as many as the second
@@ -165,13 +169,13 @@ def run(page: Page) -> None:
     page.picture("time", draw_time, large, small)
 
 
-def wide(width: int) -> Problem:
+def three_layers(width: int) -> Problem:
     """Three layers of this many inputs each."""
     hidden = cg.Dense(width, "relu", use_bias=False)
     return problem(width, [hidden, hidden, cg.Dense(1, use_bias=False)])
 
 
-def narrow(parameters: int) -> Problem:
+def one_layer(parameters: int) -> Problem:
     """One layer of so many weights."""
     return problem(parameters, [cg.Dense(1, use_bias=False)])
 
@@ -216,7 +220,7 @@ def measure(problems: list[Problem]) -> Times:
 def stride(problem: Problem) -> int:
     """Every how-many-th derivative there is time for."""
     parameters = problem.net.n_parameters
-    return min(ceil(parameters * fastest(problem.cost) / BUDGET), max(1, parameters // LEAST))
+    return min(ceil(parameters * fastest(problem.cost) / BUDGET), max(1, parameters // MIN_TIMED))
 
 
 def fastest(work: Callable[[], object]) -> float:
@@ -244,14 +248,14 @@ def rows(times: Times) -> list[tuple[object, ...]]:
 
 def slope(times: Times, method: int) -> float:
     """s of seconds ∝ Pˢ, by least squares of the logarithms over the larger networks."""
-    large = times.parameters >= FITTED
+    large = times.parameters >= FITTED_FROM
     logs = np.log(times.parameters[large]), np.log(times.seconds[large, method])
     return float(np.polyfit(*logs, 1)[0])
 
 
 def factor(times: Times, method: int, power: int) -> float:
     """c of seconds ≈ c P^power: the geometric mean over the larger networks."""
-    large = times.parameters >= FITTED
+    large = times.parameters >= FITTED_FROM
     ratios = times.seconds[large, method] / times.parameters[large].astype(float) ** power
     return float(np.exp(np.log(ratios).mean()))
 
