@@ -101,8 +101,8 @@ def run(page: Page) -> None:
     )
     rates: list[tuple[str, LearningRate]]
     rates = [("0.2, lowered", lowered), ("0.2", 0.2), ("0.1", 0.1), ("0.05", 0.05)]
-    outcomes = [(label, *outcome(rate, START, X, t)) for label, rate in rates]
-    page.table(f"After {STEPS} steps", ("learning rate", "w_h", "w_o", "cost C"), outcomes)
+    results = [(label, *final_values(rate, START, X, t)) for label, rate in rates]
+    page.table(f"After {STEPS} steps", ("learning rate", "w_h", "w_o", "cost C"), results)
 
     page.title("Symmetry")
     page.text(
@@ -110,7 +110,7 @@ def run(page: Page) -> None:
         same cost. From w_h = 0 no path leads away: there h = 1 for all x, and the best that w_o
         can do is to make y = ½ for all, at a cost of 40 ln 2."""
     )
-    starts = [(w_h, *outcome(lowered, (w_h, START[1]), X, t)) for w_h in (2.0, -2.0, 0.0)]
+    starts = [(w_h, *final_values(lowered, (w_h, START[1]), X, t)) for w_h in (2.0, -2.0, 0.0)]
     page.table("From w_o = −5", ("w_h at the start", "w_h", "w_o", "cost C"), starts)
 
 
@@ -144,7 +144,7 @@ def descend(net: cg.Network, X: Array, t: Array, rate: LearningRate) -> Array:
     return np.array(path)
 
 
-def outcome(
+def final_values(
     rate: LearningRate, start: tuple[float, float], X: Array, t: Array
 ) -> tuple[float, float, float]:
     """The final w_h and w_o, and their cost."""
