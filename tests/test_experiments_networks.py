@@ -137,7 +137,7 @@ def test_circles_all_gradients_are_compared(pages):
 
 def test_circles_compares_three_ways(pages):
     rows = {row[0]: row[1:] for row in pages["circles"].tables["After 300 passes"]}
-    assert list(rows) == list(circles.WAYS)
+    assert list(rows) == list(circles.METHODS)
     plain, momentum, batches, too_long = rows.values()
     assert plain == (0.02, 0, 100, approximately(4.185671973303354), "100.0 %", "never")
     assert momentum == (
@@ -154,14 +154,14 @@ def test_circles_compares_three_ways(pages):
 
 def test_circles_what_is_said_of_long_steps():
     X, t, layers = circles.make_circles()
-    _, costs = circles.train(layers, X, t, *circles.WAYS["plain, long steps"])
+    _, costs = circles.train(layers, X, t, *circles.METHODS["plain, long steps"])
     assert costs[0] > 1000
 
 
 def test_circles_what_is_said_of_the_hidden_layer(pages):
     """Lines at about half the radius; "inner" at one corner of the cube of units only."""
     X, t, layers = circles.make_circles()
-    net, _ = circles.train(layers, X, t, *circles.WAYS["momentum"])
+    net, _ = circles.train(layers, X, t, *circles.METHODS["momentum"])
     units = pages["circles"].tables["Hidden units"]
     assert [row[1] for row in units] == [pytest.approx(0.5, abs=0.05)] * 3
     normal, offset = circles.find_plane(net)

@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 PASSES = 300  # over all samples
 OUTER, INNER = 0, 1
 
-# The ways that are compared: learning rate, momentum, and the number of samples for a step.
-WAYS = {
+# The methods that are compared: learning rate, momentum, samples of a step.
+METHODS = {
     "plain descent": (0.02, 0.0, 100),
     "momentum": (0.02, 0.9, 100),
     "mini-batches": (0.2, 0.0, 10),
@@ -100,19 +100,21 @@ def run(page: Page) -> None:
         gives plain descent; and momentum 0.9 adds up to steps ten times as long, where the slope
         stays the same."""
     )
-    trained, costs, ways = {}, {}, []
-    for way, (rate, momentum, batch) in WAYS.items():
-        trained[way], costs[way] = train(layers, X, t, rate, momentum, batch)
-        right = percent(trained[way].evaluate(X, t)["accuracy"])
-        below = next((number for number, cost in enumerate(costs[way], 1) if cost < 1), "never")
-        ways.append((way, rate, momentum, batch, costs[way][-1], right, below))
+    trained, costs, summary = {}, {}, []
+    for method, (rate, momentum, batch) in METHODS.items():
+        trained[method], costs[method] = train(layers, X, t, rate, momentum, batch)
+        accuracy = percent(trained[method].evaluate(X, t)["accuracy"])
+        first_below_1 = next(
+            (number for number, cost in enumerate(costs[method], 1) if cost < 1), "never"
+        )
+        summary.append((method, rate, momentum, batch, costs[method][-1], accuracy, first_below_1))
     columns = ("way", "rate", "momentum", "batch", "final cost", "accuracy", "C < 1 after pass")
-    page.table(f"After {PASSES} passes", columns, ways)
+    page.table(f"After {PASSES} passes", columns, summary)
     page.text(
         """Plain descent cannot simply take the rate 0.2: its first step throws the cost to more
         than a thousand, and it does not recover."""
     )
-    page.picture("cost", draw_costs, {way: costs[way] for way in list(WAYS)[:3]})
+    page.picture("cost", draw_costs, {method: costs[method] for method in list(METHODS)[:3]})
 
     page.title("What the hidden layer does")
     net = trained["momentum"]
@@ -205,9 +207,11 @@ def find_plane(net: cg.Network) -> tuple[Array, float]:
 
 
 def draw_costs(costs: dict[str, list[float]]) -> Axes:
-    """The cost after each pass over the samples, for each way of training."""
+    """The cost after each pass over the samples, for each method of training."""
     ax = new_figure(6.4, 4).add_subplot()
-    plotting.history({way: {"loss": column} for way, column in costs.items()}, log=True, ax=ax)
+    plotting.history(
+        {method: {"loss": column} for method, column in costs.items()}, log=True, ax=ax
+    )
     ax.set(xlabel="passes over the samples", ylabel="cost C")
     return ax
 
