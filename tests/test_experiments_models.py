@@ -171,16 +171,16 @@ def test_any_network_has_a_backward_network():
     layers = [cg.Dense(5, "sigmoid"), cg.Dense(4, "sigmoid"), cg.Dense(3, "sigmoid")]
     net = cg.Network(6, layers, loss="quadratic", dtype="float64", rng=0)
     x, y = rng.normal(size=(1, 6)), rng.random((1, 3))
-    passed = net.backward(x, y)
-    slopes = [a * (1 - a) for a in passed.activations]
+    gradients = net.backward(x, y)
+    slopes = [a * (1 - a) for a in gradients.activations]
     backward = backward_network.backward_network(net, slopes)
-    found = backward_network.outputs(backward, passed.activations[-1] - y)
+    found = backward_network.outputs(backward, gradients.activations[-1] - y)
     for actual, expected in zip(
         (found[0], found[2], found[4], found[5]),
-        (*reversed(passed.deltas), passed.inputs),
+        (*reversed(gradients.deltas), gradients.inputs),
         strict=True,
     ):
-        assert backward_network.difference(actual, expected) <= 1e-15
+        assert backward_network.relative_difference(actual, expected) <= 1e-15
 
 
 # Digits

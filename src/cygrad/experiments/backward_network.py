@@ -55,8 +55,8 @@ def run(page: Page) -> None:
         for W, b in zip(WEIGHTS, BIASES, strict=True)
     ]
     net = cg.Network(2, layers, loss="quadratic", dtype="float64")
-    passed = net.backward(X, Y)
-    slopes = [a * (1 - a) for a in passed.activations]
+    gradients = net.backward(X, Y)
+    slopes = [a * (1 - a) for a in gradients.activations]
 
     page.title("Forward, from left to right")
     page.text(
@@ -67,9 +67,9 @@ def run(page: Page) -> None:
     page.table(
         "What each unit computes, and the slope that it keeps",
         ["unit", "z", "a = σ(z)", "σ′(z) = a (1 − a)"],
-        by_unit(passed.pre_activations, passed.activations, slopes),
+        by_unit(gradients.pre_activations, gradients.activations, slopes),
     )
-    page.number("C = ½ ‖a² − y‖²", passed.loss)
+    page.number("C = ½ ‖a² − y‖²", gradients.loss)
 
     page.title("Backward, from right to left")
     page.text(
@@ -77,7 +77,7 @@ def run(page: Page) -> None:
         kept. ∇ₐC = a² − y comes in at the right."""
     )
     page.equations("δ² = ∇ₐC ⊙ σ′(z²),   δ¹ = (W²)ᵀ δ² ⊙ σ′(z¹),   ∂C/∂x = (W¹)ᵀ δ¹")
-    nabla = passed.activations[-1] - Y
+    nabla = gradients.activations[-1] - Y
     backward = backward_network(net, slopes)
     delta_2, into_1, delta_1, dx = outputs(backward, nabla)
     page.table(
@@ -85,7 +85,7 @@ def run(page: Page) -> None:
         ["unit", "∂C/∂a", "δ = ∂C/∂a · σ′(z)"],
         by_unit([into_1, nabla], [delta_1, delta_2]),
     )
-    page.picture("passes", draw, net, passed, slopes, (dx, delta_1, delta_2))
+    page.picture("passes", draw, net, gradients, slopes, (dx, delta_1, delta_2))
 
     page.title("Is it backpropagation?")
     page.text(
@@ -101,19 +101,19 @@ def run(page: Page) -> None:
     reference.parameters = net.parameters.tolist()
     plain = reference.backward(X.tolist(), Y.tolist())
     for name, ours, engine, python in (
-        ("δ²", delta_2, passed.deltas[1], plain.deltas[1]),
-        ("δ¹", delta_1, passed.deltas[0], plain.deltas[0]),
-        ("∂C/∂x", dx, passed.inputs, plain.inputs),
+        ("δ²", delta_2, gradients.deltas[1], plain.deltas[1]),
+        ("δ¹", delta_1, gradients.deltas[0], plain.deltas[0]),
+        ("∂C/∂x", dx, gradients.inputs, plain.inputs),
     ):
-        page.number(f"{name}: from Network.backward", difference(ours, engine), digits=2)
-        page.number(f"{name}: from cygrad.reference", difference(ours, python), digits=2)
+        page.number(f"{name}: from Network.backward", relative_difference(ours, engine), digits=2)
+        page.number(f"{name}: from cygrad.reference", relative_difference(ours, python), digits=2)
     for name, delta, below, weights in (
-        ("δ² a¹ᵀ", delta_2, passed.activations[0], passed.weights[1]),
-        ("δ¹ xᵀ", delta_1, X, passed.weights[0]),
+        ("δ² a¹ᵀ", delta_2, gradients.activations[0], gradients.weights[1]),
+        ("δ¹ xᵀ", delta_1, X, gradients.weights[0]),
     ):
-        page.number(f"{name}: from ∂C/∂W", difference(delta.T @ below, weights), digits=2)
+        page.number(f"{name}: from ∂C/∂W", relative_difference(delta.T @ below, weights), digits=2)
     twice = outputs(backward, 2 * nabla)[-1]
-    page.number("∂C/∂x for 2 ∇ₐC: from twice ∂C/∂x", difference(twice, 2 * dx), digits=2)
+    page.number("∂C/∂x for 2 ∇ₐC: from twice ∂C/∂x", relative_difference(twice, 2 * dx), digits=2)
 
 
 def backward_network(net: cg.Network, slopes: Sequence[Array]) -> cg.Network:
@@ -143,7 +143,7 @@ def by_unit(*columns: Sequence[Array]) -> list[tuple[str | float, ...]]:
     return rows
 
 
-def difference(actual: ArrayLike, expected: Any) -> float:
+def relative_difference(actual: ArrayLike, expected: Any) -> float:
     """The largest difference, relative to the largest number."""
     return float(np.abs(np.subtract(actual, expected)).max() / np.abs(expected).max())
 
@@ -152,21 +152,21 @@ def difference(actual: ArrayLike, expected: Any) -> float:
 
 
 def draw(
-    net: cg.Network, passed: cg.Gradients, slopes: Sequence[Array], backward: Sequence[Array]
+    net: cg.Network, gradients: cg.Gradients, slopes: Sequence[Array], backward: Sequence[Array]
 ) -> Figure:
     """The network above, and the backward network below it, unit under unit."""
     figure = new_figure(8.5, 7.4)
     above, below = figure.subplots(2, 1)
     above.set_title("Forward, from left to right: a = σ(z) on each unit, z above it")
     equations = ["x", "a¹ = σ(W¹x + b¹)", "a² = σ(W²a¹ + b²)"]
-    on_units = [X, *passed.activations]
-    draw_pass(above, net, "forward", equations, on_units, "z", passed.pre_activations)
+    on_units = [X, *gradients.activations]
+    draw_pass(above, net, "forward", equations, on_units, "z", gradients.pre_activations)
     below.set_title("Backward, from right to left: σ′(z) on each unit, δ above it")
     equations = ["∂C/∂x = (W¹)ᵀδ¹", "δ¹ = (W²)ᵀδ² ⊙ σ′(z¹)", "δ² = ∇ₐC ⊙ σ′(z²)"]
     on_units = [backward[0], *slopes]
     centers = draw_pass(below, net, "backward", equations, on_units, "δ", backward[1:])
-    for (x, y), value in zip(centers[-2:], (passed.activations[-1] - Y)[0], strict=True):
-        below.text(x + 0.45, y, f"← {number(value)}", va="center")
+    for (x, y), value in zip(centers[-2:], (gradients.activations[-1] - Y)[0], strict=True):
+        below.text(x + 0.45, y, f"← {format_number(value)}", va="center")
     below.text(centers[-1][0] + 0.8, 0, "∇ₐC", ha="center", va="center")
     return figure
 
@@ -174,24 +174,24 @@ def draw(
 def draw_pass(
     ax: Axes,
     net: cg.Network,
-    way: Literal["forward", "backward"],
+    direction: Literal["forward", "backward"],
     equations: Sequence[str],
     on_units: Sequence[Array],
     name: str,
     over_units: Sequence[Array],
 ) -> Array:
     """The network with numbers on and over its units and on its lines; the units' centres."""
-    labels = [[number(value) for value in values[0]] for values in on_units]
+    labels = [[format_number(value) for value in values[0]] for values in on_units]
     plotting.network_diagram(
-        net, unit_labels=labels, captions=equations, weight_labels=True, arrows=way, ax=ax
+        net, unit_labels=labels, captions=equations, weight_labels=True, arrows=direction, ax=ax
     )
     centers = np.array([circle.center for circle in ax.patches])
     values = np.concatenate(over_units, axis=1)[0]
     for (x, y), value in zip(centers[net.inputs :], values, strict=True):
-        ax.text(x, y + 0.4, f"{name} = {number(value)}", ha="center", va="bottom")
+        ax.text(x, y + 0.4, f"{name} = {format_number(value)}", ha="center", va="bottom")
     return centers
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """A number as it is written into the picture."""
     return f"{value:.3f}".replace("-", "−")
