@@ -146,12 +146,12 @@ def draw_contour(z: Array, P: Array) -> Axes:
     ax = new_figure(6, 4.8).add_subplot()
     surface = [values.reshape(POINTS, POINTS) for values in (*z.T, P)]
     filled = ax.contourf(*surface, levels=np.linspace(0, 1, 21), cmap=colors())
-    few = [0.001, 0.05, 0.5, 0.95, 0.999]
-    widths = [2 if level == 0.5 else 0.8 for level in few]
-    lines = ax.contour(*surface, levels=few, colors=style.INK, linewidths=widths)
+    levels = [0.001, 0.05, 0.5, 0.95, 0.999]
+    widths = [2 if level == 0.5 else 0.8 for level in levels]
+    lines = ax.contour(*surface, levels=levels, colors=style.INK, linewidths=widths)
     ticks = [-10, -5, 0, 5, 10]
     # On the other diagonal, from one corner to the other.
-    label_positions = [(np.log(level / (1 - level)) / 2 * np.array([1, -1])) for level in few]
+    label_positions = [(np.log(level / (1 - level)) / 2 * np.array([1, -1])) for level in levels]
     ax.clabel(lines, fmt="%g", manual=label_positions)
     ax.figure.colorbar(filled, ax=ax, label="P(t = 1 | z)", ticks=np.linspace(0, 1, 5))
     ax.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal", xticks=ticks, yticks=ticks)
