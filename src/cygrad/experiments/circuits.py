@@ -117,7 +117,7 @@ def elementary_neuron(page: Page) -> None:
     total = (power + 1).named("1+e⁻ᶻ")
     f = (1 / total).named("f")
     for node in (z, minus, power, total):
-        page.number(f"A4: {node.name}", number(node.value))
+        page.number(f"A4: {node.name}", as_float(node.value))
     show(page, "A4", f, total, power, minus, z, *f.variables)
     page.circuit("A4", f)
 
@@ -210,7 +210,7 @@ def matrices(page: Page) -> None:
     C.backward()
     dD: Any = D.gradient
     by_rule = {W: dD @ np.transpose(X.value), X: np.transpose(W.value) @ dD}
-    page.number("A9: C", number(C.value))
+    page.number("A9: C", as_float(C.value))
     for variable in (W, X):
         name = f"A9: d{variable.name}"
         gradient: Any = variable.gradient
@@ -260,13 +260,13 @@ def scale(page: Page) -> None:
     inputs = neuron_inputs()
     z = weighted_sum(inputs).named("z")
     z.backward()
-    before = {each: number(each.gradient) for each in inputs}
+    before = {each: as_float(each.gradient) for each in inputs}
     w0, x0, w1, x1, _ = inputs
     z.forward({x0: -1000, x1: -2000})
     z.backward()
-    page.number("A11: z, inputs × 1000", number(z.value))
+    page.number("A11: z, inputs × 1000", as_float(z.value))
     for each in (w0, w1, x0, x1):
-        ratio = number(each.gradient) / before[each]
+        ratio = as_float(each.gradient) / before[each]
         page.number(f"A11: ∂z/∂{each.name}, times that before", ratio)
     page.circuit("A11", z)
     page.text(
@@ -277,7 +277,7 @@ def scale(page: Page) -> None:
     )
     f = cg.graph.sigmoid(z).named("f")
     f.backward()
-    page.number("A11: ∂f/∂w₀, inputs × 1000", number(w0.gradient))
+    page.number("A11: ∂f/∂w₀, inputs × 1000", as_float(w0.gradient))
 
 
 def variables(**values: float) -> tuple[Variable, ...]:
@@ -299,17 +299,17 @@ def weighted_sum(inputs: tuple[Variable, ...]) -> Node:
 def show(page: Page, row: str, f: Node, *others: Node) -> None:
     """Print the value of f and its derivatives by other nodes, and draw it."""
     f.backward()
-    page.number(f"{row}: {f.name}", number(f.value))
+    page.number(f"{row}: {f.name}", as_float(f.value))
     for node in others:
-        page.number(f"{row}: {derivative(f, node)}", number(node.gradient))
+        page.number(f"{row}: {derivative(f, node)}", as_float(node.gradient))
 
 
 def compare(page: Page, row: str, f: Node, x: Variable) -> None:
     """Print the derivative by x, from backpropagation and from a difference quotient."""
     quotient = difference_quotients(f, x)
     f.backward()
-    page.number(f"{row}: d{f.name}/d{x.name}", number(x.gradient))
-    page.number(f"{row}: d{f.name}/d{x.name}, difference quotient", number(quotient))
+    page.number(f"{row}: d{f.name}/d{x.name}", as_float(x.gradient))
+    page.number(f"{row}: d{f.name}/d{x.name}, difference quotient", as_float(quotient))
 
 
 def difference_quotients(f: Node, x: Variable) -> Array:
@@ -319,7 +319,7 @@ def difference_quotients(f: Node, x: Variable) -> Array:
     for index in np.ndindex(value.shape):
         h = np.zeros_like(value)
         h[index] = STEP
-        rise = number(f.forward({x: value + h})) - number(f.forward({x: value - h}))
+        rise = as_float(f.forward({x: value + h})) - as_float(f.forward({x: value - h}))
         quotients[index] = rise / (2 * STEP)
     f.forward({x: value})
     return quotients
@@ -336,6 +336,6 @@ def largest(array: Any) -> float:
     return float(np.abs(array).max())
 
 
-def number(value: Any) -> float:
+def as_float(value: Any) -> float:
     """The value or the gradient of a node that is a number."""
     return float(value)
