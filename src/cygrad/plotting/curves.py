@@ -83,10 +83,10 @@ def history(
     quantities = list(dict.fromkeys(name.removeprefix(_VALIDATION) for name in names))
 
     ax = axes_for(ax)
-    for number, (label, each) in enumerate(drawn.items()):
+    for index, (label, each) in enumerate(drawn.items()):
         for name, values in each.items():
             quantity = quantities.index(name.removeprefix(_VALIDATION))
-            artist_options = style.curve(number * len(quantities) + quantity, len(values))
+            artist_options = style.curve(index * len(quantities) + quantity, len(values))
             if name.startswith(_VALIDATION):
                 artist_options |= {"linestyle": "--", "markerfacecolor": "white"}
             parts = [part for part in (label, _title(name, names)) if part]
@@ -152,8 +152,8 @@ def schedule(
     rates = {label: _rates(each, count, str(label)) for label, each in by_label.items()}
 
     ax = axes_for(ax)
-    for number, (label, values) in enumerate(rates.items()):
-        artist_options = style.curve(number, count) | {"linestyle": style.line_style(number)}
+    for index, (label, values) in enumerate(rates.items()):
+        artist_options = style.curve(index, count) | {"linestyle": style.line_style(index)}
         ax.plot(np.arange(count), values, **(artist_options | {"label": str(label)} | kwargs))
     if log:
         ax.set_yscale("log")
@@ -212,9 +212,9 @@ def gradient_flow(
 
     ax = axes_for(ax)
     zeros_drawn: Counter[int] = Counter()  # by layer, of the curves before
-    for number, (label, values) in enumerate(norms.items()):
-        artist_options = style.curve(number, 1) | {
-            "linestyle": style.line_style(number),
+    for index, (label, values) in enumerate(norms.items()):
+        artist_options = style.curve(index, 1) | {
+            "linestyle": style.line_style(index),
             "label": label,
         }
         drawn = np.where(values > 0, values, np.nan)

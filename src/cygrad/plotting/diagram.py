@@ -105,7 +105,7 @@ def network_diagram(
     spacing = max(2.2, 0.55 * tallest)
     if weight_labels:  # they have to fit between the circles
         spacing = max(spacing, 1 + max(min(pair) for pair in pairwise(min(most, n) for n in sizes)))
-    columns = [_column(spacing * number, size, most) for number, size in enumerate(sizes)]
+    columns = [_column(spacing * index, size, most) for index, size in enumerate(sizes)]
     half = (tallest - 1) / 2
     ax = axes_for(ax, size=(max(6.4, 1.6 * len(sizes)), 4.8))
     ax.set_aspect("equal")
@@ -137,8 +137,8 @@ def _labels(
             f"expected {len(sizes)}: the inputs and each layer"
         )
     texts: list[list[str] | None] = []
-    for number, (column, size) in enumerate(zip(labels, sizes, strict=True)):
-        name = f"unit_labels[{number}]"
+    for index, (column, size) in enumerate(zip(labels, sizes, strict=True)):
+        name = f"unit_labels[{index}]"
         if column is not None and (isinstance(column, str) or len(column) != size):
             raise ValueError(f"{name} is {column!r}, expected {size} texts or numbers")
         texts.append(None if column is None else [_format_label(label, name) for label in column])

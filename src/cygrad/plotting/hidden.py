@@ -130,8 +130,8 @@ def _project(activations: NDArray[np.float64], layer: int) -> tuple[NDArray[np.f
     directions *= np.sign(directions[np.arange(3), largest])[:, np.newaxis]
     variance = float((centred**2).sum()) or 1.0
     labels = [
-        f"component {number + 1} ({100 * lengths[number] ** 2 / variance:.0f} %)"
-        for number in range(3)
+        f"component {index + 1} ({100 * lengths[index] ** 2 / variance:.0f} %)"
+        for index in range(3)
     ]
     return centred @ directions.T, labels
 
@@ -142,9 +142,9 @@ def _draw_samples(
     artist_options: dict[str, Any] = {"s": 30, "linewidths": 0.6, "zorder": 2}
     if classifies(net):
         classes = target_classes(net, y, len(coordinates))
-        for number, name in enumerate(class_names(net)):
-            members = coordinates[classes == number]
-            named = style.sample(number) | artist_options | {"label": style.escape_label(name)}
+        for index, name in enumerate(class_names(net)):
+            members = coordinates[classes == index]
+            named = style.sample(index) | artist_options | {"label": style.escape_label(name)}
             ax.scatter(*members.T, **(named | kwargs))
         ax.legend(title="class", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     elif net.outputs == 1:

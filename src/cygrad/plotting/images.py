@@ -120,8 +120,8 @@ def _images_per_row(count: int, height: float) -> int:
     `height` is that of an image, its width being 1.
     """
     best = sqrt(count * 1.2 * height)
-    full = [number for number in range(1, count + 1) if count % number == 0]
-    nearest = min(full, key=lambda number: abs(log(number / best)))
+    divisors = [size for size in range(1, count + 1) if count % size == 0]
+    nearest = min(divisors, key=lambda size: abs(log(size / best)))
     if abs(log(nearest / best)) < log(1.5):
         return nearest
     return min(count, max(1, round(best)))
@@ -133,7 +133,7 @@ def _mosaic(images: NDArray[Any], per_row: int) -> tuple[NDArray[Any], int]:
     gap = max(1, ceil(min(rows, columns) / 12))
     lines = ceil(count / per_row)
     mosaic = np.full((lines * (rows + gap) - gap, per_row * (columns + gap) - gap), np.nan)
-    for number, image in enumerate(images):
-        top, left = number // per_row * (rows + gap), number % per_row * (columns + gap)
+    for index, image in enumerate(images):
+        top, left = index // per_row * (rows + gap), index % per_row * (columns + gap)
         mosaic[top : top + rows, left : left + columns] = image
     return mosaic, gap

@@ -79,7 +79,7 @@ def residuals(
 
     ax = axes_for(ax)
     draw = _draw_residuals if kind_name == "residual" else _draw_predictions
-    artist_options = [_point_options(number, len(X) * len(chosen)) | kwargs for number in chosen]
+    artist_options = [_point_options(index, len(X) * len(chosen)) | kwargs for index in chosen]
     draw(ax, true[:, chosen], predicted[:, chosen], artist_options)
     if len(chosen) > 1:
         ax.legend(title="output")
@@ -107,14 +107,14 @@ def _draw_predictions(
     ax.set_ylabel("predicted value")
 
 
-def _point_options(number: int, points: int) -> dict[str, Any]:
+def _point_options(index: int, points: int) -> dict[str, Any]:
     return {
-        "color": style.color(number),
-        "marker": style.marker(number),
+        "color": style.color(index),
+        "marker": style.marker(index),
         "markersize": 4,
         "markeredgewidth": 0,
         "linestyle": "none",
         "alpha": 0.6 if points <= MOST_VECTOR_POINTS else 0.3,
         "rasterized": points > MOST_VECTOR_POINTS,
-        "label": str(number),
+        "label": str(index),
     }

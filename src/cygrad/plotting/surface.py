@@ -184,11 +184,11 @@ def _locate(net: Network, parameter: object, name: str) -> _Location:
             f"{name} is {parameter!r}, expected a tuple such as (0, 'weights', (0, 0)) or "
             "(0, 'biases', 0)"
         )
-    number = resolve_index(parameter[0], f"{name}[0]", len(net.layers))
+    layer_index = resolve_index(parameter[0], f"{name}[0]", len(net.layers))
     array = checks.one_of(parameter[1], f"{name}[1]", ("weights", "biases"))
-    layer = net.layers[number]
+    layer = net.layers[layer_index]
     if array == "biases" and not layer.use_bias:
-        raise ValueError(f"{name} is {parameter!r}, and layers[{number}] has no biases")
+        raise ValueError(f"{name} is {parameter!r}, and layers[{layer_index}] has no biases")
     shape = layer.weights_shape if array == "weights" else (layer.units,)
     index = parameter[2] if isinstance(parameter[2], tuple) else (parameter[2],)
     if len(index) != len(shape):
@@ -197,7 +197,7 @@ def _locate(net: Network, parameter: object, name: str) -> _Location:
     entry = (
         resolve_index(value, f"{name}[2]", size) for value, size in zip(index, shape, strict=True)
     )
-    return _Location(number, array, tuple(entry))
+    return _Location(layer_index, array, tuple(entry))
 
 
 def _check_path(
