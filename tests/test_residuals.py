@@ -93,5 +93,7 @@ def test_refused_arguments(change, error, message):
 
 def test_a_network_of_classes_is_refused():
     net = cg.Network(3, [cg.Dense(2, "softmax")], loss="cross_entropy", rng=0)
-    with pytest.raises(ValueError, match="trained by cross_entropy, expected a loss of quantities"):
+    with pytest.raises(
+        ValueError, match="trained by cross_entropy, expected a loss for regression"
+    ):
         plotting.residuals(net, np.zeros((2, 3)), [0, 1])

@@ -1,19 +1,19 @@
-"""Pictures of networks, of their training and of what they say of samples, by matplotlib.
+"""Draw networks, their training and their predictions with matplotlib.
 
 >>> from cygrad import plotting
 >>> ax = plotting.history(trainer.fit(X, y, epochs=20))
 >>> plotting.save(ax, "history.svg")
 
-Every function draws into the matplotlib axes it is given as ``ax``, and returns them. Without
-`ax` it makes a new figure through ``matplotlib.pyplot``, which a notebook shows by itself and a
-script by ``plt.show()``: nothing here does. With `ax`, pyplot is left alone. Further keyword
-arguments go to the artist that each function names. Networks are never changed.
+Every function draws into the matplotlib axes given as `ax` and returns them. Without `ax` it makes
+a new figure with ``matplotlib.pyplot``; a notebook shows that figure by itself, a script has to
+call ``plt.show()``. With `ax`, pyplot is not used. Further keyword arguments go to the artist that
+each function names. Networks are never changed.
 
-The colours are those of Okabe and Ito, which all eyes can tell apart, and whatever has a colour of
-its own has a marker or a line style of its own too; `cygrad.plotting.style` has all of these for
-pictures of one's own. ``rcParams`` are not touched.
+The colours are those of Okabe and Ito, which colour-blind readers can distinguish. Everything with
+its own colour also has its own marker or line style. All of these are in `cygrad.plotting.style`,
+for other pictures too. ``rcParams`` are not changed.
 
-matplotlib is needed when something is drawn: ``pip install 'cygrad[plot]'``.
+Drawing needs matplotlib: ``pip install 'cygrad[plot]'``.
 """
 
 from cygrad.plotting import style

@@ -1,4 +1,4 @@
-"""The confusion matrix: how many samples of each class were taken for which."""
+"""The confusion matrix: the number of samples by true and by predicted class."""
 
 from __future__ import annotations
 
@@ -52,26 +52,27 @@ def confusion_matrix(
     ax: Axes | None = None,
     **kwargs: Any,
 ) -> Axes:
-    """Draw how many samples of each class (rows) were taken for which (columns).
+    """Draw the number of samples by true class (rows) and predicted class (columns).
 
-    ``confusion_matrix(net, X, y)`` asks the network; ``confusion_matrix(y, predicted)`` takes what
-    was predicted. A cell is the darker, the greater its share of the samples of its row.
+    ``confusion_matrix(net, X, y)`` predicts the classes with the network,
+    ``confusion_matrix(y, predicted)`` takes given predictions. The larger the share of a cell in
+    its row, the darker it is.
 
     Parameters
     ----------
     net : Network
-        That says a class: by cross_entropy, hinge, or one output with binary_cross_entropy.
+        A classifier: with loss cross_entropy, hinge, or binary_cross_entropy for one output.
     X, y : array_like
-        Samples and their classes, as for `Network.evaluate`. Without a network `y` are class
+        Samples and their classes, as for `Network.evaluate`. Without a network `y` holds class
         indices or names, shape (n,).
     predicted : array_like, shape (n,)
-        What each sample was taken for: an index where `y` has indices, a name where it has names.
+        The predicted classes: indices if `y` holds indices, names if it holds names.
     classes : sequence of str or None
         Names of the classes. None takes the network's, or those in `y` and `predicted`, sorted.
     normalize : bool
-        Whether the cells hold shares of the samples of their row, instead of numbers of samples.
+        Whether the cells show shares of their row instead of numbers of samples.
     ax : matplotlib axes or None
-        Where to draw; None makes a new figure, the larger, the more classes there are.
+        Where to draw; None makes a new figure, whose size grows with the number of classes.
     **kwargs
         For ``Axes.imshow``.
 
@@ -106,7 +107,7 @@ def confusion_matrix(
     ax = axes_for(ax, size=(side + 0.8, side))
     from matplotlib.colors import PowerNorm
 
-    # By the square root, so that a share of a few per cent shows.
+    # The square root makes a share of a few per cent visible.
     artist_options = {"cmap": "Blues", "norm": PowerNorm(0.5, vmin=0, vmax=1)}
     image = ax.imshow(shares, **(artist_options | kwargs))
     ticks = (0, 0.05, 0.2, 0.4, 0.6, 0.8, 1)
@@ -165,7 +166,7 @@ def _classes_from_labels(
 
 
 def _check_labels(labels: ArrayLike, name: str) -> NDArray[Any]:
-    """Class indices as int64, or names; one for each sample."""
+    """Check class indices or names, one for each sample; return indices as int64."""
     given = checks.array(labels, name)
     if given.dtype == object and all(isinstance(label, str) for label in given.flat):
         given = given.astype(str)
@@ -190,7 +191,7 @@ def _check_names(classes: Sequence[str], count: int | None = None) -> list[str]:
 
 
 def _write_cells(ax: Axes, shares: NDArray[np.float64], texts: list[str]) -> None:
-    """A text in every cell, all of one size."""
+    """Write a text into every cell, all in one size."""
     from cygrad.plotting.fitting import write
 
     longest = max(map(len, texts))
@@ -208,6 +209,6 @@ def _name_axes(ax: Axes, names: list[str], cell: float) -> None:
     ax.set_xticks(range(len(names)), names, fontsize=size, rotation=90 if upright else 0)
     ax.set_yticks(range(len(names)), names, fontsize=size)
     ax.tick_params(length=0)
-    ax.grid(False)  # which some styles have: it would run through the numbers
+    ax.grid(False)  # some styles have one, which would cross the numbers
     ax.set_xlabel("predicted class")
     ax.set_ylabel("true class")

@@ -1,4 +1,4 @@
-"""Where pictures are drawn and how they are saved: axes, figures, files."""
+"""Axes to draw into, and files of finished figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# What would tell one run from another in the file; None leaves it out.
+# Metadata that would make two files of one picture differ; None leaves it out.
 _METADATA: dict[str, dict[str, None]] = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "png": {"Software": None},
@@ -22,23 +22,23 @@ _METADATA: dict[str, dict[str, None]] = {
 def axes_for(
     ax: Axes | None, three_d: bool = False, size: tuple[float, float] | None = None
 ) -> Axes:
-    """The axes to draw into: `ax` if it is given and fits, else those of a new figure.
+    """Return the axes to draw into: `ax` if it is given and fits, else those of a new figure.
 
     Parameters
     ----------
     ax : matplotlib axes or None
-        As the user gave it.
+        The argument of the user.
     three_d : bool
-        Whether the picture is in three dimensions.
+        Whether the picture has three dimensions.
     size : (float, float) or None
-        Inches that the new figure takes; None leaves it to matplotlib.
+        Size of a new figure in inches; None leaves it to matplotlib.
 
     Raises
     ------
     ImportError
         If matplotlib is not installed.
     TypeError, ValueError
-        If `ax` is not axes, or axes of another number of dimensions.
+        If `ax` is not axes, or has the wrong number of dimensions.
     """
     need_matplotlib()
     expected = "3-D axes, as of figure.add_subplot(projection='3d')" if three_d else "2-D axes"
@@ -59,7 +59,7 @@ def axes_for(
 
 
 def size_in_points(ax: Axes) -> tuple[float, float]:
-    """Width and height of axes as they are now, in points."""
+    """Return the current width and height of axes, in points."""
     points = 72 / ax.figure.dpi
     return float(ax.bbox.width * points), float(ax.bbox.height * points)
 
@@ -67,18 +67,18 @@ def size_in_points(ax: Axes) -> tuple[float, float]:
 def save(picture: Axes | Figure, path: str | os.PathLike[str], **kwargs: Any) -> None:
     """Write the figure of a picture to a file, whole or not at all.
 
-    The same picture gives the same bytes each time, with one version of matplotlib: no date, and
-    no names by chance in SVG. An old file of that name is replaced at the end, in one step.
+    With one version of matplotlib the same picture gives the same bytes each time: the file has
+    no date, and SVG no random names. An old file is replaced at the end, in one step.
 
     Parameters
     ----------
     picture : matplotlib axes or figure
-        All of the figure is saved, whatever else is in it.
+        Axes are saved with the whole figure that they are in.
     path : str or os.PathLike
-        Its ending says the format: .png, .svg or .pdf.
+        Its ending sets the format: .png, .svg or .pdf.
     **kwargs
-        What ``Figure.savefig`` takes beyond that, such as ``dpi=200``. `metadata` is added to what
-        keeps the bytes the same.
+        Further arguments of ``Figure.savefig``, such as ``dpi=200``. `metadata` is added to the
+        entries that keep the bytes the same.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def save(picture: Axes | Figure, path: str | os.PathLike[str], **kwargs: Any) ->
     TypeError, ValueError
         If `picture` or `path` is not as described.
     OSError
-        If the file cannot be written. An old file is then still whole.
+        If the file cannot be written. An old file then stays as it was.
     """
     need_matplotlib()
     from matplotlib import rc_context
@@ -115,11 +115,11 @@ def _figure(picture: Axes | Figure) -> Figure:
 
 
 def need_matplotlib(what: str = "cygrad.plotting", instead: str = "") -> None:
-    """Raise an ImportError, if matplotlib is missing, that says what needs it and how to get it."""
+    """Raise an ImportError with `what` and the way to install matplotlib, if it is missing."""
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as error:
-        if error.name != "matplotlib":  # it is there, and something that it needs is not
+        if error.name != "matplotlib":  # matplotlib is installed, but a package it imports is not
             raise
         raise ImportError(
             f"{what} needs matplotlib, which is not installed; {instead}pip install 'cygrad[plot]'",

@@ -1,6 +1,6 @@
-"""Text that fits: as large as the room for it in the axes allows, whatever becomes of the axes.
+"""Text whose font size follows the size of the axes, so that it always fits.
 
-This module needs matplotlib when it is imported; what draws imports it when it draws.
+This module imports matplotlib. Drawing functions therefore import it only when they draw.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from typing import Any
 from matplotlib.text import Text
 
 LARGEST = 11.0  # points
-# Of the font size: the width of a digit, with a little to spare, and the distance of two lines.
+# In font sizes: the width of a digit, with a little to spare, and the height of a line.
 WIDTH, HEIGHT = 0.66, 1.25
 
 
 class FittedText(Text):  # type: ignore[misc]
     """Text no wider and no higher than `max_size`, given in data coordinates.
 
-    The axes may change their size after the text is written: a layout does that, and a user who
-    resizes a window. So the font size is found anew each time the text is drawn or measured.
+    The axes may change their size later, by a layout or in a resized window. So the font size is
+    computed each time the text is drawn or measured.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Weights as images: what each unit of a layer looks for in its inputs."""
+"""Weights as images: the pattern of inputs that each unit responds to."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ def weights_as_images(
 ) -> Axes:
     """Draw the weights into each unit of a layer as an image, all of them in one picture.
 
-    One scale, symmetric about zero, is for all images. They stand in the order of the units, row
-    after row; the ticks on the left say the unit that a row begins with.
+    All images share one scale, symmetric about zero. They follow the order of the units, row after
+    row; the ticks on the left give the first unit of each row.
 
     Parameters
     ----------
     net : Network
     layer : int
-        Which layer; −1 is the last.
+        Index of the layer; −1 is the last.
     shape : (int, int) or None
-        Rows and columns of an image; their product is the number of the layer's inputs. None takes
-        a square, where that number is one.
+        Rows and columns of an image; their product is the number of the layer's inputs. None makes
+        square images, which needs a square number of inputs.
     units : int, sequence of int or None
-        Which units: the first so many, those of these indices, or all.
+        The units to draw: the first n, those with these indices, or all.
     ax : matplotlib axes or None
         Where to draw; None makes a new figure.
     **kwargs
@@ -115,9 +115,9 @@ def _units(units: int | Sequence[int] | None, count: int) -> list[int]:
 
 
 def _images_per_row(count: int, height: float) -> int:
-    """How many images stand in a row, all rows full if that can be, for about 6 : 5 in all.
+    """Return the number of images in a row: about 6 : 5 in all, if possible with full rows.
 
-    `height` is that of an image, its width being 1.
+    `height` is the height of an image of width 1.
     """
     best = sqrt(count * 1.2 * height)
     divisors = [size for size in range(1, count + 1) if count % size == 0]
@@ -128,7 +128,7 @@ def _images_per_row(count: int, height: float) -> int:
 
 
 def _mosaic(images: NDArray[Any], per_row: int) -> tuple[NDArray[Any], int]:
-    """All images in one, NaN between them, and how many pixels there are between two."""
+    """Return all images in one, with NaN between them, and the width of that gap in pixels."""
     count, rows, columns = images.shape
     gap = max(1, ceil(min(rows, columns) / 12))
     lines = ceil(count / per_row)

@@ -1,4 +1,4 @@
-"""What pictures ask of a network: that it is one, which layer is meant, which classes there are."""
+"""Checks of networks, indices and samples for the pictures, and the classes of a network."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ def check_network(net: object) -> None:
 
 
 def resolve_index(value: object, name: str, size: int) -> int:
-    """`value` as an index of something of this size, where negative ones count from the end."""
+    """Return `value` as an index below `size`; negative values count from the end."""
     return checks.whole_number(value, name, least=-size, most=size - 1) % size
 
 
 def samples(net: Network, X: ArrayLike) -> NDArray[Any]:
-    """`X` as an array of finite rows that fit the network, shape (n, inputs)."""
+    """Return `X` as an array of finite rows that fit the network, shape (n, inputs)."""
     Samples(X, "X", net.inputs)
     return np.asarray(X)
 
 
 def classifies(net: Network) -> bool:
-    """Whether what the network says of a sample is one class."""
+    """Return whether the network predicts one class for each sample."""
     return net.metric == "accuracy" and (net.loss != "binary_cross_entropy" or net.outputs == 1)
 
 
 def class_names(net: Network) -> list[str]:
-    """A name for each class, in the order of their indices: the network's, or the index."""
+    """Return the name of each class, in the order of their indices; without names, the index."""
     if net.classes is not None:
         return list(net.classes)
     return [str(index) for index in range(max(net.outputs, 2))]
 
 
 def target_classes(net: Network, y: ArrayLike, n: int) -> NDArray[np.int64]:
-    """The class that each of n targets stands for: its index, its largest probability, or ½ up.
+    """Return the class of each of n targets: the index, the most probable, or 1 from ½ on.
 
     Raises
     ------

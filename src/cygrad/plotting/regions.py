@@ -1,4 +1,4 @@
-"""Decision regions: what a network of two inputs says of every point of the plane."""
+"""Decision regions: the class that a network with two inputs predicts at each point."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ def decision_regions(
     resolution: int = 300,
     **kwargs: Any,
 ) -> Axes:
-    """Draw where a network of two inputs says which class, and the samples on top.
+    """Draw the class that a network with two inputs predicts at each point, and the samples.
 
     Parameters
     ----------
     net : Network
-        With two inputs, that says a class: by cross_entropy, hinge, or one output with
-        binary_cross_entropy.
+        A classifier with two inputs: with loss cross_entropy, hinge, or binary_cross_entropy for
+        one output.
     X : array_like, shape (n, 2)
-        Samples; they and a padding around them are the part of the plane that is drawn.
+        Samples; the picture shows them with some padding around them.
     y : array_like, shape (n,) or (n, outputs)
         Their classes, as for `Network.evaluate`.
     ax : matplotlib axes or None
         Where to draw; None makes a new figure.
     kind : {"regions", "probability"} or None
-        Whether each class has an area of one colour, or colours say how probable the second of two
-        classes is, with a line where it is ½. None takes the latter for a single output.
+        Areas of one colour for each class; or the probability of the second of two classes as a
+        colour, with a line where it is ½. None takes "probability" for a single output.
     resolution : int
-        Points along each side at which the network is asked.
+        Points along each side at which the network is evaluated.
     **kwargs
         For ``Axes.scatter``, which draws the samples.
 
@@ -93,7 +93,7 @@ def decision_regions(
     _draw_samples(ax, points, classes, class_names(net), kwargs)
     ax.set_xlim(xs[0], xs[-1])
     ax.set_ylim(ys[0], ys[-1])
-    ax.grid(False)  # which some styles have: it would run across the regions
+    ax.grid(False)  # some styles have one, which would cross the regions
     ax.set_xlabel("$x_1$")
     ax.set_ylabel("$x_2$")
     return ax
@@ -110,14 +110,14 @@ def _kind(net: Network, kind: str | None) -> str:
 
 
 def _span(column: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """`count` numbers over the extent of a column and a padding."""
+    """Return `count` numbers over the extent of a column and its padding."""
     low, high = column.min(), column.max()
     padding = PADDING * (high - low) or 1.0
     return np.linspace(low - padding, high + padding, count)
 
 
 def _class_margins(outputs: NDArray[Any]) -> NDArray[np.float64]:
-    """By how much each class is ahead of the best other one; above 0 where it is predicted.
+    """Return the margin of each class over the best other one: above 0 where it is predicted.
 
     outputs is (rows, columns, outputs), the result (rows, columns, classes).
     """
@@ -166,7 +166,7 @@ def _draw_probability(
     if probability.min() < 0.5 < probability.max():
         ax.contour(xs, ys, probability, levels=[0.5], colors=style.INK, linewidths=1, zorder=1)
     label, ticks = f"probability of class {style.escape_label(name)}", np.linspace(0, 1, 5)
-    # Below the axes, as the legend is beside them.
+    # Below the axes, since the legend is beside them.
     ax.figure.colorbar(filled, ax=ax, label=label, ticks=ticks, location="bottom", aspect=40)
 
 
@@ -186,5 +186,5 @@ def _draw_samples(
             "label": style.escape_label(name),
         }
         ax.scatter(members[:, 0], members[:, 1], **(artist_options | kwargs))
-    # Beside the axes, where no sample is hidden.
+    # Beside the axes, where it hides no sample.
     ax.legend(title="class", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)

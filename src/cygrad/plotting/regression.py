@@ -1,4 +1,4 @@
-"""Regression: how far the quantities that a network predicts are from the true ones."""
+"""Regression: the difference between the values that a network predicts and the true ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cygrad.network import Network
 
 Kind = Literal["residual", "prediction"]
-# More points than this become an image in a vector file: each by itself is a hundred bytes.
+# More points than this become an image in a vector file, where one point takes 100 bytes.
 MOST_VECTOR_POINTS = 300
 
 
@@ -33,26 +33,26 @@ def residuals(
     ax: Axes | None = None,
     **kwargs: Any,
 ) -> Axes:
-    """Draw how far a network's predictions of quantities are from the true values.
+    """Draw the residuals of a network's predictions, or the predictions themselves.
 
-    Residuals that scatter about the line without a pattern are noise; a bend or a trend in them is
-    something that the network has not learnt.
+    Residuals without a pattern are noise; a bend or a trend in them is something that the network
+    has not learnt.
 
     Parameters
     ----------
     net : Network
-        One whose metric is the mean absolute error.
+        A network whose metric is the mean absolute error.
     X, y : array_like
         Samples and targets, as for `Network.evaluate`.
     kind : {"residual", "prediction"}
         The residuals, true − predicted, against the predictions; or the predictions against the
-        true values, on one scale. A line shows where all points of a faultless network are.
+        true values. A line marks perfect predictions.
     output : int or None
-        Which of several outputs; None draws all, each with a colour and a marker of its own.
+        Index of the output to draw; None draws all, each with its own colour and marker.
     ax : matplotlib axes or None
         Where to draw; None makes a new figure.
     **kwargs
-        For ``Axes.plot``, of the points.
+        For ``Axes.plot``, which draws the points.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def residuals(
     """
     check_network(net)
     if net.metric != "mae":
-        raise ValueError(f"net is trained by {net.loss}, expected a loss of quantities")
+        raise ValueError(f"net is trained by {net.loss}, expected a loss for regression")
     X = samples(net, X)
     encode_targets(net.loss, y, len(X), net.outputs, "y")
     kind_name = checks.one_of(kind, "kind", get_args(Kind))

@@ -1,4 +1,4 @@
-"""How things look: colours, markers and line styles, the same in all pictures."""
+"""Colours, markers and line styles, the same in all pictures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
-# M. Okabe, K. Ito, "Color Universal Design", 2008; the yellow, which is lost on white, comes last.
+# M. Okabe, K. Ito, "Color Universal Design", 2008. Yellow comes last: on white it is hard to see.
 COLORS = (
     "#0072B2",
     "#D55E00",
@@ -18,44 +18,44 @@ COLORS = (
     "#000000",
     "#F0E442",
 )
-# As many as have no divisor in common with the colours: 56 pairs before one comes again.
+# Seven markers and eight colours have no common divisor: 56 pairs before one repeats.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINE_STYLES = ("-", "--", "-.", ":")
 
-INK = "#333333"  # lines and texts that are no data
-SEQUENTIAL = "viridis"  # of heights
-DIVERGING = "RdBu_r"  # of values on both sides of zero
+INK = "#333333"  # lines and texts that are not data
+SEQUENTIAL = "viridis"  # colour map of heights
+DIVERGING = "RdBu_r"  # colour map of values on both sides of zero
 
-# Points on a curve that get a marker.
+# Number of points on a curve that get a marker.
 MARKS = 10
 
-LONGEST_NAME = 24  # characters of a class's name
+LONGEST_NAME = 24  # characters shown of a class name
 
 
 def color(index: int) -> str:
-    """The colour of the class or curve of this number."""
+    """Return the colour of the class or curve with this index."""
     return COLORS[index % len(COLORS)]
 
 
 def marker(index: int) -> str:
-    """The marker of the class or curve of this number."""
+    """Return the marker of the class or curve with this index."""
     return MARKERS[index % len(MARKERS)]
 
 
 def line_style(index: int) -> str:
-    """The line style of the curve of this number."""
+    """Return the line style of the curve with this index."""
     return LINE_STYLES[index % len(LINE_STYLES)]
 
 
 def tint(index: int, strength: float) -> tuple[float, float, float]:
-    """The colour of this number mixed with white; strength 1 is the colour, 0 is white."""
+    """Return the colour with this index mixed with white; strength 1 is the colour, 0 is white."""
     rgb = [int(color(index)[start : start + 2], 16) / 255 for start in (1, 3, 5)]
     red, green, blue = (1 - strength * (1 - part) for part in rgb)
     return red, green, blue
 
 
 def between(first: int, second: int, strength: float) -> Colormap:
-    """A colour map from the tint of one number over white to that of another."""
+    """Return a colour map from the tint with one index over white to the tint with another."""
     from matplotlib.colors import LinearSegmentedColormap
 
     ends = [tint(first, strength), (1.0, 1.0, 1.0), tint(second, strength)]
@@ -63,9 +63,9 @@ def between(first: int, second: int, strength: float) -> Colormap:
 
 
 def escape_label(name: str) -> str:
-    """What shows a name as it is: a $ would begin a formula, and a first _ hide it in a legend.
+    """Escape a name for matplotlib: a $ would begin a formula, a leading _ hide it in a legend.
 
-    It is one line, and leaves room for the picture: of a long name the middle is left out.
+    The result is one line; the middle of a long name is left out.
     """
     name = " ".join(name.split())
     if len(name) > LONGEST_NAME:
@@ -76,9 +76,9 @@ def escape_label(name: str) -> str:
 
 
 def curve(index: int, points: int) -> dict[str, Any]:
-    """What `Axes.plot` takes for the curve of this number: colour, and some of the points marked.
+    """Return the options of `Axes.plot` for the curve with this index: its colour and markers.
 
-    The marks of one curve lie between those of the next, so that curves on top of each other show.
+    Some of the points have markers, different ones in each curve: so curves that coincide show.
     """
     every = max(1, points // MARKS)
     return {
@@ -91,5 +91,5 @@ def curve(index: int, points: int) -> dict[str, Any]:
 
 
 def sample(index: int) -> dict[str, Any]:
-    """What `Axes.scatter` takes for the samples of the class of this number."""
+    """Return the options of `Axes.scatter` for the samples of the class with this index."""
     return {"color": color(index), "marker": marker(index), "edgecolors": "white"}

@@ -1,4 +1,4 @@
-"""Ticks: whole numbers where something is counted, plain numbers where they are short, and few."""
+"""Ticks of axes: integers for counts, short numbers on logarithmic axes, few on 3-D axes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from cygrad.plotting.figures import size_in_points
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PLAIN = 1e-4, 1e5  # between these a number is shorter than its power of ten
-FEW_DECADES = 2.5  # 1, 2 and 5 of each are shown
+PLAIN = 1e-4, 1e5  # in this range plain numbers are shorter than powers of ten
+FEW_DECADES = 2.5  # up to these, 1, 2 and 5 of each decade are shown
 SMALL_AXES = 240.0  # points, of 3-D axes
 
 
 def integer(axis: Any) -> None:
-    """Ticks at whole numbers, where matplotlib chooses them; ticks that were set stay."""
+    """Put the ticks at integers, unless they were set by hand."""
     from matplotlib.ticker import MaxNLocator
 
     locator = axis.get_major_locator()
@@ -25,9 +25,9 @@ def integer(axis: Any) -> None:
 
 
 def logarithmic(axis: Any) -> None:
-    """Plain numbers on a logarithmic axis, and 1, 2 and 5 times the powers of ten on a short one.
+    """Write plain numbers on a logarithmic axis; on a short one, 1, 2 and 5 in each decade.
 
-    By itself matplotlib writes powers of ten, of which less than a decade has at most one.
+    matplotlib by itself labels powers of ten, at most one on an axis of less than a decade.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -41,7 +41,7 @@ def logarithmic(axis: Any) -> None:
 
 
 def three_d(ax: Axes) -> None:
-    """Fewer ticks on 3-D axes than matplotlib would have; fewer still on small ones."""
+    """Put fewer ticks on 3-D axes than matplotlib would, and still fewer on small ones."""
     bins = 5 if min(size_in_points(ax)) > SMALL_AXES else 3
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.get_major_locator().set_params(nbins=bins)
