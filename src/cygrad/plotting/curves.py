@@ -1,4 +1,4 @@
-"""Curves: losses by the epoch, learning rates by the step, gradients by the layer."""
+"""Curves: losses by epoch, learning rates by step, gradients by layer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Columns = History | Mapping[str, Sequence[float]]
     Rate = Optimizer | Callable[[int], float] | float
 
-ZERO_HEIGHT = 0.11  # of the height of the axes, for a gradient of 0
+ZERO_HEIGHT = 0.11  # share of the height of the axes that the marker of a zero gradient takes
 
 _VALIDATION = "val_"
 _NAMES = {
@@ -40,19 +40,19 @@ def history(
     log: bool = False,
     **kwargs: Any,
 ) -> Axes:
-    """Draw what the epochs of one training, or of several, came to.
+    """Draw the values recorded after each epoch, of one training or several.
 
-    What was measured on the training samples is a solid line with filled markers, what was
-    measured on validation data a dashed line with hollow ones. Each training, and each quantity of
-    it, has a colour and a marker of its own.
+    Values of the training samples are a solid line with filled markers, values of the validation
+    data a dashed line with hollow ones. Each quantity of each training has its own colour and
+    marker.
 
     Parameters
     ----------
     history : History, or mapping of label to History
-        What `Trainer.fit` returned. A mapping of column to values, such as ``dict(history)``, can
-        stand for a History.
+        The result of `Trainer.fit`. A mapping of column to values, such as ``dict(history)``, can
+        replace a History.
     columns : str, sequence of str or None
-        Which columns to draw; None draws the loss and, where it is there, the validation loss.
+        Names of the columns to draw; None draws the loss and, if recorded, the validation loss.
     ax : matplotlib axes or None
         Where to draw; None makes a new figure.
     log : bool
@@ -97,7 +97,7 @@ def history(
         ticks.logarithmic(ax.yaxis)
     ticks.integer(ax.xaxis)
     if all(len(values) == 1 for each in drawn.values() for values in each.values()):
-        ax.set_xticks([1])  # matplotlib would divide the one epoch there is
+        ax.set_xticks([1])  # matplotlib would put ticks at fractions of the only epoch
     ax.set_xlabel("epoch")
     ax.set_ylabel(" and ".join(_NAMES.get(quantity, quantity) for quantity in quantities))
     if len(drawn) > 1 or len(names) > 1:
@@ -113,14 +113,14 @@ def schedule(
     log: bool = False,
     **kwargs: Any,
 ) -> Axes:
-    """Draw the learning rate of each step, of one schedule or of several.
+    """Draw the learning rate of each step, for one schedule or several.
 
     Parameters
     ----------
     schedule : schedule, function of (step), float, optimiser, or mapping of label to one of these
-        What an optimiser takes as its learning rate, or an optimiser itself.
+        A learning rate in any form that an optimiser takes, or an optimiser.
     steps : int
-        How many steps; the first is 0.
+        Number of steps; they are counted from 0.
     ax : matplotlib axes or None
         Where to draw; None makes a new figure.
     log : bool
@@ -173,14 +173,14 @@ def gradient_flow(
 ) -> Axes:
     """Draw the norm of ∂C/∂W of each layer, on a logarithmic scale.
 
-    Where the curve falls from the last layer to the first, gradients vanish; where it rises, they
-    explode. Layers are counted from 0, the norm is the root of the sum of squares. Where it is 0,
-    which a logarithmic scale does not have, a hollow marker with a "0" is at the lower edge.
+    If the norm falls from the last layer to the first, gradients vanish; if it rises, they explode.
+    Layers are counted from 0, the norm is the root of the sum of squares. A logarithmic scale has
+    no 0, so a norm of 0 is a hollow marker with a "0" at the lower edge.
 
     Parameters
     ----------
     gradients : Gradients, or mapping of label to Gradients
-        What `Network.backward` returned.
+        The result of `Network.backward`.
     ax : matplotlib axes or None
         Where to draw; None makes a new figure.
     **kwargs
@@ -237,7 +237,7 @@ def gradient_flow(
 
 
 def _histories_by_label(history: Columns | Mapping[str, Columns]) -> dict[str, Columns]:
-    """Each history by its label; the label of a single one is empty."""
+    """Return each history by its label; the label of a single one is empty."""
     if isinstance(history, History):
         return {"": history}
     if not isinstance(history, Mapping) or not history:
@@ -253,7 +253,7 @@ def _histories_by_label(history: Columns | Mapping[str, Columns]) -> dict[str, C
 def _columns(
     history: Columns, columns: str | Sequence[str] | None, label: str
 ) -> dict[str, Sequence[float]]:
-    """The columns to draw, by their names."""
+    """Return the columns to draw, by their names."""
     name = f"history[{label!r}]" if label else "history"
     known = [str(key) for key in history]
     if columns is None:
@@ -273,7 +273,7 @@ def _columns(
 
 
 def _title(column: str, columns: Sequence[str]) -> str:
-    """What the legend says of a column; nothing where only one is drawn."""
+    """Return the legend entry of a column; it is empty if only one is drawn."""
     if len(columns) == 1:
         return ""
     quantity = column.removeprefix(_VALIDATION)
@@ -284,7 +284,7 @@ def _title(column: str, columns: Sequence[str]) -> str:
 
 
 def _rates(rate: object, count: int, label: str) -> NDArray[np.float64]:
-    """The learning rates of the first steps."""
+    """Return the learning rates of the first steps."""
     name = f"schedule[{label!r}]" if label else "schedule"
     if isinstance(rate, type):
         raise TypeError(f"{name} is the class {rate.__name__}, expected an instance of it")
@@ -294,14 +294,14 @@ def _rates(rate: object, count: int, label: str) -> NDArray[np.float64]:
 
 
 def _norms(gradients: Gradients) -> NDArray[np.float64]:
-    """‖∂C/∂W‖ of each layer."""
+    """Return ‖∂C/∂W‖ of each layer."""
     return np.array([np.linalg.norm(each.astype(np.float64)) for each in gradients.weights])
 
 
 def _draw_zeros(
     ax: Axes, layers: list[int], zeros_below: list[int], artist_options: dict[str, Any]
 ) -> None:
-    """Hollow markers at the lower edge, with a 0 above each, over the zeros of other curves."""
+    """Draw hollow markers with a 0 above each, at the lower edge or above earlier zeros."""
     at_edge = ax.get_xaxis_transform()
     shown = {key: artist_options[key] for key in ("color", "marker", "markersize")}
     heights = [0.03 + ZERO_HEIGHT * zeros for zeros in zeros_below]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cygrad.network import Network
 
-# Lengths in the unit of the diagram, which is the distance of two units of a layer.
+# Lengths, where the distance between two neighbouring units of a layer is 1.
 RADIUS = 0.4
 CAPTION_HEIGHT = 1.5  # below the units
 LEGEND_HEIGHT = 1.0  # above the units
@@ -33,12 +33,12 @@ ARROWS = ("forward", "backward")
 
 
 class _Column(NamedTuple):
-    """The units of a layer that are drawn, or the inputs."""
+    """The drawn units of a layer, or the drawn inputs."""
 
     x: float
     units: list[int]  # from top to bottom
     ys: list[float]
-    gap: float | None  # where the dots are that stand for the others
+    gap: float | None  # y of the dots that replace the omitted units
 
 
 def network_diagram(
@@ -54,30 +54,30 @@ def network_diagram(
 ) -> Axes:
     """Draw a network from its inputs on the left to its outputs on the right.
 
-    Each line is a weight: the thicker, the larger, blue and solid where it is positive, orange and
-    dashed where it is negative, on one scale for the whole network. Biases are not drawn. Under
-    the units stand the activation and the number of units of each layer, beside the outputs the
-    names of the network's classes, if it has any.
+    Each line is a weight: blue and solid if it is positive, orange and dashed if it is negative.
+    Thicker lines are larger weights, on one scale for the whole network. Biases are not drawn. The
+    activation and the number of units are written below each layer, the network's class
+    names, if it has any, beside the outputs.
 
     Parameters
     ----------
     net : Network
     most : int
-        Units of a layer that are drawn, at least 3; where there are more, dots stand for those in
-        the middle.
+        Largest number of units to draw for a layer, at least 3; dots replace the middle of a
+        larger layer.
     unit_labels : sequence of sequences, or None
-        What is written on the units: for the inputs, then for each layer, a text or a number for
-        every unit, drawn or not, or None. ``[None, *activations]``, for example.
+        Labels on the units: for the inputs, then for each layer, a text or a number for every
+        unit, drawn or not, or None for no labels. ``[None, *activations]``, for example.
     captions : sequence of str or None
-        What is written under the inputs, then under each layer, in place of the activation and the
-        number of units; None leaves these.
+        Texts below the inputs, then below each layer, instead of the activation and the number of
+        units; None keeps these.
     weight_labels : bool
-        Whether each line has its weight written on it, in two digits, in place of the scale above
-        the network: for layers of a few units.
+        Whether to write the weight on each line, in two digits, instead of the scale above the
+        network: for layers of a few units.
     arrows : {"forward", "backward"} or None
-        Whether the lines have arrow heads, at the right end or at the left.
+        Arrow heads at the right ends of the lines or at the left; None draws none.
     ax : matplotlib axes or None
-        Where to draw; None makes a new figure. Its axis lines are taken away.
+        Where to draw; None makes a new figure. Its axis lines are hidden.
     **kwargs
         For the ``Circle`` of every unit.
 
@@ -113,7 +113,7 @@ def network_diagram(
     ax.set_ylim(-half - CAPTION_HEIGHT, half + LEGEND_HEIGHT)
     ax.set_axis_off()
 
-    # Lines are no thicker than suits the size of the circles.
+    # Thick lines would cover small circles.
     thickest = min(THICKEST, 0.1 * _points_per_unit(ax))
     largest = _draw_weights(ax, net, columns, arrows, thickest)
     if weight_labels:
@@ -128,7 +128,7 @@ def network_diagram(
 def _labels(
     labels: Sequence[Sequence[Any] | None] | None, sizes: list[int]
 ) -> list[list[str] | None]:
-    """The text on each unit of each column."""
+    """Return the text on each unit of each column."""
     if labels is None:
         return [None] * len(sizes)
     if len(labels) != len(sizes):
@@ -146,7 +146,7 @@ def _labels(
 
 
 def _format_label(label: object, name: str) -> str:
-    """A label as it is, or a number in two digits: −0.25, 7.5e−6."""
+    """Return a text as it is, and a number in two digits: −0.25, 7.5e−6."""
     if isinstance(label, str):
         return label
     if not isinstance(label, Real):
@@ -155,7 +155,7 @@ def _format_label(label: object, name: str) -> str:
 
 
 def _captions(net: Network, captions: Sequence[str | None] | None) -> list[str]:
-    """What stands under each column."""
+    """Return the text below each column."""
     layers = [("inputs", net.inputs), *((layer.activation, layer.units) for layer in net.layers)]
     texts = [f"{name}\n{count:,}" for name, count in layers]
     if captions is None:
@@ -169,7 +169,7 @@ def _captions(net: Network, captions: Sequence[str | None] | None) -> list[str]:
 def _column(x: float, size: int, most: int) -> _Column:
     if size <= most:
         return _Column(x, list(range(size)), [(size - 1) / 2 - unit for unit in range(size)], None)
-    # One slot is for the dots.
+    # The dots take one slot.
     above = most // 2
     units = [*range(above), *range(size - (most - 1 - above), size)]
     slots = [slot for slot in range(most) if slot != above]
@@ -180,9 +180,9 @@ def _column(x: float, size: int, most: int) -> _Column:
 def _draw_weights(
     ax: Axes, net: Network, columns: list[_Column], arrows: str | None, thickest: float
 ) -> float:
-    """A line for every weight between two units that are drawn, the largest on top.
+    """Draw a line for every weight between two drawn units, the largest on top.
 
-    Returns the weight of the thickest line.
+    Return the weight of the thickest line.
     """
     from matplotlib.collections import LineCollection, PolyCollection
 
@@ -203,7 +203,7 @@ def _draw_weights(
 
 
 def _draw_scale(ax: Axes, middle: float, y: float, largest: float, thickest: float) -> None:
-    """The two kinds of lines and what the thickest of them stands for, side by side."""
+    """Draw a line of each sign side by side, with the weight of the thickest line."""
     from cygrad.plotting.fitting import write
 
     for side, color, line in ((-1, POSITIVE, "-"), (1, NEGATIVE, "--")):
@@ -215,12 +215,12 @@ def _draw_scale(ax: Axes, middle: float, y: float, largest: float, thickest: flo
 
 
 def _write_weights(ax: Axes, net: Network, columns: list[_Column]) -> None:
-    """The weight on each line: between the layers there is a column of them, evenly spaced."""
+    """Write the weight on each line, in an evenly spaced column between two layers."""
     from cygrad.plotting.fitting import write
 
     for layer, (left, right) in zip(net.layers, pairwise(columns), strict=True):
         smaller = min(len(left.ys), len(right.ys))
-        # Where the lines into one unit and the lines into the next do not mix: near the more units.
+        # Close to the larger layer, where the lines of its units do not cross yet.
         part = smaller / (smaller + 1) if len(right.ys) > len(left.ys) else 1 / (smaller + 1)
         texts = [[_format_label(weight, "weights") for weight in unit] for unit in layer.weights]
         longest = max(len(text) for unit in texts for text in unit)
@@ -234,7 +234,7 @@ def _write_weights(ax: Axes, net: Network, columns: list[_Column]) -> None:
 
 
 def _lines(net: Network, columns: list[_Column]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """From where to where, (lines, 2, 2), ends on the circles, and the weight where it is not 0."""
+    """Return the ends of the lines, (lines, 2, 2), and their weights; a weight of 0 has no line."""
     ends, values = [], []
     for layer, (left, right) in zip(net.layers, pairwise(columns), strict=True):
         weights = layer.weights
@@ -249,7 +249,7 @@ def _lines(net: Network, columns: list[_Column]) -> tuple[NDArray[np.float64], N
 
 
 def _arrow_heads(ends: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The triangles of arrow heads at the second ends of lines, (lines, 3, 2)."""
+    """Return the triangles of arrow heads at the second ends of lines, (lines, 3, 2)."""
     tips = ends[:, 1]
     along = ends[:, 1] - ends[:, 0]
     along /= np.linalg.norm(along, axis=1, keepdims=True)
@@ -261,7 +261,7 @@ def _arrow_heads(ends: NDArray[np.float64]) -> NDArray[np.float64]:
 def _draw_units(
     ax: Axes, columns: list[_Column], labels: list[list[str] | None], kwargs: dict[str, Any]
 ) -> None:
-    """Circles, what is written on them, and dots for what is left out."""
+    """Draw the units as circles with their labels, and dots for the omitted ones."""
     from matplotlib.patches import Circle
 
     from cygrad.plotting.fitting import write
@@ -283,7 +283,7 @@ def _draw_units(
 def _draw_texts(
     ax: Axes, net: Network, columns: list[_Column], captions: list[str], y: float
 ) -> None:
-    """The captions, and the names of the classes beside the outputs."""
+    """Write the captions, and the names of the classes beside the outputs."""
     from cygrad.plotting.fitting import write
 
     spacing = columns[1].x - columns[0].x
@@ -300,7 +300,7 @@ def _draw_texts(
 
 
 def _points_per_unit(ax: Axes) -> float:
-    """How many points one unit of length has, where both axes have the same scale."""
+    """Return the size of one unit of length in points, for axes of equal scales."""
     width, height = size_in_points(ax)
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     return float(min(width / (right - left), height / (top - bottom)))

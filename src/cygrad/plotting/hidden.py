@@ -1,4 +1,4 @@
-"""The hidden projection: where the samples are in the space of a hidden layer's units."""
+"""The hidden projection: the samples in the space of a hidden layer's activations."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from cygrad.network import Network
 
-# Output activations of which a larger z is a larger a, so that the plane is where two z are equal.
+# Output activations that increase with z: on the boundary of two classes their z are equal.
 INCREASING = ("identity", "sigmoid", "softmax", "tanh")
-ELEVATION = 15  # degrees, of a view on a plane
+ELEVATION = 15  # degrees, of the view of a plane
 FACING = 0.15  # sine of the angle between the view and the plane
 PADDING = 0.05  # of the extent, on every side
 
@@ -40,14 +40,13 @@ def hidden_projection(
     ax: Axes | None = None,
     **kwargs: Any,
 ) -> Axes:
-    """Draw the samples by the activations of a hidden layer.
+    """Draw the samples at the activations of a hidden layer.
 
-    Two units give two axes, three units three; a single unit gives one, on which each class has a
-    line of its own. Of more units the first three principal components are drawn, and the axes say
-    which part of the variance is along each. Where up to three units are followed by an output
-    layer for two classes, its separating line or plane is drawn too: on one side the network says
-    one class, on the other side the other. Three axes are turned so that the plane is seen from
-    its edge, but for a little; ``ax.view_init`` turns them elsewhere.
+    Two units give two axes, three units three. A single unit gives one axis, with a separate line
+    for each class. For more units the first three principal components are drawn, and the labels
+    of the axes give their shares of the variance. If an output layer for two classes follows up to
+    three units, the line or plane that separates the predicted classes is drawn too. 3-D axes are
+    turned so that this plane is seen almost edge-on; ``ax.view_init`` turns them elsewhere.
 
     Parameters
     ----------
@@ -58,7 +57,7 @@ def hidden_projection(
         Targets, as for `Network.evaluate`: classes get a colour and a marker each, the numbers of
         a single output a colour scale.
     layer : int
-        Which hidden layer; 0 is the first, −2 the last, below the output layer.
+        Index of the hidden layer; 0 is the first, −2 the last, before the output layer.
     ax : matplotlib axes or None
         Where to draw, 3-D axes for three units and more; None makes a new figure.
     **kwargs
@@ -115,7 +114,7 @@ def _hidden_layer(net: Network, layer: int) -> int:
 
 
 def _project(activations: NDArray[np.float64], layer: int) -> tuple[NDArray[np.float64], list[str]]:
-    """Where the samples are, shape (n, 1) to (n, 3), and the labels of the axes."""
+    """Return the coordinates of the samples, (n, 1) to (n, 3), and the labels of the axes."""
     units = activations.shape[1]
     if units <= 3:
         return activations, [f"unit {unit} of layers[{layer}]" for unit in range(units)]
@@ -125,7 +124,7 @@ def _project(activations: NDArray[np.float64], layer: int) -> tuple[NDArray[np.f
     missing = max(0, 3 - len(lengths))
     lengths = np.pad(lengths, (0, missing))[:3]
     directions = np.pad(directions, ((0, missing), (0, 0)))[:3]
-    # The sign of a component is by chance; its largest part is made positive.
+    # The sign of a component is arbitrary; its largest entry is made positive.
     largest = np.abs(directions).argmax(axis=1)
     directions *= np.sign(directions[np.arange(3), largest])[:, np.newaxis]
     variance = float((centred**2).sum()) or 1.0
@@ -159,7 +158,7 @@ def _draw_samples(
 def _bounding_box(
     coordinates: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The lowest and the highest corner of a box around the samples and a padding."""
+    """Return the lowest and the highest corner of a box around the samples and their padding."""
     low, high = coordinates.min(axis=0), coordinates.max(axis=0)
     padding = PADDING * (high - low)
     padding[padding == 0] = 0.5
@@ -169,7 +168,7 @@ def _bounding_box(
 def _draw_boundary(
     ax: Axes, net: Network, low: NDArray[np.float64], high: NDArray[np.float64]
 ) -> None:
-    """The part in the box of the line or plane where the output layer is undecided."""
+    """Draw the line or plane between the two predicted classes, as far as it is in the box."""
     output = net.layers[-1]
     if not classifies(net) or output.units > 2 or output.activation not in INCREASING:
         return
@@ -177,7 +176,7 @@ def _draw_boundary(
     normal, offset = weights[-1], biases[-1]
     if output.units == 2:
         normal, offset = normal - weights[0], offset - biases[0]
-    normal = np.pad(normal, (0, len(low) - len(normal)))  # the lines of a single unit are alike
+    normal = np.pad(normal, (0, len(low) - len(normal)))  # one boundary for both classes
     corners = _box_intersection(normal, float(offset), low, high)
     if len(corners) < len(low):
         return
@@ -192,7 +191,7 @@ def _draw_boundary(
 
 
 def _azimuth(normal: NDArray[np.float64]) -> float:
-    """From where a plane is seen nearly from its edge, in degrees; from the front if it can be."""
+    """Return the azimuth in degrees that shows a plane almost edge-on, best from the front."""
     azimuths = np.array([-60, *range(-75, -405, -15)])
     angles, up = np.radians(azimuths), np.radians(ELEVATION)
     around = np.cos(up) * (normal[0] * np.cos(angles) + normal[1] * np.sin(angles))
@@ -206,7 +205,7 @@ def _box_intersection(
     low: NDArray[np.float64],
     high: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Where normal · h + offset = 0 meets the edges of a box, in their order around the plane."""
+    """Return the points of normal · h + offset = 0 on the edges of a box, in order around it."""
     size = len(low)
     intersections = []
     for axis in range(size):
@@ -224,7 +223,7 @@ def _box_intersection(
     corners = np.unique(np.array(intersections).reshape(-1, size), axis=0)
     if size == 2 or len(corners) < 3:
         return corners
-    # Two directions in the plane, and the angle of each corner seen from their middle.
+    # The order of the angles of the corners, seen from their middle in the plane.
     from_middle = corners - corners.mean(axis=0)
     _, _, directions = np.linalg.svd(from_middle)
     return corners[np.argsort(np.arctan2(from_middle @ directions[1], from_middle @ directions[0]))]

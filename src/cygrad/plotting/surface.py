@@ -27,7 +27,7 @@ LEGEND_DISTANCE = 0.4  # from the path, in widths or path_losses of the axes
 
 
 class _Location(NamedTuple):
-    """Where one parameter is."""
+    """The location of one parameter in a network."""
 
     layer: int
     array: str
@@ -46,7 +46,7 @@ class _Location(NamedTuple):
         setattr(layer, self.array, array)
 
     def flat_index(self, net: Network) -> int:
-        """The index in `Network.parameters`."""
+        """Return the index in `Network.parameters`."""
         start = sum(layer.n_parameters for layer in net.layers[: self.layer])
         layer = net.layers[self.layer]
         if self.array == "biases":
@@ -55,7 +55,7 @@ class _Location(NamedTuple):
 
 
 class _Computed(NamedTuple):
-    """The losses, [rows along y, columns along x], and those along the path if there is one."""
+    """The losses on the grid, (len(ys), len(xs)), and along the path if there is one."""
 
     xs: NDArray[np.float64]
     ys: NDArray[np.float64]
@@ -80,9 +80,9 @@ def cost_surface(
     ax: Axes | None = None,
     **kwargs: Any,
 ) -> Axes:
-    """Draw the loss over some samples as a function of two parameters.
+    """Draw the loss of the samples as a function of two parameters.
 
-    All other parameters are as they are in the network, which is not changed.
+    All other parameters keep the values that they have in the network, which is not changed.
 
     Parameters
     ----------
@@ -90,22 +90,22 @@ def cost_surface(
     X, y : array_like
         Samples and targets, as for `Network.evaluate`.
     parameter_1, parameter_2 : tuple
-        Along the first and the second axis: the layer, "weights" or "biases", and the place in
-        that array. ``(0, "weights", (2, 1))`` is ``net.layers[0].weights[2, 1]``, and
+        The parameters on the first and the second axis: the layer, "weights" or "biases", and the
+        index in that array. ``(0, "weights", (2, 1))`` is ``net.layers[0].weights[2, 1]``, and
         ``(-1, "biases", 0)`` is ``net.layers[-1].biases[0]``.
     path : array_like, shape (steps + 1, 2) or (steps + 1, n_parameters), or None
-        The path of a descent, from the start to the end: the two parameters, or all of
-        `Network.parameters`, before the first step and after each. It is drawn on the surface,
-        whatever the other parameters were then.
+        The path of a descent: the two parameters, or all of `Network.parameters`, before the first
+        step and after each. It is drawn on the surface, even if the other parameters had different
+        values on the path.
     range_1, range_2 : (float, float) or None
-        From where to where; None takes the extent of the path and a quarter of it on either side,
-        or without a path the network's own value and, on either side, 2 or as much as that value.
+        Lowest and highest value; None takes the extent of the path and a quarter of it on either
+        side. Without a path it takes v ± max(2, |v|) around the network's own value v.
     resolution : int
         Points along each axis at which the loss is computed.
     kind : {"surface", "contour"}
-        In 3-D, or as a map with lines of equal loss.
+        A surface in 3-D, or a map with lines of equal loss.
     log : bool
-        Whether the loss is on a logarithmic scale; on the surface its decimal logarithm is drawn.
+        Whether the loss is on a logarithmic scale; a surface shows its decimal logarithm.
     ax : matplotlib axes or None
         Where to draw, 3-D axes for a surface; None makes a new figure. The lowest corner of a
         surface is turned to the front; ``ax.view_init`` turns it elsewhere.
@@ -151,7 +151,7 @@ def cost_surface(
 def _loss_function(
     net: Network, X: ArrayLike, y: ArrayLike, locations: tuple[_Location, _Location]
 ) -> Callable[[float, float], float]:
-    """The loss as a function of the two parameters, computed from the lower one's layer upwards."""
+    """Return the loss as a function of the two parameters; it computes no layer before them."""
     first = min(location.layer for location in locations)
     if first > 0:
         rows = net.backward(X, y, input_gradient=False).activations[first - 1]
@@ -178,7 +178,7 @@ def _loss_function(
 
 
 def _locate(net: Network, parameter: object, name: str) -> _Location:
-    """Where the parameter is that the user means."""
+    """Check the parameter that the user gave, and return its location."""
     if not isinstance(parameter, tuple) or len(parameter) != 3:
         raise TypeError(
             f"{name} is {parameter!r}, expected a tuple such as (0, 'weights', (0, 0)) or "
@@ -203,7 +203,7 @@ def _locate(net: Network, parameter: object, name: str) -> _Location:
 def _check_path(
     net: Network, path: Any, locations: tuple[_Location, _Location]
 ) -> NDArray[np.float64]:
-    """The two parameters along the path, shape (steps + 1, 2)."""
+    """Return the two parameters along the path, shape (steps + 1, 2)."""
     points = checks.array(path, "path")
     if points.dtype.kind not in "buif":
         raise TypeError(f"path has dtype {points.dtype}, expected real numbers")
@@ -226,7 +226,7 @@ def _span(
     extent: NDArray[np.float64] | None,
     count: int,
 ) -> NDArray[np.float64]:
-    """`count` numbers along one axis."""
+    """Return `count` numbers along one axis."""
     if limits is not None:
         if not isinstance(limits, (tuple, list, np.ndarray)) or len(limits) != 2:
             raise TypeError(f"{name} is {limits!r}, expected (lowest, highest) or None")
@@ -254,11 +254,11 @@ def _draw_surface(
         losses = _log10(losses)
         path_losses = None if path_losses is None else _log10(path_losses)
         label = f"log₁₀ of the {label}"
-    # Colours for faces are colours for their edges too, and no seams show between the faces.
+    # Colours of faces are also those of their edges, so no seams show between the faces.
     cmap = colormaps.get_cmap(kwargs.pop("cmap", style.SEQUENTIAL))
     heat = Normalize()(np.ma.masked_invalid(losses))
     artist_options = {"facecolors": cmap(heat), "shade": False, "linewidth": 0.5, "rcount": len(ys)}
-    # The path stands out from the surface only where the order of drawing is left as it is given.
+    # With an order computed by matplotlib the surface would hide the path.
     ax.computed_zorder = False
     ax.plot_surface(*np.meshgrid(xs, ys), losses, **(artist_options | {"ccount": len(xs)} | kwargs))
     if path is not None:
@@ -292,13 +292,13 @@ def _draw_contour(
     if log:
         ticks.logarithmic(bar.ax.yaxis)
     else:
-        bar.locator = MaxNLocator(6, steps=(1, 2, 5, 10))  # not every so-many-th level
+        bar.locator = MaxNLocator(6, steps=(1, 2, 5, 10))  # round numbers, not every n-th level
     if path is not None:
         _draw_path(ax, (path[:, 0], path[:, 1]), _free_corner(ax, path))
 
 
 def _draw_path(ax: Axes, coordinates: tuple[Any, ...], corner: str) -> None:
-    """The path from its start to its end, white on black so that it shows on every colour."""
+    """Draw the path with its start and end, white on black so that it shows on every colour."""
     from matplotlib.patheffects import withStroke
 
     outline = [withStroke(linewidth=2.6, foreground="black")]
@@ -324,9 +324,9 @@ def _draw_path(ax: Axes, coordinates: tuple[Any, ...], corner: str) -> None:
 
 
 def _free_corner(ax: Axes, path: NDArray[np.float64]) -> str:
-    """The first corner with room between it and the path, or the one with most.
+    """Return the first corner that is far enough from the path, or else the farthest one.
 
-    That is "best" for the path alone: for all that is drawn it takes long to find.
+    matplotlib's "best" would consider everything drawn, and be slow.
     """
     shares = ax.transAxes.inverted().transform(ax.transData.transform(path))
     corners = {"upper right": (1, 1), "lower right": (1, 0)}
@@ -337,7 +337,7 @@ def _free_corner(ax: Axes, path: NDArray[np.float64]) -> str:
 
 
 def _log10(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """log₁₀, and NaN where there is none."""
+    """Return log₁₀ of the values, and NaN where there is none."""
     logs = np.full(values.shape, np.nan)
     np.log10(values, out=logs, where=values > 0)
     return logs
