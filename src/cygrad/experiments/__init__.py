@@ -1,4 +1,4 @@
-"""Experiments: backpropagation shown at work, in numbers and pictures, one command each.
+"""Experiments that show backpropagation in numbers and pictures, one command each.
 
 ``cygrad experiments run rbf`` on the command line, or
 
@@ -7,11 +7,11 @@
 >>> page.numbers["final cost"]
 9.546067085068927
 
-Each module is one experiment, written to be read: its docstring says what is shown, its function
-``run(page)`` does it with the public interface of cygrad alone.
+Each module is one experiment, written to be read. Its docstring explains it, and its function
+``run(page)`` runs it with the public interface of cygrad only.
 
-All speak of the cost C, as the equations do; it is what `Network.evaluate` calls the loss. Layers
-are counted from 1, as in the equations: the weights W¹ are those of ``net.layers[0]``.
+The experiments use the names of the equations: the cost C is the loss of `Network.evaluate`, and
+layers are counted from 1, so the weights W¹ are those of ``net.layers[0]``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cygrad.experiments.page import Page
 
 __all__ = ["EXPERIMENTS", "Page", "run"]
 
-#: What each experiment is about, by its name; its module has the same name with underscores.
+#: The subject of each experiment by its name; its module has that name with underscores.
 EXPERIMENTS = {
     "circuits": "small computational graphs, forward and backward, gate by gate",
     "why-backprop": "the time of numerical differentiation and of backpropagation",
@@ -40,16 +40,16 @@ EXPERIMENTS = {
 
 
 def run(name: str, output: str | os.PathLike[str] | None = None, *, quiet: bool = False) -> Page:
-    """Run an experiment, and return its page of numbers.
+    """Run an experiment and return its page of numbers.
 
     Parameters
     ----------
     name : str
         One of `EXPERIMENTS`.
     output : str or os.PathLike, optional
-        A folder for the pictures, which is made if need be; without one none are drawn. Circuits
-        are SVG, all other pictures PNG, and need matplotlib: without it the page says so, and has
-        its text and numbers all the same.
+        A folder for the pictures, created if it is missing; None draws no pictures. Circuits are
+        SVG. All other pictures are PNG and need matplotlib; without it the page has only a hint,
+        its text and its numbers.
     quiet : bool
         Whether to print nothing.
 
@@ -63,7 +63,7 @@ def run(name: str, output: str | os.PathLike[str] | None = None, *, quiet: bool 
     ValueError
         If there is no such experiment.
     OSError
-        If the folder cannot be made, or not be written to.
+        If the folder cannot be created or written to.
     """
     if name not in EXPERIMENTS:
         raise ValueError(f"name is {name!r}, expected one of {', '.join(EXPERIMENTS)}")

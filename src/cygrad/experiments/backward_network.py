@@ -1,4 +1,4 @@
-"""The backward pass is a network as well, one that runs from right to left.
+"""The backward pass as a network that runs from right to left.
 
 Forward, a network takes x through its layers::
 
@@ -8,18 +8,18 @@ and backpropagation takes the derivatives of the cost the other way::
 
     δ² = ∇ₐC ⊙ σ′(z²),   ∂C/∂a¹ = (W²)ᵀ δ²,   δ¹ = ∂C/∂a¹ ⊙ σ′(z¹),   ∂C/∂x = (W¹)ᵀ δ¹
 
-This is a network too: something comes in, ∇ₐC, and goes through units and weights in turn. The
-lines are the same, and the weights on them. What a line took to its right end it now takes to its
-left end: that is what transposing means. In place of σ a unit multiplies by σ′(z), a number that
-the forward pass has left there. So the backward network is linear: twice the ∇ₐC gives twice
-everything.
+This is a network too: its input ∇ₐC passes through units and weights in turn. It has the same
+lines with the same weights, but each line leads from its right end to its left end: that is what
+transposing means. Instead of applying σ, a unit multiplies by σ′(z), a number from the forward
+pass. So the backward network is linear: twice the ∇ₐC gives twice everything.
 
-To take it at its word, it is built here as a `Network`, of identity layers without biases: one with
-σ′(z²) on the diagonal, one with (W²)ᵀ, one with σ′(z¹), one with (W¹)ᵀ. What these put out is
-compared with the δ of `Network.backward` and of `cygrad.reference`.
+The experiment builds it as a `Network` of identity layers without biases: one with σ′(z²) on the
+diagonal, one with (W²)ᵀ, one with σ′(z¹), one with (W¹)ᵀ. Their outputs are compared with the δ of
+`Network.backward` and of `cygrad.reference`.
 
-The two networks meet at the weights: ∂C/∂W = δ aᵀ is what a line carried forward, times what is at
-its right end in the backward pass. One run of each network is enough for all derivatives.
+The weights connect the two networks: ∂C/∂W = δ aᵀ is the number at the left end of a line in the
+forward pass, times the number at its right end in the backward pass. One run of each network gives
+all derivatives.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def run(page: Page) -> None:
 
 
 def backward_network(net: cg.Network, slopes: Sequence[Array]) -> cg.Network:
-    """The network that takes ∇ₐC to δ², ∂C/∂a¹, δ¹ and ∂C/∂x, a layer for each."""
+    """Return the network from ∇ₐC to δ², ∂C/∂a¹, δ¹ and ∂C/∂x, with a layer for each."""
     layers = []
     for layer, slope in zip(reversed(net.layers), reversed(slopes), strict=True):
         layers += [linear(np.diag(slope[0])), linear(layer.weights.T)]
@@ -125,17 +125,17 @@ def backward_network(net: cg.Network, slopes: Sequence[Array]) -> cg.Network:
 
 
 def linear(weights: Array) -> cg.Dense:
-    """A layer that multiplies by a matrix."""
+    """Return a layer that multiplies by a matrix."""
     return cg.Dense(len(weights), "identity", use_bias=False, weights_init=weights)
 
 
 def outputs(net: cg.Network, X: Array) -> tuple[Array, ...]:
-    """What every layer puts out, of which `Network.forward` returns the last."""
+    """Return the output of every layer; `Network.forward` returns only the last."""
     return net.backward(X, np.zeros((1, net.outputs))).activations
 
 
 def by_unit(*columns: Sequence[Array]) -> list[tuple[str | float, ...]]:
-    """A row for each unit, layer after layer: its name, and its number in each of the columns."""
+    """Return a row for each unit, layer after layer: its name and its number in each column."""
     rows = []
     for number, arrays in enumerate(zip(*columns, strict=True), start=1):
         for unit, values in enumerate(np.concatenate(arrays).T.tolist(), start=1):
@@ -144,7 +144,7 @@ def by_unit(*columns: Sequence[Array]) -> list[tuple[str | float, ...]]:
 
 
 def relative_difference(actual: ArrayLike, expected: Any) -> float:
-    """The largest difference, relative to the largest number."""
+    """Return the largest difference, relative to the largest number."""
     return float(np.abs(np.subtract(actual, expected)).max() / np.abs(expected).max())
 
 
@@ -154,7 +154,7 @@ def relative_difference(actual: ArrayLike, expected: Any) -> float:
 def draw(
     net: cg.Network, gradients: cg.Gradients, slopes: Sequence[Array], backward: Sequence[Array]
 ) -> Figure:
-    """The network above, and the backward network below it, unit under unit."""
+    """Draw the network, and below it the backward network, unit under unit."""
     figure = new_figure(8.5, 7.4)
     above, below = figure.subplots(2, 1)
     above.set_title("Forward, from left to right: a = σ(z) on each unit, z above it")
@@ -180,7 +180,7 @@ def draw_pass(
     name: str,
     over_units: Sequence[Array],
 ) -> Array:
-    """The network with numbers on and over its units and on its lines; the units' centres."""
+    """Draw the network with numbers on its units and lines; return the units' centres."""
     labels = [[format_number(value) for value in values[0]] for values in on_units]
     plotting.network_diagram(
         net, unit_labels=labels, captions=equations, weight_labels=True, arrows=direction, ax=ax
@@ -193,5 +193,5 @@ def draw_pass(
 
 
 def format_number(value: float) -> str:
-    """A number as it is written into the picture."""
+    """Format a number for the picture."""
     return f"{value:.3f}".replace("-", "−")

@@ -1,25 +1,24 @@
-"""Two circles, one around the other: three hidden units that make them separable by a plane.
+"""Two circles, one around the other: three hidden units make a plane separate them.
 
-No line in the plane of x has the inner circle on one side and the outer one on the other. A hidden
-layer moves the samples to where there is such a plane: each unit of it is a soft step across one
-line, and three lines fence the inner circle in.
+No line in the plane of x separates the inner circle from the outer one. A hidden layer maps the
+samples into a space where a plane separates them: each of its units is a soft step across one line,
+and three lines enclose the inner circle.
 
     h = σ(W_h x + b_h)            three units; x has 2 numbers
     y = softmax(W_o h + b_o)      the probabilities of the two classes
     C = −Σ t ln y                 over the samples; t is 1 for the right class, 0 for the other
 
-The network says "inner" where the second of the two sums W_o h + b_o is the larger. In the space
-of h that is one side of a plane, and all that the hidden layer learns is to bring each circle to
-its side.
+The network predicts "inner" where the second of the two sums W_o h + b_o is larger. In the space of
+h that is one side of a plane, and the hidden layer learns to map each circle to its side.
 
-The 17 parameters are learnt in three ways, with J = ∂C/∂P:
+The 17 parameters are learnt with three methods, with J = ∂C/∂P:
 
     plain descent     P ← P − η J
     momentum          V ← μ V − η J;  P ← P + V
-    mini-batches      as plain descent, but J is that of a few samples at a time
+    mini-batches      as plain descent, but with the J of a few samples at a time
 
-Along a slope that stays the same, momentum adds up to steps 1/(1 − μ) times as long as the plain
-ones; mini-batches make more steps of a pass over the samples.
+On a constant slope, momentum makes the steps 1/(1 − μ) times as long as plain descent; mini-batches
+make more steps in a pass over the samples.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ METHODS = {
 
 
 def run(page: Page) -> None:
-    """Check the gradients, train in several ways, and look at what the hidden layer does."""
+    """Check the gradients, train with several methods, and show the effect of the hidden layer."""
     X, t, layers = make_circles()
     start = make_network(layers)
     page.title("Two circles")
@@ -148,7 +147,7 @@ def run(page: Page) -> None:
 
 
 def make_circles() -> tuple[Array, Labels, list[cg.Dense]]:
-    """X (100, 2), classes (100,) and layers, from the stream of NumPy's legacy generator."""
+    """Return X (100, 2), classes (100,) and layers, drawn with NumPy's legacy generator."""
     generator = np.random.RandomState(1)
     angles = 2 * np.pi * np.arange(50) / 50
     circle = np.column_stack([np.cos(angles), np.sin(angles)])
@@ -165,7 +164,7 @@ def make_circles() -> tuple[Array, Labels, list[cg.Dense]]:
 
 
 def make_network(layers: list[cg.Dense]) -> cg.Network:
-    """The network at the start of its training."""
+    """Return the network at the start of its training."""
     net = cg.Network(2, layers, loss="cross_entropy", reduction="sum", dtype="float64")
     net.classes = ["outer", "inner"]
     return net
@@ -174,21 +173,21 @@ def make_network(layers: list[cg.Dense]) -> cg.Network:
 def train(
     layers: list[cg.Dense], X: Array, t: Labels, rate: float, momentum: float, batch: int
 ) -> tuple[cg.Network, list[float]]:
-    """A trained network, and its cost after each pass over the samples."""
+    """Return a trained network and its cost after each pass over the samples."""
     net = make_network(layers)
     trainer = cg.Trainer(net, cg.SGD(rate, momentum=momentum), batch, rng=0)
-    # The training loss of a pass is measured on the way, between its steps; this one after it.
+    # The training loss of a pass is measured during its steps; this one after them.
     return net, trainer.fit(X, t, PASSES, X_val=X, y_val=t).val_loss
 
 
 def hidden(net: cg.Network, X: Array, t: Labels) -> Array:
-    """h of each sample, (n, 3)."""
+    """Return h of each sample, (n, 3)."""
     h: Array = net.backward(X, t).activations[0]
     return h
 
 
 def describe_units(net: cg.Network, X: Array, t: Labels) -> list[tuple[Any, ...]]:
-    """Of each hidden unit: how far its line is from the centre, and its mean over each class."""
+    """Return the distance of each hidden unit's line from the centre, and its mean by class."""
     layer, h = net.layers[0], hidden(net, X, t)
     distances = np.abs(layer.biases) / np.linalg.norm(layer.weights, axis=1)
     means = h[t == INNER].mean(axis=0), h[t == OUTER].mean(axis=0)
@@ -197,7 +196,7 @@ def describe_units(net: cg.Network, X: Array, t: Labels) -> list[tuple[Any, ...]
 
 
 def find_plane(net: cg.Network) -> tuple[Array, float]:
-    """The normal n and the offset d of the plane: the network says "inner" where n·h + d > 0."""
+    """Return normal n and offset d of the plane: the class is "inner" where n·h + d > 0."""
     output = net.layers[1]
     normal: Array = output.weights[INNER] - output.weights[OUTER]
     return normal, float(output.biases[INNER] - output.biases[OUTER])
@@ -207,7 +206,7 @@ def find_plane(net: cg.Network) -> tuple[Array, float]:
 
 
 def draw_costs(costs: dict[str, list[float]]) -> Axes:
-    """The cost after each pass over the samples, for each method of training."""
+    """Draw the cost after each pass over the samples, for each method of training."""
     ax = new_figure(6.4, 4).add_subplot()
     plotting.history(
         {method: {"loss": column} for method, column in costs.items()}, log=True, ax=ax
@@ -217,7 +216,7 @@ def draw_costs(costs: dict[str, list[float]]) -> Axes:
 
 
 def draw_regions(title: str, net: cg.Network, X: Array, t: Labels) -> Axes:
-    """What the network says of each point of the plane, and the lines of the hidden units."""
+    """Draw the class predicted at each point, and the lines of the hidden units."""
     ax = new_figure(6, 4.7).add_subplot()
     plotting.decision_regions(net, X, t, ax=ax)
     for unit, (w, b) in enumerate(zip(net.layers[0].weights, net.layers[0].biases, strict=True), 1):
@@ -232,7 +231,7 @@ def draw_regions(title: str, net: cg.Network, X: Array, t: Labels) -> Axes:
 
 
 def draw_hidden(start: cg.Network, end: cg.Network, X: Array, t: Labels) -> Figure:
-    """The samples in the space of the hidden units, before and after the training."""
+    """Draw the samples in the space of the hidden units, before and after the training."""
     figure = new_figure(10, 4.6)
     for number, (title, net) in enumerate({"At the start": start, "After training": end}.items()):
         ax = figure.add_subplot(1, 2, number + 1, projection="3d")
@@ -242,7 +241,7 @@ def draw_hidden(start: cg.Network, end: cg.Network, X: Array, t: Labels) -> Figu
             ax.set(**{f"{axis}label": f"hidden unit $h_{unit}$"})
         ax.set_title(title)
         ax.set_box_aspect((1, 1, 1), zoom=0.95)
-        ax.view_init(elev=10, azim=-45)  # along the plane that is there at the end
+        ax.view_init(elev=10, azim=-45)  # along the plane at the end of the training
         ax.get_legend().remove()
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure

@@ -1,14 +1,14 @@
 """Circuits: backpropagation gate by gate, in graphs small enough to compute by hand.
 
-An expression is a circuit of gates. Each gate knows two things of itself: its output for given
-operands, and its local derivatives, by how much the output changes with each operand. Forward, from
+An expression is a circuit of gates. Each gate computes two things: its output for given operands,
+and its local derivatives, the rates at which the output changes with each operand. Forward, from
 left to right, every gate computes its output. Backward, from right to left, every gate multiplies
-the gradient that comes in at its output by its local derivatives, and passes the products on:
+the gradient of its output by its local derivatives, and passes the products to its operands:
 
     ∂C/∂operand += ∂C/∂output · ∂output/∂operand
 
-That is the chain rule. It is a sum because a value that goes to several gates acts along all of
-them. Nothing more is needed to differentiate an expression, and a neural network is one.
+That is the chain rule. It is a sum because a value that several gates use affects the output
+through each of them. This differentiates any expression, and a neural network is one.
 
 References
 ----------
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-STEP = 1e-5  # of a difference quotient: two evaluations, this much to either side
+STEP = 1e-5  # h of a difference quotient, which evaluates at p + h and p − h
 
 
 def run(page: Page) -> None:
-    """One circuit after the other, from a single gate to whole arrays."""
+    """Show one circuit after the other, from a single gate to whole arrays."""
     single_gates(page)
     chain(page)
     neuron(page)
@@ -281,17 +281,17 @@ def scale(page: Page) -> None:
 
 
 def variables(**values: float) -> tuple[Variable, ...]:
-    """One variable for each name."""
+    """Return one variable for each name."""
     return tuple(cg.graph.Variable(value, name) for name, value in values.items())
 
 
 def neuron_inputs() -> tuple[Variable, ...]:
-    """The weights, inputs and bias of A3: w₀, x₀, w₁, x₁, w₂."""
+    """Return the weights, inputs and bias of A3: w₀, x₀, w₁, x₁, w₂."""
     return variables(**{"w₀": 2, "x₀": -1, "w₁": -3, "x₁": -2, "w₂": -3})
 
 
 def weighted_sum(inputs: tuple[Variable, ...]) -> Node:
-    """w₀·x₀ + w₁·x₁ + w₂"""
+    """Return w₀·x₀ + w₁·x₁ + w₂."""
     w0, x0, w1, x1, w2 = inputs
     return w0 * x0 + w1 * x1 + w2
 
@@ -313,7 +313,7 @@ def compare(page: Page, row: str, f: Node, x: Variable) -> None:
 
 
 def difference_quotients(f: Node, x: Variable) -> Array:
-    """(f(x + h) − f(x − h)) / 2h for every element of x; all others stay as they are."""
+    """Return (f(x + h) − f(x − h)) / 2h for every element of x, changed one at a time."""
     value = np.array(x.value)
     quotients = np.empty_like(value)
     for index in np.ndindex(value.shape):
@@ -326,16 +326,16 @@ def difference_quotients(f: Node, x: Variable) -> Array:
 
 
 def derivative(f: Node, node: Node) -> str:
-    """How the derivative of f by a node is written."""
+    """Return the notation of the derivative of f by a node."""
     names = [str(each.name) for each in (f, node)]
     return "/".join(f"∂{name}" if name.isalnum() else f"∂({name})" for name in names)
 
 
 def largest(array: Any) -> float:
-    """The largest absolute value."""
+    """Return the largest absolute value."""
     return float(np.abs(array).max())
 
 
 def as_float(value: Any) -> float:
-    """The value or the gradient of a node that is a number."""
+    """Return the value or the gradient of a scalar node as a float."""
     return float(value)

@@ -1,18 +1,18 @@
-"""Handwritten digits: what a network confuses, and what its first layer sees.
+"""Handwritten digits: the mistakes of a network, and the weights of its first layer.
 
-The network of ``cygrad train digits``, to the bit: 64 inputs, the pixels of an image of 8 × 8; 64
-ReLU units; ten outputs, of which softmax makes probabilities. Adam goes 50 times through 1,438
-images, and 359 others are for the test. Four views of what comes of it:
+The network is that of ``cygrad train digits``, to the bit: 64 inputs, the pixels of an 8 × 8 image;
+64 ReLU units; ten outputs, which softmax turns into probabilities. Adam trains for 50 epochs on
+1,438 images, and 359 others are the test set. Four views show the result:
 
-- the learning curves: cost and accuracy, of the images learnt from and of the others;
-- the confusion matrix: row by row, what the images of a digit were taken for;
-- each image that was taken for another digit, and how probable the network found all ten;
-- the weights into each hidden unit as an image: where the unit wants ink, and where none.
+- the learning curves: cost and accuracy of the training and of the test images;
+- the confusion matrix: the predicted digits for the images of each digit, row by row;
+- each image whose prediction is wrong, with the predicted probabilities of all ten digits;
+- the weights into each hidden unit as an image: positive where ink raises its sum.
 
-The weights look like noise, and much of them is the noise that they began as: W = W₀ + (W − W₀).
-The second part is what was learnt. Each ∂C/∂W = Σ δ xᵀ is a sum of images x, some added and some
-taken away, and so the learnt part has strokes, which the picture shows beside the whole. In
-numbers: neighbouring pixels of an image are alike, and with them the weights that were learnt.
+The weights look like noise, because most of them is their random start: W = W₀ + (W − W₀). The
+second part was learnt. Each ∂C/∂W = Σ δ xᵀ is a sum of images x, some added and some subtracted, so
+the learnt part shows strokes; the picture has it beside the whole. In numbers: neighbouring pixels
+of an image are similar, and so are neighbouring learnt weights.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SIDE = 8  # pixels of an image
 
 
 def run(page: Page) -> None:
-    """Train, then look at the curves, at the mistakes, and at the first layer."""
+    """Train, then show the curves, the mistakes, and the first layer."""
     X, y = cg.datasets.load_digits()
     train, test = cg.datasets.split(y, 0.2)
     layers = [cg.Dense(64, "relu"), cg.Dense(10, "softmax")]
@@ -105,7 +105,7 @@ def run(page: Page) -> None:
 
 
 def norm_and_correlation(weights: NDArray[Any]) -> tuple[float, float]:
-    """The norm of W, and the correlation of its numbers on pixels that touch at a side."""
+    """Return the norm of W, and the correlation of its weights of adjacent pixels."""
     images = weights.reshape(-1, SIDE, SIDE).astype(np.float64)
     first = np.concatenate([images[:, :, :-1].ravel(), images[:, :-1].ravel()])
     second = np.concatenate([images[:, :, 1:].ravel(), images[:, 1:].ravel()])
@@ -116,7 +116,7 @@ def norm_and_correlation(weights: NDArray[Any]) -> tuple[float, float]:
 
 
 def draw_learning(history: cg.History) -> Figure:
-    """Cost and accuracy of each epoch, of the training and of the test images."""
+    """Draw cost and accuracy after each epoch, of the training and of the test images."""
     figure = new_figure(10, 4.2)
     left, right = figure.subplots(1, 2)
     plotting.history(history, ax=left, log=True)
@@ -129,14 +129,14 @@ def draw_learning(history: cg.History) -> Figure:
 
 
 def draw_confusion(net: cg.Network, X: NDArray[Any], y: NDArray[Any]) -> Axes:
-    """The confusion matrix."""
+    """Draw the confusion matrix."""
     return plotting.confusion_matrix(net, X, y, ax=new_figure(6, 5).add_subplot())
 
 
 def draw_mistakes(
     X: NDArray[Any], y: NDArray[Any], predicted: NDArray[Any], probabilities: NDArray[Any]
 ) -> Figure:
-    """Each image, and below it the probability of every digit."""
+    """Draw each image, and below it the probability of every digit."""
     figure = new_figure(2.5 * len(X), 4.6)
     images, bars = figure.subplots(2, len(X), squeeze=False, sharey="row", height_ratios=(3, 2))
     columns = zip(images, bars, X, y, predicted, probabilities, strict=True)
@@ -153,7 +153,7 @@ def draw_mistakes(
 
 
 def draw_weights(net: cg.Network, learnt: cg.Network) -> Figure:
-    """The weights into each hidden unit, and the part of them that was learnt."""
+    """Draw the weights into each hidden unit, and the part of them that was learnt."""
     figure = new_figure(11, 4.8)
     left, right = figure.subplots(1, 2)
     plotting.weights_as_images(net, ax=left).set_title("W: all of it")

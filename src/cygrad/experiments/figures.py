@@ -1,4 +1,4 @@
-"""What the experiments' pictures have in common: how figures are made, and what is in several."""
+"""Figures, curves, legends and percentages for the pictures of several experiments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of this size in inches; without pyplot, which would keep and show it."""
+    """Return an empty figure of this size in inches; pyplot would keep and show it."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
@@ -25,7 +25,7 @@ def draw_curves(
     x: Sequence[float] | NDArray[Any],
     curves: Mapping[str, Sequence[float] | NDArray[Any]],
 ) -> None:
-    """One curve for each label, with a legend if there are several."""
+    """Draw one curve for each label, with a legend if there are several."""
     for number, (label, y) in enumerate(curves.items()):
         ax.plot(x, y, label=label, **style.curve(number, len(y)))
     if len(curves) > 1:
@@ -33,12 +33,12 @@ def draw_curves(
 
 
 def legend_beside(ax: Axes) -> None:
-    """The legend to the right of the axes, where it hides nothing."""
+    """Put the legend to the right of the axes, where it hides nothing."""
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
 
 
 def in_percent(axis: Any, label: str) -> None:
-    """Shares on an axis, written as percentages."""
+    """Write the shares on an axis as percentages."""
     from matplotlib.ticker import FuncFormatter
 
     axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}"))

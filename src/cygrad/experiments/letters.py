@@ -1,11 +1,11 @@
-"""Mathematics for terminals that lack its letters: ∂C/∂w₀ becomes dC/dw_0, and σ(z) sigma(z)."""
+"""Mathematics for terminals that lack its letters: ∂C/∂w₀ becomes dC/dw_0, σ(z) sigma(z)."""
 
 from __future__ import annotations
 
 import unicodedata
 from itertools import groupby
 
-#: What takes the place of signs that are neither Greek letters nor variants of plain ones.
+#: Replacements of signs that are neither Greek letters nor variants of plain characters.
 SIGNS = {
     "−": "-",
     "–": "-",
@@ -31,10 +31,10 @@ RAISED = {"<super>": "^", "<sub>": "_"}
 
 
 def transliterate(text: str, encoding: str | None) -> str:
-    """The text in letters that the encoding has; unchanged, if it has all of them or is None.
+    """Return the text in letters of the encoding; unchanged if it has all of them or is None.
 
-    Exponents and indices are written behind ^ and _. A letter without anything like it becomes its
-    number, as in \\u8d64.
+    Exponents and indices follow ^ and _. A letter without a similar plain one becomes its code
+    point, as in \\u8d64.
     """
     if encoding is None or _can_encode(encoding, text):
         return text
@@ -54,7 +54,7 @@ def _can_encode(encoding: str, text: str) -> bool:
 
 
 def _transliterate_unknown(characters: tuple[str, ...], encoding: str) -> str:
-    """Transliterate letters that the encoding lacks; exponents in a row share one sign."""
+    """Replace characters that the encoding lacks; adjacent exponents share one ^."""
     text = ""
     for sign, group in groupby(characters, _prefix):
         text += sign + "".join(map(_closest_plain, group))
@@ -62,12 +62,12 @@ def _transliterate_unknown(characters: tuple[str, ...], encoding: str) -> str:
 
 
 def _prefix(character: str) -> str:
-    """^ for an exponent, _ for an index, else nothing."""
+    """Return ^ for an exponent, _ for an index, else nothing."""
     return RAISED.get(unicodedata.decomposition(character).partition(" ")[0], "")
 
 
 def _closest_plain(character: str) -> str:
-    """What is most like a letter among plain ones; the letter itself, if nothing is."""
+    """Return the plain characters most like this one; the character itself if there are none."""
     decomposed = unicodedata.normalize("NFKD", character)
     text = "".join(_spell(each) for each in decomposed if not unicodedata.combining(each))
     return text if text.isascii() else character

@@ -1,8 +1,8 @@
-"""`Page`: where an experiment writes its text, its numbers and its pictures.
+"""`Page`: the text, numbers and pictures of an experiment.
 
-Text and numbers are printed as they come, and kept; pictures become files in a folder. Without a
-folder, or without matplotlib, an experiment has the same text and numbers and no pictures. Where
-the letters of mathematics cannot be printed, others stand for them.
+Text and numbers are printed at once, numbers are also stored; pictures become files in a folder.
+Without a folder or without matplotlib, an experiment has the same text and numbers but no pictures.
+Mathematical letters that the terminal cannot print are transliterated.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from cygrad.graph import Node
 
 WIDTH = 88  # columns of text
-LABEL_WIDTH = 48  # of those
+LABEL_WIDTH = 48  # columns of the label of a number
 DPI = 150
 HOW_TO_GET_PICTURES = "The pictures need matplotlib: pip install 'cygrad[plot]'"
 
 
 class Page:
-    """What one run of an experiment came to.
+    """The results of one run of an experiment.
 
     Parameters
     ----------
     name : str
-        Of the experiment; file names of pictures begin with it.
+        Name of the experiment; file names of pictures begin with it.
     output : str or os.PathLike or None
-        The folder for pictures, made if need be; None for no pictures.
+        The folder for pictures, created if it is missing; None for no pictures.
     file : text file or None
-        Where the text goes; None for nowhere.
+        The file to print the text to; None for no text.
 
     Attributes
     ----------
@@ -65,21 +65,21 @@ class Page:
             os.makedirs(self._output, exist_ok=True)
 
     def title(self, text: str) -> None:
-        """A heading."""
+        """Print a heading."""
         text = self._transliterate(text)
         self._print(f"\n{text}\n{self._transliterate('─' * len(text))}")
 
     def text(self, text: str) -> None:
-        """Paragraphs, with empty lines between them; other line breaks in them do not matter."""
+        """Print paragraphs, which empty lines separate; other line breaks are ignored."""
         for paragraph in inspect.cleandoc(self._transliterate(text)).split("\n\n"):
             self._print("\n" + textwrap.fill(" ".join(paragraph.split()), WIDTH))
 
     def equations(self, text: str) -> None:
-        """Lines that stay as they are."""
+        """Print lines as they are, indented."""
         self._print("\n" + textwrap.indent(inspect.cleandoc(self._transliterate(text)), "    "))
 
     def number(self, label: str, value: float, *, digits: int = 10, unit: str = "") -> float:
-        """A number with its label, shown with some significant digits; returns it."""
+        """Print a number with its label, store it, and return it."""
         if label in self.numbers:
             raise ValueError(f"label is {label!r}, which this page has already")
         self.numbers[label] = float(value)
@@ -95,7 +95,7 @@ class Page:
         *,
         digits: int = 4,
     ) -> None:
-        """A table: numbers to the right, with some significant digits; text to the left."""
+        """Print and store a table: numbers to the right, with so many digits; text to the left."""
         self.tables[title] = [tuple(row) for row in rows]
         cells = [list(columns), *([_cell(value, digits) for value in row] for row in rows)]
         cells = [[self._transliterate(cell) for cell in row] for row in cells]
@@ -110,9 +110,9 @@ class Page:
             self._print("    " + "  ".join(aligned).rstrip())
 
     def picture(self, name: str, draw: Callable[..., Any], *arguments: Any) -> None:
-        """A picture: ``draw(*arguments)`` returns a matplotlib figure, or axes of one.
+        """Save a picture; ``draw(*arguments)`` returns a matplotlib figure, or axes of one.
 
-        A figure that pyplot knows stays open; `figures.new_figure` makes one that it does not know.
+        A figure made with pyplot stays open; one of `figures.new_figure` does not.
         """
         if self._output is None:
             return
@@ -128,7 +128,7 @@ class Page:
         self._add_picture(path)
 
     def circuit(self, name: str, output: Node, **options: Any) -> None:
-        """The drawing of a graph, as SVG: it needs no other library."""
+        """Save the drawing of a graph as SVG, which needs no other library."""
         if self._output is not None:
             path = self._path(f"{name}.svg")
             output.draw(path, **options)
@@ -148,13 +148,13 @@ class Page:
     def _print(self, text: str) -> None:
         if self._file is None:
             return
-        if self._encoding is not None:  # a path can have letters that no other text may stand for
+        if self._encoding is not None:  # a path is not transliterated
             text = text.encode(self._encoding, "backslashreplace").decode(self._encoding)
         print(text, file=self._file, flush=True)
 
 
 def percent(share: float) -> str:
-    """A share as it is written in tables: 98.9 %."""
+    """Format a share for a table: 98.9 %."""
     return f"{100 * share:5.1f} %"
 
 

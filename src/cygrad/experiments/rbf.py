@@ -1,21 +1,21 @@
-"""Two weights and a Gaussian unit: the cost as a landscape, and the descent as a walk on it.
+"""Two weights and a Gaussian unit: the cost surface, and the path of the descent on it.
 
 Samples x on a line are of class 1 around 0 and of class 0 on either side, so no threshold on x
-tells the classes apart. One hidden unit that is a bump can, a radial basis function:
+separates the classes. One hidden unit with a bump can, a radial basis function:
 
     h = exp(−(w_h x)²)                     1 at x = 0, towards 0 far away; the wider, the less w_h
     y = σ(w_o h − 1)                       the probability of class 1; the bias −1 is frozen
     C = −Σ [t ln y + (1 − t) ln(1 − y)]    over the samples x, whose classes are t
 
-Only w_h and w_o are learnt, so C is a height over a plane, and the descent a path that can be
-seen. Its derivatives say what the landscape is like:
+Only w_h and w_o are learnt, so C is a surface over a plane, and the descent a visible path on it.
+Its derivatives describe the surface:
 
     ∂C/∂w_o = Σ (y − t) h
     ∂C/∂w_h = Σ (y − t) w_o h · (−2 w_h x²)
 
-C depends on w_h by its square alone: left of w_h = 0 the landscape mirrors what is to the right.
-And ∂C/∂w_h is 0 wherever w_h or w_o is: no path leaves the line w_h = 0, and where one crosses
-w_o = 0 it goes straight along w_o.
+C depends on w_h only through its square: left of w_h = 0 the surface mirrors the right side. And
+∂C/∂w_h is 0 wherever w_h or w_o is 0: no path leaves the line w_h = 0, and a path crosses w_o = 0
+parallel to the axis of w_o.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ if TYPE_CHECKING:
 STEPS = 50
 START = (2.0, -5.0)  # w_h, w_o
 
-# Of pictures: the x, and the points along each axis of the cost surface.
+# In pictures: the range of x, and the points along each axis of the cost surface.
 EXTENT = (-3.5, 3.5)
 RESOLUTION = 161
 
 
 def run(page: Page) -> None:
-    """Train the two weights, and look at the cost around them."""
+    """Train the two weights, and show the cost around them."""
     X, t = make_data()
     page.title("A Gaussian unit with two weights")
     page.text(
@@ -115,7 +115,7 @@ def run(page: Page) -> None:
 
 
 def make_data() -> tuple[Array, Array]:
-    """X and targets, (40, 1) each, from the stream of NumPy's legacy generator."""
+    """Return X and targets, (40, 1) each, drawn with NumPy's legacy generator."""
     generator = np.random.RandomState(1)
     centres = [(0, 20), (-2, 10), (2, 10)]
     X = np.concatenate([generator.normal(centre, 0.5, (count, 1)) for centre, count in centres])
@@ -123,7 +123,7 @@ def make_data() -> tuple[Array, Array]:
 
 
 def make_network(w_h: float, w_o: float) -> cg.Network:
-    """The network with these two weights."""
+    """Return the network with these two weights."""
     layers = [
         cg.Dense(1, "gaussian", use_bias=False, weights_init=w_h),
         cg.Dense(1, "sigmoid", weights_init=w_o, bias_init=-1.0, trainable="weights"),
@@ -132,12 +132,12 @@ def make_network(w_h: float, w_o: float) -> cg.Network:
 
 
 def lowered(step: int) -> float:
-    """The learning rate of a step, counted from 0: 0.2, lowered by 0.2/50 before each."""
+    """Return the learning rate of a step, counted from 0: 0.2, lowered by 0.2/50 before each."""
     return 0.2 - 0.2 / 50 * (step + 1)
 
 
 def descend(net: cg.Network, X: Array, t: Array, rate: LearningRate) -> Array:
-    """Train over all samples at once; the parameters before and after each step, in rows."""
+    """Train over all samples at once; return the parameters before and after each step, in rows."""
     path = [net.parameters]
     trainer = cg.Trainer(net, cg.SGD(rate), batch_size=len(X), rng=0)
     trainer.fit(X, t, STEPS, callbacks=[lambda *_: path.append(net.parameters)])
@@ -147,7 +147,7 @@ def descend(net: cg.Network, X: Array, t: Array, rate: LearningRate) -> Array:
 def final_values(
     rate: LearningRate, start: tuple[float, float], X: Array, t: Array
 ) -> tuple[float, float, float]:
-    """The final w_h and w_o, and their cost."""
+    """Train from this start, and return the final w_h and w_o and their cost."""
     net = make_network(*start)
     descend(net, X, t, rate)
     w_h, w_o, _ = net.parameters
@@ -158,7 +158,7 @@ def final_values(
 
 
 def draw_data(X: Array, t: Array) -> Axes:
-    """The samples on their line, each class at a height of its own."""
+    """Draw the samples on their line, each class at its own height."""
     ax = new_figure(6.4, 2).add_subplot()
     draw_samples(ax, X, t)
     ax.set(xlabel="x", ylabel="class t", yticks=[0, 1], xlim=EXTENT, ylim=(-0.5, 1.5))
@@ -166,7 +166,7 @@ def draw_data(X: Array, t: Array) -> Axes:
 
 
 def draw_samples(ax: Axes, X: Array, t: Array) -> None:
-    """The samples at the height of their targets."""
+    """Draw the samples at the height of their targets."""
     for target in (0, 1):
         x = X[t == target]
         artist_options = style.sample(target) | {"alpha": 0.7, "linewidths": 0.6, "zorder": 3}
@@ -174,7 +174,7 @@ def draw_samples(ax: Axes, X: Array, t: Array) -> None:
 
 
 def draw_output(X: Array, t: Array, net: cg.Network) -> Axes:
-    """What the network says of every x, at the start and at the end."""
+    """Draw the output of the network for every x, at the start and at the end."""
     ax = new_figure(6.4, 3.6).add_subplot()
     x = np.linspace(*EXTENT, 400)[:, np.newaxis]
     ax.axhline(0.5, color=style.INK, linewidth=0.8, linestyle=":")
@@ -187,7 +187,7 @@ def draw_output(X: Array, t: Array, net: cg.Network) -> Axes:
 
 
 def draw_surface(net: cg.Network, X: Array, t: Array, path: Array) -> Axes:
-    """The cost over (w_h, w_o), with the path of the descent on it."""
+    """Draw the cost over (w_h, w_o), with the path of the descent on it."""
     ax = new_figure(7, 6).add_subplot(projection="3d")
     draw_cost(ax, net, X, t, path)
     ax.set_zlabel("cost C")
@@ -196,7 +196,7 @@ def draw_surface(net: cg.Network, X: Array, t: Array, path: Array) -> Axes:
 
 
 def draw_contour(net: cg.Network, X: Array, t: Array, path: Array) -> Axes:
-    """The same as a map with lines of equal cost."""
+    """Draw the cost as a map with lines of equal cost."""
     ax = new_figure(7, 5).add_subplot()
     draw_cost(ax, net, X, t, path, kind="contour", log=True)
     ax.figure.axes[-1].set_ylabel("cost C")
@@ -204,7 +204,7 @@ def draw_contour(net: cg.Network, X: Array, t: Array, path: Array) -> Axes:
 
 
 def draw_cost(ax: Axes, net: cg.Network, X: Array, t: Array, path: Array, **kwargs: Any) -> None:
-    """The cost surface over the part of the plane where the path and both valleys are."""
+    """Draw the cost surface over the part of the plane with the path and both valleys."""
     plotting.cost_surface(
         net,
         X,

@@ -1,24 +1,23 @@
 """Linear regression, logistic regression and a hidden layer: three steps of one model.
 
-A unit computes z = W x + b and a = σ(z). It learns from n samples in one loop, at every step the
-same::
+A unit computes z = W x + b and a = σ(z). It learns from n samples in a loop with the same step::
 
     δ = ∂C/∂z       ∂C/∂W = 1/n Σ δ xᵀ       ∂C/∂b = 1/n Σ δ
     W ← W − η ∂C/∂W       b ← b − η ∂C/∂b
 
-From step to step one thing changes.
+The three models differ as follows.
 
-1. Linear regression: σ(z) = z and C = ½ (a − y)², so δ = a − y. Where C is least is known in
-   closed form: (AᵀA) θ = Aᵀy, with rows (x, 1) in A and θ = (W, b). The loop has to end there.
+1. Linear regression: σ(z) = z and C = ½ (a − y)², so δ = a − y. The minimum of C has
+   a closed form: (AᵀA) θ = Aᵀy, with rows (x, 1) in A and θ = (W, b). The loop has to end there.
 2. Logistic regression: σ(z) = 1 / (1 + e⁻ᶻ) and C = −y ln a − (1 − y) ln(1 − a). Then
    ∇ₐC = (a − y) / (a (1 − a)) and σ′(z) = a (1 − a), which cancel: δ = a − y again. There is no
-   closed form, but a single minimum, to which Newton's method comes in a few steps.
-3. A hidden layer: the same unit is given h = σ(W¹ x + b¹) in place of x. Its δ² = a − y is as it
-   was, and one equation is new, which takes δ through the unit's weights to the layer below:
+   closed form, but a single minimum, which Newton's method reaches in a few steps.
+3. A hidden layer: the input of the same unit is h = σ(W¹ x + b¹) instead of x. Its δ² = a − y does
+   not change, and one equation is new, which takes δ through the unit's weights to the layer below:
    δ¹ = ((W²)ᵀ δ²) ⊙ h ⊙ (1 − h). That is backpropagation.
 
-What the third step is for is seen where each class lies in two opposite corners of the plane. A
-unit divides the plane by a straight line, and no line has one class on either side of it.
+The third step is needed if each class is in two opposite corners of the plane. A unit divides the
+plane by a straight line, and no line separates such classes.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ CHANGES = [
 
 
 class Model(NamedTuple):
-    """A network that was trained, on what, and how it went."""
+    """A trained network, its samples, and the costs of its training."""
 
     net: cg.Network
     X: Array
@@ -63,8 +62,8 @@ class Model(NamedTuple):
 
 
 def run(page: Page) -> None:
-    """Three models, trained by one loop."""
-    random = np.random.RandomState(0)  # the generator of NumPy whose numbers are frozen
+    """Train three models with one loop."""
+    random = np.random.RandomState(0)  # the legacy generator of NumPy, whose numbers never change
     page.title("Three steps of one model")
     page.text("A unit computes z and a of its input x, and learns from n samples, step by step:")
     page.equations(
@@ -121,18 +120,18 @@ def run(page: Page) -> None:
 
 
 def unit(inputs: int) -> cg.Dense:
-    """The unit of logistic regression."""
+    """Return the unit of logistic regression."""
     return cg.Dense(1, "sigmoid", weights_init=np.full((1, inputs), -1.0))
 
 
 def noisy_line(random: np.random.RandomState) -> tuple[Array, Array]:
-    """Samples of y = 1.5 x − 0.5 + N(0, 1), in columns."""
+    """Return samples of y = 1.5 x − 0.5 + N(0, 1), in columns."""
     x = random.uniform(-2, 2, (40, 1))
     return x, 1.5 * x - 0.5 + random.normal(0, 1, (40, 1))
 
 
 def four_corners(random: np.random.RandomState) -> tuple[Array, Array]:
-    """20 samples around each of (±1, ±1); class 1 where the signs are equal."""
+    """Return 20 samples around each of (±1, ±1); class 1 where the signs are equal."""
     centers = np.repeat([[1, 1], [-1, -1], [1, -1], [-1, 1]], 20, axis=0)
     y = centers.prod(axis=1, keepdims=True) > 0
     return centers + random.normal(0, 0.4, (80, 2)), y.astype(np.float64)
@@ -141,7 +140,7 @@ def four_corners(random: np.random.RandomState) -> tuple[Array, Array]:
 def train(
     page: Page, name: str, net: cg.Network, X: Array, y: Array, exact: Array | None = None
 ) -> Model:
-    """Compare the gradients with the equations, run the loop, and say where it came to."""
+    """Compare the gradients with the equations, run the loop, and print its result."""
     pairs = zip(net.backward(X, y).weights, by_the_equations(net, X, y), strict=True)
     difference = max(float(np.abs(actual - expected).max()) for actual, expected in pairs)
     page.number(f"{name}: gradient − equations", difference, digits=2)
@@ -162,7 +161,7 @@ def train(
 
 
 def step(net: cg.Network, X: Array, y: Array) -> float:
-    """One step of the loop, which `Trainer.step` does in compiled code; C before it."""
+    """Do one step of the loop, like `Trainer.step` in compiled code; return the C before it."""
     gradients = net.backward(X, y)
     for layer, dW, db in zip(net.layers, gradients.weights, gradients.biases, strict=True):
         layer.weights = layer.weights - RATE * dW
@@ -171,7 +170,7 @@ def step(net: cg.Network, X: Array, y: Array) -> float:
 
 
 def by_the_equations(net: cg.Network, X: Array, y: Array) -> list[Array]:
-    """∂C/∂W of every layer, as this page has them."""
+    """Return ∂C/∂W of every layer, by the equations of this page."""
     a = [X]
     for layer in net.layers:
         z = a[-1] @ layer.weights.T + layer.biases
@@ -185,18 +184,18 @@ def by_the_equations(net: cg.Network, X: Array, y: Array) -> list[Array]:
 
 
 def sigmoid(z: Array) -> Array:
-    """1 / (1 + e⁻ᶻ)."""
+    """Return 1 / (1 + e⁻ᶻ)."""
     return 1 / (1 + np.exp(-z))
 
 
 def normal_equations(X: Array, y: Array) -> Array:
-    """θ = (W, b) that solves (AᵀA) θ = Aᵀy."""
+    """Return the θ = (W, b) that solves (AᵀA) θ = Aᵀy."""
     A = np.column_stack([X, np.ones(len(X))])
     return np.linalg.solve(A.T @ A, A.T @ y)[:, 0]
 
 
 def newton(X: Array, y: Array) -> Array:
-    """θ = (W, b) where the C of logistic regression is least: θ ← θ − H⁻¹ ∇C, ten times."""
+    """Return the minimum θ = (W, b) of logistic regression: θ ← θ − H⁻¹ ∇C, ten times."""
     A = np.column_stack([X, np.ones(len(X))])
     theta = np.zeros(A.shape[1])
     for _ in range(10):
@@ -210,7 +209,7 @@ def newton(X: Array, y: Array) -> Array:
 
 
 def draw_steps(line: Model, curve: Model, straight: Model, bent: Model) -> Figure:
-    """A column for each step: the model above, the way of its cost below."""
+    """Draw a column for each step: the model above, its cost during training below."""
     figure = new_figure(11, 6.2)
     above, below = figure.subplots(2, 3, height_ratios=(3, 2))
     draw_function(above[0], line, normal_equations(line.X, line.y), "normal equations")
@@ -231,7 +230,7 @@ def draw_steps(line: Model, curve: Model, straight: Model, bent: Model) -> Figur
 
 
 def draw_function(ax: Axes, model: Model, exact: Array, method: str) -> None:
-    """A model of one input: the samples, and its output over x, by the loop and by `method`."""
+    """Draw a model of one input: the samples, and its output from the loop and from `method`."""
     x = np.linspace(-2.2, 2.2, 200)[:, np.newaxis]
     other = copy(model.net)
     other.parameters = exact
@@ -243,7 +242,7 @@ def draw_function(ax: Axes, model: Model, exact: Array, method: str) -> None:
 
 
 def draw_costs(ax: Axes, models: dict[str, Model]) -> None:
-    """C before each step, and after the last."""
+    """Draw C before each step, and after the last."""
     for index, (label, model) in enumerate(models.items()):
         steps = np.arange(1, len(model.costs) + 1)
         artist_options = {"color": style.color(index), "linestyle": style.line_style(index)}
@@ -255,7 +254,7 @@ def draw_costs(ax: Axes, models: dict[str, Model]) -> None:
 
 
 def draw_corners(straight: Model, bent: Model) -> Figure:
-    """What the unit alone and the one over a hidden layer say of the plane."""
+    """Draw the decision regions of the unit alone and of the unit over a hidden layer."""
     figure = new_figure(10, 5.2)
     titles = ("Logistic regression", f"The same over {HIDDEN_UNITS} hidden units")
     axes = figure.subplots(1, 2)

@@ -1,11 +1,11 @@
-"""Scale: what the unit of an input does to the gradient, and to the descent.
+"""Scale: the effect of the unit of an input on the gradient and on the descent.
 
-A neuron computes z = w·x + b, and so ∂z/∂w = x. In a unit a thousand times smaller an input is a
-thousand times as large, and so is the gradient by its weight, which ought to be a thousandth of
-what it was. For a step in proportion the learning rate η has to be a million times smaller; and
-then it is so for the other weights too.
+A neuron computes z = w·x + b, and so ∂z/∂w = x. Measured in a unit a thousand times smaller, an
+input is a thousand times as large, and so is the gradient by its weight; but the weight itself
+should be a thousand times smaller. For a step in proportion, the learning rate η has to be a
+million times smaller, and then it is too small for the other weights.
 
-A linear model shows what that means. Its cost C = 1/2n Σ (w·x − y)² has the Hessian
+A linear model shows the consequence. Its cost C = 1/2n Σ (w·x − y)² has the Hessian
 
     H = ∂²C/∂w² = Xᵀ X / n
 
@@ -15,9 +15,9 @@ which is the same everywhere, and a step w ← w − η ∂C/∂w multiplies the
     converges if |1 − η λ| < 1 for all λ, that is η < 2 / λ_max;
     is slowest along the smallest λ: with η = 1 / λ_max by 1 − 1/κ a step, κ = λ_max / λ_min,
 
-and needs about κ steps to come nearer by a factor of e. A column × 1000 is a λ × 1000²: columns of
-different units give a large condition number κ, whatever the data say. Standardised columns,
-x ← (x − mean) / (standard deviation), have no unit, and κ has only their correlation to come from.
+and needs about κ steps to reduce the distance by a factor of e. A column × 1000 is a λ × 1000²:
+columns of different units give a large condition number κ, whatever the data are. Standardised
+columns, x ← (x − mean) / (standard deviation), have no unit; κ depends only on their correlation.
 
 References
 ----------
@@ -50,18 +50,18 @@ STEPS = 1000
 HIDDEN = 32
 EPOCHS = 5
 DIGITS_RATES = 10.0 ** np.arange(-4, 2.1, 0.5)
-RESOLUTION = 100  # of pictures: points along each axis of the cost surface
+RESOLUTION = 100  # points along each axis of the cost surface in pictures
 
 
 class LinearModel(NamedTuple):
-    """A linear model of two inputs without a bias, and what to train it on."""
+    """A linear model of two inputs without a bias, and its training data."""
 
     X: Array
     y: Array
     standardized: bool
 
     def network(self) -> cg.Network:
-        """The model, with weights 0."""
+        """Return the network of the model, with weights 0."""
         layer = cg.Dense(1, use_bias=False, weights_init="zeros")
         net = cg.Network(2, [layer], loss="quadratic", dtype="float64")
         if self.standardized:
@@ -69,7 +69,7 @@ class LinearModel(NamedTuple):
         return net
 
     def descend(self, rate: float, steps: int) -> tuple[Array, Array]:
-        """The cost, shape (steps,), and the weights, shape (steps, 2), before each step."""
+        """Return the cost, (steps,), and the weights, (steps, 2), before each step."""
         net = self.network()
         trainer = cg.Trainer(net, cg.SGD(rate))
         path, cost = [], []
@@ -80,7 +80,7 @@ class LinearModel(NamedTuple):
 
 
 def run(page: Page) -> None:
-    """One neuron, then a linear model, then the digits."""
+    """Show the effect in one neuron, in a linear model, and with the digits."""
     page.title("One neuron")
     page.text("A neuron at w = (2, −3) and x = (−1, −2):")
     page.equations("z = w₀ x₀ + w₁ x₁ − 3     f = σ(z)")
@@ -172,7 +172,7 @@ def run(page: Page) -> None:
 
 
 def neuron(x_factor: float, w_factor: float) -> dict[str, float]:
-    """Values and gradients of the neuron, with its inputs and its weights multiplied."""
+    """Return values and gradients of the neuron for multiplied inputs and weights."""
     w0, w1 = (cg.graph.Variable(value * w_factor) for value in (2, -3))
     x0, x1 = (cg.graph.Variable(value * x_factor) for value in (-1, -2))
     z = (w0 * x0 + w1 * x1 - 3).named("z")
@@ -187,7 +187,7 @@ def neuron(x_factor: float, w_factor: float) -> dict[str, float]:
 
 
 def patients() -> tuple[Array, Array]:
-    """Heights in metres and doses in milligrams, (n, 2), and effects, as deviations from means."""
+    """Return heights [m] and doses [mg], (n, 2), and effects, all as deviations from means."""
     height, other, noise = np.random.default_rng(0).standard_normal((3, PATIENTS))
     dose = 0.5 * height + 0.75**0.5 * other
     X = np.column_stack([0.1 * height, 100 * dose])
@@ -196,20 +196,20 @@ def patients() -> tuple[Array, Array]:
 
 
 def eigenvalues(model: LinearModel) -> tuple[float, float, float, float]:
-    """λ_min, λ_max, κ and 2 / λ_max of H = Xᵀ X / n, for the inputs as the layer gets them."""
+    """Return λ_min, λ_max, κ and 2 / λ_max of H = Xᵀ X / n, for the inputs of the layer."""
     X = model.X / model.X.std(axis=0) if model.standardized else model.X
     smallest, largest = np.linalg.eigvalsh(X.T @ X / len(X)).tolist()
     return smallest, largest, largest / smallest, 2 / largest
 
 
 def cost_direction(model: LinearModel, share: float) -> str:
-    """Where the cost has gone after the steps at this share of the largest learning rate."""
+    """Return whether the cost goes up or down at this share of the largest learning rate."""
     cost, _ = model.descend(share * eigenvalues(model)[3], STEPS)
     return "down" if cost[-1] < cost[0] else "up"
 
 
 def excess(model: LinearModel, rate: float, steps: int) -> Array:
-    """Cost above the lowest before each step at η = rate / λ_max, as a share of the first's."""
+    """Return the cost above the lowest before each step at η = rate / λ_max; the first is 1."""
     best, *_ = np.linalg.lstsq(model.X, model.y)
     lowest = np.mean((model.X @ best - model.y) ** 2) / 2
     cost, _ = model.descend(rate * eigenvalues(model)[3] / 2, steps)
@@ -219,10 +219,10 @@ def excess(model: LinearModel, rate: float, steps: int) -> Array:
 
 
 def steps_needed(model: LinearModel) -> int:
-    """Steps at η = 1 / λ_max until the excess of the cost is a thousandth of the first's.
+    """Return the steps at η = 1 / λ_max until the excess of the cost is a thousandth.
 
-    The first step does away with the error along the eigenvector of λ_max. What is left is along
-    that of λ_min, and each step multiplies it by 1 − 1/κ, and the excess by the square of that.
+    The first step removes the error along the eigenvector of λ_max. The rest is along that of
+    λ_min; each step multiplies it by 1 − 1/κ, and the excess by the square of that.
     """
     _, _, condition, _ = eigenvalues(model)
     left = excess(model, 1, 2)[-1]
@@ -230,7 +230,7 @@ def steps_needed(model: LinearModel) -> int:
 
 
 def digits() -> dict[str, list[float]]:
-    """The accuracy after training at each learning rate, for each scaling."""
+    """Return the accuracies after training at each learning rate, for each scaling."""
     pixels, y = cg.datasets.load_digits()
     X = pixels.astype(np.float64)
     scalings = {"pixels × 1000": (1000 * X, False), "pixels": (X, False), "standardised": (X, True)}
@@ -241,7 +241,7 @@ def digits() -> dict[str, list[float]]:
 
 
 def accuracy(X: Array, y: NDArray[np.int64], rate: float, standardized: bool) -> float:
-    """The accuracy after training from the same initial weights."""
+    """Return the accuracy after training from the same initial weights."""
     layers = [cg.Dense(HIDDEN, "tanh"), cg.Dense(10, "softmax")]
     net = cg.Network(64, layers, loss="cross_entropy", dtype="float64", rng=0)
     if standardized:
@@ -254,7 +254,7 @@ def accuracy(X: Array, y: NDArray[np.int64], rate: float, standardized: bool) ->
 
 
 def draw_valley(raw: LinearModel, standardised: LinearModel) -> Figure:
-    """The cost over the two weights, and 20 steps of the descent, for both kinds of inputs."""
+    """Draw the cost over the two weights and 20 steps of the descent, for both inputs."""
     figure = new_figure(10.6, 4.6)
     for ax, model in zip(figure.subplots(1, 2), (raw, standardised), strict=True):
         spread = np.ones(2) if model.standardized else model.X.std(axis=0)
@@ -282,7 +282,7 @@ def draw_valley(raw: LinearModel, standardised: LinearModel) -> Figure:
 
 
 def draw_descent(raw: LinearModel, standardised: LinearModel) -> Axes:
-    """The excess of the cost by steps."""
+    """Draw the excess of the cost by steps."""
     rate = r"$\eta = {} / \lambda_\mathrm{{max}}$"
     curves = {
         f"metres and milligrams, {rate.format(1)}": excess(raw, 1, 31),
@@ -299,7 +299,7 @@ def draw_descent(raw: LinearModel, standardised: LinearModel) -> Axes:
 
 
 def draw_digits(accuracies: dict[str, list[float]]) -> Axes:
-    """The accuracy against the learning rate."""
+    """Draw the accuracy against the learning rate."""
     ax = new_figure(6.4, 4).add_subplot()
     draw_curves(ax, DIGITS_RATES, accuracies)
     ax.set(xlabel="learning rate η", xscale="log", ylim=(0, 1.03))

@@ -1,6 +1,6 @@
-"""Softmax over two classes: a surface over the plane, and why it is the logistic function.
+"""Softmax over two classes: its surface over the plane, and why that is the logistic function.
 
-Softmax makes probabilities of any two numbers, one for each class:
+Softmax turns any two numbers into probabilities, one for each class:
 
     P(t = 1 | z) = exp(z₁) / (exp(z₁) + exp(z₂))
     P(t = 2 | z) = exp(z₂) / (exp(z₁) + exp(z₂))
@@ -9,12 +9,12 @@ Divide the first above and below by exp(z₁):
 
     P(t = 1 | z) = 1 / (1 + exp(−(z₁ − z₂))) = σ(z₁ − z₂)
 
-So only the difference of z₁ and z₂ counts; what is added to both is lost. A softmax over two
-outputs says what one sigmoid says, and its surface over the plane of (z₁, z₂) is the logistic
-curve, drawn out along the diagonal.
+So only the difference of z₁ and z₂ matters; adding the same number to both changes nothing. A
+softmax over two outputs is one sigmoid of their difference, and its surface over the plane of
+(z₁, z₂) is the logistic curve, extended along the diagonal.
 
-The surface is computed three times here: by a network that passes z on to softmax, by the gate
-softmax of a computational graph, and by the gate sigmoid of the difference.
+The surface is computed in three ways: by a network that passes z to softmax, by the gate softmax of
+a computational graph, and by the gate sigmoid of the difference.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SOME_POINTS = [(0, 0), (7, 7), (1, 0), (3, 2), (-4, -5), (0, 1), (10, -10)]
 
 
 def run(page: Page) -> None:
-    """Compute the surface in three ways, look at it, and at the slopes on it."""
+    """Compute the surface in three ways, draw it, and print its slopes."""
     page.title("Softmax over two classes")
     page.text(
         """The probability that softmax gives to the first of two classes is the logistic function
@@ -89,13 +89,13 @@ def run(page: Page) -> None:
 
 
 def make_grid() -> Array:
-    """(z₁, z₂) of each point, (POINTS², 2); z₁ changes faster."""
+    """Return (z₁, z₂) of each point, (POINTS², 2); z₁ changes faster."""
     axis = np.linspace(-EXTENT, EXTENT, POINTS)
     return np.column_stack([values.ravel() for values in np.meshgrid(axis, axis)])
 
 
 def by_network(z: Array) -> Array:
-    """P(t = 1 | z) by a network of one layer: weights 1 from each input to its own output."""
+    """Return P(t = 1 | z) from a network of one layer, whose weights are the identity."""
     layer = cg.Dense(2, "softmax", weights_init=np.eye(2))
     net = cg.Network(2, [layer], loss="cross_entropy", dtype="float64")
     P: Array = net.forward(z)[:, 0]
@@ -103,21 +103,21 @@ def by_network(z: Array) -> Array:
 
 
 def by_softmax(z: Array) -> Array:
-    """The same by the gate softmax."""
+    """Return P(t = 1 | z) from the gate softmax."""
     return np.asarray(cg.graph.softmax(z, axis=1).value)[:, 0]
 
 
 def by_sigmoid(z: Array) -> Array:
-    """The same by the gate sigmoid of the difference."""
+    """Return P(t = 1 | z) from the gate sigmoid of the difference."""
     z_1, z_2 = cg.graph.Variable(z[:, 0], "z₁"), cg.graph.Variable(z[:, 1], "z₂")
     return np.asarray(cg.graph.sigmoid(z_1 - z_2).value)
 
 
 def slopes(z_1: float, z_2: float) -> tuple[float, ...]:
-    """P(t = 1 | z) at one point, and its derivatives by z₁ and z₂."""
+    """Return P(t = 1 | z) at one point, and its derivatives by z₁ and z₂."""
     z = cg.graph.Variable([z_1, z_2], "z")
     P = cg.graph.softmax(z)
-    P.backward([1, 0])  # of the two outputs the first
+    P.backward([1, 0])  # the first of the two outputs
     return tuple(map(float, (np.asarray(P.value)[0], *np.asarray(z.gradient))))
 
 
@@ -125,9 +125,9 @@ def slopes(z_1: float, z_2: float) -> tuple[float, ...]:
 
 
 def draw_surface(z: Array, P: Array) -> Axes:
-    """P as a height over (z₁, z₂), with the line where it is ½."""
+    """Draw P as a height over (z₁, z₂), with the line where it is ½."""
     ax = new_figure(6.4, 5.2).add_subplot(projection="3d")
-    ax.computed_zorder = False  # the line is seen on the surface
+    ax.computed_zorder = False  # else the surface would hide the line
     surface = [values.reshape(POINTS, POINTS) for values in (*z.T, P)]
     artist_options = {"cmap": colors(), "vmin": 0, "vmax": 1, "antialiased": False, "zorder": 1}
     ax.plot_surface(*surface, rcount=FACES, ccount=FACES, **artist_options)
@@ -135,14 +135,14 @@ def draw_surface(z: Array, P: Array) -> Axes:
     ax.plot(ends, ends, [0.5, 0.5], color=style.INK, label="$z_1 = z_2$, P = ½", zorder=2)
     ticks = [-10, -5, 0, 5, 10]
     ax.set(xlabel="$z_1$", ylabel="$z_2$", zlabel="P(t = 1 | z)", xticks=ticks, yticks=ticks)
-    ax.view_init(elev=35, azim=150)  # from where all of the slope is seen
+    ax.view_init(elev=35, azim=150)  # from here all of the slope is visible
     ax.set_box_aspect(None, zoom=0.87)  # room for the label of the third axis
     ax.legend(loc="upper right")
     return ax
 
 
 def draw_contour(z: Array, P: Array) -> Axes:
-    """P as a map with lines of equal P."""
+    """Draw P as a map with lines of equal P."""
     ax = new_figure(6, 4.8).add_subplot()
     surface = [values.reshape(POINTS, POINTS) for values in (*z.T, P)]
     filled = ax.contourf(*surface, levels=np.linspace(0, 1, 21), cmap=colors())
@@ -159,7 +159,7 @@ def draw_contour(z: Array, P: Array) -> Axes:
 
 
 def draw_difference() -> Figure:
-    """Three cuts through the surface: against z₁ three curves, against z₁ − z₂ a single one."""
+    """Draw three cuts through the surface: three curves of z₁, but one curve of z₁ − z₂."""
     figure = new_figure(8, 3.4)
     left, right = figure.subplots(1, 2, sharey=True)
     z_1 = np.linspace(-EXTENT, EXTENT, POINTS)
@@ -175,5 +175,5 @@ def draw_difference() -> Figure:
 
 
 def colors() -> Colormap:
-    """From the colour of the second class over white to that of the first."""
+    """Return the colour map from the second class over white to the first."""
     return style.between(1, 0, 0.7)

@@ -1,4 +1,4 @@
-"""Vanishing gradients: what is left of the gradient at the far end of a deep network.
+"""Vanishing gradients: the size of the gradient in the first layers of a deep network.
 
 Backpropagation carries δ = ∂C/∂z from the last layer to the first,
 
@@ -6,20 +6,20 @@ Backpropagation carries δ = ∂C/∂z from the last layer to the first,
 
 and each layer on the way multiplies by Wᵀ and by σ′. The slope of the sigmoid, σ′ = σ (1 − σ), is
 at most 1/4, where z = 0. So unless the weights make up for it, δ becomes at least four times
-smaller with every layer, which is exponentially small in the depth. The slope of tanh goes up to
-1, and that of ReLU is 1 for every unit that is on: δ can come through whole, if the weights let it.
+smaller with every layer, which is exponential in the depth. The slope of tanh is up to 1, and that
+of ReLU is 1 for every active unit: δ can keep its size, if the weights allow it.
 
-Whether they do is decided at the start. A sum over n inputs with weights of variance v multiplies
-the size of what goes through it by about √(n v), and for the 32 units of a layer here that is
+That depends on the initial weights. A sum over n inputs with weights of variance v multiplies the
+size of the numbers by about √(n v); for the 32 units of a layer here that factor is
 
-    Glorot        v = 2 / (inputs + outputs)    1        sizes stay, in both directions
+    Glorot        v = 2 / (inputs + outputs)    1        keeps sizes, in both directions
     He            v = 2 / inputs                1.4      makes up for the half of the units that
-                                                         ReLU turns off
+                                                         are inactive with ReLU
     N(0, 1)       v = 1                         5.7
     N(0, 0.01²)   v = 0.0001                    0.057
 
-All networks have one shape, ten layers, and begin with the same random numbers, times √v. What is
-compared is the norm ‖∂C/∂W‖, the root of the sum of the squares, of one layer and the next.
+All networks have the same ten layers, and start with the same random numbers, times √v. The
+experiment compares the norms ‖∂C/∂W‖, the root of the sum of squares, of successive layers.
 
 References
 ----------
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
     Labels = NDArray[np.int64]
-    # By how they start, and their activation.
+    # By initialisation and activation.
     Networks = dict[tuple[str, str], cg.Network]
 
 LAYERS = 10
@@ -65,7 +65,7 @@ EPOCHS = 30
 
 
 def run(page: Page) -> None:
-    """Norms by layer at the start, what the initialisation does to them, and what training does."""
+    """Print norms by layer at the start, for each initialisation, and after training."""
     X, y = images()
     nets = make_networks()
     start = {which: norms(net, X, y) for which, net in nets.items()}
@@ -151,36 +151,36 @@ def run(page: Page) -> None:
 
 
 def images() -> tuple[Array, Labels]:
-    """The digits of the package, with pixels from −1 to 1."""
+    """Return the digits of the package, with pixels from −1 to 1."""
     X, y = cg.datasets.load_digits()
     return X / 8 - 1, y
 
 
 def make_network(start: str, activation: str) -> cg.Network:
-    """Ten layers; their random numbers are the same whatever the start and the activation."""
+    """Return ten layers, with the same random numbers for every start and activation."""
     hidden = [cg.Dense(WIDTH, activation, weights_init=STARTS[start])] * (LAYERS - 1)
     output = cg.Dense(10, "softmax", weights_init=STARTS[start])
     return cg.Network(64, [*hidden, output], loss="cross_entropy", dtype="float64", rng=0)
 
 
 def make_networks() -> Networks:
-    """Every start with every activation, untrained."""
+    """Return the untrained networks of every start and activation."""
     return {which: make_network(*which) for which in product(STARTS, ACTIVATIONS)}
 
 
 def norms(net: cg.Network, X: Array, y: Labels) -> Array:
-    """‖∂C/∂W‖ of each layer, first to last."""
+    """Return ‖∂C/∂W‖ of each layer, first to last."""
     gradients = net.backward(X, y, input_gradient=False)
     return np.array([np.linalg.norm(weights) for weights in gradients.weights])
 
 
 def factor(norms: Array) -> float:
-    """What the norm is multiplied by from a layer to the one below: the geometric mean."""
+    """Return the mean factor of the norm from a layer to the one before: the geometric mean."""
     return float((norms[0] / norms[-1]) ** (1 / (len(norms) - 1)))
 
 
 def train(net: cg.Network, X: Array, y: Labels) -> cg.History | None:
-    """The course of the training; None where it diverged."""
+    """Train, and return the history; None if the training diverged."""
     try:
         return cg.Trainer(net, cg.SGD(LEARNING_RATE), rng=0).fit(X, y, EPOCHS)
     except cg.DivergenceError:
@@ -188,7 +188,7 @@ def train(net: cg.Network, X: Array, y: Labels) -> cg.History | None:
 
 
 def first_layer_change(net: cg.Network, activation: str) -> float:
-    """How far the weights of the first layer are from Glorot's start, relative to their norm."""
+    """Return the distance of the first layer's weights from Glorot's start, relative to that."""
     before = make_network("Glorot", activation).layers[0].weights
     return float(np.linalg.norm(net.layers[0].weights - before) / np.linalg.norm(before))
 
@@ -197,7 +197,7 @@ def first_layer_change(net: cg.Network, activation: str) -> float:
 
 
 def draw_gradients(untrained: Networks, trained: Networks, X: Array, y: Labels) -> Figure:
-    """‖∂C/∂W‖ against the layer: a column for each start, before training above, after it below."""
+    """Draw ‖∂C/∂W‖ by layer: a column for each start, before training above, after it below."""
     figure = new_figure(11, 5.8)
     grid = figure.subplots(2, len(STARTS), sharex=True, sharey="col")
     for (row, nets), (column, start) in product(enumerate((untrained, trained)), enumerate(STARTS)):
@@ -218,7 +218,7 @@ def draw_gradients(untrained: Networks, trained: Networks, X: Array, y: Labels) 
 
 
 def draw_learning(histories: dict[tuple[str, str], cg.History | None]) -> Axes:
-    """The cost by epoch for the three activations, from Glorot's start."""
+    """Draw the cost by epoch for the three activations, from Glorot's start."""
     ax = new_figure(6.4, 4).add_subplot()
     drawn = {name: history for name in ACTIVATIONS if (history := histories["Glorot", name])}
     plotting.history(drawn, ax=ax, log=True)

@@ -1,28 +1,29 @@
-"""Why backpropagation: what a gradient costs, by differences and by the chain rule.
+"""Why backpropagation: the time of a gradient by differences and by the chain rule.
 
-The derivative of the cost C by a parameter p can be had without any theory: change p a little, run
-the network again, and see what C does,
+The derivative of the cost C by a parameter p needs no theory: change p a little, run the network
+again, and measure the change of C,
 
     ∂C/∂p ≈ (C(p + h) − C(p)) / h             forward differences: P + 1 passes for P parameters
-    ∂C/∂p ≈ (C(p + h) − C(p − h)) / 2h        central differences: 2 P passes, and more exact
+    ∂C/∂p ≈ (C(p + h) − C(p − h)) / 2h        central differences: 2 P passes, more accurate
 
-A pass over the network uses each parameter once for each sample, so its time grows as P, and that
-of all the differences as P². Backpropagation goes through the network twice, once forward and once
-backward, whatever P is; the way back costs about two passes forward, one product for δ and one for
-∂C/∂W. So its time grows as P, and on a plot of logarithms the lines have the slopes 2 and 1.
+A pass over the network uses each parameter once for each sample, so its time grows as P, and the
+time of all differences as P². Backpropagation passes through the network twice for any P, once
+forward and once backward; the backward pass takes about as long as two forward passes, with one
+product for δ and one for ∂C/∂W. So its time grows as P, and on a plot with two logarithmic scales
+the lines have the slopes 2 and 1.
 
-What is timed. The networks have two hidden layers of ReLU, as wide as the input, a linear output,
-and no biases; C is the mean quadratic cost of 512 samples, in float64 and on one thread. One pass
-of a difference is: the weights of one layer put into the network with one of them changed, which
-copies no more than P numbers, little beside 512 samples that go through them, and then
-`Network.evaluate`. Against it stands `Network.backward`, which returns z, a and δ of all layers
-too. A time is the thread's time on the processor, which other programs disturb less than the time
-on the clock, and the shortest of several. Where all differences would take too long, evenly spread
-ones are timed, and the time of all is extrapolated.
+The timed networks have two hidden layers of ReLU, as wide as the input, a linear output, and no
+biases; C is the mean quadratic cost of 512 samples, in float64 and on one thread. One pass of a
+difference changes a weight, assigns the weights of its layer to the network, and calls
+`Network.evaluate`. The assignment copies at most P numbers, little work compared with 512 samples.
+Backpropagation is one call of `Network.backward`, which also returns z, a and δ of all layers. A
+time is the processor time of the thread, which other programs disturb less than the wall time, and
+the shortest of several. If all differences would take too long, evenly spaced ones are timed, and
+the total is extrapolated.
 
-Small networks do not keep to the lines. What a call costs in any case, tens of microseconds for
-the checks of the samples and the way between Python and C, is more than what they compute; so the
-slopes are fitted to the networks from 10,000 parameters on.
+Small networks do not follow the lines. The fixed cost of a call, tens of microseconds for checking
+the samples and for going from Python to C, exceeds that of their computation; so the slopes are
+fitted to the networks from 10,000 parameters on.
 """
 
 from __future__ import annotations
@@ -55,28 +56,28 @@ FITTED_FROM = 10_000
 SAMPLES = 512
 SWEEPS = 2
 BUDGET = 0.05  # seconds for one method and network, in each sweep
-MIN_TIMED = 8  # differences to time, whatever they take
+MIN_TIMED = 8  # differences that are timed even if they exceed the budget
 ROUNDING = float(np.finfo(np.float64).eps)
 
 
 class Problem(NamedTuple):
-    """A network, and samples to differentiate its cost over."""
+    """A network, and the samples of its cost."""
 
     net: cg.Network
     X: Array
     y: Array
 
     def cost(self) -> float:
-        """C."""
+        """Return C."""
         return self.net.evaluate(self.X, self.y, threads=1)["loss"]
 
     def backpropagation(self) -> cg.Gradients:
-        """∂C/∂p for all parameters p."""
+        """Return ∂C/∂p for all parameters p."""
         return self.net.backward(self.X, self.y, input_gradient=False, threads=1)
 
     def differences(self, central: bool, every: int = 1) -> Array:
-        """∂C/∂p by differences, for every so-many-th weight of each layer."""
-        h = ROUNDING ** (1 / 3 if central else 1 / 2)  # where cutting and rounding are even
+        """Return ∂C/∂p by differences; the stride `every` selects weights of each layer."""
+        h = ROUNDING ** (1 / 3 if central else 1 / 2)  # truncation and rounding errors are equal
         here = 0.0 if central else self.cost()
         derivatives = []
         for layer in self.net.layers:
@@ -107,7 +108,7 @@ class Times(NamedTuple):
 
 
 def run(page: Page) -> None:
-    """Time the three ways to a gradient, fit lines, and look for where they cross."""
+    """Time the three ways to a gradient, fit lines, and find their crossing."""
     page.title("Three ways to a gradient")
     page.text("The derivatives of the cost C by all P parameters p of a network, to be had by")
     page.equations(
@@ -170,25 +171,25 @@ def run(page: Page) -> None:
 
 
 def three_layers(width: int) -> Problem:
-    """Three layers of this many inputs each."""
+    """Return a network of three layers with `width` inputs each, and its samples."""
     hidden = cg.Dense(width, "relu", use_bias=False)
     return problem(width, [hidden, hidden, cg.Dense(1, use_bias=False)])
 
 
 def one_layer(parameters: int) -> Problem:
-    """One layer of so many weights."""
+    """Return a network of one layer with this number of weights, and its samples."""
     return problem(parameters, [cg.Dense(1, use_bias=False)])
 
 
 def problem(inputs: int, layers: list[cg.Dense]) -> Problem:
-    """A network with random samples for it."""
+    """Return a network with random samples."""
     rng = np.random.default_rng(0)
     net = cg.Network(inputs, layers, loss="quadratic", dtype="float64", rng=0)
     return Problem(net, rng.standard_normal((SAMPLES, inputs)), rng.standard_normal((SAMPLES, 1)))
 
 
 def errors(problem: Problem) -> list[float]:
-    """The largest errors of forward and of central differences, against backpropagation."""
+    """Return the largest errors of forward and central differences, against backpropagation."""
     exact = np.concatenate([each.ravel() for each in problem.backpropagation().weights])
     return [
         float(np.abs(problem.differences(central) - exact).max() / np.abs(exact).max())
@@ -197,7 +198,7 @@ def errors(problem: Problem) -> list[float]:
 
 
 def measure(problems: list[Problem]) -> Times:
-    """The shortest times of several sweeps over all networks."""
+    """Return the shortest times of several sweeps over all networks."""
     parameters = [problem.net.n_parameters for problem in problems]
     strides = [stride(problem) for problem in problems]
     timed = [
@@ -218,13 +219,13 @@ def measure(problems: list[Problem]) -> Times:
 
 
 def stride(problem: Problem) -> int:
-    """Every how-many-th derivative there is time for."""
+    """Return the stride between timed derivatives, so that their time is within the budget."""
     parameters = problem.net.n_parameters
     return min(ceil(parameters * fastest(problem.cost) / BUDGET), max(1, parameters // MIN_TIMED))
 
 
 def fastest(work: Callable[[], object]) -> float:
-    """Seconds that the work takes at best, of as many times as the budget allows; once at least."""
+    """Return the shortest time of the work in seconds; repeat it until the budget is used up."""
     best, begin = float("inf"), thread_time()
     now = begin
     while now == begin or now - begin < BUDGET:
@@ -239,7 +240,7 @@ COLUMNS = ("parameters", "timed", *METHODS)
 
 
 def rows(times: Times) -> list[tuple[object, ...]]:
-    """One row of a table for each network."""
+    """Return one row of a table for each network."""
     return [
         (int(parameters), int(timed), *seconds.tolist())
         for parameters, timed, seconds in zip(*times, strict=True)
@@ -247,27 +248,27 @@ def rows(times: Times) -> list[tuple[object, ...]]:
 
 
 def slope(times: Times, method: int) -> float:
-    """s of seconds ∝ Pˢ, by least squares of the logarithms over the larger networks."""
+    """Return s in seconds ∝ Pˢ, by least squares of the logarithms of the larger networks."""
     large = times.parameters >= FITTED_FROM
     logs = np.log(times.parameters[large]), np.log(times.seconds[large, method])
     return float(np.polyfit(*logs, 1)[0])
 
 
 def factor(times: Times, method: int, power: int) -> float:
-    """c of seconds ≈ c P^power: the geometric mean over the larger networks."""
+    """Return c in seconds ≈ c P^power: the geometric mean over the larger networks."""
     large = times.parameters >= FITTED_FROM
     ratios = times.seconds[large, method] / times.parameters[large].astype(float) ** power
     return float(np.exp(np.log(ratios).mean()))
 
 
 def first_faster(times: Times) -> float:
-    """From how many parameters on backpropagation takes less time than forward differences."""
+    """Return the P from which on backpropagation is faster than forward differences."""
     slower = np.flatnonzero(times.seconds[:, 0] <= times.seconds[:, 2])
     return float([*times.parameters, np.inf][slower[-1] + 1 if slower.size else 0])
 
 
 def draw_time(large: Times, small: Times) -> Axes:
-    """Seconds against parameters, hollow where extrapolated, with lines of slopes 2 and 1."""
+    """Draw seconds by parameters, hollow where extrapolated, and lines of slopes 2 and 1."""
     ax = new_figure(7, 5).add_subplot()
     line = np.array([1.0, large.parameters[-1]])
     for method, power in ((0, 2), (2, 1)):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KINDS = ("surface", "contour")
 PADDING = 0.25  # of the path's extent, on every side
 LEVELS = 24
-LEGEND_DISTANCE = 0.4  # from the path, in widths or path_losses of the axes
+LEGEND_DISTANCE = 0.4  # from the path, as a share of the axes' width and height
 
 
 class _Location(NamedTuple):
