@@ -1,4 +1,4 @@
-"""Networks and histories for pictures, and what their texts say."""
+"""Networks and histories for the tests of pictures, and the texts in pictures."""
 
 import numpy as np
 import seed_systems
@@ -7,7 +7,7 @@ import cygrad as cg
 
 
 def circles(units=3, loss="cross_entropy", activation="tanh", **settings):
-    """A network for two inputs and two classes, trained, with the samples."""
+    """Return a trained network with two inputs and two classes, and its samples."""
     X, y = seed_systems.circles_data()
     outputs = {
         "cross_entropy": cg.Dense(2, "softmax"),
@@ -31,7 +31,7 @@ def digits():
 
 
 def rbf():
-    """The network of one Gaussian unit, with its samples and the way of its descent."""
+    """Return the network of one Gaussian unit, its samples and the path of its descent."""
     X, y = seed_systems.rbf_data()
     layers = [cg.Dense(1, "gaussian", use_bias=False), cg.Dense(1, "sigmoid", trainable="weights")]
     net = cg.Network(
@@ -54,12 +54,12 @@ def history(scale=1.0):
 
 
 def texts(ax):
-    """The texts in axes, by what they say."""
+    """Return the texts in axes that are not empty."""
     return [text for text in ax.texts if text.get_text()]
 
 
 def overlapping(*groups):
-    """Pairs of texts of a group of which one is on top of the other, when all is drawn."""
+    """Draw the figure, and return the pairs of texts of a group that overlap."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     figure = groups[0][0].figure
@@ -76,7 +76,7 @@ def overlapping(*groups):
 
 
 def shown_numbers(axis):
-    """What the numbers on an axis say, of those that are in view."""
+    """Return the numbers on an axis that are in view, as texts."""
     axis.figure.canvas.draw()
     low, high = axis.get_view_interval()
     return [

@@ -1,6 +1,6 @@
-"""The page that experiments write on, and the command that lists and runs them.
+"""The page of an experiment, and the command that lists and runs experiments.
 
-What each experiment comes to is tested in files of their own.
+The results of each experiment are tested in the other files test_experiments_*.py.
 """
 
 import doctest
@@ -34,7 +34,7 @@ def draw(width: float) -> Any:
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Experiments that take no time."""
+    """Replace the experiments by one that takes no time."""
 
     class Short:
         @staticmethod
@@ -229,7 +229,7 @@ def test_a_folder_that_cannot_be_used(
     def message(output: str, code: int = 1) -> str:
         assert main(["experiments", "run", "scale", "--output", output]) == code
         out, err = capsys.readouterr()
-        assert out == "", "it is said before the work begins"
+        assert out == "", "the error comes before the work begins"
         assert err.count("\n") == 1
         return err
 

@@ -1,4 +1,4 @@
-"""Experiments on depth, scale and cost: their numbers, found a second way, and their pictures."""
+"""Experiments on depth, scale and cost: their numbers, computed a second way, and pictures."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def vanished(written: Callable[[str], Written]) -> Page:
 
 @pytest.fixture(scope="module")
 def trained() -> vanishing.Networks:
-    """All networks of the experiment, trained, and the one that diverged as it was."""
+    """Return all networks of the experiment, trained; the one that diverged is untrained."""
     X, y = vanishing.images()
     nets = vanishing.make_networks()
     for net in nets.values():
@@ -51,14 +51,14 @@ FUNCTIONS = {  # σ(z), and σ′ as a function of σ
 
 
 def parameters(net: cg.Network) -> list[tuple[Array, Array]]:
-    """W and b of each layer, to change."""
+    """Return copies of W and b of each layer."""
     return [(layer.weights.copy(), layer.biases.copy()) for layer in net.layers]
 
 
 def gradients(
     layers: list[tuple[Array, Array]], activation: str, X: Array, y: Labels
 ) -> list[tuple[Array, Array]]:
-    """∂C/∂W and ∂C/∂b of each layer, by the four equations in NumPy."""
+    """Return ∂C/∂W and ∂C/∂b of each layer, by the four equations in NumPy."""
     value, slope = FUNCTIONS[activation]
     activations = [X]
     for W, b in layers[:-1]:
@@ -70,12 +70,12 @@ def gradients(
     found = []
     for (W, _), a in zip(reversed(layers), reversed(activations), strict=True):
         found.append((delta.T @ a, delta.sum(axis=0)))
-        delta = (delta @ W) * slope(a)  # of X it is not needed any more
+        delta = (delta @ W) * slope(a)  # not used after the first layer
     return found[::-1]
 
 
 def norms(net: cg.Network, X: Array, y: Labels) -> Array:
-    """‖∂C/∂W‖ by layer."""
+    """Return ‖∂C/∂W‖ by layer."""
     found = gradients(parameters(net), net.layers[0].activation, X, y)
     return np.array([np.sqrt(np.square(weights).sum()) for weights, _ in found])
 
@@ -153,13 +153,13 @@ def test_norms_after_training(vanished: Page, trained: vanishing.Networks) -> No
             assert_array_equal(net.parameters, vanishing.make_network(start, activation).parameters)
             continue
         expected = norms(net, X, y)
-        rtol = 1e-2  # as many digits as are printed
+        rtol = 1e-2  # the printed digits
         assert_allclose([float(last), float(first)], expected[[-1, 0]], rtol)
         assert right == f"{100 * (net.predict(X) == y).mean():5.1f} %"
 
 
 def test_what_the_text_says_of_the_start() -> None:
-    """Half of Glorot's ReLUs are off; with He's weights their norms are those of tanh."""
+    """Half of Glorot's ReLUs are inactive; with He's weights their norms are those of tanh."""
     X, y = vanishing.images()
     *hidden, _ = vanishing.make_network("Glorot", "relu").backward(X, y).activations
     assert all(0.3 < np.mean(a == 0) < 0.7 for a in hidden)
@@ -214,7 +214,7 @@ def test_gradient_by_weights_grows_with_the_inputs(scaled: Page) -> None:
 
 
 def linear_models() -> dict[str, tuple[scale.LinearModel, Array]]:
-    """The linear models, and what their layer gets, by NumPy."""
+    """Return the linear models, and the inputs of their layer by NumPy."""
     X, y = scale.patients()
     return {
         "metres and milligrams": (scale.LinearModel(X, y, False), X),
@@ -224,7 +224,7 @@ def linear_models() -> dict[str, tuple[scale.LinearModel, Array]]:
 
 
 def excess(X: Array, y: Array, rate: float, steps: NDArray[np.int64]) -> Array:
-    """The excess of the cost at η = rate / λ_max, as a share of the first, by the eigenvalues."""
+    """Return the excess of the cost at η = rate / λ_max by the eigenvalues; the first is 1."""
     _, singular, axes = np.linalg.svd(X, full_matrices=False)
     eigenvalues = singular**2 / len(X)
     error = axes @ np.linalg.pinv(X) @ y
@@ -294,12 +294,12 @@ def test_large_pixels_drive_the_units_to_one() -> None:
     assert np.mean(np.abs(net.backward(1000.0 * X, y).activations[0]) > 0.999) > 0.99
 
 
-# The time of differences and of backpropagation: of the clock only the arithmetic is tested.
+# The time of differences and of backpropagation: only the arithmetic is tested, with a fake clock.
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Networks that compute nothing: 10 µs for each parameter forward, 25 µs forward and back."""
+    """Replace passes by a clock: per parameter 10 µs forward, 25 µs forward and backward."""
     now = 0.0
 
     def evaluate(net: cg.Network, *_: object, **__: object) -> dict[str, float]:
@@ -331,7 +331,7 @@ def test_times_of_passes_make_slopes_and_crossing(
     assert numbers["slope, central differences"] == pytest.approx(2, abs=1e-9)
     assert numbers["slope, backpropagation"] == pytest.approx(1, abs=1e-9)
     assert numbers["the lines of slopes 2 and 1 meet at P ="] == pytest.approx(2.5, rel=1e-3)
-    # P + 1 passes take longer than two and a half from P = 2 on.
+    # P + 1 passes are more than two and a half from P = 2 on.
     assert numbers["backpropagation is faster from P ="] == 2
     P = why_backprop.three_layers(why_backprop.WIDTHS[-1]).net.n_parameters
     assert numbers[f"forward differences, P = {P}"] == pytest.approx((P + 1) * P * 1e-5)

@@ -30,7 +30,7 @@ def regression(pages):
 
 @pytest.fixture(scope="module")
 def samples():
-    """x, y and the corners with their classes, as the experiment draws them."""
+    """Return x, y and the corners with their classes, as the experiment draws them."""
     random = np.random.RandomState(0)
     return *regression_to_network.noisy_line(random), *regression_to_network.four_corners(random)
 
@@ -139,7 +139,7 @@ def test_the_backward_network_is_backpropagation(pages):
     differences = {label: number for label, number in numbers.items() if ": from " in label}
     assert len(differences) == len(numbers) - 1 == 9
     for label, difference in differences.items():
-        # The reference rounds otherwise: it has no fused operations, and the exp of the system.
+        # The reference rounds differently: no fused operations, and the exp of the system.
         python = "cygrad.reference" in label
         allowed = tolerance("float64", depth_of([2, 3, 2], 1)) if python else 1e-15
         assert difference <= allowed, label

@@ -18,7 +18,7 @@ def approximately(number):
 
 @pytest.fixture
 def pages(written):
-    """Each experiment's page, by its name."""
+    """Return the page of each experiment by its name."""
     return {name: written(name).page for name in ("rbf", "circles", "softmax-surface")}
 
 
@@ -57,7 +57,7 @@ def test_rbf_the_lowered_rate_gets_furthest(pages):
 
 
 def test_rbf_what_is_said_of_the_paths():
-    """The way round; where 0.2 leaves the valley; 0.1 between the walls; 0.05 on the plain."""
+    """The detour; 0.2 leaves the valley; 0.1 stays between the walls; 0.05 on the plain."""
     X, t = rbf.make_data()
     paths = {}
     for name, rate in {"lowered": rbf.lowered, 0.2: 0.2, 0.1: 0.1, 0.05: 0.05}.items():
@@ -67,7 +67,7 @@ def test_rbf_what_is_said_of_the_paths():
         if name == "lowered":
             outputs = path[:, 1]
     assert paths["lowered"].max() == pytest.approx(6.59, abs=0.005)
-    turn = np.argmax(outputs > 0)  # up to here w_h rises, and then it falls
+    turn = np.argmax(outputs > 0)  # w_h rises up to here, then it falls
     assert (np.diff(paths["lowered"][: turn + 1]) > 0).all()
     assert (np.diff(paths["lowered"][turn : turn + 20]) < 0).all()
     furthest = paths[0.2].argmax()

@@ -1,4 +1,4 @@
-"""What all experiments have in common: text, pictures, and pages without pictures."""
+"""Properties of all experiments: text, pictures, and pages without pictures."""
 
 import json
 import subprocess
@@ -10,8 +10,8 @@ import pytest
 
 from cygrad.experiments.page import HOW_TO_GET_PICTURES, LABEL_WIDTH, WIDTH
 
-# Without the circuits, whose drawings need no matplotlib, and without what depends on the clock:
-# these have tests of their own.
+# All but the circuits, whose drawings need no matplotlib, and the experiment that measures time:
+# these have their own tests.
 PICTURES = {
     "rbf": ["data", "surface", "contour", "output"],
     "circles": ["start", "cost", "end", "hidden"],
@@ -23,8 +23,8 @@ PICTURES = {
     "digits": ["learning", "confusion", "mistakes", "weights"],
 }
 
-# Runs experiments where matplotlib cannot be imported. Some of them train for long: that is cut
-# short, and their numbers are others.
+# Runs experiments where matplotlib cannot be imported. Three of them train for fewer steps, since
+# they would take long, so their numbers differ.
 WITHOUT_MATPLOTLIB = """
 import io, json, sys
 sys.modules["matplotlib"] = None
@@ -51,7 +51,7 @@ def test_text_is_printed(name, written):
     for title in page.tables:
         assert f"  {title}" in lines
     for label in page.numbers:
-        # Short enough for all numbers to stand in one column.
+        # Short enough to print all numbers in one column.
         assert any(line.startswith(f"  {label:<{LABEL_WIDTH}s} ") for line in lines)
 
 
@@ -65,7 +65,7 @@ def test_pictures_are_drawn(name, written):
     assert sorted(files[0].parent.iterdir()) == sorted(files)
     for file in files:
         pixels = (255 * image.imread(file)).round().astype(np.uint8).view(np.uint32)[..., 0]
-        # Something is in it, and what lies at the border is paper: nothing is cut off.
+        # The picture has a content, and its border is white: nothing is cut off.
         assert len(np.unique(pixels)) > 50
         for border in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):
             assert (border == 0xFFFFFFFF).all()

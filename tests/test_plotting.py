@@ -1,6 +1,6 @@
-"""Pictures: that they are drawn where they are told to, and saved whole.
+"""Properties of all pictures: axes, names, styles and files.
 
-What each of them shows is tested in files of their own.
+The contents of each picture are tested in the other files test_plotting_*.py.
 """
 
 import importlib
@@ -22,7 +22,7 @@ from matplotlib.figure import Figure  # noqa: E402
 pytestmark = pytest.mark.usefixtures("own_figures")
 
 
-# Every function, with what it needs; the second value says whether its axes are 3-D.
+# Each function with its arguments, and whether its axes are 3-D.
 
 
 def _draw_history(ax=None):

@@ -1,4 +1,4 @@
-"""Pictures of histories, schedules and gradients by the layer."""
+"""Pictures of histories, schedules and gradients by layer."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Pictures of what is inside a network: hidden units, weights, the network itself."""
+"""Pictures of the inside of a network: hidden units, weights, the diagram."""
 
 import numpy as np
 import pytest

@@ -17,12 +17,12 @@ pytestmark = pytest.mark.usefixtures("own_figures")
 
 
 def _inside(path, point):
-    """Whether a point is in an area that can have holes."""
+    """Return whether a point is in an area, which may have holes."""
     return sum(Path(ring).contains_point(point) for ring in path.to_polygons()) % 2 == 1
 
 
 def _class_at(ax, point, names):
-    """Which class's region a point is in, by the colour that is drawn there last."""
+    """Return the class whose region contains a point, by the colour drawn there last."""
     from cygrad.plotting import style
 
     tints = {to_hex(style.tint(number, 0.3)): number for number in range(names)}
@@ -43,7 +43,7 @@ def test_the_regions_are_what_the_network_says(loss, axes_2d):
     points = np.random.default_rng(0).uniform(-1, 1, (60, 2))
     drawn = [_class_at(axes_2d, point, 2) for point in points]
     outputs = net.forward(points)
-    # Close to the boundary the grid decides.
+    # Close to the boundary the result depends on the grid.
     ahead = np.abs(outputs[:, -1] - (0.5 if net.outputs == 1 else outputs[:, 0]))
     clear = ahead > 0.1
     assert clear.sum() > 40

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("own_figures")
 
 
 def _expected_losses(net, X, y, index_1, index_2, xs, ys):
-    """The losses by changing the flat parameters of another network."""
+    """Compute the losses by changing the flat parameters of another network."""
     layers = [cg.Dense(each.units, each.activation, use_bias=each.use_bias) for each in net.layers]
     other = cg.Network(net.inputs, layers, loss=net.loss, reduction=net.reduction, dtype=net.dtype)
     if net.input_mean is not None:
@@ -31,7 +31,7 @@ def _expected_losses(net, X, y, index_1, index_2, xs, ys):
 
 @pytest.fixture
 def computed(monkeypatch):
-    """What `contourf` and `plot_surface` are given."""
+    """Record the arguments of `contourf` and `plot_surface`."""
     from matplotlib.axes import Axes
     from mpl_toolkits.mplot3d import Axes3D
 

@@ -1,4 +1,4 @@
-"""Two circles, one around the other: three hidden units make a plane separate them.
+"""Two circles, one around the other, which a hidden layer of three units makes separable.
 
 No line in the plane of x separates the inner circle from the outer one. A hidden layer maps the
 samples into a space where a plane separates them: each of its units is a soft step across one line,
