@@ -158,7 +158,7 @@ def test_norms_after_training(vanished: Page, trained: vanishing.Networks) -> No
         assert right == f"{100 * (net.predict(X) == y).mean():5.1f} %"
 
 
-def test_what_the_text_says_of_the_start() -> None:
+def test_the_start_is_as_the_text_describes() -> None:
     """Half of Glorot's ReLUs are inactive; with He's weights their norms are those of tanh."""
     X, y = vanishing.images()
     *hidden, _ = vanishing.make_network("Glorot", "relu").backward(X, y).activations
@@ -173,7 +173,7 @@ def test_what_the_text_says_of_the_start() -> None:
     assert (ratios["He"] < 2.5).all()
 
 
-def test_what_the_text_says_of_the_trained_networks(trained: vanishing.Networks) -> None:
+def test_trained_networks_are_as_the_text_describes(trained: vanishing.Networks) -> None:
     X, y = vanishing.images()
     assert len(np.unique(trained["Glorot", "sigmoid"].predict(X))) == 1
     for start in ("Glorot", "He"):

@@ -56,7 +56,7 @@ def test_rbf_the_lowered_rate_gets_furthest(pages):
     assert all(row[3] > 1.5 * lowered[3] for row in short)
 
 
-def test_rbf_what_is_said_of_the_paths():
+def test_rbf_paths_are_as_the_text_describes():
     """The detour; 0.2 leaves the valley; 0.1 stays between the walls; 0.05 on the plain."""
     X, t = rbf.make_data()
     paths = {}
@@ -152,13 +152,13 @@ def test_circles_compares_three_ways(pages):
     assert too_long == (0.2, 0, 100, approximately(475.73263966146817), " 50.0 %", "never")
 
 
-def test_circles_what_is_said_of_long_steps():
+def test_circles_long_steps_are_as_the_text_describes():
     X, t, layers = circles.make_circles()
     _, costs = circles.train(layers, X, t, *circles.METHODS["plain, long steps"])
     assert costs[0] > 1000
 
 
-def test_circles_what_is_said_of_the_hidden_layer(pages):
+def test_circles_hidden_layer_is_as_the_text_describes(pages):
     """Lines at about half the radius; "inner" at one corner of the cube of units only."""
     X, t, layers = circles.make_circles()
     net, _ = circles.train(layers, X, t, *circles.METHODS["momentum"])

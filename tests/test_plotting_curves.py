@@ -137,7 +137,7 @@ def test_gradients_are_their_norms(axes_2d):
     assert axes_2d.get_yscale() == "log"
 
 
-def test_a_gradient_of_zero_is_said(axes_2d):
+def test_a_gradient_of_zero_is_marked(axes_2d):
     net = cg.Network(2, [cg.Dense(3, "relu", bias_init=-50.0), cg.Dense(1)], loss="mse", rng=0)
     plotting.gradient_flow(net.backward([[1, 2]], [3]), ax=axes_2d)
     assert [text.get_text() for text in texts(axes_2d)] == ["0", "0"]

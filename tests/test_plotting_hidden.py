@@ -221,7 +221,7 @@ def test_numbers_on_units_are_short(value, axes_2d):
 
 
 @pytest.mark.parametrize("arrows", ["forward", "backward"])
-def test_arrows_point_where_they_are_told_to(arrows, axes_2d):
+def test_arrows_point_in_the_given_direction(arrows, axes_2d):
     plotting.network_diagram(circles()[0], arrows=arrows, ax=axes_2d)
     heads, lines = axes_2d.collections
     tips = np.array([path.vertices[0] for path in heads.get_paths()])

@@ -37,7 +37,7 @@ def _class_at(ax, point, names):
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "hinge", "binary_cross_entropy"])
-def test_the_regions_are_what_the_network_says(loss, axes_2d):
+def test_the_regions_are_the_predicted_classes(loss, axes_2d):
     net, X, y = circles(loss=loss)
     plotting.decision_regions(net, X, y, kind="regions", ax=axes_2d)
     points = np.random.default_rng(0).uniform(-1, 1, (60, 2))
@@ -57,7 +57,7 @@ def test_equal_outputs_are_the_region_of_the_first_class(axes_2d):
     assert _class_at(axes_2d, (0.5, 0.5), 3) == 0 == net.predict([[0.5, 0.5]])[0]
 
 
-def test_the_probability_is_what_the_network_says(axes_2d):
+def test_the_probability_is_the_output(axes_2d):
     net, X, y = circles(loss="binary_cross_entropy")
     net.classes = ["outer", "inner"]
     plotting.decision_regions(net, X, y, ax=axes_2d, resolution=50)
