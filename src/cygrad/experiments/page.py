@@ -95,7 +95,7 @@ class Page:
         *,
         digits: int = 4,
     ) -> None:
-        """Print and store a table: numbers to the right, with so many digits; text to the left."""
+        """Print and store a table: numbers to the right, text to the left."""
         self.tables[title] = [tuple(row) for row in rows]
         cells = [list(columns), *([_cell(value, digits) for value in row] for row in rows)]
         cells = [[self._transliterate(cell) for cell in row] for row in cells]

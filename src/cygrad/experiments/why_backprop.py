@@ -68,7 +68,7 @@ class Problem(NamedTuple):
     y: Array
 
     def cost(self) -> float:
-        """Return C."""
+        """Return the cost C."""
         return self.net.evaluate(self.X, self.y, threads=1)["loss"]
 
     def backpropagation(self) -> cg.Gradients:
@@ -268,7 +268,7 @@ def first_faster(times: Times) -> float:
 
 
 def draw_time(large: Times, small: Times) -> Axes:
-    """Draw seconds by parameters, hollow where extrapolated, and lines of slopes 2 and 1."""
+    """Draw times by number of parameters, hollow if extrapolated, and lines of slopes 2 and 1."""
     ax = new_figure(7, 5).add_subplot()
     line = np.array([1.0, large.parameters[-1]])
     for method, power in ((0, 2), (2, 1)):

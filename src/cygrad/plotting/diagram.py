@@ -203,7 +203,7 @@ def _draw_weights(
 
 
 def _draw_scale(ax: Axes, middle: float, y: float, largest: float, thickest: float) -> None:
-    """Draw a line of each sign side by side, with the weight of the thickest line."""
+    """Draw the legend: a positive and a negative line with the weight of the thickest line."""
     from cygrad.plotting.fitting import write
 
     for side, color, line in ((-1, POSITIVE, "-"), (1, NEGATIVE, "--")):

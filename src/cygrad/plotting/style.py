@@ -78,7 +78,7 @@ def escape_label(name: str) -> str:
 def curve(index: int, points: int) -> dict[str, Any]:
     """Return the options of `Axes.plot` for the curve with this index: its colour and markers.
 
-    Some of the points have markers, different ones in each curve: so curves that coincide show.
+    Some points have markers, at other points in each curve, so that coinciding curves show.
     """
     every = max(1, points // MARKS)
     return {
