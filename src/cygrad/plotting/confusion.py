@@ -11,7 +11,7 @@ from cygrad import checks
 from cygrad.network import Network
 from cygrad.plotting import style
 from cygrad.plotting.figures import axes_for, size_in_points
-from cygrad.plotting.networks import class_names, classifies, samples, target_classes
+from cygrad.plotting.networks import check_classifier, class_names, samples, target_classes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +61,8 @@ def confusion_matrix(
     Parameters
     ----------
     net : Network
-        A classifier: with loss cross_entropy, hinge, or binary_cross_entropy for one output.
+        A classifier: with a loss of classes, such as cross_entropy, or with
+        binary_cross_entropy for one output.
     X, y : array_like
         Samples and their classes, as for `Network.evaluate`. Without a network `y` holds class
         indices or names, shape (n,).
@@ -125,11 +126,7 @@ def confusion_matrix(
 def _classes_from_network(
     net: Network, X: ArrayLike, y: ArrayLike
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
-    if not classifies(net):
-        raise ValueError(
-            f"net has loss {net.loss!r} and {net.outputs} outputs, which is not one class for a "
-            "sample; expected cross_entropy, hinge, or one output with binary_cross_entropy"
-        )
+    check_classifier(net)
     rows = samples(net, X)
     return target_classes(net, y, len(rows)), net.predict(rows), class_names(net)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cygrad.network.activations import ACTIVATIONS
 from cygrad.plotting import style, ticks
 from cygrad.plotting.figures import axes_for
 from cygrad.plotting.networks import (
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from cygrad.network import Network
 
-# Output activations that increase with z: on the boundary of two classes their z are equal.
-INCREASING = ("identity", "sigmoid", "softmax", "tanh")
 ELEVATION = 15  # degrees, of the view of a plane
 FACING = 0.15  # sine of the angle between the view and the plane
 PADDING = 0.05  # of the extent, on every side
@@ -170,7 +169,8 @@ def _draw_boundary(
 ) -> None:
     """Draw the line or plane between the two predicted classes, as far as it is in the box."""
     output = net.layers[-1]
-    if not classifies(net) or output.units > 2 or output.activation not in INCREASING:
+    # Where a increases with z, the z of two classes are equal on their boundary.
+    if not classifies(net) or output.units > 2 or not ACTIVATIONS[output.activation].increasing:
         return
     weights, biases = output.weights.astype(np.float64), output.biases.astype(np.float64)
     normal, offset = weights[-1], biases[-1]

@@ -9,7 +9,7 @@ import numpy as np
 from cygrad import checks
 from cygrad._engine.samples import Samples
 from cygrad.network import Network
-from cygrad.network.losses import encode_targets
+from cygrad.network.losses import LOSSES, encode_targets, takes_labels
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -34,7 +34,19 @@ def samples(net: Network, X: ArrayLike) -> NDArray[Any]:
 
 def classifies(net: Network) -> bool:
     """Return whether the network predicts one class for each sample."""
-    return net.metric == "accuracy" and (net.loss != "binary_cross_entropy" or net.outputs == 1)
+    loss = LOSSES[net.loss]
+    return loss.labels or (loss.decides_at_half and net.outputs == 1)
+
+
+def check_classifier(net: Network) -> None:
+    """Raise a ValueError if the network does not predict one class for each sample."""
+    if not classifies(net):
+        deciding = [name for name, loss in LOSSES.items() if loss.decides_at_half]
+        raise ValueError(
+            f"net has loss {net.loss!r} and {net.outputs} outputs, which is not one class for a "
+            f"sample; expected {', '.join(takes_labels())}, or one output with "
+            f"{' or '.join(deciding)}"
+        )
 
 
 def class_names(net: Network) -> list[str]:
@@ -54,6 +66,6 @@ def target_classes(net: Network, y: ArrayLike, n: int) -> NDArray[np.int64]:
     """
     encode_targets(net.loss, y, n, net.outputs, "y")
     targets = np.asarray(y)
-    if net.loss == "binary_cross_entropy":
+    if LOSSES[net.loss].decides_at_half:
         return (targets.reshape(n) >= 0.5).astype(np.int64)
     return targets.astype(np.int64) if targets.ndim == 1 else targets.argmax(axis=1)

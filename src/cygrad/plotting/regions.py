@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cygrad import checks
+from cygrad.network.losses import LOSSES
 from cygrad.plotting import style
 from cygrad.plotting.figures import axes_for
 from cygrad.plotting.networks import (
+    check_classifier,
     check_network,
     class_names,
-    classifies,
     samples,
     target_classes,
 )
@@ -42,8 +43,8 @@ def decision_regions(
     Parameters
     ----------
     net : Network
-        A classifier with two inputs: with loss cross_entropy, hinge, or binary_cross_entropy for
-        one output.
+        A classifier with two inputs: with a loss of classes, such as cross_entropy, or with
+        binary_cross_entropy for one output.
     X : array_like, shape (n, 2)
         Samples; the picture shows them with some padding around them.
     y : array_like, shape (n,) or (n, outputs)
@@ -72,11 +73,7 @@ def decision_regions(
     check_network(net)
     if net.inputs != 2:
         raise ValueError(f"net has {net.inputs} inputs, expected 2: one for each axis")
-    if not classifies(net):
-        raise ValueError(
-            f"net has loss {net.loss!r} and {net.outputs} outputs, which is not one class for a "
-            "sample; expected cross_entropy, hinge, or one output with binary_cross_entropy"
-        )
+    check_classifier(net)
     resolution = checks.whole_number(resolution, "resolution", least=2)
     points = samples(net, X)
     classes = target_classes(net, y, len(points))
@@ -103,8 +100,9 @@ def _kind(net: Network, kind: str | None) -> str:
     if kind is None:
         return "probability" if net.outputs == 1 else "regions"
     checks.one_of(kind, "kind", KINDS)
-    if kind == "probability" and (net.loss == "hinge" or net.outputs > 2):
-        what = "scores" if net.loss == "hinge" else f"{net.outputs} classes"
+    scores = LOSSES[net.loss].outputs == "scores"
+    if kind == "probability" and (scores or net.outputs > 2):
+        what = "scores" if scores else f"{net.outputs} classes"
         raise ValueError(f"kind is 'probability' for a network of {what}, expected 'regions'")
     return kind
 

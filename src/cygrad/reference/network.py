@@ -81,7 +81,7 @@ class Network:
     ValueError
         If an argument is not as described or the combination has no meaning: softmax in a
         hidden layer or with one unit, cross_entropy without softmax, binary_cross_entropy without
-        sigmoid, hinge with softmax or with one unit.
+        sigmoid, a loss of scores with softmax or with one unit.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class Network:
         Returns
         -------
         list
-            For cross_entropy and hinge the class, argmaxⱼ aⱼ. For binary_cross_entropy 1 where an
+            For losses of classes the class, argmaxⱼ aⱼ. For binary_cross_entropy 1 where an
             output is at least ½ and 0 elsewhere: a number per sample for one output, a row for
             more. For the other losses the outputs.
         """
@@ -247,9 +247,9 @@ def check_combination(layers: Sequence[Dense], loss: Loss) -> None:
             f"the output activation is {output.activation!r}, expected {loss.activation!r} "
             f"with the loss {loss.name!r}"
         )
-    if loss.name == "hinge" and output.activation == "softmax":
+    if loss.targets == "class" and output.activation == "softmax":  # its outputs are scores
         raise ValueError(
-            "the output activation is 'softmax', expected another with the loss 'hinge'"
+            f"the output activation is 'softmax', expected another with the loss {loss.name!r}"
         )
     if output.units < 2 and (output.activation == "softmax" or loss.classifies):
         raise ValueError(
