@@ -30,6 +30,7 @@ SECTIONS = {
     ),
     "shapes": Section("shapes", "a step of cygrad on odd shapes", per_threads=True),
     "growth": Section("growth", "a step of cygrad by width, batch and threads", per_threads=True),
+    "costs": Section("costs", "the constants of the cost model, each with its worth"),
     "forward": Section("forward", "the outputs of one row, next to NumPy"),
     "latency": Section("latency", "single calls: a prediction, a sample, a batch, a short fit"),
     "graph": Section("graph", "computational graphs: compiled, next to plain Python and NumPy"),
