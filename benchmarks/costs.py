@@ -1,8 +1,8 @@
 """What each constant of the engine's cost model is good for: time without it, relative to with it.
 
-The constants, `Costs` in ``_engine/plan.pxd``, decide how many threads share a pass, which operations
-they split, and what is prepared for it. Each row has work for which a constant matters, and sets it
-to the value that switches it off. The bits must not change.
+The constants, `Costs` in ``_engine/plan.pxd``, decide how many threads share a pass, which
+operations they split, and what is prepared for it. Each row has work for which a constant matters,
+and sets it to the value that switches it off. The bits must not change.
 """
 
 from __future__ import annotations
