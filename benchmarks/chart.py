@@ -27,7 +27,7 @@ PROGRAMS = {
     "JAX": ("D", "#0072B2"),
     "NumPy": ("s", "#009E73"),
     "plain NumPy": ("v", "#56B4E9"),
-    "Cython loops": ("<", "#F0E442"),
+    "Cython, plain loops": ("<", "#F0E442"),
     "PyTorch compiled": ("^", "#CC79A7"),
     "PyTorch": ("P", "#D55E00"),
     "scikit-learn": ("X", "#E69F00"),

@@ -22,7 +22,7 @@ COLUMNS = (
     Column("cygrad", "cygrad, µs", 10, ",.1f"),
     Column("NumPy ratio", "NumPy", 6, ".2f"),
     Column("plain NumPy ratio", "plain", 6, ".2f"),
-    Column("Cython loops ratio", "loops", 6, ".1f"),
+    Column("Cython, plain loops ratio", "loops", 6, ".1f"),
     Column("scikit-learn ratio", "sklearn", 7, ".2f"),
     Column("PyTorch ratio", "PyTorch", 7, ".2f"),
     Column("PyTorch compiled ratio", "compiled", 8, ".2f"),

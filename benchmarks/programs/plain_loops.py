@@ -19,7 +19,7 @@ MAX_FLOPS = 1e8  # of a step
 
 
 class PlainLoops:
-    name = "Cython loops"
+    name = "Cython, plain loops"
     adjustable = False
     exact = True
     threads = 1
