@@ -11,7 +11,7 @@ from cygrad._engine.plan cimport Operation, Plan, costs
 from cygrad._engine.team cimport Team, cg_team_end, cg_team_open, cg_team_stop, cg_team_stopped
 
 
-cdef Py_ssize_t LONG = 200_000_000      # multiply-adds of a pass that a user could wait for
+cdef Py_ssize_t LONG_PASS = 200_000_000      # multiply-adds of a pass that a user could wait for
 
 
 cdef class SequentialPasses(Team):
@@ -48,7 +48,7 @@ cdef class SequentialPasses(Team):
                     break
                 self.begin()
             op = &self.plan.operation[self.next]
-            if self.next == self.plan.first_update and member == 0 and self.plan.work > LONG and self.interrupts.run_handlers():
+            if self.next == self.plan.first_update and member == 0 and self.plan.work > LONG_PASS and self.interrupts.run_handlers():
                 self.stopped = True     # the last chance before the updates, which may take long
                 break
             self.next += 1
