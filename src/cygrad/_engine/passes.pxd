@@ -14,9 +14,9 @@ cdef class SequentialPasses(Team):
     cdef const Operation *split_operation   # the one whose tasks the open phase has
     cdef int set_up(self, Plan plan) except -1
     cdef int run(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t passes, poll) except -1
-    cdef void prepare(self) noexcept nogil
-    cdef void begin(self) noexcept nogil
-    cdef void end(self) noexcept nogil
+    cdef void prepare_pass(self) noexcept nogil
+    cdef void begin_pass(self) noexcept nogil
+    cdef void end_pass(self) noexcept nogil
 
 
 cdef class ParallelPasses(Team):

@@ -31,11 +31,11 @@ cdef class SequentialPasses(Team):
         cdef bint threads_pay = self.members > 1 and self.plan.work * passes > costs.thread_start * costs.barrier
         self.samples, self.batch_size, self.passes = samples, batch_size, passes
         self.complete, self.stopped, self.loss, self.metric = 0, False, 0, 0
-        self.begin()
+        self.begin_pass()
         self.run_threads(self.members if threads_pay else 1, poll)
         return 0
 
-    cdef void prepare(self) noexcept nogil:
+    cdef void prepare_pass(self) noexcept nogil:
         """Alone, before each pass: whatever else it needs to know."""
 
     cdef void next_phase(self, int member) noexcept nogil:
@@ -43,10 +43,10 @@ cdef class SequentialPasses(Team):
         self.stopped = cg_team_stopped(self.team)
         while not self.stopped:
             if self.next == self.plan.operations:
-                self.end()
+                self.end_pass()
                 if self.complete == self.passes:
                     break
-                self.begin()
+                self.begin_pass()
             op = &self.plan.operation[self.next]
             if self.next == self.plan.first_update and member == 0 and self.plan.work > LONG_PASS and self.interrupts.run_handlers():
                 self.stopped = True     # the last chance before the updates, which may take long
@@ -61,14 +61,14 @@ cdef class SequentialPasses(Team):
             self.stopped = self.plan.run_operation(op, &self.p, member, self.interrupts)
         cg_team_end(self.team)
 
-    cdef void begin(self) noexcept nogil:
+    cdef void begin_pass(self) noexcept nogil:
         self.p.start = self.complete * self.batch_size
         self.p.rows = min(self.batch_size, self.samples - self.p.start)
         self.plan.pass_id += 1
         self.next = 0
-        self.prepare()
+        self.prepare_pass()
 
-    cdef void end(self) noexcept nogil:
+    cdef void end_pass(self) noexcept nogil:
         self.loss += self.p.loss
         self.metric += self.p.metric
         self.complete += 1

@@ -156,7 +156,7 @@ cdef class Training(SequentialPasses):
             self.p.update.rate = rate * correction / (1 - power(self.beta1, self.steps))
             self.p.update.epsilon = self.epsilon * correction
 
-    cdef void prepare(self) noexcept nogil:
+    cdef void prepare_pass(self) noexcept nogil:
         cdef cg_prefetch *ahead = &self.p.ahead
         self.begin_step(self.rate if self.rates == NULL else self.rates[self.complete])
         if self.fetch_ahead:
