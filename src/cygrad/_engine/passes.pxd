@@ -7,8 +7,8 @@ cdef class SequentialPasses(Team):
     cdef Plan plan
     cdef Pass p                     # the one at work
     cdef Py_ssize_t samples, batch_size, passes
-    cdef Py_ssize_t complete        # passes
-    cdef double loss, metric        # sums over the complete ones
+    cdef Py_ssize_t passes_done        # passes
+    cdef double loss, metric        # sums over the passes_done ones
     cdef bint stopped               # early: the pass at work has changed nothing
     cdef Py_ssize_t next            # operation of the pass at work
     cdef const Operation *split_operation   # the one whose tasks the open phase has
@@ -23,7 +23,7 @@ cdef class ParallelPasses(Team):
     cdef Plan plan
     cdef Pass p                     # what all have in common
     cdef Py_ssize_t samples, chunk, chunks
-    cdef bint begun
+    cdef bint is_open
     cdef char *out                  # rows of outputs, or NULL
     cdef double *sums               # loss and metric of each chunk, or NULL
     cdef int run(self, Py_ssize_t samples, Py_ssize_t chunk) except -1

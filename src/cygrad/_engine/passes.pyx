@@ -30,7 +30,7 @@ cdef class SequentialPasses(Team):
         """Bring the samples that `self.p` names through the plan. The last batch may have fewer than the others."""
         cdef bint threads_pay = self.members > 1 and self.plan.work * passes > costs.thread_start * costs.barrier
         self.samples, self.batch_size, self.passes = samples, batch_size, passes
-        self.complete, self.stopped, self.loss, self.metric = 0, False, 0, 0
+        self.passes_done, self.stopped, self.loss, self.metric = 0, False, 0, 0
         self.begin_pass()
         self.run_threads(self.members if threads_pay else 1, poll)
         return 0
@@ -44,7 +44,7 @@ cdef class SequentialPasses(Team):
         while not self.stopped:
             if self.next == self.plan.operations:
                 self.end_pass()
-                if self.complete == self.passes:
+                if self.passes_done == self.passes:
                     break
                 self.begin_pass()
             op = &self.plan.operation[self.next]
@@ -62,7 +62,7 @@ cdef class SequentialPasses(Team):
         cg_team_end(self.team)
 
     cdef void begin_pass(self) noexcept nogil:
-        self.p.start = self.complete * self.batch_size
+        self.p.start = self.passes_done * self.batch_size
         self.p.rows = min(self.batch_size, self.samples - self.p.start)
         self.plan.pass_id += 1
         self.next = 0
@@ -71,8 +71,8 @@ cdef class SequentialPasses(Team):
     cdef void end_pass(self) noexcept nogil:
         self.loss += self.p.loss
         self.metric += self.p.metric
-        self.complete += 1
-        self.interrupts.steps, self.interrupts.loss = self.complete, self.loss
+        self.passes_done += 1
+        self.interrupts.steps, self.interrupts.loss = self.passes_done, self.loss
 
     cdef void run_task(self, Py_ssize_t task, int member) noexcept nogil:
         cdef const Operation *op = self.split_operation
@@ -100,17 +100,17 @@ cdef class ParallelPasses(Team):
         """Bring all samples through the plan, which has room for a chunk for each member."""
         self.samples, self.chunk = samples, chunk
         self.chunks = (samples + chunk - 1) // chunk
-        self.begun = False
+        self.is_open = False
         self.run_threads(self.members, None)
         if self.interrupts.error is not None:
             raise self.interrupts.error
         return 0
 
     cdef void next_phase(self, int member) noexcept nogil:
-        if self.begun:
+        if self.is_open:
             cg_team_end(self.team)
         else:
-            self.begun = True
+            self.is_open = True
             cg_team_open(self.team, self.chunks)
 
     cdef void run_task(self, Py_ssize_t task, int member) noexcept nogil:

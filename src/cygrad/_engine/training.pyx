@@ -158,7 +158,7 @@ cdef class Training(SequentialPasses):
 
     cdef void prepare_pass(self) noexcept nogil:
         cdef cg_prefetch *ahead = &self.p.ahead
-        self.begin_step(self.rate if self.rates == NULL else self.rates[self.complete])
+        self.begin_step(self.rate if self.rates == NULL else self.rates[self.passes_done])
         if self.fetch_ahead:
             ahead.order = self.p.order + self.p.start + self.p.rows
             ahead.rows = min(self.batch_size, self.samples - self.p.start - self.p.rows)
@@ -201,7 +201,7 @@ cdef class Training(SequentialPasses):
         if learning_rates is not None:
             rates = &learning_rates[0]
         self.train(X, targets, indices, rows, self.max_batch, rates, poll, threads)
-        return self.loss, self.metric, self.complete, bool(self.stopped)
+        return self.loss, self.metric, self.passes_done, bool(self.stopped)
 
     def step(self, Samples X, targets, threads=1):
         """Run one step on all rows as one batch; its loss before the step, as the reduction has it.
