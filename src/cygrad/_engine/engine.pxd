@@ -59,5 +59,5 @@ cdef class Inference:
     cdef Py_ssize_t owner         # the process of the call that uses it, or 0
 
 
-cdef const cg_samples *rows_of(targets)
-cdef const int64_t *labels_of(targets)
+cdef const cg_samples *target_rows(targets)
+cdef const int64_t *target_labels(targets)

@@ -333,7 +333,7 @@ cdef class Engine:
         sums = np.empty(((n + chunk - 1) // chunk, 2))
         cdef double[:, ::1] view = sums
         team.p.x, team.sums = &X.view, &view[0, 0]
-        team.p.y, team.p.labels = rows_of(targets), labels_of(targets)
+        team.p.y, team.p.labels = target_rows(targets), target_labels(targets)
         team.plan = self.plan(members * chunk, True)
         team.assemble(members)
         team.run(n, chunk)
@@ -353,7 +353,7 @@ cdef class Engine:
         cdef SequentialPasses team = SequentialPasses()
         cdef Plan plan = self.plan(n, True, 0 if input_gradient else 1, True, self.thread_count(n, threads, costs.inference_share))
         block = aligned(self.block.size)
-        team.p.x, team.p.y, team.p.labels = &X.view, rows_of(targets), labels_of(targets)
+        team.p.x, team.p.y, team.p.labels = &X.view, target_rows(targets), target_labels(targets)
         team.p.update.rule = CG_RULE_store
         team.p.gradient_offset = address(block) - address(self.block)
         team.set_up(plan)
@@ -384,11 +384,11 @@ cdef class Inference:
     """What answers for few rows need besides the parameters: kept ready, and used by one call at a time."""
 
 
-cdef const cg_samples *rows_of(targets):
+cdef const cg_samples *target_rows(targets):
     return &(<Samples> targets).view if isinstance(targets, Samples) else NULL
 
 
-cdef const int64_t *labels_of(targets):
+cdef const int64_t *target_labels(targets):
     """Class indices; the caller keeps the array alive."""
     if isinstance(targets, Samples):
         return NULL

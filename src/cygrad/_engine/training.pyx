@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t, uint64_t
 from cpython.float cimport PyFloat_Check
 from cpython.long cimport PyLong_Check
 
-from cygrad._engine.engine cimport Engine, fork_count, labels_of, rows_of
+from cygrad._engine.engine cimport Engine, fork_count, target_labels, target_rows
 from cygrad._engine.kernels cimport (
     CG_CORRECTS_MOMENTS, CG_FLOAT32, cg_prefetch, cg_rule_properties, cg_rule_states, cg_scaled, cg_update
 )
@@ -172,7 +172,7 @@ cdef class Training(SequentialPasses):
         self.owner = fork_count
         try:
             self.make_ready(min(batch_size, rows), threads)
-            self.p.x, self.p.y, self.p.labels = &X.view, rows_of(targets), labels_of(targets)
+            self.p.x, self.p.y, self.p.labels = &X.view, target_rows(targets), target_labels(targets)
             self.p.order, self.rates = order, rates
             self.p.ahead.samples, self.p.ahead.rows = &X.view, 0
             self.fetch_ahead = order != NULL and X.view.rows * row_bytes > costs.prefetch_bytes and X.view.col_stride > 0
