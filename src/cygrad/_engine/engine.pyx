@@ -59,7 +59,7 @@ cdef class Engine:
         free(self.trained)
 
     def __init__(self, str dtype, sizes, activations, use_bias, str loss, str reduction):
-        cdef Py_ssize_t l, lanes, rows, panels, offset = 0
+        cdef Py_ssize_t l, width, rows, panels, offset = 0
         cdef char *base
         self.work = 0
         self.kernels = table(dtype)
@@ -75,25 +75,25 @@ cdef class Engine:
         self.inputs, self.outputs = self.sizes[0], self.sizes[self.depth]
         self.loss = _losses.index(loss)
         self.mean = reduction == "mean"
-        lanes = self.kernels.panel_width
+        width = self.kernels.panel_width
         self.layers = <Layer *> calloc(self.depth + 1, sizeof(Layer))
         self.trained = <Layer *> calloc(self.depth + 1, sizeof(Layer))
         if self.layers == NULL or self.trained == NULL:
             raise MemoryError()
-        padded = [-(-size // lanes) * lanes for size in self.sizes]
+        padded = [-(-size // width) * width for size in self.sizes]
         self.block = aligned(sum(n * m + m for n, m in zip(padded, padded[1:])) * self.kernels.itemsize)
         self.storage = self.block.view(self.numpy_dtype)
         self.weight_panels, self.bias_rows = [], []
         base = address(self.block)
         for l in range(1, self.depth + 1):
-            rows, panels = padded[l - 1], padded[l] // lanes
+            rows, panels = padded[l - 1], padded[l] // width
             self.layers[l].activation = _activations.index(activations[l - 1])
             self.layers[l].train_weights = True
             self.layers[l].train_biases = use_bias[l - 1]
             self.layers[l].inputs = self.sizes[l - 1]
             self.layers[l].w.data = base + offset * self.kernels.itemsize
             self.layers[l].w.capacity, self.layers[l].w.cols = rows, self.sizes[l]
-            self.weight_panels.append((slice(offset, offset + rows * padded[l]), (panels, rows, lanes)))
+            self.weight_panels.append((slice(offset, offset + rows * padded[l]), (panels, rows, width)))
             offset += rows * padded[l]
             self.layers[l].b = base + offset * self.kernels.itemsize
             self.bias_rows.append(slice(offset, offset + self.sizes[l]))
@@ -106,8 +106,8 @@ cdef class Engine:
 
     def _weights_of(self, storage, Py_ssize_t layer):
         place, shape = self.weight_panels[layer]
-        panels, rows, lanes = shape
-        w = storage[place].reshape(shape).transpose(0, 2, 1).reshape(panels * lanes, rows)
+        panels, rows, width = shape
+        w = storage[place].reshape(shape).transpose(0, 2, 1).reshape(panels * width, rows)
         return np.ascontiguousarray(w[: self.sizes[layer + 1], : self.sizes[layer]])
 
     def weights(self, Py_ssize_t layer):
@@ -117,10 +117,10 @@ cdef class Engine:
     def set_weights(self, Py_ssize_t layer, weights):
         """Put weights (out, in) into their panels."""
         place, shape = self.weight_panels[layer]
-        panels, rows, lanes = shape
-        padded = np.zeros((panels * lanes, rows), self.numpy_dtype)
+        panels, rows, width = shape
+        padded = np.zeros((panels * width, rows), self.numpy_dtype)
         padded[: self.sizes[layer + 1], : self.sizes[layer]] = weights
-        self.storage[place].reshape(shape)[...] = padded.reshape(panels, lanes, rows).transpose(0, 2, 1)
+        self.storage[place].reshape(shape)[...] = padded.reshape(panels, width, rows).transpose(0, 2, 1)
 
     def biases(self, Py_ssize_t layer):
         """A copy of the biases of a layer, counted from 0: (out,)."""
