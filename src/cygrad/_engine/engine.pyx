@@ -31,7 +31,7 @@ from cygrad._engine.plan import aligned
 
 cdef list _activations = list(_kernels.ACTIVATIONS), _losses = list(_kernels.LOSSES)      # in the order of their codes
 
-cdef Py_ssize_t CHUNK = 256         # rows that inference takes at once, at most
+cdef Py_ssize_t MAX_CHUNK = 256         # rows that inference takes at once, at most
 cdef Py_ssize_t CHUNK_MULTIPLE = 64           # rows that a chunk is a multiple of
 cdef Py_ssize_t SMALL_BATCH = 16          # rows up to which a plan for inference is kept ready
 fork_count = 1
@@ -318,7 +318,7 @@ cdef class Engine:
     cdef int forward_many(self, Samples X, char *out, Py_ssize_t members) except -1:
         """The outputs of any number of samples, in chunks."""
         cdef Py_ssize_t n = X.view.rows, share = (n + members - 1) // members
-        cdef Py_ssize_t chunk = min(n, CHUNK, (share + CHUNK_MULTIPLE - 1) // CHUNK_MULTIPLE * CHUNK_MULTIPLE)
+        cdef Py_ssize_t chunk = min(n, MAX_CHUNK, (share + CHUNK_MULTIPLE - 1) // CHUNK_MULTIPLE * CHUNK_MULTIPLE)
         cdef ParallelPasses team = ParallelPasses()
         team.p.x, team.out = &X.view, out
         team.plan = self.plan(members * chunk)
@@ -327,7 +327,7 @@ cdef class Engine:
 
     def evaluate(self, Samples X, targets, threads=1):
         """Sums over the samples of the loss and of the metric: of each chunk, then of all these in their order."""
-        cdef Py_ssize_t n = X.view.rows, chunk = min(n, CHUNK)
+        cdef Py_ssize_t n = X.view.rows, chunk = min(n, MAX_CHUNK)
         cdef Py_ssize_t members = min(self.thread_count(n, threads, costs.inference_share), (n + chunk - 1) // chunk)
         cdef ParallelPasses team = ParallelPasses()
         sums = np.empty(((n + chunk - 1) // chunk, 2))
