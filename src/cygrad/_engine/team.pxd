@@ -28,7 +28,7 @@ cdef class Team:
     cdef int members            # numbered from 0, the calling thread
     cdef Interrupts interrupts  # of member 0
     cdef int assemble(self, int members) except -1
-    cdef int run_threads(self, int present, poll) except -1
+    cdef int run_threads(self, int thread_count, poll) except -1
     cdef void next_phase(self, int member) noexcept nogil
     cdef void run_task(self, Py_ssize_t task, int member) noexcept nogil
     cdef void thread_loop(self, int member, uint32_t phase) noexcept nogil

@@ -29,45 +29,45 @@ cdef class Team:
         return 0
 
     cdef void next_phase(self, int member) noexcept nogil:
-        """Alone: do what cannot be divided, then open a phase or end the work."""
+        """Alone: do what cannot be divided, then open a phase or ended the work."""
         cg_team_end(self.team)
 
     cdef void run_task(self, Py_ssize_t task, int member) noexcept nogil:
         """Do one task of the open phase."""
 
-    cdef int run_threads(self, int present, poll) except -1:
-        """Do all the work with the first `present` of the members. What interrupted it is in `interrupts.error`."""
+    cdef int run_threads(self, int thread_count, poll) except -1:
+        """Do all the work with the first `thread_count` of the members. What interrupted it is in `interrupts.error`."""
         cdef int member
         self.interrupts = Interrupts(poll)
         cg_team_begin(self.team)
-        ends = []
-        for member in range(1, present):
-            end = allocate_lock()
-            end.acquire()
+        locks = []
+        for member in range(1, thread_count):
+            ended = allocate_lock()
+            ended.acquire()
             try:
-                start_new_thread(self._follow, (member, end))
+                start_new_thread(self._run_thread, (member, ended))
             except RuntimeError:
                 break       # the system allows no more threads: those there are do it all
-            ends.append(end)
+            locks.append(ended)
         with nogil:
             self.interrupts.flush_denormals()
             self.next_phase(0)
             self.thread_loop(0, CG_TEAM_BEGUN)
             self.interrupts.restore_denormals()
-        for end in ends:
-            while not self._released(end):
+        for ended in locks:
+            while not self._wait_for(ended):
                 pass
         return 0
 
-    def _released(self, end):
+    def _wait_for(self, ended):
         """Wait for another thread to be through; False where an interrupt came in the meantime."""
         try:
-            return end.acquire()
+            return ended.acquire()
         except BaseException as error:
             self.interrupts.error = error
             return False
 
-    def _follow(self, int member, end):
+    def _run_thread(self, int member, ended):
         """What the threads do that the calling thread has started."""
         cdef unsigned long denormals
         with nogil:
@@ -75,7 +75,7 @@ cdef class Team:
             cg_team_spread(self.team)
             self.thread_loop(member, CG_TEAM_BEGUN)
             cg_restore_denormals(denormals)
-        end.release()
+        ended.release()
 
     cdef void thread_loop(self, int member, uint32_t phase) noexcept nogil:
         """Take part in every phase after this one, until the work is over."""
