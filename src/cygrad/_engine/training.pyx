@@ -24,11 +24,11 @@ from cygrad._engine.plan import aligned
 
 cdef list _rules = list(_kernels.RULES)      # in the order of their codes
 
-cdef uint64_t GOLDEN = 0x9E3779B97F4A7C15   # 2⁶⁴ divided by the golden ratio
+cdef uint64_t GOLDEN_GAMMA = 0x9E3779B97F4A7C15   # 2⁶⁴ divided by the golden ratio
 
 
-cdef inline uint64_t mixed(uint64_t counter) noexcept nogil:
-    """A number for a counter that goes in steps of GOLDEN: the generator SplitMix64 (Steele, Lea & Flood 2014)."""
+cdef inline uint64_t splitmix64(uint64_t counter) noexcept nogil:
+    """A number for a counter that goes in steps of GOLDEN_GAMMA: the generator SplitMix64 (Steele, Lea & Flood 2014)."""
     counter = (counter ^ (counter >> 30)) * <uint64_t> 0xBF58476D1CE4E5B9
     counter = (counter ^ (counter >> 27)) * <uint64_t> 0x94D049BB133111EB
     return counter ^ (counter >> 31)
@@ -39,7 +39,7 @@ def permute(int64_t[::1] order, uint64_t seed):
     cdef Py_ssize_t i, j
     with nogil:
         for i in range(order.shape[0]):
-            j = cg_scaled(mixed(seed + <uint64_t> (i + 1) * GOLDEN), i + 1)
+            j = cg_scaled(splitmix64(seed + <uint64_t> (i + 1) * GOLDEN_GAMMA), i + 1)
             order[i] = order[j]
             order[j] = i
 
