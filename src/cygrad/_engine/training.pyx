@@ -44,7 +44,7 @@ def permute(int64_t[::1] order, uint64_t seed):
             order[j] = i
 
 
-cdef double power(double base, int64_t exponent) noexcept nogil:
+cdef double integer_power(double base, int64_t exponent) noexcept nogil:
     """baseⁿ by repeated squaring: the same bits everywhere, which the C library's pow does not promise."""
     cdef double result = 1
     cdef double[2] factor       # by the exponent's last bit: a branch on it would often be foretold wrongly
@@ -114,7 +114,7 @@ cdef class Training(SequentialPasses):
         for array in self.state:
             array.fill(0)
 
-    cdef int make_ready(self, Py_ssize_t rows, threads) except -1:
+    cdef int ensure_plan(self, Py_ssize_t rows, threads) except -1:
         """Have a plan for batches of up to so many rows, divided among as many threads as those are worth.
 
         One that is much too large is kept where nothing in it is divided: that is where its size makes a difference.
@@ -152,8 +152,8 @@ cdef class Training(SequentialPasses):
         self.p.update = self.update
         self.p.update.rate = rate
         if cg_rule_properties(self.update.rule) & CG_CORRECTS_MOMENTS:
-            correction = sqrt(1 - power(self.beta2, self.steps))
-            self.p.update.rate = rate * correction / (1 - power(self.beta1, self.steps))
+            correction = sqrt(1 - integer_power(self.beta2, self.steps))
+            self.p.update.rate = rate * correction / (1 - integer_power(self.beta1, self.steps))
             self.p.update.epsilon = self.epsilon * correction
 
     cdef void prepare_pass(self) noexcept nogil:
@@ -171,7 +171,7 @@ cdef class Training(SequentialPasses):
             raise RuntimeError("this training is at work already, expected one call at a time")
         self.owner = fork_count
         try:
-            self.make_ready(min(batch_size, rows), threads)
+            self.ensure_plan(min(batch_size, rows), threads)
             self.p.x, self.p.y, self.p.labels = &X.view, target_rows(targets), target_labels(targets)
             self.p.order, self.rates = order, rates
             self.p.ahead.samples, self.p.ahead.rows = &X.view, 0
@@ -229,10 +229,10 @@ cdef class Training(SequentialPasses):
             self.read_target(y)
             rate = self.next_rate()
             if 3 * engine.work <= costs.gil_release:
-                stopped = self.learn(rate)
+                stopped = self.run_single_step(rate)
             else:
                 with nogil:
-                    stopped = self.learn(rate)
+                    stopped = self.run_single_step(rate)
             if stopped:
                 self.steps -= 1
             if self.single_interrupts.error is not None:
@@ -244,7 +244,7 @@ cdef class Training(SequentialPasses):
             self.y.release()
             engine.end_training()
 
-    cdef bint learn(self, double rate) noexcept nogil:
+    cdef bint run_single_step(self, double rate) noexcept nogil:
         """One step on the sample at hand, by one thread. True: stopped, nothing is changed."""
         cdef bint stopped
         self.p.x, self.p.order, self.p.start, self.p.rows, self.p.ahead.rows = &self.x.view, NULL, 0, 1, 0
@@ -263,7 +263,7 @@ cdef class Training(SequentialPasses):
         if integer or PyFloat_Check(y):
             try:
                 value = y
-            except OverflowError:       # larger than any float: no class, and no target to learn from
+            except OverflowError:       # larger than any float: no class, and no target to run_single_step from
                 pass
             self.y.hold_number(value)
         else:
@@ -278,10 +278,10 @@ cdef class Training(SequentialPasses):
         elif axes == 1 and self.y.view.rows == outputs and self.engine.takes_rows():
             self.y.as_row()
         elif axes != 0 or outputs != 1 or classes:
-            self._refuse(y, axes == 0 and classes and not integer)
+            self._raise_target_error(y, axes == 0 and classes and not integer)
         return 0
 
-    def _refuse(self, y, bint another_type):
+    def _raise_target_error(self, y, bint another_type):
         """Say what a target should be."""
         kinds, outputs = [], self.engine.outputs
         if self.engine.takes_classes():
