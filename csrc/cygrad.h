@@ -224,7 +224,7 @@ unsigned long cg_flush_denormals(void);
 void cg_restore_denormals(unsigned long saved);
 
 /* A number from 0 to n − 1 out of 64 random bits: the upper half of their product (Lemire 2019). */
-static inline uint64_t cg_scaled(uint64_t random, uint64_t n)
+static inline uint64_t cg_random_below(uint64_t random, uint64_t n)
 {
     return (uint64_t)((__extension__(unsigned __int128)random * n) >> 64);
 }

@@ -72,7 +72,7 @@ static uint64_t random_bits(void) /* SplitMix64 (Steele, Lea & Flood 2014) */
     return x ^ (x >> 31);
 }
 
-static ptrdiff_t random_below(ptrdiff_t n) { return (ptrdiff_t)cg_scaled(random_bits(), (uint64_t)n); }
+static ptrdiff_t random_below(ptrdiff_t n) { return (ptrdiff_t)cg_random_below(random_bits(), (uint64_t)n); }
 
 /* From −size to size; or, one in fifty of a special case, something else. */
 static double random_number(double size)

@@ -114,7 +114,7 @@ cdef extern from "cygrad.h" nogil:
     unsigned long cg_flush_denormals()
     void cg_restore_denormals(unsigned long saved)
     double cg_clock()
-    uint64_t cg_scaled(uint64_t random, uint64_t n)
+    uint64_t cg_random_below(uint64_t random, uint64_t n)
 
 
 cpdef str selected()

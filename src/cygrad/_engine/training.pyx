@@ -10,7 +10,7 @@ from cpython.long cimport PyLong_Check
 
 from cygrad._engine.engine cimport Engine, fork_count, target_labels, target_rows
 from cygrad._engine.kernels cimport (
-    CG_CORRECTS_MOMENTS, CG_FLOAT32, cg_prefetch, cg_rule_properties, cg_rule_states, cg_scaled, cg_update
+    CG_CORRECTS_MOMENTS, CG_FLOAT32, cg_prefetch, cg_rule_properties, cg_rule_states, cg_random_below, cg_update
 )
 from cygrad._engine.passes cimport SequentialPasses
 from cygrad._engine.plan cimport Plan, address, costs
@@ -39,7 +39,7 @@ def permute(int64_t[::1] order, uint64_t seed):
     cdef Py_ssize_t i, j
     with nogil:
         for i in range(order.shape[0]):
-            j = cg_scaled(splitmix64(seed + <uint64_t> (i + 1) * GOLDEN_GAMMA), i + 1)
+            j = cg_random_below(splitmix64(seed + <uint64_t> (i + 1) * GOLDEN_GAMMA), i + 1)
             order[i] = order[j]
             order[j] = i
 
