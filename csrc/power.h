@@ -19,7 +19,7 @@ static const real log_b[] = {0.1999999999999999,  0.1428571428572192,  0.1111111
 /* Returns x and sets n = 0; where x is denormal, returns 2⁵⁴ x and sets n = −54. */
 CG_INLINE vec normal(vec x, mask *n)
 {
-    mask denormal = x < splat(CG_SMALLEST);
+    mask denormal = x < splat(CG_MIN_NORMAL);
     *n = denormal & splat_integer(-54);
     return select_(denormal, x * splat(0x1p54), x);
 }

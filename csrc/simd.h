@@ -22,12 +22,12 @@
 typedef float real;
 typedef int32_t integer;
 #define CG_DTYPE "float32"
-#define CG_SMALLEST FLT_MIN /* normal number */
+#define CG_MIN_NORMAL FLT_MIN /* normal number */
 #else
 typedef double real;
 typedef int64_t integer;
 #define CG_DTYPE "float64"
-#define CG_SMALLEST DBL_MIN
+#define CG_MIN_NORMAL DBL_MIN
 #endif
 
 enum {

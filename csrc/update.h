@@ -14,7 +14,7 @@ typedef struct {
 static update_scalars scalars_of(const cg_update *u)
 {
     /* An ε̂ that were flushed to zero would make 0 / 0 of a gradient that is zero, as it is in the padding. */
-    double epsilon = u->epsilon > CG_SMALLEST ? u->epsilon : CG_SMALLEST;
+    double epsilon = u->epsilon > CG_MIN_NORMAL ? u->epsilon : CG_MIN_NORMAL;
     return (update_scalars){u->rule, (real)u->rate, (real)u->momentum, (real)(1 - u->beta1), (real)(1 - u->beta2),
                             (real)epsilon, (real)u->weight_decay};
 }
