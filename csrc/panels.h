@@ -31,7 +31,7 @@ CG_INLINE const char *row_from(const cg_rows *from, ptrdiff_t r)
 }
 
 /* Up to P columns of ROWS rows of samples into a panel, from `in[m] + k` on. */
-CG_INLINE void take_columns(const int ROWS, const real *const in[], ptrdiff_t k, ptrdiff_t cols, real *panel)
+CG_INLINE void gather_columns(const int ROWS, const real *const in[], ptrdiff_t k, ptrdiff_t cols, real *panel)
 {
     if (cols >= P) {
         CG_UNROLL for (int m = 0; m < ROWS; m++)

@@ -65,11 +65,11 @@ CG_INLINE void product_tile(const int ROWS, const int VECTORS, const cg_rows *fr
     real *a_rows = (real *)a->data + r * P;
     if (from) {
         CG_UNROLL for (int m = 0; m < ROWS; m++) in[m] = (const real *)row_from(from, r + m);
-        take_columns(ROWS, in, 0, a->cols, a_rows);
+        gather_columns(ROWS, in, 0, a->cols, a_rows);
     }
     for (ptrdiff_t k = 0; k < a->cols; k += P, a_rows += a->capacity * P, b += P * P) {
         if (from) {
-            if (k + P < a->cols) take_columns(ROWS, in, k + P, a->cols - k - P, a_rows + a->capacity * P);
+            if (k + P < a->cols) gather_columns(ROWS, in, k + P, a->cols - k - P, a_rows + a->capacity * P);
         } else if (k + P < a->cols) /* the next panel lies far away, where the processor does not look by itself */
             CG_UNROLL for (int m = 0; m < ROWS; m++) prefetch_row(a_rows + (a->capacity + m) * P);
         multiply_add(ROWS, VECTORS, t, a->cols - k < P ? a->cols - k : P, a_rows, P, 1, b);
