@@ -29,7 +29,7 @@ typedef struct {
 
 /* Rows between an update and what is fetched for a later one: two tiles. It may lie behind the end, where fetching
  * does nothing. */
-enum { UPDATE_AHEAD = 16 };
+enum { PREFETCH_ROWS = 16 };
 
 CG_INLINE void update_row(const update_scalars *u, const pending_update *p, ptrdiff_t row)
 {
@@ -37,10 +37,10 @@ CG_INLINE void update_row(const update_scalars *u, const pending_update *p, ptrd
     real *w_row = p->w + row * P, *state1 = p->state1 + row * P, *state2 = p->state2 + row * P;
     vec rate = splat(u->rate), momentum = splat(u->momentum), decay = splat(u->decay), epsilon = splat(u->epsilon);
     vec one_minus_beta1 = splat(u->one_minus_beta1), one_minus_beta2 = splat(u->one_minus_beta2);
-    prefetch_row(w_row + UPDATE_AHEAD * P);
+    prefetch_row(w_row + PREFETCH_ROWS * P);
     int states = cg_rule_states(u->rule);
-    if (states > 0) prefetch_row(state1 + UPDATE_AHEAD * P);
-    if (states > 1) prefetch_row(state2 + UPDATE_AHEAD * P);
+    if (states > 0) prefetch_row(state1 + PREFETCH_ROWS * P);
+    if (states > 1) prefetch_row(state2 + PREFETCH_ROWS * P);
     switch (u->rule) {
 #define CG_ROW(NAME, STATES, PROPERTIES, ...)                                   \
     case CG_RULE_##NAME:                                                        \
