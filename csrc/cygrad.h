@@ -164,11 +164,11 @@ static inline const char *cg_activation_name(int activation)
 static inline int cg_activation_properties(int activation)
 {
 #define CG_ROW(NAME, PROPERTIES, ...) PROPERTIES,
-#define CG_LAST(NAME, PROPERTIES) PROPERTIES,
-    static const int properties[] = {CG_ACTIVATIONS(CG_ROW, CG_LAST)};
+#define CG_SHORT_ROW(NAME, PROPERTIES) PROPERTIES,
+    static const int properties[] = {CG_ACTIVATIONS(CG_ROW, CG_SHORT_ROW)};
     return properties[activation];
 #undef CG_ROW
-#undef CG_LAST
+#undef CG_SHORT_ROW
 }
 
 static inline const char *cg_loss_name(int loss)
