@@ -122,7 +122,7 @@ static void softmax_slope(ptrdiff_t rows, const cg_matrix *a, cg_matrix *delta)
 static void squared_error(ptrdiff_t rows, cg_output *o, double gradient_factor, double loss_factor)
 {
     vec factor = splat((real)gradient_factor);
-    panel_row losses = {{{0}}}, sizes = {{{0}}}; /* sums by lane */
+    panel_row losses = {{{0}}}, absolute_errors = {{{0}}}; /* sums by lane */
     for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
         row_mask before = columns_until(o->a->cols, p);
         const real *a = row_of(o->a, p, 0), *y = row_of(o->y, p, 0);
@@ -131,12 +131,12 @@ static void squared_error(ptrdiff_t rows, cg_output *o, double gradient_factor, 
             CG_EACH_J {
                 vec error = masked(load(a + i + j * LANES) - load(y + i + j * LANES), before.m[j]);
                 losses.v[j] = fma_(error, error, losses.v[j]);
-                sizes.v[j] += abs_(error);
+                absolute_errors.v[j] += abs_(error);
                 if (d) store(d + i + j * LANES, error * factor);
             }
     }
     o->loss_sum = loss_factor * (double)fold_sum(losses.v)[0];
-    o->metric_sum = 1 / (double)o->a->cols * (double)fold_sum(sizes.v)[0];
+    o->metric_sum = 1 / (double)o->a->cols * (double)fold_sum(absolute_errors.v)[0];
 }
 
 /* C = −Σ y ln a + (1 − y) ln(1 − a) = Σ max(z, 0) − z y + ln(1 + exp(−|z|));  δ = a − y.
@@ -201,8 +201,8 @@ static double cross_entropy_of_labels(ptrdiff_t rows, cg_output *o)
     return loss;
 }
 
-/* The first of the largest targets of a row. */
-static ptrdiff_t largest(const cg_matrix *y, ptrdiff_t r)
+/* The first of the largest_target targets of a row. */
+static ptrdiff_t largest_target(const cg_matrix *y, ptrdiff_t r)
 {
     ptrdiff_t best = 0;
     for (ptrdiff_t c = 1; c < y->cols; c++)
@@ -210,20 +210,20 @@ static ptrdiff_t largest(const cg_matrix *y, ptrdiff_t r)
     return best;
 }
 
-/* Whether the largest output of row r of a [batch, out], the first of equals, is at the label: nothing before it is as
+/* Whether the largest_target output of row r of a [batch, out], the first of equals, is at the label: nothing before it is as
  * large, nothing behind it larger, and nothing is NaN. VECTORS: how many of a panel's row hold columns. */
 CG_INLINE int is_correct(const int VECTORS, const cg_matrix *a, ptrdiff_t r, ptrdiff_t label)
 {
     vec score = splat(*element(a, r, label));
-    row_mask ahead = {{{0}}};
+    row_mask ahead_of_label = {{{0}}};
     for (ptrdiff_t p = 0; p < panels_of(a); p++) {
         row_mask before = columns_until(a->cols, p), earlier = columns_until(label, p);
         CG_UNROLL for (int j = 0; j < VECTORS; j++) {
-            vec other = load(row_of(a, p, r) + j * LANES);
-            ahead.m[j] |= ~((other < score) | ((other == score) & ~earlier.m[j])) & before.m[j];
+            vec competitor = load(row_of(a, p, r) + j * LANES);
+            ahead_of_label.m[j] |= ~((competitor < score) | ((competitor == score) & ~earlier.m[j])) & before.m[j];
         }
     }
-    return !any(ahead.m);
+    return !any(ahead_of_label.m);
 }
 
 /* How many rows are right. */
@@ -231,14 +231,14 @@ static double count_correct(ptrdiff_t rows, const cg_output *o)
 {
     ptrdiff_t correct = 0;
     for (ptrdiff_t r = 0; r < rows; r++) {
-        ptrdiff_t label = o->labels ? (ptrdiff_t)o->labels[r] : largest(o->y, r);
+        ptrdiff_t label = o->labels ? (ptrdiff_t)o->labels[r] : largest_target(o->y, r);
         correct += used_vectors(o->a->cols) <= PANEL_VECTORS / 2 ? is_correct(PANEL_VECTORS / 2, o->a, r, label)
                                                                : is_correct(PANEL_VECTORS, o->a, r, label);
     }
     return (double)correct;
 }
 
-/* The metric is the number of rows whose largest output is at the label, or at the largest target. */
+/* The metric is the number of rows whose largest_target output is at the label, or at the largest_target target. */
 static void cross_entropy(ptrdiff_t rows, cg_output *o)
 {
     o->loss_sum = o->labels ? cross_entropy_of_labels(rows, o) : cross_entropy_of_rows(rows, o);
