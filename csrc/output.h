@@ -201,7 +201,7 @@ static double cross_entropy_of_labels(ptrdiff_t rows, cg_output *o)
     return loss;
 }
 
-/* The first of the largest_target targets of a row. */
+/* The first of the largest targets of a row. */
 static ptrdiff_t largest_target(const cg_matrix *y, ptrdiff_t r)
 {
     ptrdiff_t best = 0;
@@ -210,7 +210,7 @@ static ptrdiff_t largest_target(const cg_matrix *y, ptrdiff_t r)
     return best;
 }
 
-/* Whether the largest_target output of row r of a [batch, out], the first of equals, is at the label: nothing before it is as
+/* Whether the largest output of row r of a [batch, out], the first of equals, is at the label: nothing before it is as
  * large, nothing behind it larger, and nothing is NaN. VECTORS: how many of a panel's row hold columns. */
 CG_INLINE int is_correct(const int VECTORS, const cg_matrix *a, ptrdiff_t r, ptrdiff_t label)
 {
@@ -238,7 +238,7 @@ static double count_correct(ptrdiff_t rows, const cg_output *o)
     return (double)correct;
 }
 
-/* The metric is the number of rows whose largest_target output is at the label, or at the largest_target target. */
+/* The metric is the number of rows whose largest output is at the label, or at the largest target. */
 static void cross_entropy(ptrdiff_t rows, cg_output *o)
 {
     o->loss_sum = o->labels ? cross_entropy_of_labels(rows, o) : cross_entropy_of_rows(rows, o);
