@@ -1,13 +1,24 @@
 /* cygrad.h: what the compiled kernels offer to the engine. The engine's kernels.pxd mirrors this file.
  *
- * Every matrix [rows, cols] lies in panels: [ceil(cols / P)][rows][P], where a row of a panel is 128 bytes
- * (P = 32 float32 or 16 float64). Rows are samples for activations and deltas, and inputs for weights,
- * so that weights are [in, out]. Columns past `cols` hold zeros: they must when a kernel is first given the matrix, and
- * it leaves them so. Weights have as many rows of zeros behind the last input as fill up a panel, the transpose room
- * for as many behind the last output, and log_sum_exp for a whole vector behind the last sample.
+ * A matrix [rows, cols] is stored in panels, [ceil(cols / P)][capacity][P], where a row of a panel has 128 bytes
+ * (P = 32 float32 or 16 float64). Rows are samples for activations and deltas, and inputs for weights, so that weights
+ * are [in, out]. Columns past `cols` are padding: they must be zero on entry and stay zero. Weights are padded with
+ * zero rows to a whole panel; the transpose buffer is as large; log_sum_exp has room for one more vector.
  *
- * One table of function pointers per dtype and instruction set; `void *` stands for the table's dtype.
- * Kernels trust their arguments and allocate nothing. */
+ * There is one table of functions per dtype and instruction set; `void *` stands for the table's dtype. Kernels trust
+ * their arguments and allocate nothing.
+ *
+ * Grammar of names:
+ *   cg_, CG_            what a header in csrc offers to other files; everything else is static
+ *   cg_kernels_<dtype>_<isa>, cg_tape_<isa>       tables of functions, one file each
+ *   CG_ACTIVATION_<name>, CG_LOSS_<name>, CG_RULE_<name>, CG_GATE_<name>        rows of the X-macro tables
+ *   forward, output_delta, hidden_delta, weight_gradient, bias_gradient, update   the six steps, with the same names
+ *                       in the reference, loops.pyx, equations.pyx, the table below and the templates
+ *   panel, row, tile    P columns of a matrix; P numbers side by side; the rows × vectors of a product in registers
+ *   panel_width or P, LANES, capacity     numbers of a panel's row, numbers of a vector, rows from panel to panel
+ *   [batch, out]        in a comment: the shape of a matrix. z = a W + b and ∂C/∂W = aᵀ δ, since rows are samples
+ *   fma_, exp_, abs_    a vector function whose plain name belongs to C or POSIX, and no other, ends in an underscore
+ *   ROWS, VECTORS       a parameter that is a constant where the function is expanded */
 #ifndef CYGRAD_H
 #define CYGRAD_H
 
@@ -20,7 +31,7 @@
 
 #define CG_PANEL_BYTES 128
 
-/* What the engine has to know of an activation, a loss or an update rule; a bit each. */
+/* Properties of an activation, a loss or an update rule, a bit each. */
 enum cg_property {
     CG_NEEDS_Z = 1,           /* σ′, or the loss, is computed from z, which is therefore kept beside a */
     CG_KINK_AT_ZERO = 2,      /* σ has no derivative at z = 0 */
@@ -58,7 +69,7 @@ enum cg_sample_type {
     CG_BOOL, CG_INT8, CG_INT16, CG_INT32, CG_INT64, CG_UINT8, CG_UINT16, CG_UINT32, CG_UINT64, CG_FLOAT32, CG_FLOAT64
 };
 
-/* Samples as the caller keeps them: any numeric type, any strides (in bytes). */
+/* The caller's samples: any numeric type, any strides (in bytes). */
 typedef struct {
     const char *data;
     ptrdiff_t rows, cols, row_stride, col_stride;
@@ -71,7 +82,7 @@ typedef struct {
     ptrdiff_t capacity, cols;
 } cg_matrix;
 
-/* Rows of samples: those that `order` names from its place `start` on, or those from `start` on where it is NULL. */
+/* Rows of samples: order[start], order[start + 1], …, or start, start + 1, … if `order` is NULL. */
 typedef struct {
     const cg_samples *samples;
     const int64_t *order;
@@ -92,7 +103,7 @@ typedef struct {
     double rate, momentum, beta1, beta2, epsilon, weight_decay;
 } cg_update;
 
-/* The output layer's losses: what came in, and what goes out. */
+/* Arguments and results of output_delta. */
 typedef struct {
     int loss;
     double scale;            /* 1, or 1 / batch for reduction="mean" */
@@ -100,7 +111,7 @@ typedef struct {
     const cg_matrix *y;      /* [batch, out], or NULL */
     const int64_t *labels;   /* [batch], or NULL */
     const void *log_sum_exp; /* [batch], of softmax */
-    cg_matrix *delta;        /* [batch, out]: ∇ₐC, or δᴸ itself for the cross-entropies; NULL: not wanted */
+    cg_matrix *delta;        /* [batch, out]: ∇ₐC, or δᴸ itself for CG_GIVES_DELTA; NULL: not computed */
     double loss_sum, metric_sum;
 } cg_output;
 
@@ -152,64 +163,29 @@ typedef struct {
     double (*multiply_adds)(ptrdiff_t rounds, void *sink);
 } cg_kernels;
 
-/* Names and properties of the rows of the tables, by their place in the enum. */
-static inline const char *cg_activation_name(int activation)
-{
-#define CG_ROW(NAME, ...) #NAME,
-    static const char *const names[] = {CG_ACTIVATIONS(CG_ROW, CG_ROW)};
-    return names[activation];
-#undef CG_ROW
-}
-
-static inline int cg_activation_properties(int activation)
-{
-#define CG_ROW(NAME, PROPERTIES, ...) PROPERTIES,
-#define CG_SHORT_ROW(NAME, PROPERTIES) PROPERTIES,
-    static const int properties[] = {CG_ACTIVATIONS(CG_ROW, CG_SHORT_ROW)};
-    return properties[activation];
-#undef CG_ROW
-#undef CG_SHORT_ROW
-}
-
-static inline const char *cg_loss_name(int loss)
-{
-#define CG_ROW(NAME, ...) #NAME,
-    static const char *const names[] = {CG_LOSSES(CG_ROW)};
-    return names[loss];
-#undef CG_ROW
-}
-
-static inline int cg_loss_properties(int loss)
-{
-#define CG_ROW(NAME, PROPERTIES, ...) PROPERTIES,
-    static const int properties[] = {CG_LOSSES(CG_ROW)};
-    return properties[loss];
-#undef CG_ROW
-}
-
-static inline const char *cg_rule_name(int rule)
-{
-#define CG_ROW(NAME, ...) #NAME,
-    static const char *const names[] = {CG_RULES(CG_ROW)};
-    return names[rule];
-#undef CG_ROW
-}
-
-static inline int cg_rule_states(int rule)
-{
-#define CG_ROW(NAME, STATES, ...) STATES,
-    static const int states[] = {CG_RULES(CG_ROW)};
-    return states[rule];
-#undef CG_ROW
-}
-
-static inline int cg_rule_properties(int rule)
-{
-#define CG_ROW(NAME, STATES, PROPERTIES, ...) PROPERTIES,
-    static const int properties[] = {CG_RULES(CG_ROW)};
-    return properties[rule];
-#undef CG_ROW
-}
+/* Columns of the tables, by the place of a row in its enum: FUNCTION(row) is a number of the list. */
+#define CG_COLUMN(TYPE, FUNCTION, ...)              \
+    static inline TYPE FUNCTION(int row)            \
+    {                                               \
+        static TYPE const column[] = {__VA_ARGS__}; \
+        return column[row];                         \
+    }
+#define CG_NAME(NAME, ...) #NAME,
+#define CG_SECOND(NAME, SECOND, ...) SECOND,
+#define CG_THIRD(NAME, SECOND, THIRD, ...) THIRD,
+#define CG_LAST(NAME, LAST) LAST,
+CG_COLUMN(const char *, cg_activation_name, CG_ACTIVATIONS(CG_NAME, CG_NAME))
+CG_COLUMN(int, cg_activation_properties, CG_ACTIVATIONS(CG_SECOND, CG_LAST))
+CG_COLUMN(const char *, cg_loss_name, CG_LOSSES(CG_NAME))
+CG_COLUMN(int, cg_loss_properties, CG_LOSSES(CG_SECOND))
+CG_COLUMN(const char *, cg_rule_name, CG_RULES(CG_NAME))
+CG_COLUMN(int, cg_rule_states, CG_RULES(CG_SECOND))
+CG_COLUMN(int, cg_rule_properties, CG_RULES(CG_THIRD))
+#undef CG_COLUMN
+#undef CG_NAME
+#undef CG_SECOND
+#undef CG_THIRD
+#undef CG_LAST
 
 /* The tables this machine can run: best first, ended by NULL. */
 const cg_kernels *const *cg_available_kernels(void);
@@ -219,7 +195,7 @@ const cg_kernels *const *cg_available_kernels(void);
 int cg_find_nonfinite(const cg_samples *samples, ptrdiff_t start, ptrdiff_t rows, int single, ptrdiff_t *row,
                       ptrdiff_t *col);
 
-/* Denormal numbers count as zero from here to the restore, in the calling thread. */
+/* Denormal numbers count as zero until they are restored, in the calling thread. */
 unsigned long cg_flush_denormals(void);
 void cg_restore_denormals(unsigned long saved);
 
@@ -229,7 +205,7 @@ static inline uint64_t cg_random_below(uint64_t random, uint64_t n)
     return (uint64_t)((__extension__(unsigned __int128)random * n) >> 64);
 }
 
-/* Seconds of a clock that never goes back. */
+/* Seconds of a monotonic clock. */
 double cg_clock(void);
 
 #endif

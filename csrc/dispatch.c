@@ -1,4 +1,4 @@
-/* dispatch.c: which tables of kernels this machine can run. */
+/* dispatch.c: the tables of kernels that this machine can run. */
 #include "cygrad.h"
 
 extern const cg_kernels cg_kernels_f32_portable, cg_kernels_f64_portable;

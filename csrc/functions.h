@@ -58,7 +58,7 @@ static const real log_l[] = {0.66666666666666996, 0.39999999999609365, 0.2857142
 
 /* Σ c[i] xⁱ */
 #ifndef CG_SHORT_CHAINS
-/* In as few operations as there are: the fastest way where many results are computed side by side. */
+/* Horner's scheme: the fewest operations, fastest where many results are computed side by side. */
 CG_INLINE vec polynomial(const real *c, int count, vec x)
 {
     vec y = splat(c[count - 1]);
@@ -66,8 +66,8 @@ CG_INLINE vec polynomial(const real *c, int count, vec x)
     return y;
 }
 #else
-/* In pairs, pairs of pairs, and so on (Estrin 1960): a few products more, but a result is there sooner, for which graphs
- * of single numbers wait. */
+/* In pairs, pairs of pairs, and so on (Estrin 1960): a few more products, but a shorter latency, which counts in graphs
+ * of single numbers. */
 CG_INLINE vec polynomial(const real *c, int count, vec x)
 {
     vec sums[8];
@@ -122,7 +122,7 @@ CG_INLINE vec gaussian(vec z)
 {
     vec square = z * z;
     vec error = fma_(z, z, -square);
-    /* Where z² overflows the error is no number, and the result is 0 without it. */
+    /* If z² overflows, the error is NaN; it is left out, and the result is 0. */
     return exp_corrected(-square, -masked(error, square < splat(-CG_EXP_MIN)));
 }
 
@@ -191,7 +191,7 @@ CG_INLINE vec log_scaled(vec x, vec low, mask exponent)
 /* ln x + low / x for normal x > 0. */
 CG_INLINE vec log_corrected(vec x, vec low) { return log_scaled(x, low, splat_integer(0)); }
 
-/* What ln x is where it is no finite number, and y elsewhere. */
+/* ln x where it is not a finite number, else y. */
 CG_INLINE vec log_special(vec x, vec y)
 {
     y = select_(x == splat((real)INFINITY), x, y);

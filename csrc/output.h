@@ -5,8 +5,8 @@
 
 #include "elementwise.h"
 
-/* A panel's row as vectors. Whole rows are computed, with masks for the columns, so that no loop depends on their
- * number. */
+/* A panel's row as vectors. Whole rows are computed, with masks for the columns, so that no loop depends on the number
+ * of columns. */
 typedef struct {
     vec v[PANEL_VECTORS];
 } panel_row;
@@ -25,7 +25,7 @@ CG_INLINE real *element(const cg_matrix *m, ptrdiff_t r, ptrdiff_t c)
     return row_of(m, (ptrdiff_t)((size_t)c / P), r) + (size_t)c % P;
 }
 
-/* Which lanes of a panel's row lie before column `end` of the matrix. */
+/* Mask of the lanes of a panel's row that are before column `end` of the matrix. */
 CG_INLINE row_mask columns_until(ptrdiff_t end, ptrdiff_t panel)
 {
     row_mask before;
@@ -33,7 +33,7 @@ CG_INLINE row_mask columns_until(ptrdiff_t end, ptrdiff_t panel)
     return before;
 }
 
-/* Which lane of a panel's row is column `c` of the matrix, if any. */
+/* Mask of the lane of a panel's row that is column `c` of the matrix, if there is one. */
 CG_INLINE row_mask column_of(ptrdiff_t c, ptrdiff_t panel)
 {
     row_mask is;
@@ -41,8 +41,8 @@ CG_INLINE row_mask column_of(ptrdiff_t c, ptrdiff_t panel)
     return is;
 }
 
-/* aⱼ = exp(zⱼ − max z) / Σᵢ exp(zᵢ − max z) for some rows. What is done to a row does not wait for the row before it,
- * so that their latencies overlap. VECTORS: how many of a panel's row hold columns; those left out would add zeros. */
+/* aⱼ = exp(zⱼ − max z) / Σᵢ exp(zᵢ − max z) for some rows. No row waits for the row before it, so that
+ * their latencies overlap. VECTORS: the vectors of a panel's row that hold columns; the others would add zeros. */
 CG_INLINE void softmax_rows(const int VECTORS, ptrdiff_t rows, ptrdiff_t first, const cg_matrix z, const cg_matrix a,
                             real *row_maxima, real *sums)
 {
@@ -140,7 +140,7 @@ static void squared_error(ptrdiff_t rows, cg_output *o, double gradient_factor, 
 }
 
 /* C = −Σ y ln a + (1 − y) ln(1 − a) = Σ max(z, 0) − z y + ln(1 + exp(−|z|));  δ = a − y.
- * The metric is the share of outputs on the right side of one half. */
+ * The metric is the share of outputs on the correct side of one half. */
 static void binary_cross_entropy(ptrdiff_t rows, cg_output *o)
 {
     panel_row losses = {{{0}}}, correct = {{{0}}};
@@ -210,8 +210,8 @@ static ptrdiff_t largest_target(const cg_matrix *y, ptrdiff_t r)
     return best;
 }
 
-/* Whether the largest output of row r of a [batch, out], the first of equals, is at the label: nothing before it is as
- * large, nothing behind it larger, and nothing is NaN. VECTORS: how many of a panel's row hold columns. */
+/* 1 if the largest output of row r, the first among equals, is at the label: none before it is as large, none after it
+ * larger, and none is NaN. a is [batch, out]. VECTORS: the vectors of a panel's row that hold columns. */
 CG_INLINE int is_correct(const int VECTORS, const cg_matrix *a, ptrdiff_t r, ptrdiff_t label)
 {
     vec score = splat(*element(a, r, label));
@@ -226,7 +226,7 @@ CG_INLINE int is_correct(const int VECTORS, const cg_matrix *a, ptrdiff_t r, ptr
     return !any(ahead_of_label.m);
 }
 
-/* How many rows are right. */
+/* Number of rows that are correct. */
 static double count_correct(ptrdiff_t rows, const cg_output *o)
 {
     ptrdiff_t correct = 0;
@@ -246,7 +246,7 @@ static void cross_entropy(ptrdiff_t rows, cg_output *o)
 }
 
 /* C = Σ max(0, a_j − a_label + 1) over j ≠ label (Weston & Watkins 1999);
- * ∇_j = 1 where the margin is broken, ∇_label = −(how many are) */
+ * ∇_j = 1 where the margin is broken, ∇_label = −(number of broken margins) */
 static void hinge(ptrdiff_t rows, cg_output *o)
 {
     double loss = 0;

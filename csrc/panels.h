@@ -1,10 +1,10 @@
-/* panels.h: into panels and out of them: samples gathered, outputs scattered, weights transposed. */
+/* panels.h: copies into panels and out of them: gathered samples, unpacked outputs, transposed weights. */
 #ifndef CG_PANELS_H
 #define CG_PANELS_H
 
 #include "elementwise.h"
 
-/* One row of samples into a row of every panel, converted, with zeros behind its last column. */
+/* Copy one row of samples into a row of every panel, converted, with zeros after its last column. */
 #define CG_GATHER_ROW(TYPE)                                                                              \
     for (ptrdiff_t c = 0; c < x->cols; c += P, out += a->capacity * P) {                                     \
         ptrdiff_t cols = x->cols - c < P ? x->cols - c : P;                                              \
@@ -46,7 +46,7 @@ CG_INLINE void gather_columns(const int ROWS, const real *const in[], ptrdiff_t 
     }
 }
 
-/* The common case, numbers of the kernels' own type side by side: whole vectors are copied. */
+/* The common case, contiguous numbers of the kernels' own type: whole vectors are copied. */
 static void gather_without_conversion(const cg_rows *from, ptrdiff_t rows, const cg_matrix *a)
 {
     const cg_samples *x = from->samples;
@@ -134,7 +134,7 @@ static void transpose(ptrdiff_t panel, const cg_matrix *w, char *wt_out)
     for (ptrdiff_t o = 0; o < w->cols; o += P, wt += P * P) {
         const real *block = panel_of(w, o / P) + panel * P * P;
         ptrdiff_t cols = w->cols - o < P ? w->cols - o : P;
-        if (o + P < w->cols) /* the next panel lies far away, where the processor does not look by itself */
+        if (o + P < w->cols) /* the next panel is far away, beyond the hardware prefetcher */
             for (ptrdiff_t i = 0; i < P; i++) prefetch_row(block + (w->capacity + i) * P);
         for (ptrdiff_t c = 0; c < cols; c += LANES)
             for (ptrdiff_t i = 0; i < P; i += LANES) transpose_block(block + i * P + c, wt + c * P + i);

@@ -1,4 +1,4 @@
-/* processor.c: the few services of the processor and the system that the engine needs: denormals, a clock.
+/* processor.c: services of the processor and the system: denormal numbers, a clock.
  *
  * ARM flushes what is denormal before rounding, x86 what is so after it: results in the last half unit below the
  * smallest normal number may differ between the two. */

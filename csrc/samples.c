@@ -1,11 +1,11 @@
-/* samples.c: looks for numbers that are not finite, in samples of any type and strides. */
+/* samples.c: find numbers that are not finite, in samples of any type and strides. */
 #include <math.h>
 #include <string.h>
 
 #include "cygrad.h"
 
-/* NaN is below no limit. A row at a time in vectors, without a branch; the column is looked for only once a row is
- * known to hold one. WORD has the size of REAL. */
+/* NaN is below no limit. A row at a time in vectors, without a branch; the column is searched only in a row
+ * that has one. WORD has the size of REAL. */
 #define CG_SCAN(REAL, WORD, LIMIT)                                                      \
     for (ptrdiff_t r = start; r < start + rows; r++) {                                  \
         const char *in = x->data + r * x->row_stride;                                   \

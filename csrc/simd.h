@@ -75,7 +75,7 @@ CG_INLINE vec minimum(vec a, vec b) { return CG_X86(min)(a, b); }
 
 CG_INLINE vec splat(real x) { return x - (vec){0}; } /* −0 too: −0 − 0 is −0 */
 
-/* One rounding, on every processor: an instruction where there is one, the C library's exact routine elsewhere. */
+/* One rounding, on every processor: an instruction if there is one, else the exact function of the C library. */
 CG_INLINE vec fma_(vec a, vec b, vec c)
 {
     vec v = {0};
@@ -98,7 +98,7 @@ CG_INLINE vec sqrt_(vec a)
     return v;
 }
 
-/* As x86 does it: the second argument where either is NaN. */
+/* As on x86: the second argument if either is NaN. */
 CG_INLINE vec maximum(vec a, vec b)
 {
     mask m = a > b;
@@ -119,7 +119,7 @@ CG_INLINE vec masked(vec a, mask m) { return (vec)((mask)a & m); }
 
 CG_INLINE mask splat_integer(integer x) { return x + (mask){0}; }
 
-/* F(0), F(1), … for each lane: what a compiler takes for a constant, as it does not take a loop over the lanes. */
+/* F(0), F(1), … for each lane. Compilers see a constant here, but not in a loop over the lanes. */
 #define CG_LANES_1(F) F(0)
 #define CG_LANES_2(F) CG_LANES_1(F), F(1)
 #define CG_LANES_4(F) CG_LANES_2(F), F(2), F(3)
@@ -166,14 +166,14 @@ CG_INLINE vec load_masked(const real *p, mask m)
 #endif
 }
 
-/* Asks for the cache lines of a panel's row. */
+/* Prefetch the cache lines of a panel's row. */
 CG_INLINE void prefetch_row(const real *row)
 {
     __builtin_prefetch(row);
     __builtin_prefetch((const char *)row + CG_PANEL_BYTES / 2);
 }
 
-/* Whether any lane is set. */
+/* 1 if any lane is set. */
 CG_INLINE int any_lane(mask m)
 {
 #if CG_VECTOR_BYTES == 64
@@ -187,7 +187,7 @@ CG_INLINE int any_lane(mask m)
 #endif
 }
 
-/* Whether any lane of any mask is set. */
+/* 1 if any lane of any mask is set. */
 CG_INLINE int any(const mask masks[PANEL_VECTORS])
 {
     mask m = masks[0];

@@ -1,11 +1,11 @@
-/* team.h: how the threads of a team divide work and meet.
+/* team.h: a team of threads that share the tasks of phases, with a barrier between two phases.
  *
- * Work comes in phases, one after the other. A phase is a number of tasks that may be done in any order, by anyone;
- * what one task writes no other task of the phase may touch. Each member begins with a range of tasks of its own,
- * the same share in every phase, so that what these work on stays in one core's cache, and goes on with what is left
- * of the others' ranges. A phase is over when its tasks are done, not when all members have come: one that the system
- * has put aside, or that never started, holds up nobody. Whoever did the last task is alone then, prepares the next
- * phase and opens it; what was written before a phase was opened is seen by all who work in it. */
+ * The tasks of a phase may run in any order, on any thread; a task must not touch what another task of the phase
+ * writes. Each member starts with its own range of tasks, the same share in every phase, so that their data stay in one
+ * core's cache, and then takes tasks that are left in the ranges of others. A phase is over when all its tasks are
+ * done, not when all members have arrived: a preempted or unstarted thread delays no one. The thread that finishes the
+ * last task then runs alone, prepares the next phase and opens it; all members of a phase see what was written before
+ * it was opened. */
 #ifndef CG_TEAM_H
 #define CG_TEAM_H
 
@@ -14,33 +14,33 @@
 
 typedef struct cg_team cg_team;
 
-enum { CG_TEAM_OVER = 0, CG_TEAM_BEGUN = 1 }; /* numbers of phases that have no tasks */
+enum { CG_TEAM_OVER = 0, CG_TEAM_BEGUN = 1 }; /* phases without tasks */
 
-/* A team of `members` threads, numbered from 0, or NULL where there is no memory. */
+/* A team of `members` threads, numbered from 0, or NULL if there is no memory. */
 cg_team *cg_team_new(int members);
 void cg_team_free(cg_team *team);
 
-/* By member 0, while there are no others: the phase CG_TEAM_BEGUN is open, and member 0 is alone in it. */
+/* Called by member 0, before other members start: opens the phase CG_TEAM_BEGUN, in which member 0 runs alone. */
 void cg_team_begin(cg_team *team);
 
-/* By a member that another has started: leave the processor of member 0, should both be there. The system may have put
- * them on one, and would be slow to part them, for it does not know that they wait for each other. */
+/* Called by a member that has just started: leave the processor of member 0 if it is on the same one. The system may
+ * have placed both there, and would separate them late, because it does not know that they wait for each other. */
 void cg_team_spread(cg_team *team);
 
-/* By the member that is alone: a phase of `tasks` tasks, from 1 to 2³² − 1; or the end of all work. */
+/* Called by the member that runs alone: open a phase of `tasks` tasks, from 1 to 2³² − 1, or end all work. */
 void cg_team_open(cg_team *team, ptrdiff_t tasks);
 void cg_team_end(cg_team *team);
 
-/* The number of the open phase as soon as it is another than `seen`; CG_TEAM_OVER when there are no more. */
+/* Wait until the open phase is another than `seen`, and return its number; CG_TEAM_OVER: there are no more. */
 uint32_t cg_team_wait(cg_team *team, uint32_t seen);
 
-/* A task of this phase for this member to do, or −1: none is left. */
+/* Claim a task of this phase for this member; −1: none is left. */
 ptrdiff_t cg_team_take(cg_team *team, int member, uint32_t phase);
 
-/* Says that `count` tasks, at least one, are done. 1: they were the last, and the caller is alone now. */
+/* Report that `count` tasks, at least one, are done. 1: they were the last, and the caller runs alone now. */
 int cg_team_done(cg_team *team, ptrdiff_t count);
 
-/* A word from any member to all, which `cg_team_begin` takes back. */
+/* A flag that any member can set for all; `cg_team_begin` clears it. */
 void cg_team_stop(cg_team *team);
 int cg_team_stopped(cg_team *team);
 

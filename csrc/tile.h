@@ -1,8 +1,8 @@
 /* tile.h: the register tile, and the three products of a dense layer made of it.
  *
- * A tile of ROWS × VECTORS accumulators takes one chain of fused multiply-adds per element, in the order of the
- * summed index, so that no tile shape, vector width, batch size or division of the work changes a bit.
- * One side of the product streams contiguous panel rows, the other is broadcast number by number. */
+ * A tile has ROWS × VECTORS accumulators. Each number is one chain of fused multiply-adds, in the order of the summed
+ * index, so that no tile shape, vector width, batch size or division of the work changes a bit. One factor is read in
+ * contiguous panel rows, the other is broadcast number by number. */
 #ifndef CG_TILE_H
 #define CG_TILE_H
 
@@ -20,8 +20,8 @@ enum { TILE_ROWS = 4, TILE_REST = 4, TILE_VECTORS = 4 }; /* 16 of the 32 registe
 
 typedef vec tile[TILE_ROWS][TILE_VECTORS];
 
-/* Columns that fill no more than half a vector are left to the table with vectors half as wide, where the processor
- * does twice as many rows in the same time. */
+/* Columns that fill at most half a vector are computed by the table with vectors half as wide: there the processor
+ * computes twice as many rows in the same time. */
 #ifdef CG_NARROW_TABLE
 extern const cg_kernels CG_NARROW_TABLE;
 #define CG_RETURN_IF_NARROW(cols, CALL) \
@@ -54,7 +54,7 @@ CG_INLINE void store_tile(const int ROWS, const int VECTORS, tile t, real *out)
 }
 
 /* out[m, j] = max(floor, start[j] + Σₖ a[r + m, k] · b[k, j]), a in panels, over all of a's columns; then times the
- * slope of relu, whose outputs `relu_outputs` points at, if any */
+ * slope of relu, if `relu_outputs` points to its outputs */
 CG_INLINE void product_tile(const int ROWS, const int VECTORS, const cg_rows *from, const cg_matrix *a, ptrdiff_t r,
                             const real *b, const real *start, vec floor, const real *relu_outputs, real *out)
 {
@@ -70,7 +70,7 @@ CG_INLINE void product_tile(const int ROWS, const int VECTORS, const cg_rows *fr
     for (ptrdiff_t k = 0; k < a->cols; k += P, a_rows += a->capacity * P, b += P * P) {
         if (from) {
             if (k + P < a->cols) gather_columns(ROWS, in, k + P, a->cols - k - P, a_rows + a->capacity * P);
-        } else if (k + P < a->cols) /* the next panel lies far away, where the processor does not look by itself */
+        } else if (k + P < a->cols) /* the next panel is far away, beyond the hardware prefetcher */
             CG_UNROLL for (int m = 0; m < ROWS; m++) prefetch_row(a_rows + (a->capacity + m) * P);
         multiply_add(ROWS, VECTORS, t, a->cols - k < P ? a->cols - k : P, a_rows, P, 1, b);
     }
@@ -84,8 +84,8 @@ CG_INLINE void product_tile(const int ROWS, const int VECTORS, const cg_rows *fr
 
 /* g[m, j] = Σₖ a[k, m] · d[k, j]: a is [batch, in] and d is [batch, out], `a` pointing at column m = 0 of a panel's
  * first row; g is [ROWS, P].
- * The update of the tile before this one is woven in, a row of it after every `slice` samples, so that its divisions
- * and square roots run beside the multiply-adds and not after them. */
+ * A row of the previous tile is updated after every `slice` samples, so that divisions and square roots run beside the
+ * multiply-adds and not after them. */
 CG_INLINE void weight_gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t batch, const real *a, const real *d, real *g,
                              ptrdiff_t slice, const update_scalars *u, const pending_update *before)
 {
@@ -102,8 +102,8 @@ CG_INLINE void weight_gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t
 }
 
 /* TILE(ROWS, VECTORS) for each of the tiles that cover `rows` × `vectors`: full ones, then smaller ones; full width,
- * then single vectors. TILE finds its first row in `r` and its first vector in `j`. Two rows have too few accumulators
- * to hide the latency of a multiply-add: where the last full tile would leave no more, it gives some of its own. */
+ * then single vectors. The first row is `r`, the first vector `j`. Two rows have too few accumulators to hide the
+ * latency of a multiply-add: if one or two rows would remain, the last full tile is split as well. */
 #define CG_TILE_WIDTHS(ROWS, vectors, TILE)                                              \
     do {                                                                                 \
         int j = 0;                                                                       \

@@ -1,5 +1,5 @@
-/* update.h: the update rules of optimizers.h, on numbers that a gradient tile has just left in registers or in the nearest cache.
- * The same body serves weights, biases and a gradient that was stored whole, so all three give the same bits. */
+/* update.h: the update rules of optimizers.h, applied to gradients that a tile has just left in registers or in the
+ * nearest cache. The same code updates weights and biases, and stores gradients, so that all have the same bits. */
 #ifndef CG_UPDATE_H
 #define CG_UPDATE_H
 
@@ -13,22 +13,21 @@ typedef struct {
 
 static update_scalars scalars_of(const cg_update *u)
 {
-    /* An ε̂ that were flushed to zero would make 0 / 0 of a gradient that is zero, as it is in the padding. */
+    /* If ε̂ were flushed to zero, a zero gradient (all padding has one) would give 0/0. */
     double epsilon = u->epsilon > CG_MIN_NORMAL ? u->epsilon : CG_MIN_NORMAL;
     return (update_scalars){u->rule, (real)u->rate, (real)u->momentum, (real)(1 - u->beta1), (real)(1 - u->beta2),
                             (real)epsilon, (real)u->weight_decay};
 }
 
-/* Gradients that wait for their update: `rows` rows of `vectors` vectors, P numbers apart, and the parameters and
- * states that they belong to. */
+/* Gradients that are not applied yet, `rows` rows of `vectors` vectors, P numbers apart, with their parameters and
+ * states. */
 typedef struct {
     ptrdiff_t rows, vectors;
     const real *g;
     real *w, *state1, *state2;
 } pending_update;
 
-/* Rows between an update and what is fetched for a later one: two tiles. It may lie behind the end, where fetching
- * does nothing. */
+/* Parameters are prefetched so many rows before their update: two tiles. Beyond the end a prefetch does nothing. */
 enum { PREFETCH_ROWS = 16 };
 
 CG_INLINE void update_row(const update_scalars *u, const pending_update *p, ptrdiff_t row)

@@ -230,7 +230,7 @@ def test_a_training_at_work_cannot_be_used_again():
             lambda: training.epoch(samples, targets, None),
             lambda: training.step(samples, targets),
         ):
-            with pytest.raises(RuntimeError, match="at work already") as caught:
+            with pytest.raises(RuntimeError, match="already running") as caught:
                 again()
             errors.append(caught)
 

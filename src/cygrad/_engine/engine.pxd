@@ -2,14 +2,14 @@ from libc.stdint cimport int64_t
 
 from cpython.buffer cimport Py_buffer
 
-from cygrad._engine.kernels cimport cg_kernels, cg_matrix, cg_samples
 from cygrad._engine.equations cimport Layer
+from cygrad._engine.interrupts cimport Interrupts
+from cygrad._engine.kernels cimport cg_kernels, cg_matrix, cg_samples
 from cygrad._engine.plan cimport Plan
 from cygrad._engine.samples cimport Samples
-from cygrad._engine.interrupts cimport Interrupts
 
 
-# Grows in the child of a fork, where whatever was in use in its parent is not in use.
+# Identifies the process in `owner`: a fork counts it up in the child, where no call of the parent is in progress.
 cdef Py_ssize_t fork_count
 
 
@@ -30,8 +30,8 @@ cdef class Engine:
     cdef const double[::1] input_mean, input_scale      # or None
     cdef list weight_panels, bias_rows
     cdef Py_ssize_t work            # multiply-adds for one sample
-    cdef Inference inference        # kept ready
-    cdef Py_ssize_t owner      # the process of the call that trains it, or 0
+    cdef Inference inference        # always ready
+    cdef Py_ssize_t owner           # the process of the call that trains it, or 0
     cdef int begin_training(self) except -1
     cdef void end_training(self) noexcept
     cdef int read_row(self, Samples x, array) except -1
@@ -51,12 +51,11 @@ cdef class Engine:
     cdef rows(self, cg_matrix *matrix, Py_ssize_t n)
 
 
-# What answers for few rows need besides the parameters, for one call at a time.
 cdef class Inference:
     cdef Plan plan
     cdef Interrupts interrupts
     cdef Samples x
-    cdef Py_ssize_t owner         # the process of the call that uses it, or 0
+    cdef Py_ssize_t owner       # the process of the call that uses it, or 0
 
 
 cdef const cg_samples *target_rows(targets)

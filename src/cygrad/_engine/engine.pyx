@@ -1,5 +1,4 @@
-"""The engine: the parameters of a network in panels, and what is computed with them. How they are trained is in
-`training`."""
+"""The engine: the parameters of a network in panels, inference, and gradients. `training` updates the parameters."""
 
 cimport cython
 
@@ -12,15 +11,15 @@ from cpython.buffer cimport (
     Py_buffer, PyBUF_FORMAT, PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 )
 
+from cygrad._engine.equations cimport Layer, Pass
+from cygrad._engine.interrupts cimport Interrupts
 from cygrad._engine.kernels cimport (
     CG_DECIDES_AT_HALF, CG_FLOAT32, CG_FLOAT64, CG_PANEL_BYTES, CG_RULE_store, CG_TAKES_CLASSES, CG_TAKES_ROWS,
     cg_kernels, cg_loss_properties, cg_matrix, cg_samples, table
 )
-from cygrad._engine.passes cimport SequentialPasses, ParallelPasses
-from cygrad._engine.equations cimport Layer, Pass
+from cygrad._engine.passes cimport ParallelPasses, SequentialPasses
 from cygrad._engine.plan cimport Plan, address, costs
 from cygrad._engine.samples cimport Samples, all_finite, read_number, type_code
-from cygrad._engine.interrupts cimport Interrupts
 
 import os
 
@@ -31,14 +30,14 @@ from cygrad._engine.plan import aligned
 
 cdef list _activations = list(_kernels.ACTIVATIONS), _losses = list(_kernels.LOSSES)      # in the order of their codes
 
-cdef Py_ssize_t MAX_CHUNK = 256         # rows that inference takes at once, at most
-cdef Py_ssize_t CHUNK_MULTIPLE = 64           # rows that a chunk is a multiple of
-cdef Py_ssize_t SMALL_BATCH = 16          # rows up to which a plan for inference is kept ready
+cdef Py_ssize_t MAX_CHUNK = 256         # rows of one pass of inference
+cdef Py_ssize_t CHUNK_MULTIPLE = 64     # a chunk is a multiple of so many rows
+cdef Py_ssize_t SMALL_BATCH = 16        # rows of the plan for inference that is always ready
 fork_count = 1
 
 
 def _forked():
-    """In the child of a fork: the calls that other threads of its parent were in are not in progress here."""
+    """Count a fork, in the child: the calls of the parent's other threads are not in progress there."""
     global fork_count
     fork_count += 1
 
@@ -49,7 +48,7 @@ if hasattr(os, "register_at_fork"):
 
 @cython.final
 cdef class Engine:
-    """Parameters of a dense network, and the computations over them."""
+    """Parameters of a dense network, and the computations with them."""
 
     def __cinit__(self):
         self.layers = self.trained = NULL
@@ -111,11 +110,11 @@ cdef class Engine:
         return np.ascontiguousarray(w[: self.sizes[layer + 1], : self.sizes[layer]])
 
     def weights(self, Py_ssize_t layer):
-        """A copy of the weights of a layer, counted from 0: (out, in)."""
+        """Return a copy of the weights of a layer, counted from 0: (out, in)."""
         return self._weights_of(self.storage, layer)
 
     def set_weights(self, Py_ssize_t layer, weights):
-        """Put weights (out, in) into their panels."""
+        """Copy weights (out, in) into their panels."""
         place, shape = self.weight_panels[layer]
         panels, rows, width = shape
         padded = np.zeros((panels * width, rows), self.numpy_dtype)
@@ -123,7 +122,7 @@ cdef class Engine:
         self.storage[place].reshape(shape)[...] = padded.reshape(panels, width, rows).transpose(0, 2, 1)
 
     def biases(self, Py_ssize_t layer):
-        """A copy of the biases of a layer, counted from 0: (out,)."""
+        """Return a copy of the biases of a layer, counted from 0: (out,)."""
         return self.storage[self.bias_rows[layer]].copy()
 
     def set_biases(self, Py_ssize_t layer, biases):
@@ -131,18 +130,18 @@ cdef class Engine:
         self.storage[self.bias_rows[layer]] = biases
 
     def set_trained(self, Py_ssize_t layer, bint weights, bint biases):
-        """What training changes of a layer, counted from 0: all, where nobody says otherwise."""
+        """Choose what training changes in a layer, counted from 0; by default it changes all parameters."""
         self.trained[layer + 1].train_weights = weights
         self.trained[layer + 1].train_biases = biases and self.layers[layer + 1].train_biases
         self.plan_version += 1
 
     def set_standardization(self, mean, scale):
-        """Have `read_row` take (x − mean) · scale for x; None for x itself."""
+        """Make `read_row` replace x by (x − mean) · scale; None: it does not."""
         self.input_mean, self.input_scale = mean, scale
 
     @property
     def finite(self):
-        """Whether all parameters are."""
+        """True if all parameters are finite."""
         cdef cg_samples numbers
         cdef bint finite
         cdef Py_ssize_t size = self.block.size
@@ -171,7 +170,7 @@ cdef class Engine:
         return cg_loss_properties(self.loss) & CG_TAKES_ROWS != 0
 
     cdef int read_row(self, Samples x, array) except -1:
-        """Have `x` hold one sample (in,)."""
+        """Read one sample (in,) into `x`."""
         x.acquire_row(array, "x", self.inputs)
         if self.input_mean is not None:
             x.standardize(self.input_mean, self.input_scale)
@@ -185,14 +184,14 @@ cdef class Engine:
         return plan
 
     cdef Py_ssize_t thread_count(self, Py_ssize_t n, threads, Py_ssize_t share) except -1:
-        """How many threads to use for n samples: no more than allowed, and each for so many grains of work."""
+        """Return the number of threads for n samples: one for each `share` of work, in barriers, up to `threads`."""
         cdef Py_ssize_t most = n * self.work // max(share * costs.barrier, 1)
         if most < 2:
             return 1
         return min(most, <Py_ssize_t> (threads() if callable(threads) else threads))
 
     def forward(self, X, threads=1):
-        """Outputs (n, out) of samples (n, in)."""
+        """Return the outputs (n, out) of samples (n, in)."""
         cdef Samples samples = X if isinstance(X, Samples) else Samples(X, "X", self.sizes[0], self.dtype)
         cdef Py_ssize_t n = samples.view.rows
         cdef Inference context
@@ -213,9 +212,9 @@ cdef class Engine:
         return result
 
     def predict_one(self, x, out=None):
-        """What the network says of one sample (in,): a class index, or outputs (out,).
+        """Predict the class index, or the outputs (out,), of one sample (in,).
 
-        The outputs are written to `out`, where it is given, and returned as it or as a new array.
+        The outputs are written to `out` if it is given, else to a new array, and returned.
         """
         cdef bint binary = cg_loss_properties(self.loss) & CG_DECIDES_AT_HALF != 0
         cdef bint index = self.takes_classes() or (binary and self.outputs == 1)
@@ -243,7 +242,7 @@ cdef class Engine:
             context.owner = 0
 
     cdef int acquire_out(self, out, Py_buffer *buffer) except -1:
-        """Take hold of the array that outputs (out,) are to be written to."""
+        """Acquire the buffer of the array for the outputs (out,)."""
         try:
             PyObject_GetBuffer(out, buffer, PyBUF_WRITABLE | PyBUF_FORMAT | PyBUF_ND)
         except (TypeError, ValueError, BufferError) as error:
@@ -260,11 +259,11 @@ cdef class Engine:
         return f"an aligned, contiguous array of dtype {self.dtype} and shape ({self.outputs},)"
 
     cdef int sample_type(self) noexcept nogil:
-        """The samples' code of the engine's dtype."""
+        """Return the code of the dtype for samples."""
         return CG_FLOAT32 if self.kernels.itemsize == 4 else CG_FLOAT64
 
     cdef Inference begin_inference(self):
-        """The one that is kept ready, or another while that is in use; the caller sets `owner` to 0 in the end."""
+        """Return a context that is not in use; the caller sets its `owner` to 0 at the end."""
         cdef Inference context = self.inference
         if context.owner == fork_count:
             context = self.new_inference()
@@ -273,11 +272,12 @@ cdef class Engine:
 
     cdef Inference new_inference(self):
         cdef Inference context = Inference()
-        context.plan, context.interrupts, context.x, context.owner = self.plan(SMALL_BATCH), Interrupts(), Samples.__new__(Samples), 0
+        context.plan, context.interrupts = self.plan(SMALL_BATCH), Interrupts()
+        context.x, context.owner = Samples.__new__(Samples), 0
         return context
 
     cdef int infer(self, Inference context, const cg_samples *x, char *out) except -1:
-        """The outputs of a few samples; to `out`, or NULL to have them in the plan."""
+        """Compute the outputs of a few samples, in the plan and, if it is not NULL, in `out`."""
         if x.rows * self.work <= costs.gil_release:
             self.compute(context, x, out)
         else:
@@ -299,14 +299,14 @@ cdef class Engine:
         context.interrupts.restore_denormals()
 
     cdef double output(self, Inference context, Py_ssize_t unit) noexcept nogil:
-        """aᴸ of one unit for the first sample."""
+        """Return aᴸ of one unit for the first sample."""
         cdef const cg_matrix *a = &context.plan.workspace.a[self.depth]
         cdef Py_ssize_t panel = unit // self.kernels.panel_width, place = unit % self.kernels.panel_width
         return read_number(a.data + panel * a.capacity * CG_PANEL_BYTES + place * self.kernels.itemsize,
-                      self.sample_type())
+                           self.sample_type())
 
     cdef Py_ssize_t largest_output(self, Inference context) noexcept nogil:
-        """argmaxⱼ aⱼ for the first sample: the first of equals, or the first NaN, as NumPy has it."""
+        """Return argmaxⱼ aⱼ for the first sample: the first among equals, or the first NaN, as in NumPy."""
         cdef Py_ssize_t unit, largest = 0
         cdef double value, most = self.output(context, 0)
         for unit in range(1, self.outputs):
@@ -316,7 +316,7 @@ cdef class Engine:
         return largest
 
     cdef int forward_many(self, Samples X, char *out, Py_ssize_t members) except -1:
-        """The outputs of any number of samples, in chunks."""
+        """Compute the outputs of any number of samples, in chunks."""
         cdef Py_ssize_t n = X.view.rows, share = (n + members - 1) // members
         cdef Py_ssize_t chunk = min(n, MAX_CHUNK, (share + CHUNK_MULTIPLE - 1) // CHUNK_MULTIPLE * CHUNK_MULTIPLE)
         cdef ParallelPasses team = ParallelPasses()
@@ -326,7 +326,7 @@ cdef class Engine:
         return team.run(n, chunk)
 
     def evaluate(self, Samples X, targets, threads=1):
-        """Sums over the samples of the loss and of the metric: of each chunk, then of all these in their order."""
+        """Return the sums of loss and metric over the samples: sums of chunks, added in their order."""
         cdef Py_ssize_t n = X.view.rows, chunk = min(n, MAX_CHUNK)
         cdef Py_ssize_t members = min(self.thread_count(n, threads, costs.inference_share), (n + chunk - 1) // chunk)
         cdef ParallelPasses team = ParallelPasses()
@@ -344,14 +344,15 @@ cdef class Engine:
         return loss, metric
 
     def backward(self, Samples X, targets, bint input_gradient, threads=1):
-        """One pass forward and back over all samples as one batch, with everything kept.
+        """Run one pass forward and back over all samples as one batch.
 
-        Returns the loss as the reduction has it, and lists over the layers: ∂C/∂W (out, in), ∂C/∂b (out,), δ, z and a,
-        each (n, out); then ∂C/∂X (n, in) or None.
+        Returns the loss, summed or averaged as the reduction says, and lists over the layers: ∂C/∂W (out, in),
+        ∂C/∂b (out,), δ, z and a, each (n, out); then ∂C/∂X (n, in) or None.
         """
         cdef Py_ssize_t n = X.view.rows, l
         cdef SequentialPasses team = SequentialPasses()
-        cdef Plan plan = self.plan(n, True, 0 if input_gradient else 1, True, self.thread_count(n, threads, costs.inference_share))
+        cdef Py_ssize_t members = self.thread_count(n, threads, costs.inference_share)
+        cdef Plan plan = self.plan(n, True, 0 if input_gradient else 1, True, members)
         block = aligned(self.block.size)
         team.p.x, team.p.y, team.p.labels = &X.view, target_rows(targets), target_labels(targets)
         team.p.update.rule = CG_RULE_store
@@ -372,7 +373,7 @@ cdef class Engine:
         )
 
     cdef rows(self, cg_matrix *matrix, Py_ssize_t n):
-        """A matrix out of its panels."""
+        """Copy n rows of a matrix out of its panels."""
         out = np.empty((n, matrix.cols), self.numpy_dtype)
         cdef unsigned char[::1] view = out.reshape(-1).view(np.uint8)
         self.kernels.unpack(n, matrix, &view[0])
@@ -381,15 +382,16 @@ cdef class Engine:
 
 @cython.final
 cdef class Inference:
-    """What answers for few rows need besides the parameters: kept ready, and used by one call at a time."""
+    """The plan and the buffers for inference on a few rows, used by one call at a time."""
 
 
 cdef const cg_samples *target_rows(targets):
+    """Return rows of targets, or NULL; the caller keeps them alive."""
     return &(<Samples> targets).view if isinstance(targets, Samples) else NULL
 
 
 cdef const int64_t *target_labels(targets):
-    """Class indices; the caller keeps the array alive."""
+    """Return class indices, or NULL; the caller keeps the array alive."""
     if isinstance(targets, Samples):
         return NULL
     cdef const int64_t[::1] view = targets

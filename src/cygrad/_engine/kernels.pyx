@@ -36,7 +36,7 @@ _selected = None
 
 
 def available():
-    """Names of the instruction-set variants that this machine can run, the best first."""
+    """Return the names of the variants that this machine can run, the best first."""
     names = []
     cdef const cg_kernels *const *tables = cg_available_kernels()
     cdef Py_ssize_t i = 0
@@ -49,7 +49,7 @@ def available():
 
 
 def select(name=None):
-    """Choose the variant of the engines that are made from now on; ``None``: ``CYGRAD_ISA``, or the best."""
+    """Choose the variant of the engines that are made from now on; ``None``: that of ``CYGRAD_ISA``, or the best."""
     global _selected
     names = available()
     source = "isa"
@@ -63,7 +63,7 @@ def select(name=None):
 
 
 cpdef str selected():
-    """Name of the variant that new engines use."""
+    """Return the name of the variant that new engines use."""
     return select() if _selected is None else _selected
 
 
@@ -72,9 +72,9 @@ _engine = None
 
 
 def select_engine(name=None):
-    """Choose what computes: ``"kernels"``, or the plain loops that define their bits; ``None``: ``CYGRAD_ENGINE``.
+    """Choose the kernels, or the plain loops that define their bits, for the networks that are made from now on.
 
-    It holds for the networks that are made from now on. ``"loops"`` is for those who want to check the kernels: slow.
+    `name` is ``"kernels"`` or ``"loops"``, which is slow; ``None`` takes it from ``CYGRAD_ENGINE``, or the kernels.
     """
     global _engine
     source = "engine"
@@ -88,12 +88,12 @@ def select_engine(name=None):
 
 
 def selected_engine():
-    """Return the name of what computes in new networks."""
+    """Return ``"kernels"`` or ``"loops"``, whichever new networks use."""
     return select_engine() if _engine is None else _engine
 
 
 cdef const cg_kernels *table(str dtype) except NULL:
-    """The selected variant's table for a dtype."""
+    """Return the selected variant's table for a dtype."""
     cdef const cg_kernels *const *tables = cg_available_kernels()
     cdef Py_ssize_t i = 0
     name = selected()
@@ -129,7 +129,7 @@ def evaluate(str name, x):
 
 
 def fma_peak(double seconds=0.2, str dtype="float32"):
-    """Floating-point operations per second of one core at independent fused multiply-adds, in units of 10⁹.
+    """Measure the peak of one core: 10⁹ floating-point operations per second of independent fused multiply-adds.
 
     The selected variant is measured: the best of several runs of at least `seconds` in all.
     """

@@ -5,13 +5,13 @@ from cygrad._engine.team cimport Team
 
 cdef class SequentialPasses(Team):
     cdef Plan plan
-    cdef Pass p                     # the one at work
+    cdef Pass p                             # the current pass
     cdef Py_ssize_t samples, batch_size, passes
-    cdef Py_ssize_t passes_done        # passes
-    cdef double loss, metric        # sums over the passes_done ones
-    cdef bint stopped               # early: the pass at work has changed nothing
-    cdef Py_ssize_t next            # operation of the pass at work
-    cdef const Operation *split_operation   # the one whose tasks the open phase has
+    cdef Py_ssize_t passes_done
+    cdef double loss, metric                # sums over these passes
+    cdef bint stopped                       # the current pass was given up, and has changed nothing
+    cdef Py_ssize_t next                    # the next operation of the current pass
+    cdef const Operation *split_operation   # its tasks are those of the open phase
     cdef int set_up(self, Plan plan) except -1
     cdef int run(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t passes, poll) except -1
     cdef void prepare_pass(self) noexcept nogil
@@ -21,7 +21,7 @@ cdef class SequentialPasses(Team):
 
 cdef class ParallelPasses(Team):
     cdef Plan plan
-    cdef Pass p                     # what all have in common
+    cdef Pass p                     # the part that all passes share
     cdef Py_ssize_t samples, chunk, chunks
     cdef bint is_open
     cdef char *out                  # rows of outputs, or NULL

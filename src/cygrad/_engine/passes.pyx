@@ -1,5 +1,8 @@
-"""Many passes, and how threads share them: in turn, each operation divided, where a pass needs what the one before it
-has changed; or side by side, a pass each, where they do not depend on each other."""
+"""Many passes, and how threads share them.
+
+In training a pass needs the parameters that the pass before it has updated: passes run in turn, and threads share each
+operation. In inference passes do not depend on each other: they run side by side, each on one thread.
+"""
 
 cimport cython
 
@@ -11,7 +14,7 @@ from cygrad._engine.plan cimport Operation, Plan, costs
 from cygrad._engine.team cimport Team, cg_team_end, cg_team_open, cg_team_stop, cg_team_stopped
 
 
-cdef Py_ssize_t LONG_PASS = 200_000_000      # multiply-adds of a pass that a user could wait for
+cdef Py_ssize_t LONG_PASS = 200_000_000     # multiply-adds: so long that a user may want to interrupt it
 
 
 cdef class SequentialPasses(Team):
@@ -27,7 +30,7 @@ cdef class SequentialPasses(Team):
         return 0
 
     cdef int run(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t passes, poll) except -1:
-        """Bring the samples that `self.p` names through the plan. The last batch may have fewer than the others."""
+        """Run the batches of the samples in `self.p` through the plan. The last batch may have fewer rows."""
         cdef bint threads_pay = self.members > 1 and self.plan.work * passes > costs.thread_start * costs.barrier
         self.samples, self.batch_size, self.passes = samples, batch_size, passes
         self.passes_done, self.stopped, self.loss, self.metric = 0, False, 0, 0
@@ -36,7 +39,7 @@ cdef class SequentialPasses(Team):
         return 0
 
     cdef void prepare_pass(self) noexcept nogil:
-        """Alone, before each pass: whatever else it needs to know."""
+        """Set the rest of `self.p` before each pass; one thread calls it, alone."""
 
     cdef void next_phase(self, int member) noexcept nogil:
         cdef const Operation *op
@@ -48,9 +51,10 @@ cdef class SequentialPasses(Team):
                     break
                 self.begin_pass()
             op = &self.plan.operation[self.next]
-            if self.next == self.plan.first_update and member == 0 and self.plan.work > LONG_PASS and self.interrupts.run_handlers():
-                self.stopped = True     # the last chance before the updates, which may take long
-                break
+            if self.next == self.plan.first_update and member == 0 and self.plan.work > LONG_PASS:
+                self.stopped = self.interrupts.run_handlers()   # the last time before long updates
+                if self.stopped:
+                    break
             self.next += 1
             if op.runs_with_next:
                 continue
@@ -97,7 +101,7 @@ cdef class ParallelPasses(Team):
         self.sums = NULL
 
     cdef int run(self, Py_ssize_t samples, Py_ssize_t chunk) except -1:
-        """Bring all samples through the plan, which has room for a chunk for each member."""
+        """Run all samples through the plan, which has rows for a chunk of each member."""
         self.samples, self.chunk = samples, chunk
         self.chunks = (samples + chunk - 1) // chunk
         self.is_open = False
@@ -125,7 +129,7 @@ cdef class ParallelPasses(Team):
             cg_team_stop(self.team)
         if self.out != NULL:
             outputs = from_row(&self.plan.workspace.a[self.plan.workspace.depth], p.first)
-            self.plan.workspace.kernels.unpack(p.rows, &outputs,
-                                      self.out + p.start * outputs.cols * self.plan.workspace.kernels.itemsize)
+            self.plan.workspace.kernels.unpack(
+                p.rows, &outputs, self.out + p.start * outputs.cols * self.plan.workspace.kernels.itemsize)
         if self.sums != NULL:
             self.sums[2 * task], self.sums[2 * task + 1] = p.loss, p.metric

@@ -1,5 +1,7 @@
-"""Arrays of samples as the caller keeps them: taken in, checked once, read in place. Nothing is copied that the
-kernels can read but class indices, and nothing of the caller's is written to."""
+"""The caller's arrays of samples: acquired, checked once, and read in place.
+
+Arrays that the kernels can read are not copied, except class indices; none is written to.
+"""
 
 cimport cython
 
@@ -9,7 +11,7 @@ from libc.stdint cimport (
 )
 from libc.stdlib cimport free, realloc
 
-from cpython.buffer cimport PyBUF_RECORDS_RO, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 
 from cygrad._engine.kernels cimport (
@@ -20,11 +22,11 @@ from cygrad._engine.kernels cimport (
 import numpy as np
 
 cdef object ndarray = np.ndarray, empty = np.empty, int64 = np.int64
-cdef Py_ssize_t BLOCK = 1 << 20      # numbers that are looked at between two looks at the signals
+cdef Py_ssize_t BLOCK = 1 << 20     # numbers that are checked between two runs of signal handlers
 
 
 cdef int type_code(const char *format, Py_ssize_t itemsize) noexcept:
-    """The kernels' code of a buffer's item format, or -1 where they have none."""
+    """Return the kernels' code of a buffer's item format, or -1 if there is none."""
     if format == NULL:
         return CG_UINT8
     if format[0] == b"@" or format[0] == b"=":
@@ -47,7 +49,7 @@ cdef int type_code(const char *format, Py_ssize_t itemsize) noexcept:
 
 
 def _converted(array, str name):
-    """An array of a type and alignment that the kernels read, from anything that NumPy takes."""
+    """Convert anything that NumPy accepts to an array whose type and alignment the kernels read."""
     try:
         converted = np.asarray(array)
     except ValueError as error:
@@ -56,13 +58,13 @@ def _converted(array, str name):
     if kind not in "biuf":
         raise TypeError(f"{name} has dtype {converted.dtype}, expected real numbers (floats, integers or booleans)")
     if kind == "f" and converted.dtype.itemsize not in (4, 8):
-        with np.errstate(over="ignore"):    # what becomes infinite is refused after this
+        with np.errstate(over="ignore"):    # infinite numbers raise an error later
             converted = converted.astype(np.float32 if converted.dtype.itemsize < 4 else np.float64)
     return np.require(converted.astype(converted.dtype.newbyteorder("="), copy=False), requirements="A")
 
 
 cdef int64_t read_integer(const char *place, int type) noexcept nogil:
-    """The whole number at a place; one too large for 63 bits comes out negative."""
+    """Return the integer at a place; one too large for 63 bits becomes negative."""
     if type == CG_INT64 or type == CG_UINT64:
         return (<const int64_t *> place)[0]
     if type == CG_INT32:
@@ -79,7 +81,7 @@ cdef int64_t read_integer(const char *place, int type) noexcept nogil:
 
 
 cdef double read_number(const char *place, int type) noexcept nogil:
-    """The number at a place, rounded as NumPy rounds it to float64."""
+    """Return the number at a place, rounded to float64 as by NumPy."""
     if type == CG_FLOAT64:
         return (<const double *> place)[0]
     if type == CG_FLOAT32:
@@ -95,30 +97,26 @@ cdef bint all_finite(const cg_samples *numbers) noexcept nogil:
 
 
 def class_indices(array, Py_ssize_t classes):
-    """Integers (n,) as int64: a copy, since the engine counts on their range whatever the caller does to them later.
+    """Copy integers (n,) to int64; return None if one of them is not from 0 to `classes` − 1.
 
-    None where one of them is not from 0 to `classes` − 1.
+    They are always copied, because the engine relies on their range even if the caller changes the array later.
     """
     cdef Samples given = Samples.__new__(Samples)
     cdef const cg_samples *y = &given.view
-    cdef Py_buffer buffer
-    cdef int64_t *indices
     cdef Py_ssize_t i
     cdef bint outside = False
     given.acquire_array(array, "array")
     copy = empty(y.rows, int64)
-    PyObject_GetBuffer(copy, &buffer, PyBUF_WRITABLE)
-    indices = <int64_t *> buffer.buf
+    cdef int64_t[::1] indices = copy
     for i in range(y.rows):
         indices[i] = read_integer(y.data + i * y.row_stride, y.type)
         outside |= indices[i] < 0 or indices[i] >= classes
-    PyBuffer_Release(&buffer)
     return None if outside else copy
 
 
 @cython.final
 cdef class Samples:
-    """Rows of numbers, [rows, columns], as the engine reads them.
+    """Rows of numbers, [rows, columns], for the engine.
 
     Parameters
     ----------
@@ -162,7 +160,7 @@ cdef class Samples:
             raise ValueError(f"{name} holds {value} in row {row}, column {col}, expected {wanted}")
 
     cdef int acquire_array(self, array, str name) except -1:
-        """Take hold of an array, or of a copy that the kernels can read."""
+        """Acquire an array, or a copy that the kernels can read."""
         if type(array) is not ndarray and isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
             raise ValueError(f"{name} has {np.ma.count_masked(array)} masked values, expected none")
         if not self.acquire(array):
@@ -172,7 +170,7 @@ cdef class Samples:
         return 0
 
     cdef bint acquire(self, array) except -1:
-        """Take hold of the array's buffer; False where the kernels cannot read it. One dimension is a column."""
+        """Acquire the array's buffer; False if the kernels cannot read it. One dimension is a column."""
         self.release()
         try:
             PyObject_GetBuffer(array, &self.buffer, PyBUF_RECORDS_RO)
@@ -193,7 +191,7 @@ cdef class Samples:
         self.view.row_stride = b.strides[0] if b.ndim > 0 else b.itemsize
         self.view.col_stride = b.strides[1] if b.ndim > 1 else b.itemsize
         self.view.type = code
-        # As for NumPy, the stride of an axis of length 1 does not matter.
+        # The stride of an axis of length 1 does not matter, as in NumPy.
         places = <size_t> b.buf
         for axis in range(b.ndim):
             if b.shape[axis] > 1:
@@ -201,7 +199,7 @@ cdef class Samples:
         return not places & <size_t> (b.itemsize - 1)
 
     cdef int acquire_row(self, array, str name, Py_ssize_t columns) except -1:
-        """Take hold of one row of numbers, (columns,): of nothing else, but whatever the numbers are."""
+        """Acquire one row (columns,) of numbers, which need not be finite."""
         self.acquire_array(array, name)
         if self.buffer.ndim != 1 or self.view.rows != columns:
             raise ValueError(f"{name} has shape {tuple(np.shape(array))}, expected ({columns},)")
@@ -209,11 +207,11 @@ cdef class Samples:
         return 0
 
     cdef void as_row(self) noexcept:
-        """Take the column for a row."""
+        """Turn the column into a row."""
         self.view.cols, self.view.col_stride, self.view.rows = self.view.rows, self.view.row_stride, 1
 
     cdef int hold_number(self, double number) except -1:
-        """Hold a number."""
+        """Store a number, as one row."""
         self.release()
         self.view.rows = self.view.cols = 1
         self.use_private_row()
@@ -221,7 +219,7 @@ cdef class Samples:
         return 0
 
     cdef int use_private_row(self) except -1:
-        """Have a row of numbers that the caller has no part in."""
+        """Read from a private row of numbers from now on, of the same length."""
         cdef void *row = realloc(self.row, max(self.view.cols, 1) * sizeof(double))
         if row == NULL:
             raise MemoryError()
@@ -231,7 +229,7 @@ cdef class Samples:
         return 0
 
     cdef int standardize(self, const double[::1] mean, const double[::1] scale) except -1:
-        """Hold (x − mean) · scale in place of the row x."""
+        """Replace the row x by (x − mean) · scale."""
         cdef cg_samples x = self.view
         cdef Py_ssize_t c
         self.use_private_row()
@@ -245,7 +243,7 @@ cdef class Samples:
             self.held = False
 
     cdef bint find_nonfinite(self, bint single, Py_ssize_t *row, Py_ssize_t *col) except -1:
-        """Whether a number is not finite, and where; blocks of rows at a time, so that an interrupt is heeded."""
+        """Find the first number that is not finite; signal handlers run between blocks of rows."""
         cdef Py_ssize_t n = self.view.rows, block = max(1, BLOCK // max(1, self.view.cols)), start = 0
         cdef bint found
         if self.view.type != CG_FLOAT32 and self.view.type != CG_FLOAT64:
@@ -262,7 +260,7 @@ cdef class Samples:
         return False
 
     def within(self, double least, double most):
-        """Whether all numbers are from `least` to `most`."""
+        """Return whether all numbers are from `least` to `most`."""
         cdef const cg_samples *x = &self.view
         cdef Py_ssize_t r, c
         cdef bint outside = False
@@ -273,7 +271,7 @@ cdef class Samples:
         return not outside
 
     def first_row_not_summing_to(self, double expected, double tolerance):
-        """Number and sum of the first row whose sum is another than expected, or None."""
+        """Return the number and the sum of the first row whose sum differs from `expected`, or None."""
         cdef const cg_samples *x = &self.view
         cdef Py_ssize_t r = 0, c
         cdef double total = expected
@@ -291,10 +289,10 @@ cdef class Samples:
 
     @property
     def rows(self):
-        """How many samples there are."""
+        """Number of samples."""
         return self.view.rows
 
     @property
     def columns(self):
-        """How many numbers a sample has."""
+        """Numbers in a sample."""
         return self.view.cols

@@ -1,7 +1,7 @@
-"""Threads that work together in one call outside the GIL, and the looks at Python that one of them takes on the way.
+"""Threads that work together in one call outside the GIL.
 
-The threads are Python's own, started by the call and gone when it returns: nothing is left behind that a fork could
-lose. How they divide the work and meet is in csrc/team.h; what the work is, the classes say that inherit from `Team`.
+They are Python threads, started by the call and ended before it returns: none is left that a fork could lose. csrc/team.h
+divides the work and has the barrier; the classes that inherit from `Team` define the work.
 """
 
 from cygrad._engine.interrupts cimport Interrupts
@@ -11,7 +11,7 @@ from _thread import allocate_lock, start_new_thread
 
 
 cdef class Team:
-    """Threads at one piece of work. A subclass says what is done between the phases and what a task is."""
+    """Threads that share the tasks of phases. A subclass defines the tasks, and what happens between the phases."""
 
     def __cinit__(self):
         self.team = NULL
@@ -20,7 +20,7 @@ cdef class Team:
         cg_team_free(self.team)
 
     cdef int assemble(self, int members) except -1:
-        """Make room for so many threads."""
+        """Allocate the shared state of `members` threads."""
         cdef cg_team *team = cg_team_new(members)
         if team == NULL:
             raise MemoryError()
@@ -29,14 +29,14 @@ cdef class Team:
         return 0
 
     cdef void next_phase(self, int member) noexcept nogil:
-        """Alone: do what cannot be divided, then open a phase or ended the work."""
+        """Run what one thread does alone, then open a phase or end the work."""
         cg_team_end(self.team)
 
     cdef void run_task(self, Py_ssize_t task, int member) noexcept nogil:
-        """Do one task of the open phase."""
+        """Run one task of the open phase."""
 
     cdef int run_threads(self, int thread_count, poll) except -1:
-        """Do all the work with the first `thread_count` of the members. What interrupted it is in `interrupts.error`."""
+        """Run all phases on the first `thread_count` members. An interrupt leaves its error in `interrupts.error`."""
         cdef int member
         self.interrupts = Interrupts(poll)
         cg_team_begin(self.team)
@@ -47,7 +47,7 @@ cdef class Team:
             try:
                 start_new_thread(self._run_thread, (member, ended))
             except RuntimeError:
-                break       # the system allows no more threads: those there are do it all
+                break       # the system allows no more threads: those that there are run all tasks
             locks.append(ended)
         with nogil:
             self.interrupts.flush_denormals()
@@ -60,7 +60,7 @@ cdef class Team:
         return 0
 
     def _wait_for(self, ended):
-        """Wait for another thread to be through; False where an interrupt came in the meantime."""
+        """Wait until another thread has ended. False: an interrupt came first."""
         try:
             return ended.acquire()
         except BaseException as error:
@@ -68,7 +68,7 @@ cdef class Team:
             return False
 
     def _run_thread(self, int member, ended):
-        """What the threads do that the calling thread has started."""
+        """Run a thread that the calling thread has started."""
         cdef unsigned long denormals
         with nogil:
             denormals = cg_flush_denormals()
@@ -78,7 +78,7 @@ cdef class Team:
         ended.release()
 
     cdef void thread_loop(self, int member, uint32_t phase) noexcept nogil:
-        """Take part in every phase after this one, until the work is over."""
+        """Run tasks of every phase after this one, until there are no more phases."""
         cdef Py_ssize_t task, count
         while True:
             phase = cg_team_wait(self.team, phase)

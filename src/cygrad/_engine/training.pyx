@@ -1,4 +1,4 @@
-"""Training: an optimiser's state, and its steps: whole epochs in one call outside the GIL, or one at a time."""
+"""Training: an optimiser's state and its steps, whole epochs in one call outside the GIL, or one step at a time."""
 
 cimport cython
 
@@ -9,13 +9,13 @@ from cpython.float cimport PyFloat_Check
 from cpython.long cimport PyLong_Check
 
 from cygrad._engine.engine cimport Engine, fork_count, target_labels, target_rows
+from cygrad._engine.interrupts cimport Interrupts
 from cygrad._engine.kernels cimport (
-    CG_CORRECTS_MOMENTS, CG_FLOAT32, cg_prefetch, cg_rule_properties, cg_rule_states, cg_random_below, cg_update
+    CG_CORRECTS_MOMENTS, CG_FLOAT32, cg_prefetch, cg_random_below, cg_rule_properties, cg_rule_states, cg_update
 )
 from cygrad._engine.passes cimport SequentialPasses
 from cygrad._engine.plan cimport Plan, address, costs
 from cygrad._engine.samples cimport Samples, read_number
-from cygrad._engine.interrupts cimport Interrupts
 
 import numpy as np
 
@@ -28,14 +28,14 @@ cdef uint64_t GOLDEN_GAMMA = 0x9E3779B97F4A7C15   # 2⁶⁴ divided by the golde
 
 
 cdef inline uint64_t splitmix64(uint64_t counter) noexcept nogil:
-    """A number for a counter that goes in steps of GOLDEN_GAMMA: the generator SplitMix64 (Steele, Lea & Flood 2014)."""
+    """Return the random number of a counter with steps of GOLDEN_GAMMA: SplitMix64 (Steele, Lea & Flood 2014)."""
     counter = (counter ^ (counter >> 30)) * <uint64_t> 0xBF58476D1CE4E5B9
     counter = (counter ^ (counter >> 27)) * <uint64_t> 0x94D049BB133111EB
     return counter ^ (counter >> 31)
 
 
 def permute(int64_t[::1] order, uint64_t seed):
-    """Fill `order` with the numbers from 0 on in random order (Fisher & Yates 1938, inside out)."""
+    """Fill `order` with 0, 1, … in random order (Fisher & Yates 1938, inside out)."""
     cdef Py_ssize_t i, j
     with nogil:
         for i in range(order.shape[0]):
@@ -45,9 +45,9 @@ def permute(int64_t[::1] order, uint64_t seed):
 
 
 cdef double integer_power(double base, int64_t exponent) noexcept nogil:
-    """baseⁿ by repeated squaring: the same bits everywhere, which the C library's pow does not promise."""
+    """Compute baseⁿ by repeated squaring: pow of the C library does not promise the same bits everywhere."""
     cdef double result = 1
-    cdef double[2] factor       # by the exponent's last bit: a branch on it would often be foretold wrongly
+    cdef double[2] factor       # indexed by the last bit of the exponent: a branch on it would often be mispredicted
     factor[0] = 1
     while exponent:
         factor[1] = base
@@ -61,23 +61,23 @@ cdef double integer_power(double base, int64_t exponent) noexcept nogil:
 cdef class Training(SequentialPasses):
     """An optimiser's state and the workspace for its steps on one engine.
 
-    ``with training:`` keeps all other calls from training the engine in the meantime.
+    Inside ``with training:``, other calls cannot train the engine.
     """
 
     cdef Engine engine
     cdef cg_update update
     cdef double beta1, beta2, epsilon
-    cdef Py_ssize_t max_batch                # samples of a step of an epoch
-    cdef Py_ssize_t plan_version             # of what is trained, when the plan was made
-    cdef Py_ssize_t threads             # that it was made for, of which it may use fewer
-    cdef object learning_rate           # a function of the step, or None where it is
-    cdef readonly double rate           # one number for all of them
-    cdef const double *rates            # of the steps of the call at work, or NULL where `rate` is
-    cdef bint fetch_ahead
-    cdef Samples x, y                   # of a single sample
+    cdef Py_ssize_t max_batch           # samples of a step in an epoch
+    cdef Py_ssize_t plan_version        # of the engine, when the plan was made
+    cdef Py_ssize_t threads             # the most that the plan may use
+    cdef object learning_rate           # a function of the step, or None: `rate` is for all steps
+    cdef readonly double rate
+    cdef const double *rates            # of the steps of the current call, or NULL: `rate` is for all
+    cdef bint fetch_ahead               # whether the samples of the next batch are prefetched
+    cdef Samples x, y                   # of learn_one
     cdef int64_t label
-    cdef Interrupts single_interrupts   # of its step
-    cdef Py_ssize_t owner             # the process of the call at work, or 0
+    cdef Interrupts single_interrupts
+    cdef Py_ssize_t owner               # the process of the current call, or 0
     cdef list blocks
     cdef readonly list state
     cdef public int64_t steps           # done so far
@@ -109,15 +109,15 @@ cdef class Training(SequentialPasses):
         self.engine.end_training()
 
     def reset(self):
-        """Take the optimiser back to its first step."""
+        """Reset the optimiser's state and its count of steps to 0."""
         self.steps = 0
         for array in self.state:
             array.fill(0)
 
     cdef int ensure_plan(self, Py_ssize_t rows, threads) except -1:
-        """Have a plan for batches of up to so many rows, divided among as many threads as those are worth.
+        """Make a plan for batches of up to `rows` rows, unless the present one serves.
 
-        One that is much too large is kept where nothing in it is divided: that is where its size makes a difference.
+        A plan that is much larger serves too, if it runs on one thread; with threads, its size decides how they share it.
         """
         cdef Py_ssize_t capacity = 0 if self.plan is None else self.plan.capacity, members
         if rows > capacity or (self.plan.members > 1 and rows < capacity // 4):
@@ -136,17 +136,18 @@ cdef class Training(SequentialPasses):
         for l in range(engine.depth, 0, -1):
             if engine.trained[l].train_weights or engine.trained[l].train_biases:
                 lowest = l
-        plan.prepare(engine.kernels, engine.trained, engine.depth, engine.loss, engine.mean, capacity, True, lowest, False, members)
+        plan.prepare(engine.kernels, engine.trained, engine.depth, engine.loss, engine.mean, capacity, True, lowest,
+                     False, members)
         self.plan_version = engine.plan_version
         self.set_up(plan)
         return 0
 
     cdef double next_rate(self) except? -1:
-        """The learning rate of the next step."""
+        """Return the learning rate of the next step."""
         return self.rate if self.learning_rate is None else self.learning_rate(self.steps)
 
     cdef void begin_step(self, double rate) noexcept nogil:
-        """Count the next step, and compute its scalars."""
+        """Count the next step, and compute its learning rate and ε."""
         cdef double correction
         self.steps += 1
         self.p.update = self.update
@@ -165,17 +166,18 @@ cdef class Training(SequentialPasses):
 
     cdef int train(self, Samples X, targets, const int64_t *order, Py_ssize_t rows, Py_ssize_t batch_size,
                    const double *rates, poll, threads) except -1:
-        """Run one step per batch of so many rows, in the order given or, where that is NULL, in their own."""
+        """Run one step per batch of `batch_size` rows, in `order` or, if it is NULL, in their own order."""
         cdef Py_ssize_t row_bytes = X.view.cols * X.view.col_stride
         if self.owner == fork_count:
-            raise RuntimeError("this training is at work already, expected one call at a time")
+            raise RuntimeError("this training is already running, expected one call at a time")
         self.owner = fork_count
         try:
             self.ensure_plan(min(batch_size, rows), threads)
             self.p.x, self.p.y, self.p.labels = &X.view, target_rows(targets), target_labels(targets)
             self.p.order, self.rates = order, rates
             self.p.ahead.samples, self.p.ahead.rows = &X.view, 0
-            self.fetch_ahead = order != NULL and X.view.rows * row_bytes > costs.prefetch_bytes and X.view.col_stride > 0
+            self.fetch_ahead = (order != NULL and X.view.rows * row_bytes > costs.prefetch_bytes
+                                and X.view.col_stride > 0)
             self.run(rows, batch_size, (rows + batch_size - 1) // batch_size, poll)
             if self.stopped:
                 self.steps -= 1
@@ -189,8 +191,8 @@ cdef class Training(SequentialPasses):
               threads=1):
         """Run one step per batch of `order`, or of all rows in their order, all in one call outside the GIL.
 
-        `learning_rates` has one for each step, where they are not all the same. Returns the sums of loss and metric
-        over the samples seen, the number of steps done, and whether the loss of the step after them was NaN or
+        `learning_rates` has one for each step, unless all are the same. Returns the sums of loss and metric over the
+        samples of the steps done, the number of these steps, and whether the loss of the step after them was NaN or
         infinite; that step changed nothing.
         """
         cdef const int64_t *indices = NULL
@@ -204,9 +206,9 @@ cdef class Training(SequentialPasses):
         return self.loss, self.metric, self.passes_done, bool(self.stopped)
 
     def step(self, Samples X, targets, threads=1):
-        """Run one step on all rows as one batch; its loss before the step, as the reduction has it.
+        """Run one step on all rows as one batch; return the loss before it, summed or averaged by the reduction.
 
-        Where that is NaN or infinite, nothing is changed.
+        If the loss is NaN or infinite, nothing is changed.
         """
         cdef Py_ssize_t n = X.view.rows
         cdef double rate = self.next_rate()
@@ -214,9 +216,9 @@ cdef class Training(SequentialPasses):
         return self.p.loss / n if self.engine.mean else self.p.loss
 
     def learn_one(self, x, y):
-        """Run one step on one sample (in,) and its target; its loss before the step.
+        """Run one step on one sample (in,) and its target; return the loss before it.
 
-        Where that is NaN or infinite, nothing is changed.
+        If the loss is NaN or infinite, nothing is changed.
         """
         cdef Engine engine = self.engine
         cdef double rate
@@ -245,7 +247,7 @@ cdef class Training(SequentialPasses):
             engine.end_training()
 
     cdef bint run_single_step(self, double rate) noexcept nogil:
-        """One step on the sample at hand, by one thread. True: stopped, nothing is changed."""
+        """Run one step on the sample in `x`, on one thread. True: stopped, nothing is changed."""
         cdef bint stopped
         self.p.x, self.p.order, self.p.start, self.p.rows, self.p.ahead.rows = &self.x.view, NULL, 0, 1, 0
         self.begin_step(rate)
@@ -256,14 +258,14 @@ cdef class Training(SequentialPasses):
         return stopped
 
     cdef int read_target(self, y) except -1:
-        """Have `p` point to one target: a class index, a number for a single output, or numbers (out,)."""
+        """Point `p` to one target: a class index, a number for a single output, or numbers (out,)."""
         cdef bint classes = self.engine.takes_classes(), integer = PyLong_Check(y)
         cdef Py_ssize_t outputs = self.engine.outputs, axes = 0
         cdef double value = INFINITY
         if integer or PyFloat_Check(y):
             try:
                 value = y
-            except OverflowError:       # larger than any float: no class, and no target to run_single_step from
+            except OverflowError:       # larger than any float: no class, and no finite target
                 pass
             self.y.hold_number(value)
         else:
@@ -282,7 +284,7 @@ cdef class Training(SequentialPasses):
         return 0
 
     def _raise_target_error(self, y, bint another_type):
-        """Say what a target should be."""
+        """Raise the error that describes the expected target."""
         kinds, outputs = [], self.engine.outputs
         if self.engine.takes_classes():
             kinds.append(f"a class index from 0 to {outputs - 1}")
