@@ -5,16 +5,24 @@ The kernels in csrc are compiled once per instruction set, each with its own fla
 modules are built for the stable ABI of CPython 3.11, so that one wheel serves every later version.
 """
 
+import copy
 import glob
 import os
+import re
 import sys
 import sysconfig
 import tempfile
+import zlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import cache
+from typing import NamedTuple
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import BaseError, CCompilerError, CompileError
+from setuptools.modified import newer_group
 
 # The same bits everywhere: a·b + c is one rounding only where the source says so, and never
 # -ffast-math.
@@ -48,6 +56,14 @@ VARIANTS = {
 }
 X86 = sysconfig.get_platform().endswith(("x86_64", "amd64"))
 
+# What a module is linked with that is compiled with C_FLAGS: sources with a file for each variant,
+# and sources that are compiled once.
+KERNELS = {
+    "cygrad._engine.kernels": (("kernels_f32", "kernels_f64"), ("dispatch",)),
+    "cygrad._engine.loops": ((), ("scalar_f32", "scalar_f64")),
+    "cygrad._engine.tape": (("tape",), ("tape",)),
+}
+
 NO_COMPILER = """
 cygrad is built from C, and the C compiler did not work (see the lines above).
   Debian, Ubuntu:  apt install gcc python3-dev
@@ -58,8 +74,22 @@ Then run the same command again. CC names another compiler.
 """
 
 
-class BuildKernels(build_ext):
-    """Compiles csrc with the flags of each variant, before the modules that link it."""
+class Compilation(NamedTuple):
+    """A C file and what it is compiled with."""
+
+    source: str
+    flags: tuple[str, ...]
+    macros: tuple[tuple[str, str], ...] = ()
+    include_dirs: tuple[str, ...] = ()
+
+
+class BuildEngine(build_ext):
+    """Compile the engine in parallel, the kernels with the flags of each variant, and link it.
+
+    `objects` holds the object files of each module, by the module's name.
+    """
+
+    objects: dict[str, list[str]]
 
     def build_extensions(self) -> None:
         for tool in ("compiler", "compiler_so", "linker_so", "linker_exe"):
@@ -68,26 +98,31 @@ class BuildKernels(build_ext):
         try:
             self._require_a_compiler()
             variants = [name for name, flags in VARIANTS.items() if self._runs(flags)]
-            for extension in self.extensions:
-                if extension.name == "cygrad._engine.kernels":
-                    sources = ("kernels_f32", "kernels_f64")
-                    extension.extra_objects = self._compile(variants, sources, "dispatch")
-                elif extension.name == "cygrad._engine.loops":
-                    extension.extra_objects = self._compile([], (), "scalar_f32")
-                    extension.extra_objects += self._compile([], (), "scalar_f64")
-                elif extension.name == "cygrad._engine.tape":
-                    extension.extra_objects = self._compile(variants, ("tape",), "tape")
+            needed = {
+                extension.name: [*compilations_of(extension), *kernels_of(extension.name, variants)]
+                for extension in self.extensions
+            }
+            made = self._compile({each for part in needed.values() for each in part})
+            self.objects = {name: [made[each] for each in part] for name, part in needed.items()}
+            # An object kept from an earlier build can be older than a module of other objects.
+            self.force = True
             super().build_extensions()
         except (BaseError, CCompilerError) as error:
             sys.stderr.write(f"{error}\n{NO_COMPILER}")
             raise SystemExit(1) from None
+
+    def build_extension(self, extension: Extension) -> None:
+        """Link a module from its objects."""
+        linked = copy.copy(extension)
+        linked.sources, linked.extra_objects = [], self.objects[extension.name]
+        super().build_extension(linked)
 
     def _require_a_compiler(self) -> None:
         if not self._accepts([], "#include <Python.h>\n"):
             raise CompileError("a C file that includes Python.h could not be compiled")
 
     def _accepts(self, flags: list[str], source: str = "") -> bool:
-        """Whether the compiler takes these flags."""
+        """Return whether the compiler accepts these flags."""
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "probe.c")
             with open(path, "w") as file:
@@ -104,25 +139,98 @@ class BuildKernels(build_ext):
         return True
 
     def _runs(self, flags: list[str]) -> bool:
-        """Whether a variant of these flags can be built."""
+        """Return whether a variant with these flags can be built."""
         return not flags or (X86 and self._accepts(flags))
 
-    def _compile(self, variants: list[str], sources: tuple[str, ...], chooser: str) -> list[str]:
-        """Objects of the sources in each variant, and of the one that chooses between them."""
-        objects: list[str] = []
-        for variant in variants:
-            objects += self.compiler.compile(
-                [f"csrc/{source}_{variant}.c" for source in sources],
-                output_dir=self.build_temp,
-                extra_postargs=[*C_FLAGS, *VARIANTS[variant]],
+    def _compile(self, compilations: Iterable[Compilation]) -> dict[Compilation, str]:
+        """Compile on all processors, the longest first, and return the path of each object.
+
+        The first error, or an interrupt, cancels the compilations that have not started.
+        """
+        pool = ThreadPoolExecutor(self.parallel or job_count())
+        try:
+            order = sorted(compilations, key=expected_order)
+            futures = {each: pool.submit(self._object, each) for each in order}
+            for future in as_completed(futures.values()):
+                future.result()
+            return {each: future.result() for each, future in futures.items()}
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _object(self, compilation: Compilation) -> str:
+        """Compile one file, unless its object is newer than all that it is made from.
+
+        The object's folder is named by the whole command, so other flags give another object.
+        """
+        source, flags, macros, include_dirs = compilation
+        command = repr((self.compiler.compiler_so, flags, macros, include_dirs, self.debug))
+        folder = os.path.join(self.build_temp, f"{zlib.crc32(command.encode()):08x}")
+        [path] = self.compiler.object_filenames([source], output_dir=folder)
+        if self.force or newer_group([source, *included_files(source)], path):
+            self.compiler.compile(
+                [source],
+                output_dir=folder,
+                macros=list(macros),
+                include_dirs=list(include_dirs),
+                debug=self.debug,
+                extra_postargs=list(flags),
             )
-        objects += self.compiler.compile(
-            [f"csrc/{chooser}.c"],
-            output_dir=self.build_temp,
-            macros=[(f"CG_HAVE_{variant.upper()}", "1") for variant in variants],
-            extra_postargs=C_FLAGS,
+        return path
+
+
+def compilations_of(extension: Extension) -> list[Compilation]:
+    """Return the compilations of an extension's own sources."""
+    return [
+        Compilation(
+            source,
+            tuple(extension.extra_compile_args),
+            tuple(extension.define_macros),
+            tuple(extension.include_dirs),
         )
-        return objects
+        for source in sorted(extension.sources)
+    ]
+
+
+def kernels_of(name: str, variants: list[str]) -> list[Compilation]:
+    """Return the compilations of the KERNELS of a module."""
+    by_variant, single = KERNELS.get(name, ((), ()))
+    macros = tuple((f"CG_HAVE_{variant.upper()}", "1") for variant in variants)
+    return [
+        *(
+            Compilation(f"csrc/{source}_{variant}.c", (*C_FLAGS, *VARIANTS[variant]))
+            for variant in variants
+            for source in by_variant
+        ),
+        *(Compilation(f"csrc/{source}.c", tuple(C_FLAGS), macros) for source in single),
+    ]
+
+
+def expected_order(compilation: Compilation) -> tuple[bool, bool, int, str]:
+    """Sort by expected time, longest first: kernels, the portable ones above all, large files."""
+    source = compilation.source
+    kernels = os.path.basename(source).startswith("kernels_")
+    return not kernels, "portable" not in source, -os.path.getsize(source), source
+
+
+def job_count() -> int:
+    """Return how many compilers run at once: as the environment says, or one for each processor."""
+    for name in ("CYGRAD_BUILD_JOBS", "MAX_JOBS"):
+        if given := os.environ.get(name):
+            if not given.isdecimal() or int(given) < 1:
+                raise SystemExit(f"{name} is {given!r}, but must be a whole number from 1")
+            return int(given)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@cache
+def included_files(path: str) -> frozenset[str]:
+    """Return the files of csrc that a C file includes, directly or through others."""
+    with open(path, encoding="utf-8") as file:
+        names = re.findall(r'^ *# *include "(.+)"', file.read(), re.MULTILINE)
+    files = {f"csrc/{name}" for name in names if os.path.exists(f"csrc/{name}")}
+    return frozenset(files.union(*map(included_files, files)))
 
 
 DEFINES = [("Py_LIMITED_API", "0x030B0000")]
@@ -190,6 +298,6 @@ setup(
             "autotestdict": False,
         },
     ),
-    cmdclass={"build_ext": BuildKernels},
+    cmdclass={"build_ext": BuildEngine},
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )
