@@ -233,6 +233,11 @@ def included_files(path: str) -> frozenset[str]:
     return frozenset(files.union(*map(included_files, files)))
 
 
+# CYGRAD_DEBUG_CYTHON=1: an index out of range and a memoryview that is not set raise errors. A
+# negative index is out of range, as wraparound is off. Directives at the top of a module
+# (# cython: boundscheck=True) are stronger than these.
+CHECKED = os.environ.get("CYGRAD_DEBUG_CYTHON", "0") not in ("", "0")
+GENERATED = "build/cython-checked" if CHECKED else "build/cython"
 DEFINES = [("Py_LIMITED_API", "0x030B0000")]
 LINK_FLAGS = ["-Wl,--strip-all"] if sys.platform == "linux" else []
 # What all modules need of memoryviews. In each of them it was a fifth of the wheel.
@@ -260,7 +265,7 @@ def module(name: str, *c_sources: str, optimize: str = "-O2") -> Extension:
 def views() -> Extension:
     return Extension(
         VIEWS,
-        ["build/cython/views.c"],  # generated
+        [f"{GENERATED}/views.c"],  # generated
         define_macros=DEFINES,
         extra_compile_args=["-O2", "-g0", "-fvisibility=hidden"],
         extra_link_args=LINK_FLAGS,
@@ -287,13 +292,13 @@ setup(
         ],
         shared_utility_qualified_name=VIEWS,
         include_path=["src"],
-        build_dir="build/cython",
+        build_dir=GENERATED,
         compiler_directives={
             "language_level": 3,
-            "boundscheck": False,
+            "boundscheck": CHECKED,
+            "initializedcheck": CHECKED,
             "wraparound": False,
             "cdivision": True,
-            "initializedcheck": False,
             "auto_pickle": False,
             "autotestdict": False,
         },
