@@ -2,8 +2,13 @@
 
 Each is compiled as the package is, or with a sanitizer. Where there is no compiler, or none with
 that sanitizer, or the sanitizer does not run, the test that asks for it is skipped.
+
+    python tests/c_programs.py 'forward rows=9' [--sanitize]
+
+runs the cases of check_kernels whose names contain this text, and keeps the objects in build/.
 """
 
+import argparse
 import ast
 import os
 import shlex
@@ -21,6 +26,19 @@ from cygrad._engine import kernels
 TESTS = Path(__file__).parent
 CSRC = TESTS.parent / "csrc"
 
+# The programs of tests/c, and patterns of the sources in csrc that they are linked with.
+PROGRAMS = {
+    "check_kernels": (
+        "kernels_*.c",
+        "tape_*.c",
+        "dispatch.c",
+        "tape.c",
+        "processor.c",
+        "samples.c",
+    ),
+    "check_team": ("team.c",),
+}
+
 
 def of_setup(name: str) -> Any:
     """A constant of setup.py, which cannot be imported where what it builds with is missing."""
@@ -30,15 +48,20 @@ def of_setup(name: str) -> Any:
     raise LookupError(f"setup.py has no constant {name}")
 
 
-def run(
-    program: str, csrc: Iterable[str], folder: Path, sanitizers: str, *arguments: str
-) -> list[str]:
-    """Compile and run tests/c/<program>.c, assert that it finds nothing, and return its lines.
+def run(program: str, folder: Path, sanitizers: str, *arguments: str) -> list[str]:
+    """Compile and run tests/c/<program>.c, assert that it finds nothing, and return its lines."""
+    result = _done([*compiled(program, folder, sanitizers), *arguments])
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout.splitlines()
 
-    csrc : patterns of the sources in csrc that it is linked with, of which the kernels that this
-        machine cannot run are left out.
-    folder : for what the compiler writes.
-    sanitizers : what follows -fsanitize=, or nothing.
+
+def compiled(program: str, folder: Path, sanitizers: str) -> list[str]:
+    """Compile tests/c/<program>.c, and return the command that runs it.
+
+    Kernels that this machine cannot run are left out.
+
+    folder : for the program and its objects, which are kept while they are newer than the sources.
+    sanitizers : the value of -fsanitize=, or "".
     """
     compiler = shlex.split(os.environ.get("CC") or "cc")
     if not shutil.which(compiler[0]):
@@ -47,15 +70,13 @@ def run(
     if sanitizers:
         flags += ["-O1", "-g1", f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all"]
         launcher = _launcher([*compiler, *flags], folder)
-    sources = sorted({path for pattern in csrc for path in CSRC.glob(pattern)})
+    sources = sorted({path for pattern in PROGRAMS[program] for path in CSRC.glob(pattern)})
     built = _build([*compiler, *flags], [*sources, TESTS / "c" / f"{program}.c"], folder)
-    result = _done([*launcher, str(built), *arguments])
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout.splitlines()
+    return [*launcher, str(built)]
 
 
 def _build(compiler: Sequence[str], sources: Iterable[Path], folder: Path) -> Path:
-    """The program made of these sources, of which each goes to a compiler of its own."""
+    """Make the program of these sources, with a compiler for each object that is out of date."""
     macros = [f"-DCG_HAVE_{isa.upper()}=1" for isa in kernels.available()]
     commands, objects = [], []
     for source in sources:
@@ -67,15 +88,24 @@ def _build(compiler: Sequence[str], sources: Iterable[Path], folder: Path) -> Pa
             own_flags += of_setup("VARIANTS")[isa]
             if any(word.startswith("-fsanitize") for word in compiler):
                 own_flags.append("-O0")  # else the compiler takes minutes
-        objects.append(str(folder / f"{source.stem}.o"))
-        own_flags += [f"-I{CSRC}", *macros, "-c", str(source), "-o", objects[-1]]
-        commands.append([*compiler, *own_flags])
+        made = folder / f"{source.stem}.o"
+        objects.append(str(made))
+        if not made.exists() or made.stat().st_mtime < _last_change(source):
+            own_flags += [f"-I{CSRC}", *macros, "-c", str(source), "-o", objects[-1]]
+            commands.append([*compiler, *own_flags])
     with ThreadPoolExecutor(os.cpu_count()) as waiting:
         results = [*waiting.map(_done, commands)]
     results.append(_done([*compiler, *objects, "-o", str(folder / "program"), "-lm"]))
     for result in results:
         assert result.returncode == 0, result.stderr
     return folder / "program"
+
+
+def _last_change(source: Path) -> float:
+    """Return the time of the last change of what an object of this source is made from."""
+    folders = {CSRC, source.parent}
+    files = [TESTS.parent / "setup.py", *(path for each in folders for path in each.glob("*.[ch]"))]
+    return max(path.stat().st_mtime for path in files)
 
 
 def _launcher(compiler: Sequence[str], folder: Path) -> list[str]:
@@ -95,3 +125,22 @@ def _launcher(compiler: Sequence[str], folder: Path) -> list[str]:
 
 def _done(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True)
+
+
+def main() -> None:
+    """Run check_kernels from the command line."""
+    parser = argparse.ArgumentParser(description="Run the cases of check_kernels.")
+    parser.add_argument("case", nargs="?", default="", help="part of the names of the cases")
+    parser.add_argument("--sanitize", action="store_true", help="look for errors of memory, too")
+    options = parser.parse_args()
+    folder = TESTS.parent / "build" / ("sanitized-c" if options.sanitize else "tests-c")
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        command = compiled("check_kernels", folder, "address,undefined" if options.sanitize else "")
+    except (AssertionError, pytest.skip.Exception) as error:
+        raise SystemExit(str(error)) from None
+    raise SystemExit(subprocess.run([*command, options.case]).returncode)
+
+
+if __name__ == "__main__":
+    main()
