@@ -160,11 +160,13 @@ class BuildEngine(build_ext):
     def _object(self, compilation: Compilation) -> str:
         """Compile one file, unless its object is newer than all that it is made from.
 
-        The object's folder is named by the whole command, so other flags give another object.
+        The object's folder is named by the whole command, so other flags give another object. It is
+        not in build_temp, which is a new folder for each editable install.
         """
         source, flags, macros, include_dirs = compilation
-        command = repr((self.compiler.compiler_so, flags, macros, include_dirs, self.debug))
-        folder = os.path.join(self.build_temp, f"{zlib.crc32(command.encode()):08x}")
+        command = (self.compiler.compiler_so, flags, macros, include_dirs, self.debug)
+        key = repr((sys.implementation.cache_tag, sysconfig.get_platform(), command))
+        folder = os.path.join("build", "objects", f"{zlib.crc32(key.encode()):08x}")
         [path] = self.compiler.object_filenames([source], output_dir=folder)
         if self.force or newer_group([source, *included_files(source)], path):
             self.compiler.compile(
