@@ -1,4 +1,4 @@
-"""Builds the extension modules; everything else about the package is in pyproject.toml.
+"""Build the extension modules; everything else about the package is in pyproject.toml.
 
 The kernels in csrc are compiled once per instruction set, each with its own flags, and linked into
 ``cygrad._engine.kernels``; a variant whose flags the compiler refuses is left out. The Cython
@@ -56,8 +56,8 @@ VARIANTS = {
 }
 X86 = sysconfig.get_platform().endswith(("x86_64", "amd64"))
 
-# What a module is linked with that is compiled with C_FLAGS: sources with a file for each variant,
-# and sources that are compiled once.
+# The sources in csrc that a module is linked with and that are compiled with C_FLAGS: those with a
+# file for each variant, and those compiled once.
 KERNELS = {
     "cygrad._engine.kernels": (("kernels_f32", "kernels_f64"), ("dispatch",)),
     "cygrad._engine.loops": ((), ("scalar_f32", "scalar_f64")),
@@ -215,12 +215,11 @@ def expected_order(compilation: Compilation) -> tuple[bool, bool, int, str]:
 
 
 def job_count() -> int:
-    """Return how many compilers run at once: as the environment says, or one for each processor."""
-    for name in ("CYGRAD_BUILD_JOBS", "MAX_JOBS"):
-        if given := os.environ.get(name):
-            if not given.isdecimal() or int(given) < 1:
-                raise SystemExit(f"{name} is {given!r}, but must be a whole number from 1")
-            return int(given)
+    """Return how many compilers run at once: CYGRAD_BUILD_JOBS, or one for each processor."""
+    if jobs := os.environ.get("CYGRAD_BUILD_JOBS"):
+        if not jobs.isdecimal() or int(jobs) < 1:
+            raise SystemExit(f"CYGRAD_BUILD_JOBS is {jobs!r}, but must be a whole number from 1")
+        return int(jobs)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

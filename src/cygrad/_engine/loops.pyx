@@ -1,4 +1,4 @@
-# cython: boundscheck=True, initializedcheck=True
+# cython: boundscheck=True, initializedcheck=True, show_performance_hints=False
 """The bits, defined: each equation as plain loops over typed memoryviews, in the order of the reference.
 
 What is computed, and in which order, is written here; the kernels in csrc compute the same bits faster, in panels and
