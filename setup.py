@@ -64,6 +64,12 @@ KERNELS = {
     "cygrad._engine.tape": (("tape",), ("tape",)),
 }
 
+# The kernels are written with it. A compiler that ignored it would take one number for a vector.
+VECTORS = """
+typedef float vector __attribute__((vector_size(16)));
+typedef char probe_size[sizeof(vector) == 16 ? 1 : -1];
+"""
+
 NO_COMPILER = """
 cygrad is built from C, and the C compiler did not work (see the lines above).
   Debian, Ubuntu:  apt install gcc python3-dev
@@ -120,6 +126,8 @@ class BuildEngine(build_ext):
     def _require_a_compiler(self) -> None:
         if not self._accepts([], "#include <Python.h>\n"):
             raise CompileError("a C file that includes Python.h could not be compiled")
+        if not self._accepts([], VECTORS):
+            raise CompileError("the C compiler lacks vector_size, which GCC and Clang have")
 
     def _accepts(self, flags: list[str], source: str = "") -> bool:
         """Return whether the compiler accepts these flags."""
