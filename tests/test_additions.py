@@ -27,13 +27,11 @@ pytestmark = pytest.mark.skipif(not GUIDE.exists(), reason="there is no .github/
 
 
 def listed(section: str) -> set[str]:
-    """Return the files that a section of the guide lists, by their paths, without the tests."""
+    """Return the source files that a section of the guide lists, by their paths."""
     _, _, rest = GUIDE.read_text().partition(f"### {section}\n")
     assert rest, f"{GUIDE.name} has no section {section!r}"
     text = re.split(r"^##", rest, maxsplit=1, flags=re.MULTILINE)[0]
-    return {
-        path for path in re.findall(r"^- `([^`]+)`", text, re.MULTILINE) if "tests/" not in path
-    }
+    return set(re.findall(r"^- `((?:src|csrc)/[^`]+)`", text, re.MULTILINE))
 
 
 def mentioning(word: str) -> set[str]:
