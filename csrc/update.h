@@ -7,7 +7,7 @@
 
 /* The scalars of one step, as numbers of the kernels' dtype. */
 typedef struct {
-    int rule;
+    int rule, states;
     real rate, momentum, one_minus_beta1, one_minus_beta2, epsilon, decay;
 } update_scalars;
 
@@ -15,8 +15,8 @@ static update_scalars scalars_of(const cg_update *u)
 {
     /* If ε̂ were flushed to zero, a zero gradient (all padding has one) would give 0/0. */
     double epsilon = u->epsilon > CG_MIN_NORMAL ? u->epsilon : CG_MIN_NORMAL;
-    return (update_scalars){u->rule, (real)u->rate, (real)u->momentum, (real)(1 - u->beta1), (real)(1 - u->beta2),
-                            (real)epsilon, (real)u->weight_decay};
+    return (update_scalars){u->rule, cg_rule_states(u->rule), (real)u->rate, (real)u->momentum, (real)(1 - u->beta1),
+                            (real)(1 - u->beta2), (real)epsilon, (real)u->weight_decay};
 }
 
 /* Gradients that are not applied yet, `rows` rows of `vectors` vectors, P numbers apart, with their parameters and
@@ -37,9 +37,8 @@ CG_INLINE void update_row(const update_scalars *u, const pending_update *p, ptrd
     vec rate = splat(u->rate), momentum = splat(u->momentum), decay = splat(u->decay), epsilon = splat(u->epsilon);
     vec one_minus_beta1 = splat(u->one_minus_beta1), one_minus_beta2 = splat(u->one_minus_beta2);
     prefetch_row(w_row + PREFETCH_ROWS * P);
-    int states = cg_rule_states(u->rule);
-    if (states > 0) prefetch_row(state1 + PREFETCH_ROWS * P);
-    if (states > 1) prefetch_row(state2 + PREFETCH_ROWS * P);
+    if (u->states > 0) prefetch_row(state1 + PREFETCH_ROWS * P);
+    if (u->states > 1) prefetch_row(state2 + PREFETCH_ROWS * P);
     switch (u->rule) {
 #define CG_ROW(NAME, STATES, PROPERTIES, ...)                                   \
     case CG_RULE_##NAME:                                                        \

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from functools import partial
 from math import isfinite
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 import numpy as np
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["DivergenceError", "History", "Trainer"]
 
 
-@runtime_checkable
 class Hooks(Protocol):
     """The methods of a callback that `Trainer.fit` calls; `Callback` describes them."""
 
@@ -448,16 +447,20 @@ class _FunctionHooks:
         pass
 
 
+def _is_hooks(value: object) -> TypeGuard[Hooks]:
+    """Return whether an object has the methods of a callback; of a class they are not bound."""
+    return hasattr(value, "on_epoch_end") and not isinstance(value, type)
+
+
 def _as_hooks(callbacks: Iterable[Hooks | EpochFunction]) -> list[Hooks]:
     """Return the callbacks as objects with all hooks, or raise a TypeError."""
-    if isinstance(callbacks, Hooks) or not isinstance(callbacks, Iterable):
+    if _is_hooks(callbacks) or not isinstance(callbacks, Iterable):
         raise TypeError(f"callbacks is {callbacks!r}, expected a list of callbacks")
     hooks: list[Hooks] = []
     for index, callback in enumerate(callbacks):
-        is_class = isinstance(callback, type)  # a class has the methods, but unbound
-        if not is_class and isinstance(callback, Hooks):
+        if _is_hooks(callback):
             hooks.append(callback)
-        elif not is_class and callable(callback):
+        elif callable(callback) and not isinstance(callback, type):
             hooks.append(_FunctionHooks(callback))
         else:
             raise TypeError(
