@@ -127,7 +127,7 @@ static void output_case_of(int loss_code, int targets, ptrdiff_t rows, ptrdiff_t
                     set(o.y, place(o.y, r, c), isfinite(y) ? y : 1);
                 }
         } else {
-            o.labels = (int64_t *)take((size_t)rows * sizeof *o.labels, tight);
+            o.labels = (int64_t *)allocate((size_t)rows * sizeof *o.labels, tight);
             for (ptrdiff_t r = 0; r < rows; r++) o.labels[r] = random_below(cols);
         }
         if (back) o.delta = result_of("delta", rows, cols);

@@ -31,7 +31,7 @@ static cg_samples array_of(int type, int arrangement, ptrdiff_t rows, ptrdiff_t 
     }
     ptrdiff_t last = rows && cols ? (rows - 1) * row_step + (cols - 1) * col_step : -1;
     if (arrangement == REVERSED) first = -last, last = 0;
-    char *data = take((size_t)((first + last + 1) * size), tight);
+    char *data = allocate((size_t)((first + last + 1) * size), tight);
     for (ptrdiff_t i = 0; i <= first + last; i++) {
         uint64_t bits = random_bits();
         double x = random_number(1000);
@@ -97,7 +97,7 @@ static void check_gather(void)
                 cg_samples x = array_of(type, arrangement, total, cols);
                 int64_t *order = NULL;
                 if (ordered) {
-                    order = (int64_t *)take((size_t)(rows + start) * sizeof *order, tight);
+                    order = (int64_t *)allocate((size_t)(rows + start) * sizeof *order, tight);
                     for (ptrdiff_t i = 0; i < rows + start; i++) order[i] = random_below(total);
                 }
                 buffer *a = result_of("a", rows, cols);

@@ -16,7 +16,7 @@ static void forward_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu, 
         buffer *z = result_of("z", rows, out);
         cg_matrix a_given = given(a), w_given = given(w), z_given = given(z);
         cg_samples x = array_of(own_type(), rows % 2 ? CONTIGUOUS : PADDED_ROWS, rows + 3, in);
-        int64_t *order = (int64_t *)take((size_t)(rows + 1) * sizeof *order, tight);
+        int64_t *order = (int64_t *)allocate((size_t)(rows + 1) * sizeof *order, tight);
         for (ptrdiff_t r = 0; r <= rows; r++) order[r] = random_below(rows + 3);
         cg_rows from = {&x, order, 1};
         k->forward(panel, rows, gathers ? &from : NULL, &a_given, &w_given, b->given, relu, &z_given);
@@ -128,9 +128,9 @@ static void gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, int rule
         cg_update update = update_of(rule, weight_decay);
 
         enum { AHEAD = 5 };
-        int64_t *order = (int64_t *)take(AHEAD * sizeof *order, tight);
+        int64_t *order = (int64_t *)allocate(AHEAD * sizeof *order, tight);
         for (int i = 0; i < AHEAD; i++) order[i] = random_below(AHEAD);
-        cg_samples samples = {take(AHEAD * 33 * sizeof(float), tight), AHEAD, 33, 33 * sizeof(float), sizeof(float),
+        cg_samples samples = {allocate(AHEAD * 33 * sizeof(float), tight), AHEAD, 33, 33 * sizeof(float), sizeof(float),
                               CG_FLOAT32};
         cg_prefetch ahead = {&samples, order, 0, AHEAD, 0, 1000};
         k->weight_gradient(panel, batch, &a_given, &delta_given, &w_given, distance(w, s1), distance(w, s2), &update,

@@ -101,7 +101,7 @@ static const double ANYTHING = -1; /* an error that means that the kernel may wr
 
 static buffer *new_buffer(const char *name, ptrdiff_t count)
 {
-    char *block = take((size_t)(count * k->itemsize), tight);
+    char *block = allocate((size_t)(count * k->itemsize), tight);
     buffer *b = &buffers[buffer_count++];
     if (!b->expected) {
         b->expected = malloc(MOST_NUMBERS * sizeof(double));
@@ -211,7 +211,7 @@ __attribute__((format(printf, 1, 2))) static int begin(const char *format, ...)
     for (int i = 0; i < length; i++) random_state = mixed(random_state, (unsigned char)case_name[i]);
     case_digest = random_state;
     snprintf(case_name + length, sizeof case_name - length, " %s", k->isa);
-    give_all_back();
+    free_all();
     buffer_count = 0;
     if (++case_index == MOST_CASES) {
         fprintf(stderr, "checks.h has no room for more than %d cases\n", MOST_CASES);

@@ -29,14 +29,14 @@ enum { MOST_BLOCKS = 12, BLOCK_ROOM = 1 << 21 };
 static struct {
     char *rooms[MOST_BLOCKS], *blocks[MOST_BLOCKS];
     size_t sizes[MOST_BLOCKS];
-    int taken;
+    int allocated;
 } guarded;
 
-static void give_all_back(void)
+static void free_all(void)
 {
-    while (guarded.taken) {
-        guarded.taken--;
-        ASAN_POISON_MEMORY_REGION(guarded.blocks[guarded.taken], guarded.sizes[guarded.taken]);
+    while (guarded.allocated) {
+        guarded.allocated--;
+        ASAN_POISON_MEMORY_REGION(guarded.blocks[guarded.allocated], guarded.sizes[guarded.allocated]);
     }
 }
 
@@ -58,13 +58,13 @@ static char *forbidden(void)
 }
 
 /* A block of memory, with whatever the last owner left in it; all blocks go back at once. */
-static char *take(size_t bytes, int tight)
+static char *allocate(size_t bytes, int tight)
 {
-    if (guarded.taken == MOST_BLOCKS || bytes > BLOCK_ROOM) {
+    if (guarded.allocated == MOST_BLOCKS || bytes > BLOCK_ROOM) {
         fprintf(stderr, "guarded.h has no block of %zu bytes for this case\n", bytes);
         exit(2);
     }
-    char **room = &guarded.rooms[guarded.taken];
+    char **room = &guarded.rooms[guarded.allocated];
     if (!*room) {
         size_t page = (size_t)sysconf(_SC_PAGESIZE);
         *room = map(BLOCK_ROOM + 2 * page) + page;
@@ -76,8 +76,8 @@ static char *take(size_t bytes, int tight)
     }
     char *block = tight ? *room + BLOCK_ROOM - bytes : *room;
     ASAN_UNPOISON_MEMORY_REGION(block, bytes);
-    guarded.blocks[guarded.taken] = block;
-    guarded.sizes[guarded.taken++] = bytes;
+    guarded.blocks[guarded.allocated] = block;
+    guarded.sizes[guarded.allocated++] = bytes;
     return block;
 }
 
