@@ -150,7 +150,7 @@ static void expect_softmax(const buffer *z, ptrdiff_t r, buffer *a, buffer *log_
 /* Numbers of which the kernels may write some behind the last: up to a panel full. */
 static buffer *log_sum_exp_of(ptrdiff_t rows)
 {
-    buffer *b = numbers_of("log_sum_exp", 1, whole(rows), 0);
+    buffer *b = numbers_of("log_sum_exp", 1, padded(rows), 0);
     for (ptrdiff_t r = rows; r < b->cols; r++) expect(b, 0, r, 0, ANYTHING);
     return b;
 }

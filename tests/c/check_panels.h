@@ -136,7 +136,7 @@ static void check_transpose(void)
     EACH(in, IN) EACH(out, OUT) for (ptrdiff_t panel = 0; panel < panels(in); panel++) EACH_KIND {
         if (!begin("transpose in=%td out=%td panel=%td", in, out, panel)) continue;
         buffer *w = weights_of("w", in, out);
-        buffer *wt = numbers_of("wt", whole(out), k->panel_width, 0);
+        buffer *wt = numbers_of("wt", padded(out), k->panel_width, 0);
         cg_matrix w_given = given(w);
         k->transpose(panel, &w_given, wt->given);
         for (ptrdiff_t o = 0; o < wt->rows; o++)

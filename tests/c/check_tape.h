@@ -97,7 +97,7 @@ static void tape_case(int gate, ptrdiff_t points, ptrdiff_t every, int one_by_on
         cg_numbers inputs[] = {{a->given, every * (ptrdiff_t)sizeof(double)}, {b->given, 0}};
         double *to = differentiate ? (double *)gradients->given : NULL;
         double *to_sums = differentiate ? (double *)sums->given : NULL;
-        /* Two pieces; the first one fills whole registers. */
+        /* Two pieces; the first one fills padded registers. */
         ptrdiff_t half = points / 2 / register_size * register_size;
         for (ptrdiff_t first = 0, last = half; first < points; first = last, last = points)
             if (one_by_one)

@@ -136,7 +136,7 @@ static void expect(buffer *b, ptrdiff_t r, ptrdiff_t c, double value, double err
 }
 
 static ptrdiff_t panels(ptrdiff_t cols) { return (cols + k->panel_width - 1) / k->panel_width; }
-static ptrdiff_t whole(ptrdiff_t n) { return panels(n) * k->panel_width; } /* rounded up to a panel */
+static ptrdiff_t padded(ptrdiff_t n) { return panels(n) * k->panel_width; } /* rounded up to a panel */
 
 /* A matrix in panels that holds zeros, and below them rows that are nobody's. */
 static buffer *matrix(const char *name, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t zero_rows, ptrdiff_t other_rows)
@@ -168,7 +168,7 @@ static buffer *result_of(const char *name, ptrdiff_t rows, ptrdiff_t cols) { ret
 /* Weights, or a state of them: [in, out], with rows of zeros that fill up the last panel of the transpose */
 static buffer *weights_of(const char *name, ptrdiff_t in, ptrdiff_t out)
 {
-    return filled(matrix(name, in, out, whole(in), tight ? 0 : 3), 1);
+    return filled(matrix(name, in, out, padded(in), tight ? 0 : 3), 1);
 }
 
 /* Biases, or a state of them: [out], with zeros that fill up the last panel */
