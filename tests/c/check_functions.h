@@ -31,7 +31,7 @@ static void check_function(void)
         for (ptrdiff_t i = 0; i < count; i++)
             if (isinf(at(x, 0, i))) set(x, i, NAN);
             else set(x, i, low + (high - low) * fabs(at(x, 0, i)));
-        check_number("what it returns", k->function(FUNCTIONS[f].name, count, x->given, y->given), 1, 0);
+        check_number("what it returns", k->function(FUNCTIONS[f].name, count, x->actual, y->actual), 1, 0);
         for (ptrdiff_t i = 0; i < count; i++) {
             long double value = FUNCTIONS[f].value(at(x, 0, i));
             expect(y, 0, i, (double)value, function_error(value));
@@ -41,7 +41,7 @@ static void check_function(void)
     EACH_KIND {
         if (!begin("function of another name")) continue;
         buffer *x = numbers_of("x", 1, 3, 1), *y = numbers_of("y", 1, 3, 0);
-        check_number("what it returns", k->function("expo", 3, x->given, y->given), 0, 0);
+        check_number("what it returns", k->function("expo", 3, x->actual, y->actual), 0, 0);
         end();
     }
 }
@@ -80,8 +80,8 @@ static void activate_case(int activation, ptrdiff_t rows, ptrdiff_t cols, ptrdif
                    panel, in_place))
             continue;
         buffer *z = samples_of("z", rows, cols, 4), *a = in_place ? z : result_of("a", rows, cols);
-        cg_matrix z_given = given(z), a_given = given(a);
-        k->activate(activation, panel, rows, &z_given, &a_given);
+        cg_matrix z_matrix = matrix_of(z), a_matrix = matrix_of(a);
+        k->activate(activation, panel, rows, &z_matrix, &a_matrix);
         for (ptrdiff_t r = 0; r < rows; r++)
             for (ptrdiff_t c = panel * k->panel_width; c < cols && c < (panel + 1) * k->panel_width; c++) {
                 long double value = activation_of(activation, at(z, r, c));
@@ -99,8 +99,8 @@ static void slope_case(int activation, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t
         if (!begin("slope %s rows=%td cols=%td panel=%td", cg_activation_name(activation), rows, cols, panel)) continue;
         buffer *z = samples_of("z", rows, cols, 2), *a = samples_of("a", rows, cols, 1);
         buffer *delta = samples_of("delta", rows, cols, 1);
-        cg_matrix z_given = given(z), a_given = given(a), delta_given = given(delta);
-        k->slope(activation, panel, rows, &z_given, &a_given, &delta_given);
+        cg_matrix z_matrix = matrix_of(z), a_matrix = matrix_of(a), delta_matrix = matrix_of(delta);
+        k->slope(activation, panel, rows, &z_matrix, &a_matrix, &delta_matrix);
         for (ptrdiff_t r = 0; r < rows; r++)
             for (ptrdiff_t c = panel * k->panel_width; c < cols && c < (panel + 1) * k->panel_width; c++) {
                 double value = at(delta, r, c) * (double)slope_of(activation, at(z, r, c), at(a, r, c));
@@ -162,8 +162,8 @@ static void check_softmax(void)
         if (!begin("softmax rows=%td cols=%td in_place=%d", rows, cols, in_place)) continue;
         buffer *z = samples_of("z", rows, cols, 10), *a = in_place ? z : result_of("a", rows, cols);
         buffer *log_sum_exp = log_sum_exp_of(rows);
-        cg_matrix z_given = given(z), a_given = given(a);
-        k->softmax(rows, &z_given, &a_given, log_sum_exp->given);
+        cg_matrix z_matrix = matrix_of(z), a_matrix = matrix_of(a);
+        k->softmax(rows, &z_matrix, &a_matrix, log_sum_exp->actual);
         for (ptrdiff_t r = 0; r < rows; r++) expect_softmax(z, r, a, log_sum_exp);
         end();
     }
@@ -176,8 +176,8 @@ static void check_softmax_slope(void)
     EACH(rows, ROWS) EACH(cols, MANY_COLS) EACH_KIND {
         if (!begin("softmax_slope rows=%td cols=%td", rows, cols)) continue;
         buffer *a = samples_of("a", rows, cols, 1), *delta = samples_of("delta", rows, cols, 1);
-        cg_matrix a_given = given(a), delta_given = given(delta);
-        k->softmax_slope(rows, &a_given, &delta_given);
+        cg_matrix a_matrix = matrix_of(a), delta_matrix = matrix_of(delta);
+        k->softmax_slope(rows, &a_matrix, &delta_matrix);
         for (ptrdiff_t r = 0; r < rows; r++) {
             double dot = 0, size = 0;
             for (ptrdiff_t c = 0; c < cols; c++) {

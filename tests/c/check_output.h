@@ -132,11 +132,11 @@ static void output_case_of(int loss_code, int targets, ptrdiff_t rows, ptrdiff_t
         }
         if (back) o.delta = result_of("delta", rows, cols);
 
-        cg_matrix z = given(o.z), a = given(o.a), y, delta;
-        if (o.y) y = given(o.y);
-        if (o.delta) delta = given(o.delta);
+        cg_matrix z = matrix_of(o.z), a = matrix_of(o.a), y, delta;
+        if (o.y) y = matrix_of(o.y);
+        if (o.delta) delta = matrix_of(o.delta);
         cg_output output = {loss_code, o.scale, &z, &a, o.y ? &y : NULL, o.labels,
-                            o.log_sum_exp ? o.log_sum_exp->given : NULL, o.delta ? &delta : NULL, NAN, NAN};
+                            o.log_sum_exp ? o.log_sum_exp->actual : NULL, o.delta ? &delta : NULL, NAN, NAN};
         k->output_delta(rows, &output);
 
         sum loss = {0, 0}, metric = {0, 0};

@@ -101,9 +101,9 @@ static void check_gather(void)
                     for (ptrdiff_t i = 0; i < rows + start; i++) order[i] = random_below(total);
                 }
                 buffer *a = result_of("a", rows, cols);
-                cg_matrix a_given = given(a);
+                cg_matrix a_matrix = matrix_of(a);
                 cg_rows from = {&x, order, start};
-                k->gather(&from, rows, &a_given);
+                k->gather(&from, rows, &a_matrix);
                 for (ptrdiff_t r = 0; r < a->rows; r++)
                     for (ptrdiff_t c = 0; c < a->cols; c++)
                         expect(a, r, c, sample_at(&x, order ? order[start + r] : start + r, c), 0);
@@ -119,8 +119,8 @@ static void check_scatter(void)
         if (!begin("unpack rows=%td cols=%td", rows, cols)) continue;
         buffer *a = samples_of("a", rows, cols, 1);
         buffer *out = numbers_of("out", rows, cols, 0);
-        cg_matrix a_given = given(a);
-        k->unpack(a->rows, &a_given, out->given);
+        cg_matrix a_matrix = matrix_of(a);
+        k->unpack(a->rows, &a_matrix, out->actual);
         for (ptrdiff_t r = 0; r < a->rows; r++)
             for (ptrdiff_t c = 0; c < a->cols; c++) expect(out, r, c, at(a, r, c), 0);
         end();
@@ -137,8 +137,8 @@ static void check_transpose(void)
         if (!begin("transpose in=%td out=%td panel=%td", in, out, panel)) continue;
         buffer *w = weights_of("w", in, out);
         buffer *wt = numbers_of("wt", padded(out), k->panel_width, 0);
-        cg_matrix w_given = given(w);
-        k->transpose(panel, &w_given, wt->given);
+        cg_matrix w_matrix = matrix_of(w);
+        k->transpose(panel, &w_matrix, wt->actual);
         for (ptrdiff_t o = 0; o < wt->rows; o++)
             for (ptrdiff_t i = 0; i < k->panel_width; i++)
                 if (o < w->cols) expect(wt, o, i, at(w, panel * k->panel_width + i, o), 0);

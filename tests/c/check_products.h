@@ -14,12 +14,12 @@ static void forward_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu, 
             continue;
         buffer *a = samples_of("a", rows, in, !gathers), *w = weights_of("w", in, out), *b = biases_of("b", out);
         buffer *z = result_of("z", rows, out);
-        cg_matrix a_given = given(a), w_given = given(w), z_given = given(z);
+        cg_matrix a_matrix = matrix_of(a), w_matrix = matrix_of(w), z_matrix = matrix_of(z);
         cg_samples x = array_of(own_type(), rows % 2 ? CONTIGUOUS : PADDED_ROWS, rows + 3, in);
         int64_t *order = (int64_t *)allocate((size_t)(rows + 1) * sizeof *order, tight);
         for (ptrdiff_t r = 0; r <= rows; r++) order[r] = random_below(rows + 3);
         cg_rows from = {&x, order, 1};
-        k->forward(panel, rows, gathers ? &from : NULL, &a_given, &w_given, b->given, relu, &z_given);
+        k->forward(panel, rows, gathers ? &from : NULL, &a_matrix, &w_matrix, b->actual, relu, &z_matrix);
         for (ptrdiff_t r = 0; gathers && r < rows; r++)
             for (ptrdiff_t i = 0; i < in; i++) expect(a, r, i, sample_at(&x, order[1 + r], i), 0);
         for (ptrdiff_t r = 0; r < rows; r++)
@@ -40,9 +40,9 @@ static void delta_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu)
         ptrdiff_t first = panel * k->panel_width, cols = in - first < k->panel_width ? in - first : k->panel_width;
         buffer *above = samples_of("above", rows, out, 1), *below = result_of("below", rows, in);
         buffer *wt = filled(matrix("wt", out, cols, out, 0), 1), *a = relu ? samples_of("a", rows, in, 1) : NULL;
-        cg_matrix above_given = given(above), below_given = given(below), a_given;
-        if (relu) a_given = given(a);
-        k->hidden_delta(panel, rows, &above_given, wt->given, relu ? &a_given : NULL, &below_given);
+        cg_matrix above_matrix = matrix_of(above), below_matrix = matrix_of(below), a_matrix;
+        if (relu) a_matrix = matrix_of(a);
+        k->hidden_delta(panel, rows, &above_matrix, wt->actual, relu ? &a_matrix : NULL, &below_matrix);
         for (ptrdiff_t r = 0; r < rows; r++)
             for (ptrdiff_t i = 0; i < cols; i++) {
                 double sum = 0;
@@ -78,8 +78,8 @@ static buffer *second_state_of(const buffer *p, int rule) { return state_of("s2"
 /* The distance to a state in bytes; to where nothing can be touched, for a state that the rule does not have. */
 static ptrdiff_t distance(const buffer *p, const buffer *state)
 {
-    const char *there = state ? state->given : forbidden();
-    return (ptrdiff_t)((intptr_t)there - (intptr_t)p->given);
+    const char *there = state ? state->actual : forbidden();
+    return (ptrdiff_t)((intptr_t)there - (intptr_t)p->actual);
 }
 
 /* Parameter [r, c] and its states after an update with gradient g. Whatever is rounded is of the size of `terms`. */
@@ -124,7 +124,7 @@ static void gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, int rule
             continue;
         buffer *a = samples_of("a", batch, in, 1), *delta = samples_of("delta", batch, out, 1);
         buffer *w = weights_of("w", in, out), *s1 = first_state_of(w, rule), *s2 = second_state_of(w, rule);
-        cg_matrix a_given = given(a), delta_given = given(delta), w_given = given(w);
+        cg_matrix a_matrix = matrix_of(a), delta_matrix = matrix_of(delta), w_matrix = matrix_of(w);
         cg_update update = update_of(rule, weight_decay);
 
         enum { AHEAD = 5 };
@@ -133,7 +133,7 @@ static void gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, int rule
         cg_samples samples = {allocate(AHEAD * 33 * sizeof(float), tight), AHEAD, 33, 33 * sizeof(float), sizeof(float),
                               CG_FLOAT32};
         cg_prefetch ahead = {&samples, order, 0, AHEAD, 0, 1000};
-        k->weight_gradient(panel, batch, &a_given, &delta_given, &w_given, distance(w, s1), distance(w, s2), &update,
+        k->weight_gradient(panel, batch, &a_matrix, &delta_matrix, &w_matrix, distance(w, s1), distance(w, s2), &update,
                     fetch ? &ahead : NULL);
         if (fetch && in) check_number("rows fetched ahead", (double)ahead.row, AHEAD, 0);
 
@@ -154,9 +154,9 @@ static void bias_gradient_case(ptrdiff_t rows, ptrdiff_t out, int rule, double w
         if (!begin("bias_gradient %s rows=%td out=%td decay=%g", RULE_NAMES[rule], rows, out, weight_decay)) continue;
         buffer *delta = samples_of("delta", rows, out, 1);
         buffer *b = biases_of("b", out), *s1 = first_state_of(b, rule), *s2 = second_state_of(b, rule);
-        cg_matrix delta_given = given(delta);
+        cg_matrix delta_matrix = matrix_of(delta);
         cg_update update = update_of(rule, weight_decay);
-        k->bias_gradient(rows, &delta_given, b->given, distance(b, s1), distance(b, s2), &update);
+        k->bias_gradient(rows, &delta_matrix, b->actual, distance(b, s1), distance(b, s2), &update);
         for (ptrdiff_t j = 0; j < out; j++) {
             double g = 0;
             for (ptrdiff_t r = 0; r < rows; r++) g = rounded(g + at(delta, r, j));

@@ -93,19 +93,19 @@ static void tape_case(int gate, ptrdiff_t points, ptrdiff_t every, int one_by_on
         buffer *value = numbers_of("value", 1, points, 0);
         buffer *gradients = differentiate ? numbers_of("gradients", 2, points, 0) : NULL;
         buffer *point = anything("point", 4);
-        for (ptrdiff_t i = 0; i < register_size; i++) set_number(values->given, i, 3);
-        cg_numbers inputs[] = {{a->given, every * (ptrdiff_t)sizeof(double)}, {b->given, 0}};
-        double *to = differentiate ? (double *)gradients->given : NULL;
-        double *to_sums = differentiate ? (double *)sums->given : NULL;
-        /* Two pieces; the first one fills padded registers. */
+        for (ptrdiff_t i = 0; i < register_size; i++) set_number(values->actual, i, 3);
+        cg_numbers inputs[] = {{a->actual, every * (ptrdiff_t)sizeof(double)}, {b->actual, 0}};
+        double *to = differentiate ? (double *)gradients->actual : NULL;
+        double *to_sums = differentiate ? (double *)sums->actual : NULL;
+        /* Two pieces; the first one fills whole registers. */
         ptrdiff_t half = points / 2 / register_size * register_size;
         for (ptrdiff_t first = 0, last = half; first < points; first = last, last = points)
             if (one_by_one)
-                cg_tape_run_one_by_one(kernels, &tape, inputs, first, last, points, (double *)point->given,
-                                       (double *)values->given, to_sums, (double *)value->given, to);
+                cg_tape_run_one_by_one(kernels, &tape, inputs, first, last, points, (double *)point->actual,
+                                       (double *)values->actual, to_sums, (double *)value->actual, to);
             else
-                cg_tape_run(kernels, &tape, inputs, first, last, points, (double *)values->given, to_sums,
-                            (double *)value->given, to);
+                cg_tape_run(kernels, &tape, inputs, first, last, points, (double *)values->actual, to_sums,
+                            (double *)value->actual, to);
         for (ptrdiff_t i = 0; i < points; i++) {
             long double x = at(a, 0, i * every), w = at(b, 0, 0);
             derivatives y = gate_of(gate, x, w);
@@ -153,7 +153,7 @@ static void check_gates(void)
             expect(y, 0, i, (double)value.y, error);
         }
         const cg_tape_kernels *kernels = cg_tape_kernels_of(k->isa);
-        kernels->evaluate_gate(gate, count, (double *)a->given, (double *)b->given, (double *)y->given);
+        kernels->evaluate_gate(gate, count, (double *)a->actual, (double *)b->actual, (double *)y->actual);
         end();
     }
 }

@@ -1,6 +1,6 @@
 /* checks.h: cases, each with a name by which it can be run alone; the buffers of a case; what they must hold after it.
  *
- * A buffer exists twice: `given` is for the kernel, numbers of its dtype in guarded memory; `expected` is for the
+ * A buffer exists twice: `actual` is for the kernel, numbers of its dtype in guarded memory; `expected` is for the
  * reference, the same numbers as float64. After the case all its buffers are compared number by number, those too that
  * were only read. Where the reference says nothing else the bits must be equal; the sign and payload of a NaN do not
  * count. And whatever a kernel computes must have the same bits on every instruction set. */
@@ -87,7 +87,7 @@ static double random_number(double size)
 /* A matrix: in panels, of whose `capacity` rows the first `rows` are in use; or row-major. */
 typedef struct {
     const char *name;
-    char *given;
+    char *actual;
     double *expected, *within; /* within 0: the same bits */
     ptrdiff_t rows, cols, capacity, count;
     int in_panels;
@@ -108,15 +108,15 @@ static buffer *new_buffer(const char *name, ptrdiff_t count)
         b->within = malloc(MOST_NUMBERS * sizeof(double));
         if (!b->expected || !b->within) exit(2);
     }
-    b->name = name, b->given = block, b->count = count;
+    b->name = name, b->actual = block, b->count = count;
     memset(b->within, 0, (size_t)count * sizeof(double));
     return b;
 }
 
 static void set(buffer *b, ptrdiff_t i, double x)
 {
-    set_number(b->given, i, x);
-    b->expected[i] = number_at(b->given, i);
+    set_number(b->actual, i, x);
+    b->expected[i] = number_at(b->actual, i);
 }
 
 /* Where element [r, c] lies. */
@@ -183,7 +183,7 @@ static buffer *numbers_of(const char *name, ptrdiff_t rows, ptrdiff_t cols, doub
 }
 
 /* The kernels' view of a matrix. */
-static cg_matrix given(const buffer *b) { return (cg_matrix){b->given, b->capacity, b->cols}; }
+static cg_matrix matrix_of(const buffer *b) { return (cg_matrix){b->actual, b->capacity, b->cols}; }
 
 /* ---- cases ---- */
 
@@ -256,7 +256,7 @@ static void check_number(const char *name, double actual, double expected, doubl
 static void check_buffer(const buffer *b)
 {
     for (ptrdiff_t i = 0; i < b->count; i++) {
-        double actual = number_at(b->given, i);
+        double actual = number_at(b->actual, i);
         ptrdiff_t r = i / b->cols, c = i % b->cols;
         if (b->in_panels) {
             r = i / k->panel_width % b->capacity;
