@@ -153,9 +153,9 @@ static void work(void)
     CHECK(round_number == last, "the last round is %ld, expected %ld", round_number, last);
 }
 
-static void run(trial given)
+static void run(trial settings)
 {
-    now = given;
+    now = settings;
     snprintf(trial_name, sizeof trial_name, "%d of %d members, %ld rounds, stop %ld, late %d", now.present,
              now.members, now.rounds, now.stop, now.late);
     memset(tasks_done, 0, sizeof tasks_done);
@@ -239,10 +239,10 @@ int main(int count, char **arguments)
     alarm(MOST_SECONDS);
     check_order();
     for (size_t i = 0; i < sizeof TRIALS / sizeof TRIALS[0]; i++) {
-        trial given = TRIALS[i];
-        given.rounds = given.rounds / divisor + 1;
-        if (given.stop > 0) given.stop = given.stop / divisor;
-        run(given);
+        trial settings = TRIALS[i];
+        settings.rounds = settings.rounds / divisor + 1;
+        if (settings.stop > 0) settings.stop = settings.stop / divisor;
+        run(settings);
     }
     printf("all right\n");
     return 0;
