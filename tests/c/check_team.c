@@ -2,11 +2,11 @@
  *
  *     check_team [divisor of the numbers of rounds, for slow machinery]
  *
- * Rounds of uneven tasks follow each other. In each, a task reads what another task has written in the round before,
+ * Rounds of uneven tasks run_thread each other. In each, a task reads what another task has written in the round before,
  * and writes what a task of the next round will read, all in plain memory: whoever is alone between two rounds checks
  * that every task was done once and has seen the right numbers. Compiled with -fsanitize=thread it also says whether
  * this was luck. Members sleep in the middle of a task and between hearing of a round and asking for its tasks; come
- * late, or never; and one stops all. Helgrind and DRD can run it, but know nothing of C11 atomics and see a race in
+ * late, or never; and one stops all. Helgrind and DRD can run_trial it, but know nothing of C11 atomics and see a race in
  * every exchange. */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -23,7 +23,7 @@
 enum { MOST_MEMBERS = 7, MOST_TASKS = 3 * MOST_MEMBERS, MOST_SECONDS = 60 };
 
 typedef struct {
-    int members, present; /* threads that there could be, and that there are */
+    int members, thread_count; /* threads that there could be, and that there are */
     long rounds;
     long stop;            /* the round in which a task stops all; or −1 */
     int late;             /* microseconds by which each member comes after the one before it */
@@ -52,7 +52,7 @@ static long tasks_opened, tasks_done[MOST_MEMBERS];
 /* Relaxed, so that it brings nothing into order. */
 static _Atomic int alone;
 
-static uint64_t mixed(uint64_t x) /* SplitMix64 (Steele, Lea & Flood 2014) */
+static uint64_t splitmix64(uint64_t x) /* SplitMix64 (Steele, Lea & Flood 2014) */
 {
     x += 0x9E3779B97F4A7C15u;
     x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
@@ -64,7 +64,7 @@ static uint64_t mixed(uint64_t x) /* SplitMix64 (Steele, Lea & Flood 2014) */
 static uint64_t number_of(ptrdiff_t task)
 {
     uint64_t before = tasks_before ? numbers[(round_number + 1) % 2][(task + round_number) % tasks_before] : 0;
-    return mixed(before ^ (uint64_t)(round_number * MOST_TASKS + task));
+    return splitmix64(before ^ (uint64_t)(round_number * MOST_TASKS + task));
 }
 
 /* Nothing, mostly; now and then some microseconds of work, and seldom a sleep that lets the others fall asleep too. */
@@ -74,7 +74,7 @@ static void take_some_time(uint64_t random)
     if (random >> 32 < UINT32_MAX / 20000) usleep(300);
 }
 
-static void perform(ptrdiff_t task)
+static void run_task(ptrdiff_t task)
 {
     CHECK(task >= 0 && task < tasks, "round %ld has a task %td of %td", round_number, task, tasks);
     times_done[task]++;
@@ -86,7 +86,7 @@ static void perform(ptrdiff_t task)
 }
 
 /* Whoever is alone: check the round that is over, and open the next. */
-static void advance(void)
+static void next_phase(void)
 {
     int others = atomic_fetch_add_explicit(&alone, 1, memory_order_relaxed);
     CHECK(others == 0, "after round %ld %d others think that they are alone", round_number, others);
@@ -102,7 +102,7 @@ static void advance(void)
     if (!over) {
         round_number++;
         tasks_before = tasks;
-        tasks = 1 + (ptrdiff_t)(mixed((uint64_t)round_number) % (uint64_t)(3 * now.members));
+        tasks = 1 + (ptrdiff_t)(splitmix64((uint64_t)round_number) % (uint64_t)(3 * now.members));
         tasks_opened += tasks;
     }
     ptrdiff_t open = tasks;
@@ -111,7 +111,7 @@ static void advance(void)
     else cg_team_open(team, open);
 }
 
-static void serve(int member)
+static void thread_loop(int member)
 {
     uint32_t phase = CG_TEAM_BEGUN;
     uint64_t random = (uint64_t)member;
@@ -120,43 +120,43 @@ static void serve(int member)
         phase = cg_team_wait(team, seen);
         if (phase == CG_TEAM_OVER) return;
         CHECK(phase > seen, "member %d was sent from phase %u to %u", member, (unsigned)seen, (unsigned)phase);
-        random = mixed(random);
+        random = splitmix64(random);
         if (random % 20000 == 0) usleep(300); /* the round may be over when it asks for its tasks */
         long count = 0;
-        for (ptrdiff_t task; (task = cg_team_take(team, member, phase)) >= 0; count++) perform(task);
+        for (ptrdiff_t task; (task = cg_team_take(team, member, phase)) >= 0; count++) run_task(task);
         tasks_done[member] += count;
-        if (count && cg_team_done(team, count)) advance();
+        if (count && cg_team_done(team, count)) next_phase();
     }
 }
 
-static void *follow(void *argument)
+static void *run_thread(void *argument)
 {
     int member = (int)(intptr_t)argument;
     if (now.late) usleep((useconds_t)(member * now.late));
-    serve(member);
+    thread_loop(member);
     return NULL;
 }
 
 /* One piece of work of the team, as the engine has them: member 0 is the thread that wants it done. */
-static void work(void)
+static void run_threads(void)
 {
     pthread_t threads[MOST_MEMBERS];
     round_number = -1;
     tasks = tasks_before = 0;
     cg_team_begin(team);
-    for (int member = 1; member < now.present; member++)
-        CHECK(pthread_create(&threads[member], NULL, follow, (void *)(intptr_t)member) == 0, "no thread %d", member);
-    advance();
-    serve(0);
-    for (int member = 1; member < now.present; member++) pthread_join(threads[member], NULL);
+    for (int member = 1; member < now.thread_count; member++)
+        CHECK(pthread_create(&threads[member], NULL, run_thread, (void *)(intptr_t)member) == 0, "no thread %d", member);
+    next_phase();
+    thread_loop(0);
+    for (int member = 1; member < now.thread_count; member++) pthread_join(threads[member], NULL);
     long last = now.stop >= 0 ? now.stop : now.rounds - 1;
     CHECK(round_number == last, "the last round is %ld, expected %ld", round_number, last);
 }
 
-static void run(trial settings)
+static void run_trial(trial settings)
 {
     now = settings;
-    snprintf(trial_name, sizeof trial_name, "%d of %d members, %ld rounds, stop %ld, late %d", now.present,
+    snprintf(trial_name, sizeof trial_name, "%d of %d members, %ld rounds, stop %ld, late %d", now.thread_count,
              now.members, now.rounds, now.stop, now.late);
     memset(tasks_done, 0, sizeof tasks_done);
     tasks_opened = 0;
@@ -164,12 +164,12 @@ static void run(trial settings)
     clock_gettime(CLOCK_MONOTONIC, &begun);
     team = cg_team_new(now.members);
     CHECK(team, "no memory");
-    for (int repeat = 0; repeat < 3; repeat++) work(); /* a team is used again */
+    for (int repeat = 0; repeat < 3; repeat++) run_threads(); /* a team is used again */
     cg_team_free(team);
     clock_gettime(CLOCK_MONOTONIC, &ended);
     long done = 0;
     printf("%s: tasks by member", trial_name);
-    for (int member = 0; member < now.present; member++) {
+    for (int member = 0; member < now.thread_count; member++) {
         done += tasks_done[member];
         printf(" %ld", tasks_done[member]);
     }
@@ -242,7 +242,7 @@ int main(int count, char **arguments)
         trial settings = TRIALS[i];
         settings.rounds = settings.rounds / divisor + 1;
         if (settings.stop > 0) settings.stop = settings.stop / divisor;
-        run(settings);
+        run_trial(settings);
     }
     printf("all right\n");
     return 0;
