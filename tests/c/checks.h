@@ -192,7 +192,7 @@ static uint64_t case_digest, digests[2][MOST_CASES]; /* of the first instruction
 static int case_index; /* counts those too that are not run */
 
 /* The next state of a digest. */
-static uint64_t mixed(uint64_t state, uint64_t next)
+static uint64_t next_digest(uint64_t state, uint64_t next)
 {
     state = (state ^ next) * 0x9E3779B97F4A7C15u;
     return state ^ state >> 32;
@@ -208,7 +208,7 @@ __attribute__((format(printf, 1, 2))) static int begin(const char *format, ...)
     length += snprintf(case_name + length, sizeof case_name - length, " %s%s %s", tight ? "tight" : "roomy",
                        special ? " special" : "", k->dtype);
     random_state = 0;
-    for (int i = 0; i < length; i++) random_state = mixed(random_state, (unsigned char)case_name[i]);
+    for (int i = 0; i < length; i++) random_state = next_digest(random_state, (unsigned char)case_name[i]);
     case_digest = random_state;
     snprintf(case_name + length, sizeof case_name - length, " %s", k->isa);
     free_all();
@@ -241,7 +241,7 @@ static int agrees(double actual, double expected, double within)
     memcpy(&expected_bits, &expected, sizeof bits);
     if (bits != expected_bits)
         if (within == 0 || !isfinite(expected) || !(fabs(actual - expected) <= within)) return 0;
-    case_digest = mixed(case_digest, bits);
+    case_digest = next_digest(case_digest, bits);
     return 1;
 }
 
