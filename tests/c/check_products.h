@@ -72,8 +72,8 @@ static buffer *state_of(const char *name, const buffer *p, int wanted, int squar
     return s;
 }
 
-static buffer *first_state_of(const buffer *p, int rule) { return state_of("s1", p, cg_rule_states(rule) > 0, 0); }
-static buffer *second_state_of(const buffer *p, int rule) { return state_of("s2", p, cg_rule_states(rule) > 1, 1); }
+static buffer *first_state_of(const buffer *p, int rule) { return state_of("state1", p, cg_rule_states(rule) > 0, 0); }
+static buffer *second_state_of(const buffer *p, int rule) { return state_of("state2", p, cg_rule_states(rule) > 1, 1); }
 
 /* The distance to a state in bytes; to where nothing can be touched, for a state that the rule does not have. */
 static ptrdiff_t distance(const buffer *p, const buffer *state)
@@ -83,7 +83,7 @@ static ptrdiff_t distance(const buffer *p, const buffer *state)
 }
 
 /* Parameter [r, c] and its states after an update with gradient g. Whatever is rounded is of the size of `terms`. */
-static void expect_update(const cg_update *u, double g, buffer *p, buffer *s1, buffer *s2, ptrdiff_t r, ptrdiff_t c)
+static void expect_update(const cg_update *u, double g, buffer *p, buffer *state1, buffer *state2, ptrdiff_t r, ptrdiff_t c)
 {
     double w = at(p, r, c), rate = u->rate, size = fabs(g), error = tolerance(8);
     if (u->weight_decay != 0) g += u->weight_decay * w, size += fabs(u->weight_decay * w);
@@ -95,19 +95,19 @@ static void expect_update(const cg_update *u, double g, buffer *p, buffer *s1, b
     case CG_RULE_sgd: expect(p, r, c, w - rate * g, error * (fabs(w) + rate * size)); break;
     case CG_RULE_momentum:
     case CG_RULE_nesterov: {
-        double before = at(s1, r, c), v = u->momentum * before - rate * g;
+        double before = at(state1, r, c), v = u->momentum * before - rate * g;
         double terms = fabs(u->momentum * before) + rate * size;
-        expect(s1, r, c, v, error * terms);
+        expect(state1, r, c, v, error * terms);
         expect(p, r, c, u->rule == CG_RULE_momentum ? w + v : w + u->momentum * v - rate * g, error * (fabs(w) + 2 * terms));
         break;
     }
     case CG_RULE_adam: {
-        double m = at(s1, r, c), v = at(s2, r, c), one_minus_beta1 = 1 - u->beta1, one_minus_beta2 = 1 - u->beta2;
+        double m = at(state1, r, c), v = at(state2, r, c), one_minus_beta1 = 1 - u->beta1, one_minus_beta2 = 1 - u->beta2;
         double m_size = fabs(m) + one_minus_beta1 * size, v_size = v + one_minus_beta2 * size * size;
         m += one_minus_beta1 * (g - m);
         v += one_minus_beta2 * (g * g - v);
-        expect(s1, r, c, m, error * m_size);
-        expect(s2, r, c, v, error * v_size);
+        expect(state1, r, c, m, error * m_size);
+        expect(state2, r, c, v, error * v_size);
         double down = sqrt(v) + u->epsilon, cancelled = v > 0 ? v_size / v : 1;
         expect(p, r, c, w - rate * m / down, error * (fabs(w) + rate * m_size / down * (1 + cancelled)));
         break;
@@ -123,7 +123,7 @@ static void gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, int rule
                    panel, weight_decay, fetch))
             continue;
         buffer *a = samples_of("a", batch, in, 1), *delta = samples_of("delta", batch, out, 1);
-        buffer *w = weights_of("w", in, out), *s1 = first_state_of(w, rule), *s2 = second_state_of(w, rule);
+        buffer *w = weights_of("w", in, out), *state1 = first_state_of(w, rule), *state2 = second_state_of(w, rule);
         cg_matrix a_matrix = matrix_of(a), delta_matrix = matrix_of(delta), w_matrix = matrix_of(w);
         cg_update update = update_of(rule, weight_decay);
 
@@ -133,7 +133,7 @@ static void gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, int rule
         cg_samples samples = {allocate(AHEAD * 33 * sizeof(float), tight), AHEAD, 33, 33 * sizeof(float), sizeof(float),
                               CG_FLOAT32};
         cg_prefetch ahead = {&samples, order, 0, AHEAD, 0, 1000};
-        k->weight_gradient(panel, batch, &a_matrix, &delta_matrix, &w_matrix, distance(w, s1), distance(w, s2), &update,
+        k->weight_gradient(panel, batch, &a_matrix, &delta_matrix, &w_matrix, distance(w, state1), distance(w, state2), &update,
                     fetch ? &ahead : NULL);
         if (fetch && in) check_number("rows fetched ahead", (double)ahead.row, AHEAD, 0);
 
@@ -141,7 +141,7 @@ static void gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, int rule
             for (ptrdiff_t j = panel * k->panel_width; j < out && j < (panel + 1) * k->panel_width; j++) {
                 double g = 0;
                 for (ptrdiff_t r = 0; r < batch; r++) g = fused(at(a, r, i), at(delta, r, j), g);
-                expect_update(&update, g, w, s1, s2, i, j);
+                expect_update(&update, g, w, state1, state2, i, j);
             }
         end();
     }
@@ -153,14 +153,14 @@ static void bias_gradient_case(ptrdiff_t rows, ptrdiff_t out, int rule, double w
     EACH_KIND {
         if (!begin("bias_gradient %s rows=%td out=%td decay=%g", RULE_NAMES[rule], rows, out, weight_decay)) continue;
         buffer *delta = samples_of("delta", rows, out, 1);
-        buffer *b = biases_of("b", out), *s1 = first_state_of(b, rule), *s2 = second_state_of(b, rule);
+        buffer *b = biases_of("b", out), *state1 = first_state_of(b, rule), *state2 = second_state_of(b, rule);
         cg_matrix delta_matrix = matrix_of(delta);
         cg_update update = update_of(rule, weight_decay);
-        k->bias_gradient(rows, &delta_matrix, b->actual, distance(b, s1), distance(b, s2), &update);
+        k->bias_gradient(rows, &delta_matrix, b->actual, distance(b, state1), distance(b, state2), &update);
         for (ptrdiff_t j = 0; j < out; j++) {
             double g = 0;
             for (ptrdiff_t r = 0; r < rows; r++) g = rounded(g + at(delta, r, j));
-            expect_update(&update, g, b, s1, s2, 0, j);
+            expect_update(&update, g, b, state1, state2, 0, j);
         }
         end();
     }
