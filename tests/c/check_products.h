@@ -55,8 +55,6 @@ static void delta_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu)
 
 /* ---- update rules ---- */
 
-static const char *const RULE_NAMES[] = {"store", "sgd", "momentum", "nesterov", "adam"};
-
 static cg_update update_of(int rule, double weight_decay)
 {
     return (cg_update){rule, 0.01, 0.9, 0.9, 0.999, 1e-7, weight_decay};
@@ -119,7 +117,7 @@ static void expect_update(const cg_update *u, double g, buffer *p, buffer *state
 static void gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, int rule, double weight_decay, int fetch)
 {
     for (ptrdiff_t panel = 0; panel < panels(out); panel += panels(out) > 1 ? panels(out) - 1 : 1) EACH_KIND {
-        if (!begin("gradient %s batch=%td in=%td out=%td panel=%td decay=%g fetch=%d", RULE_NAMES[rule], batch, in, out,
+        if (!begin("gradient %s batch=%td in=%td out=%td panel=%td decay=%g fetch=%d", cg_rule_name(rule), batch, in, out,
                    panel, weight_decay, fetch))
             continue;
         buffer *a = samples_of("a", batch, in, 1), *delta = samples_of("delta", batch, out, 1);
@@ -151,7 +149,7 @@ static void gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, int rule
 static void bias_gradient_case(ptrdiff_t rows, ptrdiff_t out, int rule, double weight_decay)
 {
     EACH_KIND {
-        if (!begin("bias_gradient %s rows=%td out=%td decay=%g", RULE_NAMES[rule], rows, out, weight_decay)) continue;
+        if (!begin("bias_gradient %s rows=%td out=%td decay=%g", cg_rule_name(rule), rows, out, weight_decay)) continue;
         buffer *delta = samples_of("delta", rows, out, 1);
         buffer *b = biases_of("b", out), *state1 = first_state_of(b, rule), *state2 = second_state_of(b, rule);
         cg_matrix delta_matrix = matrix_of(delta);
