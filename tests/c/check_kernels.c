@@ -100,11 +100,11 @@ int main(int count, char **arguments)
         case_index = 0;
         check_forward_gathers();
         check_gather();
-        check_scatter();
+        check_unpack();
         check_transpose();
         check_forward();
-        check_delta();
-        check_gradient();
+        check_hidden_delta();
+        check_weight_gradient();
         check_bias_gradient();
         check_function();
         check_activate();

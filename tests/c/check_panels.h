@@ -112,7 +112,7 @@ static void check_gather(void)
 }
 
 /* out[r, c] = a[r, c], out row-major */
-static void check_scatter(void)
+static void check_unpack(void)
 {
     static const ptrdiff_t ROWS[] = {0, 1, 7}, COLS[] = {1, 2, 3, 15, 16, 17, 31, 32, 33, 65};
     EACH(rows, ROWS) EACH(cols, COLS) EACH_KIND {

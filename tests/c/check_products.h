@@ -33,10 +33,10 @@ static void forward_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu, 
 }
 
 /* below[r, i] = Σₒ above[r, o] wt[o, i], then with relu times its slope at its outputs a[r, i] */
-static void delta_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu)
+static void hidden_delta_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu)
 {
     for (ptrdiff_t panel = 0; panel < panels(in); panel += panels(in) > 1 ? panels(in) - 1 : 1) EACH_KIND {
-        if (!begin("delta rows=%td in=%td out=%td panel=%td relu=%d", rows, in, out, panel, relu)) continue;
+        if (!begin("hidden_delta rows=%td in=%td out=%td panel=%td relu=%d", rows, in, out, panel, relu)) continue;
         ptrdiff_t first = panel * k->panel_width, cols = in - first < k->panel_width ? in - first : k->panel_width;
         buffer *above = samples_of("above", rows, out, 1), *below = result_of("below", rows, in);
         buffer *wt = filled(matrix("wt", out, cols, out, 0), 1), *a = relu ? samples_of("a", rows, in, 1) : NULL;
@@ -114,10 +114,10 @@ static void expect_update(const cg_update *u, double g, buffer *p, buffer *state
 }
 
 /* g[i, j] = Σᵣ a[r, i] δ[r, j], and its update of w[i, j] */
-static void gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, int rule, double weight_decay, int fetch)
+static void weight_gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, int rule, double weight_decay, int fetch)
 {
     for (ptrdiff_t panel = 0; panel < panels(out); panel += panels(out) > 1 ? panels(out) - 1 : 1) EACH_KIND {
-        if (!begin("gradient %s batch=%td in=%td out=%td panel=%td decay=%g fetch=%d", cg_rule_name(rule), batch, in, out,
+        if (!begin("weight_gradient %s batch=%td in=%td out=%td panel=%td decay=%g fetch=%d", cg_rule_name(rule), batch, in, out,
                    panel, weight_decay, fetch))
             continue;
         buffer *a = samples_of("a", batch, in, 1), *delta = samples_of("delta", batch, out, 1);
@@ -179,23 +179,23 @@ static void check_forward(void)
     }
 }
 
-static void check_delta(void)
+static void check_hidden_delta(void)
 {
-    EACH(rows, TILE_ROWS) EACH(in, TILE_COLS) delta_case(rows, in, 17, in % 2);
+    EACH(rows, TILE_ROWS) EACH(in, TILE_COLS) hidden_delta_case(rows, in, 17, in % 2);
     EACH(rows, FEW_ROWS) EACH(in, FEW_COLS) EACH(out, DEPTHS) for (int relu = 0; relu <= 1; relu++)
-        delta_case(rows, in, out, relu);
-    delta_case(17, 33, 1100, 1);
+        hidden_delta_case(rows, in, out, relu);
+    hidden_delta_case(17, 33, 1100, 1);
 }
 
-static void check_gradient(void)
+static void check_weight_gradient(void)
 {
     static const ptrdiff_t BATCHES[] = {0, 1, 9, 17};
-    EACH(in, TILE_ROWS) EACH(out, TILE_COLS) gradient_case(9, in, out, CG_RULE_store, 0, in % 2);
+    EACH(in, TILE_ROWS) EACH(out, TILE_COLS) weight_gradient_case(9, in, out, CG_RULE_store, 0, in % 2);
     for (int rule = 0; rule < CG_RULE_COUNT; rule++)
         EACH(batch, BATCHES) EACH(in, FEW_ROWS) EACH(out, TILE_COLS)
-            gradient_case(batch, in, out, rule, batch == 9 ? 0.001 : 0, rule % 2);
-    EACH(batch, DEPTHS) EACH(in, FEW_COLS) EACH(out, FEW_COLS) gradient_case(batch, in, out, CG_RULE_adam, 0, 1);
-    gradient_case(1100, 33, 33, CG_RULE_store, 0, 1);
+            weight_gradient_case(batch, in, out, rule, batch == 9 ? 0.001 : 0, rule % 2);
+    EACH(batch, DEPTHS) EACH(in, FEW_COLS) EACH(out, FEW_COLS) weight_gradient_case(batch, in, out, CG_RULE_adam, 0, 1);
+    weight_gradient_case(1100, 33, 33, CG_RULE_store, 0, 1);
 }
 
 static void check_bias_gradient(void)
