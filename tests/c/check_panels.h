@@ -67,7 +67,7 @@ static double sample_at(const cg_samples *x, ptrdiff_t r, ptrdiff_t c)
     return NAN;
 }
 
-static int own_type(void) { return k->itemsize == 4 ? CG_FLOAT32 : CG_FLOAT64; }
+static int kernel_type(void) { return k->itemsize == 4 ? CG_FLOAT32 : CG_FLOAT64; }
 
 /* Whether forward takes samples in: numbers of its own type, side by side */
 static void check_forward_gathers(void)
@@ -78,7 +78,7 @@ static void check_forward_gathers(void)
             cg_samples x = array_of(type, arrangement, 3, 5);
             buffer *answer = numbers_of("answer", 1, 1, 0);
             set(answer, 0, k->forward_gathers(&x));
-            expect(answer, 0, 0, type == own_type() && x.col_stride == k->itemsize, 0);
+            expect(answer, 0, 0, type == kernel_type() && x.col_stride == k->itemsize, 0);
             end();
         }
 }

@@ -15,7 +15,7 @@ static void forward_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu, 
         buffer *a = samples_of("a", rows, in, !gathers), *w = weights_of("w", in, out), *b = biases_of("b", out);
         buffer *z = result_of("z", rows, out);
         cg_matrix a_matrix = matrix_of(a), w_matrix = matrix_of(w), z_matrix = matrix_of(z);
-        cg_samples x = array_of(own_type(), rows % 2 ? CONTIGUOUS : PADDED_ROWS, rows + 3, in);
+        cg_samples x = array_of(kernel_type(), rows % 2 ? CONTIGUOUS : PADDED_ROWS, rows + 3, in);
         int64_t *order = (int64_t *)allocate((size_t)(rows + 1) * sizeof *order, tight);
         for (ptrdiff_t r = 0; r <= rows; r++) order[r] = random_below(rows + 3);
         cg_rows from = {&x, order, 1};

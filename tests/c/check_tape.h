@@ -43,14 +43,14 @@ static derivatives gate_of(int gate, long double a, long double b)
 /* Returns whether the operands of a gate must be above zero. */
 static int positive(int gate) { return gate == CG_GATE_power || gate == CG_GATE_log || gate == CG_GATE_sqrt; }
 
-/* Numbers of size 0.5 to 2.5 at every `every`-th element. */
-static buffer *input_of(const char *name, ptrdiff_t count, ptrdiff_t every, int above_zero)
+/* Numbers of size 0.5 to 2.5 at stride `stride`-th element. */
+static buffer *input_of(const char *name, ptrdiff_t count, ptrdiff_t stride, int above_zero)
 {
-    buffer *b = numbers_of(name, 1, (count - 1) * every + 1, 0);
+    buffer *b = numbers_of(name, 1, (count - 1) * stride + 1, 0);
     for (ptrdiff_t i = 0; i < count; i++) {
         double x = random_number(2);
         if (isfinite(x)) x = x < 0 && !above_zero ? x - 0.5 : fabs(x) + 0.5;
-        set(b, i * every, x);
+        set(b, i * stride, x);
     }
     return b;
 }
@@ -75,10 +75,10 @@ static cg_tape tape_of(int gate, cg_instruction gates[4])
     return (cg_tape){gates, 1, 2, 4, 6};
 }
 
-static void tape_case(int gate, ptrdiff_t points, ptrdiff_t every, int one_by_one, int differentiate)
+static void tape_case(int gate, ptrdiff_t points, ptrdiff_t stride, int one_by_one, int differentiate)
 {
     EACH_KIND {
-        if (!begin("tape %s points=%td every=%td one_by_one=%d differentiate=%d", cg_gate_name(gate), points, every,
+        if (!begin("tape %s points=%td stride=%td one_by_one=%d differentiate=%d", cg_gate_name(gate), points, stride,
                    one_by_one, differentiate))
             continue;
         const cg_tape_kernels *kernels = cg_tape_kernels_of(k->isa);
@@ -86,15 +86,15 @@ static void tape_case(int gate, ptrdiff_t points, ptrdiff_t every, int one_by_on
         if (one_by_one) register_size = kernels->short_vectors->run_one_register_size;
         cg_instruction gates[4];
         cg_tape tape = tape_of(gate, gates);
-        ptrdiff_t numbers = points && every ? points : 1;
-        buffer *a = input_of("a", numbers, every ? every : 1, positive(gate)), *b = input_of("b", 1, 1, 0);
+        ptrdiff_t numbers = points && stride ? points : 1;
+        buffer *a = input_of("a", numbers, stride ? stride : 1, positive(gate)), *b = input_of("b", 1, 1, 0);
         buffer *values = anything("values", REGISTERS * register_size);
         buffer *sums = differentiate ? anything("sums", REGISTERS * register_size) : NULL;
         buffer *value = numbers_of("value", 1, points, 0);
         buffer *gradients = differentiate ? numbers_of("gradients", 2, points, 0) : NULL;
         buffer *point = anything("point", 4);
         for (ptrdiff_t i = 0; i < register_size; i++) set_number(values->actual, i, 3);
-        cg_numbers inputs[] = {{a->actual, every * (ptrdiff_t)sizeof(double)}, {b->actual, 0}};
+        cg_numbers inputs[] = {{a->actual, stride * (ptrdiff_t)sizeof(double)}, {b->actual, 0}};
         double *to = differentiate ? (double *)gradients->actual : NULL;
         double *to_sums = differentiate ? (double *)sums->actual : NULL;
         /* Two pieces; the first one fills whole registers. */
@@ -107,9 +107,9 @@ static void tape_case(int gate, ptrdiff_t points, ptrdiff_t every, int one_by_on
                 cg_tape_run(kernels, &tape, inputs, first, last, points, (double *)values->actual, to_sums,
                             (double *)value->actual, to);
         for (ptrdiff_t i = 0; i < points; i++) {
-            long double x = at(a, 0, i * every), w = at(b, 0, 0);
+            long double x = at(a, 0, i * stride), w = at(b, 0, 0);
             derivatives y = gate_of(gate, x, w);
-            int ordinary = isfinite(at(a, 0, i * every)) && (cg_gate_operands(gate) == 1 || isfinite(at(b, 0, 0)));
+            int ordinary = isfinite(at(a, 0, i * stride)) && (cg_gate_operands(gate) == 1 || isfinite(at(b, 0, 0)));
             double error = ordinary ? tolerance(200) : ANYTHING; /* powers up to 2.5³ⁿ, and differences of them */
             expect(value, 0, i, (double)(3 * (y.y + 3) * x), error);
             if (!differentiate) continue;
@@ -123,12 +123,12 @@ static void tape_case(int gate, ptrdiff_t points, ptrdiff_t every, int one_by_on
 static void check_tape(void)
 {
     static const ptrdiff_t POINTS[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 130, 200};
-    static const ptrdiff_t EVERY[] = {0, 1, 3};
+    static const ptrdiff_t STRIDES[] = {0, 1, 3};
     for (int gate = 0; gate < CG_GATE_COUNT; gate++)
-        EACH(points, POINTS) EACH(every, EVERY)
+        EACH(points, POINTS) EACH(stride, STRIDES)
             for (int one_by_one = 0; one_by_one <= 1; one_by_one++)
                 for (int differentiate = 0; differentiate <= 1; differentiate++)
-                    tape_case(gate, points, every, one_by_one, differentiate);
+                    tape_case(gate, points, stride, one_by_one, differentiate);
     EACH_KIND {
         if (!begin("kernels of tapes by their names")) continue;
         const cg_tape_kernels *kernels = cg_tape_kernels_of(k->isa);
