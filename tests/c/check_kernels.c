@@ -69,7 +69,7 @@ static void check_find_nonfinite(void)
 }
 
 /* Where the program ends by a signal: in which case that was. */
-static void stopped(int number)
+static void report_signal(int number)
 {
     static const char before[] = "STOPPED in ", after[] = "\n";
     signal(number, SIG_DFL);
@@ -81,19 +81,19 @@ static void stopped(int number)
 
 /* The sanitizers tell what they found, and then abort. */
 #ifdef __SANITIZE_ADDRESS__
-#define SEEN_BY_THE_SANITIZERS __attribute__((visibility("default")))
-SEEN_BY_THE_SANITIZERS const char *__asan_default_options(void) { return "abort_on_error=1"; }
-SEEN_BY_THE_SANITIZERS const char *__ubsan_default_options(void) { return "abort_on_error=1:print_stacktrace=1"; }
-static const int ENDS[] = {SIGABRT};
+#define EXPORTED __attribute__((visibility("default")))
+EXPORTED const char *__asan_default_options(void) { return "abort_on_error=1"; }
+EXPORTED const char *__ubsan_default_options(void) { return "abort_on_error=1:print_stacktrace=1"; }
+static const int FATAL_SIGNALS[] = {SIGABRT};
 #else
-static const int ENDS[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+static const int FATAL_SIGNALS[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
 #endif
 
 int main(int count, char **arguments)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
-    EACH(number, ENDS) signal((int)number, stopped);
-    if (count > 1) only = arguments[1];
+    EACH(number, FATAL_SIGNALS) signal((int)number, report_signal);
+    if (count > 1) name_filter = arguments[1];
     unsigned long saved = cg_flush_denormals(); /* as the engine does */
     for (const cg_kernels *const *table = cg_available_kernels(); *table; table++) {
         k = *table;

@@ -43,7 +43,7 @@ static derivatives gate_of(int gate, long double a, long double b)
 /* Returns whether the operands of a gate must be above zero. */
 static int positive(int gate) { return gate == CG_GATE_power || gate == CG_GATE_log || gate == CG_GATE_sqrt; }
 
-/* Numbers of size 0.5 to 2.5 at stride `stride`-th element. */
+/* Numbers of size 0.5 to 2.5 at every `stride`-th element. */
 static buffer *input_of(const char *name, ptrdiff_t count, ptrdiff_t stride, int above_zero)
 {
     buffer *b = numbers_of(name, 1, (count - 1) * stride + 1, 0);

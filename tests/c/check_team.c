@@ -6,7 +6,7 @@
  * and writes what a task of the next round will read, all in plain memory: whoever is alone between two rounds checks
  * that every task was done once and has seen the right numbers. Compiled with -fsanitize=thread it also says whether
  * this was luck. Members sleep in the middle of a task and between hearing of a round and asking for its tasks; come
- * late, or never; and one stops all. Helgrind and DRD can run_trial it, but know nothing of C11 atomics and see a race in
+ * late, or never; and one stops all. Helgrind and DRD can run it, but know nothing of C11 atomics and see a race in
  * every exchange. */
 #define _GNU_SOURCE
 #include <pthread.h>

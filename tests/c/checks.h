@@ -21,7 +21,7 @@
 enum { MOST_FAILURES = 20, MOST_CASES = 1 << 17, MOST_NUMBERS = BLOCK_ROOM / 4 };
 
 static const cg_kernels *k;   /* the kernels that are checked now */
-static const char *only = ""; /* run the cases whose names contain this */
+static const char *name_filter = ""; /* run the cases whose names contain this */
 static int failures;
 static long cases;
 
@@ -217,7 +217,7 @@ __attribute__((format(printf, 1, 2))) static int begin(const char *format, ...)
         fprintf(stderr, "checks.h has no room for more than %d cases\n", MOST_CASES);
         exit(2);
     }
-    return strstr(case_name, only) != NULL;
+    return strstr(case_name, name_filter) != NULL;
 }
 
 __attribute__((format(printf, 1, 2))) static void fail(const char *format, ...)
