@@ -1,4 +1,4 @@
-/* cygrad.h: what the compiled kernels offer to the engine. The engine's kernels.pxd mirrors this file.
+/* cygrad.h: the interface of the compiled kernels to the engine. The engine's kernels.pxd mirrors this file.
  *
  * A matrix [rows, cols] is stored in panels, [ceil(cols / P)][capacity][P], where a row of a panel has 128 bytes
  * (P = 32 float32 or 16 float64). Rows are samples for activations and deltas, and inputs for weights, so that weights
@@ -33,15 +33,15 @@
 
 /* Properties of an activation, a loss or an update rule, a bit each. */
 enum cg_property {
-    CG_NEEDS_Z = 1,           /* σ′, or the loss, is computed from z, which is therefore kept beside a */
+    CG_NEEDS_Z = 1,           /* σ′, or the loss, is computed from z, so z is stored as well as a */
     CG_KINK_AT_ZERO = 2,      /* σ has no derivative at z = 0 */
     CG_INCREASING = 4,        /* a larger z gives a larger a */
     CG_WHOLE_ROWS = 8,        /* an output depends on all z of its row */
-    CG_GIVES_DELTA = 16,      /* the loss gives δᴸ at once, and not ∇ₐC */
+    CG_GIVES_DELTA = 16,      /* the loss returns δᴸ itself instead of ∇ₐC */
     CG_TAKES_CLASSES = 32,    /* a target can be a class index */
     CG_TAKES_ROWS = 64,       /* a target can be a row of numbers */
     CG_DECIDES_AT_HALF = 128, /* an output of at least one half predicts 1, a smaller one 0 */
-    CG_CORRECTS_MOMENTS = 256 /* rate and epsilon of the rule carry the corrections of Adam's moments */
+    CG_CORRECTS_MOMENTS = 256 /* rate and epsilon include Adam's bias corrections */
 };
 
 enum cg_activation {
@@ -76,7 +76,7 @@ typedef struct {
     int type;
 } cg_samples;
 
-/* A matrix in panels, which are `capacity` rows apart; a kernel may use fewer. */
+/* A matrix in panels of `capacity` rows; a kernel may use fewer. */
 typedef struct {
     char *data;
     ptrdiff_t capacity, cols;
@@ -89,14 +89,14 @@ typedef struct {
     ptrdiff_t start;
 } cg_rows;
 
-/* Samples that the next step will gather; kernels fetch some of their cache lines between tiles. */
+/* Samples that the next step will gather: kernels prefetch some of their cache lines after each tile. */
 typedef struct {
     const cg_samples *samples;
     const int64_t *order;
     ptrdiff_t row, rows, offset, lines_per_tile;
 } cg_prefetch;
 
-/* One step of an optimiser. For Adam `rate` and `epsilon` carry the corrections of step t:
+/* One step of an optimiser. For Adam `rate` and `epsilon` include the bias corrections of step t:
  * rate = η √(1 − β₂ᵗ) / (1 − β₁ᵗ), epsilon = ε √(1 − β₂ᵗ). */
 typedef struct {
     int rule;
@@ -117,17 +117,17 @@ typedef struct {
 
 typedef struct {
     const char *isa, *dtype;
-    int itemsize, panel_width; /* bytes of a number, numbers of a panel's row (P) */
+    int itemsize, panel_width; /* bytes of a number, numbers in a row of a panel (P) */
 
     /* a[r, :] = row r of `from`, for the first `rows` rows */
     void (*gather)(const cg_rows *from, ptrdiff_t rows, cg_matrix *a);
-    /* Whether `forward` can gather these samples: numbers of its own type, side by side. */
+    /* 1 if `forward` can gather these samples: they are contiguous and of the table's dtype */
     int (*forward_gathers)(const cg_samples *samples);
     /* out[r, c] = a[r, c], out row-major [rows, a->cols] */
     void (*unpack)(ptrdiff_t rows, const cg_matrix *a, void *out);
 
     /* z = a W + b for one panel of columns, then relu if `relu`: z is [batch, out], w is [in, out], b is [out];
-     * `from` not NULL: a is gathered on the way */
+     * `from` not NULL: a is gathered tile by tile */
     void (*forward)(ptrdiff_t panel, ptrdiff_t rows, const cg_rows *from, cg_matrix *a, const cg_matrix *w,
                     const char *b, int relu, cg_matrix *z);
     /* a = σ(z) for one panel of columns */
@@ -135,7 +135,7 @@ typedef struct {
     /* a = softmax(z) for rows; log_sum_exp[r] = ln Σⱼ exp(z[r, j]) */
     void (*softmax)(ptrdiff_t rows, const cg_matrix *z, cg_matrix *a, void *log_sum_exp);
 
-    /* loss, metric and ∇ₐC (or δᴸ) of the output layer */
+    /* loss, metric, and ∇ₐC or δᴸ, of the output layer */
     void (*output_delta)(ptrdiff_t rows, cg_output *output);
     /* δ = ∇ₐC ⊙ softmax′: a ⊙ (∇ − ⟨∇, a⟩) for rows */
     void (*softmax_slope)(ptrdiff_t rows, const cg_matrix *a, cg_matrix *delta);
@@ -145,21 +145,24 @@ typedef struct {
 
     /* wt [out, P] = one panel of rows of Wᵀ: wt[o, i] = w[panel P + i, o] */
     void (*transpose)(ptrdiff_t panel, const cg_matrix *w, char *wt);
-    /* Wᵀδ for one panel of columns, before ⊙ σ′: below is [batch, in], above is [batch, out], wt is [out, P]. `relu` is
-     * NULL, or a = σ(z) of a layer below whose σ is relu: then σ′ is in it. */
-    void (*hidden_delta)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const char *wt, const cg_matrix *relu,
-                  cg_matrix *below);
+    /* below = above Wᵀ for one panel of columns: below is [batch, in], above is [batch, out], wt is [out, P].
+     * `relu` not NULL: the activations of a relu layer below, whose σ′ multiplies the result; other σ′ are applied by
+     * slope */
+    void (*hidden_delta)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const char *wt,
+                         const cg_matrix *relu, cg_matrix *below);
 
-    /* ∂C/∂W = aᵀ δ for one panel of columns, handed tile by tile to the update of w and its states (rule store: to w) */
-    void (*weight_gradient)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *a, const cg_matrix *delta, const cg_matrix *w,
-                     ptrdiff_t state1_offset, ptrdiff_t state2_offset, const cg_update *update, cg_prefetch *ahead);
-    /* ∂C/∂b = Σ δ over the rows, then its update: b is [out]; the offsets are byte distances from b to its states */
-    void (*bias_gradient)(ptrdiff_t rows, const cg_matrix *delta, char *b, ptrdiff_t state1_offset, ptrdiff_t state2_offset,
-                          const cg_update *update);
+    /* ∂C/∂W = aᵀ δ for one panel of columns, and the update of w and its states with it, tile by tile */
+    void (*weight_gradient)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *a, const cg_matrix *delta,
+                            const cg_matrix *w, ptrdiff_t state1_offset, ptrdiff_t state2_offset,
+                            const cg_update *update, cg_prefetch *ahead);
+    /* ∂C/∂b = Σ δ over the rows, and the update of b and its states with it: b is [out]; the offsets, here and above,
+     * are bytes from a parameter to its states */
+    void (*bias_gradient)(ptrdiff_t rows, const cg_matrix *delta, char *b, ptrdiff_t state1_offset,
+                          ptrdiff_t state2_offset, const cg_update *update);
 
-    /* f(x) element by element, for tests: "exp", "log", "log1p" or an activation; 0: unknown name */
+    /* y = f(x) element by element, for tests: f is "exp", "log", "log1p" or an activation; 0: unknown name */
     int (*function)(const char *name, ptrdiff_t n, const void *x, void *y);
-    /* `rounds` × 64 independent multiply-adds of whole vectors; returns the floating-point operations done */
+    /* `rounds` × 64 independent multiply-adds of vectors, for benchmarks; returns the floating-point operations */
     double (*multiply_adds)(ptrdiff_t rounds, void *sink);
 } cg_kernels;
 
@@ -187,11 +190,11 @@ CG_COLUMN(int, cg_rule_properties, CG_RULES(CG_THIRD))
 #undef CG_THIRD
 #undef CG_LAST
 
-/* The tables this machine can run: best first, ended by NULL. */
+/* Return the tables that this machine can run, the best first, and NULL after the last. */
 const cg_kernels *const *cg_available_kernels(void);
 
-/* The first of `rows` samples from row `start` on that is NaN, infinite, or infinite as float32 if `single`:
- * 1 and where, or 0. */
+/* Find the first number in `rows` rows from `start` on that is NaN, infinite, or infinite as float32 if `single`.
+ * Returns 1 and sets its row and column, or returns 0. */
 int cg_find_nonfinite(const cg_samples *samples, ptrdiff_t start, ptrdiff_t rows, int single, ptrdiff_t *row,
                       ptrdiff_t *col);
 
@@ -199,7 +202,7 @@ int cg_find_nonfinite(const cg_samples *samples, ptrdiff_t start, ptrdiff_t rows
 unsigned long cg_flush_denormals(void);
 void cg_restore_denormals(unsigned long saved);
 
-/* A number from 0 to n − 1 out of 64 random bits: the upper half of their product (Lemire 2019). */
+/* Return a number from 0 to n − 1 made of 64 random bits: the upper half of their product (Lemire 2019). */
 static inline uint64_t cg_random_below(uint64_t random, uint64_t n)
 {
     return (uint64_t)((__extension__(unsigned __int128)random * n) >> 64);
