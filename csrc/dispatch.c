@@ -9,7 +9,7 @@ extern const cg_kernels cg_kernels_f32_avx2, cg_kernels_f64_avx2;
 extern const cg_kernels cg_kernels_f32_avx512, cg_kernels_f64_avx512;
 #endif
 
-/* The compiler's runtime asks cpuid for the instructions and xgetbv for the registers that the system saves. */
+/* The compiler's runtime checks the instructions by cpuid, and by xgetbv that the system saves the registers. */
 const cg_kernels *const *cg_available_kernels(void)
 {
     static const cg_kernels *tables[7];

@@ -6,7 +6,7 @@
 
 CG_INLINE vec relu_slope(vec a) { return masked(splat(1), a > zero()); }
 
-/* Vectors of a panel's row that hold columns of the matrix. */
+/* Return the number of vectors in a panel's row that hold columns of the matrix. */
 CG_INLINE int used_vectors(ptrdiff_t cols)
 {
     return cols >= P ? PANEL_VECTORS : (int)((cols + LANES - 1) / LANES);

@@ -1,5 +1,5 @@
-/* functions.h: exp, log, log1p, tanh, sigmoid and exp(−z²) of vectors: our own polynomials, the same sequence of
- * operations on every instruction set. Results that would be denormal count as zero.
+/* functions.h: exp, log, log1p, tanh, sigmoid and exp(−z²) of vectors, by polynomials, with the same sequence of
+ * operations on every instruction set. Denormal results become zero.
  *
  * Largest error, in units in the last place (float32: every number of the domain; float64: 4 million of them;
  * `python -m benchmarks functions`):
@@ -7,7 +7,7 @@
  *   float32     0.99   0.84   0.84   0.76   0.74     1.15
  *   float64     0.98   0.85   0.84   1.02   0.73     1.14
  *   in graphs   1.00   0.85          1.15   0.95     1.14     float64, with CG_SHORT_CHAINS
- * The domain is all finite numbers, but for log the normal positive ones and for log1p those from 0 to 1.
+ * The domain is all finite numbers; for log the positive normal ones, for log1p those from 0 to 1.
  *
  * Method: exp(x) = 2ⁿ exp(r) with r = x − n ln 2, |r| ≤ ln 2 / 2, and exp(r) = 1 + r + r² q(r), q minimax.
  * log(x) = e ln 2 + log(1 + f), √½ ≤ 1 + f < √2, by s = f / (2 + f): log(1 + f) = 2 s + s³ l(s²), l minimax. */
@@ -18,9 +18,9 @@
 
 #if CG_BITS == 32
 enum { MANTISSA_BITS = 23, EXPONENT_BIAS = 127 };
-#define CG_ROUND_MAGIC 12582912.0f /* 1.5 · 2²³: x + this − this rounds x to a whole number */
+#define CG_ROUND_MAGIC 12582912.0f /* 1.5 · 2²³: x + this − this rounds x to an integer */
 #define CG_LOG2_E 1.44269502f
-#define CG_LN2_HIGH 0.693145752f   /* its product with a small whole number is exact */
+#define CG_LN2_HIGH 0.693145752f   /* its product with a small integer is exact */
 #define CG_LN2_LOW 1.42860677e-06f
 #define CG_EXP_MIN (-104.0f)       /* exp is 0 below and infinite above */
 #define CG_EXP_MAX 89.0f
@@ -85,10 +85,10 @@ CG_INLINE vec polynomial(const real *c, int count, vec x)
 }
 #endif
 
-/* 2ⁿ for whole n, given as an integer, within the normal exponents. */
+/* 2ⁿ for an integer n within the normal exponents. */
 CG_INLINE vec power_of_two(mask n) { return (vec)((n + splat_integer(EXPONENT_BIAS)) << MANTISSA_BITS); }
 
-/* exp(x + low) = 2ⁿ (1 + p + p_low): gives p, its rounding error p_low, and n. `low` is a small correction of x. */
+/* exp(x + low) = 2ⁿ (1 + p + p_low): return p, its rounding error p_low, and n. `low` is a small correction of x. */
 CG_INLINE vec exp_parts(vec x, vec low, vec *p_low, mask *n)
 {
     vec magic = splat(CG_ROUND_MAGIC);
@@ -109,7 +109,7 @@ CG_INLINE vec exp_corrected(vec x, vec low)
     vec p_low;
     x = maximum(splat(CG_EXP_MIN), minimum(splat(CG_EXP_MAX), x));
     vec p = exp_parts(x, low, &p_low, &n);
-    /* In two factors: 2ⁿ itself may lie outside the normal range. */
+    /* In two factors, since 2ⁿ itself may be outside the normal range. */
     mask half = n >> 1;
     vec scale = power_of_two(half);
     return fma_(p, scale, scale) * power_of_two(n - half);
@@ -117,7 +117,7 @@ CG_INLINE vec exp_corrected(vec x, vec low)
 
 CG_INLINE vec exp_(vec x) { return exp_corrected(x, zero()); }
 
-/* exp(−z²), with the rounding error of z² put back. */
+/* exp(−z²), corrected by the rounding error of z². */
 CG_INLINE vec gaussian(vec z)
 {
     vec square = z * z;
@@ -126,7 +126,7 @@ CG_INLINE vec gaussian(vec z)
     return exp_corrected(-square, -masked(error, square < splat(-CG_EXP_MIN)));
 }
 
-/* (a + a_low) / (b + b_low) in one division: the quotient's remainder is put back. */
+/* (a + a_low) / (b + b_low) with one division: the quotient is corrected by its remainder. */
 CG_INLINE vec divide_corrected(vec a, vec a_low, vec b, vec b_low)
 {
     vec inverse = splat(1) / b;
@@ -159,14 +159,14 @@ CG_INLINE vec tanh_(vec z)
     return (vec)((mask)t | ((mask)z & (mask)splat((real)-0.0)));
 }
 
-/* x = 2ⁿ m with √½ ≤ m < √2, for normal x > 0: gives m and n. */
+/* x = 2ⁿ m with √½ ≤ m < √2, for normal x > 0: return m and n. */
 CG_INLINE vec mantissa(vec x, mask *n)
 {
     *n = ((mask)x - (mask)splat((real)CG_SQRT_HALF)) >> MANTISSA_BITS;
     return (vec)((mask)x - (*n << MANTISSA_BITS));
 }
 
-/* A whole number of a few bits, from integer to real. */
+/* Convert a small integer to a real number. */
 CG_INLINE vec real_of(mask n)
 {
     vec magic = splat(CG_ROUND_MAGIC);
@@ -182,7 +182,7 @@ CG_INLINE vec log_scaled(vec x, vec low, mask exponent)
     vec s = f / (splat(2) + f);
     vec z = s * s;
     vec half_square = splat((real)0.5) * f * f;
-    /* log(1 + f) = f − f²/2 + s (f²/2 + s² l(s²)), the small terms first */
+    /* log(1 + f) = f − f²/2 + s (f²/2 + s² l(s²)), the small terms added first */
     vec l = z * polynomial(log_l, CG_COUNT(log_l), z);
     vec small = fma_(s, half_square + l, e * splat(CG_LN2_LOW) + low / x);
     return fma_(e, splat(CG_LN2_HIGH), f - (half_square - small));
@@ -201,7 +201,7 @@ CG_INLINE vec log_special(vec x, vec y)
 
 CG_INLINE vec log_(vec x) { return log_special(x, log_corrected(x, zero())); }
 
-/* ln(1 + x) for 0 ≤ x ≤ 1: what 1 + x lost in rounding is put back. */
+/* ln(1 + x) for 0 ≤ x ≤ 1, corrected by the rounding error of 1 + x. */
 CG_INLINE vec log1p_(vec x)
 {
     vec sum = splat(1) + x;

@@ -2,8 +2,8 @@
  *   CG_BITS          32 or 64
  *   CG_VECTOR_BYTES  64 (AVX-512), 32 (AVX2 with FMA) or 16 (portable)
  *   CG_TABLE         the table's name, cg_kernels_<dtype>_<isa>
- *   CG_NARROW_TABLE  the table with vectors half as wide for narrow layers, where that is worth while
- * and includes this file. It is one template, read from the ground up:
+ *   CG_NARROW_TABLE  the table with vectors half as wide, if it is faster for narrow layers
+ * and includes this file. Reading order:
  * simd.h → functions.h → elementwise.h, update.h → tile.h, output.h, panels.h. */
 #include "simd.h"
 
@@ -16,7 +16,7 @@
 #include "panels.h"
 #include "tile.h"
 
-/* Element-wise functions by name, so that tests and benchmarks can measure them. */
+/* Element-wise functions by name, for tests and benchmarks. */
 static int function(const char *name, ptrdiff_t n, const void *x_in, void *y_out)
 {
 #define CG_FUNCTION(NAME, ARGUMENT, BODY)                                             \

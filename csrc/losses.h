@@ -5,14 +5,14 @@
 #ifndef CG_LOSSES_H
 #define CG_LOSSES_H
 
-/*      name                  properties                       function */
-#define CG_LOSSES(ROW)                                                                                       \
-    ROW(quadratic,            CG_TAKES_ROWS,                   squared_error(rows, o, o->scale, 0.5))        \
-    ROW(mse,                  CG_TAKES_ROWS,                   squared_error(rows, o, 2 * o->scale / outputs, 1 / outputs)) \
-    ROW(binary_cross_entropy, CG_TAKES_ROWS | CG_NEEDS_Z | CG_GIVES_DELTA | CG_DECIDES_AT_HALF,              \
-                                                               binary_cross_entropy(rows, o))                \
-    ROW(cross_entropy,        CG_TAKES_ROWS | CG_TAKES_CLASSES | CG_NEEDS_Z | CG_GIVES_DELTA,                \
-                                                               cross_entropy(rows, o))                       \
-    ROW(hinge,                CG_TAKES_CLASSES,                hinge(rows, o))
+/*      name                  properties         function */
+#define CG_LOSSES(ROW)                                                                                          \
+    ROW(quadratic,            CG_TAKES_ROWS,     squared_error(rows, o, o->scale, 0.5))                         \
+    ROW(mse,                  CG_TAKES_ROWS,     squared_error(rows, o, 2 * o->scale / outputs, 1 / outputs))   \
+    ROW(binary_cross_entropy, CG_TAKES_ROWS | CG_NEEDS_Z | CG_GIVES_DELTA | CG_DECIDES_AT_HALF,                 \
+                                                 binary_cross_entropy(rows, o))                                 \
+    ROW(cross_entropy,        CG_TAKES_ROWS | CG_TAKES_CLASSES | CG_NEEDS_Z | CG_GIVES_DELTA,                   \
+                                                 cross_entropy(rows, o))                                        \
+    ROW(hinge,                CG_TAKES_CLASSES,  hinge(rows, o))
 
 #endif

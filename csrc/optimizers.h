@@ -1,13 +1,13 @@
 /* optimizers.h: the table of update rules, each with the number of its states.
  *
- * w is a parameter, g its gradient with weight decay (g + λ w), state1 and state2 the optimiser's states of it:
- *   store     w ← g                                     (no step: the gradient itself is kept)
+ * w is a parameter, g its gradient with weight decay (g + λ w), state1 and state2 are its states in the optimiser:
+ *   store     w ← g                                     (no step: the gradient itself is stored)
  *   sgd       w ← w − η g
  *   momentum  v ← μ v − η g;  w ← w + v                 (Polyak 1964, as in Sutskever et al. 2013)
  *   nesterov  v ← μ v − η g;  w ← w + μ v − η g         (Nesterov 1983, as in Sutskever et al. 2013)
  *   adam      m ← m + (1 − β₁)(g − m);  v ← v + (1 − β₂)(g² − v);  w ← w − η̂ m / (√v + ε̂)     (Kingma & Ba 2015)
- * with η̂ and ε̂ as at the end of Kingma & Ba's section 2. The statements are expanded in update.h, where `i` is the place
- * in a panel's row. The enum, the names and the properties come from the same rows: see cygrad.h. */
+ * with η̂ and ε̂ as at the end of Kingma & Ba's section 2. The statements are expanded in update.h, where `i` is the
+ * column in a panel's row. The enum, the names and the properties come from the same rows: see cygrad.h. */
 #ifndef CG_OPTIMIZERS_H
 #define CG_OPTIMIZERS_H
 

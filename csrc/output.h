@@ -1,5 +1,4 @@
-/* output.h: the output layer: softmax, the losses C and their gradients ∇ₐC.
- * For the two cross-entropies δᴸ itself is given, which is a − y. */
+/* output.h: the output layer: softmax, the losses C and their gradients ∇ₐC, or δᴸ = a − y for the cross-entropies. */
 #ifndef CG_OUTPUT_H
 #define CG_OUTPUT_H
 
@@ -54,7 +53,11 @@ CG_INLINE void softmax_rows(const int VECTORS, ptrdiff_t rows, ptrdiff_t first, 
         for (ptrdiff_t p = 0; p < panels; p++) {
             row_mask before = columns_until(z.cols, p);
             const real *in = row_of(&z, p, first + r);
-            CG_EACH_USED row_maximum.v[j] = maximum(row_maximum.v[j], select_(before.m[j], load(in + j * LANES), splat((real)-INFINITY)));
+            CG_EACH_USED
+            {
+                vec z_used = select_(before.m[j], load(in + j * LANES), splat((real)-INFINITY));
+                row_maximum.v[j] = maximum(row_maximum.v[j], z_used);
+            }
         }
         row_maxima[r] = fold_max(row_maximum.v)[0];
     }
@@ -81,11 +84,12 @@ CG_INLINE void softmax_rows(const int VECTORS, ptrdiff_t rows, ptrdiff_t first, 
 #undef CG_EACH_USED
 }
 
-/* Softmax of all rows, and ln Σ exp z = max z + ln Σ exp(z − max z) of each. z and a are [batch, out]. */
+/* a = softmax(z) for each row, and ln Σ exp z = max z + ln Σ exp(z − max z): z and a are [batch, out]. */
 static void softmax(ptrdiff_t rows, const cg_matrix *z, cg_matrix *a, void *log_sum_exp)
 {
     enum { BLOCK = 64, HALF = PANEL_VECTORS / 2 };
-    real row_maxima[BLOCK] __attribute__((aligned(CG_PANEL_BYTES))), sums[BLOCK] __attribute__((aligned(CG_PANEL_BYTES)));
+    real row_maxima[BLOCK] __attribute__((aligned(CG_PANEL_BYTES)));
+    real sums[BLOCK] __attribute__((aligned(CG_PANEL_BYTES)));
     for (int i = 0; i < BLOCK; i++) row_maxima[i] = 0, sums[i] = 1;
     for (ptrdiff_t start = 0; start < rows; start += BLOCK) {
         ptrdiff_t count = rows - start < BLOCK ? rows - start : BLOCK;
@@ -115,14 +119,14 @@ static void softmax_slope(ptrdiff_t rows, const cg_matrix *a, cg_matrix *delta)
     }
 }
 
-/* In all of these z, a, y and δ are [batch, out].
+/* In all losses z, a, y and δ are [batch, out].
  *
  * quadratic C = ½ Σ (a − y)², ∇ = a − y;  mse C = Σ (a − y)² / outputs, ∇ = 2 (a − y) / outputs.
  * The metric is Σ |a − y| / outputs. */
 static void squared_error(ptrdiff_t rows, cg_output *o, double gradient_factor, double loss_factor)
 {
     vec factor = splat((real)gradient_factor);
-    panel_row losses = {{{0}}}, absolute_errors = {{{0}}}; /* sums by lane */
+    panel_row losses = {{{0}}}, absolute_errors = {{{0}}}; /* partial sums, by column mod P */
     for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
         row_mask before = columns_until(o->a->cols, p);
         const real *a = row_of(o->a, p, 0), *y = row_of(o->y, p, 0);
@@ -187,7 +191,7 @@ static double cross_entropy_of_labels(ptrdiff_t rows, cg_output *o)
     for (ptrdiff_t r = 0; r < rows; r++)
         loss += (double)(((const real *)o->log_sum_exp)[r] - *element(o->z, r, (ptrdiff_t)o->labels[r]));
     if (!o->delta) return loss;
-    const cg_matrix a = *o->a, delta = *o->delta; /* where no store can reach them */
+    const cg_matrix a = *o->a, delta = *o->delta; /* copies, which no store can change */
     const int64_t *labels = o->labels;
     vec scale = splat((real)o->scale);
     for (ptrdiff_t p = 0; p < panels_of(&a); p++)
@@ -201,7 +205,7 @@ static double cross_entropy_of_labels(ptrdiff_t rows, cg_output *o)
     return loss;
 }
 
-/* The first of the largest targets of a row. */
+/* Return the column of the largest target in a row, the first of equals. */
 static ptrdiff_t largest_target(const cg_matrix *y, ptrdiff_t r)
 {
     ptrdiff_t best = 0;
@@ -238,7 +242,7 @@ static double count_correct(ptrdiff_t rows, const cg_output *o)
     return (double)correct;
 }
 
-/* The metric is the number of rows whose largest output is at the label, or at the largest target. */
+/* The metric is the number of rows whose largest output is that of the label, or of the largest target. */
 static void cross_entropy(ptrdiff_t rows, cg_output *o)
 {
     o->loss_sum = o->labels ? cross_entropy_of_labels(rows, o) : cross_entropy_of_rows(rows, o);

@@ -30,7 +30,7 @@ CG_INLINE const char *row_from(const cg_rows *from, ptrdiff_t r)
     return from->samples->data + row * from->samples->row_stride;
 }
 
-/* Up to P columns of ROWS rows of samples into a panel, from `in[m] + k` on. */
+/* Copy up to P columns of ROWS samples into a panel: in[m][k … k + cols − 1] for row m. */
 CG_INLINE void gather_columns(const int ROWS, const real *const in[], ptrdiff_t k, ptrdiff_t cols, real *panel)
 {
     if (cols >= P) {
@@ -103,8 +103,8 @@ static void unpack(ptrdiff_t rows, const cg_matrix *a, void *out)
         }
 }
 
-/* The transpose of a LANES × LANES block, in registers: log₂ LANES rounds, each of which deals rows i and i + LANES / 2
- * out like two halves of a pack of cards, number by number; after the last one number i of row k is number k of row i.
+/* Transpose a block [LANES, LANES] in registers, in log₂ LANES rounds. Each round interleaves rows i and i + LANES / 2
+ * number by number, like two halves of a pack of cards; after the last round number i of row k is number k of row i.
  * Rows of `in` and `out` are P apart. */
 CG_INLINE void transpose_block(const real *in, real *out)
 {

@@ -1,7 +1,7 @@
 /* processor.c: services of the processor and the system: denormal numbers, a clock.
  *
- * ARM flushes what is denormal before rounding, x86 what is so after it: results in the last half unit below the
- * smallest normal number may differ between the two. */
+ * ARM flushes results that are denormal before rounding, x86 those that are denormal after it: results in the last half
+ * unit below the smallest normal number may differ between the two. */
 #define _POSIX_C_SOURCE 199309L
 #include <time.h>
 

@@ -1,5 +1,5 @@
-/* scalar.h: exp, log, log1p and the activations, one number at a time, with the bits that each lane of a vector gets.
- * The engine's loops.pyx is made of them. */
+/* scalar.h: exp, log, log1p and the activations, one number at a time, with the same bits as in a vector.
+ * The engine's loops.pyx calls them. */
 #ifndef CG_SCALAR_H
 #define CG_SCALAR_H
 

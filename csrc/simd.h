@@ -1,8 +1,8 @@
-/* simd.h: vectors of numbers, in the few operations that the kernels need, for each instruction set.
+/* simd.h: the operations on vectors of numbers that the kernels need, for each instruction set.
  *
- * Needs: CG_BITS, 32 or 64 (float32 or float64), and CG_VECTOR_BYTES, 64 (AVX-512), 32 (AVX2 with FMA),
- * 16 (portable) or CG_BITS / 8 (one number). Arithmetic (+ − × ÷) and comparisons are the compiler's own on vector types; a comparison
- * gives a `mask`, all ones or all zeros in each lane. Every operation gives the same bits on every variant. */
+ * Needs: CG_BITS, 32 or 64 (float32 or float64), and CG_VECTOR_BYTES, 64 (AVX-512), 32 (AVX2 with FMA), 16 (portable)
+ * or CG_BITS / 8 (one number). Arithmetic (+ − × ÷) and comparisons are the compiler's own on vector types; a comparison
+ * returns a `mask`, all ones or all zeros in each lane. Every operation has the same bits on every instruction set. */
 #ifndef CG_SIMD_H
 #define CG_SIMD_H
 
@@ -15,7 +15,7 @@
 #include "cygrad.h"
 
 #define CG_INLINE static inline __attribute__((always_inline))
-#define CG_SHARED static __attribute__((noinline)) /* long, and called from more than one place */
+#define CG_SHARED static __attribute__((noinline)) /* long functions with several callers */
 #define CG_UNROLL _Pragma("GCC unroll 16")
 
 #if CG_BITS == 32
@@ -31,9 +31,9 @@ typedef int64_t integer;
 #endif
 
 enum {
-    LANES = CG_VECTOR_BYTES / (CG_BITS / 8),         /* numbers of a vector */
-    P = CG_PANEL_BYTES / (CG_BITS / 8),              /* numbers of a panel's row */
-    PANEL_VECTORS = CG_PANEL_BYTES / CG_VECTOR_BYTES /* vectors of a panel's row */
+    LANES = CG_VECTOR_BYTES / (CG_BITS / 8),         /* numbers in a vector */
+    P = CG_PANEL_BYTES / (CG_BITS / 8),              /* numbers in a panel's row */
+    PANEL_VECTORS = CG_PANEL_BYTES / CG_VECTOR_BYTES /* vectors in a panel's row */
 };
 
 typedef real vec __attribute__((vector_size(CG_VECTOR_BYTES), may_alias));
@@ -144,13 +144,13 @@ CG_INLINE mask lane_numbers(void)
 #undef CG_NUMBER
 }
 
-/* Lanes of vector j of a panel's row that lie before column `cols` of it. */
+/* Return the mask of the lanes of vector j in a panel's row before its column `cols`. */
 CG_INLINE mask columns_before(ptrdiff_t cols, int j)
 {
     return lane_numbers() < splat_integer((integer)(cols - (ptrdiff_t)j * LANES));
 }
 
-/* Numbers at p in the lanes of the mask, zero elsewhere; only those are touched. */
+/* Load the numbers at p in the lanes of the mask, zero elsewhere; other memory is not read. */
 CG_INLINE vec load_masked(const real *p, mask m)
 {
 #if CG_VECTOR_BYTES == 64 && CG_BITS == 32
@@ -195,7 +195,7 @@ CG_INLINE int any(const mask masks[PANEL_VECTORS])
     return any_lane(m);
 }
 
-/* v[(i + by) % LANES] in lane i. */
+/* Return v[(i + by) % LANES] in lane i. */
 CG_INLINE vec rotate(vec v, int by)
 {
 #ifdef __clang__
@@ -209,7 +209,7 @@ CG_INLINE vec rotate(vec v, int by)
 #endif
 }
 
-/* Lane i is lane from[i] of a followed by b. */
+/* Return in lane i the lane from[i] of a followed by b. */
 CG_INLINE vec shuffle_two(vec a, vec b, mask from)
 {
 #ifdef __clang__
@@ -223,8 +223,8 @@ CG_INLINE vec shuffle_two(vec a, vec b, mask from)
 
 CG_INLINE vec add(vec a, vec b) { return a + b; }
 
-/* Sums and maxima across a panel's row, in one order whatever the width of a vector: the upper half of the
- * lanes is folded onto the lower half until one number is left. Every lane of the result holds it. */
+/* Sums and maxima across a panel's row, in the same order for any width of a vector: the upper half of the numbers is
+ * folded onto the lower half until one number is left. Every lane of the result holds it. */
 #define CG_FOLD(NAME, OPERATION)                                                                           \
     CG_INLINE vec NAME(const vec row[PANEL_VECTORS])                                                       \
     {                                                                                                      \

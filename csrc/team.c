@@ -1,7 +1,7 @@
-/* team.c: tickets and phases in C11 atomics.
+/* team.c: the phases of a team and their tasks, in C11 atomics.
  *
- * A range is one word: the phase that it is for, and how many of its tasks are left. A member that comes late, with the
- * number of an older phase, finds another number there and takes nothing. */
+ * A range is one word: the number of its phase, and the number of its tasks that are left. A late member still has the
+ * number of an older phase, which differs, so it takes no task. */
 #define _GNU_SOURCE
 #include "team.h"
 
@@ -16,31 +16,31 @@
 #include <unistd.h>
 #endif
 
-/* Twice a cache line: processors fetch lines in pairs. */
-enum { APART = 128 };
+/* Processors fetch cache lines in pairs. */
+enum { CACHE_LINE_PAIR = 128 };
 
-/* How often a member that waits looks before it yields, and yields before it sleeps: some microseconds, which is what
- * a well divided phase takes to end, then a tenth of a millisecond, which is what it costs to be woken. */
+/* A waiting member checks SPINS times, some microseconds, the time between the ends of equal tasks; then it yields
+ * YIELDS times, a tenth of a millisecond, the cost of waking a thread; then it sleeps. */
 enum { SPINS = 200, YIELDS = 200 };
 
 typedef struct {
-    _Alignas(APART) _Atomic uint64_t left; /* phase · 2³² + tasks that nobody has taken */
+    _Alignas(CACHE_LINE_PAIR) _Atomic uint64_t left; /* phase · 2³² + tasks not taken yet */
 } range;
 
 struct cg_team {
     int members;
     int home;                              /* processor of member 0 at the beginning, or -1 */
-    ptrdiff_t tasks;                       /* of the open phase */
-    _Alignas(APART) _Atomic uint32_t phase; /* the open one */
+    ptrdiff_t tasks;                       /* in the open phase */
+    _Alignas(CACHE_LINE_PAIR) _Atomic uint32_t phase; /* number of the open phase */
     _Atomic uint32_t sleepers;
-    _Alignas(APART) _Atomic ptrdiff_t done; /* tasks of the open phase */
-    _Alignas(APART) _Atomic int stopped;
+    _Alignas(CACHE_LINE_PAIR) _Atomic ptrdiff_t done; /* tasks in the open phase */
+    _Alignas(CACHE_LINE_PAIR) _Atomic int stopped;
     range ranges[];
 };
 
 cg_team *cg_team_new(int members)
 {
-    cg_team *team = aligned_alloc(APART, sizeof(cg_team) + (size_t)members * sizeof(range));
+    cg_team *team = aligned_alloc(CACHE_LINE_PAIR, sizeof(cg_team) + (size_t)members * sizeof(range));
     if (!team) return NULL;
     team->members = members;
     team->home = -1;
@@ -75,7 +75,7 @@ static void sleep_while(cg_team *team, uint32_t phase)
 
 static void publish(cg_team *team, uint32_t phase)
 {
-    /* In one order with the sleeper's own: either it sees the new phase, or it is seen here. */
+    /* Sequentially consistent, as in cg_team_wait: either the sleeper sees the new phase, or it is counted here. */
     atomic_store_explicit(&team->phase, phase, memory_order_seq_cst);
 #ifdef __linux__
     if (atomic_load_explicit(&team->sleepers, memory_order_seq_cst))
@@ -99,7 +99,7 @@ void cg_team_spread(cg_team *team)
     if (team->home < 0 || sched_getcpu() != team->home || sched_getaffinity(0, sizeof allowed, &allowed)) return;
     others = allowed;
     CPU_CLR(team->home, &others);
-    /* Without the one it is moved at once; with all again it stays, but may be moved. */
+    /* The first call moves the thread at once; the second allows all processors again and leaves it there. */
     if (CPU_COUNT(&others) > 0 && !sched_setaffinity(0, sizeof others, &others))
         sched_setaffinity(0, sizeof allowed, &allowed);
 #else
@@ -110,7 +110,7 @@ void cg_team_spread(cg_team *team)
 void cg_team_open(cg_team *team, ptrdiff_t tasks)
 {
     uint32_t phase = atomic_load_explicit(&team->phase, memory_order_relaxed) + 1;
-    if (phase == CG_TEAM_OVER) phase = CG_TEAM_BEGUN + 1; /* once around */
+    if (phase == CG_TEAM_OVER) phase = CG_TEAM_BEGUN + 1; /* after 2³² phases */
     team->tasks = tasks;
     atomic_store_explicit(&team->done, 0, memory_order_relaxed);
     ptrdiff_t begin = 0;

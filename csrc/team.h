@@ -44,7 +44,7 @@ int cg_team_done(cg_team *team, ptrdiff_t count);
 void cg_team_stop(cg_team *team);
 int cg_team_stopped(cg_team *team);
 
-/* One past the last task of a member's range, where `tasks` are divided among `members`. */
+/* Return the end of a member's range (one past its last task), with `tasks` divided among `members`. */
 static inline ptrdiff_t cg_range_end(ptrdiff_t tasks, int members, int member)
 {
     return (member + 1) * tasks / members;

@@ -1,4 +1,4 @@
-/* tile.h: the register tile, and the three products of a dense layer made of it.
+/* tile.h: the register tile, and the three products of a dense layer that are made of it.
  *
  * A tile has ROWS × VECTORS accumulators. Each number is one chain of fused multiply-adds, in the order of the summed
  * index, so that no tile shape, vector width, batch size or division of the work changes a bit. One factor is read in
@@ -25,9 +25,9 @@ typedef vec tile[TILE_ROWS][TILE_VECTORS];
 #ifdef CG_NARROW_TABLE
 extern const cg_kernels CG_NARROW_TABLE;
 #define CG_RETURN_IF_NARROW(cols, CALL) \
-    if (cols <= LANES / 2) {        \
-        CG_NARROW_TABLE.CALL;       \
-        return;                     \
+    if (cols <= LANES / 2) {            \
+        CG_NARROW_TABLE.CALL;           \
+        return;                         \
     }
 #else
 #define CG_RETURN_IF_NARROW(cols, CALL)
@@ -122,7 +122,7 @@ CG_INLINE void weight_gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t
         for (; left > 0; r++, left--) CG_TILE_WIDTHS(1, vectors, TILE);                                 \
     } while (0)
 
-/* z = W a + b, for one panel of columns of z: a is [batch, in], w is [in, out], b is [out], z is [batch, out] */
+/* z = a W + b, for one panel of columns of z: a is [batch, in], w is [in, out], b is [out], z is [batch, out] */
 static void forward(ptrdiff_t panel, ptrdiff_t rows, const cg_rows *from, cg_matrix *a, const cg_matrix *w,
                     const char *b, int relu, cg_matrix *z)
 {
@@ -143,10 +143,10 @@ static void forward(ptrdiff_t panel, ptrdiff_t rows, const cg_rows *from, cg_mat
 #undef CG_GATHERING_TILE
 }
 
-/* Wᵀδ, for one panel of columns of the layer below, and times the slope of relu where its outputs `relu` are given:
+/* below = above Wᵀ for one panel of columns; with `relu`, the outputs of relu in the layer below, times its slope:
  * above is [batch, out], wt is [out, P], relu and below are [batch, in] */
 static void hidden_delta(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const char *wt, const cg_matrix *relu,
-                        cg_matrix *below)
+                         cg_matrix *below)
 {
     CG_RETURN_IF_NARROW(below->cols - panel * P, hidden_delta(panel, rows, above, wt, relu, below))
     const real *relu_outputs = relu ? panel_of(relu, panel) : NULL;
@@ -155,7 +155,8 @@ static void hidden_delta(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above
     int vectors = used_vectors(below->cols - panel * P);
     vec floor = splat((real)-INFINITY);
 #define CG_TILE(ROWS, VECTORS) \
-    product_tile(ROWS, VECTORS, NULL, above, r, wt_panel + j * LANES, NULL, floor, relu_outputs ? relu_outputs + r * P + j * LANES : NULL, \
+    product_tile(ROWS, VECTORS, NULL, above, r, wt_panel + j * LANES, NULL, floor, \
+                 relu_outputs ? relu_outputs + r * P + j * LANES : NULL,         \
                  d_panel + r * P + j * LANES)
     CG_TILES(rows, vectors, CG_TILE);
 #undef CG_TILE
@@ -175,13 +176,15 @@ static void prefetch_some(cg_prefetch *ahead)
     }
 }
 
-/* ∂C/∂W = aᵀ δ, tile by tile into the update of W, for one panel of columns of W: a is [batch, in], delta is
+/* ∂C/∂W = aᵀ δ and the update of W, tile by tile, for one panel of columns of W: a is [batch, in], delta is
  * [batch, out], w is [in, out] */
-static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a, const cg_matrix *delta, const cg_matrix *w,
-                     ptrdiff_t state1_offset, ptrdiff_t state2_offset, const cg_update *update, cg_prefetch *ahead)
+static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a, const cg_matrix *delta,
+                            const cg_matrix *w, ptrdiff_t state1_offset, ptrdiff_t state2_offset,
+                            const cg_update *update, cg_prefetch *ahead)
 {
-    CG_RETURN_IF_NARROW(w->cols - panel * P, weight_gradient(panel, batch, a, delta, w, state1_offset, state2_offset, update, ahead))
-    real g[2][TILE_ROWS * P] __attribute__((aligned(CG_PANEL_BYTES))); /* this tile's and the one's before */
+    CG_RETURN_IF_NARROW(w->cols - panel * P,
+                        weight_gradient(panel, batch, a, delta, w, state1_offset, state2_offset, update, ahead))
+    real g[2][TILE_ROWS * P] __attribute__((aligned(CG_PANEL_BYTES))); /* of this tile and of the previous one */
     int turn = 0;
     pending_update before = {0, 0, NULL, NULL, NULL, NULL};
     update_scalars scalars = scalars_of(update);
@@ -191,14 +194,14 @@ static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a
     ptrdiff_t slice = batch / TILE_ROWS;
     for (ptrdiff_t i = 0; i < a->cols; i += P) {
         const real *a_panel = panel_of(a, i / P);
-        ptrdiff_t rows = a->cols - i < P ? a->cols - i : P; /* of W in this panel of a's columns */
+        ptrdiff_t rows = a->cols - i < P ? a->cols - i : P; /* of W, which are columns of this panel of a */
 #define CG_TILE(ROWS, VECTORS)                                                                                \
     do {                                                                                                      \
         char *w_tile = w_panel + (i + r) * CG_PANEL_BYTES + j * CG_VECTOR_BYTES;                              \
-        weight_gradient_tile(ROWS, VECTORS, batch, a_panel + r, d_panel + j * LANES, g[turn], slice, &scalars,       \
-                      &before);                                                                               \
-        before = (pending_update){ROWS, VECTORS, g[turn],                                                     \
-                                  (real *)w_tile, (real *)(w_tile + state1_offset), (real *)(w_tile + state2_offset)};              \
+        weight_gradient_tile(ROWS, VECTORS, batch, a_panel + r, d_panel + j * LANES, g[turn], slice,          \
+                             &scalars, &before);                                                              \
+        before = (pending_update){ROWS, VECTORS, g[turn], (real *)w_tile, (real *)(w_tile + state1_offset),   \
+                                  (real *)(w_tile + state2_offset)};                                          \
         turn = !turn;                                                                                         \
         if (ahead) prefetch_some(ahead);                                                                      \
     } while (0)
@@ -208,9 +211,9 @@ static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a
     update_rows(&scalars, &before);
 }
 
-/* ∂C/∂b = Σ δ over the rows, in their order */
-static void bias_gradient(ptrdiff_t rows, const cg_matrix *delta, char *b, ptrdiff_t state1_offset, ptrdiff_t state2_offset,
-                          const cg_update *update)
+/* ∂C/∂b = Σ δ over the rows, in their order, and the update of b */
+static void bias_gradient(ptrdiff_t rows, const cg_matrix *delta, char *b, ptrdiff_t state1_offset,
+                          ptrdiff_t state2_offset, const cg_update *update)
 {
     update_scalars scalars = scalars_of(update);
     for (ptrdiff_t panel = 0; panel * P < delta->cols; panel++, b += CG_PANEL_BYTES) {
