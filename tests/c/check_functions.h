@@ -1,6 +1,6 @@
 /* check_functions.h: the functions of vectors, the activations and their slopes, softmax.
- * How exact the functions are is measured elsewhere, on millions of numbers; here, that every element is computed, and
- * no other. The reference computes in long double. */
+ * Other tests measure the accuracy of the functions, on millions of numbers; this one checks that every element is
+ * computed, and no other. The reference computes in long double. */
 #ifndef CHECK_FUNCTIONS_H
 #define CHECK_FUNCTIONS_H
 
@@ -18,7 +18,7 @@ static const struct {
     {"tanh", tanhl, -20, 20},  {"sigmoid", sigmoid, -20, 20},  {"gaussian", gaussian, -4, 4},
 };
 
-/* Of a function value: two units in the last place, and what is too small for a normal number is zero. */
+/* Return the error of a function value: two units in the last place, and results below normal numbers may be zero. */
 static double function_error(long double value) { return tolerance(2) * (double)fabsl(value) + smallest(); }
 
 static void check_function(void)
@@ -31,7 +31,7 @@ static void check_function(void)
         for (ptrdiff_t i = 0; i < count; i++)
             if (isinf(at(x, 0, i))) set(x, i, NAN);
             else set(x, i, low + (high - low) * fabs(at(x, 0, i)));
-        check_number("what it returns", k->function(FUNCTIONS[f].name, count, x->actual, y->actual), 1, 0);
+        check_number("the result", k->function(FUNCTIONS[f].name, count, x->actual, y->actual), 1, 0);
         for (ptrdiff_t i = 0; i < count; i++) {
             long double value = FUNCTIONS[f].value(at(x, 0, i));
             expect(y, 0, i, (double)value, function_error(value));
@@ -39,9 +39,9 @@ static void check_function(void)
         end();
     }
     EACH_KIND {
-        if (!begin("function of another name")) continue;
+        if (!begin("function of unknown name")) continue;
         buffer *x = numbers_of("x", 1, 3, 1), *y = numbers_of("y", 1, 3, 0);
-        check_number("what it returns", k->function("expo", 3, x->actual, y->actual), 0, 0);
+        check_number("the result", k->function("expo", 3, x->actual, y->actual), 0, 0);
         end();
     }
 }
@@ -56,7 +56,7 @@ static long double activation_of(int activation, long double z)
     case CG_ACTIVATION_tanh: return tanhl(z);
     case CG_ACTIVATION_relu: return z < 0 ? 0 : z;
     case CG_ACTIVATION_gaussian: return gaussian(z);
-    default: return NAN; /* a row of the table that is not tested here */
+    default: return NAN; /* a row of the table without a test */
     }
 }
 
@@ -127,7 +127,7 @@ static void check_activate(void)
 
 /* ---- softmax ---- */
 
-/* a[r, :] = softmax(z[r, :]), and ln Σ exp z[r, j], as numbers with their errors. */
+/* Expect a[r, :] = softmax(z[r, :]) and ln Σ exp z[r, j]. */
 static void expect_softmax(const buffer *z, ptrdiff_t r, buffer *a, buffer *log_sum_exp)
 {
     long double maximum = -INFINITY, sum = 0;
@@ -137,7 +137,7 @@ static void expect_softmax(const buffer *z, ptrdiff_t r, buffer *a, buffer *log_
         if (at(z, r, c) < lowest && !isinf(at(z, r, c))) lowest = at(z, r, c);
     }
     for (ptrdiff_t c = 0; c < z->cols; c++) sum += expl(at(z, r, c) - maximum);
-    /* z − max z is rounded before it is an exponent, and the sum is one of all columns. */
+    /* The rounding error of z − max z is multiplied by it in exp, and the sum has one term for each column. */
     double error = tolerance((double)z->cols + 6 + (isfinite((double)maximum - lowest) ? (double)maximum - lowest : 0));
     for (ptrdiff_t c = 0; c < z->cols; c++) {
         double value = (double)(expl(at(z, r, c) - maximum) / sum);
@@ -147,7 +147,7 @@ static void expect_softmax(const buffer *z, ptrdiff_t r, buffer *a, buffer *log_
     expect(log_sum_exp, 0, r, log_sum, error * (1 + fabs((double)maximum)) + smallest());
 }
 
-/* Numbers of which the kernels may write some behind the last: up to a panel full. */
+/* log_sum_exp: kernels may write past the last row, up to a whole panel. */
 static buffer *log_sum_exp_of(ptrdiff_t rows)
 {
     buffer *b = numbers_of("log_sum_exp", 1, padded(rows), 0);

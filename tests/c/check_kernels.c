@@ -1,10 +1,9 @@
-/* check_kernels.c: holds every kernel of every instruction set of the machine, in both dtypes, to a plain reference.
+/* check_kernels.c: compares every kernel of every instruction set of this machine, in both dtypes, with a plain reference.
  *
  *     check_kernels [part of a case's name]
  *
- * Prints a line for every case that fails; its name, given as argument, runs it again alone. What a kernel reads and
- * writes lies between pages that cannot be touched; with -fsanitize=address,undefined the kernels' own memory is
- * watched too. */
+ * Prints a line for every case that fails; its name as argument runs only that case. A kernel's arguments are between
+ * forbidden pages; with -fsanitize=address,undefined its own memory is checked too. */
 #include "check_functions.h"
 #include "check_output.h"
 #include "check_panels.h"
@@ -26,7 +25,7 @@ static void check_multiply_adds(void)
     }
 }
 
-/* The first sample, row by row from `start` on, that is not finite, or not as float32. */
+/* The first number, row by row from row 2 on, that is not finite, or not finite as float32. */
 static void find_nonfinite_case(int type, int arrangement, ptrdiff_t rows, ptrdiff_t cols, int single)
 {
     EACH_KIND {
@@ -34,7 +33,7 @@ static void find_nonfinite_case(int type, int arrangement, ptrdiff_t rows, ptrdi
                    ARRANGEMENT_NAMES[arrangement], rows, cols, single))
             continue;
         cg_samples x = array_of(type, arrangement, rows + 2, cols);
-        double largest = single ? (double)FLT_MAX : DBL_MAX; /* and what still rounds to it */
+        double largest = single ? (double)FLT_MAX : DBL_MAX; /* and the largest number that is rounded to it */
         for (ptrdiff_t c = 0; cols && type == CG_FLOAT64 && c < 2; c++) {
             char *item = (char *)x.data + random_below(rows + 2) * x.row_stride + random_below(cols) * x.col_stride;
             double edge = single ? nextafter(0x1.ffffffp127, c ? 0 : INFINITY) : largest;
@@ -51,7 +50,7 @@ static void find_nonfinite_case(int type, int arrangement, ptrdiff_t rows, ptrdi
                 if (isfinite(number) && (!single || isfinite((float)number))) continue;
                 expected = 1, first_row = r, first_col = c;
             }
-        check_number("what it returns", found, expected, 0);
+        check_number("the result", found, expected, 0);
         check_number("the row", (double)row, (double)first_row, 0);
         check_number("the column", (double)col, (double)first_col, 0);
         end();
@@ -68,7 +67,7 @@ static void check_find_nonfinite(void)
                 find_nonfinite_case((int)type, arrangement, rows, cols, single);
 }
 
-/* Where the program ends by a signal: in which case that was. */
+/* Print the name of the case in which a signal ended the program. */
 static void report_signal(int number)
 {
     static const char before[] = "STOPPED in ", after[] = "\n";
@@ -79,7 +78,7 @@ static void report_signal(int number)
     raise(number);
 }
 
-/* The sanitizers tell what they found, and then abort. */
+/* The sanitizers print an error and abort. */
 #ifdef __SANITIZE_ADDRESS__
 #define EXPORTED __attribute__((visibility("default")))
 EXPORTED const char *__asan_default_options(void) { return "abort_on_error=1"; }

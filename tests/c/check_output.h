@@ -4,7 +4,7 @@
 
 #include "check_functions.h"
 
-/* A loss or a metric as it is summed: the value, and the size of what was added up. */
+/* The sum of a loss or a metric: its value, and the sum of the sizes of its terms. */
 typedef struct {
     double value, size;
 } sum;
@@ -15,7 +15,7 @@ static void add(sum *s, double term, double size)
     s->size += size;
 }
 
-/* The buffers of one case; y or labels is NULL, and delta where it is not wanted. */
+/* The buffers of one case; y or labels is NULL, delta may be. */
 typedef struct {
     ptrdiff_t rows, cols;
     double scale;
@@ -41,7 +41,8 @@ static void expect_squared_error(output_case *o, double loss_factor, double slop
         }
 }
 
-/* C = Σ max(z, 0) − z y + ln(1 + exp(−|z|)), δ = a − y; the metric is the share on the right side of one half */
+/* C = Σ max(z, 0) − z y + ln(1 + exp(−|z|)), δ = a − y; the metric is the fraction on the target's side of
+ * one half */
 static void expect_binary_cross_entropy(output_case *o, sum *loss, sum *metric)
 {
     for (ptrdiff_t r = 0; r < o->rows; r++)
@@ -54,7 +55,7 @@ static void expect_binary_cross_entropy(output_case *o, sum *loss, sum *metric)
         }
 }
 
-/* Whether the largest output of a row, the first of equals, is at the largest target, and no output is NaN. */
+/* Return whether the largest output of a row, the first of equals, is the label or largest target, and none is NaN. */
 static int is_correct(const output_case *o, ptrdiff_t r)
 {
     ptrdiff_t largest = 0, label = o->labels ? (ptrdiff_t)o->labels[r] : 0;
@@ -80,8 +81,8 @@ static void expect_cross_entropy(output_case *o, sum *loss, sum *metric)
     }
 }
 
-/* C = Σ max(0, aⱼ − a_label + 1) over j ≠ label; ∇ⱼ = 1 where it is not zero, ∇_label = −(how many are not);
- * a margin that is NaN is not zero */
+/* C = Σ max(0, aⱼ − a_label + 1) over j ≠ label; ∇ⱼ = 1 where it is not zero, ∇_label = −(number of these j);
+ * a margin that is NaN counts as not zero */
 static void expect_hinge(output_case *o, sum *loss, sum *metric)
 {
     for (ptrdiff_t r = 0; r < o->rows; r++) {
@@ -146,7 +147,7 @@ static void output_case_of(int loss_code, int targets, ptrdiff_t rows, ptrdiff_t
         case CG_LOSS_binary_cross_entropy: expect_binary_cross_entropy(&o, &loss, &metric); break;
         case CG_LOSS_cross_entropy: expect_cross_entropy(&o, &loss, &metric); break;
         case CG_LOSS_hinge: expect_hinge(&o, &loss, &metric); break;
-        default: loss.value = NAN; /* a row of the table that is not tested here */
+        default: loss.value = NAN; /* a row of the table without a test */
         }
         double error = tolerance((double)(rows * cols) + 4);
         check_number("the loss", output.loss_sum, loss.value, error * loss.size + smallest());

@@ -1,4 +1,4 @@
-/* check_panels.h: gather, unpack, transpose: numbers that change places, and types, but nothing else. */
+/* check_panels.h: gather, unpack, transpose: numbers are moved and converted, but not changed otherwise. */
 #ifndef CHECK_PANELS_H
 #define CHECK_PANELS_H
 
@@ -13,12 +13,12 @@ static const struct {
     [CG_UINT64] = {"uint64", 8}, [CG_FLOAT32] = {"float32", 4}, [CG_FLOAT64] = {"float64", 8},
 };
 
-/* How the caller's array lies in memory; strides in items. */
+/* Memory layouts of the caller's array. */
 enum { CONTIGUOUS, PADDED_ROWS, EVERY_OTHER_COLUMN, COLUMN_MAJOR, REVERSED, REPEATED_ROW, ARRANGEMENTS };
 static const char *const ARRANGEMENT_NAMES[] = {"contiguous",   "padded_rows", "every_other_column",
                                                 "column_major", "reversed",    "repeated_row"};
 
-/* An array with its ends at the ends of a guarded block: what lies between its items is the block's too. */
+/* An array that fills a guarded block; memory between its items is part of the block. */
 static cg_samples array_of(int type, int arrangement, ptrdiff_t rows, ptrdiff_t cols)
 {
     ptrdiff_t size = SAMPLE_TYPES[type].size, row_step = cols, col_step = 1, first = 0;
@@ -44,7 +44,7 @@ static cg_samples array_of(int type, int arrangement, ptrdiff_t rows, ptrdiff_t 
     return (cg_samples){data + first * size, rows, cols, row_step * size, col_step * size, type};
 }
 
-/* A sample as a number of the kernels' dtype, in one conversion. */
+/* Return element [r, c] of the samples, converted once to the kernels' dtype. */
 static double sample_at(const cg_samples *x, ptrdiff_t r, ptrdiff_t c)
 {
     const char *item = x->data + r * x->row_stride + c * x->col_stride;
@@ -69,7 +69,7 @@ static double sample_at(const cg_samples *x, ptrdiff_t r, ptrdiff_t c)
 
 static int kernel_type(void) { return k->itemsize == 4 ? CG_FLOAT32 : CG_FLOAT64; }
 
-/* Whether forward takes samples in: numbers of its own type, side by side */
+/* forward gathers samples if they are contiguous and of the table's dtype */
 static void check_forward_gathers(void)
 {
     for (int type = 0; type < COUNT(SAMPLE_TYPES); type++)
@@ -127,8 +127,7 @@ static void check_unpack(void)
     }
 }
 
-/* wt[o, i] = w[panel P + i, o]. Behind its last row wt has room for as many as fill up a panel; what a kernel leaves
- * there does not matter. */
+/* wt[o, i] = w[panel P + i, o]. The rows of wt are padded to a whole panel, and kernels may write anything there. */
 static void check_transpose(void)
 {
     static const ptrdiff_t IN[] = {1, 2, 15, 16, 17, 31, 32, 33, 65};

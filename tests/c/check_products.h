@@ -1,12 +1,12 @@
-/* check_products.h: the products of a dense layer, forward, back and for the gradient, and the update rules.
- * Every element of a product is one chain of fused multiply-adds in the order of k: bits are compared. */
+/* check_products.h: the products of a dense layer (forward, hidden_delta, weight_gradient) and the update rules.
+ * Every element of a product is one chain of fused multiply-adds in the order of k, and its bits are compared. */
 #ifndef CHECK_PRODUCTS_H
 #define CHECK_PRODUCTS_H
 
 #include "check_panels.h"
 #include "checks.h"
 
-/* z[r, j] = b[j] + Σₖ a[r, k] w[k, j], then max(0, z) if relu; with gathers, a is filled from samples on the way */
+/* z[r, j] = b[j] + Σₖ a[r, k] w[k, j], then max(0, z) if relu; with gathers, a is gathered tile by tile */
 static void forward_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu, int gathers)
 {
     for (ptrdiff_t panel = 0; panel < panels(out); panel += panels(out) > 1 ? panels(out) - 1 : 1) EACH_KIND {
@@ -32,7 +32,7 @@ static void forward_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu, 
     }
 }
 
-/* below[r, i] = Σₒ above[r, o] wt[o, i], then with relu times its slope at its outputs a[r, i] */
+/* below[r, i] = Σₒ above[r, o] wt[o, i]; with relu, times its slope at its outputs a[r, i] */
 static void hidden_delta_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu)
 {
     for (ptrdiff_t panel = 0; panel < panels(in); panel += panels(in) > 1 ? panels(in) - 1 : 1) EACH_KIND {
@@ -60,7 +60,7 @@ static cg_update update_of(int rule, double weight_decay)
     return (cg_update){rule, 0.01, 0.9, 0.9, 0.999, 1e-7, weight_decay};
 }
 
-/* A state of the parameters p, of the same shape, if the rule has it; v of Adam is a mean of squares. */
+/* An optimiser state of the parameters p, of the same shape, or NULL if the rule has none; squares: not negative. */
 static buffer *state_of(const char *name, const buffer *p, int wanted, int squares)
 {
     if (!wanted) return NULL;
@@ -70,18 +70,19 @@ static buffer *state_of(const char *name, const buffer *p, int wanted, int squar
     return s;
 }
 
-static buffer *first_state_of(const buffer *p, int rule) { return state_of("state1", p, cg_rule_states(rule) > 0, 0); }
-static buffer *second_state_of(const buffer *p, int rule) { return state_of("state2", p, cg_rule_states(rule) > 1, 1); }
+static buffer *state1_of(const buffer *p, int rule) { return state_of("state1", p, cg_rule_states(rule) > 0, 0); }
+static buffer *state2_of(const buffer *p, int rule) { return state_of("state2", p, cg_rule_states(rule) > 1, 1); }
 
-/* The distance to a state in bytes; to where nothing can be touched, for a state that the rule does not have. */
+/* Return the distance to a state in bytes; to forbidden memory if there is no state. */
 static ptrdiff_t distance(const buffer *p, const buffer *state)
 {
     const char *there = state ? state->actual : forbidden();
     return (ptrdiff_t)((intptr_t)there - (intptr_t)p->actual);
 }
 
-/* Parameter [r, c] and its states after an update with gradient g. Whatever is rounded is of the size of `terms`. */
-static void expect_update(const cg_update *u, double g, buffer *p, buffer *state1, buffer *state2, ptrdiff_t r, ptrdiff_t c)
+/* Expect parameter [r, c] and its states after an update with gradient g. */
+static void expect_update(const cg_update *u, double g, buffer *p, buffer *state1, buffer *state2, ptrdiff_t r,
+                          ptrdiff_t c)
 {
     double w = at(p, r, c), rate = u->rate, size = fabs(g), error = tolerance(8);
     if (u->weight_decay != 0) g += u->weight_decay * w, size += fabs(u->weight_decay * w);
@@ -96,11 +97,13 @@ static void expect_update(const cg_update *u, double g, buffer *p, buffer *state
         double before = at(state1, r, c), v = u->momentum * before - rate * g;
         double terms = fabs(u->momentum * before) + rate * size;
         expect(state1, r, c, v, error * terms);
-        expect(p, r, c, u->rule == CG_RULE_momentum ? w + v : w + u->momentum * v - rate * g, error * (fabs(w) + 2 * terms));
+        double after = u->rule == CG_RULE_momentum ? w + v : w + u->momentum * v - rate * g;
+        expect(p, r, c, after, error * (fabs(w) + 2 * terms));
         break;
     }
     case CG_RULE_adam: {
-        double m = at(state1, r, c), v = at(state2, r, c), one_minus_beta1 = 1 - u->beta1, one_minus_beta2 = 1 - u->beta2;
+        double m = at(state1, r, c), v = at(state2, r, c);
+        double one_minus_beta1 = 1 - u->beta1, one_minus_beta2 = 1 - u->beta2;
         double m_size = fabs(m) + one_minus_beta1 * size, v_size = v + one_minus_beta2 * size * size;
         m += one_minus_beta1 * (g - m);
         v += one_minus_beta2 * (g * g - v);
@@ -113,7 +116,7 @@ static void expect_update(const cg_update *u, double g, buffer *p, buffer *state
     }
 }
 
-/* g[i, j] = Σᵣ a[r, i] δ[r, j], and its update of w[i, j] */
+/* g[i, j] = Σᵣ a[r, i] δ[r, j], and the update of w[i, j] */
 static void weight_gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, int rule, double weight_decay, int fetch)
 {
     for (ptrdiff_t panel = 0; panel < panels(out); panel += panels(out) > 1 ? panels(out) - 1 : 1) EACH_KIND {
@@ -121,7 +124,7 @@ static void weight_gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, i
                    panel, weight_decay, fetch))
             continue;
         buffer *a = samples_of("a", batch, in, 1), *delta = samples_of("delta", batch, out, 1);
-        buffer *w = weights_of("w", in, out), *state1 = first_state_of(w, rule), *state2 = second_state_of(w, rule);
+        buffer *w = weights_of("w", in, out), *state1 = state1_of(w, rule), *state2 = state2_of(w, rule);
         cg_matrix a_matrix = matrix_of(a), delta_matrix = matrix_of(delta), w_matrix = matrix_of(w);
         cg_update update = update_of(rule, weight_decay);
 
@@ -145,13 +148,13 @@ static void weight_gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, i
     }
 }
 
-/* g[j] = Σᵣ δ[r, j], row after row, and its update of b[j] */
+/* g[j] = Σᵣ δ[r, j], row after row, and the update of b[j] */
 static void bias_gradient_case(ptrdiff_t rows, ptrdiff_t out, int rule, double weight_decay)
 {
     EACH_KIND {
         if (!begin("bias_gradient %s rows=%td out=%td decay=%g", cg_rule_name(rule), rows, out, weight_decay)) continue;
         buffer *delta = samples_of("delta", rows, out, 1);
-        buffer *b = biases_of("b", out), *state1 = first_state_of(b, rule), *state2 = second_state_of(b, rule);
+        buffer *b = biases_of("b", out), *state1 = state1_of(b, rule), *state2 = state2_of(b, rule);
         cg_matrix delta_matrix = matrix_of(delta);
         cg_update update = update_of(rule, weight_decay);
         k->bias_gradient(rows, &delta_matrix, b->actual, distance(b, state1), distance(b, state2), &update);
@@ -164,7 +167,7 @@ static void bias_gradient_case(ptrdiff_t rows, ptrdiff_t out, int rule, double w
     }
 }
 
-/* Rows around tiles of up to 16 rows, columns around vectors and panels, sums shorter and longer than a panel. */
+/* Rows near the sizes of tiles, columns near those of vectors and panels, sums shorter and longer than a panel. */
 static const ptrdiff_t TILE_ROWS[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 25, 33};
 static const ptrdiff_t TILE_COLS[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 65, 97};
 static const ptrdiff_t FEW_ROWS[] = {1, 9, 17}, FEW_COLS[] = {1, 17, 33};

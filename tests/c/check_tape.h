@@ -1,6 +1,6 @@
 /* check_tape.h: tapes of gates. Each gate is part of a small expression, with a constant before it and gates after it.
- * Cases have numbers of points around those of a register, and inputs that are contiguous, strided, or one number for
- * all points. The reference computes in long double; other tests compare the bits with those of the graph. */
+ * Cases have numbers of points near those of a register, and inputs that are contiguous, strided, or one number for all
+ * points. The reference computes in long double; other tests compare the bits with those of the graph. */
 #ifndef CHECK_TAPE_H
 #define CHECK_TAPE_H
 
@@ -36,20 +36,20 @@ static derivatives gate_of(int gate, long double a, long double b)
     case CG_GATE_sigmoid: y = 1 / (1 + expl(-a)); return (derivatives){y, y * (1 - y), 0};
     case CG_GATE_relu: return (derivatives){a > 0 ? a : 0, a > 0, 0};
     case CG_GATE_gaussian: y = expl(-a * a); return (derivatives){y, -2 * a * y, 0};
-    default: fail("there is no reference for the gate %s", cg_gate_name(gate)); return (derivatives){0, 0, 0};
+    default: fail("the gate %s has no reference", cg_gate_name(gate)); return (derivatives){0, 0, 0};
     }
 }
 
-/* Returns whether the operands of a gate must be above zero. */
-static int positive(int gate) { return gate == CG_GATE_power || gate == CG_GATE_log || gate == CG_GATE_sqrt; }
+/* Return whether the operands of a gate must be positive. */
+static int needs_positive(int gate) { return gate == CG_GATE_power || gate == CG_GATE_log || gate == CG_GATE_sqrt; }
 
-/* Numbers of size 0.5 to 2.5 at every `stride`-th element. */
-static buffer *input_of(const char *name, ptrdiff_t count, ptrdiff_t stride, int above_zero)
+/* Random numbers of size 0.5 to 2.5 in every `stride`-th element. */
+static buffer *input_of(const char *name, ptrdiff_t count, ptrdiff_t stride, int positive)
 {
     buffer *b = numbers_of(name, 1, (count - 1) * stride + 1, 0);
     for (ptrdiff_t i = 0; i < count; i++) {
         double x = random_number(2);
-        if (isfinite(x)) x = x < 0 && !above_zero ? x - 0.5 : fabs(x) + 0.5;
+        if (isfinite(x)) x = x < 0 && !positive ? x - 0.5 : fabs(x) + 0.5;
         set(b, i * stride, x);
     }
     return b;
@@ -87,7 +87,7 @@ static void tape_case(int gate, ptrdiff_t points, ptrdiff_t stride, int one_by_o
         cg_instruction gates[4];
         cg_tape tape = tape_of(gate, gates);
         ptrdiff_t numbers = points && stride ? points : 1;
-        buffer *a = input_of("a", numbers, stride ? stride : 1, positive(gate)), *b = input_of("b", 1, 1, 0);
+        buffer *a = input_of("a", numbers, stride ? stride : 1, needs_positive(gate)), *b = input_of("b", 1, 1, 0);
         buffer *values = anything("values", REGISTERS * register_size);
         buffer *sums = differentiate ? anything("sums", REGISTERS * register_size) : NULL;
         buffer *value = numbers_of("value", 1, points, 0);
@@ -97,7 +97,7 @@ static void tape_case(int gate, ptrdiff_t points, ptrdiff_t stride, int one_by_o
         cg_numbers inputs[] = {{a->actual, stride * (ptrdiff_t)sizeof(double)}, {b->actual, 0}};
         double *to = differentiate ? (double *)gradients->actual : NULL;
         double *to_sums = differentiate ? (double *)sums->actual : NULL;
-        /* Two pieces; the first one fills whole registers. */
+        /* In two calls; the first one fills whole registers. */
         ptrdiff_t half = points / 2 / register_size * register_size;
         for (ptrdiff_t first = 0, last = half; first < points; first = last, last = points)
             if (one_by_one)
@@ -130,9 +130,9 @@ static void check_tape(void)
                 for (int differentiate = 0; differentiate <= 1; differentiate++)
                     tape_case(gate, points, stride, one_by_one, differentiate);
     EACH_KIND {
-        if (!begin("kernels of tapes by their names")) continue;
+        if (!begin("kernels of tapes by name")) continue;
         const cg_tape_kernels *kernels = cg_tape_kernels_of(k->isa);
-        check_number("the one that is asked for", kernels && strcmp(kernels->isa, k->isa) == 0, 1, 0);
+        check_number("one of a known name", kernels && strcmp(kernels->isa, k->isa) == 0, 1, 0);
         check_number("one of an unknown name", cg_tape_kernels_of("sse2") != NULL, 0, 0);
         end();
     }
@@ -146,7 +146,7 @@ static void check_gates(void)
         if (!begin("gate %s n=%td", cg_gate_name(gate), count)) continue;
         buffer *a = numbers_of("a", 1, count, 1), *b = numbers_of("b", 1, count, 1), *y = numbers_of("y", 1, count, 0);
         for (ptrdiff_t i = 0; i < count; i++) {
-            set(a, i, positive(gate) ? fabs(at(a, 0, i)) + 0.5 : at(a, 0, i));
+            set(a, i, needs_positive(gate) ? fabs(at(a, 0, i)) + 0.5 : at(a, 0, i));
             derivatives value = gate_of(gate, at(a, 0, i), at(b, 0, i));
             int ordinary = isfinite(at(a, 0, i)) && isfinite(at(b, 0, i)) && isfinite((double)value.y);
             double error = ordinary ? tolerance(2) * fabs((double)value.y) + smallest() : ANYTHING;

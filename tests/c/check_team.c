@@ -23,10 +23,10 @@
 enum { MOST_MEMBERS = 7, MOST_TASKS = 3 * MOST_MEMBERS, MOST_SECONDS = 60 };
 
 typedef struct {
-    int members, thread_count; /* threads that there could be, and that there are */
+    int members, thread_count; /* possible threads, and threads that are started */
     long rounds;
-    long stop;            /* the round in which a task stops all; or −1 */
-    int late;             /* microseconds by which each member comes after the one before it */
+    long stop;            /* the round in which a task stops all, or −1 */
+    int late;             /* microseconds between the starts of two members */
 } trial;
 
 static trial now;
@@ -41,16 +41,16 @@ static char trial_name[128];
         exit(1);                                   \
     } while (0)
 
-/* Of the open round; plain memory, which only the team keeps in order. */
+/* Of the open round, in plain memory: only the team synchronises it. */
 static cg_team *team;
 static long round_number;
 static ptrdiff_t tasks, tasks_before;
-static uint64_t numbers[2][MOST_TASKS]; /* of this round and of the one before */
+static uint64_t numbers[2][MOST_TASKS]; /* of this round and of the previous one */
 static int times_done[MOST_TASKS];
 static long tasks_opened, tasks_done[MOST_MEMBERS];
 
-/* Relaxed, so that it brings nothing into order. */
-static _Atomic int alone;
+/* Relaxed, so that it does not synchronise. */
+static _Atomic int leaders;
 
 static uint64_t splitmix64(uint64_t x) /* SplitMix64 (Steele, Lea & Flood 2014) */
 {
@@ -60,15 +60,15 @@ static uint64_t splitmix64(uint64_t x) /* SplitMix64 (Steele, Lea & Flood 2014) 
     return x ^ (x >> 31);
 }
 
-/* The number that a task of this round makes of one of the round before. */
+/* Return the number that a task computes from one of the previous round. */
 static uint64_t number_of(ptrdiff_t task)
 {
     uint64_t before = tasks_before ? numbers[(round_number + 1) % 2][(task + round_number) % tasks_before] : 0;
     return splitmix64(before ^ (uint64_t)(round_number * MOST_TASKS + task));
 }
 
-/* Nothing, mostly; now and then some microseconds of work, and seldom a sleep that lets the others fall asleep too. */
-static void take_some_time(uint64_t random)
+/* Wait for a random time: usually not long, sometimes some microseconds, rarely so long that the others sleep too. */
+static void wait_randomly(uint64_t random)
 {
     for (volatile uint64_t left = random % 32 ? random % 50 : 3000; left; left--) {}
     if (random >> 32 < UINT32_MAX / 20000) usleep(300);
@@ -80,20 +80,20 @@ static void run_task(ptrdiff_t task)
     times_done[task]++;
     if (cg_team_stopped(team)) return;
     uint64_t number = number_of(task);
-    take_some_time(number);
+    wait_randomly(number);
     numbers[round_number % 2][task] = number;
     if (round_number == now.stop && task == tasks / 2) cg_team_stop(team);
 }
 
-/* Whoever is alone: check the round that is over, and open the next. */
+/* Check the last round and open the next; called by the leader. */
 static void next_phase(void)
 {
-    int others = atomic_fetch_add_explicit(&alone, 1, memory_order_relaxed);
-    CHECK(others == 0, "after round %ld %d others think that they are alone", round_number, others);
+    int others = atomic_fetch_add_explicit(&leaders, 1, memory_order_relaxed);
+    CHECK(others == 0, "after round %ld there are %d other leaders", round_number, others);
     for (ptrdiff_t task = 0; task < tasks; task++) {
         CHECK(times_done[task] == 1, "in round %ld task %td was done %d times", round_number, task, times_done[task]);
         CHECK(cg_team_stopped(team) || numbers[round_number % 2][task] == number_of(task),
-              "in round %ld task %td of %td has not seen what was written before", round_number, task, tasks);
+              "in round %ld task %td of %td has not read the number of the previous round", round_number, task, tasks);
         times_done[task] = 0;
     }
     int stops = now.stop >= 0 && round_number == now.stop;
@@ -106,7 +106,7 @@ static void next_phase(void)
         tasks_opened += tasks;
     }
     ptrdiff_t open = tasks;
-    atomic_fetch_sub_explicit(&alone, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&leaders, 1, memory_order_relaxed);
     if (over) cg_team_end(team);
     else cg_team_open(team, open);
 }
@@ -119,9 +119,9 @@ static void thread_loop(int member)
         uint32_t seen = phase;
         phase = cg_team_wait(team, seen);
         if (phase == CG_TEAM_OVER) return;
-        CHECK(phase > seen, "member %d was sent from phase %u to %u", member, (unsigned)seen, (unsigned)phase);
+        CHECK(phase > seen, "member %d went from phase %u to %u", member, (unsigned)seen, (unsigned)phase);
         random = splitmix64(random);
-        if (random % 20000 == 0) usleep(300); /* the round may be over when it asks for its tasks */
+        if (random % 20000 == 0) usleep(300); /* the round may be over before it takes a task */
         long count = 0;
         for (ptrdiff_t task; (task = cg_team_take(team, member, phase)) >= 0; count++) run_task(task);
         tasks_done[member] += count;
@@ -137,7 +137,7 @@ static void *run_thread(void *argument)
     return NULL;
 }
 
-/* One piece of work of the team, as the engine has them: member 0 is the thread that wants it done. */
+/* Run all rounds, as the engine does: member 0 is the calling thread. */
 static void run_threads(void)
 {
     pthread_t threads[MOST_MEMBERS];
@@ -145,7 +145,8 @@ static void run_threads(void)
     tasks = tasks_before = 0;
     cg_team_begin(team);
     for (int member = 1; member < now.thread_count; member++)
-        CHECK(pthread_create(&threads[member], NULL, run_thread, (void *)(intptr_t)member) == 0, "no thread %d", member);
+        CHECK(pthread_create(&threads[member], NULL, run_thread, (void *)(intptr_t)member) == 0, "no thread %d",
+              member);
     next_phase();
     thread_loop(0);
     for (int member = 1; member < now.thread_count; member++) pthread_join(threads[member], NULL);
@@ -164,7 +165,7 @@ static void run_trial(trial settings)
     clock_gettime(CLOCK_MONOTONIC, &begun);
     team = cg_team_new(now.members);
     CHECK(team, "no memory");
-    for (int repeat = 0; repeat < 3; repeat++) run_threads(); /* a team is used again */
+    for (int repeat = 0; repeat < 3; repeat++) run_threads(); /* a team can be used again */
     cg_team_free(team);
     clock_gettime(CLOCK_MONOTONIC, &ended);
     long done = 0;
@@ -174,13 +175,13 @@ static void run_trial(trial settings)
         printf(" %ld", tasks_done[member]);
     }
     printf(", %.2f s\n", (double)(ended.tv_sec - begun.tv_sec) + 1e-9 * (double)(ended.tv_nsec - begun.tv_nsec));
-    CHECK(done == tasks_opened, "%ld tasks were done, %ld were to do", done, tasks_opened);
+    CHECK(done == tasks_opened, "%ld tasks were done, expected %ld", done, tasks_opened);
 }
 
-/* Who gets which tasks, one thread playing all members: its own range, in order, then the next ones'. */
+/* Check the order in which a member takes tasks: its own range first, then those of the next members. */
 static void check_order(void)
 {
-    snprintf(trial_name, sizeof trial_name, "the order of the tasks");
+    snprintf(trial_name, sizeof trial_name, "order of the tasks");
     for (int members = 1; members <= MOST_MEMBERS; members++)
         for (ptrdiff_t count = 1; count <= MOST_TASKS; count++)
             for (int member = 0; member < members; member++) {
@@ -214,7 +215,7 @@ static void check_order(void)
 static void too_long(int number)
 {
     (void)number;
-    static const char text[] = "FAILED: nobody comes any more in ";
+    static const char text[] = "FAILED: no progress in ";
     if (write(STDOUT_FILENO, text, sizeof text - 1) < 0 || write(STDOUT_FILENO, trial_name, strlen(trial_name)) < 0 ||
         write(STDOUT_FILENO, "\n", 1) < 0)
         _exit(3);
@@ -223,7 +224,7 @@ static void too_long(int number)
 
 int main(int count, char **arguments)
 {
-    /* Each trial has its rounds three times: two to four members meet a million times or more. */
+    /* Each trial runs its rounds three times: a million barriers or more for two to four members. */
     static const trial TRIALS[] = {
         {1, 1, 100000, -1, 0}, {2, 2, 400000, -1, 0},  {3, 3, 350000, -1, 0}, {4, 4, 350000, -1, 0},
         {7, 7, 100000, -1, 0}, {4, 1, 50000, -1, 0},   {7, 2, 50000, -1, 0},  {2, 2, 20000, -1, 3000},

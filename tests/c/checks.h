@@ -1,9 +1,9 @@
-/* checks.h: cases, each with a name by which it can be run alone; the buffers of a case; what they must hold after it.
+/* checks.h: cases, which can be run one by one by name; the buffers of a case; the comparison of their contents.
  *
  * A buffer exists twice: `actual` is for the kernel, numbers of its dtype in guarded memory; `expected` is for the
- * reference, the same numbers as float64. After the case all its buffers are compared number by number, those too that
- * were only read. Where the reference says nothing else the bits must be equal; the sign and payload of a NaN do not
- * count. And whatever a kernel computes must have the same bits on every instruction set. */
+ * reference, the same numbers as float64. After the case all its buffers are compared number by number, also those that
+ * were only read. Unless the reference sets a tolerance, the bits must be equal, except the sign and payload of a NaN.
+ * All results of a kernel must have the same bits on every instruction set. */
 #ifndef CHECKS_H
 #define CHECKS_H
 
@@ -20,14 +20,14 @@
 
 enum { MOST_FAILURES = 20, MOST_CASES = 1 << 17, MOST_NUMBERS = BLOCK_ROOM / 4 };
 
-static const cg_kernels *k;   /* the kernels that are checked now */
+static const cg_kernels *k;   /* the kernels under test */
 static const char *name_filter = ""; /* run the cases whose names contain this */
 static int failures;
 static long cases;
 
-/* How the buffers of a case lie: at the page behind them and with no row to spare, or at the page before them and with
- * some. And what is in them: random numbers, or NaN, infinities and zeros among these. Each case comes tight with
- * random numbers and roomy with special ones. */
+/* Layout of the buffers in a case: tight, with no spare row and up to the forbidden page after them, or with spare rows
+ * and from the forbidden page before them. Special: with NaN, infinities and zeros among the random numbers. Each case
+ * runs tight with random numbers, and roomy with special ones. */
 static int tight, special;
 
 #define EACH_KIND for (tight = 1, special = 0; tight >= 0; tight--, special++)
@@ -54,13 +54,13 @@ static void set_number(char *data, ptrdiff_t i, double x)
     else ((double *)data)[i] = x;
 }
 
-/* What is smaller counts as zero. */
+/* The smallest normal number; smaller results may be zero. */
 static double smallest(void) { return k->itemsize == 4 ? (double)FLT_MIN : DBL_MIN; }
 
-/* Largest relative error of a number that `depth` rounded operations in a row went into: that of tolerances.py. */
+/* The largest relative error after `depth` rounded operations in a row, as in tolerances.py. */
 static double tolerance(double depth) { return depth * (k->itemsize == 4 ? (double)FLT_EPSILON : DBL_EPSILON); }
 
-/* ---- random numbers: for one case the same on every instruction set ---- */
+/* ---- random numbers: the same for a case on every instruction set ---- */
 
 static uint64_t random_state;
 
@@ -74,7 +74,7 @@ static uint64_t random_bits(void) /* SplitMix64 (Steele, Lea & Flood 2014) */
 
 static ptrdiff_t random_below(ptrdiff_t n) { return (ptrdiff_t)cg_random_below(random_bits(), (uint64_t)n); }
 
-/* From −size to size; or, one in fifty of a special case, something else. */
+/* Draw a number from −size to size; in special cases one of fifty is NaN, infinite or zero. */
 static double random_number(double size)
 {
     static const double specials[] = {NAN, INFINITY, -INFINITY, 0.0, -0.0};
@@ -84,11 +84,11 @@ static double random_number(double size)
 
 /* ---- buffers ---- */
 
-/* A matrix: in panels, of whose `capacity` rows the first `rows` are in use; or row-major. */
+/* A matrix: in panels with the first `rows` of `capacity` rows in use, or row-major. */
 typedef struct {
     const char *name;
     char *actual;
-    double *expected, *within; /* within 0: the same bits */
+    double *expected, *within; /* largest error; 0: the same bits */
     ptrdiff_t rows, cols, capacity, count;
     int in_panels;
 } buffer;
@@ -96,8 +96,8 @@ typedef struct {
 static buffer buffers[MOST_BLOCKS];
 static int buffer_count;
 
-static const double UNTOUCHED = -12345.5; /* what must not be used, or must be written */
-static const double ANYTHING = -1; /* an error that means that the kernel may write what it likes */
+static const double UNTOUCHED = -12345.5; /* in memory that must not be read, or that must be written */
+static const double ANYTHING = -1; /* a `within` that allows any result */
 
 static buffer *new_buffer(const char *name, ptrdiff_t count)
 {
@@ -119,16 +119,17 @@ static void set(buffer *b, ptrdiff_t i, double x)
     b->expected[i] = number_at(b->actual, i);
 }
 
-/* Where element [r, c] lies. */
+/* Return the index of element [r, c]. */
 static ptrdiff_t place(const buffer *b, ptrdiff_t r, ptrdiff_t c)
 {
-    return b->in_panels ? (c / k->panel_width * b->capacity + r) * k->panel_width + c % k->panel_width : r * b->cols + c;
+    if (!b->in_panels) return r * b->cols + c;
+    return (c / k->panel_width * b->capacity + r) * k->panel_width + c % k->panel_width;
 }
 
-/* Element [r, c] as the reference knows it. */
+/* Return element [r, c] of the reference. */
 static double at(const buffer *b, ptrdiff_t r, ptrdiff_t c) { return b->expected[place(b, r, c)]; }
 
-/* What [r, c] must become: up to `error`, or exactly where that is 0. */
+/* Expect a value for [r, c]: within `error`, or exactly if that is 0. */
 static void expect(buffer *b, ptrdiff_t r, ptrdiff_t c, double value, double error)
 {
     b->expected[place(b, r, c)] = value;
@@ -138,7 +139,7 @@ static void expect(buffer *b, ptrdiff_t r, ptrdiff_t c, double value, double err
 static ptrdiff_t panels(ptrdiff_t cols) { return (cols + k->panel_width - 1) / k->panel_width; }
 static ptrdiff_t padded(ptrdiff_t n) { return panels(n) * k->panel_width; } /* rounded up to a panel */
 
-/* A matrix in panels that holds zeros, and below them rows that are nobody's. */
+/* A matrix in panels: `zero_rows` rows of zeros, and then rows that no kernel may use. */
 static buffer *matrix(const char *name, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t zero_rows, ptrdiff_t other_rows)
 {
     ptrdiff_t capacity = zero_rows + other_rows;
@@ -148,7 +149,7 @@ static buffer *matrix(const char *name, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_
     return b;
 }
 
-/* Random numbers up to `size` in the columns and rows that are in use; UNTOUCHED, if the size is 0. */
+/* Fill the rows and columns in use with random numbers up to `size`; with UNTOUCHED if that is 0. */
 static buffer *filled(buffer *b, double size)
 {
     for (ptrdiff_t r = 0; r < b->rows; r++)
@@ -162,16 +163,16 @@ static buffer *samples_of(const char *name, ptrdiff_t rows, ptrdiff_t cols, doub
     return filled(matrix(name, rows, cols, rows, tight ? 0 : 3), size);
 }
 
-/* What a kernel is to fill: [rows, cols] */
+/* The result of a kernel: [rows, cols] */
 static buffer *result_of(const char *name, ptrdiff_t rows, ptrdiff_t cols) { return samples_of(name, rows, cols, 0); }
 
-/* Weights, or a state of them: [in, out], with rows of zeros that fill up the last panel of the transpose */
+/* Weights, or a state of them: [in, out], padded with rows of zeros to a whole panel of the transpose */
 static buffer *weights_of(const char *name, ptrdiff_t in, ptrdiff_t out)
 {
     return filled(matrix(name, in, out, padded(in), tight ? 0 : 3), 1);
 }
 
-/* Biases, or a state of them: [out], with zeros that fill up the last panel */
+/* Biases, or a state of them: [out], padded with zeros */
 static buffer *biases_of(const char *name, ptrdiff_t out) { return filled(matrix(name, 1, out, 1, 0), 1); }
 
 /* Numbers that are not in panels: [rows, cols] */
@@ -189,16 +190,16 @@ static cg_matrix matrix_of(const buffer *b) { return (cg_matrix){b->actual, b->c
 
 static char case_name[256];
 static uint64_t case_digest, digests[2][MOST_CASES]; /* of the first instruction set, for each dtype */
-static int case_index; /* counts those too that are not run */
+static int case_index; /* skipped cases are counted too */
 
-/* The next state of a digest. */
+/* Return the digest after one more number. */
 static uint64_t next_digest(uint64_t state, uint64_t next)
 {
     state = (state ^ next) * 0x9E3779B97F4A7C15u;
     return state ^ state >> 32;
 }
 
-/* Begin a case; false if it is not to be run. */
+/* Begin a case; return 0 if its name does not match the filter. */
 __attribute__((format(printf, 1, 2))) static int begin(const char *format, ...)
 {
     va_list arguments;
@@ -231,7 +232,7 @@ __attribute__((format(printf, 1, 2))) static void fail(const char *format, ...)
     if (++failures == MOST_FAILURES) exit(1);
 }
 
-/* Whether a number is the expected one; if so it counts for the digest. */
+/* Return whether a number is as expected, and if so add it to the digest. */
 static int agrees(double actual, double expected, double within)
 {
     uint64_t bits, expected_bits;
@@ -245,14 +246,14 @@ static int agrees(double actual, double expected, double within)
     return 1;
 }
 
-/* A number that a kernel returns. */
+/* Check a number that a kernel returned. */
 static void check_number(const char *name, double actual, double expected, double within)
 {
     if (!agrees(actual, expected, within))
         fail("%s is %a (%.9g), expected %a (%.9g), within %.3g", name, actual, actual, expected, expected, within);
 }
 
-/* What a buffer holds after the kernel. */
+/* Check all numbers of a buffer after the kernel. */
 static void check_buffer(const buffer *b)
 {
     for (ptrdiff_t i = 0; i < b->count; i++) {
@@ -261,7 +262,7 @@ static void check_buffer(const buffer *b)
         if (b->in_panels) {
             r = i / k->panel_width % b->capacity;
             c = i / k->panel_width / b->capacity * k->panel_width + i % k->panel_width;
-            /* The padding is zero, or what zero times infinity is. */
+            /* The padding is zero, or NaN where zero was multiplied by infinity. */
             if (c >= b->cols && r < b->rows && (actual == 0 || (special && isnan(actual)))) continue;
         }
         if (b->within[i] == ANYTHING || agrees(actual, b->expected[i], b->within[i])) continue;
@@ -271,13 +272,13 @@ static void check_buffer(const buffer *b)
     }
 }
 
-/* End a case whose kernel and reference have run. */
+/* End a case, after its kernel and its reference. */
 static void end(void)
 {
     cases++;
     for (int i = 0; i < buffer_count; i++) check_buffer(&buffers[i]);
     uint64_t *first = &digests[k->itemsize == 8][case_index];
-    if (*first && *first != case_digest) fail("not the bits of the instruction set before");
+    if (*first && *first != case_digest) fail("the bits differ from those of another instruction set");
     *first = case_digest;
 }
 

@@ -1,7 +1,7 @@
-/* guarded.h: memory between two pages that cannot be touched.
+/* guarded.h: memory between two forbidden pages, where any access ends the program.
  *
- * In a `tight` layout a block ends where the page behind it begins, so that the first byte too far ends the program; in
- * a roomy one it begins where the page before it ends. AddressSanitizer is told of both ends in either layout. */
+ * In a `tight` layout a block ends where the page after it begins; in a roomy one it begins where the page before it
+ * ends. AddressSanitizer checks both ends in either layout. */
 #ifndef GUARDED_H
 #define GUARDED_H
 
@@ -50,14 +50,14 @@ static char *map(size_t bytes)
     return pages;
 }
 
-/* Where nothing can be touched, for as many bytes as the largest block has. */
+/* Return forbidden memory of the size of the largest block. */
 static char *forbidden(void)
 {
     static char *pages;
     return pages ? pages : (pages = map(BLOCK_ROOM));
 }
 
-/* A block of memory, with whatever the last owner left in it; all blocks go back at once. */
+/* Return a block of memory, not cleared; free_all frees all blocks. */
 static char *allocate(size_t bytes, int tight)
 {
     if (guarded.allocated == MOST_BLOCKS || bytes > BLOCK_ROOM) {
