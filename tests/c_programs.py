@@ -41,7 +41,7 @@ PROGRAMS = {
 
 
 def of_setup(name: str) -> Any:
-    """A constant of setup.py, which cannot be imported where what it builds with is missing."""
+    """Return a constant of setup.py, which cannot be imported without its build dependencies."""
     for statement in ast.parse((TESTS.parent / "setup.py").read_text()).body:
         if isinstance(statement, ast.Assign) and ast.unparse(statement.targets) == name:
             return ast.literal_eval(statement.value)
@@ -109,7 +109,7 @@ def _last_change(source: Path) -> float:
 
 
 def _launcher(compiler: Sequence[str], folder: Path) -> list[str]:
-    """What to run a sanitized program by: without random addresses, which some sanitizers need."""
+    """Return the command prefix of a sanitized program: some sanitizers need fixed addresses."""
     source, program = folder / "nothing.c", str(folder / "nothing")
     source.write_text("int main(void) { return 0; }\n")
     result = _done([*compiler, str(source), "-o", program])

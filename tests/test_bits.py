@@ -1,7 +1,7 @@
 """The same bits, always: on every instruction set, in any batch, from any memory layout.
 
-Nothing here has a tolerance: arrays are compared as integers, with those of the plain loops that
-define them (`cygrad._engine.loops`) where these can compute them in reasonable time.
+No test here has a tolerance: arrays are compared as integers, where it is fast enough with those of
+the plain loops that define the bits (`cygrad._engine.loops`).
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from cygrad._engine.training import Training
 
 EPOCHS = 3
 DTYPES = ("float32", "float64")
-ROWS_AT_ONCE = 256  # that inference takes
+ROWS_AT_ONCE = 256  # chunk of inference
 
 
 def network(dtype, activation="sigmoid"):
@@ -34,7 +34,7 @@ def samples(rows, inputs=37, seed=2):
 
 
 def results(case: Case, data: Data, dtype: str) -> dict[str, np.ndarray]:
-    """All that a network computes before, in and after training."""
+    """Return all that a network computes before, during and after training."""
     net = case.network(dtype)
     net.parameters = data.parameters
     gradients = net.backward(data.X, data.y)
@@ -206,7 +206,7 @@ def test_samples_of_any_type_and_layout_are_their_converted_copy(layout, given, 
     if X.dtype.kind == "i":
         X -= 50
     if X.dtype.kind == "f":
-        X /= 7  # numbers that are rounded on the way to float32
+        X /= 7  # numbers that conversion to float32 rounds
     converted = X.astype(dtype)
     taken = LAYOUTS[layout](X)
 
@@ -249,7 +249,7 @@ def test_targets_of_any_type_and_layout_are_their_converted_copy(dtype, isa):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("large", [False, True], ids=["in the cache", "fetched ahead"])
 def test_an_order_of_the_rows_is_the_rows_in_that_order(large, dtype, isa):
-    """Also with rows that are left out and rows that come twice."""
+    """Also with missing and repeated rows."""
     n = 4200 if large else 53
     X = samples(n, 40).astype(dtype)
     y = np.random.default_rng(4).integers(3, size=n)
@@ -274,7 +274,7 @@ def test_an_order_of_the_rows_is_the_rows_in_that_order(large, dtype, isa):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_loss_of_a_large_set_is_that_of_its_parts(dtype, isa):
-    """Parts as inference takes them, so that the sums of the samples have the same order."""
+    """The parts are chunks of inference, so that the sums have the same order."""
 
     def make():
         layers = [cg.Dense(33, "tanh"), cg.Dense(5, "softmax")]
@@ -290,7 +290,7 @@ def test_the_loss_of_a_large_set_is_that_of_its_parts(dtype, isa):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_padding_of_a_panel_never_shows(dtype, isa):
-    """Variants pad different columns: an ε that vanishes or an infinite activation would show."""
+    """Instruction sets pad different columns: an ε of zero or an infinite activation would show."""
     tiny = float(np.finfo(dtype).tiny)
 
     def trained():

@@ -1,4 +1,4 @@
-"""The vector functions on every instruction set: accuracy, special values, the same bits; and the
+"""The vector functions on every instruction set: accuracy, special values, equal bits; and the
 losses where exponentials overflow.
 
 Exact values come from NumPy in a wider type: float64 for float32, and the 64-bit mantissa of x86's
@@ -26,7 +26,7 @@ BOTH = ("float32", pytest.param("float64", marks=extended))
 
 
 def exact(name, x):
-    """The function in the wider type."""
+    """Compute the function in the wider type."""
     wide = x.astype(np.float64 if x.dtype == np.float32 else np.longdouble)
     with np.errstate(all="ignore"):
         if name == "sigmoid":
@@ -42,10 +42,10 @@ def exact(name, x):
 
 
 def ulps(y, expected, dtype):
-    """Errors in units in the last place of the expected number.
+    """Return the errors in units in the last place of the expected number.
 
-    Numbers too small for a normal number may be zero or the smallest normal number; numbers too
-    large for the type are infinite.
+    Results below the normal numbers may be zero or the smallest normal number; those too large for
+    the type are infinite.
     """
     info = np.finfo(dtype)
     with np.errstate(over="ignore"):
@@ -61,21 +61,21 @@ def ulps(y, expected, dtype):
 
 
 def normal_float32(stride):
-    """Numbers of every exponent: a stride through the bit patterns, without denormals."""
+    """Return numbers of every exponent: every `stride`-th bit pattern, without denormals."""
     bits = np.arange(0, 2**32, stride, dtype=np.uint32)
     x = bits.view(np.float32)
     return x[np.isfinite(x) & ((np.abs(x) >= np.finfo(np.float32).tiny) | (x == 0))]
 
 
 def normal_float64(rng, count):
-    """Numbers of every exponent, more of them where the functions do something."""
+    """Draw numbers of every exponent, more of them where the functions are not constant."""
     anything = np.ldexp(rng.uniform(1, 2, count), rng.integers(-1022, 1024, count))
     near = np.ldexp(rng.uniform(1, 2, count), rng.integers(-60, 11, count))
     return np.concatenate([anything, near]) * rng.choice([-1.0, 1.0], 2 * count)
 
 
 def dense_sample(name, dtype):
-    """Arguments from all over the function's domain, and more from where it is not constant."""
+    """Draw arguments from the whole domain of a function, more of them where it is not constant."""
     rng = np.random.default_rng(0)
     x = normal_float32(8009) if dtype == "float32" else normal_float64(rng, 60_000)
     edge = 30 if name == "tanh" else 110 if dtype == "float32" else 760
@@ -153,8 +153,8 @@ def test_denormal_arguments_count_as_zero(name, dtype, isa):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", EVERYWHERE)
-def test_functions_grow_and_fall_where_they_should(name, dtype, isa):
-    """Neighbours may be equal, and may be in the wrong order by what they are off by."""
+def test_functions_are_monotonic(name, dtype, isa):
+    """Up to the sum of the errors of two neighbours."""
     x = np.linspace(-40, 40, 200_001).astype(dtype)
     y = kernels.evaluate(name, np.abs(x) if name == "gaussian" else x).astype(np.float64)
     steps = np.diff(y) * (np.where(x[1:] > 0, -1, 1) if name == "gaussian" else 1)
@@ -189,6 +189,6 @@ def test_cross_entropy_of_extreme_outputs(z, label, dtype, isa):
     within = tolerance(dtype, 6)
     for y in ([label], np.eye(3)[[label]]):
         gradients = net.backward([z], y)
-        # ln Σ exp z is of the size of z, and so is the rounding of it.
+        # The rounding error of ln Σ exp z is relative to the size of z.
         assert gradients.loss == pytest.approx(loss, abs=within * max(map(abs, z)))
         np.testing.assert_allclose(gradients.deltas[0][0], delta, rtol=within, atol=within)

@@ -1,7 +1,7 @@
-"""The engine reads the caller's arrays to their last byte and no further.
+"""The engine reads nothing outside the caller's arrays.
 
-Arrays are placed so that they begin right behind, and end right before, a page that cannot be
-touched. Reading a byte too far ends the process; so each test is a process of its own.
+Each array begins right after a forbidden page and ends right before another. Any access to these
+ends the process, so each test runs in its own process.
 """
 
 import os
@@ -35,7 +35,7 @@ def forbid(block, offset):
 
 
 def guarded(array):
-    """A copy of an array between two forbidden pages; the one behind it begins where it ends."""
+    """Return a copy of an array between two forbidden pages, up to the second of them."""
     pages = -(-array.nbytes // PAGE)
     block = mmap.mmap(-1, (pages + 2) * PAGE)
     forbid(block, 0)
@@ -54,7 +54,7 @@ array = guarded(np.zeros(1024, np.float32))
 ctypes.string_at(array.ctypes.data + array.nbytes, 1)
 """
 
-# 4096 rows of 33: whole pages whatever the type, so that both ends of the array are guarded.
+# 4096 rows of 33 fill whole pages for every type, so that both ends of the array are guarded.
 INFERENCE_AND_TRAINING = """
 for dtype in ("float32", "float64"):
     for given in ("bool", "int8", "uint8", "int16", "int32", "int64", "float32", "float64"):
@@ -90,8 +90,8 @@ for dtype in ("float32", "float64"):
         net.parameters = guarded(net.parameters)
 """
 
-# Samples above the size from which rows are fetched ahead. The last row, which ends at the guard,
-# is fetched somewhere in the epoch; the order of the rows ends at a guard too.
+# Enough samples for rows to be prefetched. The last row, which ends at the guard, is prefetched at
+# some point of the epoch; the order of the rows ends at a guard too.
 FETCHING_AHEAD = """
 for dtype in ("float32", "float64"):
     for given, rows in (("float32", 8192), ("uint8", 32768), ("float64", 4096)):
@@ -109,7 +109,7 @@ for dtype in ("float32", "float64"):
 """
 
 
-# Among several threads everything is divided that can be.
+# With several threads every operation is split, however small.
 SETTINGS = """
 kernels.select({isa!r})
 THREADS = {threads}
@@ -131,7 +131,7 @@ def run(program, isa, threads=1):
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="mprotect is tried on Linux only")
 class TestGuardPages:
-    def test_the_guard_stops_a_read_behind_the_array(self):
+    def test_the_guard_stops_a_read_past_the_array(self):
         assert run(THE_GUARD, None).returncode < 0
 
     @pytest.mark.parametrize("threads", [1, 3])

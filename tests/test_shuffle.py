@@ -1,4 +1,4 @@
-"""The engine's random orders: permutations that depend on nothing but the seed."""
+"""The engine's random orders: permutations that depend only on the seed."""
 
 import itertools
 from collections import Counter
@@ -26,9 +26,9 @@ def test_the_seed_decides():
     assert permutation(1000, 2) != permutation(1000, 3)
 
 
-def test_the_order_of_a_seed_stays_the_same_for_ever():
+def test_a_seed_gives_the_same_order_in_every_version():
     mixed = []
-    for i in range(1, 9):  # the generator and the algorithm once more, in whole numbers
+    for i in range(1, 9):  # the same generator and algorithm, in Python integers
         counter = (7 + i * 0x9E3779B97F4A7C15) % 2**64
         counter = (counter ^ counter >> 30) * 0xBF58476D1CE4E5B9 % 2**64
         counter = (counter ^ counter >> 27) * 0x94D049BB133111EB % 2**64

@@ -1,5 +1,4 @@
-"""The phases of a team of threads, in a million rounds of uneven work; in fewer under
-ThreadSanitizer."""
+"""The phases of a team of threads: a million rounds of uneven tasks, fewer under ThreadSanitizer."""
 
 import pytest
 from c_programs import run

@@ -1,4 +1,4 @@
-"""Threads: the same bits for any number of them, none left behind, and how many there are."""
+"""Threads: equal bits for any number of them, no threads left over, and their default number."""
 
 import _thread
 import os
@@ -18,13 +18,13 @@ from cygrad._engine import plan, team
 
 DTYPES = ("float32", "float64")
 NUMBERS = (2, 3, 4, 7)
-# Panels, tiles and rows that no number of threads divides.
+# Numbers of panels, tiles and rows that no number of threads divides.
 SIZES = (75, 131, 97, 9)
 
 
 @pytest.fixture
 def divided() -> Iterator[None]:
-    """Everything is divided that can be, however small."""
+    """Split every operation among the threads, however small."""
     before = plan.set_costs(barrier=0)
     yield
     plan.set_costs(**before)
@@ -53,7 +53,7 @@ def _results(case: Case, data: Data, dtype: str, threads: int) -> dict[str, byte
     history = trainer.fit(data.X, data.y, 2)
     found |= {"losses": history.loss, "parameters": net.parameters}
     found["stream"] = trainer.partial_fit(data.X, data.y)
-    # Batches of other sizes than before, larger and far smaller, and single samples between them.
+    # Batches of other sizes, larger and much smaller, and single samples between them.
     for name, rows in (("all", case.samples), ("one", 1), ("some", case.samples // 2 + 1)):
         found[name] = trainer.step(data.X[:rows], data.y[:rows])
         found[f"{name} single"] = trainer.learn_one(data.X[0], data.y[0])
@@ -97,7 +97,7 @@ def test_many_rows_have_the_same_bits(dtype, divided):
 
 @pytest.mark.parametrize("units", [128, 131], ids=["panels for each", "panels in blocks"])
 def test_a_trainer_may_go_on_with_another_number(units, monkeypatch, divided):
-    """Where each thread has panels of its own, it gathers the samples itself."""
+    """A thread that has its own panels gathers the samples itself."""
     X, y = _data(90)
     parameters = []
     for numbers in (("1", "1", "1", "1"), ("3", "1", "2", "4")):
@@ -126,7 +126,7 @@ def test_a_loss_that_is_not_finite_stops_all(divided):
 
 
 def test_fewer_threads_than_asked_for_do_the_same(monkeypatch, divided):
-    """The system may allow no more."""
+    """The system may allow no more threads."""
     X, y = _data(90)
     parameters = []
     for allowed in (6, 1, 0):
@@ -148,7 +148,7 @@ def _tasks():
 
 
 def _processors():
-    """Which processors the threads of this process may run on: the sets that occur."""
+    """Return the sets of processors on which the threads of this process may run."""
     found = set()
     for task in os.listdir("/proc/self/task"):
         with suppress(ProcessLookupError):  # it has ended
@@ -157,7 +157,7 @@ def _processors():
 
 
 def _until(condition):
-    """Wait for what the system does in its own time."""
+    """Wait until a condition is true."""
     deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
@@ -165,7 +165,7 @@ def _until(condition):
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads in /proc")
-def test_threads_are_there_while_they_train_and_gone_after():
+def test_threads_run_during_training_only():
     net = _network()
     X, y = _data(4000)
     running, stop = threading.Event(), threading.Event()
@@ -180,7 +180,7 @@ def test_threads_are_there_while_they_train_and_gone_after():
     other.start()
     running.wait()
     _until(lambda: _tasks() == before + 3)
-    # Where a thread begins is chosen; where it may run stays as the user has it.
+    # A thread is moved to another processor at its start, but its affinity stays that of the user.
     _until(lambda: _processors() == {frozenset(os.sched_getaffinity(0))})
     stop.set()
     other.join()
@@ -198,7 +198,7 @@ def test_an_interrupt_stops_all_and_the_trainer_goes_on(rows, interrupt):
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(X, y, 10**6, shuffle=False)
     epochs, steps = divmod(trainer.steps, 10_000 // rows)
-    # It may come when the last step of an epoch is done and the epoch not yet written down.
+    # It may come after the last step of an epoch, but before the epoch is recorded.
     assert len(trainer.history) in ((epochs,) if steps else (epochs, epochs - 1))
     twin = cg.Trainer(_network(sizes=sizes), cg.Adam(), rows, rng=0, threads=1)
     if epochs:
@@ -262,7 +262,7 @@ def test_a_forked_child_trains_too(meanwhile, divided):
     child = os.fork()
     if child == 0:
         try:
-            # The child has no other thread: nobody trains this network any more.
+            # The child has no other thread, so nothing trains this network.
             cg.Trainer(net, cg.Adam(), 40, threads=3).fit(X, y)
             trainer.fit(X, y)
             trainer.learn_one(X[0], y[0])
@@ -276,7 +276,7 @@ def test_a_forked_child_trains_too(meanwhile, divided):
     assert train(_network()) == expected
 
 
-class TestHowMany:
+class TestDefaultNumber:
     @pytest.fixture(autouse=True)
     def _environment(self, monkeypatch):
         monkeypatch.delenv("CYGRAD_NUM_THREADS", raising=False)
@@ -294,18 +294,18 @@ class TestHowMany:
     @pytest.mark.parametrize(
         ("value", "expected"), [("4", 4), ("16", 6), ("2,8", 2), ("", 6), ("0", 6), ("x", 6)]
     )
-    def test_openmp_says_at_most(self, value, expected, monkeypatch):
+    def test_omp_num_threads_is_an_upper_limit(self, value, expected, monkeypatch):
         monkeypatch.setenv("OMP_NUM_THREADS", value)
         assert counts.default_threads() == expected
 
-    def test_its_own_variable_says_how_many(self, monkeypatch):
+    def test_cygrad_num_threads_sets_the_number(self, monkeypatch):
         monkeypatch.setenv("OMP_NUM_THREADS", "2")
         monkeypatch.setenv("CYGRAD_NUM_THREADS", "9")
         assert counts.default_threads() == 9
         assert cg.show_config("dicts")["threads"] == 9
 
     @pytest.mark.parametrize("value", ["0", "-1", "two", "1025", "1.5"])
-    def test_its_own_variable_is_checked(self, value, monkeypatch):
+    def test_cygrad_num_threads_is_checked(self, value, monkeypatch):
         monkeypatch.setenv("CYGRAD_NUM_THREADS", value)
         with pytest.raises(ValueError, match=f"CYGRAD_NUM_THREADS is '{value}', expected"):
             counts.default_threads()
@@ -327,8 +327,8 @@ class TestHowMany:
                 call()
 
 
-class TestTheQuota:
-    """Of control groups, in a tree of files as the system shows them."""
+class TestQuota:
+    """The quota of control groups, from files like those of the system."""
 
     @pytest.fixture
     def quota(self, tmp_path):
