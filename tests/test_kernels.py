@@ -1,5 +1,5 @@
-"""Every kernel on every instruction set, with its arguments between forbidden pages, against a plain
-reference; and again under AddressSanitizer and UndefinedBehaviorSanitizer."""
+"""Every kernel on every instruction set against a plain reference, with its arguments between
+forbidden pages; and again under AddressSanitizer and UndefinedBehaviorSanitizer."""
 
 import pytest
 from c_programs import run

@@ -1,4 +1,4 @@
-"""The phases of a team of threads: a million rounds of uneven tasks, fewer under ThreadSanitizer."""
+"""The phases of a team of threads: a million rounds of uneven tasks, fewer with a sanitizer."""
 
 import pytest
 from c_programs import run
