@@ -17,13 +17,13 @@ from cygrad import threads as counts
 from cygrad._engine import plan, team
 
 DTYPES = ("float32", "float64")
-NUMBERS = (2, 3, 4, 7)
+THREAD_COUNTS = (2, 3, 4, 7)
 # Numbers of panels, tiles and rows that no number of threads divides.
 SIZES = (75, 131, 97, 9)
 
 
 @pytest.fixture
-def divided() -> Iterator[None]:
+def split_everything() -> Iterator[None]:
     """Split every operation among the threads, however small."""
     before = plan.set_costs(barrier=0)
     yield
@@ -63,20 +63,20 @@ def _results(case: Case, data: Data, dtype: str, threads: int) -> dict[str, byte
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_any_case_has_the_same_bits(case, dtype, divided):
+def test_any_case_has_the_same_bits(case, dtype, split_everything):
     data = case.draw(0)
     expected = _results(case, data, dtype, 1)
-    for threads in NUMBERS:
+    for threads in THREAD_COUNTS:
         assert _results(case, data, dtype, threads) == expected, f"{threads} threads"
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_any_optimizer_has_the_same_bits(optimizer, dtype, isa, divided):
+def test_any_optimizer_has_the_same_bits(optimizer, dtype, isa, split_everything):
     X, y = _data(133)
     options = OPTIMIZERS[optimizer]
     found = []
-    for threads in (1, *NUMBERS):
+    for threads in (1, *THREAD_COUNTS):
         rule = cg.Adam if optimizer.startswith("adam") else cg.SGD
         net = _network(dtype)
         history = cg.Trainer(net, rule(**options), 50, rng=0, threads=threads).fit(X, y, 3)
@@ -85,18 +85,18 @@ def test_any_optimizer_has_the_same_bits(optimizer, dtype, isa, divided):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_many_rows_have_the_same_bits(dtype, divided):
+def test_many_rows_have_the_same_bits(dtype, split_everything):
     net = _network(dtype)
     X, y = _data(1500)
     outputs, evaluated = net.forward(X, threads=1), net.evaluate(X, y, threads=1)
-    for threads in NUMBERS:
+    for threads in THREAD_COUNTS:
         assert net.forward(X, threads=threads).tobytes() == outputs.tobytes()
         assert net.evaluate(X, y, threads=threads) == evaluated
         assert (net.predict(X, threads=threads) == outputs.argmax(axis=1)).all()
 
 
 @pytest.mark.parametrize("units", [128, 131], ids=["panels for each", "panels in blocks"])
-def test_a_trainer_may_go_on_with_another_number(units, monkeypatch, divided):
+def test_a_trainer_may_go_on_with_another_number(units, monkeypatch, split_everything):
     """A thread that has its own panels gathers the samples itself."""
     X, y = _data(90)
     parameters = []
@@ -114,9 +114,9 @@ def test_a_trainer_may_go_on_with_another_number(units, monkeypatch, divided):
     assert parameters[0] == parameters[1]
 
 
-def test_a_loss_that_is_not_finite_stops_all(divided):
+def test_a_loss_that_is_not_finite_stops_all(split_everything):
     X, y = _data(90)
-    for threads in (1, *NUMBERS):
+    for threads in (1, *THREAD_COUNTS):
         net = _network()
         before = net.parameters
         trainer = cg.Trainer(net, cg.SGD(1e38), 40, rng=0, threads=threads)
@@ -125,7 +125,7 @@ def test_a_loss_that_is_not_finite_stops_all(divided):
         assert (net.parameters == before).all()
 
 
-def test_fewer_threads_than_asked_for_do_the_same(monkeypatch, divided):
+def test_fewer_threads_than_asked_for_do_the_same(monkeypatch, split_everything):
     """The system may allow no more threads."""
     X, y = _data(90)
     parameters = []
@@ -143,7 +143,7 @@ def test_fewer_threads_than_asked_for_do_the_same(monkeypatch, divided):
     assert parameters[0] == parameters[1] == parameters[2]
 
 
-def _tasks():
+def _thread_count():
     return len(os.listdir("/proc/self/task"))
 
 
@@ -156,7 +156,7 @@ def _processors():
     return found
 
 
-def _until(condition):
+def _wait_until(condition):
     """Wait until a condition is true."""
     deadline = time.monotonic() + 30
     while not condition():
@@ -175,18 +175,18 @@ def test_threads_run_during_training_only():
         callback = lambda *_: running.set() or stop.is_set()  # noqa: E731
         trainer.fit(X, y, 10**6, callbacks=[callback])
 
-    before = _tasks()
+    before = _thread_count()
     other = threading.Thread(target=train)
     other.start()
     running.wait()
-    _until(lambda: _tasks() == before + 3)
+    _wait_until(lambda: _thread_count() == before + 3)
     # A thread is moved to another processor at its start, but its affinity stays that of the user.
-    _until(lambda: _processors() == {frozenset(os.sched_getaffinity(0))})
+    _wait_until(lambda: _processors() == {frozenset(os.sched_getaffinity(0))})
     stop.set()
     other.join()
-    _until(lambda: _tasks() == before)
+    _wait_until(lambda: _thread_count() == before)
     net.forward(np.tile(X, (20, 1)), threads=3)
-    _until(lambda: _tasks() == before)
+    _wait_until(lambda: _thread_count() == before)
 
 
 @pytest.mark.parametrize("rows", [100, 5000], ids=["between steps", "within a step"])
@@ -210,7 +210,7 @@ def test_an_interrupt_stops_all_and_the_trainer_goes_on(rows, interrupt):
     assert trainer.net.parameters.tobytes() == twin.net.parameters.tobytes()
 
 
-def test_two_networks_train_at_once(divided):
+def test_two_networks_train_at_once(split_everything):
     X, y = _data(500)
 
     def train(seed):
@@ -223,7 +223,7 @@ def test_two_networks_train_at_once(divided):
         assert list(pool.map(train, range(2))) == alone
 
 
-def test_one_network_answers_several_threads_at_once(divided):
+def test_one_network_answers_several_threads_at_once(split_everything):
     net = _network()
     X, y = _data(700)
     expected = net.forward(X).tobytes(), net.forward(X[:5]).tobytes(), net.evaluate(X, y)
@@ -240,7 +240,7 @@ def test_one_network_answers_several_threads_at_once(divided):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @pytest.mark.parametrize("meanwhile", [False, True], ids=["between trainings", "in a training"])
-def test_a_forked_child_trains_too(meanwhile, divided):
+def test_a_forked_child_trains_too(meanwhile, split_everything):
     X, y = _data(400)
 
     def trainer_of(net):
