@@ -40,7 +40,7 @@ PROGRAMS = {
 }
 
 
-def of_setup(name: str) -> Any:
+def setup_constant(name: str) -> Any:
     """Return a constant of setup.py, which cannot be imported without its build dependencies."""
     for statement in ast.parse((TESTS.parent / "setup.py").read_text()).body:
         if isinstance(statement, ast.Assign) and ast.unparse(statement.targets) == name:
@@ -66,7 +66,7 @@ def compiled(program: str, folder: Path, sanitizers: str) -> list[str]:
     compiler = shlex.split(os.environ.get("CC") or "cc")
     if not shutil.which(compiler[0]):
         pytest.skip(f"there is no C compiler {compiler[0]}")
-    flags, launcher = [*of_setup("C_FLAGS"), "-pthread"], []
+    flags, launcher = [*setup_constant("C_FLAGS"), "-pthread"], []
     if sanitizers:
         flags += ["-O1", "-g1", f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all"]
         launcher = _launcher([*compiler, *flags], folder)
@@ -85,7 +85,7 @@ def _build(compiler: Sequence[str], sources: Iterable[Path], folder: Path) -> Pa
             isa = source.stem.rpartition("_")[2]
             if isa not in kernels.available():
                 continue
-            own_flags += of_setup("VARIANTS")[isa]
+            own_flags += setup_constant("VARIANTS")[isa]
             if any(word.startswith("-fsanitize") for word in compiler):
                 own_flags.append("-O0")  # else the compiler takes minutes
         made = folder / f"{source.stem}.o"
@@ -94,8 +94,8 @@ def _build(compiler: Sequence[str], sources: Iterable[Path], folder: Path) -> Pa
             own_flags += [f"-I{CSRC}", *macros, "-c", str(source), "-o", objects[-1]]
             commands.append([*compiler, *own_flags])
     with ThreadPoolExecutor(os.cpu_count()) as waiting:
-        results = [*waiting.map(_done, commands)]
-    results.append(_done([*compiler, *objects, "-o", str(folder / "program"), "-lm"]))
+        results = [*waiting.map(_execute, commands)]
+    results.append(_execute([*compiler, *objects, "-o", str(folder / "program"), "-lm"]))
     for result in results:
         assert result.returncode == 0, result.stderr
     return folder / "program"
@@ -112,18 +112,18 @@ def _launcher(compiler: Sequence[str], folder: Path) -> list[str]:
     """Return the command prefix of a sanitized program: some sanitizers need fixed addresses."""
     source, program = folder / "nothing.c", str(folder / "nothing")
     source.write_text("int main(void) { return 0; }\n")
-    result = _done([*compiler, str(source), "-o", program])
+    result = _execute([*compiler, str(source), "-o", program])
     if result.returncode == 0:
         by_setarch = ["setarch", os.uname().machine, "-R"]
         for launcher in ([by_setarch] if shutil.which("setarch") else []) + [[]]:
-            result = _done([*launcher, program])
+            result = _execute([*launcher, program])
             if result.returncode == 0:
                 return launcher
     reason = (result.stderr.strip() or f"exit status {result.returncode}").splitlines()[0]
     pytest.skip(f"{shlex.join(result.args)}: {reason}")
 
 
-def _done(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def _execute(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True)
 
 
