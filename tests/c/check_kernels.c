@@ -1,4 +1,4 @@
-/* check_kernels.c: compares every kernel of every instruction set of this machine, in both dtypes, with a plain reference.
+/* check_kernels.c: compares each kernel of each instruction set of this machine, in both dtypes, with a reference.
  *
  *     check_kernels [part of a case's name]
  *

@@ -120,8 +120,8 @@ static void expect_update(const cg_update *u, double g, buffer *p, buffer *state
 static void weight_gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, int rule, double weight_decay, int fetch)
 {
     for (ptrdiff_t panel = 0; panel < panels(out); panel += panels(out) > 1 ? panels(out) - 1 : 1) EACH_KIND {
-        if (!begin("weight_gradient %s batch=%td in=%td out=%td panel=%td decay=%g fetch=%d", cg_rule_name(rule), batch, in, out,
-                   panel, weight_decay, fetch))
+        if (!begin("weight_gradient %s batch=%td in=%td out=%td panel=%td decay=%g fetch=%d", cg_rule_name(rule),
+                   batch, in, out, panel, weight_decay, fetch))
             continue;
         buffer *a = samples_of("a", batch, in, 1), *delta = samples_of("delta", batch, out, 1);
         buffer *w = weights_of("w", in, out), *state1 = state1_of(w, rule), *state2 = state2_of(w, rule);
@@ -134,8 +134,8 @@ static void weight_gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, i
         cg_samples samples = {allocate(AHEAD * 33 * sizeof(float), tight), AHEAD, 33, 33 * sizeof(float), sizeof(float),
                               CG_FLOAT32};
         cg_prefetch ahead = {&samples, order, 0, AHEAD, 0, 1000};
-        k->weight_gradient(panel, batch, &a_matrix, &delta_matrix, &w_matrix, distance(w, state1), distance(w, state2), &update,
-                    fetch ? &ahead : NULL);
+        k->weight_gradient(panel, batch, &a_matrix, &delta_matrix, &w_matrix, distance(w, state1), distance(w, state2),
+                           &update, fetch ? &ahead : NULL);
         if (fetch && in) check_number("rows fetched ahead", (double)ahead.row, AHEAD, 0);
 
         for (ptrdiff_t i = 0; i < in; i++)

@@ -1,13 +1,12 @@
 /* check_team.c: a stress test of csrc/team.h.
  *
- *     check_team [divisor of the numbers of rounds, for slow machinery]
+ *     check_team [divisor of the numbers of rounds, for sanitizers]
  *
- * Rounds of uneven tasks run_thread each other. In each, a task reads what another task has written in the round before,
- * and writes what a task of the next round will read, all in plain memory: whoever is alone between two rounds checks
- * that every task was done once and has seen the right numbers. Compiled with -fsanitize=thread it also says whether
- * this was luck. Members sleep in the middle of a task and between hearing of a round and asking for its tasks; come
- * late, or never; and one stops all. Helgrind and DRD can run it, but know nothing of C11 atomics and see a race in
- * every exchange. */
+ * In each round, a phase of uneven tasks, a task reads a number that another task wrote in the previous round, and
+ * writes one for the next round, all in plain memory. Between two rounds the leader checks that every task was done
+ * once and read the right number. Compiled with -fsanitize=thread it also finds races that did no harm. Members sleep within
+ * a task, or between a new phase and its first task; start late, or never; and one stops all. Helgrind and DRD do not
+ * know C11 atomics, and report races that are none. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
