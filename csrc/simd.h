@@ -1,7 +1,7 @@
 /* simd.h: the operations on vectors of numbers that the kernels need, for each instruction set.
  *
  * Needs: CG_BITS, 32 or 64 (float32 or float64), and CG_VECTOR_BYTES, 64 (AVX-512), 32 (AVX2 with FMA), 16 (portable)
- * or CG_BITS / 8 (one number). Arithmetic (+ − × ÷) and comparisons are the compiler's own on vector types; a comparison
+ * or CG_BITS / 8 (one number). Arithmetic (+ − × ÷) and comparisons are the compiler's on vector types; a comparison
  * returns a `mask`, all ones or all zeros in each lane. Every operation has the same bits on every instruction set. */
 #ifndef CG_SIMD_H
 #define CG_SIMD_H
