@@ -7,9 +7,9 @@ from cygrad._engine.kernels cimport cg_samples
 
 cdef class Samples:
     cdef Py_buffer buffer
-    cdef bint held
+    cdef bint held                  # whether `buffer` is acquired
     cdef cg_samples view
-    cdef double *row                # of numbers made from the caller's, or NULL
+    cdef double *row                # a private copy of one row, or NULL
     cdef bint acquire(self, array) except -1
     cdef int acquire_array(self, array, str name) except -1
     cdef int acquire_row(self, array, str name, Py_ssize_t columns) except -1

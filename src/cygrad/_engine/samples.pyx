@@ -121,14 +121,14 @@ cdef class Samples:
     Parameters
     ----------
     array : array_like of shape (rows, columns)
-        Booleans, integers or floats, of any strides, read-only or not; kept in place where it is a native, aligned
-        buffer of 1 to 8 bytes, converted by NumPy elsewhere.
+        Booleans, integers or floats, of any strides, read-only or not; read in place if it is a native, aligned
+        buffer with items of 1 to 8 bytes, else converted by NumPy.
     name : str
-        What the caller calls it, for the errors.
+        Name of the array in error messages.
     columns : int or None
-        How many columns it must have.
+        Required number of columns.
     dtype : {"float32", "float64"}
-        As what the numbers must be finite.
+        Type in which the numbers must be finite.
 
     Raises
     ------
