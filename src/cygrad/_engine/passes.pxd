@@ -23,7 +23,7 @@ cdef class ParallelPasses(Team):
     cdef Plan plan
     cdef Pass p                     # the part that all passes share
     cdef Py_ssize_t samples, chunk, chunks
-    cdef bint is_open
-    cdef char *out                  # rows of outputs, or NULL
+    cdef bint is_open               # whether the phase, with a task for each chunk, has been opened
+    cdef char *out                  # for the outputs (rows, out), or NULL
     cdef double *sums               # loss and metric of each chunk, or NULL
     cdef int run(self, Py_ssize_t samples, Py_ssize_t chunk) except -1

@@ -18,13 +18,13 @@ cdef Py_ssize_t LONG_PASS = 200_000_000     # multiply-adds: so long that a user
 
 
 cdef class SequentialPasses(Team):
-    """Batch after batch through one plan."""
+    """Run batch after batch through one plan."""
 
     def __cinit__(self):
         memset(&self.p, 0, sizeof(Pass))
 
     cdef int set_up(self, Plan plan) except -1:
-        """Use this plan from now on."""
+        """Use a plan from now on."""
         self.assemble(plan.members)
         self.plan = plan
         return 0
@@ -93,7 +93,7 @@ cdef class SequentialPasses(Team):
 
 @cython.final
 cdef class ParallelPasses(Team):
-    """Chunks of samples through one plan, in rows of its workspace that belong to one thread each."""
+    """Run chunks of samples through one plan, in parallel: each thread has its own rows of the workspace."""
 
     def __cinit__(self):
         memset(&self.p, 0, sizeof(Pass))

@@ -25,7 +25,7 @@ cdef extern from "team.h" nogil:
 
 cdef class Team:
     cdef cg_team *team
-    cdef int members            # numbered from 0, the calling thread
+    cdef int members            # numbered from 0, which is the calling thread
     cdef Interrupts interrupts  # of member 0
     cdef int assemble(self, int members) except -1
     cdef int run_threads(self, int thread_count, poll) except -1
