@@ -1,4 +1,4 @@
-# kernels.pxd: csrc/cygrad.h, as Cython sees it. The comments are there.
+# kernels.pxd: the declarations of csrc/cygrad.h, where the comments are.
 
 from libc.stdint cimport int64_t, uint64_t
 
@@ -7,7 +7,7 @@ cdef extern from "cygrad.h" nogil:
     enum:
         CG_PANEL_BYTES
 
-    # The rows of the tables in csrc/activations.h, losses.h and optimizers.h that some code treats in a way of its own.
+    # The rows of the tables in csrc/activations.h, losses.h and optimizers.h that some code names.
     enum:
         CG_ACTIVATION_identity
         CG_ACTIVATION_relu
@@ -91,7 +91,8 @@ cdef extern from "cygrad.h" nogil:
         void (*unpack)(Py_ssize_t rows, const cg_matrix *a, void *out) noexcept nogil
         void (*forward)(Py_ssize_t panel, Py_ssize_t rows, const cg_rows *rows_from, cg_matrix *a, const cg_matrix *w,
                         const char *b, int relu, cg_matrix *z) noexcept nogil
-        void (*activate)(int activation, Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *z, cg_matrix *a) noexcept nogil
+        void (*activate)(int activation, Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *z,
+                         cg_matrix *a) noexcept nogil
         void (*softmax)(Py_ssize_t rows, const cg_matrix *z, cg_matrix *a, void *log_sum_exp) noexcept nogil
         void (*output_delta)(Py_ssize_t rows, cg_output *output) noexcept nogil
         void (*softmax_slope)(Py_ssize_t rows, const cg_matrix *a, cg_matrix *delta) noexcept nogil
@@ -99,12 +100,12 @@ cdef extern from "cygrad.h" nogil:
                       cg_matrix *delta) noexcept nogil
         void (*transpose)(Py_ssize_t panel, const cg_matrix *w, char *wt) noexcept nogil
         void (*hidden_delta)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *above, const char *wt,
-                      const cg_matrix *relu, cg_matrix *below) noexcept nogil
+                             const cg_matrix *relu, cg_matrix *below) noexcept nogil
         void (*weight_gradient)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *a, const cg_matrix *delta,
-                         const cg_matrix *w, Py_ssize_t state1_offset, Py_ssize_t state2_offset, const cg_update *update,
-                         cg_prefetch *ahead) noexcept nogil
-        void (*bias_gradient)(Py_ssize_t rows, const cg_matrix *delta, char *b, Py_ssize_t state1_offset, Py_ssize_t state2_offset,
-                              const cg_update *update) noexcept nogil
+                                const cg_matrix *w, Py_ssize_t state1_offset, Py_ssize_t state2_offset,
+                                const cg_update *update, cg_prefetch *ahead) noexcept nogil
+        void (*bias_gradient)(Py_ssize_t rows, const cg_matrix *delta, char *b, Py_ssize_t state1_offset,
+                              Py_ssize_t state2_offset, const cg_update *update) noexcept nogil
         int (*function)(const char *name, Py_ssize_t n, const void *x, void *y) noexcept nogil
         double (*multiply_adds)(Py_ssize_t rounds, void *sink) noexcept nogil
 

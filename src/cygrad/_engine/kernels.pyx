@@ -1,6 +1,6 @@
 """The choice of the kernels: one table of C functions per dtype and instruction set.
 
-The best one is picked when the first is needed. ``CYGRAD_ISA`` in the environment, or `select`, forces another.
+The best table is chosen at the first use, unless the environment variable ``CYGRAD_ISA`` or `select` names another.
 """
 
 import os
@@ -107,7 +107,7 @@ cdef const cg_kernels *table(str dtype) except NULL:
 def evaluate(str name, x):
     """Compute a function of the kernels, element by element: exp, log, log1p or an activation except softmax.
 
-    `x` is a contiguous float32 or float64 array; the selected variant computes a new array of its shape and dtype.
+    `x` is a float32 or float64 array; the result is a new array of its shape and dtype, by the selected instruction set.
     """
     x = np.ascontiguousarray(x)
     cdef const cg_kernels *kernels = table(x.dtype.name)
@@ -131,7 +131,7 @@ def evaluate(str name, x):
 def fma_peak(double seconds=0.2, str dtype="float32"):
     """Measure the peak of one core: 10⁹ floating-point operations per second of independent fused multiply-adds.
 
-    The selected variant is measured: the best of several runs of at least `seconds` in all.
+    Returns the best of several runs that take at least `seconds` in all, on the selected instruction set.
     """
     cdef const cg_kernels *kernels = table(dtype)
     cdef double sink, best = 0, started, elapsed, done, total = 0
