@@ -16,14 +16,15 @@ cdef Py_ssize_t fork_count
 cdef class Engine:
     cdef const cg_kernels *kernels
     cdef Layer *layers              # 1 … depth
-    cdef Layer *trained             # the same, except that training may leave parameters unchanged
-    cdef Py_ssize_t plan_version    # grows when `trained` changes, and plans have to be made anew
+    cdef Layer *trained             # the same, but with the parameters that training changes
+    cdef Py_ssize_t plan_version    # increased when `trained` changes, since plans depend on it
     cdef readonly Py_ssize_t depth
     cdef int loss
     cdef bint mean
     cdef readonly str isa, dtype
     cdef readonly object storage
-    cdef object block, numpy_dtype, empty
+    cdef object block               # all parameters, as bytes; `storage` is the same memory as numbers
+    cdef object numpy_dtype, empty
     cdef type plan_type             # Plan, or LoopsPlan
     cdef readonly tuple sizes
     cdef Py_ssize_t inputs, outputs
@@ -38,7 +39,7 @@ cdef class Engine:
     cdef bint takes_classes(self) noexcept
     cdef bint takes_rows(self) noexcept
     cdef Plan plan(self, Py_ssize_t capacity, bint targets=*, Py_ssize_t lowest_delta=*, bint keep=*, int members=*)
-    cdef Py_ssize_t thread_count(self, Py_ssize_t n, threads, Py_ssize_t share) except -1
+    cdef Py_ssize_t thread_count(self, Py_ssize_t n, threads, Py_ssize_t thread_work) except -1
     cdef int sample_type(self) noexcept nogil
     cdef Inference begin_inference(self)
     cdef Inference new_inference(self)

@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cygrad._engine.samples import Samples
 
-# How many at most, or a function that says it where the work is worth more than one.
+# The largest number of threads, or a function that returns it, called only if more than one would pay.
 _Threads: TypeAlias = int | Callable[[], int]
 
 @final

@@ -126,7 +126,7 @@ cdef class Engine:
         return self.storage[self.bias_rows[layer]].copy()
 
     def set_biases(self, Py_ssize_t layer, biases):
-        """Set the biases of a layer, counted from 0: (out,)."""
+        """Set the biases (out,) of a layer, counted from 0."""
         self.storage[self.bias_rows[layer]] = biases
 
     def set_trained(self, Py_ssize_t layer, bint weights, bint biases):

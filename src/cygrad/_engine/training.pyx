@@ -59,7 +59,7 @@ cdef double integer_power(double base, int64_t exponent) noexcept nogil:
 
 @cython.final
 cdef class Training(SequentialPasses):
-    """An optimiser's state and the workspace for its steps on one engine.
+    """The state of an optimiser, and the workspace of its steps on one engine.
 
     Inside ``with training:``, other calls cannot train the engine.
     """
@@ -80,7 +80,7 @@ cdef class Training(SequentialPasses):
     cdef Py_ssize_t owner               # the process of the current call, or 0
     cdef list blocks
     cdef readonly list state
-    cdef public int64_t steps           # done so far
+    cdef public int64_t steps           # number of steps so far
 
     def __init__(self, Engine engine, str rule, Py_ssize_t batch_size, learning_rate=0.0, *, double momentum=0,
                  double beta1=0, double beta2=0, double epsilon=0, double weight_decay=0):
@@ -189,7 +189,7 @@ cdef class Training(SequentialPasses):
 
     def epoch(self, Samples X, targets, const int64_t[::1] order, const double[::1] learning_rates=None, poll=None,
               threads=1):
-        """Run one step per batch of `order`, or of all rows in their order, all in one call outside the GIL.
+        """Run one step per batch of `order`, or of all rows in their order, outside the GIL.
 
         `learning_rates` has one for each step, unless all are the same. Returns the sums of loss and metric over the
         samples of the steps done, the number of these steps, and whether the loss of the step after them was NaN or
