@@ -12,8 +12,7 @@ cdef enum Kind:
     GRADIENT        # ∂C/∂W = aᵀ δ, ∂C/∂b = Σ δ; W ← W − η ∂C/∂W, b likewise
 
 
-# One operation of a pass. A task is one panel of columns of its result, and one of the blocks into which its rows are
-# divided.
+# One operation of a pass. A task computes one panel of columns of its result, for one block of its rows.
 cdef struct Operation:
     Kind kind
     Py_ssize_t layer            # 1 … L; layer 0 is the input
@@ -65,7 +64,8 @@ cdef class Plan:
     cdef int allocate_private_inputs(self) except -1
     cdef bint run(self, Pass *p, int member, Interrupts interrupts) noexcept nogil
     cdef bint run_operation(self, const Operation *op, Pass *p, int member, Interrupts interrupts) noexcept nogil
-    cdef bint run_task(self, const Operation *op, Py_ssize_t index, Pass *p, int member, Interrupts interrupts) noexcept nogil
+    cdef bint run_task(self, const Operation *op, Py_ssize_t index, Pass *p, int member,
+                       Interrupts interrupts) noexcept nogil
     cdef bint claim_gather(self, const Part *part) noexcept nogil
     cdef void look_ahead(self, const Operation *op, Py_ssize_t index, Py_ssize_t rows, const Pass *p,
                          cg_prefetch *ahead) noexcept nogil

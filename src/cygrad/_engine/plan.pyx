@@ -1,7 +1,7 @@
 """A plan: the operations of one pass over a batch, forward or forward and back, and the memory that they work in.
 
-Here is decided where each matrix is, which operations there are, and how threads share them; what an operation computes
-is in `equations`. Work is divided by panels and rows of output, never along a sum, so that the result does not depend
+It decides where each matrix is, which operations there are, and how threads share them; `equations` computes the
+operations. Work is split by panels and rows of output, never along a sum, so that the result does not depend
 on who computed which part.
 """
 
@@ -299,7 +299,8 @@ cdef class Plan:
                 return True
         return False
 
-    cdef bint run_task(self, const Operation *op, Py_ssize_t index, Pass *p, int member, Interrupts interrupts) noexcept nogil:
+    cdef bint run_task(self, const Operation *op, Py_ssize_t index, Pass *p, int member,
+                       Interrupts interrupts) noexcept nogil:
         """Run one task of an operation. True: stop, as in `run_operation`."""
         cdef Part part
         cdef cg_prefetch ahead
