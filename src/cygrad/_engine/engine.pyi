@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cygrad._engine.samples import Samples
 
-# The largest number of threads, or a function that returns it, called only if more than one would pay.
+# The largest number of threads, or a function for it, called only if more than one would pay.
 _Threads: TypeAlias = int | Callable[[], int]
 
 @final

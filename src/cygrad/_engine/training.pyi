@@ -9,7 +9,7 @@ from cygrad._engine.engine import Engine
 from cygrad._engine.passes import SequentialPasses
 from cygrad._engine.samples import Samples
 
-# The largest number of threads, or a function that returns it, called only if more than one would pay.
+# The largest number of threads, or a function for it, called only if more than one would pay.
 _Threads: TypeAlias = int | Callable[[], int]
 
 def permute(order: NDArray[np.int64], seed: int) -> None: ...
