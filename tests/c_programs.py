@@ -50,7 +50,7 @@ def setup_constant(name: str) -> Any:
 
 def run(program: str, folder: Path, sanitizers: str, *arguments: str) -> list[str]:
     """Compile and run tests/c/<program>.c, assert that it finds nothing, and return its lines."""
-    result = _done([*compiled(program, folder, sanitizers), *arguments])
+    result = _execute([*compiled(program, folder, sanitizers), *arguments])
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout.splitlines()
 

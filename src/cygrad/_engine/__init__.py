@@ -1,4 +1,4 @@
-"""The compiled engine.
+"""The compiled engine: the hot loops in Cython, over kernels in C.
 
 `loops` defines what is computed, to the bit; `equations` computes it over panels, and csrc the
 tiles of a panel. `plan` lays out the memory and divides the operations among threads; `passes` runs

@@ -183,9 +183,9 @@ cdef class Engine:
                      self.depth + 1 if lowest_delta < 0 else lowest_delta, keep, members)
         return plan
 
-    cdef Py_ssize_t thread_count(self, Py_ssize_t n, threads, Py_ssize_t share) except -1:
-        """Return the number of threads for n samples: one for each `share` of work, in barriers, up to `threads`."""
-        cdef Py_ssize_t most = n * self.work // max(share * costs.barrier, 1)
+    cdef Py_ssize_t thread_count(self, Py_ssize_t n, threads, Py_ssize_t thread_work) except -1:
+        """Return the number of threads for n samples: one for each `thread_work`, in barriers, up to `threads`."""
+        cdef Py_ssize_t most = n * self.work // max(thread_work * costs.barrier, 1)
         if most < 2:
             return 1
         return min(most, <Py_ssize_t> (threads() if callable(threads) else threads))

@@ -105,7 +105,7 @@ def class_indices(array, Py_ssize_t classes):
     cdef const cg_samples *y = &given.view
     cdef Py_ssize_t i
     cdef bint outside = False
-    samples.acquire_array(array, "array")
+    given.acquire_array(array, "array")
     copy = empty(y.rows, int64)
     cdef int64_t[::1] indices = copy
     for i in range(y.rows):
