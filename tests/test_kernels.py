@@ -7,7 +7,10 @@ from c_programs import run
 from cygrad._engine import kernels
 
 
-@pytest.mark.parametrize("sanitizers", ["", "address,undefined"], ids=["optimised", "sanitized"])
+SANITIZED = pytest.param("address,undefined", id="sanitized", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("sanitizers", [pytest.param("", id="optimised"), SANITIZED])
 def test_every_kernel(sanitizers, tmp_path):
     *checked, summary = run("check_kernels", tmp_path, sanitizers)
     dtypes = ("float32", "float64")
