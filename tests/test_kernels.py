@@ -6,7 +6,6 @@ from c_programs import run
 
 from cygrad._engine import kernels
 
-
 SANITIZED = pytest.param("address,undefined", id="sanitized", marks=pytest.mark.slow)
 
 
