@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from bits import assert_same_bits
 from cases import CASES, Case, Data
+from layouts import MATRICES
 
 import cygrad as cg
 from cygrad._engine import kernels
@@ -164,41 +165,12 @@ def test_deltas_of_a_row_alone_and_in_a_batch(dtype, isa):
         assert_same_bits(alone.inputs[0], together.inputs[row])
 
 
-def _read_only(X):
-    X.flags.writeable = False
-    return X
-
-
-def _in_every_second_place(X):
-    spread = np.full((X.shape[0], 2 * X.shape[1]), np.array(99).astype(X.dtype))
-    spread[:, ::2] = X
-    return spread[:, ::2]
-
-
-def _unaligned(X):
-    block = np.empty(X.nbytes + 1, np.uint8)
-    shifted = block[1:].view(X.dtype).reshape(X.shape)
-    shifted[:] = X
-    return shifted
-
-
-LAYOUTS = {
-    "C order": lambda X: X,
-    "Fortran order": np.asfortranarray,
-    "every second column": _in_every_second_place,
-    "rows reversed": lambda X: X[::-1].copy()[::-1],
-    "columns reversed": lambda X: X[:, ::-1].copy()[:, ::-1],
-    "read-only": _read_only,
-    "unaligned": _unaligned,
-    "big-endian": lambda X: X.astype(X.dtype.newbyteorder(">")),
-    "list": lambda X: X.tolist(),
-}
 INPUTS = ("bool", *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)), "float32", "float64")
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("given", INPUTS)
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", MATRICES)
 def test_samples_of_any_type_and_layout_are_their_converted_copy(layout, given, dtype, isa):
     rng = np.random.default_rng(3)
     high = {"b": 2, "u": 256, "i": 100, "f": 100}[np.dtype(given).kind]
@@ -208,7 +180,7 @@ def test_samples_of_any_type_and_layout_are_their_converted_copy(layout, given, 
     if X.dtype.kind == "f":
         X /= 7  # numbers that conversion to float32 rounds
     converted = X.astype(dtype)
-    taken = LAYOUTS[layout](X)
+    taken = MATRICES[layout](X)
 
     net, y = network(dtype), np.arange(41) % 5
     net.layers[0].weights = net.layers[0].weights / 64  # away from saturation

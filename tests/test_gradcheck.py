@@ -8,9 +8,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from gradient_faults import FAULTS, FITTING, make, problem, scaled
+from gradient_faults import FAULTS, make, problem, scaled
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import fitting
 
 from cygrad import Dense, GradientError, GradientReport, Network, check_gradients
 from cygrad.gradcheck import Comparison
@@ -61,7 +62,7 @@ def test_every_activation_passes(activation):
 )
 def test_networks_of_all_kinds_pass(loss, hidden, bias, outputs, n, seed):
     layers = [Dense(units, activation, use_bias=bias) for units, activation in hidden]
-    layers.append(Dense(outputs, FITTING.get(loss, "tanh")))
+    layers.append(Dense(outputs, fitting(loss, "tanh")))
     net = Network(4, layers, loss=loss, dtype="float64", rng=seed)
     # Biases away from 0, so that relu's kink is met by chance only.
     net.parameters = net.parameters + np.random.default_rng(seed).normal(

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from gradient_faults import FAULTS, FITTING, badly_scaled, make, problem, scaled
+from gradient_faults import FAULTS, badly_scaled, make, problem, scaled
+from networks import fitting
 
 from cygrad import Dense, GradientError, Network, check_gradients
 from cygrad.network.losses import LOSSES
@@ -171,7 +172,7 @@ def test_directions_are_the_same_each_time():
 def test_frozen_and_standardised_networks_pass(loss, bias):
     layers = [
         Dense(4, "tanh", use_bias=bias, trainable=False),
-        Dense(3, FITTING.get(loss, "identity"), use_bias=bias),
+        Dense(3, fitting(loss), use_bias=bias),
     ]
     net, (X, y) = Network(4, layers, loss=loss, rng=0), problem(loss)
     X = 1000 + 16 * X

@@ -2,16 +2,15 @@
 
 import numpy as np
 import pytest
+from layouts import MATRICES, read_only
+from networks import small_network
 
 from cygrad import Dense, Network
 from cygrad.network.losses import LOSSES
 
-OUTPUT = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
-
 
 def make(loss="cross_entropy", units=3, **options):
-    layers = [Dense(5, "tanh"), Dense(units, OUTPUT.get(loss, "identity"))]
-    return Network(4, layers, **{"loss": loss, "rng": 0, **options})
+    return small_network(4, 5, units, loss, **options)
 
 
 # Whole numbers from 0 to 9, which every dtype can hold.
@@ -24,32 +23,11 @@ def memory_map(array, folder):
     return np.load(folder / "X.npy", mmap_mode="r")
 
 
-def read_only(array):
-    array = array.copy()
-    array.flags.writeable = False
-    return array
-
-
 LAYOUTS = {
-    "C": lambda X, folder: X.copy(),
-    "Fortran": lambda X, folder: np.asfortranarray(X),
-    "read-only": lambda X, folder: read_only(X),
-    "memory-mapped": lambda X, folder: memory_map(X, folder),
-    "every second row": lambda X, folder: np.repeat(X, 2, axis=0)[::2],
-    "every second column": lambda X, folder: np.repeat(X, 2, axis=1)[:, ::2],
-    "reversed": lambda X, folder: X[::-1, ::-1].copy()[::-1, ::-1],
-    "a part": lambda X, folder: np.pad(X, 3)[3:-3, 3:-3],
-    "unaligned": lambda X, folder: unaligned(X),
-    "big-endian": lambda X, folder: X.astype(X.dtype.newbyteorder(">")),
+    **{name: lambda X, folder, layout=layout: layout(X) for name, layout in MATRICES.items()},
+    "memory-mapped": memory_map,
 }
-
-
-def unaligned(array):
-    buffer = np.zeros(array.nbytes + 1, np.uint8)
-    view = buffer[1:].view(array.dtype).reshape(array.shape)
-    view[:] = array
-    return view
-
+del LAYOUTS["list"]  # it has no dtype
 
 REAL = ["float32", "float64", "float16", "longdouble", "int8", "int16", "int32", "int64"]
 REAL += ["uint8", "uint16", "uint32", "uint64"]

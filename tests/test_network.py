@@ -8,6 +8,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
+from networks import small_network
 
 import cygrad as cg
 from cygrad import Dense, Network
@@ -36,8 +37,8 @@ FITTING = {
 
 def make(loss="cross_entropy", units=3, activation=None, **options):
     """Make a network 4-5-`units`, in float64 by default."""
-    layers = [Dense(5, "tanh"), Dense(units, activation or FITTING[loss])]
-    return Network(4, layers, **{"loss": loss, "dtype": "float64", "rng": 7, **options})
+    options = {"dtype": "float64", "rng": 7, **options}
+    return small_network(4, 5, units, loss, activation or FITTING[loss], **options)
 
 
 def samples(n=6, columns=4):

@@ -8,6 +8,8 @@ from array import array
 import numpy as np
 import pytest
 from cases import CASES, OPTIMIZERS
+from layouts import VECTORS, read_only, unaligned
+from networks import small_network
 
 import cygrad as cg
 
@@ -17,34 +19,8 @@ NUMBERS = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32
 NUMBERS += ["float16", "float32", "float64", "longdouble", ">f4", ">i2"]
 
 
-def unaligned(x):
-    buffer = np.zeros(x.nbytes + 1, np.uint8)
-    view = buffer[1:].view(x.dtype)
-    view[:] = x
-    return view
-
-
-def read_only(x):
-    x = x.copy()
-    x.flags.writeable = False
-    return x
-
-
-LAYOUTS = {
-    "plain": np.copy,
-    "read-only": read_only,
-    "every second": lambda x: np.repeat(x, 2)[::2],
-    "reversed": lambda x: x[::-1].copy()[::-1],
-    "a column": lambda x: np.tile(x[:, np.newaxis], 3)[:, 1],
-    "one number again and again": lambda x: np.broadcast_to(x[:1], x.shape),
-    "unaligned": unaligned,
-}
-
-
 def network(loss="mse", units=1, dtype="float32", **options):
-    activation = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
-    layers = [cg.Dense(7, "tanh"), cg.Dense(units, activation.get(loss, "identity"))]
-    return cg.Network(5, layers, loss=loss, dtype=dtype, rng=0, **options)
+    return small_network(5, 7, units, loss, dtype=dtype, **options)
 
 
 def trainer_of(net, optimizer=None):
@@ -115,14 +91,14 @@ def test_the_first_of_equal_outputs_and_of_those_that_are_no_numbers():
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("standardized", [False, True])
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", VECTORS)
 @pytest.mark.parametrize("kind", NUMBERS)
 def test_samples_of_every_dtype_and_layout(kind, layout, standardized, dtype):
     nets = [network("mse", 2, dtype) for _ in range(2)]
     if standardized:
         for net in nets:
             net.standardize_inputs(np.random.default_rng(0).standard_normal((9, 5)))
-    x = LAYOUTS[layout](SAMPLE.astype(kind))
+    x = VECTORS[layout](SAMPLE.astype(kind))
     before = x.tobytes()
     assert (nets[0].predict_one(x) == nets[1].predict(x[np.newaxis])[0]).all()
     y = np.array([0.5, -1])
@@ -135,7 +111,7 @@ def test_samples_of_every_dtype_and_layout(kind, layout, standardized, dtype):
 @pytest.mark.parametrize("kind", NUMBERS)
 def test_targets_of_every_dtype_and_layout(kind):
     X = SAMPLE[np.newaxis]
-    for make in LAYOUTS.values():
+    for make in VECTORS.values():
         y = make(SAMPLE.astype(kind))
         nets = [network("mse", 5) for _ in range(2)]
         one, other = map(trainer_of, nets)

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "splitmix.h"
 #include "team.h"
 
 enum { MOST_MEMBERS = 7, MOST_TASKS = 3 * MOST_MEMBERS, MOST_SECONDS = 60 };
@@ -51,19 +52,11 @@ static long tasks_opened, tasks_done[MOST_MEMBERS];
 /* Relaxed, so that it does not synchronise. */
 static _Atomic int leaders;
 
-static uint64_t splitmix64(uint64_t x) /* SplitMix64 (Steele, Lea & Flood 2014) */
-{
-    x += 0x9E3779B97F4A7C15u;
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-    return x ^ (x >> 31);
-}
-
 /* Return the number that a task computes from one of the previous round. */
 static uint64_t number_of(ptrdiff_t task)
 {
     uint64_t before = tasks_before ? numbers[(round_number + 1) % 2][(task + round_number) % tasks_before] : 0;
-    return splitmix64(before ^ (uint64_t)(round_number * MOST_TASKS + task));
+    return splitmix64(GOLDEN_GAMMA + (before ^ (uint64_t)(round_number * MOST_TASKS + task)));
 }
 
 /* Wait for a random time: usually not long, sometimes some microseconds, rarely so long that the others sleep too. */
@@ -101,7 +94,7 @@ static void next_phase(void)
     if (!over) {
         round_number++;
         tasks_before = tasks;
-        tasks = 1 + (ptrdiff_t)(splitmix64((uint64_t)round_number) % (uint64_t)(3 * now.members));
+        tasks = 1 + (ptrdiff_t)(splitmix64(GOLDEN_GAMMA + (uint64_t)round_number) % (uint64_t)(3 * now.members));
         tasks_opened += tasks;
     }
     ptrdiff_t open = tasks;
@@ -119,7 +112,7 @@ static void thread_loop(int member)
         phase = cg_team_wait(team, seen);
         if (phase == CG_TEAM_OVER) return;
         CHECK(phase > seen, "member %d went from phase %u to %u", member, (unsigned)seen, (unsigned)phase);
-        random = splitmix64(random);
+        random = splitmix64(GOLDEN_GAMMA + random);
         if (random % 20000 == 0) usleep(300); /* the round may be over before it takes a task */
         long count = 0;
         for (ptrdiff_t task; (task = cg_team_take(team, member, phase)) >= 0; count++) run_task(task);

@@ -8,6 +8,7 @@
 #define CHECKS_H
 
 #include "guarded.h"
+#include "splitmix.h"
 
 #include <float.h>
 #include <math.h>
@@ -64,13 +65,7 @@ static double tolerance(double depth) { return depth * (k->itemsize == 4 ? (doub
 
 static uint64_t random_state;
 
-static uint64_t random_bits(void) /* SplitMix64 (Steele, Lea & Flood 2014) */
-{
-    uint64_t x = random_state += 0x9E3779B97F4A7C15u;
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-    return x ^ (x >> 31);
-}
+static uint64_t random_bits(void) { return splitmix64(random_state += GOLDEN_GAMMA); }
 
 static ptrdiff_t random_below(ptrdiff_t n) { return (ptrdiff_t)cg_random_below(random_bits(), (uint64_t)n); }
 
@@ -195,7 +190,7 @@ static int case_index; /* skipped cases are counted too */
 /* Return the digest after one more number. */
 static uint64_t next_digest(uint64_t state, uint64_t next)
 {
-    state = (state ^ next) * 0x9E3779B97F4A7C15u;
+    state = (state ^ next) * GOLDEN_GAMMA;
     return state ^ state >> 32;
 }
 
