@@ -290,7 +290,6 @@ setup(
             module("interrupts", "csrc/processor.c"),
             module("team", "csrc/team.c", "csrc/processor.c"),
             module("loops", "csrc/processor.c"),
-            module("equations"),
             module("plan"),
             module("loops_plan"),
             module("passes", "csrc/team.c"),

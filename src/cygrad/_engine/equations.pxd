@@ -55,15 +55,6 @@ cdef struct Part:
     bint gathers                # whether it gathers the samples first, for itself
 
 
-cdef void gather(const Workspace *s, const Pass *p, const Part *part) noexcept nogil
-cdef void forward(const Workspace *s, const Pass *p, const Part *part) noexcept nogil
-cdef void softmax(const Workspace *s, const Pass *p, const Part *part) noexcept nogil
-cdef void output_delta(const Workspace *s, Pass *p) noexcept nogil
-cdef void hidden_delta(const Workspace *s, const Pass *p, const Part *part) noexcept nogil
-cdef void weight_gradient(const Workspace *s, const Pass *p, const Part *part, cg_prefetch *ahead) noexcept nogil
-cdef void bias_gradient(const Workspace *s, const Pass *p, const Part *part) noexcept nogil
-
-
 cdef inline cg_matrix from_row(const cg_matrix *m, Py_ssize_t first) noexcept nogil:
     """The rows of a matrix from `first` on."""
     cdef cg_matrix rest = m[0]

@@ -3,11 +3,11 @@
 A row is a sample, so that in the batch form z = a W + b and ∂C/∂W = aᵀ δ, with weights [in, out]; the reference, for one
 sample, has z = W a + b and ∂C/∂W = δ aᵀ. Each function computes one panel of columns of its result, for a block of rows.
 `loops` defines the bits of all of them in plain loops, csrc/tile.h computes the products tile by tile, and `plan`
-decides which part is computed when, and by which thread.
+decides which part is computed when, and by which thread. The plan includes this file, so that it is compiled with it and
+the calls cost nothing: as a module of its own it made a small step 2 % slower.
 """
 
-from libc.stdint cimport int64_t
-
+from cygrad._engine.equations cimport Layer, Part, Pass, Workspace, from_row
 from cygrad._engine.kernels cimport (
     CG_ACTIVATION_identity, CG_ACTIVATION_relu, CG_GIVES_DELTA, CG_PANEL_BYTES, CG_WHOLE_ROWS,
     cg_activation_properties, cg_loss_properties, cg_matrix, cg_output, cg_prefetch, cg_rows, cg_update

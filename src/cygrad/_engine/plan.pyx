@@ -10,7 +10,6 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from cygrad._engine cimport equations
 from cygrad._engine.kernels cimport (
     CG_NEEDS_Z, CG_PANEL_BYTES, CG_RULE_store, CG_WHOLE_ROWS, cg_activation_properties, cg_kernels, cg_loss_properties,
     cg_matrix, cg_prefetch
@@ -19,6 +18,9 @@ from cygrad._engine.interrupts cimport Interrupts
 from cygrad._engine.team cimport cg_range_end
 
 import numpy as np
+
+
+include "equations.pyx"
 
 
 cdef Py_ssize_t PAGE = 4096
@@ -292,7 +294,7 @@ cdef class Plan:
         """Run one operation. True: stop, no parameter has been changed. The interrupts are those of member 0."""
         cdef Py_ssize_t index
         if op.kind == OUTPUT_DELTA:
-            equations.output_delta(&self.workspace, p)
+            output_delta(&self.workspace, p)
             return p.stop_if_not_finite and not isfinite(p.loss)
         for index in range(op.panels * op.blocks):
             if self.run_task(op, index, p, member, interrupts):
@@ -313,9 +315,9 @@ cdef class Plan:
             ahead.rows = 0
             if op.layer == 1 and p.ahead.rows > 0:
                 self.look_ahead(op, index, part.rows, p, &ahead)
-            equations.weight_gradient(&self.workspace, p, &part, &ahead if ahead.rows > 0 else NULL)
+            weight_gradient(&self.workspace, p, &part, &ahead if ahead.rows > 0 else NULL)
             if part.first == 0:
-                equations.bias_gradient(&self.workspace, p, &part)
+                bias_gradient(&self.workspace, p, &part)
             # Half a step cannot be given up, but gradients that are only stored can.
             return member == 0 and p.update.rule == CG_RULE_store and interrupts.check(op.work)
         part.rows = min(p.rows - part.first, op.block_rows)
@@ -323,14 +325,14 @@ cdef class Plan:
             return False
         if op.kind == GATHER:
             part.gathers = self.members > 1 and self.workspace.private_input == NULL
-            equations.gather(&self.workspace, p, &part)
+            gather(&self.workspace, p, &part)
         elif op.kind == FORWARD:
             part.gathers = self.claim_gather(&part)
-            equations.forward(&self.workspace, p, &part)
+            forward(&self.workspace, p, &part)
         elif op.kind == SOFTMAX:
-            equations.softmax(&self.workspace, p, &part)
+            softmax(&self.workspace, p, &part)
         elif op.kind == HIDDEN_DELTA:
-            equations.hidden_delta(&self.workspace, p, &part)
+            hidden_delta(&self.workspace, p, &part)
         return member == 0 and interrupts.check(op.work)
 
     cdef bint claim_gather(self, const Part *part) noexcept nogil:
