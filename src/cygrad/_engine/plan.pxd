@@ -1,3 +1,5 @@
+cimport cython
+
 from cygrad._engine.equations cimport Layer, Part, Pass, Workspace
 from cygrad._engine.kernels cimport cg_kernels, cg_matrix, cg_prefetch
 from cygrad._engine.interrupts cimport Interrupts
@@ -51,6 +53,7 @@ cdef class Plan:
     cdef list memory
     cdef char *allocate(self, Py_ssize_t size) except NULL
     cdef int allocate_matrix(self, cg_matrix *m, Py_ssize_t columns) except -1
+    @cython.final
     cdef Py_ssize_t panels(self, Py_ssize_t columns) noexcept nogil
     cdef int prepare(self, const cg_kernels *kernels, const Layer *layers, Py_ssize_t depth, int loss, bint mean,
                      Py_ssize_t capacity, bint targets, Py_ssize_t lowest_delta, bint keep, int members=*) except -1
@@ -62,11 +65,15 @@ cdef class Plan:
     cdef int best_thread_count(self, int most) noexcept nogil
     cdef int split_operations(self) except -1
     cdef int allocate_private_inputs(self) except -1
+    @cython.final
     cdef bint run(self, Pass *p, int member, Interrupts interrupts) noexcept nogil
     cdef bint run_operation(self, const Operation *op, Pass *p, int member, Interrupts interrupts) noexcept nogil
+    @cython.final
     cdef bint run_task(self, const Operation *op, Py_ssize_t index, Pass *p, int member,
                        Interrupts interrupts) noexcept nogil
+    @cython.final
     cdef bint claim_gather(self, const Part *part) noexcept nogil
+    @cython.final
     cdef void look_ahead(self, const Operation *op, Py_ssize_t index, Py_ssize_t rows, const Pass *p,
                          cg_prefetch *ahead) noexcept nogil
 

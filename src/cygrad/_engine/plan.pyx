@@ -5,6 +5,8 @@ operations. Work is split by panels and rows of output, never along a sum, so th
 on who computed which part.
 """
 
+cimport cython
+
 from libc.math cimport isfinite
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
@@ -96,6 +98,7 @@ cdef class Plan:
         m.data = self.allocate(self.panels(columns) * self.capacity * CG_PANEL_BYTES)
         return 0
 
+    @cython.final
     cdef Py_ssize_t panels(self, Py_ssize_t columns) noexcept nogil:
         return (columns + self.workspace.kernels.panel_width - 1) // self.workspace.kernels.panel_width
 
@@ -282,6 +285,7 @@ cdef class Plan:
 
     # Passes
 
+    @cython.final
     cdef bint run(self, Pass *p, int member, Interrupts interrupts) noexcept nogil:
         """Run every operation in turn. True: stopped early, before any parameter was changed."""
         cdef Py_ssize_t i
@@ -301,6 +305,7 @@ cdef class Plan:
                 return True
         return False
 
+    @cython.final
     cdef bint run_task(self, const Operation *op, Py_ssize_t index, Pass *p, int member,
                        Interrupts interrupts) noexcept nogil:
         """Run one task of an operation. True: stop, as in `run_operation`."""
@@ -335,6 +340,7 @@ cdef class Plan:
             hidden_delta(&self.workspace, p, &part)
         return member == 0 and interrupts.check(op.work)
 
+    @cython.final
     cdef bint claim_gather(self, const Part *part) noexcept nogil:
         """Claim to gather the samples of the pass, before the first part of the first layer that a member computes.
 
@@ -349,6 +355,7 @@ cdef class Plan:
         self.gathered[part.member * CACHE_LINE_PAIR] = self.pass_id
         return True
 
+    @cython.final
     cdef void look_ahead(self, const Operation *op, Py_ssize_t index, Py_ssize_t rows, const Pass *p,
                          cg_prefetch *ahead) noexcept nogil:
         """Choose the samples of the next batch to prefetch during a task of the first layer's gradient.
