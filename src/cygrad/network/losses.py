@@ -50,6 +50,8 @@ class Loss(NamedTuple):
         True if targets can be one class index per sample.
     decides_at_half : bool
         True if each output predicts 1 where it is at least 0.5, else 0.
+    rows : bool
+        True if targets can be a row of numbers per sample, of the kind that `targets` says.
     kink_distances : function of (a, y) or None
         Distances from the points where the loss has no derivative, for outputs a, shape (n, out),
         and class indices y. None: there is no such point.
@@ -64,12 +66,8 @@ class Loss(NamedTuple):
     least_units: int
     labels: bool
     decides_at_half: bool
+    rows: bool
     kink_distances: KinkDistances | None
-
-    @property
-    def rows(self) -> bool:
-        """True if targets can be a row of numbers per sample."""
-        return self.targets is not None
 
 
 def _row(
@@ -95,6 +93,7 @@ def _row(
         refused,
         least_units,
         labels="takes_classes" in properties,
+        rows="takes_rows" in properties,
         decides_at_half="decides_at_half" in properties,
         kink_distances=kink_distances,
     )
