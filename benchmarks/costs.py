@@ -1,4 +1,4 @@
-"""What each constant of the engine's cost model is good for: time without it, relative to with it.
+"""Time without each constant of the engine's cost model, relative to the time with it.
 
 The constants, `Costs` in ``_engine/plan.pxd``, decide how many threads share a pass, which
 operations they split, and what is prepared for it. Each row has work for which a constant matters,

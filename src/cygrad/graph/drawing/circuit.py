@@ -47,7 +47,7 @@ class Wire:
 
     @property
     def labelled(self) -> bool:
-        """Whether the wire is a branch that shows its contribution."""
+        """True if the wire is a branch that shows its contribution."""
         return len(self.source.leaving) > 1 and self.gradient != ""
 
 
