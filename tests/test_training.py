@@ -452,6 +452,34 @@ def test_callbacks_are_called_between_the_epochs():
     assert functions == [(trainer, epoch + 1, rows[epoch]) for epoch in range(3)]
 
 
+def test_an_object_with_the_methods_of_a_callback_is_one():
+    class Own:
+        def __init__(self):
+            self.calls = []
+
+        def on_train_begin(self, trainer):
+            self.calls.append("begin")
+
+        def on_epoch_end(self, trainer, epoch, logs):
+            self.calls.append(epoch)
+
+        def on_train_end(self, trainer):
+            self.calls.append("end")
+
+    class Partial:
+        def on_epoch_end(self, trainer, epoch, logs): ...
+
+    own = Own()
+    trainer = cg.Trainer(_network(), cg.SGD(0.1), rng=0)
+    trainer.fit(X, Y, 2, callbacks=[own])
+    assert own.calls == ["begin", 1, 2, "end"]
+    for wrong in (Own, Partial()):
+        with pytest.raises(TypeError, match=r"callbacks\[0\] is .*expected a Callback or a func"):
+            trainer.fit(X, Y, callbacks=[wrong])
+    with pytest.raises(TypeError, match="expected a list of callbacks"):
+        trainer.fit(X, Y, callbacks=own)
+
+
 def test_a_callback_can_stop_the_training_and_the_others_are_still_called():
     first, second = [], []
     callbacks = [_Recorder(first, stop_at=2), _Recorder(second)]
