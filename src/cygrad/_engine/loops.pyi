@@ -34,11 +34,11 @@ def train_epoch(
     rule: str,
     rates: Sequence[float],
     steps: int = 0,
-    momentum: float = 0,
-    beta1: float = 0,
-    beta2: float = 0,
-    epsilon: float = 0,
-    weight_decay: float = 0,
+    momentum: float = 0.0,
+    beta1: float = 0.0,
+    beta2: float = 0.0,
+    epsilon: float = 0.0,
+    weight_decay: float = 0.0,
 ) -> tuple[float, float, int]: ...
 
 __pyx_capi__: dict[str, Any]  # for the other compiled modules
