@@ -34,7 +34,6 @@ def test_the_examples_run(tmp_path, monkeypatch, capsys):
     exec(compile(examples[3], "README.md", "exec"), names)
     drawn = (tmp_path / "circuit.svg").read_text(encoding="utf-8")
     assert drawn == (README.parent / "tests" / "circuit.svg").read_text(encoding="utf-8")
-    exec(compile(examples[4], "README.md", "exec"), names)
     assert names["value"].tolist() == [-32.0, -28.0, -24.0]
 
 
