@@ -96,6 +96,7 @@ class BuildEngine(build_ext):
     """
 
     objects: dict[str, list[str]]
+    compiler_works = False
 
     def build_extensions(self) -> None:
         for tool in ("compiler", "compiler_so", "linker_so", "linker_exe"):
@@ -103,6 +104,7 @@ class BuildEngine(build_ext):
             setattr(self.compiler, tool, [word for word in command if word not in UNSAFE_FLAGS])
         try:
             self._require_a_compiler()
+            self.compiler_works = True
             variants = [name for name, flags in VARIANTS.items() if self._runs(flags)]
             needed = {
                 extension.name: [*compilations_of(extension), *kernels_of(extension.name, variants)]
@@ -114,7 +116,9 @@ class BuildEngine(build_ext):
             self.force = True
             super().build_extensions()
         except (BaseError, CCompilerError) as error:
-            sys.stderr.write(f"{error}\n{NO_COMPILER}")
+            # The compiler works, or it would have failed before: then its own words are enough.
+            hint = "" if self.compiler_works else NO_COMPILER
+            sys.stderr.write(f"{error}\n{hint}")
             raise SystemExit(1) from None
 
     def build_extension(self, extension: Extension) -> None:

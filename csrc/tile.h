@@ -103,7 +103,7 @@ CG_INLINE void weight_gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t
 
 /* TILE(ROWS, VECTORS) for each of the tiles that cover `rows` × `vectors`: full ones, then smaller ones; full width,
  * then single vectors. The first row is `r`, the first vector `j`. Two rows have too few accumulators to hide the
- * latency of a multiply-add: if one or two rows would remain, the last full tile is split as well. */
+ * latency of a multiply-add: where one or two rows would remain after a full tile, both are divided anew (9 = 5 + 4). */
 #define CG_TILE_WIDTHS(ROWS, vectors, TILE)                                              \
     do {                                                                                 \
         int j = 0;                                                                       \

@@ -86,6 +86,10 @@ def test_every_activation_is_everywhere():
     assert_has("reference/activations.py", reference.ACTIVATIONS, names)
     assert_has("network/activations.py", network.ACTIVATIONS, names)
     assert_has("_engine/loops.pyx", codes("ACTIVATION"), names)
+    text = (ROOT / "src/cygrad/_engine/loops.pyx").read_text()
+    slopes = text.partition("cdef real slope(")[2].partition("\ncdef ")[0]
+    elementwise = [name for name, row in network.ACTIVATIONS.items() if not row.output_only]
+    assert_has("_engine/loops.pyx: slope", re.findall(r"CG_ACTIVATION_(\w+)", slopes), elementwise)
     of_any_layer = [name for name, row in network.ACTIVATIONS.items() if not row.output_only]
     assert_has("tests/cases.py", ACTIVATIONS, of_any_layer)
 

@@ -1,7 +1,7 @@
 """The equations of backpropagation over a batch in panels, in the order in which they are computed.
 
 A row is a sample, so that in the batch form z = a W + b and ∂C/∂W = aᵀ δ, with weights [in, out]; the reference, for one
-sample, has z = W a + b and ∂C/∂W = δ aᵀ. Each function computes one panel of columns of its result, for a block of rows.
+sample, has z = W a + b and ∂C/∂W = δ aᵀ. Each function computes one panel of columns of its result (see csrc/cygrad.h), for a block of rows.
 `loops` defines the bits of all of them in plain loops, csrc/tile.h computes the products tile by tile, and `plan`
 decides which part is computed when, and by which thread. The plan includes this file, so that it is compiled with it and
 the calls cost nothing: as a module of its own it made a small step 2 % slower.
@@ -22,7 +22,7 @@ cdef cg_matrix layer_input(const Workspace *s, const Pass *p, const Part *part) 
 
 
 cdef void gather(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
-    """a⁰ = rows of X, and y = their targets; a⁰ only where the layers do not gather it themselves"""
+    """y = rows of targets; and a⁰ = rows of X, if this part gathers them and not the first layer"""
     cdef Py_ssize_t r, start = p.start + part.first, to = p.first + part.first
     cdef cg_rows samples = cg_rows(p.x, p.order, start), targets = cg_rows(p.y, p.order, start)
     cdef cg_matrix a = from_row(&s.a[0], to), y
@@ -45,7 +45,7 @@ cdef void forward(const Workspace *s, const Pass *p, const Part *part) noexcept 
     cdef bint in_place = z.data == a.data
     cdef bint relu = in_place and layer.activation == CG_ACTIVATION_relu       # while z is still in registers
     cdef bint on_the_way = part.gathers and s.kernels.forward_gathers(p.x)
-    if part.gathers and not on_the_way:
+    if part.gathers and not on_the_way:     # all samples of the batch: then the part begins at its first row
         s.kernels.gather(&samples, part.rows, &x)
     x = from_row(&x, part.first)
     s.kernels.forward(part.panel, part.rows, &samples if on_the_way else NULL, &x, &layer.w, layer.b, relu, &z)

@@ -1,11 +1,11 @@
 # cython: boundscheck=True, initializedcheck=True, show_performance_hints=False
-"""The bits, defined: each equation as plain loops over typed memoryviews, in the order of the reference.
+"""The bits, defined: the equations as plain loops over typed memoryviews, one after another as in the reference.
 
 What is computed, and in which order, is written here; the kernels in csrc compute the same bits faster, in panels and
 tiles, on any instruction set and any number of threads. A product is one chain of fused multiply-adds for each number,
-in the order of the summed index. Sums over the columns of a row have P partial sums, P = 128 bytes: column c is added
-to number c mod P, and the partial sums are folded by halves. This is the one place where the width of a panel is part
-of the definition.
+in the order of the summed index, that begins with the bias or with 0. Sums over columns (losses, softmax) have P partial
+sums, P the numbers in 128 bytes (32 float32, 16 float64): column c is added to number c mod P, and the partial sums are
+folded by halves. This is the one place where the width of a panel is part of the definition.
 
 The functions keep the names of `cygrad.reference.backpropagation`. Rows are samples and weights are [in, out], so that
 z = a W + b and ∂C/∂W = aᵀ δ. exp, log, tanh, … are the kernels' own (csrc/functions.h), one number at a time. Denormal
@@ -14,7 +14,7 @@ numbers count as zero, as in the engine: `train_epoch` sees to it, other callers
 """
 
 from libc.float cimport DBL_MIN, FLT_MIN
-from libc.math cimport INFINITY, fabs, fabsf, fma, fmaf, isfinite, sqrt, sqrtf
+from libc.math cimport INFINITY, NAN, fabs, fabsf, fma, fmaf, isfinite, sqrt, sqrtf
 from libc.stdint cimport int64_t
 
 from cygrad._engine.kernels cimport (
@@ -135,6 +135,8 @@ cdef int activate(int activation, const real[:, ::1] z, real[:, ::1] a, real[::1
                 a[r, j] = larger(<real> 0, z[r, j])
             elif activation == CG_ACTIVATION_gaussian:
                 a[r, j] = gaussian(z[r, j])
+            else:
+                a[r, j] = NAN       # a row of csrc/activations.h that is not here
     return 0
 
 
@@ -193,7 +195,9 @@ cdef real slope(int activation, real z, real a) noexcept nogil:
         return 1 if a > 0 else 0
     if activation == CG_ACTIVATION_gaussian:
         return <real> -2 * z * a
-    return 1
+    if activation == CG_ACTIVATION_identity:
+        return 1
+    return NAN      # a row of csrc/activations.h that is not here
 
 
 cdef int output_delta(int loss, int activation, double scale, const real[:, ::1] z, const real[:, ::1] a,
@@ -244,7 +248,7 @@ cdef int softmax_slope(const real[:, ::1] a, real[:, ::1] delta) except -1 nogil
 
 cdef int squared_error(double gradient_factor, double loss_factor, const real[:, ::1] a, const real[:, ::1] y,
                        real[:, ::1] delta, double[::1] sums) except -1 nogil:
-    """C = factor Σ (a − y)², ∇ₐC = factor (a − y); the metric is Σ |a − y| / outputs."""
+    """C = loss_factor Σ (a − y)², ∇ₐC = gradient_factor (a − y); the metric is Σ |a − y| / outputs."""
     cdef real[PANEL] losses, sizes
     cdef real error
     cdef Py_ssize_t r, j, p, width = 128 // sizeof(real)
@@ -264,7 +268,7 @@ cdef int squared_error(double gradient_factor, double loss_factor, const real[:,
 
 cdef int binary_cross_entropy(double scale, const real[:, ::1] z, const real[:, ::1] a, const real[:, ::1] y,
                               real[:, ::1] delta, double[::1] sums) except -1 nogil:
-    """C = Σ max(z, 0) − z y + ln(1 + exp(−|z|)), δ = a − y; the metric is the share of outputs that are right."""
+    """C = Σ max(z, 0) − z y + ln(1 + exp(−|z|)), δ = scale (a − y); the metric is the share of correct outputs."""
     cdef real[PANEL] losses, correct
     cdef Py_ssize_t r, j, p, width = 128 // sizeof(real)
     for j in range(width):
@@ -285,7 +289,7 @@ cdef int binary_cross_entropy(double scale, const real[:, ::1] z, const real[:, 
 cdef int cross_entropy(double scale, const real[:, ::1] z, const real[:, ::1] a, const real[:, ::1] y,
                        const int64_t[::1] labels, const real[::1] log_sum_exp, real[:, ::1] delta,
                        double[::1] sums) except -1 nogil:
-    """C = Σ y (ln Σ exp z − z), δ = a − y; a label is a row of zeros with a one; the metric counts correct rows."""
+    """C = Σ y (ln Σ exp z − z), δ = scale (a − y); a label is a row of zeros with a one; correct rows are counted."""
     cdef real[PANEL] losses
     cdef double loss = 0
     cdef Py_ssize_t r, j, p, label, width = 128 // sizeof(real)

@@ -19,7 +19,7 @@ backward, from right to left, for δˡ = ∂C/∂zˡ::
 
 then, for every parameter P, with the optimiser's rule::
 
-    P ← P − η ∂C/∂P                         SGD.update, Adam.update
+    P ← P − η ∂C/∂P                         SGD.update; Adam.update scales the step
 
 The backward pass is itself a network, run from right to left: its input is ∇ₐC, its layers have the
 weights Wᵀ and no biases, and where the forward network applies σ it multiplies by σ′(z), a number
