@@ -449,8 +449,12 @@ class _FunctionHooks:
 
 def _is_hooks(value: object) -> TypeGuard[Hooks]:
     """Return whether an object has the methods of a callback; of a class they are not bound."""
-    names = ("on_epoch_end", "on_train_begin", "on_train_end")
-    return all(hasattr(value, name) for name in names) and not isinstance(value, type)
+    return (
+        hasattr(value, "on_epoch_end")
+        and hasattr(value, "on_train_begin")
+        and hasattr(value, "on_train_end")
+        and not isinstance(value, type)
+    )
 
 
 def _as_hooks(callbacks: Iterable[Hooks | EpochFunction]) -> list[Hooks]:
