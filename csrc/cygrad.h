@@ -103,7 +103,9 @@ typedef struct {
     double rate, momentum, beta1, beta2, epsilon, weight_decay;
 } cg_update;
 
-/* Arguments and results of output_delta. */
+/* Arguments and results of output_delta. With `continues` the rows go on where those of another call ended: the sums
+ * begin with the results of that call. Sums that have a part for each column of a panel need all columns of the rows
+ * before in one panel then. */
 typedef struct {
     int loss;
     double scale;            /* 1, or 1 / batch for reduction="mean" */
@@ -113,6 +115,8 @@ typedef struct {
     const void *log_sum_exp; /* [batch], of softmax */
     cg_matrix *delta;        /* [batch, out]: ∇ₐC, or δᴸ itself for CG_GIVES_DELTA; NULL: not computed */
     double loss_sum, metric_sum;
+    int continues;
+    void *partial_sums; /* [2, P]: of loss and metric; written by every call */
 } cg_output;
 
 typedef struct {
@@ -151,13 +155,14 @@ typedef struct {
     void (*hidden_delta)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const char *wt,
                          const cg_matrix *relu, cg_matrix *below);
 
-    /* ∂C/∂W = aᵀ δ for one panel of columns, and the update of w and its states with it, tile by tile */
+    /* ∂C/∂W = aᵀ δ for one panel of columns, and the update of w and its states with it, tile by tile. `sums` not NULL:
+     * the sums over the rows begin with these numbers, [in, out] as w, and not with zero */
     void (*weight_gradient)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *a, const cg_matrix *delta,
-                            const cg_matrix *w, ptrdiff_t state1_offset, ptrdiff_t state2_offset,
+                            const cg_matrix *w, const char *sums, ptrdiff_t state1_offset, ptrdiff_t state2_offset,
                             const cg_update *update, cg_prefetch *ahead);
-    /* ∂C/∂b = Σ δ over the rows, and the update of b and its states with it: b is [out]; the offsets, here and above,
-     * are bytes from a parameter to its states */
-    void (*bias_gradient)(ptrdiff_t rows, const cg_matrix *delta, char *b, ptrdiff_t state1_offset,
+    /* ∂C/∂b = Σ δ over the rows, and the update of b and its states with it: b and `sums` are [out]; the offsets, here
+     * and above, are bytes from a parameter to its states */
+    void (*bias_gradient)(ptrdiff_t rows, const cg_matrix *delta, char *b, const char *sums, ptrdiff_t state1_offset,
                           ptrdiff_t state2_offset, const cg_update *update);
 
     /* y = f(x) element by element, for tests: f is "exp", "log", "log1p" or an activation; 0: unknown name */

@@ -15,6 +15,21 @@ typedef struct {
 
 #define CG_EACH_J CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++)
 
+/* Return the sums with which the rows of a call begin: `which` is 0 for the loss, 1 for the metric. */
+CG_INLINE panel_row first_sums(const cg_output *o, int which)
+{
+    panel_row sums = {{{0}}};
+    if (o->continues) CG_EACH_J sums.v[j] = load_unaligned((const real *)o->partial_sums + which * P + j * LANES);
+    return sums;
+}
+
+/* Keep the sums for the rows of the next call, and return their sum. */
+CG_INLINE double last_sums(cg_output *o, int which, const panel_row *sums)
+{
+    memcpy((real *)o->partial_sums + which * P, sums, sizeof *sums);
+    return (double)fold_sum(sums->v)[0];
+}
+
 CG_INLINE ptrdiff_t panels_of(const cg_matrix *m) { return (m->cols + P - 1) / P; }
 
 CG_INLINE real *row_of(const cg_matrix *m, ptrdiff_t panel, ptrdiff_t r) { return panel_of(m, panel) + r * P; }
@@ -126,7 +141,7 @@ static void softmax_slope(ptrdiff_t rows, const cg_matrix *a, cg_matrix *delta)
 static void squared_error(ptrdiff_t rows, cg_output *o, double gradient_factor, double loss_factor)
 {
     vec factor = splat((real)gradient_factor);
-    panel_row losses = {{{0}}}, absolute_errors = {{{0}}}; /* partial sums, by column mod P */
+    panel_row losses = first_sums(o, 0), absolute_errors = first_sums(o, 1); /* by column mod P */
     for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
         row_mask before = columns_until(o->a->cols, p);
         const real *a = row_of(o->a, p, 0), *y = row_of(o->y, p, 0);
@@ -139,15 +154,15 @@ static void squared_error(ptrdiff_t rows, cg_output *o, double gradient_factor, 
                 if (d) store(d + i + j * LANES, error * factor);
             }
     }
-    o->loss_sum = loss_factor * (double)fold_sum(losses.v)[0];
-    o->metric_sum = 1 / (double)o->a->cols * (double)fold_sum(absolute_errors.v)[0];
+    o->loss_sum = loss_factor * last_sums(o, 0, &losses);
+    o->metric_sum = 1 / (double)o->a->cols * last_sums(o, 1, &absolute_errors);
 }
 
 /* C = −Σ y ln a + (1 − y) ln(1 − a) = Σ max(z, 0) − z y + ln(1 + exp(−|z|));  δ = a − y.
  * The metric is the share of outputs on the correct side of one half. */
 static void binary_cross_entropy(ptrdiff_t rows, cg_output *o)
 {
-    panel_row losses = {{{0}}}, correct = {{{0}}};
+    panel_row losses = first_sums(o, 0), correct = first_sums(o, 1);
     vec scale = splat((real)o->scale), half = splat((real)0.5);
     for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
         row_mask before = columns_until(o->a->cols, p);
@@ -162,14 +177,14 @@ static void binary_cross_entropy(ptrdiff_t rows, cg_output *o)
                 if (o->delta) store(row_of(o->delta, p, r) + j * LANES, (a - y) * scale);
             }
     }
-    o->loss_sum = (double)fold_sum(losses.v)[0];
-    o->metric_sum = 1 / (double)o->a->cols * (double)fold_sum(correct.v)[0];
+    o->loss_sum = last_sums(o, 0, &losses);
+    o->metric_sum = 1 / (double)o->a->cols * last_sums(o, 1, &correct);
 }
 
 /* C = Σ y (ln Σ exp z − z) for rows of probabilities;  δ = a − y */
 static double cross_entropy_of_rows(ptrdiff_t rows, cg_output *o)
 {
-    panel_row losses = {{{0}}};
+    panel_row losses = first_sums(o, 0);
     vec scale = splat((real)o->scale);
     for (ptrdiff_t p = 0; p < panels_of(o->a); p++)
         for (ptrdiff_t r = 0; r < rows; r++) {
@@ -181,13 +196,13 @@ static double cross_entropy_of_rows(ptrdiff_t rows, cg_output *o)
                 if (o->delta) store(row_of(o->delta, p, r) + j * LANES, (a - y) * scale);
             }
         }
-    return (double)fold_sum(losses.v)[0];
+    return last_sums(o, 0, &losses);
 }
 
 /* C = ln Σ exp z − z_label;  δ = a − y with y one at the label and zero elsewhere */
 static double cross_entropy_of_labels(ptrdiff_t rows, cg_output *o)
 {
-    double loss = 0;
+    double loss = o->continues ? o->loss_sum : 0;
     for (ptrdiff_t r = 0; r < rows; r++)
         loss += (double)(((const real *)o->log_sum_exp)[r] - *element(o->z, r, (ptrdiff_t)o->labels[r]));
     if (!o->delta) return loss;
@@ -233,13 +248,13 @@ CG_INLINE int is_correct(const int VECTORS, const cg_matrix *a, ptrdiff_t r, ptr
 /* Number of rows that are correct. */
 static double count_correct(ptrdiff_t rows, const cg_output *o)
 {
-    ptrdiff_t correct = 0;
+    double correct = o->continues ? o->metric_sum : 0;
     for (ptrdiff_t r = 0; r < rows; r++) {
         ptrdiff_t label = o->labels ? (ptrdiff_t)o->labels[r] : largest_target(o->y, r);
         correct += used_vectors(o->a->cols) <= PANEL_VECTORS / 2 ? is_correct(PANEL_VECTORS / 2, o->a, r, label)
                                                                : is_correct(PANEL_VECTORS, o->a, r, label);
     }
-    return (double)correct;
+    return correct;
 }
 
 /* The metric is the number of rows whose largest output is that of the label, or of the largest target. */
@@ -253,7 +268,7 @@ static void cross_entropy(ptrdiff_t rows, cg_output *o)
  * ∇_j = 1 where the margin is broken, ∇_label = −(number of broken margins) */
 static void hinge(ptrdiff_t rows, cg_output *o)
 {
-    double loss = 0;
+    double loss = o->continues ? o->loss_sum : 0;
     vec scale = splat((real)o->scale);
     for (ptrdiff_t r = 0; r < rows; r++) {
         ptrdiff_t label = (ptrdiff_t)o->labels[r];

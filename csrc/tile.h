@@ -82,16 +82,17 @@ CG_INLINE void product_tile(const int ROWS, const int VECTORS, const cg_rows *fr
     store_tile(ROWS, VECTORS, t, out);
 }
 
-/* g[m, j] = Σₖ a[k, m] · d[k, j]: a is [batch, in] and d is [batch, out], `a` pointing at column m = 0 of a panel's
- * first row; g is [ROWS, P].
+/* g[m, j] = start[m, j] + Σₖ a[k, m] · d[k, j], without `start` from zero on: a is [batch, in] and d is [batch, out], `a` pointing at column m = 0 of a panel's
+ * first row; g and start are [ROWS, P].
  * A row of the previous tile is updated after every `slice` samples, so that divisions and square roots run beside the
  * multiply-adds and not after them. */
-CG_INLINE void weight_gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t batch, const real *a, const real *d, real *g,
-                             ptrdiff_t slice, const update_scalars *u, const pending_update *before)
+CG_INLINE void weight_gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t batch, const real *a, const real *d,
+                                    const real *start, real *g, ptrdiff_t slice,
+                                    const update_scalars *u, const pending_update *before)
 {
     tile t;
     CG_UNROLL for (int m = 0; m < ROWS; m++)
-        CG_UNROLL for (int j = 0; j < VECTORS; j++) t[m][j] = zero();
+        CG_UNROLL for (int j = 0; j < VECTORS; j++) t[m][j] = start ? load(start + m * P + j * LANES) : zero();
     ptrdiff_t k = 0;
     for (ptrdiff_t row = 0; row < before->rows; row++, k += slice) {
         multiply_add(ROWS, VECTORS, t, slice, a + k * P, 1, P, d + k * P);
@@ -179,11 +180,11 @@ static void prefetch_some(cg_prefetch *ahead)
 /* ∂C/∂W = aᵀ δ and the update of W, tile by tile, for one panel of columns of W: a is [batch, in], delta is
  * [batch, out], w is [in, out] */
 static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a, const cg_matrix *delta,
-                            const cg_matrix *w, ptrdiff_t state1_offset, ptrdiff_t state2_offset,
-                            const cg_update *update, cg_prefetch *ahead)
+                            const cg_matrix *w, const char *sums, ptrdiff_t state1_offset,
+                            ptrdiff_t state2_offset, const cg_update *update, cg_prefetch *ahead)
 {
     CG_RETURN_IF_NARROW(w->cols - panel * P,
-                        weight_gradient(panel, batch, a, delta, w, state1_offset, state2_offset, update, ahead))
+                        weight_gradient(panel, batch, a, delta, w, sums, state1_offset, state2_offset, update, ahead))
     real g[2][TILE_ROWS * P] __attribute__((aligned(CG_PANEL_BYTES))); /* of this tile and of the previous one */
     int turn = 0;
     pending_update before = {0, 0, NULL, NULL, NULL, NULL};
@@ -198,8 +199,9 @@ static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a
 #define CG_TILE(ROWS, VECTORS)                                                                                \
     do {                                                                                                      \
         char *w_tile = w_panel + (i + r) * CG_PANEL_BYTES + j * CG_VECTOR_BYTES;                              \
-        weight_gradient_tile(ROWS, VECTORS, batch, a_panel + r, d_panel + j * LANES, g[turn], slice,          \
-                             &scalars, &before);                                                              \
+        weight_gradient_tile(ROWS, VECTORS, batch, a_panel + r, d_panel + j * LANES,                          \
+                             sums ? (const real *)(sums + (w_tile - w->data)) : NULL, g[turn], slice,         \
+                             &scalars, &before);                                                             \
         before = (pending_update){ROWS, VECTORS, g[turn], (real *)w_tile, (real *)(w_tile + state1_offset),   \
                                   (real *)(w_tile + state2_offset)};                                          \
         turn = !turn;                                                                                         \
@@ -212,8 +214,8 @@ static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a
 }
 
 /* ∂C/∂b = Σ δ over the rows, in their order, and the update of b */
-static void bias_gradient(ptrdiff_t rows, const cg_matrix *delta, char *b, ptrdiff_t state1_offset,
-                          ptrdiff_t state2_offset, const cg_update *update)
+static void bias_gradient(ptrdiff_t rows, const cg_matrix *delta, char *b, const char *sums,
+                          ptrdiff_t state1_offset, ptrdiff_t state2_offset, const cg_update *update)
 {
     update_scalars scalars = scalars_of(update);
     for (ptrdiff_t panel = 0; panel * P < delta->cols; panel++, b += CG_PANEL_BYTES) {
@@ -221,7 +223,7 @@ static void bias_gradient(ptrdiff_t rows, const cg_matrix *delta, char *b, ptrdi
         int vectors = used_vectors(delta->cols - panel * P);
         real g[P] __attribute__((aligned(CG_PANEL_BYTES)));
         for (int j = 0; j < vectors; j++) {
-            vec sum = zero();
+            vec sum = sums ? load((const real *)sums + panel * P + j * LANES) : zero();
             for (ptrdiff_t r = 0; r < rows; r++) sum += load(d_panel + r * P + j * LANES);
             store(g + j * LANES, sum);
         }

@@ -100,6 +100,25 @@ static void expect_hinge(output_case *o, sum *loss, sum *metric)
     }
 }
 
+/* Compute the rows once more in two calls: the sums must have the bits of one call. */
+static void check_continued(cg_output whole, ptrdiff_t rows)
+{
+    double sums[2 * CG_PANEL_BYTES / sizeof(double)];
+    cg_output part = whole;
+    cg_matrix *const matrices[] = {(cg_matrix *)part.z, (cg_matrix *)part.a, (cg_matrix *)part.y, part.delta};
+    ptrdiff_t first = rows / 3;
+    part.partial_sums = sums;
+    k->output_delta(first, &part);
+    for (int i = 0; i < 4; i++)
+        if (matrices[i]) matrices[i]->data += first * CG_PANEL_BYTES;
+    if (part.labels) part.labels += first;
+    if (part.log_sum_exp) part.log_sum_exp = (const char *)part.log_sum_exp + first * k->itemsize;
+    part.continues = 1;
+    k->output_delta(rows - first, &part);
+    check_number("the loss in two calls", part.loss_sum, whole.loss_sum, 0);
+    check_number("the metric in two calls", part.metric_sum, whole.metric_sum, 0);
+}
+
 enum { WITH_ROWS, WITH_LABELS };
 static const char *const TARGET_NAMES[] = {"rows", "labels"};
 
@@ -136,9 +155,11 @@ static void output_case_of(int loss_code, int targets, ptrdiff_t rows, ptrdiff_t
         cg_matrix z = matrix_of(o.z), a = matrix_of(o.a), y, delta;
         if (o.y) y = matrix_of(o.y);
         if (o.delta) delta = matrix_of(o.delta);
+        double sums[2 * CG_PANEL_BYTES / sizeof(double)];
         cg_output output = {loss_code, o.scale, &z, &a, o.y ? &y : NULL, o.labels,
-                            o.log_sum_exp ? o.log_sum_exp->actual : NULL, o.delta ? &delta : NULL, NAN, NAN};
+                            o.log_sum_exp ? o.log_sum_exp->actual : NULL, o.delta ? &delta : NULL, NAN, NAN, 0, sums};
         k->output_delta(rows, &output);
+        if (o.labels || cols <= k->panel_width) check_continued(output, rows);
 
         sum loss = {0, 0}, metric = {0, 0};
         switch (loss_code) {

@@ -116,16 +116,20 @@ static void expect_update(const cg_update *u, double g, buffer *p, buffer *state
     }
 }
 
-/* g[i, j] = Σᵣ a[r, i] δ[r, j], and the update of w[i, j] */
-static void weight_gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, int rule, double weight_decay, int fetch)
+/* g[i, j] = sums[i, j] + Σᵣ a[r, i] δ[r, j], without sums from 0 on, and the update of w[i, j]. The sums may be stored
+ * where they are read. */
+enum { FROM_ZERO, FROM_SUMS, IN_PLACE, SUMS_KINDS };
+static void weight_gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, int rule, double weight_decay, int fetch,
+                                 int from)
 {
     for (ptrdiff_t panel = 0; panel < panels(out); panel += panels(out) > 1 ? panels(out) - 1 : 1) EACH_KIND {
-        if (!begin("weight_gradient %s batch=%td in=%td out=%td panel=%td decay=%g fetch=%d", cg_rule_name(rule),
-                   batch, in, out, panel, weight_decay, fetch))
+        if (!begin("weight_gradient %s batch=%td in=%td out=%td panel=%td decay=%g fetch=%d sums=%d",
+                   cg_rule_name(rule), batch, in, out, panel, weight_decay, fetch, from))
             continue;
         buffer *a = samples_of("a", batch, in, 1), *delta = samples_of("delta", batch, out, 1);
         buffer *w = weights_of("w", in, out), *state1 = state1_of(w, rule), *state2 = state2_of(w, rule);
         cg_matrix a_matrix = matrix_of(a), delta_matrix = matrix_of(delta), w_matrix = matrix_of(w);
+        buffer *sums = from == FROM_SUMS ? weights_of("sums", in, out) : from == IN_PLACE ? w : NULL;
         cg_update update = update_of(rule, weight_decay);
 
         enum { AHEAD = 5 };
@@ -134,13 +138,13 @@ static void weight_gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, i
         cg_samples samples = {allocate(AHEAD * 33 * sizeof(float), tight), AHEAD, 33, 33 * sizeof(float), sizeof(float),
                               CG_FLOAT32};
         cg_prefetch ahead = {&samples, order, 0, AHEAD, 0, 1000};
-        k->weight_gradient(panel, batch, &a_matrix, &delta_matrix, &w_matrix, distance(w, state1), distance(w, state2),
-                           &update, fetch ? &ahead : NULL);
+        k->weight_gradient(panel, batch, &a_matrix, &delta_matrix, &w_matrix, sums ? sums->actual : NULL,
+                           distance(w, state1), distance(w, state2), &update, fetch ? &ahead : NULL);
         if (fetch && in) check_number("rows fetched ahead", (double)ahead.row, AHEAD, 0);
 
         for (ptrdiff_t i = 0; i < in; i++)
             for (ptrdiff_t j = panel * k->panel_width; j < out && j < (panel + 1) * k->panel_width; j++) {
-                double g = 0;
+                double g = sums ? at(sums, i, j) : 0;
                 for (ptrdiff_t r = 0; r < batch; r++) g = fused(at(a, r, i), at(delta, r, j), g);
                 expect_update(&update, g, w, state1, state2, i, j);
             }
@@ -148,18 +152,22 @@ static void weight_gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, i
     }
 }
 
-/* g[j] = Σᵣ δ[r, j], row after row, and the update of b[j] */
-static void bias_gradient_case(ptrdiff_t rows, ptrdiff_t out, int rule, double weight_decay)
+/* g[j] = sums[j] + Σᵣ δ[r, j], row after row, and the update of b[j] */
+static void bias_gradient_case(ptrdiff_t rows, ptrdiff_t out, int rule, double weight_decay, int from)
 {
     EACH_KIND {
-        if (!begin("bias_gradient %s rows=%td out=%td decay=%g", cg_rule_name(rule), rows, out, weight_decay)) continue;
+        if (!begin("bias_gradient %s rows=%td out=%td decay=%g sums=%d", cg_rule_name(rule), rows, out, weight_decay,
+                   from))
+            continue;
         buffer *delta = samples_of("delta", rows, out, 1);
         buffer *b = biases_of("b", out), *state1 = state1_of(b, rule), *state2 = state2_of(b, rule);
+        buffer *sums = from == FROM_SUMS ? biases_of("sums", out) : from == IN_PLACE ? b : NULL;
         cg_matrix delta_matrix = matrix_of(delta);
         cg_update update = update_of(rule, weight_decay);
-        k->bias_gradient(rows, &delta_matrix, b->actual, distance(b, state1), distance(b, state2), &update);
+        k->bias_gradient(rows, &delta_matrix, b->actual, sums ? sums->actual : NULL, distance(b, state1),
+                         distance(b, state2), &update);
         for (ptrdiff_t j = 0; j < out; j++) {
-            double g = 0;
+            double g = sums ? at(sums, 0, j) : 0;
             for (ptrdiff_t r = 0; r < rows; r++) g = rounded(g + at(delta, r, j));
             expect_update(&update, g, b, state1, state2, 0, j);
         }
@@ -193,19 +201,22 @@ static void check_hidden_delta(void)
 static void check_weight_gradient(void)
 {
     static const ptrdiff_t BATCHES[] = {0, 1, 9, 17};
-    EACH(in, TILE_ROWS) EACH(out, TILE_COLS) weight_gradient_case(9, in, out, CG_RULE_store, 0, in % 2);
+    EACH(in, TILE_ROWS) EACH(out, TILE_COLS) weight_gradient_case(9, in, out, CG_RULE_store, 0, in % 2, out % SUMS_KINDS);
     for (int rule = 0; rule < CG_RULE_COUNT; rule++)
         EACH(batch, BATCHES) EACH(in, FEW_ROWS) EACH(out, TILE_COLS)
-            weight_gradient_case(batch, in, out, rule, batch == 9 ? 0.001 : 0, rule % 2);
-    EACH(batch, DEPTHS) EACH(in, FEW_COLS) EACH(out, FEW_COLS) weight_gradient_case(batch, in, out, CG_RULE_adam, 0, 1);
-    weight_gradient_case(1100, 33, 33, CG_RULE_store, 0, 1);
+            weight_gradient_case(batch, in, out, rule, batch == 9 ? 0.001 : 0, rule % 2, out % 2 ? FROM_ZERO : FROM_SUMS);
+    EACH(batch, DEPTHS) EACH(in, FEW_COLS) EACH(out, FEW_COLS) 
+        weight_gradient_case(batch, in, out, CG_RULE_adam, 0, 1, batch % 2 ? FROM_ZERO : FROM_SUMS);
+    weight_gradient_case(1100, 33, 33, CG_RULE_store, 0, 1, IN_PLACE);
 }
 
 static void check_bias_gradient(void)
 {
-    EACH(rows, DEPTHS) EACH(out, FEW_COLS) bias_gradient_case(rows, out, CG_RULE_store, 0);
+    EACH(rows, DEPTHS) EACH(out, FEW_COLS) for (int from = 0; from < SUMS_KINDS; from++)
+        bias_gradient_case(rows, out, CG_RULE_store, 0, from);
     for (int rule = 0; rule < CG_RULE_COUNT; rule++)
-        EACH(rows, FEW_ROWS) EACH(out, TILE_COLS) bias_gradient_case(rows, out, rule, rows == 9 ? 0.001 : 0);
+        EACH(rows, FEW_ROWS) EACH(out, TILE_COLS) 
+            bias_gradient_case(rows, out, rule, rows == 9 ? 0.001 : 0, out % 2 ? FROM_ZERO : FROM_SUMS);
 }
 
 #endif

@@ -40,6 +40,8 @@ cdef class Engine:
     cdef bint takes_rows(self) noexcept
     cdef Plan plan(self, Py_ssize_t capacity, bint targets=*, Py_ssize_t lowest_delta=*, bint keep=*, int members=*)
     cdef Py_ssize_t thread_count(self, Py_ssize_t n, threads, Py_ssize_t thread_work) except -1
+    cdef Py_ssize_t block_rows(self, Py_ssize_t n) noexcept
+    cdef bint sums_go_on(self, bint rows_of_targets) noexcept
     cdef int sample_type(self) noexcept nogil
     cdef Inference begin_inference(self)
     cdef Inference new_inference(self)

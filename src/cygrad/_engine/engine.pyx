@@ -32,6 +32,7 @@ cdef list _activations = list(_kernels.ACTIVATIONS), _losses = list(_kernels.LOS
 
 cdef Py_ssize_t MAX_CHUNK = 256         # rows of one pass of inference
 cdef Py_ssize_t CHUNK_MULTIPLE = 64     # a chunk is a multiple of so many rows
+cdef Py_ssize_t TILE_MULTIPLE = 24     # blocks of a batch have a multiple of the rows of any tile
 cdef Py_ssize_t SMALL_BATCH = 16        # rows of the plan for inference that is always ready
 fork_count = 1
 
@@ -190,6 +191,32 @@ cdef class Engine:
             return 1
         return min(most, <Py_ssize_t> (threads() if callable(threads) else threads))
 
+    cdef Py_ssize_t block_rows(self, Py_ssize_t n) noexcept:
+        """Return the rows of the blocks, of equal size, into which a batch of n samples is divided.
+
+        What the layers hold of a block stays in a core's cache, forward and back. Each block adds to the sums of the
+        gradient, which takes the time of some rows: blocks have many more.
+        """
+        cdef Py_ssize_t l, most, blocks, width = self.kernels.panel_width
+        cdef Py_ssize_t panels = (self.inputs + width - 1) // width
+        if self.plan_type is not Plan:
+            return n
+        for l in range(1, self.depth + 1):
+            panels += 3 * ((self.layers[l].w.cols + width - 1) // width)        # a, z or the transposed, and δ
+        most = max(costs.block_bytes // (panels * CG_PANEL_BYTES), costs.block_rows)
+        if n <= most:
+            return n
+        blocks = (n + most - 1) // most
+        return ((n + blocks - 1) // blocks + TILE_MULTIPLE - 1) // TILE_MULTIPLE * TILE_MULTIPLE
+
+    cdef bint sums_go_on(self, bint rows_of_targets) noexcept:
+        """Return whether the sums of the loss can go on from a block of rows to the next.
+
+        The losses of rows of targets have partial sums for the columns of one panel, which go through the panels one
+        after another.
+        """
+        return not rows_of_targets or self.outputs <= self.kernels.panel_width
+
     def forward(self, X, threads=1):
         """Return the outputs (n, out) of samples (n, in)."""
         cdef Samples samples = X if isinstance(X, Samples) else Samples(X, "X", self.sizes[0], self.dtype)
@@ -291,7 +318,7 @@ cdef class Engine:
     cdef void compute(self, Inference context, const cg_samples *x, char *out) noexcept nogil:
         cdef Pass p
         memset(&p, 0, sizeof(Pass))
-        p.x, p.rows = x, x.rows
+        p.x, p.rows, p.batch_rows, p.is_last = x, x.rows, x.rows, True
         context.interrupts.flush_denormals()
         context.plan.run(&p, 0, context.interrupts)
         if out != NULL:
@@ -357,7 +384,7 @@ cdef class Engine:
         team.p.x, team.p.y, team.p.labels = &X.view, target_rows(targets), target_labels(targets)
         team.p.update.rule = CG_RULE_store
         team.p.gradient_offset = address(block) - address(self.block)
-        team.set_up(plan)
+        team.set_up(plan, n, self.block)
         team.run(n, n, 1, None)
         if team.interrupts.error is not None:
             raise team.interrupts.error

@@ -30,7 +30,7 @@ cdef struct Workspace:
     Py_ssize_t transposed_size  # bytes
 
 
-# One pass over a batch: its samples, its update, and its sums.
+# One pass over a batch, or over a block of its rows: its samples, its update, and its sums.
 cdef struct Pass:
     const cg_samples *x
     const cg_samples *y         # rows of targets, or NULL
@@ -38,12 +38,17 @@ cdef struct Pass:
     const int64_t *order        # row numbers to gather, or NULL for start, start + 1, …
     Py_ssize_t start, rows
     Py_ssize_t first            # row of the workspace where the batch begins
+    Py_ssize_t batch_rows       # of the whole batch, where these rows are a block of it
+    bint continues              # whether blocks of the batch have gone before
+    bint is_last                # whether no more follow: the gradient is complete then, and the parameters are updated
+    void *partial_sums          # of the loss and the metric, from block to block, or NULL if there is only one
+    Py_ssize_t sums_offset      # bytes from a parameter to where its gradient is summed from block to block
     Py_ssize_t gradient_offset  # bytes from a parameter to where its gradient is stored
     Py_ssize_t state_offsets[2]     # bytes from a parameter to its optimiser states
     cg_update update
     cg_prefetch ahead           # rows that the next pass will gather
     bint stop_if_not_finite     # whether a loss that is not finite stops the pass
-    double loss, metric         # sums over the rows, set by output_delta
+    double loss, metric         # sums over the rows of the batch so far, set by output_delta
 
 
 # The part of an equation that one task computes: a panel of columns, and a block of rows of it.

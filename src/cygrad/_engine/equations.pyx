@@ -9,7 +9,7 @@ the calls cost nothing: as a module of its own it made a small step 2 % slower.
 
 from cygrad._engine.equations cimport Layer, Part, Pass, Workspace, from_row
 from cygrad._engine.kernels cimport (
-    CG_ACTIVATION_identity, CG_ACTIVATION_relu, CG_GIVES_DELTA, CG_PANEL_BYTES, CG_WHOLE_ROWS,
+    CG_ACTIVATION_identity, CG_ACTIVATION_relu, CG_GIVES_DELTA, CG_PANEL_BYTES, CG_RULE_store, CG_WHOLE_ROWS,
     cg_activation_properties, cg_loss_properties, cg_matrix, cg_output, cg_prefetch, cg_rows, cg_update
 )
 
@@ -68,14 +68,17 @@ cdef void output_delta(const Workspace *s, Pass *p) noexcept nogil:
     cdef const Layer *layer = &s.layers[s.depth]
     cdef cg_matrix z = from_row(&s.z[s.depth], p.first), a = from_row(&s.a[s.depth], p.first)
     cdef cg_matrix y = from_row(&s.y, p.first), delta = from_row(&s.delta[s.depth], p.first)
+    cdef char[2 * 128] sums     # two rows of a panel
     cdef cg_output output
     output.loss = s.loss
-    output.scale = 1.0 / p.rows if s.mean else 1.0
+    output.scale = 1.0 / p.batch_rows if s.mean else 1.0
     output.z, output.a = &z, &a
     output.y = &y if p.y != NULL else NULL
     output.labels = s.labels + p.first if p.labels != NULL else NULL
     output.log_sum_exp = s.log_sum_exp + p.first * s.kernels.itemsize
     output.delta = &delta if s.delta[s.depth].data != NULL else NULL
+    output.loss_sum, output.metric_sum, output.continues = p.loss, p.metric, p.continues
+    output.partial_sums = p.partial_sums if p.partial_sums != NULL else <void *> sums
     s.kernels.output_delta(p.rows, &output)
     p.loss, p.metric = output.loss_sum, output.metric_sum
     if output.delta == NULL or cg_loss_properties(s.loss) & CG_GIVES_DELTA:
@@ -102,30 +105,43 @@ cdef void hidden_delta(const Workspace *s, const Pass *p, const Part *part) noex
         s.kernels.slope(activation, part.panel, part.rows, &z, &a, &delta)
 
 
+cdef cg_update block_update(const Pass *p) noexcept nogil:
+    """The optimiser's rule; before the last block of a batch the sums are only stored."""
+    cdef cg_update update = p.update
+    if not p.is_last:
+        update.rule, update.weight_decay = CG_RULE_store, 0
+    return update
+
+
 cdef void weight_gradient(const Workspace *s, const Pass *p, const Part *part, cg_prefetch *ahead) noexcept nogil:
     """∂C/∂Wˡ = (aˡ⁻¹)ᵀ δˡ;  W ← W − η ∂C/∂W, by the optimiser's rule, for the weights of a panel of units"""
     cdef const Layer *layer = &s.layers[part.layer]
     cdef cg_rows samples = cg_rows(p.x, p.order, p.start)
-    cdef cg_matrix a = layer_input(s, p, part), w = from_row(&layer.w, part.first), delta = s.delta[part.layer]
+    cdef cg_matrix a = layer_input(s, p, part), w = from_row(&layer.w, part.first)
+    cdef cg_matrix delta = from_row(&s.delta[part.layer], p.first)
+    cdef cg_update update = block_update(p)
+    cdef const char *sums = w.data + p.sums_offset if p.continues else NULL
     if part.gathers:
         s.kernels.gather(&samples, p.rows, &a)
     if layer.train_weights:
         a.data += part.first // s.kernels.panel_width * a.capacity * CG_PANEL_BYTES
         a.cols = part.rows
-        w.data += p.gradient_offset
-        s.kernels.weight_gradient(part.panel, p.rows, &a, &delta, &w, p.state_offsets[0], p.state_offsets[1],
-                                  &p.update, ahead)
+        w.data += p.gradient_offset if p.is_last else p.sums_offset
+        s.kernels.weight_gradient(part.panel, p.rows, &a, &delta, &w, sums, p.state_offsets[0], p.state_offsets[1],
+                                  &update, ahead)
 
 
 cdef void bias_gradient(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
     """∂C/∂bˡ = Σ δˡ over the samples;  b ← b − η ∂C/∂b, by the optimiser's rule, without weight decay"""
     cdef const Layer *layer = &s.layers[part.layer]
     cdef Py_ssize_t width = s.kernels.panel_width
-    cdef cg_matrix delta = s.delta[part.layer]
-    cdef cg_update update = p.update
+    cdef cg_matrix delta = from_row(&s.delta[part.layer], p.first)
+    cdef cg_update update = block_update(p)
+    cdef char *b = layer.b + part.panel * CG_PANEL_BYTES
+    cdef const char *sums = b + p.sums_offset if p.continues else NULL
     if layer.train_biases:
         update.weight_decay = 0
+        b += p.gradient_offset if p.is_last else p.sums_offset
         delta.data += part.panel * delta.capacity * CG_PANEL_BYTES
         delta.cols = min(delta.cols - part.panel * width, width)
-        s.kernels.bias_gradient(p.rows, &delta, layer.b + p.gradient_offset + part.panel * CG_PANEL_BYTES,
-                                p.state_offsets[0], p.state_offsets[1], &update)
+        s.kernels.bias_gradient(p.rows, &delta, b, sums, p.state_offsets[0], p.state_offsets[1], &update)

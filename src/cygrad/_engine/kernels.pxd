@@ -81,6 +81,8 @@ cdef extern from "cygrad.h" nogil:
         const void *log_sum_exp
         cg_matrix *delta
         double loss_sum, metric_sum
+        bint continues
+        void *partial_sums
 
     ctypedef struct cg_kernels:
         const char *isa
@@ -102,10 +104,10 @@ cdef extern from "cygrad.h" nogil:
         void (*hidden_delta)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *above, const char *wt,
                              const cg_matrix *relu, cg_matrix *below) noexcept nogil
         void (*weight_gradient)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *a, const cg_matrix *delta,
-                                const cg_matrix *w, Py_ssize_t state1_offset, Py_ssize_t state2_offset,
-                                const cg_update *update, cg_prefetch *ahead) noexcept nogil
-        void (*bias_gradient)(Py_ssize_t rows, const cg_matrix *delta, char *b, Py_ssize_t state1_offset,
-                              Py_ssize_t state2_offset, const cg_update *update) noexcept nogil
+                                const cg_matrix *w, const char *sums, Py_ssize_t state1_offset,
+                                Py_ssize_t state2_offset, const cg_update *update, cg_prefetch *ahead) noexcept nogil
+        void (*bias_gradient)(Py_ssize_t rows, const cg_matrix *delta, char *b, const char *sums,
+                              Py_ssize_t state1_offset, Py_ssize_t state2_offset, const cg_update *update) noexcept nogil
         int (*function)(const char *name, Py_ssize_t n, const void *x, void *y) noexcept nogil
         double (*multiply_adds)(Py_ssize_t rounds, void *sink) noexcept nogil
 

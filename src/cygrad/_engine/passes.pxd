@@ -5,18 +5,22 @@ from cygrad._engine.team cimport Team
 
 cdef class SequentialPasses(Team):
     cdef Plan plan
-    cdef Pass p                             # the current pass
-    cdef Py_ssize_t samples, batch_size, passes
-    cdef Py_ssize_t passes_done
-    cdef double loss, metric                # sums over these passes
-    cdef bint stopped                       # the current pass was given up, and has changed nothing
-    cdef Py_ssize_t next                    # the next operation of the current pass
+    cdef object sums                        # of the gradient from block to block, or None
+    cdef Pass p                             # the current block of the current batch
+    cdef Py_ssize_t samples, batch_size, batches
+    cdef Py_ssize_t batch_start             # the first sample of the current batch
+    cdef Py_ssize_t batches_done
+    cdef double loss, metric                # sums over these batches
+    cdef bint fetch_ahead                   # whether the samples of the next block are prefetched
+    cdef bint stopped                       # the current batch was given up, and has changed nothing
+    cdef Py_ssize_t next                    # the next operation of the current block
     cdef const Operation *split_operation   # its tasks are those of the open phase
-    cdef int set_up(self, Plan plan) except -1
-    cdef int run(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t passes, poll) except -1
-    cdef void prepare_pass(self) noexcept nogil
-    cdef void begin_pass(self) noexcept nogil
-    cdef void end_pass(self) noexcept nogil
+    cdef int set_up(self, Plan plan, Py_ssize_t batch_capacity, parameters) except -1
+    cdef int run(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t batches, poll) except -1
+    cdef void prepare_batch(self) noexcept nogil
+    cdef void begin_batch(self) noexcept nogil
+    cdef void begin_block(self, Py_ssize_t start) noexcept nogil
+    cdef void end_batch(self) noexcept nogil
 
 
 cdef class ParallelPasses(Team):

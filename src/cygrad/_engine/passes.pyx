@@ -9,49 +9,70 @@ cimport cython
 from libc.string cimport memset
 
 from cygrad._engine.equations cimport Pass, from_row
-from cygrad._engine.kernels cimport cg_matrix
-from cygrad._engine.plan cimport Operation, Plan, costs
+from cygrad._engine.kernels cimport CG_PANEL_BYTES, cg_matrix, cg_prefetch
+from cygrad._engine.plan cimport Operation, Plan, address, costs
 from cygrad._engine.team cimport Team, cg_team_end, cg_team_open, cg_team_stop, cg_team_stopped
+
+from cygrad._engine.plan import aligned
 
 
 cdef Py_ssize_t LONG_PASS = 200_000_000     # multiply-adds: so long that a user may want to interrupt it
 
 
 cdef class SequentialPasses(Team):
-    """Run batch after batch through one plan."""
+    """Run batch after batch through one plan.
+
+    A batch with more rows than the plan is run in blocks of rows, whose numbers stay in a core's cache through all
+    layers, forward and back. Each sum over the batch, of the gradient and of the loss, goes on in the next block, so that
+    it is the same chain as without blocks; the last block updates the parameters.
+    """
 
     def __cinit__(self):
         memset(&self.p, 0, sizeof(Pass))
+        self.fetch_ahead = False
 
-    cdef int set_up(self, Plan plan) except -1:
-        """Use a plan from now on."""
+    cdef int set_up(self, Plan plan, Py_ssize_t batch_capacity, parameters) except -1:
+        """Use a plan from now on, for batches of up to `batch_capacity` rows; `parameters` is their block of bytes."""
         self.assemble(plan.members)
         self.plan = plan
+        self.p.sums_offset = self.p.gradient_offset
+        self.p.partial_sums = NULL
+        self.sums = None
+        if batch_capacity > plan.capacity:
+            self.sums = aligned(2 * CG_PANEL_BYTES + (0 if self.p.gradient_offset else parameters.size))
+            self.p.partial_sums = address(self.sums)
+            if not self.p.gradient_offset:
+                self.p.sums_offset = address(self.sums) + 2 * CG_PANEL_BYTES - address(parameters)
         return 0
 
-    cdef int run(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t passes, poll) except -1:
+    cdef int run(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t batches, poll) except -1:
         """Run the batches of the samples in `self.p` through the plan. The last batch may have fewer rows."""
-        cdef bint threads_pay = self.members > 1 and self.plan.work * passes > costs.thread_start * costs.barrier
-        self.samples, self.batch_size, self.passes = samples, batch_size, passes
-        self.passes_done, self.stopped, self.loss, self.metric = 0, False, 0, 0
-        self.begin_pass()
+        cdef double work = <double> self.plan.work * batches * ((batch_size + self.plan.capacity - 1)
+                                                                // self.plan.capacity)
+        cdef bint threads_pay = self.members > 1 and work > costs.thread_start * costs.barrier
+        self.samples, self.batch_size, self.batches = samples, batch_size, batches
+        self.batches_done, self.stopped, self.loss, self.metric = 0, False, 0, 0
+        self.begin_batch()
         self.run_threads(self.members if threads_pay else 1, poll)
         return 0
 
-    cdef void prepare_pass(self) noexcept nogil:
-        """Set the rest of `self.p` before each pass; one thread calls it, alone."""
+    cdef void prepare_batch(self) noexcept nogil:
+        """Set the rest of `self.p` before each batch; one thread calls it, alone."""
 
     cdef void next_phase(self, int member) noexcept nogil:
         cdef const Operation *op
         self.stopped = cg_team_stopped(self.team)
         while not self.stopped:
             if self.next == self.plan.operations:
-                self.end_pass()
-                if self.passes_done == self.passes:
-                    break
-                self.begin_pass()
+                if not self.p.is_last:
+                    self.begin_block(self.p.start + self.p.rows)
+                else:
+                    self.end_batch()
+                    if self.batches_done == self.batches:
+                        break
+                    self.begin_batch()
             op = &self.plan.operation[self.next]
-            if self.next == self.plan.first_update and member == 0 and self.plan.work > LONG_PASS:
+            if self.next == self.plan.first_update and member == 0 and self.plan.work > LONG_PASS and self.p.is_last:
                 self.stopped = self.interrupts.run_handlers()   # the last time before long updates
                 if self.stopped:
                     break
@@ -65,18 +86,29 @@ cdef class SequentialPasses(Team):
             self.stopped = self.plan.run_operation(op, &self.p, member, self.interrupts)
         cg_team_end(self.team)
 
-    cdef void begin_pass(self) noexcept nogil:
-        self.p.start = self.passes_done * self.batch_size
-        self.p.rows = min(self.batch_size, self.samples - self.p.start)
+    cdef void begin_batch(self) noexcept nogil:
+        self.batch_start = self.batches_done * self.batch_size
+        self.p.batch_rows = min(self.batch_size, self.samples - self.batch_start)
+        self.prepare_batch()
+        self.begin_block(self.batch_start)
+
+    cdef void begin_block(self, Py_ssize_t start) noexcept nogil:
+        cdef cg_prefetch *ahead = &self.p.ahead
+        self.p.start = start
+        self.p.rows = min(self.plan.capacity, self.batch_start + self.p.batch_rows - start)
+        self.p.continues = start > self.batch_start
+        self.p.is_last = start + self.p.rows == self.batch_start + self.p.batch_rows
+        if self.fetch_ahead:
+            ahead.order = self.p.order + start + self.p.rows
+            ahead.rows = min(self.batch_size, self.plan.capacity, self.samples - start - self.p.rows)
         self.plan.pass_id += 1
         self.next = 0
-        self.prepare_pass()
 
-    cdef void end_pass(self) noexcept nogil:
+    cdef void end_batch(self) noexcept nogil:
         self.loss += self.p.loss
         self.metric += self.p.metric
-        self.passes_done += 1
-        self.interrupts.steps, self.interrupts.loss = self.passes_done, self.loss
+        self.batches_done += 1
+        self.interrupts.steps, self.interrupts.loss = self.batches_done, self.loss
 
     cdef void run_task(self, Py_ssize_t task, int member) noexcept nogil:
         cdef const Operation *op = self.split_operation
@@ -97,6 +129,7 @@ cdef class ParallelPasses(Team):
 
     def __cinit__(self):
         memset(&self.p, 0, sizeof(Pass))
+        self.p.is_last = True
         self.out = NULL
         self.sums = NULL
 
@@ -124,7 +157,7 @@ cdef class ParallelPasses(Team):
             return
         p.first = member * self.chunk
         p.start = task * self.chunk
-        p.rows = min(self.samples - p.start, self.chunk)
+        p.rows = p.batch_rows = min(self.samples - p.start, self.chunk)
         if self.plan.run(&p, member, self.interrupts):
             cg_team_stop(self.team)
         if self.out != NULL:

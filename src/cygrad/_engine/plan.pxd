@@ -37,6 +37,8 @@ cdef struct Costs:
     Py_ssize_t gil_release          # multiply-adds from which on releasing the GIL pays
     Py_ssize_t private_input_bytes  # samples of a batch that fit into a core's cache beside its weights
     Py_ssize_t prefetch_bytes       # samples in all that stay in a cache without being prefetched
+    Py_ssize_t block_bytes          # the numbers of all layers for a block of rows, which stay in a core's cache
+    Py_ssize_t block_rows           # rows of a block, at least
 
 cdef Costs costs
 

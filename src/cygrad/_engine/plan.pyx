@@ -40,6 +40,8 @@ costs.inference_share = 40
 costs.gil_release = 200_000
 costs.private_input_bytes = 1 << 18
 costs.prefetch_bytes = 1 << 19
+costs.block_bytes = 1 << 18
+costs.block_rows = 96
 
 
 def set_costs(**changed):
@@ -324,7 +326,7 @@ cdef class Plan:
             if part.first == 0:
                 bias_gradient(&self.workspace, p, &part)
             # Half a step cannot be given up, but gradients that are only stored can.
-            return member == 0 and p.update.rule == CG_RULE_store and interrupts.check(op.work)
+            return member == 0 and (p.update.rule == CG_RULE_store or not p.is_last) and interrupts.check(op.work)
         part.rows = min(p.rows - part.first, op.block_rows)
         if part.rows <= 0:      # in a batch that is not full
             return False

@@ -11,7 +11,7 @@ from cpython.long cimport PyLong_Check
 from cygrad._engine.engine cimport Engine, fork_count, target_labels, target_rows
 from cygrad._engine.interrupts cimport Interrupts
 from cygrad._engine.kernels cimport (
-    CG_CORRECTS_MOMENTS, CG_FLOAT32, cg_prefetch, cg_random_below, cg_rule_properties, cg_rule_states, cg_update
+    CG_CORRECTS_MOMENTS, CG_FLOAT32, cg_random_below, cg_rule_properties, cg_rule_states, cg_update
 )
 from cygrad._engine.passes cimport SequentialPasses
 from cygrad._engine.plan cimport Plan, address, costs
@@ -68,12 +68,12 @@ cdef class Training(SequentialPasses):
     cdef cg_update update
     cdef double beta1, beta2, epsilon
     cdef Py_ssize_t max_batch           # samples of a step in an epoch
+    cdef Py_ssize_t batch_capacity      # samples of a step for which the plan was made
     cdef Py_ssize_t plan_version        # of the engine, when the plan was made
     cdef Py_ssize_t threads             # the most that the plan may use
     cdef object learning_rate           # a function of the step, or None: `rate` is for all steps
     cdef readonly double rate
     cdef const double *rates            # of the steps of the current call, or NULL: `rate` is for all
-    cdef bint fetch_ahead               # whether the samples of the next batch are prefetched
     cdef Samples x, y                   # of learn_one
     cdef int64_t label
     cdef Interrupts single_interrupts
@@ -114,32 +114,33 @@ cdef class Training(SequentialPasses):
         for array in self.state:
             array.fill(0)
 
-    cdef int ensure_plan(self, Py_ssize_t rows, threads) except -1:
+    cdef int ensure_plan(self, Py_ssize_t rows, threads, bint in_blocks) except -1:
         """Make a plan for batches of up to `rows` rows, unless the present one serves.
 
         A plan that is much larger serves too, if it runs on one thread; with threads, its size decides how they share it.
         """
-        cdef Py_ssize_t capacity = 0 if self.plan is None else self.plan.capacity, members
+        cdef Py_ssize_t capacity = 0 if self.plan is None else self.batch_capacity, block, members
         if rows > capacity or (self.plan.members > 1 and rows < capacity // 4):
             capacity = rows
+        block = self.engine.block_rows(capacity) if in_blocks else capacity
         members = self.engine.thread_count(capacity, threads, 1)
-        if self.plan is None or capacity != self.plan.capacity or members != self.threads or (
-                self.plan_version != self.engine.plan_version):
-            self.make_plan(capacity, members)
-            self.threads = members
+        if self.plan is None or capacity != self.batch_capacity or block != self.plan.capacity or (
+                members != self.threads or self.plan_version != self.engine.plan_version):
+            self.make_plan(capacity, block, members)
         return 0
 
-    cdef int make_plan(self, Py_ssize_t capacity, Py_ssize_t members) except -1:
+    cdef int make_plan(self, Py_ssize_t capacity, Py_ssize_t block, Py_ssize_t members) except -1:
+        """Make a plan for batches of up to `capacity` rows, in blocks of `block` rows."""
         cdef Engine engine = self.engine
         cdef Plan plan = engine.plan_type()
         cdef Py_ssize_t l, lowest = engine.depth + 1
         for l in range(engine.depth, 0, -1):
             if engine.trained[l].train_weights or engine.trained[l].train_biases:
                 lowest = l
-        plan.prepare(engine.kernels, engine.trained, engine.depth, engine.loss, engine.mean, capacity, True, lowest,
-                     False, members)
-        self.plan_version = engine.plan_version
-        self.set_up(plan)
+        plan.prepare(engine.kernels, engine.trained, engine.depth, engine.loss, engine.mean,
+                     block, True, lowest, False, members)
+        self.plan_version, self.batch_capacity, self.threads = engine.plan_version, capacity, members
+        self.set_up(plan, capacity, engine.block)
         return 0
 
     cdef double next_rate(self) except? -1:
@@ -157,12 +158,8 @@ cdef class Training(SequentialPasses):
             self.p.update.rate = rate * correction / (1 - integer_power(self.beta1, self.steps))
             self.p.update.epsilon = self.epsilon * correction
 
-    cdef void prepare_pass(self) noexcept nogil:
-        cdef cg_prefetch *ahead = &self.p.ahead
-        self.begin_step(self.rate if self.rates == NULL else self.rates[self.passes_done])
-        if self.fetch_ahead:
-            ahead.order = self.p.order + self.p.start + self.p.rows
-            ahead.rows = min(self.batch_size, self.samples - self.p.start - self.p.rows)
+    cdef void prepare_batch(self) noexcept nogil:
+        self.begin_step(self.rate if self.rates == NULL else self.rates[self.batches_done])
 
     cdef int train(self, Samples X, targets, const int64_t *order, Py_ssize_t rows, Py_ssize_t batch_size,
                    const double *rates, poll, threads) except -1:
@@ -172,7 +169,7 @@ cdef class Training(SequentialPasses):
             raise RuntimeError("this training is already running, expected one call at a time")
         self.owner = fork_count
         try:
-            self.ensure_plan(min(batch_size, rows), threads)
+            self.ensure_plan(min(batch_size, rows), threads, self.engine.sums_go_on(isinstance(targets, Samples)))
             self.p.x, self.p.y, self.p.labels = &X.view, target_rows(targets), target_labels(targets)
             self.p.order, self.rates = order, rates
             self.p.ahead.samples, self.p.ahead.rows = &X.view, 0
@@ -203,7 +200,7 @@ cdef class Training(SequentialPasses):
         if learning_rates is not None:
             rates = &learning_rates[0]
         self.train(X, targets, indices, rows, self.max_batch, rates, poll, threads)
-        return self.loss, self.metric, self.passes_done, bool(self.stopped)
+        return self.loss, self.metric, self.batches_done, bool(self.stopped)
 
     def step(self, Samples X, targets, threads=1):
         """Run one step on all rows as one batch; return the loss before it, summed or averaged by the reduction.
@@ -226,7 +223,7 @@ cdef class Training(SequentialPasses):
         engine.begin_training()
         try:
             if self.plan is None or self.plan_version != engine.plan_version:
-                self.make_plan(1, 1)
+                self.make_plan(1, 1, 1)
             engine.read_row(self.x, x)
             self.read_target(y)
             rate = self.next_rate()
@@ -249,7 +246,8 @@ cdef class Training(SequentialPasses):
     cdef bint run_single_step(self, double rate) noexcept nogil:
         """Run one step on the sample in `x`, on one thread. True: stopped, nothing is changed."""
         cdef bint stopped
-        self.p.x, self.p.order, self.p.start, self.p.rows, self.p.ahead.rows = &self.x.view, NULL, 0, 1, 0
+        self.p.x, self.p.order, self.p.start, self.p.ahead.rows = &self.x.view, NULL, 0, 0
+        self.p.rows, self.p.batch_rows, self.p.continues, self.p.is_last = 1, 1, False, True
         self.begin_step(rate)
         self.plan.pass_id += 1
         self.single_interrupts.flush_denormals()
