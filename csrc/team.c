@@ -27,28 +27,39 @@ typedef struct {
     _Alignas(CACHE_LINE_PAIR) _Atomic uint64_t left; /* phase · 2³² + tasks not taken yet */
 } range;
 
+typedef struct {
+    _Alignas(CACHE_LINE_PAIR) _Atomic ptrdiff_t task; /* whose turn it is */
+} turn;
+
 struct cg_team {
-    int members;
+    int members, parts;
+    _Atomic int shares; /* ranges of the open phase: one for each member, or one for all, which gives tasks in order */
     int home;                              /* processor of member 0 at the beginning, or -1 */
     ptrdiff_t tasks;                       /* in the open phase */
     _Alignas(CACHE_LINE_PAIR) _Atomic uint32_t phase; /* number of the open phase */
     _Atomic uint32_t sleepers;
     _Alignas(CACHE_LINE_PAIR) _Atomic ptrdiff_t done; /* tasks in the open phase */
     _Alignas(CACHE_LINE_PAIR) _Atomic int stopped;
+    turn *turns;
     range ranges[];
 };
 
-cg_team *cg_team_new(int members)
+cg_team *cg_team_new(int members, int parts)
 {
-    cg_team *team = aligned_alloc(CACHE_LINE_PAIR, sizeof(cg_team) + (size_t)members * sizeof(range));
+    size_t size = sizeof(cg_team) + (size_t)members * sizeof(range);
+    cg_team *team = aligned_alloc(CACHE_LINE_PAIR, size + (size_t)parts * sizeof(turn));
     if (!team) return NULL;
+    team->turns = (turn *)((char *)team + size);
     team->members = members;
+    atomic_init(&team->shares, members);
+    team->parts = parts;
     team->home = -1;
     atomic_init(&team->phase, CG_TEAM_OVER);
     atomic_init(&team->sleepers, 0);
     atomic_init(&team->done, 0);
     atomic_init(&team->stopped, 0);
     for (int member = 0; member < members; member++) atomic_init(&team->ranges[member].left, 0);
+    for (int part = 0; part < parts; part++) atomic_init(&team->turns[part].task, 0);
     return team;
 }
 
@@ -107,20 +118,45 @@ void cg_team_spread(cg_team *team)
 #endif
 }
 
-void cg_team_open(cg_team *team, ptrdiff_t tasks)
+static void open_phase(cg_team *team, ptrdiff_t tasks, int shares)
 {
     uint32_t phase = atomic_load_explicit(&team->phase, memory_order_relaxed) + 1;
     if (phase == CG_TEAM_OVER) phase = CG_TEAM_BEGUN + 1; /* after 2³² phases */
     team->tasks = tasks;
+    atomic_store_explicit(&team->shares, shares, memory_order_relaxed);
     atomic_store_explicit(&team->done, 0, memory_order_relaxed);
     ptrdiff_t begin = 0;
-    for (int member = 0; member < team->members; member++) {
-        ptrdiff_t end = cg_range_end(tasks, team->members, member);
-        atomic_store_explicit(&team->ranges[member].left, (uint64_t)phase << 32 | (uint64_t)(end - begin),
+    for (int share = 0; share < shares; share++) {
+        ptrdiff_t end = cg_range_end(tasks, shares, share);
+        atomic_store_explicit(&team->ranges[share].left, (uint64_t)phase << 32 | (uint64_t)(end - begin),
                               memory_order_relaxed);
         begin = end;
     }
     publish(team, phase);
+}
+
+void cg_team_open(cg_team *team, ptrdiff_t tasks) { open_phase(team, tasks, team->members); }
+
+void cg_team_open_in_order(cg_team *team, ptrdiff_t tasks)
+{
+    for (int part = 0; part < team->parts; part++)
+        atomic_store_explicit(&team->turns[part].task, 0, memory_order_relaxed);
+    open_phase(team, tasks, 1);
+}
+
+int cg_team_wait_turn(cg_team *team, int part, ptrdiff_t task)
+{
+    for (int looks = 0; atomic_load_explicit(&team->turns[part].task, memory_order_acquire) != task; looks++) {
+        if (cg_team_stopped(team)) return 0;
+        if (looks < SPINS) pause_briefly();
+        else sched_yield();
+    }
+    return 1;
+}
+
+void cg_team_pass_turn(cg_team *team, int part, ptrdiff_t task)
+{
+    atomic_store_explicit(&team->turns[part].task, task + 1, memory_order_release);
 }
 
 void cg_team_end(cg_team *team) { publish(team, CG_TEAM_OVER); }
@@ -142,14 +178,16 @@ uint32_t cg_team_wait(cg_team *team, uint32_t seen)
 
 ptrdiff_t cg_team_take(cg_team *team, int member, uint32_t phase)
 {
-    for (int i = 0; i < team->members; i++) {
-        int owner = (member + i) % team->members;
+    /* A late member may read the shares of a newer phase: then no range has the number of its own. */
+    int shares = atomic_load_explicit(&team->shares, memory_order_relaxed);
+    for (int i = 0; i < shares; i++) {
+        int owner = (member + i) % shares;
         _Atomic uint64_t *left = &team->ranges[owner].left;
         uint64_t seen = atomic_load_explicit(left, memory_order_relaxed);
         while (seen >> 32 == phase && (uint32_t)seen > 0)
             if (atomic_compare_exchange_weak_explicit(left, &seen, seen - 1, memory_order_relaxed,
                                                       memory_order_relaxed))
-                return cg_range_end(team->tasks, team->members, owner) - (ptrdiff_t)(uint32_t)seen;
+                return cg_range_end(team->tasks, shares, owner) - (ptrdiff_t)(uint32_t)seen;
     }
     return -1;
 }

@@ -5,7 +5,11 @@
  * core's cache, and then takes tasks that are left in the ranges of others. A phase is over when all its tasks are
  * done, not when all members have arrived: a preempted or unstarted thread delays no one. The thread that finishes the
  * last task then runs alone, prepares the next phase and opens it; all members of a phase see what was written before
- * it was opened. */
+ * it was opened.
+ *
+ * In a phase that is opened in order, tasks are claimed in the order of their numbers, and a part of each task can wait
+ * for its turn: until that part of the task before it is done. Every task that is waited for has been claimed by a
+ * running thread, which waits for earlier tasks only. */
 #ifndef CG_TEAM_H
 #define CG_TEAM_H
 
@@ -16,8 +20,9 @@ typedef struct cg_team cg_team;
 
 enum { CG_TEAM_OVER = 0, CG_TEAM_BEGUN = 1 }; /* phases without tasks */
 
-/* A team of `members` threads, numbered from 0, or NULL if there is no memory. */
-cg_team *cg_team_new(int members);
+/* A team of `members` threads, numbered from 0, whose tasks have up to `parts` parts done in turn, or NULL if there is no
+ * memory. */
+cg_team *cg_team_new(int members, int parts);
 void cg_team_free(cg_team *team);
 
 /* Called by member 0, before other members start: opens the phase CG_TEAM_BEGUN, in which member 0 runs alone. */
@@ -29,6 +34,7 @@ void cg_team_spread(cg_team *team);
 
 /* Called by the member that runs alone: open a phase of `tasks` tasks, from 1 to 2³² − 1, or end all work. */
 void cg_team_open(cg_team *team, ptrdiff_t tasks);
+void cg_team_open_in_order(cg_team *team, ptrdiff_t tasks);
 void cg_team_end(cg_team *team);
 
 /* Wait until the open phase is another than `seen`, and return its number; CG_TEAM_OVER: there are no more. */
@@ -39,6 +45,10 @@ ptrdiff_t cg_team_take(cg_team *team, int member, uint32_t phase);
 
 /* Report that `count` tasks, at least one, are done. 1: they were the last, and the caller runs alone now. */
 int cg_team_done(cg_team *team, ptrdiff_t count);
+
+/* Wait until all tasks before `task` have passed the turn of a part on. 0: the team was stopped. */
+int cg_team_wait_turn(cg_team *team, int part, ptrdiff_t task);
+void cg_team_pass_turn(cg_team *team, int part, ptrdiff_t task);
 
 /* A flag that any member can set for all; `cg_team_begin` clears it. */
 void cg_team_stop(cg_team *team);

@@ -3,7 +3,7 @@
  *     check_team [divisor of the numbers of rounds, for sanitizers]
  *
  * In each round, a phase of uneven tasks, a task reads a number that another task wrote in the previous round, and
- * writes one for the next round, all in plain memory. Between two rounds the leader checks that every task was done
+ * writes one for the next round, all in plain memory. In one of eight rounds the tasks also add to chains, in turn. Between two rounds the leader checks that every task was done
  * once and read the right number. Compiled with -fsanitize=thread it also finds races that did no harm. Members sleep within
  * a task, or between a new phase and its first task; start late, or never; and one stops all. Helgrind and DRD do not
  * know C11 atomics, and report races that are none. */
@@ -20,7 +20,7 @@
 #include "splitmix.h"
 #include "team.h"
 
-enum { MOST_MEMBERS = 7, MOST_TASKS = 3 * MOST_MEMBERS, MOST_SECONDS = 60 };
+enum { MOST_MEMBERS = 7, MOST_TASKS = 3 * MOST_MEMBERS, MOST_SECONDS = 60, PARTS = 3 };
 
 typedef struct {
     int members, thread_count; /* possible threads, and threads that are started */
@@ -47,6 +47,8 @@ static long round_number;
 static ptrdiff_t tasks, tasks_before;
 static uint64_t numbers[2][MOST_TASKS]; /* of this round and of the previous one */
 static int times_done[MOST_TASKS];
+static uint64_t chains[PARTS]; /* each task of a round in order adds to them, in turn */
+static int in_order;           /* whether the open round is */
 static long tasks_opened, tasks_done[MOST_MEMBERS];
 
 /* Relaxed, so that it does not synchronise. */
@@ -74,6 +76,12 @@ static void run_task(ptrdiff_t task)
     uint64_t number = number_of(task);
     wait_randomly(number);
     numbers[round_number % 2][task] = number;
+    for (int part = 0; in_order && part < PARTS; part++) {
+        if (!cg_team_wait_turn(team, part, task)) return;
+        chains[part] = splitmix64(GOLDEN_GAMMA + (chains[part] ^ (uint64_t)task));
+        if (number % 3 == 0) wait_randomly(number >> 8);
+        cg_team_pass_turn(team, part, task);
+    }
     if (round_number == now.stop && task == tasks / 2) cg_team_stop(team);
 }
 
@@ -88,6 +96,13 @@ static void next_phase(void)
               "in round %ld task %td of %td has not read the number of the previous round", round_number, task, tasks);
         times_done[task] = 0;
     }
+    uint64_t chain = 0;
+    for (ptrdiff_t task = 0; in_order && task < tasks; task++) chain = splitmix64(GOLDEN_GAMMA + (chain ^ (uint64_t)task));
+    for (int part = 0; part < PARTS; part++) {
+        CHECK(cg_team_stopped(team) || chains[part] == chain, "in round %ld part %d was not done in turn", round_number,
+              part);
+        chains[part] = 0;
+    }
     int stops = now.stop >= 0 && round_number == now.stop;
     CHECK(cg_team_stopped(team) == stops, "round %ld was %sstopped", round_number, stops ? "not " : "");
     int over = cg_team_stopped(team) || round_number + 1 == now.rounds;
@@ -96,10 +111,13 @@ static void next_phase(void)
         tasks_before = tasks;
         tasks = 1 + (ptrdiff_t)(splitmix64(GOLDEN_GAMMA + (uint64_t)round_number) % (uint64_t)(3 * now.members));
         tasks_opened += tasks;
+        in_order = splitmix64(GOLDEN_GAMMA + (uint64_t)round_number) >> 61 == 0;
     }
     ptrdiff_t open = tasks;
+    int opens_in_order = in_order;
     atomic_fetch_sub_explicit(&leaders, 1, memory_order_relaxed);
     if (over) cg_team_end(team);
+    else if (opens_in_order) cg_team_open_in_order(team, open);
     else cg_team_open(team, open);
 }
 
@@ -135,6 +153,8 @@ static void run_threads(void)
     pthread_t threads[MOST_MEMBERS];
     round_number = -1;
     tasks = tasks_before = 0;
+    in_order = 0;
+    memset(chains, 0, sizeof chains);
     cg_team_begin(team);
     for (int member = 1; member < now.thread_count; member++)
         CHECK(pthread_create(&threads[member], NULL, run_thread, (void *)(intptr_t)member) == 0, "no thread %d",
@@ -148,6 +168,7 @@ static void run_threads(void)
 
 static void run_trial(trial settings)
 {
+    alarm(MOST_SECONDS);
     now = settings;
     snprintf(trial_name, sizeof trial_name, "%d of %d members, %ld rounds, stop %ld, late %d", now.thread_count,
              now.members, now.rounds, now.stop, now.late);
@@ -155,7 +176,7 @@ static void run_trial(trial settings)
     tasks_opened = 0;
     struct timespec begun, ended;
     clock_gettime(CLOCK_MONOTONIC, &begun);
-    team = cg_team_new(now.members);
+    team = cg_team_new(now.members, PARTS);
     CHECK(team, "no memory");
     for (int repeat = 0; repeat < 3; repeat++) run_threads(); /* a team can be used again */
     cg_team_free(team);
@@ -177,7 +198,7 @@ static void check_order(void)
     for (int members = 1; members <= MOST_MEMBERS; members++)
         for (ptrdiff_t count = 1; count <= MOST_TASKS; count++)
             for (int member = 0; member < members; member++) {
-                cg_team *one = cg_team_new(members);
+                cg_team *one = cg_team_new(members, 0);
                 CHECK(one, "no memory");
                 cg_team_begin(one);
                 cg_team_open(one, count);
@@ -198,6 +219,13 @@ static void check_order(void)
                 cg_team_open(one, count);
                 CHECK(cg_team_take(one, member, phase) == -1, "a task of a new phase was given for an old one");
                 CHECK(cg_team_wait(one, phase) != phase, "the phase is not a new one");
+                phase = cg_team_wait(one, phase);
+                cg_team_open_in_order(one, count);
+                CHECK(cg_team_take(one, member, phase) == -1, "a task of a new phase was given for an old one");
+                phase = cg_team_wait(one, phase);
+                for (ptrdiff_t i = 0; i < count; i++)
+                    CHECK(cg_team_take(one, member, phase) == i, "task %td was not the next", i);
+                CHECK(cg_team_take(one, member, phase) == -1, "there are more than %td tasks", count);
                 cg_team_end(one);
                 CHECK(cg_team_wait(one, phase) == CG_TEAM_OVER, "the work is not over");
                 cg_team_free(one);
@@ -229,7 +257,6 @@ int main(int count, char **arguments)
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGALRM, too_long);
-    alarm(MOST_SECONDS);
     check_order();
     for (size_t i = 0; i < sizeof TRIALS / sizeof TRIALS[0]; i++) {
         trial settings = TRIALS[i];

@@ -61,5 +61,6 @@ cdef class Inference:
     cdef Py_ssize_t owner       # the process of the call that uses it, or 0
 
 
+cdef Py_ssize_t divided_rows(Py_ssize_t n, Py_ssize_t count) noexcept
 cdef const cg_samples *target_rows(targets)
 cdef const int64_t *target_labels(targets)

@@ -32,7 +32,8 @@ cdef list _activations = list(_kernels.ACTIVATIONS), _losses = list(_kernels.LOS
 
 cdef Py_ssize_t MAX_CHUNK = 256         # rows of one pass of inference
 cdef Py_ssize_t CHUNK_MULTIPLE = 64     # a chunk is a multiple of so many rows
-cdef Py_ssize_t TILE_MULTIPLE = 24     # blocks of a batch have a multiple of the rows of any tile
+# Blocks of a batch have a multiple of the rows of any tile, and of the vectors in which softmax writes log_sum_exp.
+cdef Py_ssize_t TILE_MULTIPLE = 48
 cdef Py_ssize_t SMALL_BATCH = 16        # rows of the plan for inference that is always ready
 fork_count = 1
 
@@ -197,7 +198,7 @@ cdef class Engine:
         What the layers hold of a block stays in a core's cache, forward and back. Each block adds to the sums of the
         gradient, which takes the time of some rows: blocks have many more.
         """
-        cdef Py_ssize_t l, most, blocks, width = self.kernels.panel_width
+        cdef Py_ssize_t l, most, width = self.kernels.panel_width
         cdef Py_ssize_t panels = (self.inputs + width - 1) // width
         if self.plan_type is not Plan:
             return n
@@ -206,8 +207,7 @@ cdef class Engine:
         most = max(costs.block_bytes // (panels * CG_PANEL_BYTES), costs.block_rows)
         if n <= most:
             return n
-        blocks = (n + most - 1) // most
-        return ((n + blocks - 1) // blocks + TILE_MULTIPLE - 1) // TILE_MULTIPLE * TILE_MULTIPLE
+        return divided_rows(n, (n + most - 1) // most)
 
     cdef bint sums_go_on(self, bint rows_of_targets) noexcept:
         """Return whether the sums of the loss can go on from a block of rows to the next.
@@ -405,6 +405,11 @@ cdef class Engine:
         cdef unsigned char[::1] view = out.reshape(-1).view(np.uint8)
         self.kernels.unpack(n, matrix, &view[0])
         return out
+
+
+cdef Py_ssize_t divided_rows(Py_ssize_t n, Py_ssize_t count) noexcept:
+    """Return the rows of a block, in whole tiles, if n rows are divided into about `count` blocks."""
+    return ((n + count - 1) // count + TILE_MULTIPLE - 1) // TILE_MULTIPLE * TILE_MULTIPLE
 
 
 @cython.final

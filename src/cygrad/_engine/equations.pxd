@@ -41,6 +41,7 @@ cdef struct Pass:
     Py_ssize_t batch_rows       # of the whole batch, where these rows are a block of it
     bint continues              # whether blocks of the batch have gone before
     bint is_last                # whether no more follow: the gradient is complete then, and the parameters are updated
+    bint in_turn                # whether other threads compute the blocks before and after this one meanwhile
     void *partial_sums          # of the loss and the metric, from block to block, or NULL if there is only one
     Py_ssize_t sums_offset      # bytes from a parameter to where its gradient is summed from block to block
     Py_ssize_t gradient_offset  # bytes from a parameter to where its gradient is stored

@@ -5,6 +5,8 @@ from cygrad._engine.team cimport Team
 
 cdef class SequentialPasses(Team):
     cdef Plan plan
+    cdef bint in_turn                       # whether threads compute the blocks of a batch side by side
+    cdef bint is_open                       # whether their phase has been opened
     cdef object sums                        # of the gradient from block to block, or None
     cdef Pass p                             # the current block of the current batch
     cdef Py_ssize_t samples, batch_size, batches
@@ -21,6 +23,7 @@ cdef class SequentialPasses(Team):
     cdef void begin_batch(self) noexcept nogil
     cdef void begin_block(self, Py_ssize_t start) noexcept nogil
     cdef void end_batch(self) noexcept nogil
+    cdef bint run_block(self, Py_ssize_t block, int member) noexcept nogil
 
 
 cdef class ParallelPasses(Team):

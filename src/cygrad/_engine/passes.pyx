@@ -10,8 +10,11 @@ from libc.string cimport memset
 
 from cygrad._engine.equations cimport Pass, from_row
 from cygrad._engine.kernels cimport CG_PANEL_BYTES, cg_matrix, cg_prefetch
-from cygrad._engine.plan cimport Operation, Plan, address, costs
-from cygrad._engine.team cimport Team, cg_team_end, cg_team_open, cg_team_stop, cg_team_stopped
+from cygrad._engine.plan cimport GRADIENT, OUTPUT_DELTA, Operation, Plan, address, costs
+from cygrad._engine.team cimport (
+    Team, cg_team_end, cg_team_open, cg_team_open_in_order, cg_team_pass_turn, cg_team_stop, cg_team_stopped,
+    cg_team_wait_turn
+)
 
 from cygrad._engine.plan import aligned
 
@@ -33,8 +36,9 @@ cdef class SequentialPasses(Team):
 
     cdef int set_up(self, Plan plan, Py_ssize_t batch_capacity, parameters) except -1:
         """Use a plan from now on, for batches of up to `batch_capacity` rows; `parameters` is their block of bytes."""
-        self.assemble(plan.members)
-        self.plan = plan
+        # The parts of a block done in turn: the loss, and the gradient of each layer.
+        self.assemble(max(plan.members, plan.copies), plan.workspace.depth + 1)
+        self.plan, self.in_turn = plan, plan.copies > 1
         self.p.sums_offset = self.p.gradient_offset
         self.p.partial_sums = NULL
         self.sums = None
@@ -51,7 +55,7 @@ cdef class SequentialPasses(Team):
                                                                 // self.plan.capacity)
         cdef bint threads_pay = self.members > 1 and work > costs.thread_start * costs.barrier
         self.samples, self.batch_size, self.batches = samples, batch_size, batches
-        self.batches_done, self.stopped, self.loss, self.metric = 0, False, 0, 0
+        self.batches_done, self.stopped, self.is_open, self.loss, self.metric = 0, False, False, 0, 0
         self.begin_batch()
         self.run_threads(self.members if threads_pay else 1, poll)
         return 0
@@ -62,6 +66,16 @@ cdef class SequentialPasses(Team):
     cdef void next_phase(self, int member) noexcept nogil:
         cdef const Operation *op
         self.stopped = cg_team_stopped(self.team)
+        if self.in_turn and not self.stopped:
+            if self.is_open:
+                self.end_batch()
+                if self.batches_done == self.batches:
+                    cg_team_end(self.team)
+                    return
+                self.begin_batch()
+            self.is_open = True
+            cg_team_open_in_order(self.team, (self.p.batch_rows + self.plan.capacity - 1) // self.plan.capacity)
+            return
         while not self.stopped:
             if self.next == self.plan.operations:
                 if not self.p.is_last:
@@ -112,15 +126,55 @@ cdef class SequentialPasses(Team):
 
     cdef void run_task(self, Py_ssize_t task, int member) noexcept nogil:
         cdef const Operation *op = self.split_operation
-        cdef Py_ssize_t tasks = op.panels * op.blocks
+        cdef Py_ssize_t tasks
         if cg_team_stopped(self.team):
             return
+        if self.in_turn:
+            if self.run_block(task, member):
+                cg_team_stop(self.team)
+            return
+        tasks = op.panels * op.blocks
         if task >= tasks:
             op += task - tasks - op.attached
             if self.plan.run_operation(op, &self.p, member, self.interrupts):
                 cg_team_stop(self.team)
         elif self.plan.run_task(op, task, &self.p, member, self.interrupts):
             cg_team_stop(self.team)
+
+
+    cdef bint run_block(self, Py_ssize_t block, int member) noexcept nogil:
+        """Run one block of the current batch, with others at the same time. True: stop, no parameter has been changed.
+
+        Every sum goes on where the block before has left it, so a part of the work waits for its turn. From its first
+        gradient on a block is completed: other threads may have begun to update parameters.
+        """
+        cdef Pass p = self.p
+        cdef Py_ssize_t i, last = (p.batch_rows - 1) // self.plan.capacity
+        cdef const Operation *op
+        cdef int part
+        cdef bint stopped
+        p.first = member * self.plan.capacity
+        p.start = self.batch_start + block * self.plan.capacity
+        p.rows = min(self.plan.capacity, self.batch_start + p.batch_rows - p.start)
+        p.continues, p.is_last, p.in_turn, p.ahead.rows = block > 0, block == last, True, 0
+        for i in range(self.plan.operations):
+            op = &self.plan.operation[i]
+            if op.kind != OUTPUT_DELTA and op.kind != GRADIENT:
+                if self.plan.run_operation(op, &p, member, self.interrupts):
+                    return True
+                continue
+            part = op.layer if op.kind == GRADIENT else 0
+            if not cg_team_wait_turn(self.team, part, block):
+                return False
+            if op.kind == OUTPUT_DELTA:
+                p.loss, p.metric = self.p.loss, self.p.metric
+            stopped = self.plan.run_operation(op, &p, member, self.interrupts)
+            if op.kind == OUTPUT_DELTA:
+                self.p.loss, self.p.metric = p.loss, p.metric
+            if stopped:
+                return True
+            cg_team_pass_turn(self.team, part, block)
+        return False
 
 
 @cython.final

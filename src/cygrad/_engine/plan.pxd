@@ -39,6 +39,7 @@ cdef struct Costs:
     Py_ssize_t prefetch_bytes       # samples in all that stay in a cache without being prefetched
     Py_ssize_t block_bytes          # the numbers of all layers for a block of rows, which stay in a core's cache
     Py_ssize_t block_rows           # rows of a block, at least
+    Py_ssize_t turn                 # handing a sum on to the thread with the next block, in multiply-adds
 
 cdef Costs costs
 
@@ -49,6 +50,8 @@ cdef class Plan:
     cdef Py_ssize_t first_update    # the first operation that changes parameters: from there on a pass is completed
     cdef Py_ssize_t work            # multiply-adds of a pass over `capacity` rows
     cdef int members                # threads that may share its tasks
+    cdef int copies                 # passes that may run at once, each in rows of its own
+    cdef double cost                # estimated time of a pass on these threads, in multiply-adds
     cdef Operation *operation
     cdef Py_ssize_t pass_id         # of the current pass
     cdef Py_ssize_t *gathered       # for each member the pass whose samples are in its private input
@@ -58,7 +61,8 @@ cdef class Plan:
     @cython.final
     cdef Py_ssize_t panels(self, Py_ssize_t columns) noexcept nogil
     cdef int prepare(self, const cg_kernels *kernels, const Layer *layers, Py_ssize_t depth, int loss, bint mean,
-                     Py_ssize_t capacity, bint targets, Py_ssize_t lowest_delta, bint keep, int members=*) except -1
+                     Py_ssize_t capacity, bint targets, Py_ssize_t lowest_delta, bint keep, int members=*,
+                     int copies=*) except -1
     cdef int lay_out(self, bint targets, Py_ssize_t lowest_delta, bint keep) except -1
     cdef int list_operations(self, bint targets, Py_ssize_t lowest_delta) except -1
     cdef int add(self, Kind kind, Py_ssize_t layer, Py_ssize_t columns, Py_ssize_t rows, Py_ssize_t unit,
@@ -66,6 +70,7 @@ cdef class Plan:
     cdef Py_ssize_t max_tasks(self, const Operation *op) noexcept nogil
     cdef int best_thread_count(self, int most) noexcept nogil
     cdef int split_operations(self) except -1
+    cdef double cost_in_turn(self, Py_ssize_t rows, Py_ssize_t block, int members) noexcept nogil
     cdef int allocate_private_inputs(self) except -1
     @cython.final
     cdef bint run(self, Pass *p, int member, Interrupts interrupts) noexcept nogil

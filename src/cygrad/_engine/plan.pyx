@@ -42,6 +42,7 @@ costs.private_input_bytes = 1 << 18
 costs.prefetch_bytes = 1 << 19
 costs.block_bytes = 1 << 18
 costs.block_rows = 96
+costs.turn = 20_000
 
 
 def set_costs(**changed):
@@ -95,9 +96,9 @@ cdef class Plan:
         return address(block)
 
     cdef int allocate_matrix(self, cg_matrix *m, Py_ssize_t columns) except -1:
-        m.capacity = self.capacity
+        m.capacity = self.copies * self.capacity
         m.cols = columns
-        m.data = self.allocate(self.panels(columns) * self.capacity * CG_PANEL_BYTES)
+        m.data = self.allocate(self.panels(columns) * m.capacity * CG_PANEL_BYTES)
         return 0
 
     @cython.final
@@ -107,14 +108,16 @@ cdef class Plan:
     # Layout
 
     cdef int prepare(self, const cg_kernels *kernels, const Layer *layers, Py_ssize_t depth, int loss, bint mean,
-                     Py_ssize_t capacity, bint targets, Py_ssize_t lowest_delta, bint keep, int members=1) except -1:
+                     Py_ssize_t capacity, bint targets, Py_ssize_t lowest_delta, bint keep, int members=1,
+                     int copies=1) except -1:
         """Lay out the workspace and list the operations.
 
         targets: whether to compute the loss. lowest_delta: the lowest layer whose delta is computed; 0 is the input,
-        depth + 1 for none. keep: whether all z and a stay there afterwards. members: how many threads there may be.
+        depth + 1 for none. keep: whether all z and a stay there afterwards. members: how many threads may share a pass.
+        copies: how many passes may run at once, each by one thread.
         """
         cdef Workspace *s = &self.workspace
-        self.capacity = capacity
+        self.capacity, self.copies = capacity, copies
         s.kernels, s.layers, s.depth, s.loss, s.mean = kernels, layers, depth, loss, mean
         s.a = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
         s.z = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
@@ -161,10 +164,10 @@ cdef class Plan:
             self.allocate_matrix(&s.delta[l], s.layers[l].w.cols if l > 0 else inputs)
         if lowest_delta < s.depth:
             s.transposed_size = (widest + s.kernels.panel_width) * CG_PANEL_BYTES
-            s.transposed = self.allocate(self.members * s.transposed_size)
-        s.log_sum_exp = self.allocate(self.capacity * s.kernels.itemsize + CG_PANEL_BYTES)
+            s.transposed = self.allocate(max(self.members, self.copies) * s.transposed_size)
+        s.log_sum_exp = self.allocate(self.copies * self.capacity * s.kernels.itemsize + CG_PANEL_BYTES)
         if targets:
-            s.labels = <int64_t *> self.allocate(self.capacity * sizeof(int64_t))
+            s.labels = <int64_t *> self.allocate(self.copies * self.capacity * sizeof(int64_t))
             self.allocate_matrix(&s.y, s.layers[s.depth].w.cols)
         return 0
 
@@ -195,9 +198,14 @@ cdef class Plan:
         """List the forward pass, then all deltas, then all updates: before the first update a pass can be given up."""
         cdef Workspace *s = &self.workspace
         cdef Py_ssize_t l, width = s.kernels.panel_width, capacity = self.capacity
+        cdef bint exps
         self.add(GATHER, 0, 1, capacity, 1, s.layers[1].inputs * costs.gather)
         for l in range(1, s.depth + 1):
-            self.add(FORWARD, l, s.layers[l].w.cols, capacity, TILE, s.layers[l].inputs * width)
+            exps = s.layers[l].activation not in (CG_ACTIVATION_identity, CG_ACTIVATION_relu)
+            if cg_activation_properties(s.layers[l].activation) & CG_WHOLE_ROWS:
+                exps = False
+            self.add(FORWARD, l, s.layers[l].w.cols, capacity, TILE,
+                     (s.layers[l].inputs + exps * costs.softmax) * width)
             if cg_activation_properties(s.layers[l].activation) & CG_WHOLE_ROWS:
                 self.add(SOFTMAX, l, 1, capacity, VECTOR, s.layers[l].w.cols * costs.softmax)
         if targets:
@@ -249,7 +257,25 @@ cdef class Plan:
             cost = (products + (members - 1) * transfers) / members + (members - 1) * barriers
             if members == 1 or cost <= least:
                 best, least = members, cost
+        self.cost = self.work - products + least
         return best
+
+    cdef double cost_in_turn(self, Py_ssize_t rows, Py_ssize_t block, int members) noexcept nogil:
+        """Return the estimated time of a batch of `rows` rows whose blocks are computed by several threads, in turn.
+
+        The sums of each layer's gradient go from thread to thread, and a thread waits for its turn.
+        """
+        cdef Py_ssize_t i, blocks = (rows + block - 1) // block
+        cdef double share = <double> block / self.capacity, work = self.work * share, longest = 0, turn
+        cdef const Layer *layer
+        cdef const Operation *op
+        for i in range(self.first_update, self.operations):
+            op = &self.operation[i]
+            layer = &self.workspace.layers[op.layer]
+            turn = costs.turn + costs.transfer * costs.barrier * layer.inputs * layer.w.cols
+            work += turn
+            longest = max(longest, op.panels * op.blocks * op.work * share + turn)
+        return max((blocks + members - 1) // members * work, blocks * longest) + (members - 1) * (costs.barrier + longest)
 
     cdef int split_operations(self) except -1:
         """Split the large operations into tasks.
@@ -301,7 +327,7 @@ cdef class Plan:
         cdef Py_ssize_t index
         if op.kind == OUTPUT_DELTA:
             output_delta(&self.workspace, p)
-            return p.stop_if_not_finite and not isfinite(p.loss)
+            return p.stop_if_not_finite and p.is_last and not isfinite(p.loss)
         for index in range(op.panels * op.blocks):
             if self.run_task(op, index, p, member, interrupts):
                 return True
@@ -326,7 +352,8 @@ cdef class Plan:
             if part.first == 0:
                 bias_gradient(&self.workspace, p, &part)
             # Half a step cannot be given up, but gradients that are only stored can.
-            return member == 0 and (p.update.rule == CG_RULE_store or not p.is_last) and interrupts.check(op.work)
+            return member == 0 and not p.in_turn and (
+                p.update.rule == CG_RULE_store or not p.is_last) and interrupts.check(op.work)
         part.rows = min(p.rows - part.first, op.block_rows)
         if part.rows <= 0:      # in a batch that is not full
             return False

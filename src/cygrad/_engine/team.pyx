@@ -19,9 +19,9 @@ cdef class Team:
     def __dealloc__(self):
         cg_team_free(self.team)
 
-    cdef int assemble(self, int members) except -1:
-        """Allocate the shared state of `members` threads."""
-        cdef cg_team *team = cg_team_new(members)
+    cdef int assemble(self, int members, int parts=0) except -1:
+        """Allocate the shared state of `members` threads, whose tasks have up to `parts` parts done in turn."""
+        cdef cg_team *team = cg_team_new(members, parts)
         if team == NULL:
             raise MemoryError()
         cg_team_free(self.team)
