@@ -55,61 +55,71 @@ CG_INLINE row_mask column_of(ptrdiff_t c, ptrdiff_t panel)
     return is;
 }
 
-/* aⱼ = exp(zⱼ − max z) / Σᵢ exp(zᵢ − max z) for some rows. No row waits for the row before it, so that
- * their latencies overlap. VECTORS: the vectors of a panel's row that hold columns; the others would add zeros. */
+/* Rows whose maxima and sums are computed side by side, so that their latencies overlap. */
+enum { SOFTMAX_ROWS = 64 };
+
+/* aⱼ = exp(zⱼ − max z) / Σᵢ exp(zᵢ − max z) for up to SOFTMAX_ROWS rows from `first` on. All rows of a panel come before
+ * the next panel, for that is their order in memory; `partial` has what each row has so far. VECTORS: the vectors of a
+ * panel's row that hold columns; the others would add zeros. */
 CG_INLINE void softmax_rows(const int VECTORS, ptrdiff_t rows, ptrdiff_t first, const cg_matrix z, const cg_matrix a,
-                            real *row_maxima, real *sums)
+                            panel_row *partial, real *row_maxima, real *sums)
 {
 #define CG_EACH_USED CG_UNROLL for (int j = 0; j < VECTORS; j++)
     ptrdiff_t panels = panels_of(&z);
-    for (ptrdiff_t r = 0; r < rows; r++) {
-        panel_row row_maximum;
-        CG_EACH_J row_maximum.v[j] = splat((real)-INFINITY);
-        for (ptrdiff_t p = 0; p < panels; p++) {
-            row_mask before = columns_until(z.cols, p);
-            const real *in = row_of(&z, p, first + r);
+    for (ptrdiff_t p = 0; p < panels; p++) {
+        row_mask before = columns_until(z.cols, p);
+        const real *in = row_of(&z, p, first);
+        for (ptrdiff_t r = 0; r < rows; r++, in += P) {
+            panel_row largest;
+            CG_EACH_J largest.v[j] = splat((real)-INFINITY);
+            if (p > 0) largest = partial[r];
             CG_EACH_USED
             {
                 vec z_used = select_(before.m[j], load(in + j * LANES), splat((real)-INFINITY));
-                row_maximum.v[j] = maximum(row_maximum.v[j], z_used);
+                largest.v[j] = maximum(largest.v[j], z_used);
             }
+            if (p + 1 < panels) partial[r] = largest;
+            else row_maxima[r] = fold_max(largest.v)[0];
         }
-        row_maxima[r] = fold_max(row_maximum.v)[0];
     }
-    for (ptrdiff_t r = 0; r < rows; r++) {
-        panel_row sum = {{{0}}};
-        vec row_maximum = splat(row_maxima[r]);
-        for (ptrdiff_t p = 0; p < panels; p++) {
-            row_mask before = columns_until(z.cols, p);
-            const real *in = row_of(&z, p, first + r);
-            real *out = row_of(&a, p, first + r);
-            CG_EACH_USED {
+    for (ptrdiff_t p = 0; p < panels; p++) {
+        row_mask before = columns_until(z.cols, p);
+        const real *in = row_of(&z, p, first);
+        real *out = row_of(&a, p, first);
+        for (ptrdiff_t r = 0; r < rows; r++, in += P, out += P) {
+            panel_row sum = {{{0}}};
+            if (p > 0) sum = partial[r];
+            vec row_maximum = splat(row_maxima[r]);
+            CG_EACH_USED
+            {
                 vec e = masked(exp_(load(in + j * LANES) - row_maximum), before.m[j]);
                 store(out + j * LANES, e);
                 sum.v[j] += e;
             }
+            if (p + 1 < panels) partial[r] = sum;
+            else sums[r] = fold_sum(sum.v)[0];
         }
-        sums[r] = fold_sum(sum.v)[0];
     }
-    for (ptrdiff_t r = 0; r < rows; r++)
-        for (ptrdiff_t p = 0; p < panels; p++) {
-            real *out = row_of(&a, p, first + r);
+    for (ptrdiff_t p = 0; p < panels; p++) {
+        real *out = row_of(&a, p, first);
+        for (ptrdiff_t r = 0; r < rows; r++, out += P)
             CG_EACH_USED store(out + j * LANES, load(out + j * LANES) / splat(sums[r]));
-        }
+    }
 #undef CG_EACH_USED
 }
 
 /* a = softmax(z) for each row, and ln Σ exp z = max z + ln Σ exp(z − max z): z and a are [batch, out]. */
 static void softmax(ptrdiff_t rows, const cg_matrix *z, cg_matrix *a, void *log_sum_exp)
 {
-    enum { BLOCK = 64, HALF = PANEL_VECTORS / 2 };
-    real row_maxima[BLOCK] __attribute__((aligned(CG_PANEL_BYTES)));
-    real sums[BLOCK] __attribute__((aligned(CG_PANEL_BYTES)));
-    for (int i = 0; i < BLOCK; i++) row_maxima[i] = 0, sums[i] = 1;
-    for (ptrdiff_t start = 0; start < rows; start += BLOCK) {
-        ptrdiff_t count = rows - start < BLOCK ? rows - start : BLOCK;
-        if (used_vectors(z->cols) <= HALF) softmax_rows(HALF, count, start, *z, *a, row_maxima, sums);
-        else softmax_rows(PANEL_VECTORS, count, start, *z, *a, row_maxima, sums);
+    enum { HALF = PANEL_VECTORS / 2 };
+    panel_row partial[SOFTMAX_ROWS];
+    real row_maxima[SOFTMAX_ROWS] __attribute__((aligned(CG_PANEL_BYTES)));
+    real sums[SOFTMAX_ROWS] __attribute__((aligned(CG_PANEL_BYTES)));
+    for (int i = 0; i < SOFTMAX_ROWS; i++) row_maxima[i] = 0, sums[i] = 1;
+    for (ptrdiff_t start = 0; start < rows; start += SOFTMAX_ROWS) {
+        ptrdiff_t count = rows - start < SOFTMAX_ROWS ? rows - start : SOFTMAX_ROWS;
+        if (used_vectors(z->cols) <= HALF) softmax_rows(HALF, count, start, *z, *a, partial, row_maxima, sums);
+        else softmax_rows(PANEL_VECTORS, count, start, *z, *a, partial, row_maxima, sums);
         for (ptrdiff_t i = 0; i < count; i += LANES)
             store((real *)log_sum_exp + start + i, load(row_maxima + i) + log_(load(sums + i)));
     }
@@ -229,30 +239,42 @@ static ptrdiff_t largest_target(const cg_matrix *y, ptrdiff_t r)
     return best;
 }
 
-/* 1 if the largest output of row r, the first among equals, is at the label: none before it is as large, none after it
- * larger, and none is NaN. a is [batch, out]. VECTORS: the vectors of a panel's row that hold columns. */
-CG_INLINE int is_correct(const int VECTORS, const cg_matrix *a, ptrdiff_t r, ptrdiff_t label)
+/* Number of rows that are correct: their largest output, the first among equals, is at the label, so that none before it
+ * is as large, none after it larger, and none is NaN. Up to SOFTMAX_ROWS rows from `first` on, panel by panel. VECTORS:
+ * the vectors of a panel's row that hold columns. */
+CG_INLINE int count_correct_rows(const int VECTORS, ptrdiff_t rows, ptrdiff_t first, const cg_output *o)
 {
-    vec score = splat(*element(a, r, label));
-    row_mask ahead_of_label = {{{0}}};
-    for (ptrdiff_t p = 0; p < panels_of(a); p++) {
-        row_mask before = columns_until(a->cols, p), earlier = columns_until(label, p);
-        CG_UNROLL for (int j = 0; j < VECTORS; j++) {
-            vec competitor = load(row_of(a, p, r) + j * LANES);
-            ahead_of_label.m[j] |= ~((competitor < score) | ((competitor == score) & ~earlier.m[j])) & before.m[j];
+    const cg_matrix *a = o->a;
+    ptrdiff_t labels[SOFTMAX_ROWS], panels = panels_of(a);
+    row_mask ahead_of_label[SOFTMAX_ROWS];
+    int correct = 0;
+    for (ptrdiff_t r = 0; r < rows; r++)
+        labels[r] = o->labels ? (ptrdiff_t)o->labels[first + r] : largest_target(o->y, first + r);
+    for (ptrdiff_t p = 0; p < panels; p++) {
+        row_mask before = columns_until(a->cols, p);
+        for (ptrdiff_t r = 0; r < rows; r++) {
+            vec score = splat(*element(a, first + r, labels[r]));
+            row_mask earlier = columns_until(labels[r], p), ahead = {{{0}}};
+            if (p > 0) ahead = ahead_of_label[r];
+            CG_UNROLL for (int j = 0; j < VECTORS; j++) {
+                vec competitor = load(row_of(a, p, first + r) + j * LANES);
+                ahead.m[j] |= ~((competitor < score) | ((competitor == score) & ~earlier.m[j])) & before.m[j];
+            }
+            if (p + 1 < panels) ahead_of_label[r] = ahead;
+            else correct += !any(ahead.m);
         }
     }
-    return !any(ahead_of_label.m);
+    return correct;
 }
 
-/* Number of rows that are correct. */
 static double count_correct(ptrdiff_t rows, const cg_output *o)
 {
+    enum { HALF = PANEL_VECTORS / 2 };
     double correct = o->continues ? o->metric_sum : 0;
-    for (ptrdiff_t r = 0; r < rows; r++) {
-        ptrdiff_t label = o->labels ? (ptrdiff_t)o->labels[r] : largest_target(o->y, r);
-        correct += used_vectors(o->a->cols) <= PANEL_VECTORS / 2 ? is_correct(PANEL_VECTORS / 2, o->a, r, label)
-                                                               : is_correct(PANEL_VECTORS, o->a, r, label);
+    for (ptrdiff_t start = 0; start < rows; start += SOFTMAX_ROWS) {
+        ptrdiff_t count = rows - start < SOFTMAX_ROWS ? rows - start : SOFTMAX_ROWS;
+        correct += used_vectors(o->a->cols) <= HALF ? count_correct_rows(HALF, count, start, o)
+                                                    : count_correct_rows(PANEL_VECTORS, count, start, o);
     }
     return correct;
 }
