@@ -32,6 +32,14 @@
 
 int cg_find_nonfinite(const cg_samples *x, ptrdiff_t start, ptrdiff_t rows, int single, ptrdiff_t *row, ptrdiff_t *col)
 {
+    ptrdiff_t size = x->type == CG_FLOAT32 ? sizeof(float) : sizeof(double);
+    if (rows > 1 && x->col_stride == size && x->row_stride == x->cols * size) {
+        /* Contiguous rows are searched as one, which costs less where they are short. */
+        cg_samples all = *x;
+        all.data += start * x->row_stride;
+        all.cols *= rows;
+        if (!cg_find_nonfinite(&all, 0, 1, single, row, col)) return 0;
+    }
     /* The smallest float64 that rounds to infinity as float32, halfway to 2¹²⁸; or infinity. */
     const double limit = single ? 0x1.ffffffp127 : INFINITY;
     if (x->type == CG_FLOAT32) CG_SCAN(float, int32_t, INFINITY)
