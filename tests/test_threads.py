@@ -2,6 +2,7 @@
 
 import _thread
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -333,7 +334,7 @@ class TestQuota:
     @pytest.fixture
     def quota(self, tmp_path):
         def read(own, files):
-            (tmp_path / "own").write_text(own)
+            (tmp_path / "own").write_bytes(os.fsencode(own))
             for name, text in files.items():
                 (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
                 (tmp_path / name).write_text(text)
@@ -345,6 +346,37 @@ class TestQuota:
 
     def test_version_2(self, quota):
         assert quota("0::/\n", {"cpu.max": "150000 100000\n"}) == 2
+
+    @pytest.mark.parametrize(
+        ("processors", "expected"),
+        [
+            (0.1, 1),
+            (0.99, 1),
+            (1, 1),
+            (1.24, 1),
+            (1.25, 2),
+            (1.5, 2),
+            (1.99, 2),
+            (2, 2),
+            (2.49, 2),
+            (2.5, 3),
+            (3.5, 3),
+            (3.75, 4),
+            (4.99, 4),
+            (7.9, 7),
+            (8, 8),
+        ],
+    )
+    def test_a_thread_more_needs_a_quarter_more_time(self, processors, expected, quota):
+        assert quota("0::/\n", {"cpu.max": f"{processors * 100_000:.0f} 100000\n"}) == expected
+
+    def test_the_least_quota_holds(self, quota):
+        files = {"a/b/cpu.max": "800000 100000\n", "a/cpu.max": "120000 100000\n"}
+        assert quota("0::/a/b\n", files) == 1
+
+    def test_the_burst_does_not_count(self, quota):
+        files = {"cpu.max": "110000 100000\n", "cpu.max.burst": "100000\n"}
+        assert quota("0::/\n", files) == 1
 
     def test_version_2_of_a_group_above(self, quota):
         files = {"a/b/cpu.max": "max 100000\n", "a/cpu.max": "300000 100000\n"}
@@ -364,6 +396,34 @@ class TestQuota:
     def test_version_1_without_a_limit(self, quota):
         files = {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}
         assert quota("1:cpu:/\n", files) == counts.MAX_THREADS
+
+    @pytest.mark.parametrize("folder", ["cpuacct,cpu", "cpu"])
+    def test_version_1_controllers_in_another_order_than_in_the_folder(self, folder, quota):
+        files = {
+            f"{folder}/x/cpu.cfs_quota_us": "200000",
+            f"{folder}/x/cpu.cfs_period_us": "100000",
+        }
+        assert quota("8:cpuacct,cpu:/x\n", files) == 2
+
+    @pytest.mark.parametrize(
+        "files",
+        [
+            {"cpu/cpu.cfs_quota_us": "200000"},
+            {"cpu/cpu.cfs_period_us": "100000"},
+            {"cpu/cpu.cfs_quota_us": "200000", "cpu/cpu.cfs_period_us": "0"},
+            {"cpu.max": ""},
+            {"cpu.max": "200000"},
+            {"cpu.max": "many 100000"},
+            {"cpu.max.burst": "100000"},
+        ],
+    )
+    def test_a_file_is_missing_or_not_as_expected(self, files, quota):
+        assert quota("1:cpu:/\n0::/\n", files) == counts.MAX_THREADS
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="the file system may refuse the name")
+    def test_a_name_with_any_bytes(self, quota):
+        group = os.fsdecode(b"a:\xff\xc2\x85b\r/c")
+        assert quota(f"0::/{group}\n", {f"{group}/cpu.max": "300000 100000\n"}) == 3
 
     def test_nothing_to_read(self, tmp_path):
         missing = str(tmp_path / "missing")

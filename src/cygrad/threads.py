@@ -9,11 +9,19 @@ import math
 import os
 from collections.abc import Iterator
 from functools import cache
+from itertools import product
 
 from cygrad import checks
 
 # Far more than a network of any size can use.
 MAX_THREADS = 1024
+
+# With a second thread, the same step takes up to 1.25 times the processor time, which quotas count.
+# Measured: two threads train at most 2 % faster than one with a quota of 1.1 processors, 3 to 16 %
+# faster with 1.25, although the system stops both for the rest of a period when the quota is used
+# up. The same factor for each further thread is cautious: with 3.5 processors, a fourth thread can
+# gain a sixth at most.
+EXTRA_THREAD_TIME = 1.25
 
 
 def check_threads(threads: int) -> int:
@@ -26,6 +34,9 @@ def default_threads() -> int:
 
     This is CYGRAD_NUM_THREADS if it is set, otherwise the number of processors that the CPU
     affinity and the quota of the control group allow, but at most OMP_NUM_THREADS.
+
+    A quota is rounded up if it is at least 1.25 times the whole number below, otherwise down, but
+    not to 0: quotas of 0.5, 1.2, 1.25, 2.5 and 3.5 processors give 1, 1, 2, 3 and 3 threads.
 
     Raises
     ------
@@ -53,23 +64,31 @@ def _affinity() -> int:
 
 @cache
 def _quota(root: str = "/sys/fs/cgroup", membership: str = "/proc/self/cgroup") -> int:
-    """Return the processor time that the control group may use, in processors, rounded up."""
+    """Return the number of threads for the processor time that the control group may use."""
     shares = [
         quota / period for quota, period in _limits(root, membership) if min(quota, period) > 0
     ]
-    return max(1, math.ceil(min(shares))) if shares else MAX_THREADS
+    return _threads_within(min(shares)) if shares else MAX_THREADS
+
+
+def _threads_within(quota: float) -> int:
+    """Return the number of threads for a quota, in processors: see `default_threads`."""
+    fewer = max(1, math.floor(quota))
+    return fewer + 1 if quota >= fewer * EXTRA_THREAD_TIME else fewer
 
 
 def _limits(root: str, membership: str) -> Iterator[tuple[int, int]]:
     """Yield quota and period of the control group of this process and of each parent group."""
     for line in _lines(membership):
-        _, controllers, group = line.split(":", 2)
+        controllers, _, group = line.partition(":")[2].partition(":")
         if controllers and "cpu" not in controllers.split(","):
             continue
         # In a container the name may be that outside, while only the root of the tree is visible.
         names = group.strip("/").split("/") if group.strip("/") else []
-        for depth in range(len(names) + 1):
-            folder = "/".join([root, controllers, *names[:depth]])
+        # Some systems name the folder by the controllers in another order, with a link for each.
+        trees = dict.fromkeys([controllers, "cpu"]) if controllers else [""]
+        for tree, depth in product(trees, range(len(names) + 1)):
+            folder = "/".join([root, tree, *names[:depth]])
             if controllers:  # version 1
                 quota = _lines(f"{folder}/cpu.cfs_quota_us")
                 period = _lines(f"{folder}/cpu.cfs_period_us")
@@ -84,7 +103,8 @@ def _limits(root: str, membership: str) -> Iterator[tuple[int, int]]:
 def _lines(file: str) -> list[str]:
     """Return the lines of a file, or none if it cannot be read."""
     try:
-        with open(file, encoding="utf-8") as text:
-            return text.read().splitlines()
+        with open(file, "rb") as lines:
+            # The name of a control group may have any bytes but a newline.
+            return [os.fsdecode(line.rstrip(b"\n")) for line in lines]
     except OSError:
         return []

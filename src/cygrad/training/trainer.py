@@ -70,8 +70,9 @@ class Trainer:
         Seeds the order of the samples. The same integer gives the same training, bit by bit.
     threads : int or None
         Maximum number of threads. None: CYGRAD_NUM_THREADS, or else the number of processors for
-        this process, counted at each call. Fewer are used where more would not be faster: small
-        networks use one. The bits are the same for any number.
+        this process, counted at each call; a container's quota of 1.2 processors counts as 1, of
+        1.5 as 2. Fewer are used where more would not be faster: small networks use one. The bits
+        are the same for any number.
 
     Raises
     ------
