@@ -8,10 +8,12 @@ cimport cython
 
 from libc.string cimport memset
 
-from cygrad._engine.equations cimport Pass, from_row
-from cygrad._engine.kernels cimport cg_matrix
+from cygrad._engine.equations cimport Pass
 from cygrad._engine.plan cimport Operation, Plan, costs
 from cygrad._engine.team cimport Team, cg_team_end, cg_team_open, cg_team_stop, cg_team_stopped
+
+
+include "results.pyx"
 
 
 cdef Py_ssize_t LONG_PASS = 200_000_000     # multiply-adds: so long that a user may want to interrupt it
@@ -97,7 +99,7 @@ cdef class ParallelPasses(Team):
 
     def __cinit__(self):
         memset(&self.p, 0, sizeof(Pass))
-        self.out = NULL
+        memset(&self.results, 0, sizeof(Results))
         self.sums = NULL
 
     cdef int run(self, Py_ssize_t samples, Py_ssize_t chunk) except -1:
@@ -119,7 +121,6 @@ cdef class ParallelPasses(Team):
 
     cdef void run_task(self, Py_ssize_t task, int member) noexcept nogil:
         cdef Pass p = self.p
-        cdef cg_matrix outputs
         if cg_team_stopped(self.team):
             return
         p.first = member * self.chunk
@@ -127,9 +128,6 @@ cdef class ParallelPasses(Team):
         p.rows = min(self.samples - p.start, self.chunk)
         if self.plan.run(&p, member, self.interrupts):
             cg_team_stop(self.team)
-        if self.out != NULL:
-            outputs = from_row(&self.plan.workspace.a[self.plan.workspace.depth], p.first)
-            self.plan.workspace.kernels.unpack(
-                p.rows, &outputs, self.out + p.start * outputs.cols * self.plan.workspace.kernels.itemsize)
+        write_results(self.plan, p.first, p.rows, &self.results, p.start)
         if self.sums != NULL:
             self.sums[2 * task], self.sums[2 * task + 1] = p.loss, p.metric
