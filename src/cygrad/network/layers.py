@@ -14,14 +14,15 @@ import numpy as np
 
 from cygrad import checks
 from cygrad.network.activations import ACTIVATIONS, NAMES
-from cygrad.network.initializers import Constant, Given, VarianceScaling, resolve
+from cygrad.network.initializers import Constant, Given, VarianceScaling, resolve, zeros
+from cygrad.seeding import generator
 
 if TYPE_CHECKING:
-    from numpy.random import Generator
     from numpy.typing import ArrayLike, NDArray
 
     from cygrad._engine.engine import Engine
     from cygrad.network.initializers import Initializer
+    from cygrad.seeding import Seeds
 
     Trainable = bool | Literal["weights", "biases"]
 
@@ -195,13 +196,18 @@ class Layer:
         """Number of weights and biases."""
         return self.units * (self.inputs + self.use_bias)
 
-    def initialize(self, rng: Generator) -> None:
-        """Draw the weights, then the biases, with the layer's initialisers."""
-        dense = self._dense
+    def initialize(self, seeds: Seeds) -> None:
+        """Draw the weights, then the biases, with the layer's initialisers; all are 0 before."""
+        dense, shape, words = self._dense, self.weights_shape, seeds.words()
         weights = resolve(dense.initial_weights, "weights_init")
-        self._set_weights(weights(rng, self.weights_shape), "weights_init")
+        biases = resolve(dense.bias_init, "bias_init")
+        if words and type(weights) is VarianceScaling and weights.is_uniform and biases is zeros:
+            # The engine draws the same numbers as NumPy's generator, which takes longer to make.
+            self._engine.draw_weights(self._index, words, weights.bound(shape))
+            return
+        rng = generator(seeds)
+        self._set_weights(weights(rng, shape), "weights_init")
         if self.use_bias:
-            biases = resolve(dense.bias_init, "bias_init")
             self._set_biases(biases(rng, (self.units,)), "bias_init")
 
     def __repr__(self) -> str:

@@ -20,7 +20,7 @@ from cygrad.network.gradients import PARTS, Gradients, check_parts
 from cygrad.network.layers import Dense, Layer, check_layers
 from cygrad.network.losses import FORMULAS, LOSSES, NAMES, check_output, encode_targets
 from cygrad.network.standardization import mean_and_scale
-from cygrad.seeding import generator, seed_sequence
+from cygrad.seeding import seeds
 from cygrad.threads import check_threads, default_threads
 
 if TYPE_CHECKING:
@@ -95,9 +95,9 @@ class Network:
     ) -> None:
         self._build(inputs, layers, loss, reduction, dtype)
         # Each layer has its own stream, so a change of one layer leaves the others as they were.
-        seeds = seed_sequence(rng, "initialisation").spawn(len(self._layers))
-        for layer, seed in zip(self._layers, seeds, strict=True):
-            layer.initialize(generator(seed))
+        source = seeds(rng, "initialisation")
+        for index, layer in enumerate(self._layers):
+            layer.initialize(source.child(index))
 
     def _build(
         self, inputs: int, layers: Iterable[Dense], loss: str, reduction: str, dtype: DTypeLike
