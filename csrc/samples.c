@@ -29,17 +29,32 @@
         }                                                                                           \
     }
 
+#define CG_FIND(NAME, ...)                                                                              \
+    __VA_ARGS__ static int NAME(const cg_samples *x, ptrdiff_t start, ptrdiff_t rows, int64_t limit,    \
+                                ptrdiff_t *row, ptrdiff_t *col)                                         \
+    {                                                                                                   \
+        const char *first = x->data + start * x->row_stride;                                            \
+        ptrdiff_t cols = x->cols;                                                                       \
+        if (x->row_stride == cols * x->col_stride) { /* rows that follow each other are one long row */ \
+            cols *= rows;                                                                               \
+            rows = 1;                                                                                   \
+        }                                                                                               \
+        if (x->type == CG_FLOAT32) CG_SCAN(int32_t, INT32_MAX, INT32_C(0x7f800000))                     \
+        if (x->type == CG_FLOAT64) CG_SCAN(int64_t, INT64_MAX, limit)                                   \
+        return 0;                                                                                       \
+    }
+
+CG_FIND(find_nonfinite)
+#if defined(__x86_64__)
+CG_FIND(find_nonfinite_avx2, __attribute__((target("avx2"))))
+#endif
+
 int cg_find_nonfinite(const cg_samples *x, ptrdiff_t start, ptrdiff_t rows, int single, ptrdiff_t *row, ptrdiff_t *col)
 {
     /* Infinity; or the smallest float64 that rounds to infinity as float32, halfway to 2¹²⁸: 0x1.ffffffp127. */
     const int64_t limit = single ? 0x47effffff0000000 : 0x7ff0000000000000;
-    const char *first = x->data + start * x->row_stride;
-    ptrdiff_t cols = x->cols;
-    if (x->row_stride == cols * x->col_stride) { /* rows that follow each other are one long row */
-        cols *= rows;
-        rows = 1;
-    }
-    if (x->type == CG_FLOAT32) CG_SCAN(int32_t, INT32_MAX, INT32_C(0x7f800000))
-    if (x->type == CG_FLOAT64) CG_SCAN(int64_t, INT64_MAX, limit)
-    return 0;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) return find_nonfinite_avx2(x, start, rows, limit, row, col);
+#endif
+    return find_nonfinite(x, start, rows, limit, row, col);
 }

@@ -39,8 +39,9 @@ cdef Py_ssize_t LOSS_CHUNK = 256        # rows whose losses are added before the
 cdef Py_ssize_t TILE_MULTIPLE = 8, CHUNK_MULTIPLE = 64      # the rows of most passes are a multiple of so many
 cdef Py_ssize_t MAX_CHUNK = 256         # rows of one pass of inference
 cdef Py_ssize_t CHUNK_BYTES = 1 << 17   # of their workspace, if CHUNK_MULTIPLE rows fit into it
-# The largest workspaces that are kept for the next call: of inference, and, besides the gradient, of a backward pass.
-cdef Py_ssize_t KEPT_BYTES = 1 << 19, KEPT_GRADIENT_BYTES = 1 << 21
+# Workspaces are kept for the next call if they have no more bytes than this, beyond twice those of the parameters.
+cdef Py_ssize_t KEPT_BYTES = 1 << 19
+cdef Py_ssize_t KEPT_GRADIENT_BYTES = 1 << 21   # the same for backward passes
 fork_count = 1
 
 
@@ -496,7 +497,7 @@ cdef class Engine:
             context = Inference()
             context.plan = self.plan((rows + TILE_MULTIPLE - 1) // TILE_MULTIPLE * TILE_MULTIPLE, targets)
             context.interrupts, context.x, context.targets = Interrupts(), Samples.__new__(Samples), targets
-            context.is_kept = memory_size(context.plan) <= KEPT_BYTES
+            context.is_kept = memory_size(context.plan) <= KEPT_BYTES + 2 * self.block.size
         return context
 
     cdef void end_inference(self, Inference context) noexcept:
@@ -604,7 +605,7 @@ cdef class Engine:
         context.passes.p.update.rule = CG_RULE_store
         context.passes.p.gradient_offset = context.offset
         context.passes.set_up(self.plan(n, True, lowest_delta, keep, members))
-        context.is_kept = memory_size(context.passes.plan) <= KEPT_GRADIENT_BYTES
+        context.is_kept = memory_size(context.passes.plan) <= KEPT_GRADIENT_BYTES + 2 * self.block.size
         return context
 
     cdef void end_differentiation(self, Differentiation context) noexcept:

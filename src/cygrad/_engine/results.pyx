@@ -5,11 +5,15 @@
 
 from cython cimport floating
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from cygrad._engine.equations cimport from_row
 from cygrad._engine.kernels cimport CG_PANEL_BYTES, cg_matrix
 from cygrad._engine.plan cimport Plan
+
+
+cdef extern from *:
+    int __builtin_ctzll(uint64_t bits) noexcept nogil
 
 
 cdef void write_results(Plan plan, Py_ssize_t first, Py_ssize_t rows, const Results *to, Py_ssize_t start) noexcept nogil:
@@ -45,13 +49,14 @@ cdef void decide_at_half(const cg_matrix *a, Py_ssize_t rows, int64_t *classes, 
 cdef void find_largest(const cg_matrix *a, Py_ssize_t rows, int64_t *classes, floating zero) noexcept nogil:
     """argmaxⱼ aⱼ for each row: the first among equals, or the first NaN, as in NumPy.
 
-    First the largest output, then its column, from the last on, without branches that depend on the numbers.
+    First the largest output, then the bits of the columns that have it: no branch depends on the numbers.
     """
-    cdef Py_ssize_t r, panel, j, width = CG_PANEL_BYTES // sizeof(floating), panels = (a.cols + width - 1) // width
+    cdef Py_ssize_t r, panel, j, columns, width = CG_PANEL_BYTES // sizeof(floating)
+    cdef Py_ssize_t panels = (a.cols + width - 1) // width
     cdef const floating *row
     cdef floating most
-    cdef int64_t largest
-    cdef bint has_nan, is_it
+    cdef uint64_t found
+    cdef bint has_nan
     for r in range(rows):
         most, has_nan = (<const floating *> (a.data + r * CG_PANEL_BYTES))[0], False
         for panel in range(panels):
@@ -59,10 +64,15 @@ cdef void find_largest(const cg_matrix *a, Py_ssize_t rows, int64_t *classes, fl
             for j in range(min(a.cols - panel * width, width)):
                 most = row[j] if row[j] > most else most
                 has_nan |= row[j] != row[j]
-        largest = 0
-        for panel in range(panels - 1, -1, -1):
+        for panel in range(panels):
             row = <const floating *> (a.data + (panel * a.capacity + r) * CG_PANEL_BYTES)
-            for j in range(min(a.cols - panel * width, width) - 1, -1, -1):
-                is_it = row[j] != row[j] if has_nan else row[j] == most
-                largest = panel * width + j if is_it else largest
-        classes[r] = largest
+            columns, found = min(a.cols - panel * width, width), 0
+            if has_nan:
+                for j in range(columns):
+                    found |= <uint64_t> (row[j] != row[j]) << j
+            else:
+                for j in range(columns):
+                    found |= <uint64_t> (row[j] == most) << j
+            if found != 0:
+                classes[r] = panel * width + __builtin_ctzll(found)
+                break
