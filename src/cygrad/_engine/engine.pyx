@@ -261,7 +261,7 @@ cdef class Engine:
         self.plan_version += 1
 
     def set_standardization(self, mean, scale):
-        """Make `read_row` replace x by (x − mean) · scale; None: it does not."""
+        """Replace every sample x by (x − mean) · scale where samples are read; None: do not."""
         self.input_mean, self.input_scale = mean, scale
 
     @property
@@ -294,6 +294,16 @@ cdef class Engine:
         """Return whether a target can be a row of numbers."""
         return cg_loss_properties(self.loss) & CG_TAKES_ROWS != 0
 
+    def read_samples(self, X, str name="X", bint check=True):
+        """Read samples (n, in); see `Samples` for `check`."""
+        cdef bint is_plain = self.input_mean is None
+        cdef Samples samples = Samples(X, name, self.inputs, self.dtype, check and is_plain)
+        if not is_plain:
+            samples.standardize(self.input_mean, self.input_scale)
+            if check:
+                samples.check()
+        return samples
+
     cdef int read_row(self, Samples x, array) except -1:
         """Read one sample (in,) into `x`."""
         x.acquire_row(array, "x", self.inputs)
@@ -319,7 +329,7 @@ cdef class Engine:
 
     def forward(self, X, threads=1):
         """Return the outputs (n, out) of samples (n, in)."""
-        cdef Samples samples = X if isinstance(X, Samples) else Samples(X, "X", self.inputs, self.dtype, False)
+        cdef Samples samples = X if isinstance(X, Samples) else self.read_samples(X, "X", False)
         cdef Results results = Results(NULL, NULL, False)
         outputs = self.empty((samples.view.rows, self.outputs), self.numpy_dtype)
         results.outputs = memory_of(outputs)
@@ -332,7 +342,7 @@ cdef class Engine:
         cdef Samples samples
         if not self.predicts_classes:
             return self.forward(X, threads)
-        samples = X if isinstance(X, Samples) else Samples(X, "X", self.inputs, self.dtype, False)
+        samples = X if isinstance(X, Samples) else self.read_samples(X, "X", False)
         if self.decides_at_half and self.outputs > 1:
             classes = self.empty((samples.view.rows, self.outputs), int64)
         else:

@@ -129,6 +129,22 @@ def class_indices(array, Py_ssize_t classes):
     return None if outside else copy
 
 
+cdef void standardize_row(const cg_samples *x, Py_ssize_t r, const double *mean, const double *scale,
+                          double *out) noexcept nogil:
+    """(x − mean) · scale for one row of samples"""
+    cdef const char *row = x.data + r * x.row_stride
+    cdef Py_ssize_t c
+    if x.type == CG_FLOAT32 and x.col_stride == sizeof(float):
+        for c in range(x.cols):
+            out[c] = ((<const float *> row)[c] - mean[c]) * scale[c]
+    elif x.type == CG_FLOAT64 and x.col_stride == sizeof(double):
+        for c in range(x.cols):
+            out[c] = ((<const double *> row)[c] - mean[c]) * scale[c]
+    else:
+        for c in range(x.cols):
+            out[c] = (read_number(row + c * x.col_stride, x.type) - mean[c]) * scale[c]
+
+
 @cython.final
 cdef class Samples:
     """Rows of numbers, [rows, columns], for the engine.
@@ -159,6 +175,7 @@ cdef class Samples:
     def __cinit__(self):
         self.held = False
         self.is_checked = True
+        self.is_standardized = False
         self.row = NULL
 
     def __init__(self, array, str name="X", columns=None, str dtype="float64", bint check=True):
@@ -192,9 +209,15 @@ cdef class Samples:
 
     cdef int raise_not_finite(self, Py_ssize_t row, Py_ssize_t col) except -1:
         """Raise the error that describes a number that is not finite."""
-        value = np.asarray(self.array)[row, col]
+        cdef Samples given
+        name = self.name
+        if self.is_standardized:
+            given = Samples(self.array, name)       # an error here describes the caller's own number
+            value, name = self.row[row * self.view.cols + col], f"standardised {name}"
+        else:
+            value = np.asarray(self.array)[row, col]
         wanted = f"numbers that are finite as {self.dtype}" if np.isfinite(value) else "finite numbers"
-        raise ValueError(f"{self.name} holds {value} in row {row}, column {col}, expected {wanted}")
+        raise ValueError(f"{name} holds {value} in row {row}, column {col}, expected {wanted}")
 
     cdef int acquire_array(self, array, str name) except -1:
         """Acquire an array, or a copy that the kernels can read."""
@@ -251,27 +274,32 @@ cdef class Samples:
         """Store a number, as one row."""
         self.release()
         self.view.rows = self.view.cols = 1
-        self.use_private_row()
+        self.use_private_rows()
         self.row[0] = number
         return 0
 
-    cdef int use_private_row(self) except -1:
-        """Read from a private row of numbers from now on, of the same length."""
-        cdef void *row = realloc(self.row, max(self.view.cols, 1) * sizeof(double))
-        if row == NULL:
+    cdef int use_private_rows(self) except -1:
+        """Read from private rows of numbers from now on, as many and as long."""
+        cdef void *rows = realloc(self.row, max(self.view.rows * self.view.cols, 1) * sizeof(double))
+        if rows == NULL:
             raise MemoryError()
-        self.row = <double *> row
+        self.row = <double *> rows
         self.view.data, self.view.type = <const char *> self.row, CG_FLOAT64
-        self.view.row_stride = self.view.col_stride = sizeof(double)
+        self.view.row_stride, self.view.col_stride = self.view.cols * sizeof(double), sizeof(double)
         return 0
 
     cdef int standardize(self, const double[::1] mean, const double[::1] scale) except -1:
-        """Replace the row x by (x − mean) · scale."""
+        """Replace every row x by (x − mean) · scale, in float64."""
         cdef cg_samples x = self.view
-        cdef Py_ssize_t c
-        self.use_private_row()
-        for c in range(x.cols):
-            self.row[c] = (read_number(x.data + c * x.col_stride, x.type) - mean[c]) * scale[c]
+        cdef Py_ssize_t r
+        self.use_private_rows()
+        self.is_standardized = True
+        if x.rows == 1:
+            standardize_row(&x, 0, &mean[0], &scale[0], self.row)
+            return 0
+        with nogil:
+            for r in range(x.rows):
+                standardize_row(&x, r, &mean[0], &scale[0], self.row + r * x.cols)
         return 0
 
     cdef void release(self) noexcept:

@@ -240,8 +240,6 @@ class Network:
             If `X` is not as described.
         """
         max_threads = default_threads if threads is None else check_threads(threads)
-        if self._input_mean is not None:
-            X = self.apply_standardization(X, "X")
         return self._engine.forward(X, max_threads)
 
     def predict(self, X: ArrayLike, threads: int | None = None) -> NDArray[Any]:
@@ -262,8 +260,6 @@ class Network:
             For the other losses the outputs, shape (n, outputs).
         """
         max_threads = default_threads if threads is None else check_threads(threads)
-        if self._input_mean is not None:
-            X = self.apply_standardization(X, "X")
         return self._engine.predict(X, max_threads)
 
     def predict_one(self, x: ArrayLike, out: NDArray[Any] | None = None) -> int | NDArray[Any]:
@@ -477,7 +473,7 @@ class Network:
         mean, scale = self._input_mean, self._input_scale
         assert mean is not None
         assert scale is not None
-        with np.errstate(over="ignore"):  # the engine's check of the result names the place
+        with np.errstate(over="ignore"):
             return np.multiply(np.subtract(X, mean, dtype=np.float64), scale)
 
     # For other parts of the package
@@ -492,11 +488,7 @@ class Network:
 
         With ``check=False`` the engine finds numbers that are not finite, when it reads them.
         """
-        engine = self._engine
-        if self._input_mean is None:
-            return Samples(X, name, engine.sizes[0], engine.dtype, check)
-        standardized = self.apply_standardization(X, name)
-        return Samples(standardized, f"standardised {name}", engine.sizes[0], engine.dtype, check)
+        return self._engine.read_samples(X, name, check)
 
     def read_targets(self, y: ArrayLike, n: int, name: str = "y") -> Targets:
         """Check the targets of n samples and convert them for the engine."""
