@@ -1,48 +1,60 @@
 /* samples.c: find numbers that are not finite, in samples of any type and strides. */
-#include <math.h>
 #include <string.h>
 
 #include "cygrad.h"
 
-/* NaN is below no limit. A row at a time in vectors, without a branch; the column is searched only in a row
- * that has one. WORD has the size of REAL. */
-#define CG_SCAN(REAL, WORD, LIMIT)                                                      \
-    for (ptrdiff_t r = start; r < start + rows; r++) {                                  \
-        const char *in = x->data + r * x->row_stride;                                   \
-        REAL number;                                                                    \
-        WORD found = 0;                                                                 \
-        if (x->col_stride == sizeof(REAL))                                              \
-            for (ptrdiff_t c = 0; c < x->cols; c++) {                                   \
-                memcpy(&number, in + c * (ptrdiff_t)sizeof(REAL), sizeof number);       \
-                found = fabs(number) < (LIMIT) ? found : 1;                             \
-            }                                                                           \
-        else                                                                            \
-            for (ptrdiff_t c = 0; c < x->cols; c++) {                                   \
-                memcpy(&number, in + c * x->col_stride, sizeof number);                 \
-                found = fabs(number) < (LIMIT) ? found : 1;                             \
-            }                                                                           \
-        for (ptrdiff_t c = 0; found && c < x->cols; c++) {                              \
-            memcpy(&number, in + c * x->col_stride, sizeof number);                     \
-            if (fabs(number) < (LIMIT)) continue;                                       \
-            *row = r;                                                                   \
-            *col = c;                                                                   \
-            return 1;                                                                   \
-        }                                                                               \
+/* The bits of numbers of one sign are in the order of the numbers, as integers, with NaN last: a number of at least the
+ * limit makes LIMIT − 1 − |number| negative. So a row is checked in vectors, without a branch; the column is searched
+ * only in a row that has one. WORD has the size of the numbers, and MAX all its bits but the sign. */
+#define CG_SCAN(WORD, MAX, LIMIT)                                                                   \
+    for (ptrdiff_t r = 0; r < rows; r++) {                                                          \
+        const char *in = first + r * x->row_stride;                                                 \
+        WORD number, found = 0;                                                                     \
+        if (x->col_stride == sizeof(WORD))                                                          \
+            for (ptrdiff_t c = 0; c < cols; c++) {                                                  \
+                memcpy(&number, in + c * (ptrdiff_t)sizeof(WORD), sizeof number);                   \
+                found |= (LIMIT)-1 - (number & (MAX));                                              \
+            }                                                                                       \
+        else                                                                                        \
+            for (ptrdiff_t c = 0; c < cols; c++) {                                                  \
+                memcpy(&number, in + c * x->col_stride, sizeof number);                             \
+                found |= (LIMIT)-1 - (number & (MAX));                                              \
+            }                                                                                       \
+        for (ptrdiff_t c = 0; found < 0 && c < cols; c++) {                                         \
+            memcpy(&number, in + c * x->col_stride, sizeof number);                                 \
+            if ((number & (MAX)) < (LIMIT)) continue;                                               \
+            *row = start + r + c / x->cols;                                                         \
+            *col = c % x->cols;                                                                     \
+            return 1;                                                                               \
+        }                                                                                           \
     }
+
+#define CG_FIND(NAME, ...)                                                                              \
+    __VA_ARGS__ static int NAME(const cg_samples *x, ptrdiff_t start, ptrdiff_t rows, int64_t limit,    \
+                                ptrdiff_t *row, ptrdiff_t *col)                                         \
+    {                                                                                                   \
+        const char *first = x->data + start * x->row_stride;                                            \
+        ptrdiff_t cols = x->cols;                                                                       \
+        if (x->row_stride == cols * x->col_stride) { /* rows that follow each other are one long row */ \
+            cols *= rows;                                                                               \
+            rows = 1;                                                                                   \
+        }                                                                                               \
+        if (x->type == CG_FLOAT32) CG_SCAN(int32_t, INT32_MAX, INT32_C(0x7f800000))                     \
+        if (x->type == CG_FLOAT64) CG_SCAN(int64_t, INT64_MAX, limit)                                   \
+        return 0;                                                                                       \
+    }
+
+CG_FIND(find_nonfinite)
+#if defined(__x86_64__)
+CG_FIND(find_nonfinite_avx2, __attribute__((target("avx2"))))
+#endif
 
 int cg_find_nonfinite(const cg_samples *x, ptrdiff_t start, ptrdiff_t rows, int single, ptrdiff_t *row, ptrdiff_t *col)
 {
-    ptrdiff_t size = x->type == CG_FLOAT32 ? sizeof(float) : sizeof(double);
-    if (rows > 1 && x->col_stride == size && x->row_stride == x->cols * size) {
-        /* Contiguous rows are searched as one, which costs less where they are short. */
-        cg_samples all = *x;
-        all.data += start * x->row_stride;
-        all.cols *= rows;
-        if (!cg_find_nonfinite(&all, 0, 1, single, row, col)) return 0;
-    }
-    /* The smallest float64 that rounds to infinity as float32, halfway to 2¹²⁸; or infinity. */
-    const double limit = single ? 0x1.ffffffp127 : INFINITY;
-    if (x->type == CG_FLOAT32) CG_SCAN(float, int32_t, INFINITY)
-    if (x->type == CG_FLOAT64) CG_SCAN(double, int64_t, limit)
-    return 0;
+    /* Infinity; or the smallest float64 that rounds to infinity as float32, halfway to 2¹²⁸: 0x1.ffffffp127. */
+    const int64_t limit = single ? 0x47effffff0000000 : 0x7ff0000000000000;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) return find_nonfinite_avx2(x, start, rows, limit, row, col);
+#endif
+    return find_nonfinite(x, start, rows, limit, row, col);
 }

@@ -178,3 +178,17 @@ def test_frozen_layers_and_single_steps_in_between():
         found.append(net.parameters)
     for parameters in found[1:]:
         assert_same_bits(parameters, found[0], "parameters")
+
+
+@pytest.mark.parametrize("division", DIVISIONS)
+def test_gradients_have_the_bits_of_the_batch(division):
+    threads, changed, _ = DIVISIONS[division]
+    net = network()
+    X, y = samples()
+    gradients = net.backward(X, y)  # it keeps all rows, so they are one block
+    parts = zip(gradients.weights, gradients.biases, strict=True)
+    expected = np.concatenate([array.ravel() for both in parts for array in both])
+    with costs(**changed):
+        loss, gradient = net.gradient(X, y, threads=threads)
+    assert loss == gradients.loss
+    assert_same_bits(gradient, expected, "gradient")

@@ -191,3 +191,41 @@ def test_descriptions_can_be_pickled():
 def test_resolve_names_the_argument():
     with pytest.raises(ValueError, match="here is 'nowhere'"):
         resolve("nowhere", "here")
+
+
+SOURCES = {
+    "0": 0,
+    "of two words": 2**40 + 3,
+    "of seven words": 2**200 + 12345,
+    "of NumPy": np.uint8(7),
+    "sequence": np.random.SeedSequence(5),
+    "child": np.random.SeedSequence(2**130, spawn_key=(3, 2**35)).spawn(2)[1],
+    "of several numbers": np.random.SeedSequence([1, 2, 2**40]),
+    "larger pool": np.random.SeedSequence(5, pool_size=8),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["glorot_uniform", "he_uniform", "lecun_uniform", "he_normal"])
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_a_network_has_the_numbers_of_numpys_generator(source, name, dtype):
+    """Whether NumPy or the engine draws them."""
+    sizes = (3, 40, 33, 1)
+    layers = [Dense(units, weights_init=name) for units in sizes[1:]]
+    layers[1] = Dense(33, weights_init=name, bias_init=initializers.normal(0.1))
+    net = Network(3, layers, loss="mse", dtype=dtype, rng=source)
+    parent = source
+    if not isinstance(parent, np.random.SeedSequence):
+        parent = np.random.SeedSequence(int(source))
+    key = int.from_bytes(b"init", "big")
+    for index, layer in enumerate(net.layers):
+        seeds = np.random.SeedSequence(
+            parent.entropy,
+            spawn_key=(*parent.spawn_key, key, index),
+            pool_size=parent.pool_size,
+        )
+        rng = np.random.Generator(np.random.PCG64(seeds))
+        expected = INITIALIZERS[name](rng, (sizes[index + 1], sizes[index])).astype(dtype)
+        assert layer.weights.tobytes() == expected.tobytes()
+        biases = 0.1 * rng.standard_normal(33) if index == 1 else np.zeros(layer.units)
+        assert layer.biases.tobytes() == biases.astype(dtype).tobytes()

@@ -534,6 +534,37 @@ class TestStandardization:
         np.testing.assert_allclose(g.inputs, expected.inputs / X.std(axis=0), atol=1e-14)
         assert g.inputs.dtype == net.dtype
 
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    @pytest.mark.parametrize("kind", ["float32", "float64", "uint8", "float16", "int64"])
+    def test_has_the_bits_of_numpy(self, kind, dtype):
+        given = (50 * np.abs(samples(300))).astype(kind)
+        plain, net = make(dtype=dtype), make(dtype=dtype)
+        net.standardize_inputs(given[:100])
+        for X in (given, np.asfortranarray(given), given[::-1], given[:1], given[:, ::1][5:9]):
+            scaled = (X.astype(np.float64) - net.input_mean) * net.input_scale
+            assert (net.apply_standardization(X, "X") == scaled).all()
+            assert net.forward(X).tobytes() == plain.forward(scaled).tobytes()
+            assert net.predict(X).tobytes() == plain.predict(scaled).tobytes()
+            y = targets("cross_entropy", len(X))
+            assert net.evaluate(X, y) == plain.evaluate(scaled, y)
+            found, expected = net.gradient(X, y), plain.gradient(scaled, y)
+            assert (found[0], found[1].tobytes()) == (expected[0], expected[1].tobytes())
+
+    @pytest.mark.parametrize("threads", [1, 2])
+    @pytest.mark.parametrize("name", ["forward", "predict", "evaluate", "backward", "gradient"])
+    def test_numbers_that_are_not_finite_are_named(self, name, threads):
+        X, y = samples(300), targets("cross_entropy", 300)
+        net = make(dtype="float32")
+        net.standardize_inputs(1e-10 * X)
+        arguments = () if name in ("forward", "predict") else (y,)
+        wrong = X.copy()
+        wrong[2, 1] = 1e200
+        with pytest.raises(ValueError, match=r"^standardised X holds \S+ in row 2, column 1, .*32"):
+            getattr(net, name)(wrong, *arguments, threads=threads)
+        wrong[270, 3] = np.nan
+        with pytest.raises(ValueError, match=r"^X holds nan in row 270, column 3, expected"):
+            getattr(net, name)(wrong, *arguments, threads=threads)
+
     def test_is_computed_in_float64_for_a_float32_network(self):
         X = 1e7 + samples(20)
         net = make(dtype="float32")

@@ -24,6 +24,8 @@ DTYPES = ("float32", "float64")  # of networks
 
 def whole_number(value: object, name: str, least: int = 1, most: int | None = None) -> int:
     """Return `value` as an int from `least` to `most`; refuse booleans and floats."""
+    if type(value) is int and value >= least and (most is None or value <= most):
+        return value
     bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
     try:
         if isinstance(value, (bool, np.bool_)):
@@ -38,6 +40,8 @@ def whole_number(value: object, name: str, least: int = 1, most: int | None = No
 
 def number(value: object, name: str, least: float = -math.inf) -> float:
     """Return `value` as a finite float of at least `least`; refuse booleans and text."""
+    if type(value) is float and math.isfinite(value) and value >= least:
+        return value
     bound = "" if least == -math.inf else f" of at least {least}"
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} is {value!r}, expected a number{bound}")
@@ -59,12 +63,11 @@ def flag(value: object, name: str) -> bool:
 
 def one_of(value: object, name: str, choices: Collection[str]) -> str:
     """Return `value` if it is one of the names in `choices`."""
-    expected = "expected one of " + ", ".join(repr(choice) for choice in choices)
-    if not isinstance(value, str):
-        raise TypeError(f"{name} is {value!r}, {expected}")
-    if value not in choices:
-        raise ValueError(f"{name} is {value!r}, {expected}")
-    return value
+    if isinstance(value, str) and value in choices:
+        return value
+    expected = ", ".join(repr(choice) for choice in choices)
+    error = ValueError if isinstance(value, str) else TypeError
+    raise error(f"{name} is {value!r}, expected one of {expected}")
 
 
 def array(value: ArrayLike, name: str) -> NDArray[Any]:
@@ -102,6 +105,8 @@ def parameters(
 
 def dtype_name(dtype: DTypeLike) -> str:
     """Return the name of `dtype`, which must be a dtype of networks."""
+    if isinstance(dtype, str) and dtype in DTYPES:
+        return str(dtype)
     try:
         name = None if dtype is None else np.dtype(dtype).name
     except TypeError:

@@ -8,15 +8,20 @@ new purpose does not change the numbers of the others. NumPy's global state is n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.random import Generator, SeedSequence
 
     RandomSource = int | Generator | SeedSequence | None  # types of the argument `rng`
     Purpose = Literal["initialisation", "shuffling", "dropout", "checking"]
+
+# The words of entropy that a seed sequence mixes, unless its maker says otherwise.
+POOL_SIZE = 4
 
 # The last word of a stream's spawn key. Four letters, because 0, 1, 2, … are the keys of the
 # children that a user's own `SeedSequence.spawn` makes.
@@ -28,8 +33,44 @@ _KEYS = {
 }
 
 
-def seed_sequence(rng: RandomSource, purpose: Purpose) -> SeedSequence:
-    """Return the seed sequence of one purpose.
+class Seeds(NamedTuple):
+    """The arguments of a `numpy.random.SeedSequence`, which is made only for NumPy to draw."""
+
+    entropy: int | Sequence[int] | None
+    spawn_key: tuple[int, ...]
+    pool_size: int = POOL_SIZE
+
+    def child(self, index: int) -> Seeds:
+        """Return the child of this number, as `SeedSequence.spawn` counts them."""
+        return self._replace(spawn_key=(*self.spawn_key, index))
+
+    def sequence(self) -> SeedSequence:
+        """Return the seed sequence."""
+        from numpy.random import SeedSequence
+
+        return SeedSequence(self.entropy, spawn_key=self.spawn_key, pool_size=self.pool_size)
+
+    def words(self) -> list[int] | None:
+        """Return all entropy in words of 32 bits, or None if the engine does not know its kind."""
+        if type(self.entropy) is not int or self.pool_size != POOL_SIZE:
+            return None
+        words = _words(self.entropy)
+        words += [0] * (POOL_SIZE - len(words))
+        for number in self.spawn_key:
+            words += _words(int(number))
+        return words
+
+
+def _words(number: int) -> list[int]:
+    """Return a number in words of 32 bits, the lowest first; 0 is one word."""
+    words = [number & 0xFFFFFFFF]
+    while number := number >> 32:
+        words.append(number & 0xFFFFFFFF)
+    return words
+
+
+def seeds(rng: RandomSource, purpose: Purpose) -> Seeds:
+    """Return the seeds of one purpose.
 
     Parameters
     ----------
@@ -44,6 +85,12 @@ def seed_sequence(rng: RandomSource, purpose: Purpose) -> SeedSequence:
     TypeError, ValueError
         If `rng` is none of these, or a negative integer.
     """
+    key = (_KEYS[purpose],)
+    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
+        if rng < 0:
+            raise ValueError(f"rng is {rng}, expected an integer of at least 0")
+        return Seeds(int(rng), key)
+
     from numpy.random import Generator, SeedSequence
 
     if rng is None:
@@ -58,29 +105,21 @@ def seed_sequence(rng: RandomSource, purpose: Purpose) -> SeedSequence:
                 "spawn streams, such as numpy.random.default_rng(seed)"
             )
         parent = source.spawn(1)[0]
-    elif isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
-        if rng < 0:
-            raise ValueError(f"rng is {rng}, expected an integer of at least 0")
-        parent = SeedSequence(int(rng))
     else:
         raise TypeError(
             f"rng is {rng!r}, expected an integer, a numpy.random.Generator, "
             "a numpy.random.SeedSequence or None"
         )
-    return SeedSequence(
-        parent.entropy,
-        spawn_key=(*parent.spawn_key, _KEYS[purpose]),
-        pool_size=parent.pool_size,
-    )
+    return Seeds(parent.entropy, (*parent.spawn_key, *key), parent.pool_size)
 
 
-def generator(seeds: SeedSequence) -> Generator:
+def generator(seeds: Seeds) -> Generator:
     """Return a PCG64 generator over `seeds`, whatever NumPy's default generator is."""
     from numpy.random import PCG64, Generator
 
-    return Generator(PCG64(seeds))
+    return Generator(PCG64(seeds.sequence()))
 
 
 def stream(rng: RandomSource, purpose: Purpose) -> Generator:
-    """Return the generator of one purpose: `generator(seed_sequence(rng, purpose))`."""
-    return generator(seed_sequence(rng, purpose))
+    """Return the generator of one purpose: `generator(seeds(rng, purpose))`."""
+    return generator(seeds(rng, purpose))

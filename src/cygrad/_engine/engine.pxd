@@ -2,9 +2,10 @@ from libc.stdint cimport int64_t
 
 from cpython.buffer cimport Py_buffer
 
-from cygrad._engine.equations cimport Layer
+from cygrad._engine.equations cimport Layer, Pass
 from cygrad._engine.interrupts cimport Interrupts
 from cygrad._engine.kernels cimport cg_kernels, cg_matrix, cg_samples
+from cygrad._engine.passes cimport Results, SequentialPasses
 from cygrad._engine.plan cimport Plan
 from cygrad._engine.samples cimport Samples
 
@@ -29,9 +30,15 @@ cdef class Engine:
     cdef readonly tuple sizes
     cdef Py_ssize_t inputs, outputs
     cdef const double[::1] input_mean, input_scale      # or None
-    cdef list weight_panels, bias_rows
+    cdef list bias_rows
+    cdef Py_ssize_t n_parameters
+    cdef bint decides_at_half, predicts_classes
     cdef Py_ssize_t work            # multiply-adds for one sample
-    cdef Inference inference        # always ready
+    cdef Py_ssize_t chunk           # most rows of a pass of inference on one thread
+    # Kept from one call to the next; None while a call uses it, and where there is none yet.
+    cdef Inference inference
+    cdef Inference evaluation       # the same with targets
+    cdef Differentiation differentiation
     cdef Py_ssize_t owner           # the process of the call that trains it, or 0
     cdef int begin_training(self) except -1
     cdef void end_training(self) noexcept
@@ -41,26 +48,52 @@ cdef class Engine:
     cdef Plan plan(self, Py_ssize_t capacity, bint targets=*, Py_ssize_t lowest_delta=*, bint keep=*, int members=*)
     cdef Py_ssize_t thread_count(self, Py_ssize_t n, threads, Py_ssize_t thread_work) except -1
     cdef Py_ssize_t block_rows(self, Py_ssize_t n) noexcept
+    cdef Plan plan_in_blocks(self, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t n, Py_ssize_t members)
+    cdef Plan new_plan(self, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t rows, int members, int copies)
     cdef bint sums_go_on(self, bint rows_of_targets) noexcept
     cdef int sample_type(self) noexcept nogil
-    cdef Inference begin_inference(self)
-    cdef Inference new_inference(self)
-    cdef int infer(self, Inference context, const cg_samples *x, char *out) except -1
-    cdef void compute(self, Inference context, const cg_samples *x, char *out) noexcept nogil
-    cdef double output(self, Inference context, Py_ssize_t unit) noexcept nogil
-    cdef Py_ssize_t largest_output(self, Inference context) noexcept nogil
-    cdef int acquire_out(self, out, Py_buffer *buffer) except -1
-    cdef int forward_many(self, Samples X, char *out, Py_ssize_t members) except -1
-    cdef rows(self, cg_matrix *matrix, Py_ssize_t n)
+    cdef bint acquire_numbers(self, Samples given, array, int axes, bint finite) except -1
+    cdef char *new_scratch(self) except NULL
+    cdef int copy_parameters(self, Py_ssize_t offset, char *out) except -1
+    cdef copy_weights(self, Py_ssize_t l, Py_ssize_t offset)
+    cdef copy_biases(self, Py_ssize_t l, Py_ssize_t offset)
+    cdef int infer_all(self, Samples X, const Results *results, threads) except -1
+    cdef int infer(self, Inference context, Samples X, const Results *results) except -1
+    cdef Py_ssize_t even_chunk(self, Py_ssize_t n, Py_ssize_t multiple) noexcept nogil
+    cdef (double, double) run_passes(self, Inference context, Samples X, Pass *p, Py_ssize_t chunk,
+                                     const Results *results) except *
+    cdef bint compute(self, Inference context, Samples X, Pass *p, Py_ssize_t chunk, const Results *results,
+                      double *sums, Py_ssize_t *place) noexcept nogil
+    cdef Inference begin_inference(self, Py_ssize_t rows, bint targets)
+    cdef void end_inference(self, Inference context) noexcept
+    cdef int acquire_out(self, out, Py_ssize_t size, Py_buffer *buffer) except -1
+    cdef double differentiate(self, Differentiation context, Samples X, targets) except? -1
+    cdef Differentiation begin_differentiation(self, Py_ssize_t n, Py_ssize_t lowest_delta, bint keep,
+                                               bint in_blocks, threads)
+    cdef void end_differentiation(self, Differentiation context) noexcept
+    cdef tuple copy_layers(self, const cg_matrix *matrices, Py_ssize_t n)
+    cdef copy_rows(self, const cg_matrix *matrix, Py_ssize_t n)
 
 
 cdef class Inference:
     cdef Plan plan
     cdef Interrupts interrupts
-    cdef Samples x
-    cdef Py_ssize_t owner       # the process of the call that uses it, or 0
+    cdef Samples x              # of predict_one
+    cdef bint targets           # whether the plan computes the loss
+    cdef bint is_kept           # whether it is small enough to be kept
 
 
+cdef class Differentiation:
+    cdef SequentialPasses passes
+    cdef object block           # the gradient, as bytes, in the layout of the parameters
+    cdef Py_ssize_t offset      # bytes from a parameter to its gradient
+    cdef Py_ssize_t rows, members, lowest_delta     # for which the plan was made; and `keep`
+    cdef bint keep
+    cdef bint in_blocks         # whether the plan may be for blocks of the batch
+    cdef bint is_kept           # whether it is small enough to be kept
+
+
+cdef Py_ssize_t BLOCK_MULTIPLE
 cdef Py_ssize_t divided_rows(Py_ssize_t n, Py_ssize_t count) noexcept
 cdef const cg_samples *target_rows(targets)
 cdef const int64_t *target_labels(targets)

@@ -2,10 +2,9 @@
 
 cimport cython
 
-from libc.math cimport isnan
 from libc.stdint cimport int64_t
-from libc.stdlib cimport calloc, free
-from libc.string cimport memset
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
 
 from cpython.buffer cimport (
     Py_buffer, PyBUF_FORMAT, PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
@@ -17,9 +16,9 @@ from cygrad._engine.kernels cimport (
     CG_DECIDES_AT_HALF, CG_FLOAT32, CG_FLOAT64, CG_PANEL_BYTES, CG_RULE_store, CG_TAKES_CLASSES, CG_TAKES_ROWS,
     cg_kernels, cg_loss_properties, cg_matrix, cg_samples, table
 )
-from cygrad._engine.passes cimport ParallelPasses, SequentialPasses
+from cygrad._engine.passes cimport ParallelPasses, Results, SequentialPasses, write_results
 from cygrad._engine.plan cimport Plan, address, costs
-from cygrad._engine.samples cimport Samples, all_finite, read_number, type_code
+from cygrad._engine.samples cimport Samples, all_finite, memory_of, type_code
 
 import os
 
@@ -28,13 +27,23 @@ import numpy as np
 import cygrad._engine.kernels as _kernels
 from cygrad._engine.plan import aligned
 
+include "parameters.pyx"
+
+cdef extern from "stdlib.h" nogil:
+    void *aligned_alloc(size_t alignment, size_t size)
+
+cdef object ndarray = np.ndarray, int64 = np.int64
 cdef list _activations = list(_kernels.ACTIVATIONS), _losses = list(_kernels.LOSSES)      # in the order of their codes
 
+cdef Py_ssize_t LOSS_CHUNK = 256        # rows whose losses are added before they are added to those of other rows
+cdef Py_ssize_t TILE_MULTIPLE = 8, CHUNK_MULTIPLE = 64      # the rows of most passes are a multiple of so many
 cdef Py_ssize_t MAX_CHUNK = 256         # rows of one pass of inference
-cdef Py_ssize_t CHUNK_MULTIPLE = 64     # a chunk is a multiple of so many rows
+cdef Py_ssize_t CHUNK_BYTES = 1 << 17   # of their workspace, if CHUNK_MULTIPLE rows fit into it
+# Workspaces are kept for the next call if they have no more bytes than this, beyond twice those of the parameters.
+cdef Py_ssize_t KEPT_BYTES = 1 << 19
+cdef Py_ssize_t KEPT_GRADIENT_BYTES = 1 << 21   # the same for backward passes
 # Blocks of a batch have a multiple of the rows of any tile, and of the vectors in which softmax writes log_sum_exp.
-cdef Py_ssize_t TILE_MULTIPLE = 48
-cdef Py_ssize_t SMALL_BATCH = 16        # rows of the plan for inference that is always ready
+cdef Py_ssize_t BLOCK_MULTIPLE = 48
 fork_count = 1
 
 
@@ -62,7 +71,8 @@ cdef class Engine:
     def __init__(self, str dtype, sizes, activations, use_bias, str loss, str reduction):
         cdef Py_ssize_t l, width, rows, panels, offset = 0
         cdef char *base
-        self.work = 0
+        cdef Py_ssize_t widest = 0
+        self.work = self.n_parameters = 0
         self.kernels = table(dtype)
         self.plan_type = Plan
         if _kernels.selected_engine() == "loops":
@@ -84,7 +94,7 @@ cdef class Engine:
         padded = [-(-size // width) * width for size in self.sizes]
         self.block = aligned(sum(n * m + m for n, m in zip(padded, padded[1:])) * self.kernels.itemsize)
         self.storage = self.block.view(self.numpy_dtype)
-        self.weight_panels, self.bias_rows = [], []
+        self.bias_rows = []
         base = address(self.block)
         for l in range(1, self.depth + 1):
             rows, panels = padded[l - 1], padded[l] // width
@@ -94,42 +104,157 @@ cdef class Engine:
             self.layers[l].inputs = self.sizes[l - 1]
             self.layers[l].w.data = base + offset * self.kernels.itemsize
             self.layers[l].w.capacity, self.layers[l].w.cols = rows, self.sizes[l]
-            self.weight_panels.append((slice(offset, offset + rows * padded[l]), (panels, rows, width)))
             offset += rows * padded[l]
             self.layers[l].b = base + offset * self.kernels.itemsize
             self.bias_rows.append(slice(offset, offset + self.sizes[l]))
             offset += padded[l]
             self.work += self.sizes[l - 1] * self.sizes[l]
+            self.n_parameters += self.sizes[l] * (self.sizes[l - 1] + use_bias[l - 1])
+            widest = max(widest, padded[l])
             self.trained[l] = self.layers[l]
         self.plan_version = self.owner = 0
         self.input_mean = self.input_scale = None
-        self.inference = self.new_inference()
+        self.decides_at_half = cg_loss_properties(self.loss) & CG_DECIDES_AT_HALF != 0
+        self.predicts_classes = self.decides_at_half or self.takes_classes()
+        # A pass has the samples, and the outputs of two layers at a time, in panels.
+        rows = CHUNK_BYTES // ((padded[0] + 2 * widest) * self.kernels.itemsize)
+        self.chunk = min(max(rows // CHUNK_MULTIPLE, 1) * CHUNK_MULTIPLE, MAX_CHUNK)
 
-    def _weights_of(self, storage, Py_ssize_t layer):
-        place, shape = self.weight_panels[layer]
-        panels, rows, width = shape
-        w = storage[place].reshape(shape).transpose(0, 2, 1).reshape(panels * width, rows)
-        return np.ascontiguousarray(w[: self.sizes[layer + 1], : self.sizes[layer]])
+    # Parameters
 
     def weights(self, Py_ssize_t layer):
         """Return a copy of the weights of a layer, counted from 0: (out, in)."""
-        return self._weights_of(self.storage, layer)
+        return self.copy_weights(layer + 1, 0)
 
-    def set_weights(self, Py_ssize_t layer, weights):
-        """Copy weights (out, in) into their panels."""
-        place, shape = self.weight_panels[layer]
-        panels, rows, width = shape
-        padded = np.zeros((panels * width, rows), self.numpy_dtype)
-        padded[: self.sizes[layer + 1], : self.sizes[layer]] = weights
-        self.storage[place].reshape(shape)[...] = padded.reshape(panels, width, rows).transpose(0, 2, 1)
+    def set_weights(self, Py_ssize_t layer, weights, bint finite=False):
+        """Copy weights (out, in) into their panels; with `finite`, if they are finite in the dtype.
+
+        Returns False, with nothing changed, if they are not, or no array of this shape that the kernels can read.
+        """
+        cdef Samples given = Samples.__new__(Samples)
+        cdef char *scratch
+        if not self.acquire_numbers(given, weights, 2, finite) or (
+                given.view.rows != self.layers[layer + 1].w.cols or given.view.cols != self.layers[layer + 1].inputs):
+            return False
+        scratch = self.new_scratch()
+        with nogil:
+            pack_weights(self.kernels, &self.layers[layer + 1], &given.view, scratch)
+        free(scratch)
+        return True
+
+    def draw_weights(self, Py_ssize_t layer, list words, double bound):
+        """Draw the weights of a layer, counted from 0, from ±bound, as ``bound * (2 * rng.random((out, in)) - 1)`` does.
+
+        `words` is the entropy of the generator's seed sequence, in 32 bits each.
+        """
+        cdef cg_pcg64 random
+        cdef Py_ssize_t i, count = len(words)
+        cdef uint32_t *entropy = <uint32_t *> malloc(max(count, 1) * sizeof(uint32_t))
+        if entropy == NULL:
+            raise MemoryError()
+        try:
+            for i in range(count):
+                entropy[i] = words[i]
+            cg_pcg64_seed(&random, count, entropy)
+        finally:
+            free(entropy)
+        with nogil:
+            if self.kernels.itemsize == sizeof(float):
+                draw_weights[float](&self.layers[layer + 1], &random, bound, 0)
+            else:
+                draw_weights[double](&self.layers[layer + 1], &random, bound, 0)
 
     def biases(self, Py_ssize_t layer):
         """Return a copy of the biases of a layer, counted from 0: (out,)."""
-        return self.storage[self.bias_rows[layer]].copy()
+        return self.copy_biases(layer + 1, 0)
 
-    def set_biases(self, Py_ssize_t layer, biases):
-        """Set the biases (out,) of a layer, counted from 0."""
+    def set_biases(self, Py_ssize_t layer, biases, bint finite=False):
+        """Set the biases (out,) of a layer, counted from 0; otherwise as `set_weights`."""
+        cdef Samples given = Samples.__new__(Samples)
+        if not self.acquire_numbers(given, biases, 1, finite) or given.view.cols != self.layers[layer + 1].w.cols:
+            return False
         self.storage[self.bias_rows[layer]] = biases
+        return True
+
+    def parameters(self):
+        """Return a copy of all parameters, layer after layer: the weights (out, in), then the biases if it has them."""
+        flat = self.empty(self.n_parameters, self.numpy_dtype)
+        self.copy_parameters(0, memory_of(flat))
+        return flat
+
+    def set_parameters(self, parameters):
+        """Set all parameters, in the order of `parameters`, if they are finite; otherwise as `set_weights`."""
+        cdef Samples given = Samples.__new__(Samples)
+        cdef cg_samples weights
+        cdef Py_ssize_t l, step
+        cdef const char *place
+        cdef char *scratch
+        if not self.acquire_numbers(given, parameters, 1, True) or given.view.cols != self.n_parameters:
+            return False
+        if given.view.type != self.sample_type() or given.view.col_stride != self.kernels.itemsize:
+            given = Samples.__new__(Samples)
+            given.acquire_array(np.ascontiguousarray(parameters, self.numpy_dtype), "parameters")
+        step, place, scratch = self.kernels.itemsize, given.view.data, self.new_scratch()
+        with nogil:
+            for l in range(1, self.depth + 1):
+                weights.data, weights.type = place, given.view.type
+                weights.rows, weights.cols = self.layers[l].w.cols, self.layers[l].inputs
+                weights.row_stride, weights.col_stride = weights.cols * step, step
+                pack_weights(self.kernels, &self.layers[l], &weights, scratch)
+                place += weights.rows * weights.row_stride
+                if self.layers[l].train_biases:
+                    memcpy(self.layers[l].b, place, weights.rows * step)
+                    place += weights.rows * step
+        free(scratch)
+        return True
+
+    cdef bint acquire_numbers(self, Samples given, array, int axes, bint finite) except -1:
+        """Acquire an array that the kernels can read, finite in the dtype if `finite`; False if it is none."""
+        cdef Py_ssize_t row, col
+        if type(array) is not ndarray or not given.acquire(array) or given.buffer.ndim != axes:
+            return False
+        if axes == 1:
+            given.as_row()
+        return not finite or not given.find_nonfinite(self.kernels.itemsize == sizeof(float), &row, &col)
+
+    cdef char *new_scratch(self) except NULL:
+        """Allocate the scratch block for the copies of parameters; the caller frees it."""
+        cdef char *scratch = <char *> aligned_alloc(
+            CG_PANEL_BYTES, scratch_size(self.kernels, self.layers, self.depth))
+        if scratch == NULL:
+            raise MemoryError()
+        return scratch
+
+    cdef int copy_parameters(self, Py_ssize_t offset, char *out) except -1:
+        """Copy what lies `offset` bytes from the parameters, such as their gradient, to `out`, as in `parameters`."""
+        cdef Py_ssize_t l, size
+        cdef char *scratch = self.new_scratch()
+        with nogil:
+            for l in range(1, self.depth + 1):
+                unpack_weights(self.kernels, &self.layers[l], offset, scratch, out)
+                size = self.layers[l].w.cols * self.kernels.itemsize
+                out += self.layers[l].inputs * size
+                if self.layers[l].train_biases:
+                    memcpy(out, self.layers[l].b + offset, size)
+                    out += size
+        free(scratch)
+        return 0
+
+    cdef copy_weights(self, Py_ssize_t l, Py_ssize_t offset):
+        """Copy what lies `offset` bytes from the weights of layer l: (out, in)."""
+        weights = self.empty((self.layers[l].w.cols, self.layers[l].inputs), self.numpy_dtype)
+        cdef char *out = memory_of(weights)
+        cdef char *scratch = self.new_scratch()
+        with nogil:
+            unpack_weights(self.kernels, &self.layers[l], offset, scratch, out)
+        free(scratch)
+        return weights
+
+    cdef copy_biases(self, Py_ssize_t l, Py_ssize_t offset):
+        """Copy what lies `offset` bytes from the biases of layer l: (out,)."""
+        biases = self.empty(self.layers[l].w.cols, self.numpy_dtype)
+        memcpy(memory_of(biases), self.layers[l].b + offset, self.layers[l].w.cols * self.kernels.itemsize)
+        return biases
 
     def set_trained(self, Py_ssize_t layer, bint weights, bint biases):
         """Choose what training changes in a layer, counted from 0; by default it changes all parameters."""
@@ -138,7 +263,7 @@ cdef class Engine:
         self.plan_version += 1
 
     def set_standardization(self, mean, scale):
-        """Make `read_row` replace x by (x − mean) · scale; None: it does not."""
+        """Replace every sample x by (x − mean) · scale where samples are read; None: do not."""
         self.input_mean, self.input_scale = mean, scale
 
     @property
@@ -170,6 +295,16 @@ cdef class Engine:
     cdef bint takes_rows(self) noexcept:
         """Return whether a target can be a row of numbers."""
         return cg_loss_properties(self.loss) & CG_TAKES_ROWS != 0
+
+    def read_samples(self, X, str name="X", bint check=True):
+        """Read samples (n, in); see `Samples` for `check`."""
+        cdef bint is_plain = self.input_mean is None
+        cdef Samples samples = Samples(X, name, self.inputs, self.dtype, check and is_plain)
+        if not is_plain:
+            samples.standardize(self.input_mean, self.input_scale)
+            if check:
+                samples.check()
+        return samples
 
     cdef int read_row(self, Samples x, array) except -1:
         """Read one sample (in,) into `x`."""
@@ -209,6 +344,31 @@ cdef class Engine:
             return n
         return divided_rows(n, (n + most - 1) // most)
 
+    cdef Plan plan_in_blocks(self, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t n, Py_ssize_t members):
+        """Return a plan for the blocks of batches of up to n rows, forward and back.
+
+        Several threads share each operation on a block, or compute smaller blocks side by side: whichever is faster.
+        """
+        cdef Py_ssize_t count, rows = self.block_rows(n), best_rows = 0, block = rows
+        cdef int copies, best_copies = 1
+        cdef Plan plan = self.new_plan(layers, lowest_delta, rows, members, 1)
+        cdef double cost, best_cost = plan.cost * ((n + rows - 1) // rows)
+        if members > 1 and self.plan_type is Plan:
+            for count in (2, 4, 8, 16):
+                rows = divided_rows(n, count * members)
+                for copies in range(2, members + 1):
+                    cost = plan.cost_in_turn(n, rows, copies)
+                    if rows <= block and cost < best_cost:
+                        best_cost, best_rows, best_copies = cost, rows, copies
+        return plan if best_copies == 1 else self.new_plan(layers, lowest_delta, best_rows, 1, best_copies)
+
+    cdef Plan new_plan(self, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t rows, int members, int copies):
+        """Return a plan for passes forward and back over `rows` rows."""
+        cdef Plan plan = self.plan_type()
+        plan.prepare(self.kernels, layers, self.depth, self.loss, self.mean, rows, True, lowest_delta, False, members,
+                     copies)
+        return plan
+
     cdef bint sums_go_on(self, bint rows_of_targets) noexcept:
         """Return whether the sums of the loss can go on from a block of rows to the next.
 
@@ -217,204 +377,341 @@ cdef class Engine:
         """
         return not rows_of_targets or self.outputs <= self.kernels.panel_width
 
+    # Inference
+
     def forward(self, X, threads=1):
         """Return the outputs (n, out) of samples (n, in)."""
-        cdef Samples samples = X if isinstance(X, Samples) else Samples(X, "X", self.sizes[0], self.dtype)
-        cdef Py_ssize_t n = samples.view.rows
-        cdef Inference context
-        cdef Py_buffer out
-        result = self.empty((n, self.layers[self.depth].w.cols), self.numpy_dtype)
-        PyObject_GetBuffer(result, &out, PyBUF_WRITABLE)
-        try:
-            if n <= SMALL_BATCH:
-                context = self.begin_inference()
-                try:
-                    self.infer(context, &samples.view, <char *> out.buf)
-                finally:
-                    context.owner = 0
-            else:
-                self.forward_many(samples, <char *> out.buf, self.thread_count(n, threads, costs.inference_share))
-        finally:
-            PyBuffer_Release(&out)
-        return result
+        cdef Samples samples = X if isinstance(X, Samples) else self.read_samples(X, "X", False)
+        cdef Results results = Results(NULL, NULL, False)
+        outputs = self.empty((samples.view.rows, self.outputs), self.numpy_dtype)
+        results.outputs = memory_of(outputs)
+        self.infer_all(samples, &results, threads)
+        return outputs
+
+    def predict(self, X, threads=1):
+        """Return the classes of samples (n, in), for each sample or each output; the outputs, if they are no classes."""
+        cdef Results results = Results(NULL, NULL, self.decides_at_half)
+        cdef Samples samples
+        if not self.predicts_classes:
+            return self.forward(X, threads)
+        samples = X if isinstance(X, Samples) else self.read_samples(X, "X", False)
+        if self.decides_at_half and self.outputs > 1:
+            classes = self.empty((samples.view.rows, self.outputs), int64)
+        else:
+            classes = self.empty(samples.view.rows, int64)
+        results.classes = <int64_t *> memory_of(classes)
+        self.infer_all(samples, &results, threads)
+        return classes
 
     def predict_one(self, x, out=None):
         """Predict the class index, or the outputs (out,), of one sample (in,).
 
         The outputs are written to `out` if it is given, else to a new array, and returned.
         """
-        cdef bint binary = cg_loss_properties(self.loss) & CG_DECIDES_AT_HALF != 0
-        cdef bint index = self.takes_classes() or (binary and self.outputs == 1)
-        cdef Inference context = self.begin_inference()
+        cdef bint index = self.predicts_classes and not (self.decides_at_half and self.outputs > 1)
+        cdef Inference context = self.begin_inference(1, False)
+        cdef Results results = Results(NULL, NULL, self.decides_at_half)
+        cdef int64_t label
         cdef Py_buffer buffer
+        if index:
+            results.classes = &label
         try:
             self.read_row(context.x, x)
             if out is None and index:
-                self.infer(context, &context.x.view, NULL)
+                self.infer(context, context.x, &results)
             else:
                 if out is None:
                     out = self.empty(self.outputs, self.numpy_dtype)
-                self.acquire_out(out, &buffer)
+                self.acquire_out(out, self.outputs, &buffer)
+                results.outputs = <char *> buffer.buf
                 try:
-                    self.infer(context, &context.x.view, <char *> buffer.buf)
+                    self.infer(context, context.x, &results)
                 finally:
                     PyBuffer_Release(&buffer)
-            if not index:
-                return (np.asarray(out) >= 0.5).astype(np.int64) if binary else out
-            if binary:
-                return 1 if self.output(context, 0) >= 0.5 else 0
-            return self.largest_output(context)
+            if index:
+                return label
+            return (np.asarray(out) >= 0.5).astype(int64) if self.decides_at_half else out
         finally:
             context.x.release()
-            context.owner = 0
+            self.end_inference(context)
 
-    cdef int acquire_out(self, out, Py_buffer *buffer) except -1:
-        """Acquire the buffer of the array for the outputs (out,)."""
+    def evaluate(self, Samples X, targets, threads=1):
+        """Return the sums of loss and metric over the samples: sums of LOSS_CHUNK rows each, added in their order."""
+        cdef Py_ssize_t i, n = X.view.rows, chunk = min(n, LOSS_CHUNK), chunks = (n + chunk - 1) // chunk
+        cdef Py_ssize_t members = min(self.thread_count(n, threads, costs.inference_share), chunks)
+        cdef Inference context = self.begin_inference(members * chunk, True)
+        cdef ParallelPasses team
+        cdef Pass p
+        cdef double loss = 0, metric = 0
+        cdef double *sums = NULL
+        memset(&p, 0, sizeof(Pass))
+        p.x, p.y, p.labels = &X.view, target_rows(targets), target_labels(targets)
+        try:
+            if members == 1:
+                return self.run_passes(context, X, &p, chunk, NULL)
+            X.check()
+            sums = <double *> malloc(2 * chunks * sizeof(double))
+            if sums == NULL:
+                raise MemoryError()
+            team = ParallelPasses()
+            team.p, team.sums, team.plan = p, sums, context.plan
+            team.assemble(members)
+            team.run(n, chunk)
+            for i in range(chunks):
+                loss += sums[2 * i]
+                metric += sums[2 * i + 1]
+            return loss, metric
+        finally:
+            free(sums)
+            self.end_inference(context)
+
+    cdef int infer_all(self, Samples X, const Results *results, threads) except -1:
+        """Infer the results of any number of samples, in chunks."""
+        cdef Py_ssize_t n = X.view.rows, members = self.thread_count(n, threads, costs.inference_share), chunk
+        cdef Inference context
+        cdef ParallelPasses team
+        if members == 1:
+            context = self.begin_inference(min(n, self.chunk), False)
+            try:
+                return self.infer(context, X, results)
+            finally:
+                self.end_inference(context)
+        X.check()
+        chunk = self.even_chunk((n + members - 1) // members, CHUNK_MULTIPLE)
+        context = self.begin_inference(members * chunk, False)
+        try:
+            team = ParallelPasses()
+            team.p.x, team.results, team.plan = &X.view, results[0], context.plan
+            team.assemble(members)
+            return team.run(n, chunk)
+        finally:
+            self.end_inference(context)
+
+    cdef int infer(self, Inference context, Samples X, const Results *results) except -1:
+        """Infer the results of samples on one thread."""
+        cdef Pass p
+        memset(&p, 0, sizeof(Pass))
+        p.x = &X.view
+        self.run_passes(context, X, &p, self.even_chunk(X.view.rows, TILE_MULTIPLE), results)
+        return 0
+
+    cdef Py_ssize_t even_chunk(self, Py_ssize_t n, Py_ssize_t multiple) noexcept nogil:
+        """Return the rows of a pass where passes share n rows evenly, but for the last one."""
+        cdef Py_ssize_t passes = (n + self.chunk - 1) // self.chunk
+        return ((n + passes - 1) // passes + multiple - 1) // multiple * multiple
+
+    cdef (double, double) run_passes(self, Inference context, Samples X, Pass *p, Py_ssize_t chunk,
+                                     const Results *results) except *:
+        """Run all samples through the plan, in passes of `chunk` rows; return the sums of loss and metric."""
+        cdef double[2] sums
+        cdef Py_ssize_t[2] place        # of a number that is not finite
+        cdef bint finite
+        if X.view.rows * self.work <= costs.gil_release:
+            finite = self.compute(context, X, p, chunk, results, sums, place)
+        else:
+            with nogil:
+                finite = self.compute(context, X, p, chunk, results, sums, place)
+        if not finite:
+            X.raise_not_finite(place[0], place[1])
+        if context.interrupts.error is not None:
+            error, context.interrupts.error = context.interrupts.error, None
+            raise error
+        return sums[0], sums[1]
+
+    cdef bint compute(self, Inference context, Samples X, Pass *p, Py_ssize_t chunk, const Results *results,
+                      double *sums, Py_ssize_t *place) noexcept nogil:
+        """Run the passes. False: they ended at a number that is not finite, in row place[0] and column place[1]."""
+        cdef bint finite = True
+        p.is_last = True
+        sums[0] = sums[1] = 0
+        context.interrupts.flush_denormals()
+        while p.start < X.view.rows:
+            p.rows = p.batch_rows = min(X.view.rows - p.start, chunk)
+            if not X.is_checked and not X.rows_are_finite(p.start, p.rows, place):
+                finite = False
+                break
+            if context.plan.run(p, 0, context.interrupts):
+                break
+            if results != NULL:
+                write_results(context.plan, 0, p.rows, results, p.start)
+            sums[0] += p.loss
+            sums[1] += p.metric
+            p.start += p.rows
+        context.interrupts.restore_denormals()
+        return finite
+
+    cdef Inference begin_inference(self, Py_ssize_t rows, bint targets):
+        """Take the context that the last call kept, or make one, for passes over so many rows.
+
+        While a call has taken it, none is kept: a call in another thread or in a signal handler makes its own, and so
+        does the child of a fork.
+        """
+        cdef Inference context
+        cdef Py_ssize_t capacity = 0
+        if targets:
+            context, self.evaluation = self.evaluation, None
+        else:
+            context, self.inference = self.inference, None
+        if context is not None:
+            capacity = context.plan.capacity
+        if capacity < rows:
+            # Twice as many as before, so that slowly growing batches seldom need a new plan; and whole tiles.
+            rows = max(rows, min(2 * capacity, LOSS_CHUNK if targets else self.chunk))
+            context = Inference()
+            context.plan = self.plan((rows + TILE_MULTIPLE - 1) // TILE_MULTIPLE * TILE_MULTIPLE, targets)
+            context.interrupts, context.x, context.targets = Interrupts(), Samples.__new__(Samples), targets
+            context.is_kept = memory_size(context.plan) <= KEPT_BYTES + 2 * self.block.size
+        return context
+
+    cdef void end_inference(self, Inference context) noexcept:
+        """Keep a context for the next call, unless it is too large."""
+        if not context.is_kept:
+            return
+        if context.targets:
+            self.evaluation = context
+        else:
+            self.inference = context
+
+    cdef int acquire_out(self, out, Py_ssize_t size, Py_buffer *buffer) except -1:
+        """Acquire the buffer of an array for `size` numbers."""
         try:
             PyObject_GetBuffer(out, buffer, PyBUF_WRITABLE | PyBUF_FORMAT | PyBUF_ND)
         except (TypeError, ValueError, BufferError) as error:
-            raise TypeError(f"out cannot be written to: {error}; expected {self._described_out()}") from None
-        if buffer.ndim == 1 and buffer.shape[0] == self.outputs and (
+            raise TypeError(f"out cannot be written to: {error}; expected {self._described_out(size)}") from None
+        if buffer.ndim == 1 and buffer.shape[0] == size and (
                 type_code(buffer.format, buffer.itemsize) == self.sample_type()) and (
                 <size_t> buffer.buf % <size_t> buffer.itemsize == 0):
             return 0
         PyBuffer_Release(buffer)
         given = np.asarray(out)
-        raise ValueError(f"out has dtype {given.dtype} and shape {given.shape}, expected {self._described_out()}")
+        raise ValueError(f"out has dtype {given.dtype} and shape {given.shape}, expected {self._described_out(size)}")
 
-    def _described_out(self):
-        return f"an aligned, contiguous array of dtype {self.dtype} and shape ({self.outputs},)"
+    def _described_out(self, Py_ssize_t size):
+        return f"an aligned, contiguous array of dtype {self.dtype} and shape ({size},)"
 
     cdef int sample_type(self) noexcept nogil:
         """Return the code of the dtype for samples."""
         return CG_FLOAT32 if self.kernels.itemsize == 4 else CG_FLOAT64
 
-    cdef Inference begin_inference(self):
-        """Return a context that is not in use; the caller sets its `owner` to 0 at the end."""
-        cdef Inference context = self.inference
-        if context.owner == fork_count:
-            context = self.new_inference()
-        context.owner = fork_count
-        return context
+    # Gradients
 
-    cdef Inference new_inference(self):
-        cdef Inference context = Inference()
-        context.plan, context.interrupts = self.plan(SMALL_BATCH), Interrupts()
-        context.x, context.owner = Samples.__new__(Samples), 0
-        return context
+    def gradient(self, Samples X, targets, out=None, threads=1):
+        """Return the loss of all samples as one batch, and its gradient in the order of `parameters`.
 
-    cdef int infer(self, Inference context, const cg_samples *x, char *out) except -1:
-        """Compute the outputs of a few samples, in the plan and, if it is not NULL, in `out`."""
-        if x.rows * self.work <= costs.gil_release:
-            self.compute(context, x, out)
-        else:
-            with nogil:
-                self.compute(context, x, out)
-        if context.interrupts.error is not None:
-            error, context.interrupts.error = context.interrupts.error, None
-            raise error
-        return 0
+        The gradient is written to `out` if it is given, else to a new array.
+        """
+        cdef Differentiation context
+        cdef Py_buffer buffer
+        if out is None:
+            out = self.empty(self.n_parameters, self.numpy_dtype)
+        self.acquire_out(out, self.n_parameters, &buffer)
+        try:
+            context = self.begin_differentiation(
+                X.view.rows, 1, False, self.sums_go_on(isinstance(targets, Samples)), threads)
+            try:
+                loss = self.differentiate(context, X, targets)
+                self.copy_parameters(context.offset, <char *> buffer.buf)
+            finally:
+                self.end_differentiation(context)
+        finally:
+            PyBuffer_Release(&buffer)
+        return loss, out
 
-    cdef void compute(self, Inference context, const cg_samples *x, char *out) noexcept nogil:
-        cdef Pass p
-        memset(&p, 0, sizeof(Pass))
-        p.x, p.rows, p.batch_rows, p.is_last = x, x.rows, x.rows, True
-        context.interrupts.flush_denormals()
-        context.plan.run(&p, 0, context.interrupts)
-        if out != NULL:
-            self.kernels.unpack(p.rows, &context.plan.workspace.a[self.depth], out)
-        context.interrupts.restore_denormals()
-
-    cdef double output(self, Inference context, Py_ssize_t unit) noexcept nogil:
-        """Return aᴸ of one unit for the first sample."""
-        cdef const cg_matrix *a = &context.plan.workspace.a[self.depth]
-        cdef Py_ssize_t panel = unit // self.kernels.panel_width, place = unit % self.kernels.panel_width
-        return read_number(a.data + panel * a.capacity * CG_PANEL_BYTES + place * self.kernels.itemsize,
-                           self.sample_type())
-
-    cdef Py_ssize_t largest_output(self, Inference context) noexcept nogil:
-        """Return argmaxⱼ aⱼ for the first sample: the first among equals, or the first NaN, as in NumPy."""
-        cdef Py_ssize_t unit, largest = 0
-        cdef double value, most = self.output(context, 0)
-        for unit in range(1, self.outputs):
-            value = self.output(context, unit)
-            if value > most or (isnan(value) and not isnan(most)):
-                largest, most = unit, value
-        return largest
-
-    cdef int forward_many(self, Samples X, char *out, Py_ssize_t members) except -1:
-        """Compute the outputs of any number of samples, in chunks."""
-        cdef Py_ssize_t n = X.view.rows, share = (n + members - 1) // members
-        cdef Py_ssize_t chunk = min(n, MAX_CHUNK, (share + CHUNK_MULTIPLE - 1) // CHUNK_MULTIPLE * CHUNK_MULTIPLE)
-        cdef ParallelPasses team = ParallelPasses()
-        team.p.x, team.out = &X.view, out
-        team.plan = self.plan(members * chunk)
-        team.assemble(members)
-        return team.run(n, chunk)
-
-    def evaluate(self, Samples X, targets, threads=1):
-        """Return the sums of loss and metric over the samples: sums of chunks, added in their order."""
-        cdef Py_ssize_t n = X.view.rows, chunk = min(n, MAX_CHUNK)
-        cdef Py_ssize_t members = min(self.thread_count(n, threads, costs.inference_share), (n + chunk - 1) // chunk)
-        cdef ParallelPasses team = ParallelPasses()
-        sums = np.empty(((n + chunk - 1) // chunk, 2))
-        cdef double[:, ::1] view = sums
-        team.p.x, team.sums = &X.view, &view[0, 0]
-        team.p.y, team.p.labels = target_rows(targets), target_labels(targets)
-        team.plan = self.plan(members * chunk, True)
-        team.assemble(members)
-        team.run(n, chunk)
-        loss = metric = 0.0
-        for each in sums.tolist():
-            loss += each[0]
-            metric += each[1]
-        return loss, metric
-
-    def backward(self, Samples X, targets, bint input_gradient, threads=1):
+    def backward(self, Samples X, targets, bint input_gradient, keep, threads=1):
         """Run one pass forward and back over all samples as one batch.
 
-        Returns the loss, summed or averaged as the reduction says, and lists over the layers: ∂C/∂W (out, in),
-        ∂C/∂b (out,), δ, z and a, each (n, out); then ∂C/∂X (n, in) or None.
+        Returns the loss, summed or averaged as the reduction says, and tuples over the layers: ∂C/∂W (out, in),
+        ∂C/∂b (out,), δ, z and a, each (n, out), or None for those whose names are not in `keep`; then ∂C/∂X (n, in)
+        or None.
         """
         cdef Py_ssize_t n = X.view.rows, l
-        cdef SequentialPasses team = SequentialPasses()
-        cdef Py_ssize_t members = self.thread_count(n, threads, costs.inference_share)
-        cdef Plan plan = self.plan(n, True, 0 if input_gradient else 1, True, members)
-        block = aligned(self.block.size)
-        team.p.x, team.p.y, team.p.labels = &X.view, target_rows(targets), target_labels(targets)
-        team.p.update.rule = CG_RULE_store
-        team.p.gradient_offset = address(block) - address(self.block)
-        team.set_up(plan, n, self.block)
-        team.run(n, n, 1, None)
-        if team.interrupts.error is not None:
-            raise team.interrupts.error
-        gradients = block.view(self.numpy_dtype)
-        return (
-            team.loss / n if self.mean else team.loss,
-            [self._weights_of(gradients, l) for l in range(self.depth)],
-            [gradients[self.bias_rows[l]].copy() for l in range(self.depth)],
-            [self.rows(&plan.workspace.delta[l], n) for l in range(1, self.depth + 1)],
-            [self.rows(&plan.workspace.z[l], n) for l in range(1, self.depth + 1)],
-            [self.rows(&plan.workspace.a[l], n) for l in range(1, self.depth + 1)],
-            self.rows(&plan.workspace.delta[0], n) if input_gradient else None,
-        )
+        cdef bint weights = "weights" in keep, biases = "biases" in keep
+        cdef bint deltas = "deltas" in keep, z = "pre_activations" in keep, a = "activations" in keep
+        cdef Differentiation context = self.begin_differentiation(
+            n, 0 if input_gradient else 1, input_gradient or deltas or z or a, False, threads)
+        cdef Plan plan = context.passes.plan
+        try:
+            return (
+                self.differentiate(context, X, targets),
+                tuple([self.copy_weights(l, context.offset) for l in range(1, self.depth + 1)]) if weights else None,
+                tuple([self.copy_biases(l, context.offset) for l in range(1, self.depth + 1)]) if biases else None,
+                self.copy_layers(plan.workspace.delta, n) if deltas else None,
+                self.copy_layers(plan.workspace.z, n) if z else None,
+                self.copy_layers(plan.workspace.a, n) if a else None,
+                self.copy_rows(&plan.workspace.delta[0], n) if input_gradient else None,
+            )
+        finally:
+            self.end_differentiation(context)
 
-    cdef rows(self, cg_matrix *matrix, Py_ssize_t n):
+    cdef double differentiate(self, Differentiation context, Samples X, targets) except? -1:
+        """Compute the loss, and store its gradient beside the parameters."""
+        cdef SequentialPasses passes = context.passes
+        cdef Py_ssize_t n = X.view.rows
+        passes.p.x, passes.p.y, passes.p.labels = &X.view, target_rows(targets), target_labels(targets)
+        passes.run(n, n, 1, None)
+        if passes.interrupts.error is not None:
+            raise passes.interrupts.error
+        return passes.loss / n if self.mean else passes.loss
+
+    cdef Differentiation begin_differentiation(self, Py_ssize_t n, Py_ssize_t lowest_delta, bint keep, bint in_blocks,
+                                               threads):
+        """Take the context that the last call kept, or make one, for a batch of n rows; as `begin_inference`."""
+        cdef Differentiation context = self.differentiation
+        cdef Py_ssize_t members = self.thread_count(n, threads, 1)
+        self.differentiation = None
+        if context is not None and context.members == members and context.lowest_delta == lowest_delta and (
+                context.keep == keep and context.in_blocks == in_blocks and n <= context.rows and (members == 1 or n >= context.rows // 4)):
+            return context
+        block = aligned(self.block.size) if context is None else context.block
+        context = Differentiation()
+        context.rows, context.members, context.lowest_delta = n, members, lowest_delta
+        context.keep, context.in_blocks = keep, in_blocks
+        context.block, context.offset = block, address(block) - address(self.block)
+        context.passes = SequentialPasses()
+        context.passes.p.update.rule = CG_RULE_store
+        context.passes.p.gradient_offset = context.offset
+        if in_blocks:
+            plan = self.plan_in_blocks(self.layers, lowest_delta, n, members)
+        else:
+            plan = self.plan(n, True, lowest_delta, keep, members)
+        context.passes.set_up(plan, n, self.block)
+        context.is_kept = memory_size(context.passes.plan) <= KEPT_GRADIENT_BYTES + 2 * self.block.size
+        return context
+
+    cdef void end_differentiation(self, Differentiation context) noexcept:
+        """Keep a context for the next call, unless it is too large."""
+        if context.is_kept:
+            self.differentiation = context
+
+    cdef tuple copy_layers(self, const cg_matrix *matrices, Py_ssize_t n):
+        """Copy n rows of the matrix of each layer."""
+        return tuple([self.copy_rows(&matrices[l], n) for l in range(1, self.depth + 1)])
+
+    cdef copy_rows(self, const cg_matrix *matrix, Py_ssize_t n):
         """Copy n rows of a matrix out of its panels."""
-        out = np.empty((n, matrix.cols), self.numpy_dtype)
-        cdef unsigned char[::1] view = out.reshape(-1).view(np.uint8)
-        self.kernels.unpack(n, matrix, &view[0])
-        return out
+        rows = self.empty((n, matrix.cols), self.numpy_dtype)
+        self.kernels.unpack(n, matrix, memory_of(rows))
+        return rows
 
 
 cdef Py_ssize_t divided_rows(Py_ssize_t n, Py_ssize_t count) noexcept:
     """Return the rows of a block, in whole tiles, if n rows are divided into about `count` blocks."""
-    return ((n + count - 1) // count + TILE_MULTIPLE - 1) // TILE_MULTIPLE * TILE_MULTIPLE
+    return ((n + count - 1) // count + BLOCK_MULTIPLE - 1) // BLOCK_MULTIPLE * BLOCK_MULTIPLE
 
 
 @cython.final
 cdef class Inference:
-    """The plan and the buffers for inference on a few rows, used by one call at a time."""
+    """The plan and the buffers for inference, used by one call at a time."""
+
+
+@cython.final
+cdef class Differentiation:
+    """The plan and the buffers for gradients, used by one call at a time."""
+
+
+cdef Py_ssize_t memory_size(Plan plan):
+    """Return the bytes of a plan's workspace."""
+    return sum([block.size for block in plan.memory])
 
 
 cdef const cg_samples *target_rows(targets):

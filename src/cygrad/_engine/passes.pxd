@@ -1,6 +1,19 @@
+from libc.stdint cimport int64_t
+
 from cygrad._engine.equations cimport Pass
 from cygrad._engine.plan cimport Operation, Plan
 from cygrad._engine.team cimport Team
+
+
+# Where inference writes its results. NULL: these are not wanted.
+cdef struct Results:
+    char *outputs               # [rows, out]
+    int64_t *classes            # [rows]; or [rows, out], if each output decides
+    bint decides_at_half        # whether each output decides: 1 if it is at least ½
+
+
+cdef void write_results(Plan plan, Py_ssize_t first, Py_ssize_t rows, const Results *to,
+                        Py_ssize_t start) noexcept nogil
 
 
 cdef class SequentialPasses(Team):
@@ -31,6 +44,6 @@ cdef class ParallelPasses(Team):
     cdef Pass p                     # the part that all passes share
     cdef Py_ssize_t samples, chunk, chunks
     cdef bint is_open               # whether the phase, with a task for each chunk, has been opened
-    cdef char *out                  # for the outputs (rows, out), or NULL
+    cdef Results results
     cdef double *sums               # loss and metric of each chunk, or NULL
     cdef int run(self, Py_ssize_t samples, Py_ssize_t chunk) except -1

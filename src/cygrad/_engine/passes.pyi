@@ -1,4 +1,4 @@
-from typing import final
+from typing import Any, final
 
 from typing_extensions import disjoint_base
 
@@ -9,3 +9,5 @@ class SequentialPasses(Team): ...
 
 @final
 class ParallelPasses(Team): ...
+
+__pyx_capi__: dict[str, Any]  # for the other compiled modules

@@ -8,8 +8,8 @@ cimport cython
 
 from libc.string cimport memset
 
-from cygrad._engine.equations cimport Pass, from_row
-from cygrad._engine.kernels cimport CG_PANEL_BYTES, cg_matrix, cg_prefetch
+from cygrad._engine.equations cimport Pass
+from cygrad._engine.kernels cimport CG_PANEL_BYTES, cg_prefetch
 from cygrad._engine.plan cimport GRADIENT, OUTPUT_DELTA, Operation, Plan, address, costs
 from cygrad._engine.team cimport (
     Team, cg_team_end, cg_team_open, cg_team_open_in_order, cg_team_pass_turn, cg_team_stop, cg_team_stopped,
@@ -17,6 +17,9 @@ from cygrad._engine.team cimport (
 )
 
 from cygrad._engine.plan import aligned
+
+
+include "results.pyx"
 
 
 cdef Py_ssize_t LONG_PASS = 200_000_000     # multiply-adds: so long that a user may want to interrupt it
@@ -184,7 +187,7 @@ cdef class ParallelPasses(Team):
     def __cinit__(self):
         memset(&self.p, 0, sizeof(Pass))
         self.p.is_last = True
-        self.out = NULL
+        memset(&self.results, 0, sizeof(Results))
         self.sums = NULL
 
     cdef int run(self, Py_ssize_t samples, Py_ssize_t chunk) except -1:
@@ -206,7 +209,6 @@ cdef class ParallelPasses(Team):
 
     cdef void run_task(self, Py_ssize_t task, int member) noexcept nogil:
         cdef Pass p = self.p
-        cdef cg_matrix outputs
         if cg_team_stopped(self.team):
             return
         p.first = member * self.chunk
@@ -214,9 +216,6 @@ cdef class ParallelPasses(Team):
         p.rows = p.batch_rows = min(self.samples - p.start, self.chunk)
         if self.plan.run(&p, member, self.interrupts):
             cg_team_stop(self.team)
-        if self.out != NULL:
-            outputs = from_row(&self.plan.workspace.a[self.plan.workspace.depth], p.first)
-            self.plan.workspace.kernels.unpack(
-                p.rows, &outputs, self.out + p.start * outputs.cols * self.plan.workspace.kernels.itemsize)
+        write_results(self.plan, p.first, p.rows, &self.results, p.start)
         if self.sums != NULL:
             self.sums[2 * task], self.sums[2 * task + 1] = p.loss, p.metric

@@ -63,7 +63,7 @@ def aligned(Py_ssize_t size):
     takes them for the same for a while (4 KiB aliasing).
     """
     block = np.zeros(size + PAGE, np.uint8)
-    skip = -block.ctypes.data % PAGE
+    skip = PAGE - <Py_ssize_t> address(block) % PAGE
     return block[skip : skip + size]
 
 

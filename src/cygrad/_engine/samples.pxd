@@ -9,18 +9,26 @@ cdef class Samples:
     cdef Py_buffer buffer
     cdef bint held                  # whether `buffer` is acquired
     cdef cg_samples view
-    cdef double *row                # a private copy of one row, or NULL
+    cdef double *row                # private rows of numbers, or NULL
+    cdef bint is_standardized       # whether these are the caller's rows, standardised
+    cdef bint is_checked            # whether all numbers are known to be finite in the dtype
+    cdef bint single                # whether that is float32
+    cdef object array, name, dtype  # for the error, until they are checked
+    cdef int check(self) except -1
+    cdef bint rows_are_finite(self, Py_ssize_t start, Py_ssize_t rows, Py_ssize_t *place) noexcept nogil
+    cdef int raise_not_finite(self, Py_ssize_t row, Py_ssize_t col) except -1
     cdef bint acquire(self, array) except -1
     cdef int acquire_array(self, array, str name) except -1
     cdef int acquire_row(self, array, str name, Py_ssize_t columns) except -1
     cdef void as_row(self) noexcept
     cdef int hold_number(self, double number) except -1
     cdef void release(self) noexcept
-    cdef int use_private_row(self) except -1
+    cdef int use_private_rows(self) except -1
     cdef int standardize(self, const double[::1] mean, const double[::1] scale) except -1
     cdef bint find_nonfinite(self, bint single, Py_ssize_t *row, Py_ssize_t *col) except -1
 
 
+cdef char *memory_of(array) except NULL
 cdef int type_code(const char *format, Py_ssize_t itemsize) noexcept
 cdef bint all_finite(const cg_samples *numbers) noexcept nogil
 cdef int64_t read_integer(const char *place, int type) noexcept nogil

@@ -13,6 +13,7 @@ class Samples:
         name: str = "X",
         columns: int | None = None,
         dtype: str = "float64",
+        check: bool = True,
     ) -> None: ...
     @property
     def rows(self) -> int: ...

@@ -11,7 +11,9 @@ from libc.stdint cimport (
 )
 from libc.stdlib cimport free, realloc
 
-from cpython.buffer cimport PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
+from libc.string cimport memcpy
+
+from cpython.buffer cimport Py_buffer, PyBUF_RECORDS_RO, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 
 from cygrad._engine.kernels cimport (
@@ -96,6 +98,14 @@ cdef bint all_finite(const cg_samples *numbers) noexcept nogil:
     return not cg_find_nonfinite(numbers, 0, numbers.rows, False, &row, &col)
 
 
+cdef char *memory_of(array) except NULL:
+    """Return the address of a new array; the caller keeps it alive."""
+    cdef Py_buffer buffer
+    PyObject_GetBuffer(array, &buffer, PyBUF_WRITABLE)
+    PyBuffer_Release(&buffer)
+    return <char *> buffer.buf
+
+
 def class_indices(array, Py_ssize_t classes):
     """Copy integers (n,) to int64; return None if one of them is not from 0 to `classes` − 1.
 
@@ -103,15 +113,36 @@ def class_indices(array, Py_ssize_t classes):
     """
     cdef Samples given = Samples.__new__(Samples)
     cdef const cg_samples *y = &given.view
+    cdef int64_t *indices
     cdef Py_ssize_t i
     cdef bint outside = False
     given.acquire_array(array, "array")
     copy = empty(y.rows, int64)
-    cdef int64_t[::1] indices = copy
+    indices = <int64_t *> memory_of(copy)
+    if (y.type == CG_INT64 or y.type == CG_UINT64) and y.row_stride == sizeof(int64_t):
+        memcpy(indices, y.data, y.rows * sizeof(int64_t))
+    else:
+        for i in range(y.rows):
+            indices[i] = read_integer(y.data + i * y.row_stride, y.type)
     for i in range(y.rows):
-        indices[i] = read_integer(y.data + i * y.row_stride, y.type)
         outside |= indices[i] < 0 or indices[i] >= classes
     return None if outside else copy
+
+
+cdef void standardize_row(const cg_samples *x, Py_ssize_t r, const double *mean, const double *scale,
+                          double *out) noexcept nogil:
+    """(x − mean) · scale for one row of samples"""
+    cdef const char *row = x.data + r * x.row_stride
+    cdef Py_ssize_t c
+    if x.type == CG_FLOAT32 and x.col_stride == sizeof(float):
+        for c in range(x.cols):
+            out[c] = ((<const float *> row)[c] - mean[c]) * scale[c]
+    elif x.type == CG_FLOAT64 and x.col_stride == sizeof(double):
+        for c in range(x.cols):
+            out[c] = ((<const double *> row)[c] - mean[c]) * scale[c]
+    else:
+        for c in range(x.cols):
+            out[c] = (read_number(row + c * x.col_stride, x.type) - mean[c]) * scale[c]
 
 
 @cython.final
@@ -129,6 +160,9 @@ cdef class Samples:
         Required number of columns.
     dtype : {"float32", "float64"}
         Type in which the numbers must be finite.
+    check : bool
+        Whether to check this now. Otherwise `Engine.forward`, `predict` and `evaluate` check each chunk of rows before
+        they read it, while it is on its way into the caches.
 
     Raises
     ------
@@ -140,10 +174,11 @@ cdef class Samples:
 
     def __cinit__(self):
         self.held = False
+        self.is_checked = True
+        self.is_standardized = False
         self.row = NULL
 
-    def __init__(self, array, str name="X", columns=None, str dtype="float64"):
-        cdef Py_ssize_t row = 0, col = 0
+    def __init__(self, array, str name="X", columns=None, str dtype="float64", bint check=True):
         self.acquire_array(array, name)
         if self.buffer.ndim != 2:
             shape = tuple(np.shape(array))
@@ -154,10 +189,35 @@ cdef class Samples:
             raise ValueError(f"{name} has shape {tuple(np.shape(array))}, expected (rows, {columns})")
         if self.view.rows == 0:
             raise ValueError(f"{name} has shape {tuple(np.shape(array))}, expected at least one row")
-        if self.find_nonfinite(dtype == "float32", &row, &col):
-            value = np.asarray(array)[row, col]
-            wanted = f"numbers that are finite as {dtype}" if np.isfinite(value) else "finite numbers"
-            raise ValueError(f"{name} holds {value} in row {row}, column {col}, expected {wanted}")
+        self.array, self.name, self.dtype, self.is_checked = array, name, dtype, False
+        self.single = dtype == "float32"
+        if check:
+            self.check()
+
+    cdef int check(self) except -1:
+        """Raise an error if a number is NaN, or infinite in the dtype."""
+        cdef Py_ssize_t row = 0, col = 0
+        if not self.is_checked and self.find_nonfinite(self.single, &row, &col):
+            self.raise_not_finite(row, col)
+        self.is_checked = True
+        self.array = None
+        return 0
+
+    cdef bint rows_are_finite(self, Py_ssize_t start, Py_ssize_t rows, Py_ssize_t *place) noexcept nogil:
+        """Return whether some rows are finite in the dtype; if not, place[0] and place[1] are row and column."""
+        return not cg_find_nonfinite(&self.view, start, rows, self.single, &place[0], &place[1])
+
+    cdef int raise_not_finite(self, Py_ssize_t row, Py_ssize_t col) except -1:
+        """Raise the error that describes a number that is not finite."""
+        cdef Samples given
+        name = self.name
+        if self.is_standardized:
+            given = Samples(self.array, name)       # an error here describes the caller's own number
+            value, name = self.row[row * self.view.cols + col], f"standardised {name}"
+        else:
+            value = np.asarray(self.array)[row, col]
+        wanted = f"numbers that are finite as {self.dtype}" if np.isfinite(value) else "finite numbers"
+        raise ValueError(f"{name} holds {value} in row {row}, column {col}, expected {wanted}")
 
     cdef int acquire_array(self, array, str name) except -1:
         """Acquire an array, or a copy that the kernels can read."""
@@ -214,27 +274,32 @@ cdef class Samples:
         """Store a number, as one row."""
         self.release()
         self.view.rows = self.view.cols = 1
-        self.use_private_row()
+        self.use_private_rows()
         self.row[0] = number
         return 0
 
-    cdef int use_private_row(self) except -1:
-        """Read from a private row of numbers from now on, of the same length."""
-        cdef void *row = realloc(self.row, max(self.view.cols, 1) * sizeof(double))
-        if row == NULL:
+    cdef int use_private_rows(self) except -1:
+        """Read from private rows of numbers from now on, as many and as long."""
+        cdef void *rows = realloc(self.row, max(self.view.rows * self.view.cols, 1) * sizeof(double))
+        if rows == NULL:
             raise MemoryError()
-        self.row = <double *> row
+        self.row = <double *> rows
         self.view.data, self.view.type = <const char *> self.row, CG_FLOAT64
-        self.view.row_stride = self.view.col_stride = sizeof(double)
+        self.view.row_stride, self.view.col_stride = self.view.cols * sizeof(double), sizeof(double)
         return 0
 
     cdef int standardize(self, const double[::1] mean, const double[::1] scale) except -1:
-        """Replace the row x by (x − mean) · scale."""
+        """Replace every row x by (x − mean) · scale, in float64."""
         cdef cg_samples x = self.view
-        cdef Py_ssize_t c
-        self.use_private_row()
-        for c in range(x.cols):
-            self.row[c] = (read_number(x.data + c * x.col_stride, x.type) - mean[c]) * scale[c]
+        cdef Py_ssize_t r
+        self.use_private_rows()
+        self.is_standardized = True
+        if x.rows == 1:
+            standardize_row(&x, 0, &mean[0], &scale[0], self.row)
+            return 0
+        with nogil:
+            for r in range(x.rows):
+                standardize_row(&x, r, &mean[0], &scale[0], self.row + r * x.cols)
         return 0
 
     cdef void release(self) noexcept:

@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t, uint64_t
 from cpython.float cimport PyFloat_Check
 from cpython.long cimport PyLong_Check
 
-from cygrad._engine.engine cimport Engine, divided_rows, fork_count, target_labels, target_rows
+from cygrad._engine.engine cimport BLOCK_MULTIPLE, Engine, fork_count, target_labels, target_rows
 from cygrad._engine.interrupts cimport Interrupts
 from cygrad._engine.kernels cimport (
     CG_CORRECTS_MOMENTS, CG_FLOAT32, cg_random_below, cg_rule_properties, cg_rule_states, cg_update
@@ -68,8 +68,8 @@ cdef class Training(SequentialPasses):
     cdef cg_update update
     cdef double beta1, beta2, epsilon
     cdef Py_ssize_t max_batch           # samples of a step in an epoch
-    cdef Py_ssize_t batch_capacity      # samples of a step for which the plan was made, and
-    cdef Py_ssize_t block               # those of a block, if no threads computed blocks side by side
+    cdef Py_ssize_t batch_capacity      # samples of a step for which the plan was made
+    cdef bint in_blocks                 # whether that plan may divide them into blocks
     cdef Py_ssize_t plan_version        # of the engine, when the plan was made
     cdef Py_ssize_t threads             # the most that the plan may use
     cdef object learning_rate           # a function of the step, or None: `rate` is for all steps
@@ -120,49 +120,30 @@ cdef class Training(SequentialPasses):
 
         A plan that is much larger serves too, if it runs on one thread; with threads, its size decides how they share it.
         """
-        cdef Py_ssize_t capacity = 0 if self.plan is None else self.batch_capacity, block, members
+        cdef Py_ssize_t capacity = 0 if self.plan is None else self.batch_capacity, members
         if rows > capacity or (self.members > 1 and rows < capacity // 4):
             capacity = rows
-        block = self.engine.block_rows(capacity) if in_blocks else capacity
+        in_blocks = in_blocks and capacity > BLOCK_MULTIPLE
         members = self.engine.thread_count(capacity, threads, 1)
-        if self.plan is None or capacity != self.batch_capacity or block != self.block or (
+        if self.plan is None or capacity != self.batch_capacity or in_blocks != self.in_blocks or (
                 members != self.threads or self.plan_version != self.engine.plan_version):
-            self.make_plan(capacity, block, members, in_blocks)
+            self.make_plan(capacity, members, in_blocks)
         return 0
 
-    cdef int make_plan(self, Py_ssize_t capacity, Py_ssize_t block, Py_ssize_t members, bint in_blocks) except -1:
-        """Make a plan for batches of up to `capacity` rows, in blocks of `block` rows.
-
-        Several threads share each operation on a block, or compute smaller blocks side by side: whichever is faster.
-        """
-        cdef Plan plan = self.new_plan(block, members, 1)
-        cdef double cost, best_cost = plan.cost * ((capacity + block - 1) // block)
-        cdef Py_ssize_t count, rows, copies, best_rows = 0, best_copies = 1
-        if in_blocks and members > 1:
-            for count in (2, 4, 8, 16):
-                rows = divided_rows(capacity, count * members)
-                for copies in range(2, members + 1):
-                    cost = plan.cost_in_turn(capacity, rows, copies)
-                    if rows <= block and cost < best_cost:
-                        best_cost, best_rows, best_copies = cost, rows, copies
-        if best_copies > 1:
-            plan = self.new_plan(best_rows, 1, best_copies)
-        self.plan_version, self.threads = self.engine.plan_version, members
-        self.batch_capacity, self.block = capacity, block
-        self.set_up(plan, capacity, self.engine.block)
-        return 0
-
-    cdef Plan new_plan(self, Py_ssize_t rows, int members, int copies):
-        """Return a plan for blocks of `rows` rows."""
+    cdef int make_plan(self, Py_ssize_t capacity, Py_ssize_t members, bint in_blocks) except -1:
+        """Make a plan for batches of up to `capacity` rows, in blocks if these are allowed."""
         cdef Engine engine = self.engine
-        cdef Plan plan = engine.plan_type()
         cdef Py_ssize_t l, lowest = engine.depth + 1
         for l in range(engine.depth, 0, -1):
             if engine.trained[l].train_weights or engine.trained[l].train_biases:
                 lowest = l
-        plan.prepare(engine.kernels, engine.trained, engine.depth, engine.loss, engine.mean, rows, True, lowest, False,
-                     members, copies)
-        return plan
+        self.plan_version, self.threads = engine.plan_version, members
+        self.batch_capacity, self.in_blocks = capacity, in_blocks
+        if in_blocks:
+            self.set_up(engine.plan_in_blocks(engine.trained, lowest, capacity, members), capacity, engine.block)
+        else:
+            self.set_up(engine.new_plan(engine.trained, lowest, capacity, members, 1), capacity, engine.block)
+        return 0
 
     cdef double next_rate(self) except? -1:
         """Return the learning rate of the next step."""
@@ -249,7 +230,7 @@ cdef class Training(SequentialPasses):
         engine.begin_training()
         try:
             if self.plan is None or self.plan_version != engine.plan_version:
-                self.make_plan(1, 1, 1, False)
+                self.make_plan(1, 1, False)
             engine.read_row(self.x, x)
             self.read_target(y)
             rate = self.next_rate()

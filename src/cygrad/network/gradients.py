@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# The attributes that `Network.backward` can leave out.
+PARTS = ("weights", "biases", "deltas", "pre_activations", "activations")
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, init=False)
 class Gradients:
     """The results of one backward pass, layer by layer from the first to the last.
 
     Arrays are in the network's dtype. With reduction "mean", C is the mean of the samples'
-    losses and all derivatives are of that mean.
+    losses and all derivatives are of that mean. What the argument `keep` of `Network.backward` left
+    out is None.
 
     Attributes
     ----------
@@ -41,3 +46,36 @@ class Gradients:
     pre_activations: tuple[NDArray[Any], ...]
     activations: tuple[NDArray[Any], ...]
     inputs: NDArray[Any] | None
+
+    def __init__(
+        self,
+        loss: float,
+        weights: tuple[NDArray[Any], ...],
+        biases: tuple[NDArray[Any], ...],
+        deltas: tuple[NDArray[Any], ...],
+        pre_activations: tuple[NDArray[Any], ...],
+        activations: tuple[NDArray[Any], ...],
+        inputs: NDArray[Any] | None,
+    ) -> None:
+        # The method that a frozen dataclass would have takes as long as a small pass.
+        self.__dict__.update(
+            loss=loss,
+            weights=weights,
+            biases=biases,
+            deltas=deltas,
+            pre_activations=pre_activations,
+            activations=activations,
+            inputs=inputs,
+        )
+
+
+def check_parts(keep: Iterable[str]) -> tuple[str, ...]:
+    """Return the argument `keep` of `Network.backward` as a tuple of names in `PARTS`."""
+    expected = f"expected names among {', '.join(map(repr, PARTS))}"
+    if isinstance(keep, str) or not isinstance(keep, Iterable):
+        raise TypeError(f"keep is {keep!r}, {expected}")
+    names = tuple(keep)
+    for name in names:
+        if name not in PARTS:
+            raise ValueError(f"keep has {name!r}, {expected}")
+    return names

@@ -14,14 +14,15 @@ import numpy as np
 
 from cygrad import checks
 from cygrad.network.activations import ACTIVATIONS, NAMES
-from cygrad.network.initializers import Constant, Given, VarianceScaling, resolve
+from cygrad.network.initializers import Constant, Given, VarianceScaling, resolve, zeros
+from cygrad.seeding import generator
 
 if TYPE_CHECKING:
-    from numpy.random import Generator
     from numpy.typing import ArrayLike, NDArray
 
     from cygrad._engine.engine import Engine
     from cygrad.network.initializers import Initializer
+    from cygrad.seeding import Seeds
 
     Trainable = bool | Literal["weights", "biases"]
 
@@ -170,7 +171,7 @@ class Layer:
 
     @weights.setter
     def weights(self, weights: ArrayLike) -> None:
-        self._engine.set_weights(self._index, self._checked(weights, "weights", self.weights_shape))
+        self._set_weights(weights, "weights")
 
     @property
     def biases(self) -> NDArray[Any]:
@@ -183,7 +184,7 @@ class Layer:
     def biases(self, biases: ArrayLike) -> None:
         if not self.use_bias:
             raise ValueError(f"layers[{self._index}].biases: the layer has use_bias=False")
-        self._engine.set_biases(self._index, self._checked(biases, "biases", (self.units,)))
+        self._set_biases(biases, "biases")
 
     @property
     def weights_shape(self) -> tuple[int, int]:
@@ -195,18 +196,31 @@ class Layer:
         """Number of weights and biases."""
         return self.units * (self.inputs + self.use_bias)
 
-    def initialize(self, rng: Generator) -> None:
-        """Draw the weights, then the biases, with the layer's initialisers."""
-        dense = self._dense
-        weights = resolve(dense.initial_weights, "weights_init")(rng, self.weights_shape)
-        weights = self._checked(weights, "weights_init", self.weights_shape)
-        self._engine.set_weights(self._index, weights)
+    def initialize(self, seeds: Seeds) -> None:
+        """Draw the weights, then the biases, with the layer's initialisers; all are 0 before."""
+        dense, shape, words = self._dense, self.weights_shape, seeds.words()
+        weights = resolve(dense.initial_weights, "weights_init")
+        biases = resolve(dense.bias_init, "bias_init")
+        if words and type(weights) is VarianceScaling and weights.is_uniform and biases is zeros:
+            # The engine draws the same numbers as NumPy's generator, which takes longer to make.
+            self._engine.draw_weights(self._index, words, weights.bound(shape))
+            return
+        rng = generator(seeds)
+        self._set_weights(weights(rng, shape), "weights_init")
         if self.use_bias:
-            biases = resolve(dense.bias_init, "bias_init")(rng, (self.units,))
-            self._engine.set_biases(self._index, self._checked(biases, "bias_init", (self.units,)))
+            self._set_biases(biases(rng, (self.units,)), "bias_init")
 
     def __repr__(self) -> str:
         return f"<layer of {self.inputs} inputs: {self._dense!r}>"
+
+    def _set_weights(self, weights: ArrayLike, name: str) -> None:
+        if not self._engine.set_weights(self._index, weights, finite=True):
+            checked = self._checked(weights, name, self.weights_shape)
+            self._engine.set_weights(self._index, checked)
+
+    def _set_biases(self, biases: ArrayLike, name: str) -> None:
+        if not self._engine.set_biases(self._index, biases, finite=True):
+            self._engine.set_biases(self._index, self._checked(biases, name, (self.units,)))
 
     def _checked(self, value: ArrayLike, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
         name = f"layers[{self._index}].{name}"

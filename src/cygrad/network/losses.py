@@ -221,7 +221,7 @@ def encode_targets(
         If `y` is not as described.
     """
     taken = LOSSES[loss]
-    array = checks.array(y, name)
+    array = y if type(y) is np.ndarray else checks.array(y, name)
     if array.dtype.kind not in "buif":
         raise TypeError(f"{name} has dtype {array.dtype}, expected {_wanted(loss, outputs)}")
     if array.ndim != 0 and len(array) != n:

@@ -16,11 +16,11 @@ import numpy as np
 from cygrad import checks
 from cygrad._engine.engine import Engine
 from cygrad._engine.samples import Samples
-from cygrad.network.gradients import Gradients
+from cygrad.network.gradients import PARTS, Gradients, check_parts
 from cygrad.network.layers import Dense, Layer, check_layers
 from cygrad.network.losses import FORMULAS, LOSSES, NAMES, check_output, encode_targets
 from cygrad.network.standardization import mean_and_scale
-from cygrad.seeding import generator, seed_sequence
+from cygrad.seeding import seeds
 from cygrad.threads import check_threads, default_threads
 
 if TYPE_CHECKING:
@@ -95,9 +95,9 @@ class Network:
     ) -> None:
         self._build(inputs, layers, loss, reduction, dtype)
         # Each layer has its own stream, so a change of one layer leaves the others as they were.
-        seeds = seed_sequence(rng, "initialisation").spawn(len(self._layers))
-        for layer, seed in zip(self._layers, seeds, strict=True):
-            layer.initialize(generator(seed))
+        source = seeds(rng, "initialisation")
+        for index, layer in enumerate(self._layers):
+            layer.initialize(source.child(index))
 
     def _build(
         self, inputs: int, layers: Iterable[Dense], loss: str, reduction: str, dtype: DTypeLike
@@ -176,25 +176,15 @@ class Network:
 
         Layer after layer: the weights, W[0, 0], W[0, 1], …, then the biases if it has them.
         """
-        parts = []
-        for layer in self._layers:
-            parts.append(layer.weights.ravel())
-            if layer.use_bias:
-                parts.append(layer.biases)
-        return np.concatenate(parts)
+        return self._engine.parameters()
 
     @parameters.setter
     def parameters(self, parameters: ArrayLike) -> None:
-        flat = checks.parameters(parameters, "parameters", (self.n_parameters,), self.dtype)
-        start = 0
-        for layer in self._layers:
-            end = start + layer.units * layer.inputs
-            layer.weights = flat[start:end].reshape(layer.weights_shape)
-            start = end
-            if layer.use_bias:
-                end = start + layer.units
-                layer.biases = flat[start:end]
-                start = end
+        if not self._engine.set_parameters(parameters):
+            shape = (self.n_parameters,)
+            self._engine.set_parameters(
+                checks.parameters(parameters, "parameters", shape, self.dtype)
+            )
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -250,8 +240,6 @@ class Network:
             If `X` is not as described.
         """
         max_threads = default_threads if threads is None else check_threads(threads)
-        if self._input_mean is not None:
-            X = self.apply_standardization(X, "X")
         return self._engine.forward(X, max_threads)
 
     def predict(self, X: ArrayLike, threads: int | None = None) -> NDArray[Any]:
@@ -271,14 +259,8 @@ class Network:
             is at least 0.5, else 0, shape (n,) for one output and (n, outputs) for more, int64.
             For the other losses the outputs, shape (n, outputs).
         """
-        outputs = self.forward(X, threads)
-        if LOSSES[self._loss].labels:
-            indices: NDArray[np.int64] = outputs.argmax(axis=1).astype(np.int64, copy=False)
-            return indices
-        if LOSSES[self._loss].decides_at_half:
-            yes = (outputs >= 0.5).astype(np.int64)
-            return yes[:, 0] if self.outputs == 1 else yes
-        return outputs
+        max_threads = default_threads if threads is None else check_threads(threads)
+        return self._engine.predict(X, max_threads)
 
     def predict_one(self, x: ArrayLike, out: NDArray[Any] | None = None) -> int | NDArray[Any]:
         """Predict the class or the outputs of one sample, with little overhead: for control loops.
@@ -329,7 +311,7 @@ class Network:
             If `X` or `y` is not as described.
         """
         max_threads = default_threads if threads is None else check_threads(threads)
-        samples = self.read_samples(X)
+        samples = self.read_samples(X, check=False)
         loss, metric = self._engine.evaluate(
             samples, self.read_targets(y, samples.rows), max_threads
         )
@@ -343,6 +325,8 @@ class Network:
         y: ArrayLike,
         input_gradient: bool = True,
         threads: int | None = None,
+        *,
+        keep: Iterable[str] = PARTS,
     ) -> Gradients:
         """Compute all derivatives of the loss over samples by backpropagation.
 
@@ -355,6 +339,8 @@ class Network:
             Whether to compute ∂C/∂X too.
         threads : int or None
             As for `forward`.
+        keep : iterable of {"weights", "biases", "deltas", "pre_activations", "activations"}
+            The results to return; the others are None. The fewer, the faster.
 
         Returns
         -------
@@ -363,7 +349,11 @@ class Network:
         Raises
         ------
         TypeError, ValueError
-            If `X` or `y` is not as described.
+            If an argument is not as described.
+
+        See Also
+        --------
+        gradient : only ∂C/∂W and ∂C/∂b, in one array.
 
         References
         ----------
@@ -374,20 +364,64 @@ class Network:
         samples = self.read_samples(X)
         targets = self.read_targets(y, samples.rows)
         wanted = checks.flag(input_gradient, "input_gradient")
-        loss, weights, biases, deltas, pre_activations, activations, inputs = self._engine.backward(
-            samples, targets, wanted, max_threads
-        )
+        kept = keep if keep is PARTS else check_parts(keep)
+        results = self._engine.backward(samples, targets, wanted, kept, max_threads)
+        inputs = results[-1]
         if inputs is not None and self._input_scale is not None:
             inputs = (inputs * self._input_scale).astype(self.dtype)
-        return Gradients(
-            loss,
-            tuple(weights),
-            tuple(biases),
-            tuple(deltas),
-            tuple(pre_activations),
-            tuple(activations),
-            inputs,
-        )
+            results = (*results[:-1], inputs)
+        return Gradients(*results)
+
+    def gradient(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        out: NDArray[Any] | None = None,
+        threads: int | None = None,
+    ) -> tuple[float, NDArray[Any]]:
+        """Compute the loss over samples and its gradient, for an optimiser or a loop of one's own.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, inputs)
+        y : array_like, shape (n,) or (n, outputs)
+            As for `evaluate`.
+        out : ndarray or None
+            Array for the gradient: contiguous, of shape (n_parameters,) and the network's dtype.
+            Then nothing else is allocated.
+        threads : int or None
+            As for `forward`.
+
+        Returns
+        -------
+        loss : float
+            C, summed or averaged over the samples according to `reduction`.
+        gradient : ndarray, shape (n_parameters,)
+            The derivatives of C with respect to `parameters`, in their order, frozen ones included;
+            in `out` if it is given. The bits of ∂C/∂W and ∂C/∂b are those of `backward`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described.
+
+        Notes
+        -----
+        The network keeps the memory of the call for the next one: the gradient, and for batches of
+        any but large size z, a and δ.
+
+        Examples
+        --------
+        >>> import cygrad as cg
+        >>> import numpy as np
+        >>> net = cg.Network(1, [cg.Dense(1, weights_init=0.0)], loss="quadratic")
+        >>> net.gradient([[1.0], [2.0]], [1.0, 2.0])
+        (1.25, array([-2.5, -1.5], dtype=float32))
+        """
+        max_threads = default_threads if threads is None else check_threads(threads)
+        samples = self.read_samples(X)
+        targets = self.read_targets(y, samples.rows)
+        return self._engine.gradient(samples, targets, out, max_threads)
 
     # Standardised inputs
 
@@ -439,7 +473,7 @@ class Network:
         mean, scale = self._input_mean, self._input_scale
         assert mean is not None
         assert scale is not None
-        with np.errstate(over="ignore"):  # the engine's check of the result names the place
+        with np.errstate(over="ignore"):
             return np.multiply(np.subtract(X, mean, dtype=np.float64), scale)
 
     # For other parts of the package
@@ -449,12 +483,12 @@ class Network:
         """The compiled engine, which holds the parameters."""
         return self._engine
 
-    def read_samples(self, X: ArrayLike, name: str = "X") -> Samples:
-        """Check X and convert it for the engine; errors call it `name`."""
-        if self._input_mean is None:
-            return Samples(X, name, self.inputs, self._engine.dtype)
-        standardized = self.apply_standardization(X, name)
-        return Samples(standardized, f"standardised {name}", self.inputs, self._engine.dtype)
+    def read_samples(self, X: ArrayLike, name: str = "X", check: bool = True) -> Samples:
+        """Check X and convert it for the engine; errors call it `name`.
+
+        With ``check=False`` the engine finds numbers that are not finite, when it reads them.
+        """
+        return self._engine.read_samples(X, name, check)
 
     def read_targets(self, y: ArrayLike, n: int, name: str = "y") -> Targets:
         """Check the targets of n samples and convert them for the engine."""
@@ -528,9 +562,13 @@ class Network:
         network.classes = config["classes"]
         dtype, engine = network.dtype, network._engine
         for index, layer in enumerate(network._layers):
-            engine.set_weights(index, np.ascontiguousarray(arrays[f"weights_{index}"], dtype))
+            weights = np.ascontiguousarray(arrays[f"weights_{index}"], dtype)
+            if not engine.set_weights(index, weights):
+                raise ValueError(f"weights_{index} has shape {weights.shape}")
             if layer.use_bias:
-                engine.set_biases(index, np.ascontiguousarray(arrays[f"biases_{index}"], dtype))
+                biases = np.ascontiguousarray(arrays[f"biases_{index}"], dtype)
+                if not engine.set_biases(index, biases):
+                    raise ValueError(f"biases_{index} has shape {biases.shape}")
         if "input_mean" in arrays:
             network._set_standardization(arrays["input_mean"], arrays["input_scale"])
         return network

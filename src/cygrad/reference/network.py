@@ -219,6 +219,24 @@ class Network:
             inputs=[weights_transposed_times(self.layers[0].weights, d) for d in delta[0]],
         )
 
+    def gradient(self, X: Rows, y: Targets) -> tuple[float, Vector]:
+        """Compute the loss of a batch and its derivatives by `parameters`, in their order.
+
+        Returns
+        -------
+        loss : float
+        gradient : list of float
+            The results of `backward` in one list.
+        """
+        gradients = self.backward(X, y)
+        layers = zip(self.layers, gradients.weights, gradients.biases, strict=True)
+        return gradients.loss, [
+            derivative
+            for layer, weights, biases in layers
+            for row in [*weights, *([biases] if layer.use_bias else [])]
+            for derivative in row
+        ]
+
     def scale(self, samples: int) -> float:
         """Return the factor of the sum of the samples' losses: 1/n for the mean, 1 for the sum."""
         return 1 / samples if self.reduction == "mean" else 1.0

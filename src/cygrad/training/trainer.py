@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from functools import partial
+from functools import cached_property, partial
 from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
@@ -25,6 +25,7 @@ from cygrad.training.optimizers import Optimizer
 from cygrad.training.progress import Progress
 
 if TYPE_CHECKING:
+    from numpy.random import Generator
     from numpy.typing import ArrayLike, NDArray
 
     from cygrad._engine.samples import Samples
@@ -108,9 +109,14 @@ class Trainer:
         self._optimizer = optimizer
         self._batch_size = checks.whole_number(batch_size, "batch_size")
         self._threads = None if threads is None else check_threads(threads)
-        self._shuffling = seeding.stream(rng, "shuffling")
+        self._seeds = seeding.seeds(rng, "shuffling")
         self._history = History(net.metric, False)
         self._training = self._new_training()
+
+    @cached_property
+    def _shuffling(self) -> Generator:
+        """The random stream of the shuffling, made when it is needed."""
+        return seeding.generator(self._seeds)
 
     def _new_training(self) -> Training:
         optimizer = self._optimizer
@@ -415,7 +421,7 @@ class Trainer:
         return self._optimizer.learning_rates(self.steps, steps)
 
     def __getstate__(self) -> dict[str, Any]:
-        state = self.__dict__.copy()
+        state = {**self.__dict__, "_shuffling": self._shuffling}  # copies share the stream
         training = state.pop("_training")
         # Before the first step the state is all zeros.
         state["optimizer_state"] = training.state if training.steps else None
