@@ -67,7 +67,8 @@ class Build:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            status = self.process.wait()
+            self.close()
+            status = self.process.returncode
             raise WrongResult(f"cygrad in {self.folder}: its process ended with status {status}")
         answer: dict[str, Any] = json.loads(line)
         return answer
