@@ -27,6 +27,7 @@ def main() -> None:
         "machine": machine.describe(),
         "dtype": settings.dtype,
         "optimizer": settings.optimizer,
+        "against": settings.against and str(settings.against),
     }
     if not arguments.json:
         print(output.head(results, peers=settings.peers), flush=True)

@@ -1,10 +1,11 @@
 """Time of a step as a function of the width of a network, the batch, and the threads.
 
 The network for the widths is w-w-w-10: its second layer has all three products (forward, weight
-gradient and hidden delta), the first layer only two. Batches go up to 65,536 samples; two rows have
-all their samples in one batch, which is not shuffled. The threads go up to ``--threads``, for the
-networks of the table. With several threads, batches too are timed in turn with one thread: a
-speed-up below 1 is a wrong choice of the plan. Every row is timed in turn with the peak.
+gradient and hidden delta), the first layer only two. Batches go up to 65,536 samples, which takes
+2 GB of memory; two rows have all their samples in one batch, which is not shuffled. The threads go
+up to ``--threads``, for the networks of the table. With several threads, the batches too are timed
+in turn with one thread: a speed-up below 1 is a wrong choice of the plan. Every row is timed in
+turn with the peak.
 """
 
 from __future__ import annotations
