@@ -47,7 +47,7 @@ def rows(settings: Settings) -> Iterator[Row]:
 def _compared(case: Case, settings: Settings) -> Iterator[Row]:
     assert settings.against is not None  # the command line requires it
     folders = {"this": PRESENT, "other": settings.against}
-    processes, rounds, duration = (2, 4, 0.03) if settings.quick else (4, 6, 0.1)
+    processes, rounds, duration = (2, 6, 0.02) if settings.quick else (4, 12, 0.05)
     turns: dict[str, Turns] = {}
     counts: dict[str, int] = {}
     for number in range(processes):

@@ -15,6 +15,7 @@ from benchmarks.cases import CASES, HIDDEN, OPTIMIZERS, Case, parse_case
 from benchmarks.contest import Contest
 from benchmarks.programs import initial_parameters, programs, training_data, tuned_activations
 from benchmarks.programs.plain_numpy import PlainNumpy
+from benchmarks.programs.tuned_numpy import TunedNumpy
 from benchmarks.settings import Settings, WrongResult
 
 SMALL = Case((6, 9, 7, 3), batch=8, samples=40)
@@ -95,6 +96,25 @@ def test_programs_agree(hidden, regression, batch, dtype, optimizer):
     case = replace(SMALL, hidden=hidden, regression=regression, batch=batch, optimizer=optimizer)
     distances = Contest(case, dtype, 1, programs()).check()
     assert set(distances) == set(programs()) - {"NumPy"}
+
+
+@pytest.mark.parametrize("text", ["3-40-2@4000", "3-40-2@2000:tanh:regression"])
+def test_numpy_in_blocks_agrees(text):
+    case = replace(parse_case(text), samples=8000)
+    contest = Contest(case, "float64", 1, programs())
+    contest.check()
+    numpy = contest.contestants["NumPy"]
+    assert numpy.rows < case.batch
+    plain = PlainNumpy(case, "float64", 1)
+    plain.start(numpy.parameters())
+    X = contest.X[: case.batch]
+    np.testing.assert_allclose(numpy.forward(X), plain.forward(X), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("batch", [32, 4001])
+def test_numpy_takes_small_batches_and_prime_ones_whole(batch):
+    case = replace(parse_case(f"3-40-2@{batch}"), samples=batch)
+    assert TunedNumpy(case, "float32", 1).rows == batch
 
 
 @pytest.mark.parametrize("hidden", HIDDEN)

@@ -2,7 +2,9 @@
 
 A step allocates nothing: every array is a buffer, every call writes through ``out``. All parameters
 are in one flat array, so that Adam is ten passes over it, one cache-sized block at a time, with the
-bias corrections combined into two scalars. If NumPy has a slow path (a reduction over the rows, a
+bias corrections combined into two scalars. A large batch is cut into blocks of rows, whose
+activations and deltas stay in a cache; their gradients are added, which takes 75 % of the time on
+4-32-16-4 with 10,000 rows. If NumPy has a slow path (a reduction over the rows, a
 scalar operand of ``maximum``, a boolean operand of ``multiply``), a faster equivalent is used.
 """
 
@@ -18,6 +20,7 @@ from . import Array, Parameters, blas
 from .tuned_activations import ACTIVATIONS
 
 BLOCK = 65536  # values per array: Adam's four arrays take 1 MiB in float32, a second-level cache
+BLOCK_BYTES = 2**20  # of the rows of a block: activations, deltas and slopes
 
 
 class Adam:
@@ -104,6 +107,20 @@ class Layer:
         self.activation = ACTIVATIONS[activation](self.a)
 
 
+def _block_rows(case: Case, dtype: str) -> int:
+    """Return the largest number of rows that divides the batch and fits in `BLOCK_BYTES`.
+
+    Blocks pay only where their gradients are small, and where they are not tiny themselves, as
+    those of a prime number of rows.
+    """
+    itemsize = np.dtype(dtype).itemsize
+    most = BLOCK_BYTES // (3 * sum(case.sizes[1:]) * itemsize)
+    if case.batch <= most or case.parameters * itemsize > BLOCK_BYTES // 8:
+        return case.batch
+    largest = max(rows for rows in range(1, most + 1) if case.batch % rows == 0)
+    return largest if 4 * largest >= most else case.batch
+
+
 class TunedNumpy:
     name = "NumPy"
     adjustable = blas.ADJUSTABLE
@@ -113,23 +130,26 @@ class TunedNumpy:
         self.case = case
         self.threads = threads
         self.rng = np.random.default_rng(0)
-        p, g = np.zeros(case.parameters, dtype), np.zeros(case.parameters, dtype)
-        self.optimizer = (Adam if case.optimizer == "adam" else Momentum)(p, g)
+        p, self.g = np.zeros(case.parameters, dtype), np.zeros(case.parameters, dtype)
+        self.optimizer = (Adam if case.optimizer == "adam" else Momentum)(p, self.g)
+        self.rows = rows = _block_rows(case, dtype)
+        self.block_g = g = self.g if rows == case.batch else np.zeros_like(self.g)
         self.layers = []
         first = 0
         for inputs, outputs in case.shapes:
             last = first + (inputs + 1) * outputs
             self.layers.append(
-                Layer(p[first:last], g[first:last], inputs, outputs, case.batch, case.hidden)
+                Layer(p[first:last], g[first:last], inputs, outputs, rows, case.hidden)
             )
             first = last
         outputs = case.sizes[-1]
         self.x = np.empty((case.batch, case.sizes[0]), dtype)
         self.y = np.empty((case.batch, outputs), dtype)
-        self.row_ones = np.ones(case.batch, dtype)
+        self.outputs = np.empty((case.batch, outputs), dtype)
+        self.row_ones = np.ones(rows, dtype)
         self.output_ones = np.ones((outputs, 1), dtype)
-        self.row_maxima = np.empty((case.batch, 1), dtype)
-        self.row_sums = np.empty((case.batch, 1), dtype)
+        self.row_maxima = np.empty((rows, 1), dtype)
+        self.row_sums = np.empty((rows, 1), dtype)
         slope = 1 if case.classification else 2
         self.scale = np.array(slope / (case.batch if slope == 1 else case.batch * outputs), dtype)
 
@@ -161,6 +181,14 @@ class TunedNumpy:
 
     def forward(self, X: Array) -> Array:
         """Return the outputs for `case.batch` rows; the next call overwrites them."""
+        if self.rows == len(X):
+            return self._block_outputs(X)
+        for first in range(0, len(X), self.rows):
+            block = slice(first, first + self.rows)
+            self.outputs[block] = self._block_outputs(X[block])
+        return self.outputs
+
+    def _block_outputs(self, X: Array) -> Array:
         outputs = self._logits(X)
         if not self.case.classification:
             return outputs
@@ -185,6 +213,20 @@ class TunedNumpy:
 
     def _step(self, x: Array, y: Array) -> float:
         """Do one step; return the loss of the batch, summed over its samples."""
+        if self.rows == len(x):
+            loss = self._gradients(x, y)
+        else:
+            loss = 0.0
+            self.g.fill(0)
+            for first in range(0, len(x), self.rows):
+                block = slice(first, first + self.rows)
+                loss += self._gradients(x[block], y[block])
+                np.add(self.g, self.block_g, out=self.g)
+        self.optimizer.step()
+        return loss
+
+    def _gradients(self, x: Array, y: Array) -> float:
+        """Write the gradients of a block of rows; return its loss, summed over the rows."""
         layers = self.layers
         z = self._logits(x)
         delta = layers[-1].delta
@@ -199,7 +241,6 @@ class TunedNumpy:
             delta = below.delta
         x.T.dot(delta, layers[0].weight_gradients)
         self.row_ones.dot(delta, layers[0].bias_gradients)
-        self.optimizer.step()
         return loss
 
     def _cross_entropy(self, z: Array, y: Array, delta: Array) -> float:
