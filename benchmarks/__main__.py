@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import machine, output, processes
-from .cases import CASES, OPTIMIZERS, parse_case
+from . import builds, machine, output, processes
+from .cases import CASES, FORM, OPTIMIZERS, parse_case
 from .settings import SECTIONS, Settings, WrongResult
 
 DEFAULT = ("steps", "forward", "latency", "import", "memory")
@@ -27,6 +27,7 @@ def main() -> None:
         "machine": machine.describe(),
         "dtype": settings.dtype,
         "optimizer": settings.optimizer,
+        "against": settings.against and str(settings.against),
     }
     if not arguments.json:
         print(output.head(results, peers=settings.peers), flush=True)
@@ -51,8 +52,15 @@ def _settings(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
     for section in arguments.sections:
         if section not in (*SECTIONS, "all"):
             parser.error(f"section is {section!r}, expected one of {', '.join(SECTIONS)}, all")
-    if "accuracy" in arguments.sections and arguments.mnist is None:
-        parser.error("accuracy needs --mnist DIR")
+    for section in arguments.sections:
+        needed = section != "all" and SECTIONS[section].needs
+        if needed and getattr(arguments, needed) is None:
+            parser.error(f"{section} needs --{needed} DIR")
+    if arguments.against is not None:
+        try:
+            builds.check(arguments.against)
+        except ValueError as error:
+            parser.error(str(error))
     try:
         cases = tuple(map(parse_case, arguments.network)) or CASES
     except ValueError as error:
@@ -65,6 +73,7 @@ def _settings(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
         peers=arguments.peers,
         quick=arguments.quick,
         mnist=arguments.mnist,
+        against=arguments.against and arguments.against.resolve(),
     )
 
 
@@ -77,8 +86,13 @@ def _thread_counts(text: str) -> list[int]:
 
 def _section_names(sections: list[str], settings: Settings) -> list[str]:
     if "all" in sections:
-        return [name for name in SECTIONS if name != "accuracy" or settings.mnist is not None]
-    return list(dict.fromkeys(sections)) or list(DEFAULT)
+        return [
+            name
+            for name, section in SECTIONS.items()
+            if not section.needs or getattr(settings, section.needs) is not None
+        ]
+    default = ("pairs",) if settings.against is not None else DEFAULT
+    return list(dict.fromkeys(sections)) or list(default)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,8 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Check, then time cygrad next to NumPy, to other libraries and to the peak of "
         "the processor.",
-        epilog="sections:\n"
-        + "\n".join(f"  {name:<10} {section.help}" for name, section in SECTIONS.items()),
+        epilog="sections:\n" + "\n".join(map(_describe, SECTIONS)),
     )
     parser.add_argument(
         "sections",
@@ -99,7 +112,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--peers",
         action="store_true",
-        help="in steps also scikit-learn, PyTorch (eager and compiled) and JAX, where installed",
+        help="other libraries too, where installed: in steps scikit-learn, PyTorch (eager and "
+        "compiled) and JAX, in shapes PyTorch and JAX, in forward these and ONNX Runtime, in "
+        "latency mlpfile",
     )
     default_threads = sorted({1, machine.cores()})
     parser.add_argument(
@@ -114,9 +129,10 @@ def _parser() -> argparse.ArgumentParser:
         "--network",
         nargs="+",
         default=[],
-        metavar="SIZES[@BATCH]",
-        help="networks for steps, variants and the threads of growth: 784-128-10, or any as "
-        "20-50-3@16; by default those of the table",
+        metavar="NETWORK",
+        help="networks for steps, variants, pairs and the threads of growth: 784-128-10 of the "
+        f"table, or any as {FORM}, such as 20-50-3@16 or 32x20-1@32:tanh; by default those of the "
+        "table",
     )
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     parser.add_argument(
@@ -131,9 +147,22 @@ def _parser() -> argparse.ArgumentParser:
         help="write the results there: as JSON, as Markdown, and with matplotlib as a chart",
     )
     parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="DIR",
+        help="folder that holds another build of the package cygrad, for pairs: site-packages, or "
+        "src of a checkout that is built in place",
+    )
+    parser.add_argument(
         "--mnist", type=Path, metavar="DIR", help="folder of MNIST's t10k files, for accuracy"
     )
     return parser
+
+
+def _describe(name: str) -> str:
+    section = SECTIONS[name]
+    needs = f" (needs --{section.needs})" if section.needs else ""
+    return f"  {name:<10} {section.help}{needs}"
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ PROGRAMS = {
     "PyTorch": ("P", "#D55E00"),
     "scikit-learn": ("X", "#E69F00"),
 }
-TICKS = (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
+TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 
 
 def draw(results: dict[str, Any], path: Path) -> None:

@@ -3,7 +3,8 @@
 Every program starts from the same parameters and gets the same data. A few steps and then a whole
 epoch, in the same order of samples, must give the same parameters and losses. Then whole epochs of
 shuffled batches are timed, the programs in turn, as a user would run them: the time includes the
-set-up of a fit, shuffling, gathering and the loss of the epoch.
+set-up of a fit, shuffling, gathering and the loss of the epoch. A single batch of all samples is
+not shuffled.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .programs.tuned_numpy import TunedNumpy
 from .settings import WrongResult
 
 CHECKED_BATCHES, CHECKED_EPOCHS = 4, 2
-MOST_EPOCHS = 32  # in one measure: the network must not overfit
+MOST_EPOCHS, MOST_STEPS = 32, 512  # in one measure, the larger: the network must not overfit
 FEWER_THREADS = 1
 
 Measure = Callable[[], float]
@@ -82,7 +83,10 @@ class Contest:
                 float(np.finfo(self.dtype if self.contestants[name].exact else np.float32).eps),
             )
             agreement.check_losses(
-                label, epoch_losses[TunedNumpy.name][: len(epoch_losses[name])], epoch_losses[name]
+                label,
+                epoch_losses[TunedNumpy.name][: len(epoch_losses[name])],
+                epoch_losses[name],
+                len(self.initial),
             )
         return distances
 
@@ -104,12 +108,14 @@ class Contest:
         """Return a function that measures seconds per step, over epochs that fill `duration`."""
         program = self.contestants[name]
         one = self._run(program, 1) * self.case.steps
-        epochs = min(MOST_EPOCHS, max(1, round(duration / one)))
+        most = max(MOST_EPOCHS, MOST_STEPS // self.case.steps)
+        epochs = min(most, max(1, round(duration / one)))
         return partial(self._run, program, epochs)
 
     def _run(self, program: Program, epochs: int) -> float:
         program.start(self.initial)  # every round does the same work
-        seconds = timing.seconds(lambda: program.fit(self.X, self.y, epochs))
+        shuffle = self.case.shuffled
+        seconds = timing.seconds(lambda: program.fit(self.X, self.y, epochs, shuffle=shuffle))
         return seconds / (epochs * self.case.steps)
 
     def _trained(
@@ -132,7 +138,8 @@ class Contest:
         epochs = max(1, round(0.2 / one))  # long enough for the system's count of processor time
         program.start(self.initial)
         timing.wait_until_idle(self.threads)
-        used = timing.busy_cores(lambda: program.fit(self.X, self.y, epochs))
+        shuffle = self.case.shuffled
+        used = timing.busy_cores(lambda: program.fit(self.X, self.y, epochs, shuffle=shuffle))
         if used > self.threads + 0.25:
             raise WrongResult(
                 f"{self.case.network}, {name}: kept {used:.2f} cores busy, "
@@ -140,9 +147,14 @@ class Contest:
             )
 
 
-def checked_contest(case: Case, dtype: str, threads: int) -> Contest:
-    """Return a contest of cygrad alone, after a check of its results against tuned NumPy."""
-    programs = {program.name: program for program in (CygradProgram, TunedNumpy)}
+def checked_contest(
+    case: Case, dtype: str, threads: int, peers: Mapping[str, type[Program]] | None = None
+) -> Contest:
+    """Return a contest of cygrad and `peers`, after a check of all against tuned NumPy."""
+    programs: dict[str, type[Program]] = {
+        program.name: program for program in (CygradProgram, TunedNumpy)
+    }
+    programs |= peers or {}
     contest = Contest(case, dtype, threads, programs)
     contest.check()
     del contest.contestants[TunedNumpy.name]

@@ -1,8 +1,11 @@
 """Time of a step as a function of the width of a network, the batch, and the threads.
 
 The network for the widths is w-w-w-10: its second layer has all three products (forward, weight
-gradient and hidden delta), the first layer only two. The threads go up to ``--threads``, for the
-networks of the table. Every row is timed in turn with the peak.
+gradient and hidden delta), the first layer only two. Batches go up to 65,536 samples, which takes
+2 GB of memory; two rows have all their samples in one batch, which is not shuffled. The threads go
+up to ``--threads``, for the networks of the table. With several threads, the batches too are timed
+in turn with one thread: a speed-up below 1 is a wrong choice of the plan. Every row is timed in
+turn with the peak.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 
 from . import peak, timing
-from .cases import Case
+from .cases import Case, parse_case
 from .contest import checked_contest
 from .programs.cygrad_program import CygradProgram
 from .report import Column, Row
@@ -32,20 +35,22 @@ COLUMNS = (
     Column("speed-up", "speed-up", 8, ".2f"),
 )
 WIDTHS = tuple(2**power for power in range(4, 13))
-BATCHES = tuple(2**power for power in range(13))
+BATCHES = tuple(2**power for power in range(17))
+FULL_BATCHES = ("4-32-16-4@10000:tanh:regression", "20-100-1@5000")
 DATA = 2**20  # numbers in X, or two batches if they are more
 
 
 def rows(settings: Settings) -> Iterator[Row]:
-    every = 2 if settings.quick else 1
-    widths = [_case((width, width, width, 10), 256) for width in WIDTHS[::every]]
-    batches = [_case((784, 128, 10), batch) for batch in BATCHES[::every]]
-    for axis, cases in ("width", widths), ("batch", batches):
-        for case in cases:
-            yield from _timed(axis, case, [settings.threads], settings)
-    if settings.threads > 1:
+    threads = settings.threads
+    for width in WIDTHS[:: 2 if settings.quick else 1]:
+        yield from _timed("width", _case((width, width, width, 10), 256), [threads], settings)
+    batches = [_case((784, 128, 10), batch) for batch in BATCHES[:: 4 if settings.quick else 1]]
+    for case in (*batches, *map(parse_case, FULL_BATCHES)):
+        numbers = sorted({1, threads})
+        yield list(_timed("batch" if case.shuffled else "full", case, numbers, settings))[-1]
+    if threads > 1:
         for case in settings.cases:
-            yield from _timed("threads", case, range(1, settings.threads + 1), settings)
+            yield from _timed("threads", case, range(1, threads + 1), settings)
 
 
 def _case(sizes: tuple[int, ...], batch: int) -> Case:
@@ -67,7 +72,7 @@ def _timed(axis: str, case: Case, numbers: Sequence[int], settings: Settings) ->
         gflops = case.flops / step / 1e9
         yield {
             "axis": axis,
-            "network": case.network,
+            "network": case.title,
             "batch": case.batch,
             "threads": threads,
             "microseconds": 1e6 * step,

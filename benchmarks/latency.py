@@ -2,7 +2,8 @@
 
 Each call on 8-32-32-1 is timed next to its pure computation, which is the time of as many samples
 in long epochs of the same batch size. First the results are compared bit by bit: a prediction with
-the outputs of ``predict``, steps with the parameters after a fit.
+the outputs of ``predict``, steps with the parameters after a fit. With ``--peers``, `online` adds
+single samples of this and larger networks next to mlpfile.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from . import timing
+from . import online, timing
 from .cases import OPTIMIZERS, Case, parse_case
 from .contest import checked_contest
 from .programs import Array, initial_parameters, training_data
@@ -22,13 +23,16 @@ from .programs.cygrad_program import CygradProgram
 from .report import Column, Row
 from .settings import Settings, WrongResult
 
-TITLE = "Latency on 8-32-32-1: µs per call"
+TITLE = "Latency of single calls: µs"
 COLUMNS = (
     Column("call", "call", 34),
+    Column("network", "network", 11),
     Column("optimizer", "optimizer", 9),
     Column("microseconds", "µs", 8, ".2f"),
     Column("compute", "compute", 8, ".2f"),
     Column("beyond", "beyond", 8, ".2f"),
+    Column("mlpfile", "mlpfile", 8, ".2f"),
+    Column("mlpfile ratio", "ratio", 5, ".2f"),
 )
 NETWORK, BATCH, FEW_ROWS = "8-32-32-1", 32, 100
 CHECKED_STEPS = 5
@@ -53,7 +57,9 @@ def rows(settings: Settings) -> Iterator[Row]:
     rounds = 5 if settings.quick else 25
     X, y = training_data(parse_case(NETWORK), settings.dtype)
     predict = _predict_one(X, settings)
-    yield _row("net.predict_one(x)", None, timing.alternate({"call": predict}, rounds))
+    peers = online.takes_part(settings)
+    first = _row("net.predict_one(x)", None, timing.alternate({"call": predict}, rounds))
+    yield {**first, **({"mlpfile": None, "mlpfile ratio": None} if peers else {})}
     few = X[:FEW_ROWS], y[:FEW_ROWS]
     for call in (
         Call("trainer.learn_one(x, y)", "learn_one", 1, (X[0], y[0])),
@@ -72,12 +78,15 @@ def rows(settings: Settings) -> Iterator[Row]:
             medians = timing.alternate(measures, rounds)
             medians["compute"] *= call.samples / call.batch
             yield _row(call.text, optimizer, medians)
+    if peers:
+        yield from online.rows(settings, rounds)
 
 
-def _row(call: str, optimizer: str | None, medians: dict[str, float]) -> Row:
+def _row(call: str, optimizer: str | None, medians: dict[str, float]) -> dict[str, Any]:
     compute = medians.get("compute")
     return {
         "call": call,
+        "network": NETWORK,
         "optimizer": optimizer,
         "microseconds": 1e6 * medians["call"],
         "compute": None if compute is None else 1e6 * compute,

@@ -12,7 +12,13 @@ import numpy as np
 import cygrad
 from cygrad._engine import kernels
 
-PEERS = {"scikit-learn": "scikit-learn", "torch": "PyTorch", "jax": "JAX"}
+PEERS = {
+    "scikit-learn": "scikit-learn",
+    "torch": "PyTorch",
+    "jax": "JAX",
+    "onnxruntime": "ONNX Runtime",
+    "mlpfile": "mlpfile",
+}
 
 
 def describe() -> dict[str, object]:

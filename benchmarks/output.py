@@ -31,7 +31,10 @@ def write(folder: Path, results: dict[str, Any], *, peers: bool) -> list[Path]:
 def head(results: dict[str, Any], *, peers: bool) -> str:
     """Return a few lines on the machine and the settings."""
     training = f"training in {results['dtype']} with {results['optimizer']}, if not said otherwise"
-    return f"{machine.header(results['machine'], peers=peers)}\n{training}"
+    lines = [machine.header(results["machine"], peers=peers), training]
+    if results["against"] is not None:
+        lines.append(f"the other build: {results['against']}")
+    return "\n".join(lines)
 
 
 def _tables(results: dict[str, Any], *, peers: bool) -> str:

@@ -21,6 +21,7 @@ class Section:
     module: str
     help: str
     per_threads: bool = False  # True if there is a table for each number of threads
+    needs: str = ""  # the option without which it does not run
 
 
 SECTIONS = {
@@ -28,16 +29,21 @@ SECTIONS = {
     "variants": Section(
         "variants", "a step of cygrad in both dtypes, with Adam and SGD", per_threads=True
     ),
-    "shapes": Section("shapes", "a step of cygrad on odd shapes", per_threads=True),
+    "shapes": Section(
+        "shapes", "a step of cygrad on odd, wide, deep, small and large shapes", per_threads=True
+    ),
+    "pairs": Section(
+        "pairs", "this build of cygrad next to another", per_threads=True, needs="against"
+    ),
     "growth": Section("growth", "a step of cygrad by width, batch and threads", per_threads=True),
     "costs": Section("costs", "the constants of the cost model, each with its worth"),
-    "forward": Section("forward", "the outputs of one row, next to NumPy"),
+    "forward": Section("forward", "the outputs of 1 to 4096 rows, next to NumPy and a step"),
     "latency": Section("latency", "single calls: a prediction, a sample, a batch, a short fit"),
     "graph": Section("graph", "computational graphs: compiled, next to plain Python and NumPy"),
     "import": Section("import_time", "the import of the package, next to that of NumPy"),
     "memory": Section("memory", "the memory that training takes"),
     "functions": Section("functions", "the errors of exp, tanh and the others, in ulp"),
-    "accuracy": Section("accuracy", "time and accuracy on MNIST (needs --mnist)"),
+    "accuracy": Section("accuracy", "time and accuracy on MNIST", needs="mnist"),
     "wheel": Section("wheel", "the wheel of this source tree: its size and its tags"),
 }
 
@@ -51,3 +57,4 @@ class Settings:
     peers: bool  # True if other libraries take part
     quick: bool
     mnist: Path | None
+    against: Path | None

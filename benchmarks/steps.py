@@ -42,7 +42,7 @@ def rows(settings: Settings) -> Iterator[Row]:
         distance = contest.check()
         threads = contest.choose_threads()
         yield {
-            "network": case.network,
+            "network": case.title,
             "batch": case.batch,
             "threads": settings.threads,
             "steps": case.steps,

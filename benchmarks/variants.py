@@ -50,7 +50,7 @@ def rows(settings: Settings) -> Iterator[Row]:
                 measures[f"{dtype} {optimizer}"] = contest.measure(CygradProgram.name, duration)
         medians = timing.alternate(measures, rounds, settings.threads)
         row: dict[str, object] = {
-            "network": case.network,
+            "network": case.title,
             "batch": case.batch,
             "threads": settings.threads,
             "float64 ratio": medians["float64 adam"] / medians["float32 adam"],

@@ -22,7 +22,7 @@ class CygradProgram:
         self.threads = threads
         output = "softmax" if case.classification else "identity"
         loss = "cross_entropy" if case.classification else "mse"
-        hidden = [cg.Dense(units, "relu") for units in case.sizes[1:-1]]
+        hidden = [cg.Dense(units, case.hidden) for units in case.sizes[1:-1]]
         layers = [*hidden, cg.Dense(case.sizes[-1], output)]
         self.network = cg.Network(case.sizes[0], layers, loss=loss, dtype=dtype, rng=0)
         self.forward = self.network.forward

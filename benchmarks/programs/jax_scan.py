@@ -1,6 +1,7 @@
 """JAX: a whole epoch is one compiled ``lax.scan`` over the batches, in donated buffers.
 
-The order of the samples comes from NumPy, whose permutation is faster. Gathering all rows before
+The order of the samples comes from NumPy, whose permutation is faster; a single batch that is not
+shuffled is not gathered. Gathering all rows before
 the scan, unrolling the scan, and XLA's flags for other matrix products and for the width of vectors
 gained nothing or made it slower.
 """
@@ -35,7 +36,7 @@ class JaxScan:
         self.threads = threads
         self.rng = np.random.default_rng(0)
         self.epoch = jax.jit(partial(_epoch, case), donate_argnums=0)
-        self.outputs = jax.jit(_outputs)
+        self.outputs = jax.jit(partial(_probabilities if case.classification else _outputs, case))
 
     def start(self, parameters: Parameters) -> None:
         trained = [(jnp.array(weights.T), jnp.array(biases)) for weights, biases in parameters]
@@ -48,43 +49,55 @@ class JaxScan:
         targets = jnp.asarray(y.astype(np.int32) if self.case.classification else y)
         losses = []
         for _ in range(epochs):
-            order = self.rng.permutation(len(X)) if shuffle else np.arange(len(X))
-            batches = order.astype(np.int32).reshape(-1, self.case.batch)
+            batches = None
+            if shuffle or len(X) > self.case.batch:
+                order = self.rng.permutation(len(X)) if shuffle else np.arange(len(X))
+                batches = order.astype(np.int32).reshape(-1, self.case.batch)
             self.state, loss = self.epoch(self.state, inputs, targets, batches)
             losses.append(loss)
         return [float(loss) for loss in losses]
 
     def forward(self, X: Array) -> Array:
-        z = self.outputs(self.state[0], X)
-        return np.asarray(jax.nn.softmax(z) if self.case.classification else z)
+        return np.asarray(self.outputs(self.state[0], X))
 
     def parameters(self) -> Parameters:
         return [(np.array(weights).T, np.array(biases)) for weights, biases in self.state[0]]
 
 
-def _epoch(case: Case, state: State, X: jax.Array, y: jax.Array, batches: jax.Array) -> Any:
-    """Do all steps of an epoch; `batches` holds the row numbers, (steps, batch)."""
+def _epoch(case: Case, state: State, X: jax.Array, y: jax.Array, batches: jax.Array | None) -> Any:
+    """Do all steps of an epoch; `batches` holds the row numbers, (steps, batch).
 
-    def step(state: State, rows: jax.Array) -> tuple[State, jax.Array]:
+    Without `batches` there is one step, on all rows.
+    """
+
+    def step(state: State, rows: jax.Array | None) -> tuple[State, jax.Array]:
         trained, states, count = state
-        loss, gradients = jax.value_and_grad(_loss)(trained, case, X[rows], y[rows])
+        batch = (X, y) if rows is None else (X[rows], y[rows])
+        loss, gradients = jax.value_and_grad(_loss)(trained, case, *batch)
         count = count + 1
         update = _adam if case.optimizer == "adam" else _momentum
         return (*update(trained, gradients, states, count), count), loss
 
+    if batches is None:
+        return step(state, None)
     state, losses = lax.scan(step, state, batches)
     return state, losses.mean()
 
 
-def _outputs(trained: Tree, x: jax.Array) -> jax.Array:
+def _outputs(case: Case, trained: Tree, x: jax.Array) -> jax.Array:
     *hidden, (weights, biases) = trained
+    activate = getattr(jax.nn, case.hidden)
     for w, b in hidden:
-        x = jax.nn.relu(x @ w + b)
+        x = activate(x @ w + b)
     return x @ weights + biases
 
 
+def _probabilities(case: Case, trained: Tree, x: jax.Array) -> jax.Array:
+    return jax.nn.softmax(_outputs(case, trained, x))
+
+
 def _loss(trained: Tree, case: Case, x: jax.Array, y: jax.Array) -> jax.Array:
-    z = _outputs(trained, x)
+    z = _outputs(case, trained, x)
     if case.classification:
         chosen = jnp.take_along_axis(z, y[:, None], axis=1)[:, 0]
         return (jax.nn.logsumexp(z, axis=1) - chosen).mean()

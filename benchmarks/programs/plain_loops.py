@@ -33,7 +33,7 @@ class PlainLoops:
 
     def start(self, parameters: Parameters) -> None:
         rule = "adam" if self.case.optimizer == "adam" else "momentum"
-        hidden = ["relu"] * (len(parameters) - 1)
+        hidden = [self.case.hidden] * (len(parameters) - 1)
         output = "softmax" if self.case.classification else "identity"
         self.layers = [
             loops.Layer(np.array(weights.T, order="C"), biases.copy(), activation, rule)

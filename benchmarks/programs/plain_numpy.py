@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ..cases import BETA1, BETA2, EPSILON, LEARNING_RATE, MOMENTUM, Case
 from . import Array, Parameters, blas
+
+# σ(z), and σ′(z) of a = σ(z).
+ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
+    "relu": (lambda z: np.maximum(z, 0), lambda a: a > 0),
+    "tanh": (np.tanh, lambda a: 1 - a**2),
+    "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda a: a * (1 - a)),
+}
 
 
 class PlainNumpy:
@@ -18,6 +25,7 @@ class PlainNumpy:
     def __init__(self, case: Case, dtype: str, threads: int) -> None:
         self.case = case
         self.threads = threads
+        self.activation, self.slope = ACTIVATIONS[case.hidden]
         self.rng = np.random.default_rng(0)
 
     def start(self, parameters: Parameters) -> None:
@@ -54,7 +62,7 @@ class PlainNumpy:
         *hidden, output = self._layers()
         activations = [X]
         for weights, biases in hidden:
-            activations.append(np.maximum(activations[-1] @ weights + biases, 0))
+            activations.append(self.activation(activations[-1] @ weights + biases))
         weights, biases = output
         z = activations[-1] @ weights + biases
         if self.case.classification:
@@ -81,7 +89,7 @@ class PlainNumpy:
             weight_gradients.append(activations[layer].T @ delta)
             bias_gradients.append(delta.sum(axis=0))
             if layer > 0:
-                delta = (delta @ self.weights[layer].T) * (activations[layer] > 0)
+                delta = (delta @ self.weights[layer].T) * self.slope(activations[layer])
         update = self._adam if self.case.optimizer == "adam" else self._momentum
         update(weight_gradients[::-1] + bias_gradients[::-1])
         return float(loss)

@@ -15,6 +15,8 @@ from torch.nn import functional
 from ..cases import BETA1, BETA2, EPSILON, LEARNING_RATE, MOMENTUM, Case
 from . import Array, Parameters
 
+IN_PLACE = {"relu": torch.relu_, "tanh": torch.tanh_, "sigmoid": torch.sigmoid_}
+
 
 class TorchEager:
     name = "PyTorch"
@@ -55,8 +57,8 @@ class TorchEager:
         return [total.item() * batch / len(X) for total in totals]
 
     def forward(self, X: Array) -> Array:
-        with torch.no_grad():
-            z = outputs(self.trained, torch.from_numpy(X))
+        with torch.inference_mode():
+            z = outputs(self.case, self.trained, torch.from_numpy(X))
             a: Array = (z.softmax(1) if self.case.classification else z).numpy()
         return a
 
@@ -73,16 +75,17 @@ class TorchEager:
         total += value.detach()
 
 
-def outputs(trained: Sequence[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+def outputs(case: Case, trained: Sequence[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
     """Return z of the last layer; `trained` is W, b, W, b, …"""
     *hidden, output = zip(trained[::2], trained[1::2], strict=True)
+    activate = IN_PLACE[case.hidden]
     for weights, biases in hidden:
-        x = functional.linear(x, weights, biases).relu_()
+        x = activate(functional.linear(x, weights, biases))
     return functional.linear(x, *output)
 
 
 def loss(
     case: Case, trained: Sequence[torch.Tensor], x: torch.Tensor, y: torch.Tensor
 ) -> torch.Tensor:
-    z = outputs(trained, x)
+    z = outputs(case, trained, x)
     return functional.cross_entropy(z, y) if case.classification else functional.mse_loss(z, y)

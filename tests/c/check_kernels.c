@@ -11,13 +11,21 @@
 #include "check_tape.h"
 #include "checks.h"
 
+/* Each chain i of C starts with i and has L links s ← 0.999 s + 0.001 in a round: its sum is 1 + (i − 1)·0.999^(L rounds).
+ * The sums over the chains after no round and after one give C and L, and so the true number of operations. */
 static void check_multiply_adds(void)
 {
     EACH_KIND {
         if (!begin("multiply_adds")) continue;
         buffer *sink = numbers_of("sink", 1, 1, 0);
         check_number("operations of no rounds", k->multiply_adds(0, sink->actual), 0, 0);
-        double one = k->multiply_adds(1, sink->actual), three = k->multiply_adds(3, sink->actual);
+        double chains = (1 + sqrt(1 + 8 * number_at(sink->actual, 0))) / 2; /* Σ i = C (C − 1) / 2 */
+        double one = k->multiply_adds(1, sink->actual), total = number_at(sink->actual, 0);
+        double links = round(log((total - chains) / (chains * (chains - 3) / 2)) / log(0.999));
+        double lanes = k->isa[0] == 'p' ? 16 : strcmp(k->isa, "avx2") ? 64 : 32; /* bytes of a vector */
+        double done = 2 * chains * links * lanes / k->itemsize;
+        if (one != done) fail("a round returns %g operations, its sums show %g", one, done);
+        double three = k->multiply_adds(3, sink->actual);
         if (!(one > 0) || three != 3 * one) fail("3 rounds have %g operations, 1 has %g", three, one);
         if (!isfinite(number_at(sink->actual, 0))) fail("the sums are %g", number_at(sink->actual, 0));
         expect(sink, 0, 0, 0, ANYTHING);
