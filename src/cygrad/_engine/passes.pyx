@@ -1,7 +1,8 @@
 """Many passes, and how threads share them.
 
 In training a pass needs the parameters that the pass before it has updated: passes run in turn, and threads share each
-operation. In inference passes do not depend on each other: they run side by side, each on one thread.
+operation, or the blocks of a large batch. In inference passes do not depend on each other: they run side by side, each
+on one thread.
 """
 
 cimport cython
