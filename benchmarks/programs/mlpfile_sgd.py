@@ -1,8 +1,9 @@
 """mlpfile: small networks in C++ with Eigen, as pip builds it, for one sample at a time.
 
 It has ReLU layers and a linear last one, and plain gradient descent on ½‖a − y‖². Its models come
-from files only. Built with ``-march=native`` it is no faster throughout: up to a third on small
-networks, and two times slower from 64-128-10 on.
+from files only. ``pip install mlpfile`` needs a C++ compiler, so it is not among the extras. Built
+with ``-march=native`` it is no faster throughout: up to a third on small networks, and two times
+slower from 64-128-10 on.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 A step allocates nothing: every array is a buffer, every call writes through ``out``. All parameters
 are in one flat array, so that Adam is ten passes over it, one cache-sized block at a time, with the
 bias corrections combined into two scalars. A large batch is cut into blocks of rows, whose
-activations and deltas stay in a cache; their gradients are added, which takes 75 % of the time on
-4-32-16-4 with 10,000 rows. If NumPy has a slow path (a reduction over the rows, a
-scalar operand of ``maximum``, a boolean operand of ``multiply``), a faster equivalent is used.
+activations and deltas stay in a cache; their gradients are added, which takes three quarters of the
+time on 4-32-16-4 with 10,000 rows. If NumPy has a slow path (a reduction over the rows, a scalar
+operand of ``maximum``, a boolean operand of ``multiply``), a faster equivalent is used.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@
 #include "check_tape.h"
 #include "checks.h"
 
-/* Each chain i of C starts with i and has L links s ← 0.999 s + 0.001 in a round: its sum is 1 + (i − 1)·0.999^(L rounds).
+/* Chain i of C starts with i and has L links s ← 0.999 s + 0.001 in a round, after which it is 1 + (i − 1)·0.999^L.
  * The sums over the chains after no round and after one give C and L, and so the true number of operations. */
 static void check_multiply_adds(void)
 {
