@@ -397,12 +397,11 @@ cdef class Engine:
         try:
             if members == 1:
                 return self.run_passes(context, X, &p, chunk, NULL)
-            X.check()
             sums = <double *> malloc(2 * chunks * sizeof(double))
             if sums == NULL:
                 raise MemoryError()
             team = ParallelPasses()
-            team.p, team.sums, team.plan = p, sums, context.plan
+            team.p, team.sums, team.plan, team.x = p, sums, context.plan, X
             team.assemble(members)
             team.run(n, chunk)
             for i in range(chunks):
@@ -424,12 +423,11 @@ cdef class Engine:
                 return self.infer(context, X, results)
             finally:
                 self.end_inference(context)
-        X.check()
         chunk = self.even_chunk((n + members - 1) // members, CHUNK_MULTIPLE)
         context = self.begin_inference(members * chunk, False)
         try:
             team = ParallelPasses()
-            team.p.x, team.results, team.plan = &X.view, results[0], context.plan
+            team.p.x, team.results, team.plan, team.x = &X.view, results[0], context.plan, X
             team.assemble(members)
             return team.run(n, chunk)
         finally:
@@ -596,7 +594,8 @@ cdef class Engine:
         passes.p.x, passes.p.y, passes.p.labels = &X.view, target_rows(targets), target_labels(targets)
         passes.run(n, n, 1, None)
         if passes.interrupts.error is not None:
-            raise passes.interrupts.error
+            error, passes.interrupts.error = passes.interrupts.error, None
+            raise error
         return passes.loss / n if self.mean else passes.loss
 
     cdef Differentiation begin_differentiation(self, Py_ssize_t n, Py_ssize_t lowest_delta, bint keep, threads):
