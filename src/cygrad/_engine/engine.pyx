@@ -67,9 +67,8 @@ cdef class Engine:
         free(self.trained)
 
     def __init__(self, str dtype, sizes, activations, use_bias, str loss, str reduction):
-        cdef Py_ssize_t l, width, rows, panels, offset = 0
+        cdef Py_ssize_t l, width, rows, offset = 0, widest = 0
         cdef char *base
-        cdef Py_ssize_t widest = 0
         self.work = self.n_parameters = 0
         self.kernels = table(dtype)
         self.plan_type = Plan
@@ -95,7 +94,7 @@ cdef class Engine:
         self.bias_rows = []
         base = address(self.block)
         for l in range(1, self.depth + 1):
-            rows, panels = padded[l - 1], padded[l] // width
+            rows = padded[l - 1]
             self.layers[l].activation = _activations.index(activations[l - 1])
             self.layers[l].train_weights = True
             self.layers[l].train_biases = use_bias[l - 1]
@@ -600,8 +599,8 @@ cdef class Engine:
 
     cdef Differentiation begin_differentiation(self, Py_ssize_t n, Py_ssize_t lowest_delta, bint keep, threads):
         """Take the context that the last call kept, or make one, for a batch of n rows; as `begin_inference`."""
+        cdef Py_ssize_t members = self.thread_count(n, threads, 1)     # may run Python code: before it is taken
         cdef Differentiation context = self.differentiation
-        cdef Py_ssize_t members = self.thread_count(n, threads, 1)
         self.differentiation = None
         if context is not None and context.members == members and context.lowest_delta == lowest_delta and (
                 context.keep == keep and n <= context.rows and (members == 1 or n >= context.rows // 4)):
