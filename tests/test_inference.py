@@ -322,3 +322,15 @@ def test_little_memory_is_kept(inputs):
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept < 2 * (2**19 + 2 * net.engine.storage.nbytes) + 20_000
+
+
+def test_little_memory_is_kept_of_gradients():
+    net, X = network(), samples(20_000)
+    y = targets(net, 20_000)
+    tracemalloc.start()
+    for rows in (100, 3000, 20_000, 300):
+        net.gradient(X[:rows], y[:rows])
+        net.backward(X[:rows], y[:rows])
+        kept, _ = tracemalloc.get_traced_memory()
+        assert kept < 2**22 + 3 * net.engine.storage.nbytes + 20_000
+    tracemalloc.stop()

@@ -41,7 +41,7 @@ cdef Py_ssize_t MAX_CHUNK = 256         # rows of one pass of inference
 cdef Py_ssize_t CHUNK_BYTES = 1 << 17   # of their workspace, if CHUNK_MULTIPLE rows fit into it
 # Workspaces are kept for the next call if they have no more bytes than this, beyond twice those of the parameters.
 cdef Py_ssize_t KEPT_BYTES = 1 << 19
-cdef Py_ssize_t KEPT_GRADIENT_BYTES = 1 << 21   # the same for backward passes
+cdef Py_ssize_t KEPT_GRADIENT_BYTES = 1 << 22   # the same for backward passes
 fork_count = 1
 
 

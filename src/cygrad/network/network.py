@@ -64,7 +64,7 @@ class Network:
     Any number of threads can use a network at the same time, while no other thread changes it.
 
     The network keeps the memory of a call for the next one, unless it is large: for inference and
-    for evaluations up to 0.5 MB and twice the size of the parameters each; for gradients up to 2 MB
+    for evaluations up to 0.5 MB and twice the size of the parameters each; for gradients up to 4 MB
     and twice that size, and the gradient itself.
 
     Examples
