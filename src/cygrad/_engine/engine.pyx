@@ -295,8 +295,15 @@ cdef class Engine:
 
     def read_samples(self, X, str name="X", bint check=True):
         """Read samples (n, in); see `Samples` for `check`."""
+        return self.samples_of(X, name, check)
+
+    cdef Samples samples_of(self, X, str name, bint check):
         cdef bint is_plain = self.input_mean is None
-        cdef Samples samples = Samples(X, name, self.inputs, self.dtype, check and is_plain)
+        cdef Samples samples
+        if isinstance(X, Samples):
+            return X
+        samples = Samples.__new__(Samples)
+        samples.read(X, name, self.inputs, self.dtype, check and is_plain)
         if not is_plain:
             samples.standardize(self.input_mean, self.input_scale)
             if check:
@@ -319,16 +326,16 @@ cdef class Engine:
 
     cdef Py_ssize_t thread_count(self, Py_ssize_t n, threads, Py_ssize_t thread_work) except -1:
         """Return the number of threads for n samples: one for each `thread_work`, in barriers, up to `threads`."""
-        cdef Py_ssize_t most = n * self.work // max(thread_work * costs.barrier, 1)
-        if most < 2:
+        cdef Py_ssize_t share = max(thread_work * costs.barrier, 1), work = n * self.work
+        if work < 2 * share:
             return 1
-        return min(most, <Py_ssize_t> (threads() if callable(threads) else threads))
+        return min(work // share, <Py_ssize_t> (threads() if callable(threads) else threads))
 
     # Inference
 
     def forward(self, X, threads=1):
         """Return the outputs (n, out) of samples (n, in)."""
-        cdef Samples samples = X if isinstance(X, Samples) else self.read_samples(X, "X", False)
+        cdef Samples samples = self.samples_of(X, "X", False)
         cdef Results results = Results(NULL, NULL, False)
         outputs = self.empty((samples.view.rows, self.outputs), self.numpy_dtype)
         results.outputs = memory_of(outputs)
@@ -341,7 +348,7 @@ cdef class Engine:
         cdef Samples samples
         if not self.predicts_classes:
             return self.forward(X, threads)
-        samples = X if isinstance(X, Samples) else self.read_samples(X, "X", False)
+        samples = self.samples_of(X, "X", False)
         if self.decides_at_half and self.outputs > 1:
             classes = self.empty((samples.view.rows, self.outputs), int64)
         else:
@@ -364,11 +371,12 @@ cdef class Engine:
             results.classes = &label
         try:
             self.read_row(context.x, x)
-            if out is None and index:
+            if out is None:
+                if not index:
+                    out = self.empty(self.outputs, self.numpy_dtype)
+                    results.outputs = memory_of(out)
                 self.infer(context, context.x, &results)
             else:
-                if out is None:
-                    out = self.empty(self.outputs, self.numpy_dtype)
                 self.acquire_out(out, self.outputs, &buffer)
                 results.outputs = <char *> buffer.buf
                 try:
@@ -389,13 +397,14 @@ cdef class Engine:
         cdef Inference context = self.begin_inference(members * chunk, True)
         cdef ParallelPasses team
         cdef Pass p
-        cdef double loss = 0, metric = 0
+        cdef double[2] total
         cdef double *sums = NULL
         memset(&p, 0, sizeof(Pass))
         p.x, p.y, p.labels = &X.view, target_rows(targets), target_labels(targets)
         try:
             if members == 1:
-                return self.run_passes(context, X, &p, chunk, NULL)
+                self.run_passes(context, X, &p, chunk, NULL, total)
+                return total[0], total[1]
             sums = <double *> malloc(2 * chunks * sizeof(double))
             if sums == NULL:
                 raise MemoryError()
@@ -403,10 +412,10 @@ cdef class Engine:
             team.p, team.sums, team.plan, team.x = p, sums, context.plan, X
             team.assemble(members)
             team.run(n, chunk)
-            for i in range(chunks):
-                loss += sums[2 * i]
-                metric += sums[2 * i + 1]
-            return loss, metric
+            total[0] = total[1] = 0
+            for i in range(2 * chunks):
+                total[i % 2] += sums[i]
+            return total[0], total[1]
         finally:
             free(sums)
             self.end_inference(context)
@@ -435,20 +444,22 @@ cdef class Engine:
     cdef int infer(self, Inference context, Samples X, const Results *results) except -1:
         """Infer the results of samples on one thread."""
         cdef Pass p
+        cdef double[2] sums
+        cdef Py_ssize_t chunk = X.view.rows
+        if chunk > self.chunk:      # a single row has no time for divisions
+            chunk = self.even_chunk(chunk, TILE_MULTIPLE)
         memset(&p, 0, sizeof(Pass))
         p.x = &X.view
-        self.run_passes(context, X, &p, self.even_chunk(X.view.rows, TILE_MULTIPLE), results)
-        return 0
+        return self.run_passes(context, X, &p, chunk, results, sums)
 
     cdef Py_ssize_t even_chunk(self, Py_ssize_t n, Py_ssize_t multiple) noexcept nogil:
         """Return the rows of a pass where passes share n rows evenly, but for the last one."""
         cdef Py_ssize_t passes = (n + self.chunk - 1) // self.chunk
         return ((n + passes - 1) // passes + multiple - 1) // multiple * multiple
 
-    cdef (double, double) run_passes(self, Inference context, Samples X, Pass *p, Py_ssize_t chunk,
-                                     const Results *results) except *:
-        """Run all samples through the plan, in passes of `chunk` rows; return the sums of loss and metric."""
-        cdef double[2] sums
+    cdef int run_passes(self, Inference context, Samples X, Pass *p, Py_ssize_t chunk, const Results *results,
+                        double *sums) except -1:
+        """Run all samples through the plan, in passes of `chunk` rows; set the sums of loss and metric."""
         cdef Py_ssize_t[2] place        # of a number that is not finite
         cdef bint finite
         if X.view.rows * self.work <= costs.gil_release:
@@ -461,7 +472,7 @@ cdef class Engine:
         if context.interrupts.error is not None:
             error, context.interrupts.error = context.interrupts.error, None
             raise error
-        return sums[0], sums[1]
+        return 0
 
     cdef bint compute(self, Inference context, Samples X, Pass *p, Py_ssize_t chunk, const Results *results,
                       double *sums, Py_ssize_t *place) noexcept nogil:
