@@ -177,6 +177,30 @@ def large_network():
     return net, X, targets(net, 4000)
 
 
+def test_the_number_of_threads_is_found_with_the_network_itself(monkeypatch):
+    """A function for it runs within each call."""
+    net, X = network(), samples(100)
+    y = targets(net, 100)
+    expected, few = computed(net, X, y), computed(net, X[:30], y[:30])
+    found, running = [], []
+
+    def threads():
+        if not running:
+            running.append(True)
+            found.append(computed(net, X[:30], y[:30]))
+            running.clear()
+        return 2
+
+    monkeypatch.setattr("cygrad.network.network.default_threads", threads)
+    before = plan.set_costs(barrier=0)
+    try:
+        assert computed(net, X, y) == expected
+    finally:
+        plan.set_costs(**before)
+    assert found
+    assert all(each == few for each in found)
+
+
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer of the system")
 def test_a_signal_handler_uses_the_network_too():
     net, X, y = large_network()
@@ -298,3 +322,15 @@ def test_little_memory_is_kept(inputs):
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept < 2 * (2**19 + 2 * net.engine.storage.nbytes) + 20_000
+
+
+def test_little_memory_is_kept_of_gradients():
+    net, X = network(), samples(20_000)
+    y = targets(net, 20_000)
+    tracemalloc.start()
+    for rows in (100, 3000, 20_000, 300):
+        net.gradient(X[:rows], y[:rows])
+        net.backward(X[:rows], y[:rows])
+        kept, _ = tracemalloc.get_traced_memory()
+        assert kept < 2**22 + 3 * net.engine.storage.nbytes + 20_000
+    tracemalloc.stop()

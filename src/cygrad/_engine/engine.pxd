@@ -42,6 +42,7 @@ cdef class Engine:
     cdef Py_ssize_t owner           # the process of the call that trains it, or 0
     cdef int begin_training(self) except -1
     cdef void end_training(self) noexcept
+    cdef Samples samples_of(self, X, str name, bint check)
     cdef int read_row(self, Samples x, array) except -1
     cdef bint takes_classes(self) noexcept
     cdef bint takes_rows(self) noexcept
@@ -60,8 +61,8 @@ cdef class Engine:
     cdef int infer_all(self, Samples X, const Results *results, threads) except -1
     cdef int infer(self, Inference context, Samples X, const Results *results) except -1
     cdef Py_ssize_t even_chunk(self, Py_ssize_t n, Py_ssize_t multiple) noexcept nogil
-    cdef (double, double) run_passes(self, Inference context, Samples X, Pass *p, Py_ssize_t chunk,
-                                     const Results *results) except *
+    cdef int run_passes(self, Inference context, Samples X, Pass *p, Py_ssize_t chunk, const Results *results,
+                        double *sums) except -1
     cdef bint compute(self, Inference context, Samples X, Pass *p, Py_ssize_t chunk, const Results *results,
                       double *sums, Py_ssize_t *place) noexcept nogil
     cdef Inference begin_inference(self, Py_ssize_t rows, bint targets)

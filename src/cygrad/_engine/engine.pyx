@@ -41,7 +41,7 @@ cdef Py_ssize_t MAX_CHUNK = 256         # rows of one pass of inference
 cdef Py_ssize_t CHUNK_BYTES = 1 << 17   # of their workspace, if CHUNK_MULTIPLE rows fit into it
 # Workspaces are kept for the next call if they have no more bytes than this, beyond twice those of the parameters.
 cdef Py_ssize_t KEPT_BYTES = 1 << 19
-cdef Py_ssize_t KEPT_GRADIENT_BYTES = 1 << 21   # the same for backward passes
+cdef Py_ssize_t KEPT_GRADIENT_BYTES = 1 << 22   # the same for backward passes
 # Blocks of a batch have a multiple of the rows of any tile, and of the vectors in which softmax writes log_sum_exp.
 cdef Py_ssize_t BLOCK_MULTIPLE = 48
 fork_count = 1
@@ -69,9 +69,8 @@ cdef class Engine:
         free(self.trained)
 
     def __init__(self, str dtype, sizes, activations, use_bias, str loss, str reduction):
-        cdef Py_ssize_t l, width, rows, panels, offset = 0
+        cdef Py_ssize_t l, width, rows, offset = 0, widest = 0
         cdef char *base
-        cdef Py_ssize_t widest = 0
         self.work = self.n_parameters = 0
         self.kernels = table(dtype)
         self.plan_type = Plan
@@ -97,7 +96,7 @@ cdef class Engine:
         self.bias_rows = []
         base = address(self.block)
         for l in range(1, self.depth + 1):
-            rows, panels = padded[l - 1], padded[l] // width
+            rows = padded[l - 1]
             self.layers[l].activation = _activations.index(activations[l - 1])
             self.layers[l].train_weights = True
             self.layers[l].train_biases = use_bias[l - 1]
@@ -298,8 +297,15 @@ cdef class Engine:
 
     def read_samples(self, X, str name="X", bint check=True):
         """Read samples (n, in); see `Samples` for `check`."""
+        return self.samples_of(X, name, check)
+
+    cdef Samples samples_of(self, X, str name, bint check):
         cdef bint is_plain = self.input_mean is None
-        cdef Samples samples = Samples(X, name, self.inputs, self.dtype, check and is_plain)
+        cdef Samples samples
+        if isinstance(X, Samples):
+            return X
+        samples = Samples.__new__(Samples)
+        samples.read(X, name, self.inputs, self.dtype, check and is_plain)
         if not is_plain:
             samples.standardize(self.input_mean, self.input_scale)
             if check:
@@ -322,10 +328,10 @@ cdef class Engine:
 
     cdef Py_ssize_t thread_count(self, Py_ssize_t n, threads, Py_ssize_t thread_work) except -1:
         """Return the number of threads for n samples: one for each `thread_work`, in barriers, up to `threads`."""
-        cdef Py_ssize_t most = n * self.work // max(thread_work * costs.barrier, 1)
-        if most < 2:
+        cdef Py_ssize_t share = max(thread_work * costs.barrier, 1), work = n * self.work
+        if work < 2 * share:
             return 1
-        return min(most, <Py_ssize_t> (threads() if callable(threads) else threads))
+        return min(work // share, <Py_ssize_t> (threads() if callable(threads) else threads))
 
     cdef Py_ssize_t block_rows(self, Py_ssize_t n) noexcept:
         """Return the rows of the blocks, of equal size, into which a batch of n samples is divided.
@@ -381,7 +387,7 @@ cdef class Engine:
 
     def forward(self, X, threads=1):
         """Return the outputs (n, out) of samples (n, in)."""
-        cdef Samples samples = X if isinstance(X, Samples) else self.read_samples(X, "X", False)
+        cdef Samples samples = self.samples_of(X, "X", False)
         cdef Results results = Results(NULL, NULL, False)
         outputs = self.empty((samples.view.rows, self.outputs), self.numpy_dtype)
         results.outputs = memory_of(outputs)
@@ -394,7 +400,7 @@ cdef class Engine:
         cdef Samples samples
         if not self.predicts_classes:
             return self.forward(X, threads)
-        samples = X if isinstance(X, Samples) else self.read_samples(X, "X", False)
+        samples = self.samples_of(X, "X", False)
         if self.decides_at_half and self.outputs > 1:
             classes = self.empty((samples.view.rows, self.outputs), int64)
         else:
@@ -417,11 +423,12 @@ cdef class Engine:
             results.classes = &label
         try:
             self.read_row(context.x, x)
-            if out is None and index:
+            if out is None:
+                if not index:
+                    out = self.empty(self.outputs, self.numpy_dtype)
+                    results.outputs = memory_of(out)
                 self.infer(context, context.x, &results)
             else:
-                if out is None:
-                    out = self.empty(self.outputs, self.numpy_dtype)
                 self.acquire_out(out, self.outputs, &buffer)
                 results.outputs = <char *> buffer.buf
                 try:
@@ -442,25 +449,25 @@ cdef class Engine:
         cdef Inference context = self.begin_inference(members * chunk, True)
         cdef ParallelPasses team
         cdef Pass p
-        cdef double loss = 0, metric = 0
+        cdef double[2] total
         cdef double *sums = NULL
         memset(&p, 0, sizeof(Pass))
         p.x, p.y, p.labels = &X.view, target_rows(targets), target_labels(targets)
         try:
             if members == 1:
-                return self.run_passes(context, X, &p, chunk, NULL)
-            X.check()
+                self.run_passes(context, X, &p, chunk, NULL, total)
+                return total[0], total[1]
             sums = <double *> malloc(2 * chunks * sizeof(double))
             if sums == NULL:
                 raise MemoryError()
             team = ParallelPasses()
-            team.p, team.sums, team.plan = p, sums, context.plan
+            team.p, team.sums, team.plan, team.x = p, sums, context.plan, X
             team.assemble(members)
             team.run(n, chunk)
-            for i in range(chunks):
-                loss += sums[2 * i]
-                metric += sums[2 * i + 1]
-            return loss, metric
+            total[0] = total[1] = 0
+            for i in range(2 * chunks):
+                total[i % 2] += sums[i]
+            return total[0], total[1]
         finally:
             free(sums)
             self.end_inference(context)
@@ -476,12 +483,11 @@ cdef class Engine:
                 return self.infer(context, X, results)
             finally:
                 self.end_inference(context)
-        X.check()
         chunk = self.even_chunk((n + members - 1) // members, CHUNK_MULTIPLE)
         context = self.begin_inference(members * chunk, False)
         try:
             team = ParallelPasses()
-            team.p.x, team.results, team.plan = &X.view, results[0], context.plan
+            team.p.x, team.results, team.plan, team.x = &X.view, results[0], context.plan, X
             team.assemble(members)
             return team.run(n, chunk)
         finally:
@@ -490,20 +496,22 @@ cdef class Engine:
     cdef int infer(self, Inference context, Samples X, const Results *results) except -1:
         """Infer the results of samples on one thread."""
         cdef Pass p
+        cdef double[2] sums
+        cdef Py_ssize_t chunk = X.view.rows
+        if chunk > self.chunk:      # a single row has no time for divisions
+            chunk = self.even_chunk(chunk, TILE_MULTIPLE)
         memset(&p, 0, sizeof(Pass))
         p.x = &X.view
-        self.run_passes(context, X, &p, self.even_chunk(X.view.rows, TILE_MULTIPLE), results)
-        return 0
+        return self.run_passes(context, X, &p, chunk, results, sums)
 
     cdef Py_ssize_t even_chunk(self, Py_ssize_t n, Py_ssize_t multiple) noexcept nogil:
         """Return the rows of a pass where passes share n rows evenly, but for the last one."""
         cdef Py_ssize_t passes = (n + self.chunk - 1) // self.chunk
         return ((n + passes - 1) // passes + multiple - 1) // multiple * multiple
 
-    cdef (double, double) run_passes(self, Inference context, Samples X, Pass *p, Py_ssize_t chunk,
-                                     const Results *results) except *:
-        """Run all samples through the plan, in passes of `chunk` rows; return the sums of loss and metric."""
-        cdef double[2] sums
+    cdef int run_passes(self, Inference context, Samples X, Pass *p, Py_ssize_t chunk, const Results *results,
+                        double *sums) except -1:
+        """Run all samples through the plan, in passes of `chunk` rows; set the sums of loss and metric."""
         cdef Py_ssize_t[2] place        # of a number that is not finite
         cdef bint finite
         if X.view.rows * self.work <= costs.gil_release:
@@ -516,7 +524,7 @@ cdef class Engine:
         if context.interrupts.error is not None:
             error, context.interrupts.error = context.interrupts.error, None
             raise error
-        return sums[0], sums[1]
+        return 0
 
     cdef bint compute(self, Inference context, Samples X, Pass *p, Py_ssize_t chunk, const Results *results,
                       double *sums, Py_ssize_t *place) noexcept nogil:
@@ -650,17 +658,19 @@ cdef class Engine:
         passes.p.x, passes.p.y, passes.p.labels = &X.view, target_rows(targets), target_labels(targets)
         passes.run(n, n, 1, None)
         if passes.interrupts.error is not None:
-            raise passes.interrupts.error
+            error, passes.interrupts.error = passes.interrupts.error, None
+            raise error
         return passes.loss / n if self.mean else passes.loss
 
     cdef Differentiation begin_differentiation(self, Py_ssize_t n, Py_ssize_t lowest_delta, bint keep, bint in_blocks,
                                                threads):
         """Take the context that the last call kept, or make one, for a batch of n rows; as `begin_inference`."""
+        cdef Py_ssize_t members = self.thread_count(n, threads, 1)     # may run Python code: before it is taken
         cdef Differentiation context = self.differentiation
-        cdef Py_ssize_t members = self.thread_count(n, threads, 1)
         self.differentiation = None
         if context is not None and context.members == members and context.lowest_delta == lowest_delta and (
-                context.keep == keep and context.in_blocks == in_blocks and n <= context.rows and (members == 1 or n >= context.rows // 4)):
+                context.keep == keep and context.in_blocks == in_blocks and n <= context.rows
+                and (members == 1 or n >= context.rows // 4)):
             return context
         block = aligned(self.block.size) if context is None else context.block
         context = Differentiation()

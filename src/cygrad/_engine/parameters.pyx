@@ -31,7 +31,7 @@ cdef Py_ssize_t scratch_size(const cg_kernels *kernels, const Layer *layers, Py_
 cdef void unpack_weights(const cg_kernels *kernels, const Layer *layer, Py_ssize_t offset, char *scratch,
                          char *out) noexcept nogil:
     """Copy the weights to `out`, (out, in); or what lies `offset` bytes from them, such as their gradient."""
-    cdef Py_ssize_t panel, o, columns, width = kernels.panel_width, row_bytes = layer.inputs * kernels.itemsize
+    cdef Py_ssize_t panel, o, part, columns, width = kernels.panel_width, row_bytes = layer.inputs * kernels.itemsize
     cdef cg_matrix w = layer.w
     cdef char *to
     w.data += offset
@@ -41,7 +41,8 @@ cdef void unpack_weights(const cg_kernels *kernels, const Layer *layer, Py_ssize
         columns = min(layer.inputs - panel * width, width)
         if columns == width:
             for o in range(w.cols):
-                memcpy(to + o * row_bytes, scratch + o * CG_PANEL_BYTES, CG_PANEL_BYTES)
+                for part in range(0, CG_PANEL_BYTES, 16):       # in vectors: GCC makes a slow string copy of a whole row
+                    memcpy(to + o * row_bytes + part, scratch + o * CG_PANEL_BYTES + part, 16)
         else:
             for o in range(w.cols):
                 memcpy(to + o * row_bytes, scratch + o * CG_PANEL_BYTES, columns * kernels.itemsize)

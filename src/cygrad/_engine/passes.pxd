@@ -2,6 +2,7 @@ from libc.stdint cimport int64_t
 
 from cygrad._engine.equations cimport Pass
 from cygrad._engine.plan cimport Operation, Plan
+from cygrad._engine.samples cimport Samples
 from cygrad._engine.team cimport Team
 
 
@@ -42,6 +43,8 @@ cdef class SequentialPasses(Team):
 cdef class ParallelPasses(Team):
     cdef Plan plan
     cdef Pass p                     # the part that all passes share
+    cdef Samples x                  # its samples
+    cdef bint found_nonfinite       # whether one of them is not finite
     cdef Py_ssize_t samples, chunk, chunks
     cdef bint is_open               # whether the phase, with a task for each chunk, has been opened
     cdef Results results

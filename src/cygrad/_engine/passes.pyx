@@ -195,8 +195,10 @@ cdef class ParallelPasses(Team):
         """Run all samples through the plan, which has rows for a chunk of each member."""
         self.samples, self.chunk = samples, chunk
         self.chunks = (samples + chunk - 1) // chunk
-        self.is_open = False
+        self.is_open = self.found_nonfinite = False
         self.run_threads(self.members, None)
+        if self.found_nonfinite:
+            self.x.check()      # raises the error that names the first of them
         if self.interrupts.error is not None:
             raise self.interrupts.error
         return 0
@@ -210,11 +212,16 @@ cdef class ParallelPasses(Team):
 
     cdef void run_task(self, Py_ssize_t task, int member) noexcept nogil:
         cdef Pass p = self.p
+        cdef Py_ssize_t[2] place
         if cg_team_stopped(self.team):
             return
         p.first = member * self.chunk
         p.start = task * self.chunk
         p.rows = p.batch_rows = min(self.samples - p.start, self.chunk)
+        if not self.x.is_checked and not self.x.rows_are_finite(p.start, p.rows, place):
+            self.found_nonfinite = True
+            cg_team_stop(self.team)
+            return
         if self.plan.run(&p, member, self.interrupts):
             cg_team_stop(self.team)
         write_results(self.plan, p.first, p.rows, &self.results, p.start)

@@ -14,6 +14,7 @@ cdef class Samples:
     cdef bint is_checked            # whether all numbers are known to be finite in the dtype
     cdef bint single                # whether that is float32
     cdef object array, name, dtype  # for the error, until they are checked
+    cdef int read(self, array, str name, Py_ssize_t columns, str dtype, bint check) except -1
     cdef int check(self) except -1
     cdef bint rows_are_finite(self, Py_ssize_t start, Py_ssize_t rows, Py_ssize_t *place) noexcept nogil
     cdef int raise_not_finite(self, Py_ssize_t row, Py_ssize_t col) except -1

@@ -179,13 +179,17 @@ cdef class Samples:
         self.row = NULL
 
     def __init__(self, array, str name="X", columns=None, str dtype="float64", bint check=True):
+        self.read(array, name, -1 if columns is None else columns, dtype, check)
+
+    cdef int read(self, array, str name, Py_ssize_t columns, str dtype, bint check) except -1:
+        """Acquire rows of numbers, as the class describes it; -1: of any number of columns."""
         self.acquire_array(array, name)
         if self.buffer.ndim != 2:
             shape = tuple(np.shape(array))
             hint = "; one sample is a row of a two-dimensional array" if self.buffer.ndim == 1 else ""
-            wanted = "columns" if columns is None else columns
+            wanted = "columns" if columns < 0 else columns
             raise ValueError(f"{name} has shape {shape}, expected (rows, {wanted}){hint}")
-        if columns is not None and self.view.cols != columns:
+        if columns >= 0 and self.view.cols != columns:
             raise ValueError(f"{name} has shape {tuple(np.shape(array))}, expected (rows, {columns})")
         if self.view.rows == 0:
             raise ValueError(f"{name} has shape {tuple(np.shape(array))}, expected at least one row")
@@ -193,6 +197,7 @@ cdef class Samples:
         self.single = dtype == "float32"
         if check:
             self.check()
+        return 0
 
     cdef int check(self) except -1:
         """Raise an error if a number is NaN, or infinite in the dtype."""

@@ -21,7 +21,7 @@ time is the processor time of the thread, which other programs disturb less than
 the shortest of several. If all differences would take too long, evenly spaced ones are timed, and
 the total is extrapolated.
 
-Small networks do not follow the lines. The fixed cost of a call, tens of microseconds for checking
+Small networks do not follow the lines. The fixed cost of a call, some microseconds for checking
 the samples and for going from Python to C, exceeds that of their computation; so the slopes are
 fitted to the networks from 10,000 parameters on.
 """

@@ -59,6 +59,14 @@ class Network:
     TypeError, ValueError
         If an argument is not as described, or layers and loss do not fit together.
 
+    Notes
+    -----
+    Any number of threads can use a network at the same time, while no other thread changes it.
+
+    The network keeps the memory of a call for the next one, unless it is large: for inference and
+    for evaluations up to 0.5 MB and twice the size of the parameters each; for gradients up to 4 MB
+    and twice that size, and the gradient itself.
+
     Examples
     --------
     >>> import cygrad as cg
@@ -404,11 +412,6 @@ class Network:
         ------
         TypeError, ValueError
             If an argument is not as described.
-
-        Notes
-        -----
-        The network keeps the memory of the call for the next one: the gradient, and for batches of
-        any but large size z, a and δ.
 
         Examples
         --------
