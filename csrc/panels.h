@@ -103,28 +103,22 @@ static void unpack(ptrdiff_t rows, const cg_matrix *a, void *out)
         }
 }
 
-/* Transpose a block [LANES, LANES] in registers, in log₂ LANES rounds. Each round interleaves rows i and i + LANES / 2
- * number by number, like two halves of a pack of cards; after the last round number i of row k is number k of row i.
- * Rows of `in` and `out` are P apart. */
+/* Transpose a block [LANES, LANES] in registers; rows of `in` and `out` are P apart. Vectors are loaded in parts, from
+ * rows PART apart; then a block [PART, PART] is transposed in each part, in log₂ PART rounds, each of which interleaves
+ * rows i and i + PART / 2. After the last round number i of row k is number k of row i. */
 CG_INLINE void transpose_block(const real *in, real *out)
 {
-    enum { HALF = LANES / 2 };
-    vec v[LANES], next[LANES];
-#define CG_LOWER(c) c % 2 * LANES + c / 2
-#define CG_UPPER(c) CG_LOWER(c) + HALF
-    const mask lower = {CG_LANES(CG_LOWER)}, upper = {CG_LANES(CG_UPPER)};
-#undef CG_LOWER
-#undef CG_UPPER
-    CG_UNROLL for (int i = 0; i < LANES; i++) v[i] = load(in + i * P);
+    CG_UNROLL for (int c = 0; c < LANES; c += PART)
+    {
+        vec v[PART], next[PART];
+        CG_UNROLL for (int i = 0; i < PART; i++) v[i] = load_parts(in + i * P + c, PART * P);
 #pragma GCC unroll 4
-    for (int round = 1; round < LANES; round *= 2) {
-        CG_UNROLL for (int i = 0; i < HALF; i++) {
-            next[2 * i] = shuffle_two(v[i], v[i + HALF], lower);
-            next[2 * i + 1] = shuffle_two(v[i], v[i + HALF], upper);
+        for (int round = 1; round < PART; round *= 2) {
+            CG_UNROLL for (int i = 0; i < PART; i++) next[i] = interleave(i % 2, v[i / 2], v[i / 2 + PART / 2]);
+            CG_UNROLL for (int i = 0; i < PART; i++) v[i] = next[i];
         }
-        CG_UNROLL for (int i = 0; i < LANES; i++) v[i] = next[i];
+        CG_UNROLL for (int i = 0; i < PART; i++) store(out + (c + i) * P, v[i]);
     }
-    CG_UNROLL for (int i = 0; i < LANES; i++) store(out + i * P, v[i]);
 }
 
 /* wt [out, P]: rows panel P … panel P + P − 1 of w [in, out], transposed */
