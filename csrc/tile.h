@@ -10,16 +10,28 @@
 #include "update.h"
 #include "panels.h"
 
-/* TILE_STEPS: steps of k in a turn of the inner loop, which fewer instructions beside the multiply-adds make faster where
- * the core's other thread is busy. The compiler unrolls this loop: were it unrolled here, it would move accumulators from
- * register to register. */
+/* What the variants do differently:
+ * TILE_ROWS × TILE_VECTORS  accumulators: as many as the registers hold beside the factors
+ * TILE_REST                 rows of the tile that divides a rest of 9 or 10 rows
+ * TILE_STEPS                steps of a sum in a turn of the inner loop: where the core's other thread is busy, fewer
+ *                           instructions beside the multiply-adds are faster. The compiler unrolls this loop; were it
+ *                           unrolled here, accumulators would move from register to register.
+ * CG_WEAVE                  Adam's square roots and divisions run beside the products of the next tile, for which 16
+ *                           registers are too few, and not after a block */
 #if CG_VECTOR_BYTES == 64
 enum { TILE_ROWS = 8, TILE_REST = 5, TILE_VECTORS = 2, TILE_STEPS = 2 }; /* 16 of 32 registers */
+#define CG_WEAVE 1
 #elif CG_VECTOR_BYTES == 32
 enum { TILE_ROWS = 6, TILE_REST = 4, TILE_VECTORS = 2, TILE_STEPS = 2 }; /* 12 of 16 registers */
+#define CG_WEAVE 0
 #else
 enum { TILE_ROWS = 4, TILE_REST = 4, TILE_VECTORS = 4, TILE_STEPS = 1 }; /* 16 of the 32 registers of ARM64 */
+#define CG_WEAVE 0
 #endif
+
+/* Samples over which all tiles of a block of W pass before the next ones: their rows of a and δ, 16 KB each, stay in the
+ * nearest cache. */
+enum { BATCH_BLOCK = 128 };
 
 typedef vec tile[TILE_ROWS][TILE_VECTORS];
 
@@ -84,26 +96,6 @@ CG_INLINE void product_tile(const int ROWS, const int VECTORS, const cg_rows *fr
         CG_UNROLL for (int m = 0; m < ROWS; m++)
             CG_UNROLL for (int j = 0; j < VECTORS; j++) t[m][j] *= relu_slope(load(relu_outputs + m * P + j * LANES));
     store_tile(ROWS, VECTORS, t, out);
-}
-
-/* g[m, j] = start[m, j] + Σₖ a[k, m] · d[k, j], without `start` from zero on: a is [batch, in] and d is [batch, out], `a` pointing at column m = 0 of a panel's
- * first row; g and start are [ROWS, P].
- * A row of the previous tile is updated after every `slice` samples, so that divisions and square roots run beside the
- * multiply-adds and not after them. */
-CG_INLINE void weight_gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t batch, const real *a, const real *d,
-                                    const real *start, real *g, ptrdiff_t slice,
-                                    const update_scalars *u, const pending_update *before)
-{
-    tile t;
-    CG_UNROLL for (int m = 0; m < ROWS; m++)
-        CG_UNROLL for (int j = 0; j < VECTORS; j++) t[m][j] = start ? load(start + m * P + j * LANES) : zero();
-    ptrdiff_t k = 0;
-    for (ptrdiff_t row = 0; row < before->rows; row++, k += slice) {
-        multiply_add(ROWS, VECTORS, t, slice, a + k * P, 1, P, d + k * P);
-        update_row(u, before, row);
-    }
-    multiply_add(ROWS, VECTORS, t, batch - k, a + k * P, 1, P, d + k * P);
-    store_tile(ROWS, VECTORS, t, g);
 }
 
 /* TILE(ROWS, VECTORS) for each of the tiles that cover `rows` × `vectors`: full ones, then smaller ones; full width,
@@ -181,47 +173,131 @@ static void prefetch_some(cg_prefetch *ahead)
     }
 }
 
-/* ∂C/∂W = aᵀ δ and the update of W, tile by tile, for one panel of columns of W: a is [batch, in], delta is
- * [batch, out], w is [in, out] */
+/* A tile whose update by Adam runs beside the products of the next tile, a row after every eighth part of the samples. */
+typedef struct {
+    const update_scalars *scalars;
+    parameter_block block;
+    const real *g;
+    ptrdiff_t row; /* the next one */
+} woven_update;
+
+CG_INLINE void update_rest(woven_update *woven)
+{
+    for (; woven->row < woven->block.rows; woven->row++)
+        update_row_by_adam(woven->scalars, &woven->block, woven->row, woven->g);
+}
+
+/* g[m, j] = start[m, j] + Σₖ a[k, m] · d[k, j], without `start` from zero on: a is [batch, in] and d is [batch, out],
+ * `a` pointing at column m = 0 of a panel's first row; g and start are [ROWS, P] */
+CG_INLINE void weight_gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t batch, const real *a, const real *d,
+                                    const real *start, real *g, woven_update *woven)
+{
+    tile t;
+    CG_UNROLL for (int m = 0; m < ROWS; m++)
+        CG_UNROLL for (int j = 0; j < VECTORS; j++) t[m][j] = start ? load(start + m * P + j * LANES) : zero();
+    if (woven) {
+        const woven_update before = *woven;
+        const update_scalars scalars = *before.scalars;
+        ptrdiff_t slice = batch / TILE_ROWS;
+        for (ptrdiff_t row = before.row; row < before.block.rows; row++, batch -= slice) {
+            multiply_add(ROWS, VECTORS, t, slice, a, 1, P, d);
+            a += slice * P, d += slice * P;
+            update_row_by_adam(&scalars, &before.block, row, before.g);
+        }
+        woven->row = before.block.rows;
+    }
+    multiply_add(ROWS, VECTORS, t, batch, a, 1, P, d);
+    store_tile(ROWS, VECTORS, t, g);
+}
+
+/* The same for a block [rows, P]. Without `woven`, `block` is prefetched; else the gradient is complete if there is a
+ * block, and its update begins. */
+CG_INLINE void gradient_of_block(ptrdiff_t rows, int vectors, ptrdiff_t batch, const real *a, const real *d,
+                                 const real *start, real *g, const parameter_block *block, woven_update *woven,
+                                 cg_prefetch *ahead)
+{
+#define CG_TILE(ROWS, VECTORS)                                                                                      \
+    do {                                                                                                            \
+        ptrdiff_t at = r * P + j * LANES;                                                                           \
+        if (!woven && block && j == 0) prefetch_parameters(block, r, ROWS);                                         \
+        weight_gradient_tile(ROWS, VECTORS, batch, a + r, d + j * LANES, start ? start + at : NULL, g + at, woven); \
+        if (woven && block) {                                                                                       \
+            woven->block = part_of_block(block, r, ROWS, j, VECTORS);                                               \
+            woven->g = g + at, woven->row = 0;                                                                      \
+        }                                                                                                           \
+        if (ahead) prefetch_some(ahead);                                                                            \
+    } while (0)
+    CG_TILES(rows, vectors, CG_TILE);
+#undef CG_TILE
+}
+
+CG_SHARED void plain_gradient(ptrdiff_t rows, int vectors, ptrdiff_t batch, const real *a, const real *d,
+                              const real *start, real *g, const parameter_block *fetch, cg_prefetch *ahead)
+{
+    gradient_of_block(rows, vectors, batch, a, d, start, g, fetch, NULL, ahead);
+}
+
+#if CG_WEAVE
+CG_SHARED void woven_gradient(ptrdiff_t rows, int vectors, ptrdiff_t batch, const real *a, const real *d,
+                              const real *start, real *g, const parameter_block *completed, woven_update *woven,
+                              cg_prefetch *ahead)
+{
+    gradient_of_block(rows, vectors, batch, a, d, start, g, completed, woven, ahead);
+}
+#endif
+
+/* ∂C/∂W = aᵀ δ and the update of W, block [P, P] by block, for one panel of columns of W: a is [batch, in], delta is
+ * [batch, out], w is [in, out]. The gradient of a block stays in the nearest cache, and so do BATCH_BLOCK rows of a and
+ * delta until all its tiles have passed over them. */
 static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a, const cg_matrix *delta,
                             const cg_matrix *w, const char *sums, ptrdiff_t state1_offset,
-                            ptrdiff_t state2_offset, const cg_update *update, cg_prefetch *ahead)
+                            ptrdiff_t state2_offset, const cg_update *rule, cg_prefetch *ahead)
 {
     CG_RETURN_IF_NARROW(w->cols - panel * P,
-                        weight_gradient(panel, batch, a, delta, w, sums, state1_offset, state2_offset, update, ahead))
-    real g[2][TILE_ROWS * P] __attribute__((aligned(CG_PANEL_BYTES))); /* of this tile and of the previous one */
-    int turn = 0;
-    pending_update before = {0, 0, NULL, NULL, NULL, NULL};
-    update_scalars scalars = scalars_of(update);
+                        weight_gradient(panel, batch, a, delta, w, sums, state1_offset, state2_offset, rule, ahead))
+    real g[P * P] __attribute__((aligned(CG_PANEL_BYTES)));
+    update_scalars scalars = scalars_of(rule);
     const real *d_panel = panel_of(delta, panel);
-    char *w_panel = (char *)panel_of(w, panel);
     int vectors = used_vectors(delta->cols - panel * P);
-    ptrdiff_t slice = batch / TILE_ROWS;
+#if CG_WEAVE
+    woven_update woven = {&scalars, {0}, NULL, 0};
+#endif
     for (ptrdiff_t i = 0; i < a->cols; i += P) {
         const real *a_panel = panel_of(a, i / P);
         ptrdiff_t rows = a->cols - i < P ? a->cols - i : P; /* of W, which are columns of this panel of a */
-#define CG_TILE(ROWS, VECTORS)                                                                                \
-    do {                                                                                                      \
-        char *w_tile = w_panel + (i + r) * CG_PANEL_BYTES + j * CG_VECTOR_BYTES;                              \
-        weight_gradient_tile(ROWS, VECTORS, batch, a_panel + r, d_panel + j * LANES,                          \
-                             sums ? (const real *)(sums + (w_tile - w->data)) : NULL, g[turn], slice,         \
-                             &scalars, &before);                                                             \
-        before = (pending_update){ROWS, VECTORS, g[turn], (real *)w_tile, (real *)(w_tile + state1_offset),   \
-                                  (real *)(w_tile + state2_offset)};                                          \
-        turn = !turn;                                                                                         \
-        if (ahead) prefetch_some(ahead);                                                                      \
-    } while (0)
-        CG_TILES(rows, vectors, CG_TILE);
-#undef CG_TILE
+        char *w_rows = (char *)panel_of(w, panel) + i * CG_PANEL_BYTES;
+        parameter_block block = block_of(&scalars, rows, vectors, w_rows, state1_offset, state2_offset);
+        if (batch == 1 && !sums) {
+            update_by_sample(&scalars, &block, a_panel, d_panel);
+            for (ptrdiff_t r = 0; ahead && r < rows; r += TILE_ROWS) prefetch_some(ahead);
+            continue;
+        }
+        const real *start = sums ? (const real *)(sums + (w_rows - w->data)) : NULL;
+        ptrdiff_t k = 0;
+        do {
+            ptrdiff_t count = batch - k < BATCH_BLOCK ? batch - k : BATCH_BLOCK;
+#if CG_WEAVE
+            if (scalars.rule == CG_RULE_adam)
+                woven_gradient(rows, vectors, count, a_panel + k * P, d_panel + k * P, start, g,
+                               k + count == batch ? &block : NULL, &woven, ahead);
+            else
+#endif
+                plain_gradient(rows, vectors, count, a_panel + k * P, d_panel + k * P, start, g,
+                               k == 0 && batch > BATCH_BLOCK ? &block : NULL, ahead);
+            k += count, start = g;
+        } while (k < batch);
+        if (!CG_WEAVE || scalars.rule != CG_RULE_adam) update(&scalars, &block, g);
     }
-    update_rows(&scalars, &before);
+#if CG_WEAVE
+    update_rest(&woven);
+#endif
 }
 
 /* ∂C/∂b = Σ δ over the rows, in their order, and the update of b */
 static void bias_gradient(ptrdiff_t rows, const cg_matrix *delta, char *b, const char *sums,
-                          ptrdiff_t state1_offset, ptrdiff_t state2_offset, const cg_update *update)
+                          ptrdiff_t state1_offset, ptrdiff_t state2_offset, const cg_update *rule)
 {
-    update_scalars scalars = scalars_of(update);
+    update_scalars scalars = scalars_of(rule);
     for (ptrdiff_t panel = 0; panel * P < delta->cols; panel++, b += CG_PANEL_BYTES) {
         const real *d_panel = panel_of(delta, panel);
         int vectors = used_vectors(delta->cols - panel * P);
@@ -231,8 +307,8 @@ static void bias_gradient(ptrdiff_t rows, const cg_matrix *delta, char *b, const
             for (ptrdiff_t r = 0; r < rows; r++) sum += load(d_panel + r * P + j * LANES);
             store(g + j * LANES, sum);
         }
-        pending_update all = {1, vectors, g, (real *)b, (real *)(b + state1_offset), (real *)(b + state2_offset)};
-        update_rows(&scalars, &all);
+        parameter_block block = block_of(&scalars, 1, vectors, b, state1_offset, state2_offset);
+        update(&scalars, &block, g);
     }
 }
 

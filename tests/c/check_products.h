@@ -179,7 +179,7 @@ static void bias_gradient_case(ptrdiff_t rows, ptrdiff_t out, int rule, double w
 static const ptrdiff_t TILE_ROWS[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 25, 33};
 static const ptrdiff_t TILE_COLS[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 65, 97};
 static const ptrdiff_t FEW_ROWS[] = {1, 9, 17}, FEW_COLS[] = {1, 17, 33};
-static const ptrdiff_t DEPTHS[] = {0, 1, 2, 3, 15, 16, 17, 31, 32, 33, 64, 65, 97, 300};
+static const ptrdiff_t DEPTHS[] = {0, 1, 2, 3, 15, 16, 17, 31, 32, 33, 65, 127, 128, 129, 257, 300};
 
 static void check_forward(void)
 {
