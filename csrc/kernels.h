@@ -68,7 +68,6 @@ const cg_kernels CG_TABLE = {
     .output_delta = output_delta,
     .softmax_slope = softmax_slope,
     .slope = slope,
-    .transpose = transpose,
     .hidden_delta = hidden_delta,
     .weight_gradient = weight_gradient,
     .bias_gradient = bias_gradient,

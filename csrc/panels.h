@@ -103,35 +103,35 @@ static void unpack(ptrdiff_t rows, const cg_matrix *a, void *out)
         }
 }
 
-/* Transpose a block [LANES, LANES] in registers; rows of `in` and `out` are P apart. Vectors are loaded in parts, from
- * rows PART apart; then a block [PART, PART] is transposed in each part, in log₂ PART rounds, each of which interleaves
- * rows i and i + PART / 2. After the last round number i of row k is number k of row i. */
-CG_INLINE void transpose_block(const real *in, real *out)
+/* Transpose a block [LANES, PART] into PART vectors, in registers; the rows of `in` are P apart. Vectors are loaded in
+ * parts, from rows PART apart; then a block [PART, PART] is transposed in each part, in log₂ PART rounds, each of which
+ * interleaves rows i and i + PART / 2. After the last round number i of row k is number k of row i. */
+CG_INLINE void transpose_block(const real *in, vec out[PART])
 {
-    CG_UNROLL for (int c = 0; c < LANES; c += PART)
-    {
-        vec v[PART], next[PART];
-        CG_UNROLL for (int i = 0; i < PART; i++) v[i] = load_parts(in + i * P + c, PART * P);
+    vec next[PART];
+    CG_UNROLL for (int i = 0; i < PART; i++) out[i] = load_parts(in + i * P, PART * P);
 #pragma GCC unroll 4
-        for (int round = 1; round < PART; round *= 2) {
-            CG_UNROLL for (int i = 0; i < PART; i++) next[i] = interleave(i % 2, v[i / 2], v[i / 2 + PART / 2]);
-            CG_UNROLL for (int i = 0; i < PART; i++) v[i] = next[i];
-        }
-        CG_UNROLL for (int i = 0; i < PART; i++) store(out + (c + i) * P, v[i]);
+    for (int round = 1; round < PART; round *= 2) {
+        CG_UNROLL for (int i = 0; i < PART; i++) next[i] = interleave(i % 2, out[i / 2], out[i / 2 + PART / 2]);
+        CG_UNROLL for (int i = 0; i < PART; i++) out[i] = next[i];
     }
 }
 
-/* wt [out, P]: rows panel P … panel P + P − 1 of w [in, out], transposed */
-static void transpose(ptrdiff_t panel, const cg_matrix *w, char *wt_out)
+/* wt [cols, P]: columns o … o + cols − 1 of rows panel P … panel P + P − 1 of w [in, out], transposed; o is a multiple
+ * of P, and further columns up to a multiple of P may be written too */
+static void transpose(ptrdiff_t panel, const cg_matrix *w, ptrdiff_t o, ptrdiff_t cols, real *wt)
 {
-    real *wt = (real *)wt_out;
-    for (ptrdiff_t o = 0; o < w->cols; o += P, wt += P * P) {
-        const real *block = panel_of(w, o / P) + panel * P * P;
-        ptrdiff_t cols = w->cols - o < P ? w->cols - o : P;
+    for (ptrdiff_t end = o + cols; o < end; o += P, wt += P * P) {
+        const real *rows = panel_of(w, o / P) + panel * P * P;
         if (o + P < w->cols) /* the next panel is far away, beyond the hardware prefetcher */
-            for (ptrdiff_t i = 0; i < P; i++) prefetch_row(block + (w->capacity + i) * P);
-        for (ptrdiff_t c = 0; c < cols; c += LANES)
-            for (ptrdiff_t i = 0; i < P; i += LANES) transpose_block(block + i * P + c, wt + c * P + i);
+            for (ptrdiff_t i = 0; i < P; i++) prefetch_row(rows + (w->capacity + i) * P);
+        for (ptrdiff_t c = 0; c < P && c < end - o; c += PART)
+            CG_UNROLL for (int i = 0; i < P; i += LANES)
+            {
+                vec block[PART];
+                transpose_block(rows + i * P + c, block);
+                CG_UNROLL for (int k = 0; k < PART; k++) store(wt + (c + k) * P + i, block[k]);
+            }
     }
 }
 

@@ -100,7 +100,6 @@ int main(int count, char **arguments)
         check_forward_gathers();
         check_gather();
         check_unpack();
-        check_transpose();
         check_forward();
         check_hidden_delta();
         check_weight_gradient();

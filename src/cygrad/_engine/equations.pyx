@@ -39,7 +39,7 @@ cdef void gather(const Workspace *s, const Pass *p, const Part *part) noexcept n
 cdef void forward(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
     """zˡ = aˡ⁻¹ Wˡ + bˡ;  aˡ = σ(zˡ), except for softmax, which needs all panels"""
     cdef const Layer *layer = &s.layers[part.layer]
-    cdef Py_ssize_t r = p.first + part.first
+    cdef Py_ssize_t panel, r = p.first + part.first
     cdef cg_matrix z = from_row(&s.z[part.layer], r), a = from_row(&s.a[part.layer], r), x = layer_input(s, p, part)
     cdef cg_rows samples = cg_rows(p.x, p.order, p.start)
     cdef bint in_place = z.data == a.data
@@ -48,11 +48,13 @@ cdef void forward(const Workspace *s, const Pass *p, const Part *part) noexcept 
     if part.gathers and not on_the_way:     # all samples of the batch: then the part begins at its first row
         s.kernels.gather(&samples, part.rows, &x)
     x = from_row(&x, part.first)
-    s.kernels.forward(part.panel, part.rows, &samples if on_the_way else NULL, &x, &layer.w, layer.b, relu, &z)
+    s.kernels.forward(part.panel, part.panels, part.rows, &samples if on_the_way else NULL, &x, &layer.w, layer.b, relu,
+                      &z)
     if cg_activation_properties(layer.activation) & CG_WHOLE_ROWS:
         return
     if not relu and not (in_place and layer.activation == CG_ACTIVATION_identity):
-        s.kernels.activate(layer.activation, part.panel, part.rows, &z, &a)
+        for panel in range(part.panel, part.panel + part.panels):
+            s.kernels.activate(layer.activation, panel, part.rows, &z, &a)
 
 
 cdef void softmax(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
@@ -99,8 +101,7 @@ cdef void hidden_delta(const Workspace *s, const Pass *p, const Part *part) noex
     cdef char *transposed = s.transposed + part.member * s.transposed_size
     cdef int activation = s.layers[l].activation if l > 0 else CG_ACTIVATION_identity
     cdef bint relu = activation == CG_ACTIVATION_relu       # while δ is still in registers
-    s.kernels.transpose(part.panel, &s.layers[l + 1].w, transposed)
-    s.kernels.hidden_delta(part.panel, part.rows, &above, transposed, &a if relu else NULL, &delta)
+    s.kernels.hidden_delta(part.panel, part.rows, &above, &s.layers[l + 1].w, transposed, &a if relu else NULL, &delta)
     if not relu and activation != CG_ACTIVATION_identity:
         s.kernels.slope(activation, part.panel, part.rows, &z, &a, &delta)
 

@@ -74,6 +74,8 @@ cdef class Plan:
     cdef bint run_task(self, const Operation *op, Py_ssize_t index, Pass *p, int member,
                        Interrupts interrupts) noexcept nogil
     @cython.final
+    cdef bint takes_all_panels(self, const Operation *op, const Pass *p) noexcept nogil
+    @cython.final
     cdef bint claim_gather(self, const Part *part) noexcept nogil
     @cython.final
     cdef void look_ahead(self, const Operation *op, Py_ssize_t index, Py_ssize_t rows, const Pass *p,

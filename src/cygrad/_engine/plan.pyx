@@ -302,10 +302,15 @@ cdef class Plan:
         if op.kind == OUTPUT_DELTA:
             output_delta(&self.workspace, p)
             return p.stop_if_not_finite and not isfinite(p.loss)
-        for index in range(op.panels * op.blocks):
+        for index in range(1 if self.takes_all_panels(op, p) else op.panels * op.blocks):
             if self.run_task(op, index, p, member, interrupts):
                 return True
         return False
+
+    @cython.final
+    cdef bint takes_all_panels(self, const Operation *op, const Pass *p) noexcept nogil:
+        """Return whether one task computes all panels: those of a single row, where no threads share them."""
+        return op.kind == FORWARD and p.rows == 1 and not op.is_split
 
     @cython.final
     cdef bint run_task(self, const Operation *op, Py_ssize_t index, Pass *p, int member,
@@ -315,6 +320,7 @@ cdef class Plan:
         cdef cg_prefetch ahead
         part.layer, part.member, part.gathers = op.layer, member, False
         part.panel = index if op.blocks == 1 else index // op.blocks    # a division takes its time
+        part.panels = op.panels if self.takes_all_panels(op, p) else 1
         part.first = (index - part.panel * op.blocks) * op.block_rows
         if op.kind == GRADIENT:
             part.rows = min(self.workspace.layers[op.layer].inputs - part.first, op.block_rows)
