@@ -398,6 +398,36 @@ CG_INLINE void gradient_of_block(ptrdiff_t rows, int vectors, ptrdiff_t batch, c
 #undef CG_TILE
 }
 
+/* The same for a block of so few columns that rows of W, 8 or more samples provided, fill the vectors better: it is
+ * computed transposed. */
+enum { FEW_COLUMNS = LANES / 2, FEW_COLUMNS_BATCH = 8 };
+
+CG_SHARED void gradient_of_columns(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t batch, const real *a, const real *d,
+                                   const real *start, real *g)
+{
+    real transposed[FEW_COLUMNS][P] __attribute__((aligned(CG_PANEL_BYTES)));
+    memset(transposed, 0, sizeof transposed);
+    for (ptrdiff_t c = 0; start && c < cols; c++)
+        for (ptrdiff_t i = 0; i < rows; i++) transposed[c][i] = start[i * P + c];
+#define CG_TILE(ROWS, VECTORS)                                                                     \
+    do {                                                                                           \
+        tile t;                                                                                    \
+        real *sums = transposed[c] + j * LANES;                                                    \
+        CG_UNROLL for (int m = 0; m < ROWS; m++)                                                   \
+            CG_UNROLL for (int v = 0; v < VECTORS; v++) t[m][v] = load(sums + m * P + v * LANES);  \
+        multiply_add(ROWS, VECTORS, t, batch, d + c, 1, P, a + j * LANES, 0);                      \
+        store_tile(ROWS, VECTORS, t, sums, 0);                                                     \
+    } while (0)
+    ptrdiff_t vectors = used_vectors(rows), c = 0;
+    for (; c + 2 <= cols; c += 2) CG_TILE_WIDTHS(2, (int)FEW_VECTORS, vectors, CG_TILE);
+    for (; c < cols; c++) CG_TILE_WIDTHS(1, (int)FEW_VECTORS, vectors, CG_TILE);
+#undef CG_TILE
+    for (ptrdiff_t i = 0; i < rows; i++) {
+        store(g + i * P, zero());
+        for (c = 0; c < cols; c++) g[i * P + c] = transposed[c][i];
+    }
+}
+
 CG_SHARED void plain_gradient(ptrdiff_t rows, int vectors, ptrdiff_t batch, const real *a, const real *d,
                               const real *start, real *g, const parameter_block *fetch, cg_prefetch *ahead)
 {
@@ -449,6 +479,10 @@ static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a
                                k + count == batch ? &block : NULL, &woven, ahead);
             else
 #endif
+            if (w->cols - panel * P <= FEW_COLUMNS && count >= FEW_COLUMNS_BATCH) {
+                gradient_of_columns(rows, w->cols - panel * P, count, a_panel + k * P, d_panel + k * P, start, g);
+                for (ptrdiff_t r = 0; ahead && r < rows; r += TILE_ROWS) prefetch_some(ahead);
+            } else
                 plain_gradient(rows, vectors, count, a_panel + k * P, d_panel + k * P, start, g,
                                k == 0 && batch > BATCH_BLOCK ? &block : NULL, ahead);
             k += count, start = g;
