@@ -130,10 +130,10 @@ typedef struct {
     /* out[r, c] = a[r, c], out row-major [rows, a->cols] */
     void (*unpack)(ptrdiff_t rows, const cg_matrix *a, void *out);
 
-    /* z = a W + b for one panel of columns, then relu if `relu`: z is [batch, out], w is [in, out], b is [out];
+    /* z = a W + b for `panels` panels of columns, then relu if `relu`: z is [batch, out], w is [in, out], b is [out];
      * `from` not NULL: a is gathered tile by tile */
-    void (*forward)(ptrdiff_t panel, ptrdiff_t rows, const cg_rows *from, cg_matrix *a, const cg_matrix *w,
-                    const char *b, int relu, cg_matrix *z);
+    void (*forward)(ptrdiff_t panel, ptrdiff_t panels, ptrdiff_t rows, const cg_rows *from, cg_matrix *a,
+                    const cg_matrix *w, const char *b, int relu, cg_matrix *z);
     /* a = σ(z) for one panel of columns */
     void (*activate)(int activation, ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *z, cg_matrix *a);
     /* a = softmax(z) for rows; log_sum_exp[r] = ln Σⱼ exp(z[r, j]) */
@@ -147,12 +147,12 @@ typedef struct {
     void (*slope)(int activation, ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *z, const cg_matrix *a,
                   cg_matrix *delta);
 
-    /* wt [out, P] = one panel of rows of Wᵀ: wt[o, i] = w[panel P + i, o] */
+    /* wt [out, P] = one panel of rows of Wᵀ: wt[o, i] = w[panel P + i, o], for parameters that are read or set */
     void (*transpose)(ptrdiff_t panel, const cg_matrix *w, char *wt);
-    /* below = above Wᵀ for one panel of columns: below is [batch, in], above is [batch, out], wt is [out, P].
-     * `relu` not NULL: the activations of a relu layer below, whose σ′ multiplies the result; other σ′ are applied by
-     * slope */
-    void (*hidden_delta)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const char *wt,
+    /* below = above Wᵀ for one panel of columns: below is [batch, in], above is [batch, out], w is [in, out]; wt has room
+     * for a panel of Wᵀ, [out, P]. `relu` not NULL: the activations of a relu layer below, whose σ′ multiplies the
+     * result; other σ′ are applied by slope */
+    void (*hidden_delta)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const cg_matrix *w, char *wt,
                          const cg_matrix *relu, cg_matrix *below);
 
     /* ∂C/∂W = aᵀ δ for one panel of columns, and the update of w and its states with it, tile by tile. `sums` not NULL:

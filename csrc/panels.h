@@ -103,42 +103,42 @@ static void unpack(ptrdiff_t rows, const cg_matrix *a, void *out)
         }
 }
 
-/* Transpose a block [LANES, LANES] in registers, in log₂ LANES rounds. Each round interleaves rows i and i + LANES / 2
- * number by number, like two halves of a pack of cards; after the last round number i of row k is number k of row i.
- * Rows of `in` and `out` are P apart. */
-CG_INLINE void transpose_block(const real *in, real *out)
+/* Transpose a block [LANES, PART] into PART vectors, in registers; the rows of `in` are P apart. Vectors are loaded in
+ * parts, from rows PART apart; then a block [PART, PART] is transposed in each part, in log₂ PART rounds, each of which
+ * interleaves rows i and i + PART / 2. After the last round number i of row k is number k of row i. */
+CG_INLINE void transpose_block(const real *in, vec out[PART])
 {
-    enum { HALF = LANES / 2 };
-    vec v[LANES], next[LANES];
-#define CG_LOWER(c) c % 2 * LANES + c / 2
-#define CG_UPPER(c) CG_LOWER(c) + HALF
-    const mask lower = {CG_LANES(CG_LOWER)}, upper = {CG_LANES(CG_UPPER)};
-#undef CG_LOWER
-#undef CG_UPPER
-    CG_UNROLL for (int i = 0; i < LANES; i++) v[i] = load(in + i * P);
+    vec next[PART];
+    CG_UNROLL for (int i = 0; i < PART; i++) out[i] = load_parts(in + i * P, PART * P);
 #pragma GCC unroll 4
-    for (int round = 1; round < LANES; round *= 2) {
-        CG_UNROLL for (int i = 0; i < HALF; i++) {
-            next[2 * i] = shuffle_two(v[i], v[i + HALF], lower);
-            next[2 * i + 1] = shuffle_two(v[i], v[i + HALF], upper);
-        }
-        CG_UNROLL for (int i = 0; i < LANES; i++) v[i] = next[i];
+    for (int round = 1; round < PART; round *= 2) {
+        CG_UNROLL for (int i = 0; i < PART; i++) next[i] = interleave(i % 2, out[i / 2], out[i / 2 + PART / 2]);
+        CG_UNROLL for (int i = 0; i < PART; i++) out[i] = next[i];
     }
-    CG_UNROLL for (int i = 0; i < LANES; i++) store(out + i * P, v[i]);
+}
+
+/* wt [cols, P]: columns o … o + cols − 1 of rows panel P … panel P + P − 1 of w [in, out], transposed; o is a multiple
+ * of P, and further columns up to a multiple of P may be written too */
+static void transpose_columns(ptrdiff_t panel, const cg_matrix *w, ptrdiff_t o, ptrdiff_t cols, real *wt)
+{
+    for (ptrdiff_t end = o + cols; o < end; o += P, wt += P * P) {
+        const real *rows = panel_of(w, o / P) + panel * P * P;
+        if (o + P < w->cols) /* the next panel is far away, beyond the hardware prefetcher */
+            for (ptrdiff_t i = 0; i < P; i++) prefetch_row(rows + (w->capacity + i) * P);
+        for (ptrdiff_t c = 0; c < P && c < end - o; c += PART)
+            CG_UNROLL for (int i = 0; i < P; i += LANES)
+            {
+                vec block[PART];
+                transpose_block(rows + i * P + c, block);
+                CG_UNROLL for (int k = 0; k < PART; k++) store(wt + (c + k) * P + i, block[k]);
+            }
+    }
 }
 
 /* wt [out, P]: rows panel P … panel P + P − 1 of w [in, out], transposed */
-static void transpose(ptrdiff_t panel, const cg_matrix *w, char *wt_out)
+static void transpose(ptrdiff_t panel, const cg_matrix *w, char *wt)
 {
-    real *wt = (real *)wt_out;
-    for (ptrdiff_t o = 0; o < w->cols; o += P, wt += P * P) {
-        const real *block = panel_of(w, o / P) + panel * P * P;
-        ptrdiff_t cols = w->cols - o < P ? w->cols - o : P;
-        if (o + P < w->cols) /* the next panel is far away, beyond the hardware prefetcher */
-            for (ptrdiff_t i = 0; i < P; i++) prefetch_row(block + (w->capacity + i) * P);
-        for (ptrdiff_t c = 0; c < cols; c += LANES)
-            for (ptrdiff_t i = 0; i < P; i += LANES) transpose_block(block + i * P + c, wt + c * P + i);
-    }
+    transpose_columns(panel, w, 0, w->cols, (real *)wt);
 }
 
 #endif

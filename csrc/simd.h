@@ -33,7 +33,9 @@ typedef int64_t integer;
 enum {
     LANES = CG_VECTOR_BYTES / (CG_BITS / 8),         /* numbers in a vector */
     P = CG_PANEL_BYTES / (CG_BITS / 8),              /* numbers in a panel's row */
-    PANEL_VECTORS = CG_PANEL_BYTES / CG_VECTOR_BYTES /* vectors in a panel's row */
+    PANEL_VECTORS = CG_PANEL_BYTES / CG_VECTOR_BYTES, /* vectors in a panel's row */
+    /* numbers of a vector that one shuffle can rearrange: on AVX2 one of two vectors does so within 16 bytes */
+    PART = (CG_VECTOR_BYTES == 32 ? 16 : CG_VECTOR_BYTES) / (CG_BITS / 8)
 };
 
 typedef real vec __attribute__((vector_size(CG_VECTOR_BYTES), may_alias));
@@ -218,6 +220,34 @@ CG_INLINE vec shuffle_two(vec a, vec b, mask from)
     return r;
 #else
     return __builtin_shuffle(a, b, from);
+#endif
+}
+
+/* Return the parts of a vector at p, p + step, … */
+CG_INLINE vec load_parts(const real *p, ptrdiff_t step)
+{
+#if CG_VECTOR_BYTES == 32
+    __m256 v = _mm256_castps128_ps256(_mm_load_ps((const float *)p));
+    return (vec)_mm256_insertf128_ps(v, _mm_load_ps((const float *)(p + step)), 1);
+#else
+    (void)step;
+    return load(p);
+#endif
+}
+
+/* Interleave the lower, or with `upper` the upper, halves of each part of a and b number by number, like two halves of
+ * a pack of cards. */
+CG_INLINE vec interleave(const int upper, vec a, vec b)
+{
+#if CG_VECTOR_BYTES == 32
+    return upper ? CG_X86(unpackhi)(a, b) : CG_X86(unpacklo)(a, b);
+#else
+#define CG_LOWER(i) i % 2 * LANES + i / 2
+#define CG_UPPER(i) CG_LOWER(i) + LANES / 2
+    const mask lower = {CG_LANES(CG_LOWER)}, higher = {CG_LANES(CG_UPPER)};
+    return shuffle_two(a, b, upper ? higher : lower);
+#undef CG_LOWER
+#undef CG_UPPER
 #endif
 }
 

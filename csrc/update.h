@@ -1,5 +1,4 @@
-/* update.h: the update rules of optimizers.h, applied to gradients that a tile has just left in registers or in the
- * nearest cache. The same code updates weights and biases, and stores gradients, so that all have the same bits. */
+/* update.h: the update rules of optimizers.h, applied to gradients that tiles have just left in the nearest cache. The same code updates weights and biases, and stores gradients, so that all have the same bits. */
 #ifndef CG_UPDATE_H
 #define CG_UPDATE_H
 
@@ -19,44 +18,97 @@ static update_scalars scalars_of(const cg_update *u)
                             (real)(1 - u->beta2), (real)epsilon, (real)u->weight_decay};
 }
 
-/* Gradients that are not applied yet, `rows` rows of `vectors` vectors, P numbers apart, with their parameters and
- * states. */
+/* Some rows of parameters, `vectors` vectors each, and the `states` states of the optimiser at the same places. */
 typedef struct {
     ptrdiff_t rows, vectors;
-    const real *g;
+    int states;
     real *w, *state1, *state2;
-} pending_update;
+} parameter_block;
 
-/* Parameters are prefetched so many rows before their update: two tiles. Beyond the end a prefetch does nothing. */
-enum { PREFETCH_ROWS = 16 };
-
-CG_INLINE void update_row(const update_scalars *u, const pending_update *p, ptrdiff_t row)
+CG_INLINE parameter_block block_of(const update_scalars *u, ptrdiff_t rows, ptrdiff_t vectors, char *w,
+                                   ptrdiff_t state1_offset, ptrdiff_t state2_offset)
 {
-    const real *g_row = p->g + row * P;
-    real *w_row = p->w + row * P, *state1 = p->state1 + row * P, *state2 = p->state2 + row * P;
-    vec rate = splat(u->rate), momentum = splat(u->momentum), decay = splat(u->decay), epsilon = splat(u->epsilon);
-    vec one_minus_beta1 = splat(u->one_minus_beta1), one_minus_beta2 = splat(u->one_minus_beta2);
-    prefetch_row(w_row + PREFETCH_ROWS * P);
-    if (u->states > 0) prefetch_row(state1 + PREFETCH_ROWS * P);
-    if (u->states > 1) prefetch_row(state2 + PREFETCH_ROWS * P);
-    switch (u->rule) {
-#define CG_ROW(NAME, STATES, PROPERTIES, ...)                                   \
-    case CG_RULE_##NAME:                                                        \
-        for (ptrdiff_t j = 0, i = 0; j < p->vectors; j++, i += LANES) {         \
-            vec g = load(g_row + i), w = load(w_row + i);                       \
-            if (u->decay != 0) g = fma_(decay, w, g);                           \
-            __VA_ARGS__;                                                        \
-            store(w_row + i, w);                                                \
-        }                                                                       \
+    return (parameter_block){rows, vectors, u->states, (real *)w, (real *)(w + state1_offset),
+                             (real *)(w + state2_offset)};
+}
+
+CG_INLINE parameter_block part_of_block(const parameter_block *b, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t vector,
+                                        ptrdiff_t vectors)
+{
+    ptrdiff_t at = row * P + vector * LANES;
+    return (parameter_block){rows, vectors, b->states, b->w + at, b->state1 + at, b->state2 + at};
+}
+
+/* Beyond the end of memory a prefetch does nothing. */
+CG_INLINE void prefetch_parameters(const parameter_block *block, ptrdiff_t row, ptrdiff_t rows)
+{
+    for (ptrdiff_t end = row + rows; row < end; row++) {
+        prefetch_row(block->w + row * P);
+        if (block->states > 0) prefetch_row(block->state1 + row * P);
+        if (block->states > 1) prefetch_row(block->state2 + row * P);
+    }
+}
+
+/* Update the parameters by their gradients g, which lie as they do. With OUTER g is the gradient of a single sample,
+ * a[row] δ[i], and not stored at all: `g_or_delta` is δ then. */
+CG_INLINE void update_rows(const int OUTER, const update_scalars *scalars, const parameter_block *block, const real *a,
+                           const real *g_or_delta)
+{
+    const update_scalars u = *scalars; /* a copy, which no store can change */
+    vec rate = splat(u.rate), momentum = splat(u.momentum), decay = splat(u.decay), epsilon = splat(u.epsilon);
+    vec one_minus_beta1 = splat(u.one_minus_beta1), one_minus_beta2 = splat(u.one_minus_beta2);
+    ptrdiff_t rows = block->rows, width = block->vectors * LANES;
+    real *w_row = block->w, *state1 = block->state1, *state2 = block->state2;
+    if (!OUTER && rows > 1 && block->vectors == PANEL_VECTORS) width *= rows, rows = 1; /* whole rows are one long one */
+#define CG_UPDATE(DECAY, ...)                                                    \
+    for (ptrdiff_t row = 0; row < rows; row++, w_row += P, state1 += P, state2 += P) {   \
+        vec a_row = OUTER ? splat(a[row]) : zero();                              \
+        for (ptrdiff_t i = 0; i < width; i += LANES) {                           \
+            vec g = load(g_or_delta + i), w = load(w_row + i);                   \
+            if (OUTER) g = fma_(a_row, g, zero());                               \
+            if (DECAY) g = fma_(decay, w, g);                                    \
+            __VA_ARGS__;                                                         \
+            store(w_row + i, w);                                                 \
+        }                                                                        \
+        if (!OUTER) g_or_delta += P;                                             \
+    }
+    switch (u.rule) {
+#define CG_ROW(NAME, STATES, PROPERTIES, ...)    \
+    case CG_RULE_##NAME:                         \
+        if (u.decay != 0) {                      \
+            CG_UPDATE(1, __VA_ARGS__)            \
+        } else {                                 \
+            CG_UPDATE(0, __VA_ARGS__)            \
+        }                                        \
         break;
         CG_RULES(CG_ROW)
 #undef CG_ROW
     }
+#undef CG_UPDATE
 }
 
-static void update_rows(const update_scalars *u, const pending_update *p)
+CG_SHARED void update(const update_scalars *u, const parameter_block *block, const real *g)
 {
-    for (ptrdiff_t row = 0; row < p->rows; row++) update_row(u, p, row);
+    update_rows(0, u, block, NULL, g);
+}
+
+CG_SHARED void update_by_sample(const update_scalars *u, const parameter_block *block, const real *a, const real *delta)
+{
+    update_rows(1, u, block, a, delta);
+}
+
+/* Parameters are prefetched so many rows before their update. */
+enum { PREFETCH_ROWS = 16 };
+
+/* One row of a block by Adam, whose square root and division take longer than all else. */
+CG_INLINE void update_row_by_adam(const update_scalars *scalars, const parameter_block *block, ptrdiff_t row,
+                                  const real *g)
+{
+    update_scalars u = *scalars;
+    u.rule = CG_RULE_adam;
+    parameter_block one = part_of_block(block, row, 1, 0, block->vectors);
+    prefetch_parameters(block, row + PREFETCH_ROWS, 1);
+    update_rows(0, &u, &one, NULL, g + row * P);
 }
 
 #endif

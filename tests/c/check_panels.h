@@ -1,4 +1,4 @@
-/* check_panels.h: gather, unpack, transpose: numbers are moved and converted, but not changed otherwise. */
+/* check_panels.h: gather, unpack and transpose: numbers are moved and converted, but not changed otherwise. */
 #ifndef CHECK_PANELS_H
 #define CHECK_PANELS_H
 

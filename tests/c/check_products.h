@@ -6,11 +6,14 @@
 #include "check_panels.h"
 #include "checks.h"
 
-/* z[r, j] = b[j] + Σₖ a[r, k] w[k, j], then max(0, z) if relu; with gathers, a is gathered tile by tile */
-static void forward_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu, int gathers)
+/* z[r, j] = b[j] + Σₖ a[r, k] w[k, j], then max(0, z) if relu; with gathers, a is gathered on the way; for one panel, or
+ * for all */
+static void forward_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu, int gathers, int all)
 {
-    for (ptrdiff_t panel = 0; panel < panels(out); panel += panels(out) > 1 ? panels(out) - 1 : 1) EACH_KIND {
-        if (!begin("forward rows=%td in=%td out=%td panel=%td relu=%d gathers=%d", rows, in, out, panel, relu, gathers))
+    ptrdiff_t step = all || panels(out) == 1 ? panels(out) : panels(out) - 1;
+    for (ptrdiff_t panel = 0; panel < panels(out); panel += step) EACH_KIND {
+        if (!begin("forward rows=%td in=%td out=%td panel=%td relu=%d gathers=%d all=%d", rows, in, out, panel, relu,
+                   gathers, all))
             continue;
         buffer *a = samples_of("a", rows, in, !gathers), *w = weights_of("w", in, out), *b = biases_of("b", out);
         buffer *z = result_of("z", rows, out);
@@ -19,11 +22,12 @@ static void forward_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu, 
         int64_t *order = (int64_t *)allocate((size_t)(rows + 1) * sizeof *order, tight);
         for (ptrdiff_t r = 0; r <= rows; r++) order[r] = random_below(rows + 3);
         cg_rows from = {&x, order, 1};
-        k->forward(panel, rows, gathers ? &from : NULL, &a_matrix, &w_matrix, b->actual, relu, &z_matrix);
+        ptrdiff_t count = all ? panels(out) : 1;
+        k->forward(panel, count, rows, gathers ? &from : NULL, &a_matrix, &w_matrix, b->actual, relu, &z_matrix);
         for (ptrdiff_t r = 0; gathers && r < rows; r++)
             for (ptrdiff_t i = 0; i < in; i++) expect(a, r, i, sample_at(&x, order[1 + r], i), 0);
         for (ptrdiff_t r = 0; r < rows; r++)
-            for (ptrdiff_t j = panel * k->panel_width; j < out && j < (panel + 1) * k->panel_width; j++) {
+            for (ptrdiff_t j = panel * k->panel_width; j < out && j < (panel + count) * k->panel_width; j++) {
                 double sum = at(b, 0, j);
                 for (ptrdiff_t i = 0; i < in; i++) sum = fused(at(a, r, i), at(w, i, j), sum);
                 expect(z, r, j, relu && sum < 0 ? 0 : sum, 0);
@@ -32,21 +36,24 @@ static void forward_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu, 
     }
 }
 
-/* below[r, i] = Σₒ above[r, o] wt[o, i]; with relu, times its slope at its outputs a[r, i] */
+/* below[r, i] = Σₒ above[r, o] w[i, o]; with relu, times its slope at its outputs a[r, i]. Kernels may write anything to
+ * wt, whose rows are padded to a whole panel. */
 static void hidden_delta_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu)
 {
     for (ptrdiff_t panel = 0; panel < panels(in); panel += panels(in) > 1 ? panels(in) - 1 : 1) EACH_KIND {
         if (!begin("hidden_delta rows=%td in=%td out=%td panel=%td relu=%d", rows, in, out, panel, relu)) continue;
         ptrdiff_t first = panel * k->panel_width, cols = in - first < k->panel_width ? in - first : k->panel_width;
         buffer *above = samples_of("above", rows, out, 1), *below = result_of("below", rows, in);
-        buffer *wt = filled(matrix("wt", out, cols, out, 0), 1), *a = relu ? samples_of("a", rows, in, 1) : NULL;
-        cg_matrix above_matrix = matrix_of(above), below_matrix = matrix_of(below), a_matrix;
+        buffer *w = weights_of("w", in, out), *a = relu ? samples_of("a", rows, in, 1) : NULL;
+        buffer *wt = numbers_of("wt", padded(out), k->panel_width, 0);
+        for (ptrdiff_t i = 0; i < wt->count; i++) wt->within[i] = ANYTHING;
+        cg_matrix above_matrix = matrix_of(above), below_matrix = matrix_of(below), w_matrix = matrix_of(w), a_matrix;
         if (relu) a_matrix = matrix_of(a);
-        k->hidden_delta(panel, rows, &above_matrix, wt->actual, relu ? &a_matrix : NULL, &below_matrix);
+        k->hidden_delta(panel, rows, &above_matrix, &w_matrix, wt->actual, relu ? &a_matrix : NULL, &below_matrix);
         for (ptrdiff_t r = 0; r < rows; r++)
             for (ptrdiff_t i = 0; i < cols; i++) {
                 double sum = 0;
-                for (ptrdiff_t o = 0; o < out; o++) sum = fused(at(above, r, o), at(wt, o, i), sum);
+                for (ptrdiff_t o = 0; o < out; o++) sum = fused(at(above, r, o), at(w, first + i, o), sum);
                 expect(below, r, first + i, relu ? sum * (at(a, r, first + i) > 0) : sum, 0);
             }
         end();
@@ -179,23 +186,27 @@ static void bias_gradient_case(ptrdiff_t rows, ptrdiff_t out, int rule, double w
 static const ptrdiff_t TILE_ROWS[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 25, 33};
 static const ptrdiff_t TILE_COLS[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 65, 97};
 static const ptrdiff_t FEW_ROWS[] = {1, 9, 17}, FEW_COLS[] = {1, 17, 33};
-static const ptrdiff_t DEPTHS[] = {0, 1, 2, 3, 15, 16, 17, 31, 32, 33, 64, 65, 97, 300};
+static const ptrdiff_t DEPTHS[] = {0, 1, 2, 3, 15, 16, 17, 31, 32, 33, 65, 127, 128, 129, 257, 300};
 
 static void check_forward(void)
 {
+    static const ptrdiff_t DEEP[] = {999, 1000, 1023, 1024, 1025, 1100}, WIDE[] = {129, 160, 257, 300};
     for (int gathers = 0; gathers <= 1; gathers++) {
-        EACH(rows, TILE_ROWS) EACH(out, TILE_COLS) forward_case(rows, 17, out, out % 2, gathers);
-        EACH(rows, FEW_ROWS) EACH(out, FEW_COLS) EACH(in, DEPTHS) forward_case(rows, in, out, in % 2, gathers);
-        forward_case(17, 1100, 33, 0, gathers);
+        EACH(rows, TILE_ROWS) EACH(out, TILE_COLS) forward_case(rows, 17, out, out % 2, gathers, rows % 2);
+        EACH(rows, FEW_ROWS) EACH(out, FEW_COLS) EACH(in, DEPTHS) forward_case(rows, in, out, in % 2, gathers, 0);
+        EACH(in, DEEP) forward_case(17, in, 33, in % 2, gathers, in % 3 == 0);
+        EACH(rows, FEW_ROWS) EACH(out, WIDE) forward_case(rows, 65, out, out % 2, gathers, 1);
     }
 }
 
 static void check_hidden_delta(void)
 {
+    static const ptrdiff_t DEEP[] = {999, 1000, 1023, 1024, 1025, 1100};
     EACH(rows, TILE_ROWS) EACH(in, TILE_COLS) hidden_delta_case(rows, in, 17, in % 2);
     EACH(rows, FEW_ROWS) EACH(in, FEW_COLS) EACH(out, DEPTHS) for (int relu = 0; relu <= 1; relu++)
         hidden_delta_case(rows, in, out, relu);
-    hidden_delta_case(17, 33, 1100, 1);
+    EACH(out, TILE_COLS) hidden_delta_case(1, 64, out, out % 2);
+    EACH(out, DEEP) hidden_delta_case(17, 33, out, out % 2);
 }
 
 static void check_weight_gradient(void)

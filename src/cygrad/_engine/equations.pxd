@@ -52,10 +52,10 @@ cdef struct Pass:
     double loss, metric         # sums over the rows of the batch so far, set by output_delta
 
 
-# The part of an equation that one task computes: a panel of columns, and a block of rows of it.
+# The part of an equation that one task computes: panels of columns, and a block of rows of them.
 cdef struct Part:
     Py_ssize_t layer            # 1 … depth; 0 is the input
-    Py_ssize_t panel
+    Py_ssize_t panel, panels    # the first one, and how many
     Py_ssize_t first, rows      # samples, or inputs of the layer for its weight gradient
     int member                  # the thread that computes it
     bint gathers                # whether it gathers the samples first, for itself

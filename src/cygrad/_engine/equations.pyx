@@ -39,7 +39,7 @@ cdef void gather(const Workspace *s, const Pass *p, const Part *part) noexcept n
 cdef void forward(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
     """zˡ = aˡ⁻¹ Wˡ + bˡ;  aˡ = σ(zˡ), except for softmax, which needs all panels"""
     cdef const Layer *layer = &s.layers[part.layer]
-    cdef Py_ssize_t r = p.first + part.first
+    cdef Py_ssize_t panel, r = p.first + part.first
     cdef cg_matrix z = from_row(&s.z[part.layer], r), a = from_row(&s.a[part.layer], r), x = layer_input(s, p, part)
     cdef cg_rows samples = cg_rows(p.x, p.order, p.start)
     cdef bint in_place = z.data == a.data
@@ -48,11 +48,13 @@ cdef void forward(const Workspace *s, const Pass *p, const Part *part) noexcept 
     if part.gathers and not on_the_way:     # all samples of the batch: then the part begins at its first row
         s.kernels.gather(&samples, part.rows, &x)
     x = from_row(&x, part.first)
-    s.kernels.forward(part.panel, part.rows, &samples if on_the_way else NULL, &x, &layer.w, layer.b, relu, &z)
+    s.kernels.forward(part.panel, part.panels, part.rows, &samples if on_the_way else NULL, &x, &layer.w, layer.b, relu,
+                      &z)
     if cg_activation_properties(layer.activation) & CG_WHOLE_ROWS:
         return
     if not relu and not (in_place and layer.activation == CG_ACTIVATION_identity):
-        s.kernels.activate(layer.activation, part.panel, part.rows, &z, &a)
+        for panel in range(part.panel, part.panel + part.panels):
+            s.kernels.activate(layer.activation, panel, part.rows, &z, &a)
 
 
 cdef void softmax(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
@@ -93,16 +95,16 @@ cdef void output_delta(const Workspace *s, Pass *p) noexcept nogil:
 
 cdef void hidden_delta(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
     """δˡ = (δˡ⁺¹ (Wˡ⁺¹)ᵀ) ⊙ σ′(zˡ);  for the input, l = 0, without σ′"""
-    cdef Py_ssize_t l = part.layer, r = p.first + part.first
+    cdef Py_ssize_t panel, l = part.layer, r = p.first + part.first
     cdef cg_matrix above = from_row(&s.delta[l + 1], r), delta = from_row(&s.delta[l], r)
     cdef cg_matrix z = from_row(&s.z[l], r), a = from_row(&s.a[l], r)
     cdef char *transposed = s.transposed + part.member * s.transposed_size
     cdef int activation = s.layers[l].activation if l > 0 else CG_ACTIVATION_identity
     cdef bint relu = activation == CG_ACTIVATION_relu       # while δ is still in registers
-    s.kernels.transpose(part.panel, &s.layers[l + 1].w, transposed)
-    s.kernels.hidden_delta(part.panel, part.rows, &above, transposed, &a if relu else NULL, &delta)
-    if not relu and activation != CG_ACTIVATION_identity:
-        s.kernels.slope(activation, part.panel, part.rows, &z, &a, &delta)
+    for panel in range(part.panel, part.panel + part.panels):
+        s.kernels.hidden_delta(panel, part.rows, &above, &s.layers[l + 1].w, transposed, &a if relu else NULL, &delta)
+        if not relu and activation != CG_ACTIVATION_identity:
+            s.kernels.slope(activation, panel, part.rows, &z, &a, &delta)
 
 
 cdef cg_update block_update(const Pass *p) noexcept nogil:
@@ -121,14 +123,16 @@ cdef void weight_gradient(const Workspace *s, const Pass *p, const Part *part, c
     cdef cg_matrix delta = from_row(&s.delta[part.layer], p.first)
     cdef cg_update update = block_update(p)
     cdef const char *sums = w.data + p.sums_offset if p.continues else NULL
+    cdef Py_ssize_t panel
     if part.gathers:
         s.kernels.gather(&samples, p.rows, &a)
     if layer.train_weights:
         a.data += part.first // s.kernels.panel_width * a.capacity * CG_PANEL_BYTES
         a.cols = part.rows
         w.data += p.gradient_offset if p.is_last else p.sums_offset
-        s.kernels.weight_gradient(part.panel, p.rows, &a, &delta, &w, sums, p.state_offsets[0], p.state_offsets[1],
-                                  &update, ahead)
+        for panel in range(part.panel, part.panel + part.panels):
+            s.kernels.weight_gradient(panel, p.rows, &a, &delta, &w, sums, p.state_offsets[0], p.state_offsets[1], &update,
+                                      ahead if panel == part.panel + part.panels - 1 else NULL)
 
 
 cdef void bias_gradient(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
@@ -143,5 +147,5 @@ cdef void bias_gradient(const Workspace *s, const Pass *p, const Part *part) noe
         update.weight_decay = 0
         b += p.gradient_offset if p.is_last else p.sums_offset
         delta.data += part.panel * delta.capacity * CG_PANEL_BYTES
-        delta.cols = min(delta.cols - part.panel * width, width)
+        delta.cols = min(delta.cols - part.panel * width, part.panels * width)
         s.kernels.bias_gradient(p.rows, &delta, b, sums, p.state_offsets[0], p.state_offsets[1], &update)

@@ -91,8 +91,8 @@ cdef extern from "cygrad.h" nogil:
         void (*gather)(const cg_rows *rows_from, Py_ssize_t rows, cg_matrix *a) noexcept nogil
         bint (*forward_gathers)(const cg_samples *samples) noexcept nogil
         void (*unpack)(Py_ssize_t rows, const cg_matrix *a, void *out) noexcept nogil
-        void (*forward)(Py_ssize_t panel, Py_ssize_t rows, const cg_rows *rows_from, cg_matrix *a, const cg_matrix *w,
-                        const char *b, int relu, cg_matrix *z) noexcept nogil
+        void (*forward)(Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows, const cg_rows *rows_from, cg_matrix *a,
+                        const cg_matrix *w, const char *b, int relu, cg_matrix *z) noexcept nogil
         void (*activate)(int activation, Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *z,
                          cg_matrix *a) noexcept nogil
         void (*softmax)(Py_ssize_t rows, const cg_matrix *z, cg_matrix *a, void *log_sum_exp) noexcept nogil
@@ -101,7 +101,7 @@ cdef extern from "cygrad.h" nogil:
         void (*slope)(int activation, Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *z, const cg_matrix *a,
                       cg_matrix *delta) noexcept nogil
         void (*transpose)(Py_ssize_t panel, const cg_matrix *w, char *wt) noexcept nogil
-        void (*hidden_delta)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *above, const char *wt,
+        void (*hidden_delta)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *above, const cg_matrix *w, char *wt,
                              const cg_matrix *relu, cg_matrix *below) noexcept nogil
         void (*weight_gradient)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *a, const cg_matrix *delta,
                                 const cg_matrix *w, const char *sums, Py_ssize_t state1_offset,

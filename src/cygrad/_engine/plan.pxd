@@ -39,6 +39,7 @@ cdef struct Costs:
     Py_ssize_t prefetch_bytes       # samples in all that stay in a cache without being prefetched
     Py_ssize_t block_bytes          # the numbers of all layers for a block of rows, which stay in a core's cache
     Py_ssize_t block_rows           # rows of a block, at least
+    Py_ssize_t whole_operation      # multiply-adds of an operation that one call computes, all panels
     Py_ssize_t turn                 # handing a sum on to the thread with the next block, in multiply-adds
 
 cdef Costs costs
@@ -78,6 +79,8 @@ cdef class Plan:
     @cython.final
     cdef bint run_task(self, const Operation *op, Py_ssize_t index, Pass *p, int member,
                        Interrupts interrupts) noexcept nogil
+    @cython.final
+    cdef bint takes_all_panels(self, const Operation *op, const Pass *p) noexcept nogil
     @cython.final
     cdef bint claim_gather(self, const Part *part) noexcept nogil
     @cython.final

@@ -43,6 +43,7 @@ costs.prefetch_bytes = 1 << 19
 costs.block_bytes = 1 << 18
 costs.block_rows = 96
 costs.turn = 20_000
+costs.whole_operation = 1_000_000
 
 
 def set_costs(**changed):
@@ -328,10 +329,19 @@ cdef class Plan:
         if op.kind == OUTPUT_DELTA:
             output_delta(&self.workspace, p)
             return p.stop_if_not_finite and p.is_last and not isfinite(p.loss)
-        for index in range(op.panels * op.blocks):
+        for index in range(1 if self.takes_all_panels(op, p) else op.panels * op.blocks):
             if self.run_task(op, index, p, member, interrupts):
                 return True
         return False
+
+    @cython.final
+    cdef bint takes_all_panels(self, const Operation *op, const Pass *p) noexcept nogil:
+        """Return whether one task computes all panels, where no threads share them.
+
+        Of small operations, since every call takes its time; and of a single row, since one panel is too few chains of
+        multiply-adds.
+        """
+        return not op.is_split and (op.panels * op.work <= costs.whole_operation or op.kind == FORWARD and p.rows == 1)
 
     @cython.final
     cdef bint run_task(self, const Operation *op, Py_ssize_t index, Pass *p, int member,
@@ -341,13 +351,14 @@ cdef class Plan:
         cdef cg_prefetch ahead
         part.layer, part.member, part.gathers = op.layer, member, False
         part.panel = index if op.blocks == 1 else index // op.blocks    # a division takes its time
+        part.panels = op.panels if self.takes_all_panels(op, p) else 1
         part.first = (index - part.panel * op.blocks) * op.block_rows
         if op.kind == GRADIENT:
             part.rows = min(self.workspace.layers[op.layer].inputs - part.first, op.block_rows)
             part.gathers = self.members > 1 and self.claim_gather(&part)
             ahead.rows = 0
             if op.layer == 1 and p.ahead.rows > 0:
-                self.look_ahead(op, index, part.rows, p, &ahead)
+                self.look_ahead(op, index + part.panels - 1, part.rows, p, &ahead)
             weight_gradient(&self.workspace, p, &part, &ahead if ahead.rows > 0 else NULL)
             if part.first == 0:
                 bias_gradient(&self.workspace, p, &part)
