@@ -403,10 +403,9 @@ CG_INLINE void gradient_of_block(ptrdiff_t rows, int vectors, ptrdiff_t batch, c
 enum { FEW_COLUMNS = LANES / 2, FEW_COLUMNS_BATCH = 8 };
 
 CG_SHARED void gradient_of_columns(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t batch, const real *a, const real *d,
-                                   const real *start, real *g)
+                                   const real *start, real transposed[][P])
 {
-    real transposed[(int)FEW_COLUMNS > 2 ? (int)FEW_COLUMNS : 2][P] __attribute__((aligned(CG_PANEL_BYTES)));
-    memset(transposed, 0, sizeof transposed);
+    memset(transposed, 0, (size_t)cols * sizeof *transposed);
     for (ptrdiff_t c = 0; start && c < cols; c++)
         for (ptrdiff_t i = 0; i < rows; i++) transposed[c][i] = start[i * P + c];
 #define CG_TILE(ROWS, VECTORS)                                                                     \
@@ -422,10 +421,24 @@ CG_SHARED void gradient_of_columns(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t bat
     for (; c + 2 <= cols; c += 2) CG_TILE_WIDTHS(2, (int)FEW_VECTORS, vectors, CG_TILE);
     for (; c < cols; c++) CG_TILE_WIDTHS(1, (int)FEW_VECTORS, vectors, CG_TILE);
 #undef CG_TILE
-    for (ptrdiff_t i = 0; i < rows; i++) {
-        store(g + i * P, zero());
-        for (c = 0; c < cols; c++) g[i * P + c] = transposed[c][i];
+}
+
+/* ∂C/∂W and the update for such a block. */
+CG_INLINE void few_columns(const update_scalars *scalars, const parameter_block *block, ptrdiff_t cols, ptrdiff_t batch,
+                           const real *a, const real *d, const real *start)
+{
+    real transposed[(int)FEW_COLUMNS > 2 ? (int)FEW_COLUMNS : 2][P] __attribute__((aligned(CG_PANEL_BYTES)));
+    gradient_of_columns(block->rows, cols, batch, a, d, start, transposed);
+    if (cols == 1 && scalars->rule == CG_RULE_adam) {
+        update_column_by_adam(scalars, block, transposed[0]);
+        return;
     }
+    real g[P * P] __attribute__((aligned(CG_PANEL_BYTES)));
+    for (ptrdiff_t i = 0; i < block->rows; i++) {
+        store(g + i * P, zero());
+        for (ptrdiff_t c = 0; c < cols; c++) g[i * P + c] = transposed[c][i];
+    }
+    update(scalars, block, g);
 }
 
 CG_SHARED void plain_gradient(ptrdiff_t rows, int vectors, ptrdiff_t batch, const real *a, const real *d,
@@ -455,7 +468,8 @@ static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a
     real g[P * P] __attribute__((aligned(CG_PANEL_BYTES)));
     update_scalars scalars = scalars_of(rule);
     const real *d_panel = panel_of(delta, panel);
-    int vectors = used_vectors(delta->cols - panel * P);
+    ptrdiff_t cols = delta->cols - panel * P;
+    int vectors = used_vectors(cols);
 #if CG_WEAVE
     woven_update woven = {&scalars, {0}, NULL, 0};
 #endif
@@ -464,12 +478,17 @@ static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a
         ptrdiff_t rows = a->cols - i < P ? a->cols - i : P; /* of W, which are columns of this panel of a */
         char *w_rows = (char *)panel_of(w, panel) + i * CG_PANEL_BYTES;
         parameter_block block = block_of(&scalars, rows, vectors, w_rows, state1_offset, state2_offset);
+        const real *start = sums ? (const real *)(sums + (w_rows - w->data)) : NULL;
+        if (cols <= FEW_COLUMNS && (batch >= FEW_COLUMNS_BATCH || (cols == 1 && scalars.rule == CG_RULE_adam))) {
+            few_columns(&scalars, &block, cols, batch, a_panel, d_panel, start);
+            for (ptrdiff_t r = 0; ahead && r < rows; r += TILE_ROWS) prefetch_some(ahead);
+            continue;
+        }
         if (batch == 1 && !sums) {
             update_by_sample(&scalars, &block, a_panel, d_panel);
             for (ptrdiff_t r = 0; ahead && r < rows; r += TILE_ROWS) prefetch_some(ahead);
             continue;
         }
-        const real *start = sums ? (const real *)(sums + (w_rows - w->data)) : NULL;
         ptrdiff_t k = 0;
         do {
             ptrdiff_t count = batch - k < BATCH_BLOCK ? batch - k : BATCH_BLOCK;
@@ -479,10 +498,6 @@ static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a
                                k + count == batch ? &block : NULL, &woven, ahead);
             else
 #endif
-            if (w->cols - panel * P <= FEW_COLUMNS && count >= FEW_COLUMNS_BATCH) {
-                gradient_of_columns(rows, w->cols - panel * P, count, a_panel + k * P, d_panel + k * P, start, g);
-                for (ptrdiff_t r = 0; ahead && r < rows; r += TILE_ROWS) prefetch_some(ahead);
-            } else
                 plain_gradient(rows, vectors, count, a_panel + k * P, d_panel + k * P, start, g,
                                k == 0 && batch > BATCH_BLOCK ? &block : NULL, ahead);
             k += count, start = g;

@@ -97,6 +97,29 @@ CG_SHARED void update_by_sample(const update_scalars *u, const parameter_block *
     update_rows(1, u, block, a, delta);
 }
 
+CG_INLINE void copy_spaced(ptrdiff_t count, const real *from, ptrdiff_t from_step, real *to, ptrdiff_t to_step)
+{
+#pragma GCC unroll 8
+    for (ptrdiff_t i = 0; i < count; i++, from += from_step, to += to_step) *to = *from;
+}
+
+/* Update the first column of a block of up to P rows by Adam, with its gradients side by side in g: whole vectors, in
+ * copies, for a square root and a division for each row would take longer. */
+CG_SHARED void update_column_by_adam(const update_scalars *u, const parameter_block *block, const real *g)
+{
+    real w[P] __attribute__((aligned(CG_PANEL_BYTES))) = {0};
+    real state1[P] __attribute__((aligned(CG_PANEL_BYTES))) = {0};
+    real state2[P] __attribute__((aligned(CG_PANEL_BYTES))) = {0};
+    parameter_block copy = {1, (block->rows + LANES - 1) / LANES, block->states, w, state1, state2};
+    copy_spaced(block->rows, block->w, P, w, 1);
+    copy_spaced(block->rows, block->state1, P, state1, 1);
+    copy_spaced(block->rows, block->state2, P, state2, 1);
+    update(u, &copy, g);
+    copy_spaced(block->rows, w, 1, block->w, P);
+    copy_spaced(block->rows, state1, 1, block->state1, P);
+    copy_spaced(block->rows, state2, 1, block->state2, P);
+}
+
 /* Parameters are prefetched so many rows before their update. */
 enum { PREFETCH_ROWS = 16 };
 
