@@ -69,6 +69,14 @@ TRIALS = (
     Trial("private_input_bytes", 0, "fit", Case((784, 128, 10), 64, 5120), 2),
     # Samples are not prefetched.
     Trial("prefetch_bytes", NEVER, "fit", Case((784, 128, 10), 64, 5120), 1),
+    # A large batch is one block.
+    Trial("block_bytes", NEVER, "fit", Case((4, 32, 16, 4), 10_000, 10_000), 1),
+    # Blocks are as short as tiles allow.
+    Trial("block_rows", 0, "fit", Case((784, 128, 10), 4096, 4096), 1),
+    # Threads never compute blocks side by side.
+    Trial("turn", NEVER, "fit", Case((64, 64, 10), 1797, 1797), 2),
+    # Each panel is a call of its own.
+    Trial("whole_operation", 0, "fit", Case((13, 77, 1), 1, 5120), 1),
 )
 
 
