@@ -209,7 +209,6 @@ SOURCES = {
 @pytest.mark.parametrize("name", ["glorot_uniform", "he_uniform", "lecun_uniform", "he_normal"])
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 def test_a_network_has_the_numbers_of_numpys_generator(source, name, dtype):
-    """Whether NumPy or the engine draws them."""
     sizes = (3, 40, 33, 1)
     layers = [Dense(units, weights_init=name) for units in sizes[1:]]
     layers[1] = Dense(33, weights_init=name, bias_init=initializers.normal(0.1))

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     RandomSource = int | Generator | SeedSequence | None  # types of the argument `rng`
     Purpose = Literal["initialisation", "shuffling", "dropout", "checking"]
 
-# The words of entropy that a seed sequence mixes, unless its maker says otherwise.
-POOL_SIZE = 4
-
 # The last word of a stream's spawn key. Four letters, because 0, 1, 2, … are the keys of the
 # children that a user's own `SeedSequence.spawn` makes.
 _KEYS = {
@@ -38,7 +35,7 @@ class Seeds(NamedTuple):
 
     entropy: int | Sequence[int] | None
     spawn_key: tuple[int, ...]
-    pool_size: int = POOL_SIZE
+    pool_size: int = 4
 
     def child(self, index: int) -> Seeds:
         """Return the child of this number, as `SeedSequence.spawn` counts them."""
@@ -49,24 +46,6 @@ class Seeds(NamedTuple):
         from numpy.random import SeedSequence
 
         return SeedSequence(self.entropy, spawn_key=self.spawn_key, pool_size=self.pool_size)
-
-    def words(self) -> list[int] | None:
-        """Return all entropy in words of 32 bits, or None if the engine does not know its kind."""
-        if type(self.entropy) is not int or self.pool_size != POOL_SIZE:
-            return None
-        words = _words(self.entropy)
-        words += [0] * (POOL_SIZE - len(words))
-        for number in self.spawn_key:
-            words += _words(int(number))
-        return words
-
-
-def _words(number: int) -> list[int]:
-    """Return a number in words of 32 bits, the lowest first; 0 is one word."""
-    words = [number & 0xFFFFFFFF]
-    while number := number >> 32:
-        words.append(number & 0xFFFFFFFF)
-    return words
 
 
 def seeds(rng: RandomSource, purpose: Purpose) -> Seeds:

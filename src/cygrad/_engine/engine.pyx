@@ -141,28 +141,6 @@ cdef class Engine:
         free(scratch)
         return True
 
-    def draw_weights(self, Py_ssize_t layer, list words, double bound):
-        """Draw the weights of a layer, counted from 0, from ±bound, as ``bound * (2 * rng.random((out, in)) - 1)`` does.
-
-        `words` is the entropy of the generator's seed sequence, in 32 bits each.
-        """
-        cdef cg_pcg64 random
-        cdef Py_ssize_t i, count = len(words)
-        cdef uint32_t *entropy = <uint32_t *> malloc(max(count, 1) * sizeof(uint32_t))
-        if entropy == NULL:
-            raise MemoryError()
-        try:
-            for i in range(count):
-                entropy[i] = words[i]
-            cg_pcg64_seed(&random, count, entropy)
-        finally:
-            free(entropy)
-        with nogil:
-            if self.kernels.itemsize == sizeof(float):
-                draw_weights[float](&self.layers[layer + 1], &random, bound, 0)
-            else:
-                draw_weights[double](&self.layers[layer + 1], &random, bound, 0)
-
     def biases(self, Py_ssize_t layer):
         """Return a copy of the biases of a layer, counted from 0: (out,)."""
         return self.copy_biases(layer + 1, 0)

@@ -6,18 +6,10 @@ time, in a scratch block that stays in the innermost cache. The engine includes 
 
 from cython cimport floating
 
-from libc.stdint cimport uint32_t
 from libc.string cimport memcpy, memset
 
 from cygrad._engine.equations cimport Layer
 from cygrad._engine.kernels cimport CG_PANEL_BYTES, cg_kernels, cg_matrix, cg_rows, cg_samples
-
-
-cdef extern from "pcg64.h" nogil:
-    ctypedef struct cg_pcg64:
-        pass
-    void cg_pcg64_seed(cg_pcg64 *random, Py_ssize_t words, const uint32_t *entropy)
-    double cg_pcg64_uniform(cg_pcg64 *random)
 
 
 cdef Py_ssize_t scratch_size(const cg_kernels *kernels, const Layer *layers, Py_ssize_t depth) noexcept nogil:
@@ -61,13 +53,3 @@ cdef void pack_weights(const cg_kernels *kernels, const Layer *layer, const cg_s
             memset(scratch, 0, (layer.inputs + width - 1) // width * width * CG_PANEL_BYTES)
         kernels.gather(&units, rows, &transposed)
         kernels.transpose(0, &transposed, layer.w.data + panel * layer.w.capacity * CG_PANEL_BYTES)
-
-
-cdef void draw_weights(const Layer *layer, cg_pcg64 *random, double bound, floating zero) noexcept nogil:
-    """Draw weights uniformly from −bound to bound, in the order of (out, in); `zero` has the dtype."""
-    cdef Py_ssize_t o, i, width = CG_PANEL_BYTES // sizeof(floating)
-    cdef floating *w
-    for o in range(layer.w.cols):
-        w = <floating *> (layer.w.data + o // width * layer.w.capacity * CG_PANEL_BYTES) + o % width
-        for i in range(layer.inputs):
-            w[i * width] = <floating> (bound * (2 * cg_pcg64_uniform(random) - 1))

@@ -50,22 +50,11 @@ class VarianceScaling:
 
     def __call__(self, rng: Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
         """Draw weights of shape (out, in)."""
-        if self.distribution == "normal":
-            return math.sqrt(self._variance(shape)) * rng.standard_normal(shape)
-        return self.bound(shape) * (2 * rng.random(shape) - 1)
-
-    @property
-    def is_uniform(self) -> bool:
-        """True for the uniform distribution."""
-        return self.distribution == "uniform"
-
-    def bound(self, shape: tuple[int, ...]) -> float:
-        """Return the largest weight of the uniform distribution."""
-        return math.sqrt(3 * self._variance(shape))
-
-    def _variance(self, shape: tuple[int, ...]) -> float:
         outputs, inputs = shape
-        return self.gain / (inputs if self.fan == "in" else (inputs + outputs) / 2)
+        variance = self.gain / (inputs if self.fan == "in" else (inputs + outputs) / 2)
+        if self.distribution == "normal":
+            return math.sqrt(variance) * rng.standard_normal(shape)
+        return math.sqrt(3 * variance) * (2 * rng.random(shape) - 1)
 
 
 @dataclass(frozen=True)

@@ -198,16 +198,11 @@ class Layer:
 
     def initialize(self, seeds: Seeds) -> None:
         """Draw the weights, then the biases, with the layer's initialisers; all are 0 before."""
-        dense, shape, words = self._dense, self.weights_shape, seeds.words()
+        dense, rng = self._dense, generator(seeds)
         weights = resolve(dense.initial_weights, "weights_init")
+        self._set_weights(weights(rng, self.weights_shape), "weights_init")
         biases = resolve(dense.bias_init, "bias_init")
-        if words and type(weights) is VarianceScaling and weights.is_uniform and biases is zeros:
-            # The engine draws the same numbers as NumPy's generator, which takes longer to make.
-            self._engine.draw_weights(self._index, words, weights.bound(shape))
-            return
-        rng = generator(seeds)
-        self._set_weights(weights(rng, shape), "weights_init")
-        if self.use_bias:
+        if self.use_bias and biases is not zeros:
             self._set_biases(biases(rng, (self.units,)), "bias_init")
 
     def __repr__(self) -> str:
