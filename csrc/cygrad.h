@@ -147,8 +147,8 @@ typedef struct {
     void (*slope)(int activation, ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *z, const cg_matrix *a,
                   cg_matrix *delta);
 
-    /* below = above Wᵀ for one panel of columns: below is [batch, in], above is [batch, out], w is [in, out]; wt has room
-     * for a panel of Wᵀ, [out, P]. `relu` not NULL: the activations of a relu layer below, whose σ′ multiplies the
+    /* below = above Wᵀ for one panel of columns: below is [batch, in], above is [batch, out], w is [in, out]; wt has
+     * room for a panel of Wᵀ, [out, P]. `relu` not NULL: the activations of a relu layer below, whose σ′ multiplies the
      * result; other σ′ are applied by slope */
     void (*hidden_delta)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const cg_matrix *w, char *wt,
                          const cg_matrix *relu, cg_matrix *below);
