@@ -178,7 +178,9 @@ CG_INLINE void product_tile(const int ROWS, const int VECTORS, const int GATHERS
             if (k + P < end) gather_columns(ROWS, in, k + P, cols - k - P, a_rows + a_step);
         } else if (k + P < end) /* the next panel is far away, beyond the hardware prefetcher */
             CG_UNROLL for (int m = 0; m < ROWS; m++) prefetch_row(a_rows + a_step + m * P);
-        multiply_add(ROWS, VECTORS, t, end - k < P ? end - k : P, a_rows, P, 1, b, p->b_panel_step);
+        /* a constant number of steps leaves the unrolled loop no rest */
+        if (end - k >= P) multiply_add(ROWS, VECTORS, t, P, a_rows, P, 1, b, p->b_panel_step);
+        else multiply_add(ROWS, VECTORS, t, end - k, a_rows, P, 1, b, p->b_panel_step);
     }
     if (end == cols) {
         CG_UNROLL for (int m = 0; m < ROWS; m++)
