@@ -149,8 +149,8 @@ typedef struct {
 
     /* wt [out, P] = one panel of rows of Wᵀ: wt[o, i] = w[panel P + i, o], for parameters that are read or set */
     void (*transpose)(ptrdiff_t panel, const cg_matrix *w, char *wt);
-    /* below = above Wᵀ for one panel of columns: below is [batch, in], above is [batch, out], w is [in, out]; wt has room
-     * for a panel of Wᵀ, [out, P]. `relu` not NULL: the activations of a relu layer below, whose σ′ multiplies the
+    /* below = above Wᵀ for one panel of columns: below is [batch, in], above is [batch, out], w is [in, out]; wt has
+     * room for a panel of Wᵀ, [out, P]. `relu` not NULL: the activations of a relu layer below, whose σ′ multiplies the
      * result; other σ′ are applied by slope */
     void (*hidden_delta)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above, const cg_matrix *w, char *wt,
                          const cg_matrix *relu, cg_matrix *below);

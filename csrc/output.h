@@ -118,7 +118,8 @@ static void softmax(ptrdiff_t rows, const cg_matrix *z, cg_matrix *a, void *log_
     for (int i = 0; i < SOFTMAX_ROWS; i++) row_maxima[i] = 0, sums[i] = 1;
     for (ptrdiff_t start = 0; start < rows; start += SOFTMAX_ROWS) {
         ptrdiff_t count = rows - start < SOFTMAX_ROWS ? rows - start : SOFTMAX_ROWS;
-        if (used_vectors(z->cols) <= HALF) softmax_rows(HALF, count, start, *z, *a, partial, row_maxima, sums);
+        if (used_vectors(z->cols) == 1) softmax_rows(1, count, start, *z, *a, partial, row_maxima, sums);
+        else if (used_vectors(z->cols) <= HALF) softmax_rows(HALF, count, start, *z, *a, partial, row_maxima, sums);
         else softmax_rows(PANEL_VECTORS, count, start, *z, *a, partial, row_maxima, sums);
         for (ptrdiff_t i = 0; i < count; i += LANES)
             store((real *)log_sum_exp + start + i, load(row_maxima + i) + log_(load(sums + i)));

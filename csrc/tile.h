@@ -14,8 +14,8 @@
  * TILE_ROWS × TILE_VECTORS  accumulators: as many as the registers hold beside the factors
  * TILE_REST                 rows of the tile that divides a rest of 9 or 10 rows
  * NARROW_ROWS               rows of the tile for a single vector of columns
- * FEW_VECTORS               vectors of the tiles of one or two rows, ROW_VECTORS of the tile of a single row where there
- *                           are more panels: each vector is one chain, and a multiply-add waits for the one before it
+ * FEW_VECTORS               vectors of the tiles of one or two rows; ROW_VECTORS of a single row over several panels:
+ *                           each vector is one chain, and a multiply-add waits for the one before it
  * TILE_STEPS                steps of a sum in a turn of the inner loop: where the core's other thread is busy, fewer
  *                           instructions beside the multiply-adds are faster. The compiler unrolls this loop; were it
  *                           unrolled here, accumulators would move from register to register.
@@ -36,12 +36,12 @@ enum { NARROW_ROWS = 4, FEW_VECTORS = 4, ROW_VECTORS = 8, SINGLE_STEP_ROWS = 0 }
 #define CG_WEAVE 0
 #endif
 
-/* Samples over which all tiles of a block of W pass before the next ones: their rows of a and δ, 16 KB each, stay in the
- * nearest cache. */
+/* Samples over which all tiles of a block of W pass before the next ones: their rows of a and δ, 16 KB each, stay in
+ * the nearest cache. */
 enum { BATCH_BLOCK = 128 };
 
-/* A sum over DEEP numbers or more is computed in blocks of DEPTH_BLOCK, whose rows of W, 16 KB, stay in the nearest cache
- * until all samples have passed; the sums wait in the result meanwhile. */
+/* A sum over DEEP numbers or more is computed in blocks of DEPTH_BLOCK, whose rows of W, 16 KB, stay in the nearest
+ * cache until all samples have passed; the sums wait in the result meanwhile. */
 enum { DEEP = 1000, DEPTH_BLOCK = 128 };
 
 enum { MOST_ROWS = (int)NARROW_ROWS > (int)TILE_ROWS ? (int)NARROW_ROWS : (int)TILE_ROWS };
@@ -71,7 +71,7 @@ CG_INLINE void multiply_add_step(const int ROWS, const int VECTORS, tile t, cons
     CG_UNROLL for (int j = 0; j < VECTORS; j++) {
         if (j > 0 && j % PANEL_VECTORS == 0) {
             b += b_panel_step;
-            __asm__("" : "+r"(b)); /* else the compiler keeps an address for each vector, in more registers than it has */
+            __asm__("" : "+r"(b)); /* else the compiler keeps an address for each vector, and not in registers */
         }
         b_row[j] = load(b + j % PANEL_VECTORS * LANES);
     }
@@ -103,15 +103,15 @@ CG_INLINE void store_tile(const int ROWS, const int VECTORS, tile t, real *out, 
 
 /* TILE(ROWS, VECTORS) for each of the tiles that cover `vectors`: those of WIDEST vectors, full width, single vectors.
  * `j` is the first vector. */
-#define CG_TILE_WIDTHS(ROWS, WIDEST, vectors, TILE)                                                    \
-    do {                                                                                               \
-        ptrdiff_t j = 0;                                                                               \
-        for (; WIDEST != (int)TILE_VECTORS && j + WIDEST <= vectors; j += WIDEST) TILE(ROWS, WIDEST);  \
-        for (; j + TILE_VECTORS <= vectors; j += TILE_VECTORS) TILE(ROWS, TILE_VECTORS);               \
-        for (; j < vectors; j++) TILE(ROWS, 1);                                                        \
+#define CG_TILE_WIDTHS(ROWS, WIDEST, vectors, TILE)                                                   \
+    do {                                                                                              \
+        ptrdiff_t j = 0;                                                                              \
+        for (; WIDEST != (int)TILE_VECTORS && j + WIDEST <= vectors; j += WIDEST) TILE(ROWS, WIDEST); \
+        for (; j + TILE_VECTORS <= vectors; j += TILE_VECTORS) TILE(ROWS, TILE_VECTORS);              \
+        for (; j < vectors; j++) TILE(ROWS, 1);                                                       \
     } while (0)
 
-/* GROUP(NAME, ROWS, WIDEST): the tiles of equal rows */
+/* GROUP(NAME, ROWS, WIDEST) for the groups of tiles with equal rows */
 #define CG_TILE_GROUPS(GROUP)            \
     GROUP(narrow, NARROW_ROWS, 1)        \
     GROUP(full, TILE_ROWS, TILE_VECTORS) \
@@ -120,31 +120,31 @@ CG_INLINE void store_tile(const int ROWS, const int VECTORS, tile t, real *out, 
     GROUP(two, 2, FEW_VECTORS)           \
     GROUP(one, 1, FEW_VECTORS)
 
-/* RUN(NAME, ROWS, WIDEST, tiles) for the groups of tiles that cover `rows` × `vectors`; the first row is `r`. Two rows
- * have too few accumulators to hide the latency of a multiply-add: where one or two rows would remain after a full tile,
+/* RUN(NAME, ROWS, WIDEST) for the groups that cover `rows` × `vectors`: `tiles` tiles from row `r` on. Two rows have
+ * too few accumulators to hide the latency of a multiply-add: where one or two rows would remain after a full tile,
  * both are divided anew (9 = 5 + 4). */
-#define CG_RUN_TILES(rows, vectors, RUN)                                                 \
-    do {                                                                                 \
-        ptrdiff_t r = 0, left = rows, tiles;                                             \
-        if ((int)NARROW_ROWS != TILE_ROWS && vectors == 1) {                             \
-            CG_RUN_GROUP(RUN, narrow, NARROW_ROWS, 1, left / NARROW_ROWS);               \
-        }                                                                                \
-        tiles = left % TILE_ROWS > 2 || left < TILE_ROWS ? left / TILE_ROWS              \
-                : left % TILE_ROWS == 0 ? left / TILE_ROWS : left / TILE_ROWS - 1;       \
-        CG_RUN_GROUP(RUN, full, TILE_ROWS, TILE_VECTORS, tiles);                         \
-        if (TILE_REST > 4) CG_RUN_GROUP(RUN, rest, TILE_REST, TILE_VECTORS, left / TILE_REST);  \
-        CG_RUN_GROUP(RUN, four, 4, TILE_VECTORS, left / 4);                              \
-        CG_RUN_GROUP(RUN, two, 2, FEW_VECTORS, left / 2);                                \
-        CG_RUN_GROUP(RUN, one, 1, FEW_VECTORS, left);                                    \
+#define CG_RUN_TILES(rows, vectors, RUN)                                                       \
+    do {                                                                                       \
+        ptrdiff_t r = 0, left = rows, tiles;                                                   \
+        if ((int)NARROW_ROWS != TILE_ROWS && vectors == 1) {                                   \
+            CG_RUN_GROUP(RUN, narrow, NARROW_ROWS, 1, left / NARROW_ROWS);                     \
+        }                                                                                      \
+        tiles = left % TILE_ROWS > 2 || left < TILE_ROWS ? left / TILE_ROWS                    \
+                : left % TILE_ROWS == 0 ? left / TILE_ROWS : left / TILE_ROWS - 1;             \
+        CG_RUN_GROUP(RUN, full, TILE_ROWS, TILE_VECTORS, tiles);                               \
+        if (TILE_REST > 4) CG_RUN_GROUP(RUN, rest, TILE_REST, TILE_VECTORS, left / TILE_REST); \
+        CG_RUN_GROUP(RUN, four, 4, TILE_VECTORS, left / 4);                                    \
+        CG_RUN_GROUP(RUN, two, 2, FEW_VECTORS, left / 2);                                      \
+        CG_RUN_GROUP(RUN, one, 1, FEW_VECTORS, left);                                          \
     } while (0)
-#define CG_RUN_GROUP(RUN, NAME, ROWS, WIDEST, COUNT)           \
-    if ((tiles = COUNT) > 0) {                                 \
-        RUN(NAME, ROWS, WIDEST);                               \
-        r += tiles * ROWS, left -= tiles * ROWS;               \
+#define CG_RUN_GROUP(RUN, NAME, ROWS, WIDEST, COUNT) \
+    if ((tiles = COUNT) > 0) {                       \
+        RUN(NAME, ROWS, WIDEST);                     \
+        r += tiles * ROWS, left -= tiles * ROWS;     \
     }
 
 /* A product out = f(start + a b): a is [rows, depth] in panels, b is [depth, P] for one panel of columns, out is
- * [rows, P]. */
+ * [rows, P]. The forward pass and the deltas are made of it. */
 typedef struct {
     const cg_rows *from; /* that a is gathered from on the way */
     real *a;
@@ -178,7 +178,9 @@ CG_INLINE void product_tile(const int ROWS, const int VECTORS, const int GATHERS
             if (k + P < end) gather_columns(ROWS, in, k + P, cols - k - P, a_rows + a_step);
         } else if (k + P < end) /* the next panel is far away, beyond the hardware prefetcher */
             CG_UNROLL for (int m = 0; m < ROWS; m++) prefetch_row(a_rows + a_step + m * P);
-        multiply_add(ROWS, VECTORS, t, end - k < P ? end - k : P, a_rows, P, 1, b, p->b_panel_step);
+        /* a constant number of steps leaves the unrolled loop no rest */
+        if (end - k >= P) multiply_add(ROWS, VECTORS, t, P, a_rows, P, 1, b, p->b_panel_step);
+        else multiply_add(ROWS, VECTORS, t, end - k, a_rows, P, 1, b, p->b_panel_step);
     }
     if (end == cols) {
         CG_UNROLL for (int m = 0; m < ROWS; m++)
@@ -191,19 +193,19 @@ CG_INLINE void product_tile(const int ROWS, const int VECTORS, const int GATHERS
     store_tile(ROWS, VECTORS, t, out, p->out_panel_step);
 }
 
-/* A part of the sum, from k to `end`, for some tiles of equal rows. Each group is a function of its own: in one for all,
- * compilers run out of registers. */
-#define CG_GROUP(NAME, ROWS, WIDEST)                                                                            \
+/* A part of the sum, from k to `end`, for some tiles of equal rows. Each group is a function of its own: in one for
+ * all, compilers run out of registers. */
+#define CG_GROUP(NAME, ROWS, WIDEST)                                                                               \
     CG_SHARED void product_##NAME(const product *shared, ptrdiff_t k, ptrdiff_t end, ptrdiff_t r, ptrdiff_t tiles, \
-                                  ptrdiff_t vectors)                                                                  \
-    {                                                                                                           \
-        const product p = *shared; /* a copy, which no store can change */                                      \
-        for (; tiles > 0; tiles--, r += ROWS) CG_TILE_WIDTHS(ROWS, WIDEST, vectors, CG_TILE);                   \
+                                  ptrdiff_t vectors)                                                               \
+    {                                                                                                              \
+        const product p = *shared; /* a copy, which no store can change */                                         \
+        for (; tiles > 0; tiles--, r += ROWS) CG_TILE_WIDTHS(ROWS, WIDEST, vectors, CG_TILE);                      \
     }
-#define CG_TILE(ROWS, VECTORS)                                        \
-    do {                                                              \
+#define CG_TILE(ROWS, VECTORS)                                                  \
+    do {                                                                        \
         if (j == 0 && p.from) product_tile(ROWS, VECTORS, 1, &p, k, end, r, j); \
-        else product_tile(ROWS, VECTORS, 0, &p, k, end, r, j);        \
+        else product_tile(ROWS, VECTORS, 0, &p, k, end, r, j);                  \
     } while (0)
 CG_TILE_GROUPS(CG_GROUP)
 #undef CG_TILE
@@ -250,6 +252,36 @@ CG_SHARED void forward_of_row(ptrdiff_t panel, ptrdiff_t panels, const cg_matrix
 #undef CG_TILE
 }
 
+/* z = a W + b for a single column and `rows` rows, a multiple of COLUMN_ROWS: rows of a fill the vectors, transposed in
+ * registers. Each vector is one chain in the order of a's columns. */
+enum { COLUMN_VECTORS = 4, COLUMN_ROWS = COLUMN_VECTORS * LANES };
+CG_SHARED void forward_of_column(ptrdiff_t rows, const cg_matrix *a, const cg_matrix *w, const char *b, int relu,
+                                 const cg_matrix *z)
+{
+    const real *weights = panel_of(w, 0);
+    for (ptrdiff_t r = 0; r < rows; r += COLUMN_ROWS) {
+        vec t[COLUMN_VECTORS];
+        CG_UNROLL for (int j = 0; j < COLUMN_VECTORS; j++) t[j] = splat(*(const real *)b);
+        for (ptrdiff_t k = 0; k < a->cols; k += PART) {
+            const real *block = panel_of(a, k / P) + r * P + k % P;
+            CG_UNROLL for (int j = 0; j < COLUMN_VECTORS; j++) {
+                vec columns[PART];
+                transpose_block(block + j * LANES * P, columns);
+                CG_UNROLL for (int i = 0; i < PART; i++)
+                    if (k + i < a->cols) t[j] = fma_(columns[i], splat(weights[(k + i) * P]), t[j]);
+            }
+        }
+        real *out = panel_of(z, 0) + r * P;
+        CG_UNROLL for (int j = 0; j < COLUMN_VECTORS; j++) {
+            if (relu) t[j] = maximum(zero(), t[j]);
+            CG_UNROLL for (int i = 0; i < LANES; i++, out += P) {
+                store(out, zero());
+                out[0] = t[j][i];
+            }
+        }
+    }
+}
+
 /* z = a W + b, for `panels` panels of columns of z: a is [batch, in], w is [in, out], b is [out], z is [batch, out] */
 static void forward(ptrdiff_t panel, ptrdiff_t panels, ptrdiff_t rows, const cg_rows *from, cg_matrix *a,
                     const cg_matrix *w, const char *b, int relu, cg_matrix *z)
@@ -260,6 +292,16 @@ static void forward(ptrdiff_t panel, ptrdiff_t panels, ptrdiff_t rows, const cg_
         return;
     }
     ptrdiff_t depth = a->cols, block = depth_block(depth, rows);
+    if (z->cols == 1 && rows >= COLUMN_ROWS && PART < LANES) {
+        if (from) gather(from, rows, a);
+        ptrdiff_t done = rows - rows % COLUMN_ROWS;
+        forward_of_column(done, a, w, b, relu, z);
+        if (rows == done) return;
+        product p = forward_product(panel, NULL, a, w, b, relu, z);
+        p.a += done * P, p.out += done * P;
+        product_part(&p, 0, depth, rows - done, 1);
+        return;
+    }
     if (from && depth <= P) { /* a single panel leaves no product to gather beside */
         gather(from, rows, a);
         from = NULL;
@@ -279,8 +321,8 @@ static void forward(ptrdiff_t panel, ptrdiff_t panels, ptrdiff_t rows, const cg_
 
 /* below[r, :] = above[r, :] Wᵀ for one panel of columns, with W transposed in registers: each vector of columns is one
  * chain of multiply-adds in the order of W's columns */
-CG_INLINE void hidden_delta_of_row(ptrdiff_t panel, const cg_matrix *above, const cg_matrix *w, const real *relu_outputs,
-                                   real *out)
+CG_INLINE void hidden_delta_of_row(ptrdiff_t panel, const cg_matrix *above, const cg_matrix *w,
+                                   const real *relu_outputs, real *out)
 {
     vec t[PANEL_VECTORS];
     CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++) t[j] = zero();
@@ -314,7 +356,8 @@ static void hidden_delta(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *above
         return;
     }
     static const real zeros[P] __attribute__((aligned(CG_PANEL_BYTES)));
-    product p = {NULL, panel_of(above, 0), depth, above->capacity * P, (const real *)wt, zeros, splat((real)-INFINITY), relu_outputs, panel_of(below, panel), 0, 0};
+    product p = {NULL,  panel_of(above, 0), depth, above->capacity * P, (const real *)wt, zeros,
+                 splat((real)-INFINITY), relu_outputs, panel_of(below, panel), 0, 0};
     do {
         ptrdiff_t end = depth - k < block ? depth : k + block;
         transpose_columns(panel, w, k, end - k, (real *)wt + k * P);
@@ -337,7 +380,7 @@ static void prefetch_some(cg_prefetch *ahead)
     }
 }
 
-/* A tile whose update by Adam runs beside the products of the next tile, a row after every eighth part of the samples. */
+/* A tile whose update by Adam runs beside the products of the next tile: a row after each eighth of the samples. */
 typedef struct {
     const update_scalars *scalars;
     parameter_block block;
@@ -398,8 +441,8 @@ CG_INLINE void gradient_of_block(ptrdiff_t rows, int vectors, ptrdiff_t batch, c
 #undef CG_TILE
 }
 
-/* The same for a block of so few columns that rows of W, 8 or more samples provided, fill the vectors better: it is
- * computed transposed. */
+/* The same for a block of few columns: rows of W fill the vectors better, and so many samples pay for transposing the
+ * result. */
 enum { FEW_COLUMNS = LANES / 2, FEW_COLUMNS_BATCH = 8 };
 
 CG_SHARED void gradient_of_columns(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t batch, const real *a, const real *d,
@@ -408,14 +451,14 @@ CG_SHARED void gradient_of_columns(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t bat
     memset(transposed, 0, (size_t)cols * sizeof *transposed);
     for (ptrdiff_t c = 0; start && c < cols; c++)
         for (ptrdiff_t i = 0; i < rows; i++) transposed[c][i] = start[i * P + c];
-#define CG_TILE(ROWS, VECTORS)                                                                     \
-    do {                                                                                           \
-        tile t;                                                                                    \
-        real *sums = transposed[c] + j * LANES;                                                    \
-        CG_UNROLL for (int m = 0; m < ROWS; m++)                                                   \
-            CG_UNROLL for (int v = 0; v < VECTORS; v++) t[m][v] = load(sums + m * P + v * LANES);  \
-        multiply_add(ROWS, VECTORS, t, batch, d + c, 1, P, a + j * LANES, 0);                      \
-        store_tile(ROWS, VECTORS, t, sums, 0);                                                     \
+#define CG_TILE(ROWS, VECTORS)                                                                    \
+    do {                                                                                          \
+        tile t;                                                                                   \
+        real *sums = transposed[c] + j * LANES;                                                   \
+        CG_UNROLL for (int m = 0; m < ROWS; m++)                                                  \
+            CG_UNROLL for (int v = 0; v < VECTORS; v++) t[m][v] = load(sums + m * P + v * LANES); \
+        multiply_add(ROWS, VECTORS, t, batch, d + c, 1, P, a + j * LANES, 0);                     \
+        store_tile(ROWS, VECTORS, t, sums, 0);                                                    \
     } while (0)
     ptrdiff_t vectors = used_vectors(rows), c = 0;
     for (; c + 2 <= cols; c += 2) CG_TILE_WIDTHS(2, (int)FEW_VECTORS, vectors, CG_TILE);
@@ -427,7 +470,7 @@ CG_SHARED void gradient_of_columns(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t bat
 CG_INLINE void few_columns(const update_scalars *scalars, const parameter_block *block, ptrdiff_t cols, ptrdiff_t batch,
                            const real *a, const real *d, const real *start)
 {
-    real transposed[(int)FEW_COLUMNS > 2 ? (int)FEW_COLUMNS : 2][P] __attribute__((aligned(CG_PANEL_BYTES)));
+    real transposed[FEW_COLUMNS + FEW_COLUMNS % 2][P] __attribute__((aligned(CG_PANEL_BYTES)));
     gradient_of_columns(block->rows, cols, batch, a, d, start, transposed);
     if (cols == 1 && scalars->rule == CG_RULE_adam) {
         update_column_by_adam(scalars, block, transposed[0]);

@@ -1,4 +1,5 @@
-/* update.h: the update rules of optimizers.h, applied to gradients that tiles have just left in the nearest cache. The same code updates weights and biases, and stores gradients, so that all have the same bits. */
+/* update.h: the update rules of optimizers.h, applied to gradients that tiles have just left in the nearest cache. The
+ * same code updates weights and biases, and stores gradients, so that all have the same bits. */
 #ifndef CG_UPDATE_H
 #define CG_UPDATE_H
 
@@ -59,7 +60,7 @@ CG_INLINE void update_rows(const int OUTER, const update_scalars *scalars, const
     vec one_minus_beta1 = splat(u.one_minus_beta1), one_minus_beta2 = splat(u.one_minus_beta2);
     ptrdiff_t rows = block->rows, width = block->vectors * LANES;
     real *w_row = block->w, *state1 = block->state1, *state2 = block->state2;
-    if (!OUTER && rows > 1 && block->vectors == PANEL_VECTORS) width *= rows, rows = 1; /* whole rows are one long one */
+    if (!OUTER && rows > 1 && block->vectors == PANEL_VECTORS) width *= rows, rows = 1; /* one long row */
 #define CG_UPDATE(DECAY, ...)                                                    \
     for (ptrdiff_t row = 0; row < rows; row++, w_row += P, state1 += P, state2 += P) {   \
         vec a_row = OUTER ? splat(a[row]) : zero();                              \

@@ -6,8 +6,8 @@
 #include "check_panels.h"
 #include "checks.h"
 
-/* z[r, j] = b[j] + Σₖ a[r, k] w[k, j], then max(0, z) if relu; with gathers, a is gathered on the way; for one panel, or
- * for all */
+/* z[r, j] = b[j] + Σₖ a[r, k] w[k, j], then max(0, z) if relu; with gathers, a is gathered on the way; for one panel,
+ * or for all */
 static void forward_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu, int gathers, int all)
 {
     ptrdiff_t step = all || panels(out) == 1 ? panels(out) : panels(out) - 1;
@@ -36,8 +36,8 @@ static void forward_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu, 
     }
 }
 
-/* below[r, i] = Σₒ above[r, o] w[i, o]; with relu, times its slope at its outputs a[r, i]. Kernels may write anything to
- * wt, whose rows are padded to a whole panel. */
+/* below[r, i] = Σₒ above[r, o] w[i, o]; with relu, times its slope at its outputs a[r, i]. Kernels may write anything
+ * to wt, whose rows are padded to a whole panel. */
 static void hidden_delta_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int relu)
 {
     for (ptrdiff_t panel = 0; panel < panels(in); panel += panels(in) > 1 ? panels(in) - 1 : 1) EACH_KIND {
@@ -194,6 +194,7 @@ static void check_forward(void)
     for (int gathers = 0; gathers <= 1; gathers++) {
         EACH(rows, TILE_ROWS) EACH(out, TILE_COLS) forward_case(rows, 17, out, out % 2, gathers, rows % 2);
         EACH(rows, FEW_ROWS) EACH(out, FEW_COLS) EACH(in, DEPTHS) forward_case(rows, in, out, in % 2, gathers, 0);
+        EACH(in, DEPTHS) forward_case(65, in, 1, in % 2, gathers, 0);
         EACH(in, DEEP) forward_case(17, in, 33, in % 2, gathers, in % 3 == 0);
         EACH(rows, FEW_ROWS) EACH(out, WIDE) forward_case(rows, 65, out, out % 2, gathers, 1);
     }
@@ -218,6 +219,8 @@ static void check_weight_gradient(void)
             weight_gradient_case(batch, in, out, rule, batch == 9 ? 0.001 : 0, rule % 2, out % 2 ? FROM_ZERO : FROM_SUMS);
     EACH(batch, DEPTHS) EACH(in, FEW_COLS) EACH(out, FEW_COLS) 
         weight_gradient_case(batch, in, out, CG_RULE_adam, 0, 1, batch % 2 ? FROM_ZERO : FROM_SUMS);
+    EACH(batch, DEPTHS) for (ptrdiff_t out = 1; out <= 4; out++) EACH(in, FEW_COLS)
+        weight_gradient_case(batch, in, out, CG_RULE_sgd, 0, 0, batch % 3);
     weight_gradient_case(1100, 33, 33, CG_RULE_store, 0, 1, IN_PLACE);
 }
 
