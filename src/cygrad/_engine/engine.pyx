@@ -339,10 +339,10 @@ cdef class Engine:
         cdef double cost, best_cost = plan.cost * ((n + rows - 1) // rows)
         if members > 1 and self.plan_type is Plan:
             for count in (2, 4, 8, 16):
-                rows = divided_rows(n, count * members)
+                rows = min(divided_rows(n, count * members), block)
                 for copies in range(2, members + 1):
                     cost = plan.cost_in_turn(n, rows, copies)
-                    if rows <= block and cost < best_cost:
+                    if cost < best_cost:
                         best_cost, best_rows, best_copies = cost, rows, copies
         return plan if best_copies == 1 else self.new_plan(layers, lowest_delta, best_rows, 1, best_copies)
 
