@@ -21,6 +21,10 @@ Tensors = list[torch.Tensor]
 OPTIONS: dict[str, Any] = {"cpp_wrapper": True}
 if hasattr(torch.compiler, "skip_all_guards_unsafe"):  # since 2.8
     OPTIONS["guard_filter_fn"] = torch.compiler.skip_all_guards_unsafe
+# In 2.13 cached code is used under another ATEN_CPU_CAPABILITY too, where its numbers are wrong:
+# findings/torch-compile-cache-cpu-capability.sh.
+if hasattr(torch.compiler, "config"):  # since 2.7
+    torch.compiler.config.force_disable_caches = True
 
 
 class TorchCompiled(TorchEager):
