@@ -1,4 +1,4 @@
-"""What the machine can do: fused multiply-adds and passes over memory, on several threads at once.
+"""Measure the machine: fused multiply-adds and passes over memory, on several threads at once.
 
 All threads measure at the same time, without the interpreter lock, so that cores that share
 arithmetic units, caches or a clock count only for their joint speed.

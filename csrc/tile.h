@@ -10,7 +10,7 @@
 #include "update.h"
 #include "panels.h"
 
-/* What the variants do differently:
+/* Differences between the variants:
  * TILE_ROWS × TILE_VECTORS  accumulators: as many as the registers hold beside the factors
  * TILE_REST                 rows of the tile that divides a rest of 9 or 10 rows
  * NARROW_ROWS               rows of the tile for a single vector of columns
@@ -47,7 +47,7 @@ enum { DEEP = 1000, DEPTH_BLOCK = 128 };
 enum { MOST_ROWS = (int)NARROW_ROWS > (int)TILE_ROWS ? (int)NARROW_ROWS : (int)TILE_ROWS };
 typedef vec tile[MOST_ROWS][ROW_VECTORS];
 
-/* Where vector j of a tile begins; a tile can go on in the next panel, `step` numbers away. */
+/* Return the place of vector j of a tile, which can go on in the next panel, `step` numbers away. */
 CG_INLINE ptrdiff_t vector_at(int j, ptrdiff_t step) { return j / PANEL_VECTORS * step + j % PANEL_VECTORS * LANES; }
 
 /* Columns that fill at most half a vector are computed by the table with vectors half as wide: there the processor

@@ -48,10 +48,6 @@ cdef class Engine:
     cdef bint takes_rows(self) noexcept
     cdef Plan plan(self, Py_ssize_t capacity, bint targets=*, Py_ssize_t lowest_delta=*, bint keep=*, int members=*)
     cdef Py_ssize_t thread_count(self, Py_ssize_t n, threads, Py_ssize_t thread_work) except -1
-    cdef Py_ssize_t block_rows(self, Py_ssize_t n) noexcept
-    cdef Plan plan_in_blocks(self, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t n, Py_ssize_t members)
-    cdef Plan new_plan(self, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t rows, int members, int copies)
-    cdef bint sums_go_on(self, bint rows_of_targets) noexcept
     cdef int sample_type(self) noexcept nogil
     cdef bint acquire_numbers(self, Samples given, array, int axes, bint finite) except -1
     cdef char *new_scratch(self) except NULL
@@ -94,7 +90,11 @@ cdef class Differentiation:
     cdef bint is_kept           # whether it is small enough to be kept
 
 
+# Of blocks.pyx.
 cdef Py_ssize_t BLOCK_MULTIPLE
-cdef Py_ssize_t divided_rows(Py_ssize_t n, Py_ssize_t count) noexcept
+cdef Plan plan_in_blocks(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t n, Py_ssize_t members)
+cdef Plan new_plan(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t rows, int members, int copies)
+cdef bint sums_go_on(Engine engine, bint rows_of_targets) noexcept
+
 cdef const cg_samples *target_rows(targets)
 cdef const int64_t *target_labels(targets)

@@ -28,6 +28,7 @@ import cygrad._engine.kernels as _kernels
 from cygrad._engine.plan import aligned
 
 include "parameters.pyx"
+include "blocks.pyx"
 
 cdef extern from "stdlib.h" nogil:
     void *aligned_alloc(size_t alignment, size_t size)
@@ -42,8 +43,6 @@ cdef Py_ssize_t CHUNK_BYTES = 1 << 17   # of their workspace, if CHUNK_MULTIPLE 
 # Workspaces are kept for the next call if they have no more bytes than this, beyond twice those of the parameters.
 cdef Py_ssize_t KEPT_BYTES = 1 << 19
 cdef Py_ssize_t KEPT_GRADIENT_BYTES = 1 << 22   # the same for backward passes
-# Blocks of a batch have a multiple of the rows of any tile, and of the vectors in which softmax writes log_sum_exp.
-cdef Py_ssize_t BLOCK_MULTIPLE = 48
 fork_count = 1
 
 
@@ -311,56 +310,6 @@ cdef class Engine:
             return 1
         return min(work // share, <Py_ssize_t> (threads() if callable(threads) else threads))
 
-    cdef Py_ssize_t block_rows(self, Py_ssize_t n) noexcept:
-        """Return the rows of the blocks, of equal size, into which a batch of n samples is divided.
-
-        What the layers hold of a block stays in a core's cache, forward and back. Each block adds to the sums of the
-        gradient, which takes the time of some rows: blocks have many more.
-        """
-        cdef Py_ssize_t l, most, width = self.kernels.panel_width
-        cdef Py_ssize_t panels = (self.inputs + width - 1) // width
-        if self.plan_type is not Plan:
-            return n
-        for l in range(1, self.depth + 1):
-            panels += 3 * ((self.layers[l].w.cols + width - 1) // width)        # a, z or the transposed, and δ
-        most = max(costs.block_bytes // (panels * CG_PANEL_BYTES), costs.block_rows)
-        if n <= most:
-            return n
-        return divided_rows(n, (n + most - 1) // most)
-
-    cdef Plan plan_in_blocks(self, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t n, Py_ssize_t members):
-        """Return a plan for the blocks of batches of up to n rows, forward and back.
-
-        Several threads share each operation on a block, or compute smaller blocks side by side: whichever is faster.
-        """
-        cdef Py_ssize_t count, rows = self.block_rows(n), best_rows = 0, block = rows
-        cdef int copies, best_copies = 1
-        cdef Plan plan = self.new_plan(layers, lowest_delta, rows, members, 1)
-        cdef double cost, best_cost = plan.cost * ((n + rows - 1) // rows)
-        if members > 1 and self.plan_type is Plan:
-            for count in (2, 4, 8, 16):
-                rows = min(divided_rows(n, count * members), block)
-                for copies in range(2, members + 1):
-                    cost = plan.cost_in_turn(n, rows, copies)
-                    if cost < best_cost:
-                        best_cost, best_rows, best_copies = cost, rows, copies
-        return plan if best_copies == 1 else self.new_plan(layers, lowest_delta, best_rows, 1, best_copies)
-
-    cdef Plan new_plan(self, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t rows, int members, int copies):
-        """Return a plan for passes forward and back over `rows` rows."""
-        cdef Plan plan = self.plan_type()
-        plan.prepare(self.kernels, layers, self.depth, self.loss, self.mean, rows, True, lowest_delta, False, members,
-                     copies)
-        return plan
-
-    cdef bint sums_go_on(self, bint rows_of_targets) noexcept:
-        """Return whether the sums of the loss can go on from a block of rows to the next.
-
-        The losses of rows of targets have partial sums for the columns of one panel, which go through the panels one
-        after another.
-        """
-        return not rows_of_targets or self.outputs <= self.kernels.panel_width
-
     # Inference
 
     def forward(self, X, threads=1):
@@ -593,7 +542,7 @@ cdef class Engine:
         self.acquire_out(out, self.n_parameters, &buffer)
         try:
             context = self.begin_differentiation(
-                X.view.rows, 1, False, self.sums_go_on(isinstance(targets, Samples)), threads)
+                X.view.rows, 1, False, sums_go_on(self, isinstance(targets, Samples)), threads)
             try:
                 loss = self.differentiate(context, X, targets)
                 self.copy_parameters(context.offset, <char *> buffer.buf)
@@ -659,7 +608,7 @@ cdef class Engine:
         context.passes.p.update.rule = CG_RULE_store
         context.passes.p.gradient_offset = context.offset
         if in_blocks:
-            plan = self.plan_in_blocks(self.layers, lowest_delta, n, members)
+            plan = plan_in_blocks(self, self.layers, lowest_delta, n, members)
         else:
             plan = self.plan(n, True, lowest_delta, keep, members)
         context.passes.set_up(plan, n, self.block)
@@ -680,11 +629,6 @@ cdef class Engine:
         rows = self.empty((n, matrix.cols), self.numpy_dtype)
         self.kernels.unpack(n, matrix, memory_of(rows))
         return rows
-
-
-cdef Py_ssize_t divided_rows(Py_ssize_t n, Py_ssize_t count) noexcept:
-    """Return the rows of a block, in whole tiles, if n rows are divided into about `count` blocks."""
-    return ((n + count - 1) // count + BLOCK_MULTIPLE - 1) // BLOCK_MULTIPLE * BLOCK_MULTIPLE
 
 
 @cython.final

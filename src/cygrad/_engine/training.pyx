@@ -8,7 +8,9 @@ from libc.stdint cimport int64_t, uint64_t
 from cpython.float cimport PyFloat_Check
 from cpython.long cimport PyLong_Check
 
-from cygrad._engine.engine cimport BLOCK_MULTIPLE, Engine, fork_count, target_labels, target_rows
+from cygrad._engine.engine cimport (
+    BLOCK_MULTIPLE, Engine, fork_count, new_plan, plan_in_blocks, sums_go_on, target_labels, target_rows
+)
 from cygrad._engine.interrupts cimport Interrupts
 from cygrad._engine.kernels cimport (
     CG_CORRECTS_MOMENTS, CG_FLOAT32, cg_random_below, cg_rule_properties, cg_rule_states, cg_update
@@ -140,9 +142,9 @@ cdef class Training(SequentialPasses):
         self.plan_version, self.threads = engine.plan_version, members
         self.batch_capacity, self.in_blocks = capacity, in_blocks
         if in_blocks:
-            self.set_up(engine.plan_in_blocks(engine.trained, lowest, capacity, members), capacity, engine.block)
+            self.set_up(plan_in_blocks(engine, engine.trained, lowest, capacity, members), capacity, engine.block)
         else:
-            self.set_up(engine.new_plan(engine.trained, lowest, capacity, members, 1), capacity, engine.block)
+            self.set_up(new_plan(engine, engine.trained, lowest, capacity, members, 1), capacity, engine.block)
         return 0
 
     cdef double next_rate(self) except? -1:
@@ -171,7 +173,7 @@ cdef class Training(SequentialPasses):
             raise RuntimeError("this training is already running, expected one call at a time")
         self.owner = fork_count
         try:
-            self.ensure_plan(min(batch_size, rows), threads, self.engine.sums_go_on(isinstance(targets, Samples)))
+            self.ensure_plan(min(batch_size, rows), threads, sums_go_on(self.engine, isinstance(targets, Samples)))
             self.p.x, self.p.y, self.p.labels = &X.view, target_rows(targets), target_labels(targets)
             self.p.order, self.rates = order, rates
             self.p.ahead.samples, self.p.ahead.rows = &X.view, 0
@@ -188,7 +190,7 @@ cdef class Training(SequentialPasses):
 
     @property
     def division(self):
-        """How the last steps were divided: rows of a block, threads that share it, and threads with a block each."""
+        """Division of the last steps: rows of a block, threads that share it, and threads with a block each."""
         return self.plan.capacity, self.plan.members, self.plan.copies
 
     def epoch(self, Samples X, targets, const int64_t[::1] order, const double[::1] learning_rates=None, poll=None,

@@ -416,7 +416,6 @@ class Network:
         Examples
         --------
         >>> import cygrad as cg
-        >>> import numpy as np
         >>> net = cg.Network(1, [cg.Dense(1, weights_init=0.0)], loss="quadratic")
         >>> net.gradient([[1.0], [2.0]], [1.0, 2.0])
         (1.25, array([-2.5, -1.5], dtype=float32))

@@ -1,0 +1,67 @@
+"""How a large batch is divided into blocks of rows, and how threads share them. `engine` includes this file."""
+
+from cygrad._engine.equations cimport Layer
+from cygrad._engine.kernels cimport CG_PANEL_BYTES
+from cygrad._engine.plan cimport Plan, costs
+
+# Blocks of a batch have a multiple of the rows of any tile, and of the vectors in which softmax writes log_sum_exp.
+cdef Py_ssize_t BLOCK_MULTIPLE = 48
+
+
+cdef Py_ssize_t divided_rows(Py_ssize_t n, Py_ssize_t count) noexcept:
+    """Return the rows of a block, in whole tiles, if n rows are divided into about `count` blocks."""
+    return ((n + count - 1) // count + BLOCK_MULTIPLE - 1) // BLOCK_MULTIPLE * BLOCK_MULTIPLE
+
+
+cdef Py_ssize_t block_rows(Engine engine, Py_ssize_t n) noexcept:
+    """Return the rows of the blocks, of equal size, into which a batch of n samples is divided.
+
+    What the layers hold of a block stays in a core's cache, forward and back. Each block adds to the sums of the
+    gradient, which takes the time of some rows: blocks have many more.
+    """
+    cdef Py_ssize_t l, most, width = engine.kernels.panel_width
+    cdef Py_ssize_t panels = (engine.inputs + width - 1) // width
+    if engine.plan_type is not Plan:
+        return n
+    for l in range(1, engine.depth + 1):
+        panels += 3 * ((engine.layers[l].w.cols + width - 1) // width)        # a, z or the transposed, and δ
+    most = max(costs.block_bytes // (panels * CG_PANEL_BYTES), costs.block_rows)
+    if n <= most:
+        return n
+    return divided_rows(n, (n + most - 1) // most)
+
+
+cdef Plan plan_in_blocks(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t n, Py_ssize_t members):
+    """Return a plan for the blocks of batches of up to n rows, forward and back.
+
+    Several threads share each operation on a block, or compute smaller blocks side by side: whichever is faster.
+    """
+    cdef Py_ssize_t count, rows = block_rows(engine, n), best_rows = 0, block = rows
+    cdef int copies, best_copies = 1
+    cdef Plan plan = new_plan(engine, layers, lowest_delta, rows, members, 1)
+    cdef double cost, best_cost = plan.cost * ((n + rows - 1) // rows)
+    if members > 1 and engine.plan_type is Plan:
+        for count in (2, 4, 8, 16):
+            rows = min(divided_rows(n, count * members), block)
+            for copies in range(2, members + 1):
+                cost = plan.cost_in_turn(n, rows, copies)
+                if cost < best_cost:
+                    best_cost, best_rows, best_copies = cost, rows, copies
+    return plan if best_copies == 1 else new_plan(engine, layers, lowest_delta, best_rows, 1, best_copies)
+
+
+cdef Plan new_plan(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t rows, int members, int copies):
+    """Return a plan for passes forward and back over `rows` rows."""
+    cdef Plan plan = engine.plan_type()
+    plan.prepare(engine.kernels, layers, engine.depth, engine.loss, engine.mean, rows, True, lowest_delta, False, members,
+                 copies)
+    return plan
+
+
+cdef bint sums_go_on(Engine engine, bint rows_of_targets) noexcept:
+    """Return whether the sums of the loss can go on from a block of rows to the next.
+
+    The losses of rows of targets have partial sums for the columns of one panel, which go through the panels one
+    after another.
+    """
+    return not rows_of_targets or engine.outputs <= engine.kernels.panel_width
