@@ -19,6 +19,7 @@ cdef void write_results(Plan plan, Py_ssize_t first, Py_ssize_t rows, const Resu
 
 cdef class SequentialPasses(Team):
     cdef Plan plan
+    cdef double start_cost                  # of all threads but the calling one, in multiply-adds
     cdef bint in_turn                       # whether threads compute the blocks of a batch side by side
     cdef bint is_open                       # whether their phase has been opened
     cdef object sums                        # of the gradient from block to block, or None

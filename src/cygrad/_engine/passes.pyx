@@ -43,6 +43,9 @@ cdef class SequentialPasses(Team):
         # The parts of a block done in turn: the loss, and the gradient of each layer.
         self.assemble(max(plan.members, plan.copies), plan.workspace.depth + 1)
         self.plan, self.in_turn = plan, plan.copies > 1
+        # The new threads start, and half of the parameters and of Adam's states come to their caches.
+        self.start_cost = (self.members - 1) * costs.thread_start * costs.barrier
+        self.start_cost += 1.5 * parameters.size / plan.workspace.kernels.itemsize * costs.transfer * costs.barrier
         self.p.sums_offset = self.p.gradient_offset
         self.p.partial_sums = NULL
         self.sums = None
@@ -57,7 +60,7 @@ cdef class SequentialPasses(Team):
         """Run the batches of the samples in `self.p` through the plan. The last batch may have fewer rows."""
         cdef double work = <double> self.plan.work * batches * ((batch_size + self.plan.capacity - 1)
                                                                 // self.plan.capacity)
-        cdef bint threads_pay = self.members > 1 and work > costs.thread_start * costs.barrier
+        cdef bint threads_pay = self.members > 1 and work * (self.members - 1) / self.members > self.start_cost
         self.samples, self.batch_size, self.batches = samples, batch_size, batches
         self.batches_done, self.stopped, self.is_open, self.loss, self.metric = 0, False, False, 0, 0
         self.begin_batch()

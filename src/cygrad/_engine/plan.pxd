@@ -32,7 +32,7 @@ cdef struct Costs:
     double transfer                 # moving one number to another core's cache, in barriers
     Py_ssize_t softmax              # the exp of one number, in multiply-adds
     Py_ssize_t gather               # gathering one number, in multiply-adds
-    Py_ssize_t thread_start         # starting a thread, in barriers
+    Py_ssize_t thread_start         # starting a thread, until it computes, in barriers
     Py_ssize_t inference_share      # work of inference that pays for another thread, in barriers
     Py_ssize_t gil_release          # multiply-adds from which on releasing the GIL pays
     Py_ssize_t private_input_bytes  # samples of a batch that fit into a core's cache beside its weights
