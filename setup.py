@@ -59,7 +59,7 @@ X86 = sysconfig.get_platform().endswith(("x86_64", "amd64"))
 # The sources in csrc that a module is linked with and that are compiled with C_FLAGS: those with a
 # file for each variant, and those compiled once.
 KERNELS = {
-    "cygrad._engine.kernels": (("kernels_f32", "kernels_f64"), ("dispatch",)),
+    "cygrad._engine.kernels": (("kernels_f32", "kernels_f64"), ("dispatch", "samples")),
     "cygrad._engine.loops": ((), ("scalar_f32", "scalar_f64")),
     "cygrad._engine.tape": (("tape",), ("tape",)),
 }
@@ -295,7 +295,7 @@ setup(
             module("team", "csrc/team.c", "csrc/processor.c"),
             module("loops", "csrc/processor.c"),
             module("plan"),
-            module("loops_plan"),
+            module("loops_plan", "csrc/processor.c"),
             module("passes", "csrc/team.c"),
             module("engine"),
             module("training"),

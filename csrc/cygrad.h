@@ -69,11 +69,13 @@ enum cg_sample_type {
     CG_BOOL, CG_INT8, CG_INT16, CG_INT32, CG_INT64, CG_UINT8, CG_UINT16, CG_UINT32, CG_UINT64, CG_FLOAT32, CG_FLOAT64
 };
 
-/* The caller's samples: any numeric type, any strides (in bytes). */
+/* The caller's samples: any numeric type, any strides (in bytes). `mean` not NULL: each number x of column c stands for
+ * (x − mean[c]) · scale[c], computed in float64. */
 typedef struct {
     const char *data;
     ptrdiff_t rows, cols, row_stride, col_stride;
     int type;
+    const double *mean, *scale;
 } cg_samples;
 
 /* A matrix in panels of `capacity` rows; a kernel may use fewer. */
@@ -125,7 +127,7 @@ typedef struct {
 
     /* a[r, :] = row r of `from`, for the first `rows` rows */
     void (*gather)(const cg_rows *from, ptrdiff_t rows, cg_matrix *a);
-    /* 1 if `forward` can gather these samples: they are contiguous and of the table's dtype */
+    /* 1 if `forward` can gather these samples: they are contiguous, of the table's dtype and not standardised */
     int (*forward_gathers)(const cg_samples *samples);
     /* out[r, c] = a[r, c], out row-major [rows, a->cols] */
     void (*unpack)(ptrdiff_t rows, const cg_matrix *a, void *out);
@@ -198,13 +200,17 @@ CG_COLUMN(int, cg_rule_properties, CG_RULES(CG_THIRD))
 /* Return the tables that this machine can run, the best first, and NULL after the last. */
 const cg_kernels *const *cg_available_kernels(void);
 
-/* Find the first number in `rows` rows from `start` on that is NaN, infinite, or infinite as float32 if `single`.
- * Returns 1 and sets its row and column, or returns 0. */
+/* out[i] = (x − mean) · scale for `cols` columns of a row from column `col` on, in float64. */
+void cg_standardize(const cg_samples *samples, ptrdiff_t row, ptrdiff_t col, ptrdiff_t cols, double *out);
+
+/* Find the first number in `rows` rows from `start` on that is NaN, infinite, or infinite as float32 if `single`; of
+ * standardised samples the number that x stands for. Returns 1 and sets its row and column, or returns 0. */
 int cg_find_nonfinite(const cg_samples *samples, ptrdiff_t start, ptrdiff_t rows, int single, ptrdiff_t *row,
                       ptrdiff_t *col);
 
-/* Denormal numbers count as zero until they are restored, in the calling thread. */
+/* Denormal numbers count as zero, or as what they are, until the mode is restored, in the calling thread. */
 unsigned long cg_flush_denormals(void);
+unsigned long cg_keep_denormals(void);
 void cg_restore_denormals(unsigned long saved);
 
 /* Return a number from 0 to n − 1 made of 64 random bits: the upper half of their product (Lemire 2019). */

@@ -22,7 +22,10 @@
 #define CG_SAME_TYPE CG_FLOAT64
 #endif
 
-static int forward_gathers(const cg_samples *x) { return x->type == CG_SAME_TYPE && x->col_stride == sizeof(real); }
+static int forward_gathers(const cg_samples *x)
+{
+    return x->type == CG_SAME_TYPE && x->col_stride == sizeof(real) && !x->mean;
+}
 
 CG_INLINE const char *row_from(const cg_rows *from, ptrdiff_t r)
 {
@@ -68,11 +71,34 @@ static void gather_without_conversion(const cg_rows *from, ptrdiff_t rows, const
     }
 }
 
+/* (x − mean) · scale in float64, where denormal numbers count too; then rounded once, with zeros after the last column. */
+static void gather_standardized(const cg_rows *from, ptrdiff_t rows, const cg_matrix *a)
+{
+    const cg_samples *x = from->samples;
+    double numbers[P];
+    unsigned long saved = cg_keep_denormals();
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        ptrdiff_t row = from->order ? (ptrdiff_t)from->order[from->start + r] : from->start + r;
+        real *out = (real *)a->data + r * P;
+        for (ptrdiff_t c = 0; c < x->cols; c += P, out += a->capacity * P) {
+            ptrdiff_t cols = x->cols - c < P ? x->cols - c : P;
+            cg_standardize(x, row, c, cols, numbers);
+            for (ptrdiff_t i = cols; i < P; i++) numbers[i] = 0;
+            for (int i = 0; i < P; i++) out[i] = (real)numbers[i];
+        }
+    }
+    cg_restore_denormals(saved);
+}
+
 static void gather(const cg_rows *from, ptrdiff_t rows, cg_matrix *a)
 {
     const cg_samples *x = from->samples;
     if (forward_gathers(x)) {
         gather_without_conversion(from, rows, a);
+        return;
+    }
+    if (x->mean) {
+        gather_standardized(from, rows, a);
         return;
     }
     for (ptrdiff_t r = 0; r < rows; r++) {

@@ -17,6 +17,13 @@ unsigned long cg_flush_denormals(void)
     return saved;
 }
 
+unsigned long cg_keep_denormals(void)
+{
+    unsigned saved = _mm_getcsr();
+    _mm_setcsr(saved & ~0x8040u);
+    return saved;
+}
+
 void cg_restore_denormals(unsigned long saved) { _mm_setcsr((unsigned)saved); }
 
 #elif defined(__aarch64__)
@@ -28,10 +35,19 @@ unsigned long cg_flush_denormals(void)
     return saved;
 }
 
+unsigned long cg_keep_denormals(void)
+{
+    unsigned long saved;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(saved));
+    __asm__ volatile("msr fpcr, %0" : : "r"(saved & ~(1ul << 24)));
+    return saved;
+}
+
 void cg_restore_denormals(unsigned long saved) { __asm__ volatile("msr fpcr, %0" : : "r"(saved)); }
 
 #else
 unsigned long cg_flush_denormals(void) { return 0; }
+unsigned long cg_keep_denormals(void) { return 0; }
 void cg_restore_denormals(unsigned long saved) { (void)saved; }
 #endif
 

@@ -41,15 +41,19 @@ static cg_samples array_of(int type, int arrangement, ptrdiff_t rows, ptrdiff_t 
         if (type == CG_FLOAT64) memcpy(&bits, &x, sizeof x);
         for (ptrdiff_t byte = 0; byte < size; byte++) data[i * size + byte] = (char)(bits >> 8 * byte);
     }
-    return (cg_samples){data + first * size, rows, cols, row_step * size, col_step * size, type};
+    return (cg_samples){data + first * size, rows, cols, row_step * size, col_step * size, type, NULL, NULL};
 }
 
-/* Return element [r, c] of the samples, converted once to the kernels' dtype. */
+/* Return element [r, c] of the samples, converted once to the kernels' dtype, after it was standardised in float64. */
 static double sample_at(const cg_samples *x, ptrdiff_t r, ptrdiff_t c)
 {
     const char *item = x->data + r * x->row_stride + c * x->col_stride;
 #define CONVERTED(CODE, TYPE) \
-    case CODE: return k->itemsize == 4 ? (double)(float)*(const TYPE *)item : (double)*(const TYPE *)item;
+    case CODE:                                                                                                \
+        if (x->mean) number = ((double)*(const TYPE *)item - x->mean[c]) * x->scale[c];                       \
+        else number = k->itemsize == 4 ? (double)(float)*(const TYPE *)item : (double)*(const TYPE *)item;    \
+        break;
+    double number = NAN;
     switch (x->type) {
         CONVERTED(CG_BOOL, uint8_t)
         CONVERTED(CG_INT8, int8_t)
@@ -64,21 +68,33 @@ static double sample_at(const cg_samples *x, ptrdiff_t r, ptrdiff_t c)
         CONVERTED(CG_FLOAT64, double)
     }
 #undef CONVERTED
-    return NAN;
+    return k->itemsize == 4 ? (double)(float)number : number;
+}
+
+/* Let the samples stand for standardised ones. */
+static void standardize_all(cg_samples *x)
+{
+    double *mean = (double *)allocate((size_t)x->cols * sizeof *mean, tight);
+    double *scale = (double *)allocate((size_t)x->cols * sizeof *scale, tight);
+    for (ptrdiff_t c = 0; c < x->cols; c++) mean[c] = random_number(100), scale[c] = random_number(1);
+    x->mean = mean, x->scale = scale;
 }
 
 static int kernel_type(void) { return k->itemsize == 4 ? CG_FLOAT32 : CG_FLOAT64; }
 
-/* forward gathers samples if they are contiguous and of the table's dtype */
+/* forward gathers samples if they are contiguous, of the table's dtype and not standardised */
 static void check_forward_gathers(void)
 {
     for (int type = 0; type < COUNT(SAMPLE_TYPES); type++)
         for (int arrangement = 0; arrangement < ARRANGEMENTS; arrangement++) EACH_KIND {
             if (!begin("forward_gathers %s %s", SAMPLE_TYPES[type].name, ARRANGEMENT_NAMES[arrangement])) continue;
             cg_samples x = array_of(type, arrangement, 3, 5);
-            buffer *answer = numbers_of("answer", 1, 1, 0);
+            buffer *answer = numbers_of("answer", 1, 2, 0);
             set(answer, 0, k->forward_gathers(&x));
+            standardize_all(&x);
+            set(answer, 1, k->forward_gathers(&x));
             expect(answer, 0, 0, type == kernel_type() && x.col_stride == k->itemsize, 0);
+            expect(answer, 0, 1, 0, 0);
             end();
         }
 }
@@ -89,13 +105,16 @@ static void check_gather(void)
     static const ptrdiff_t ROWS[] = {0, 1, 7}, COLS[] = {0, 1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65};
     for (int type = 0; type < COUNT(SAMPLE_TYPES); type++)
         for (int arrangement = 0; arrangement < ARRANGEMENTS; arrangement++)
-            EACH(rows, ROWS) EACH(cols, COLS) for (int ordered = 0; ordered <= 1; ordered++) EACH_KIND {
-                if (!begin("gather %s %s rows=%td cols=%td ordered=%d", SAMPLE_TYPES[type].name,
-                           ARRANGEMENT_NAMES[arrangement], rows, cols, ordered))
+            EACH(rows, ROWS) EACH(cols, COLS) for (int way = 0; way <= 2; way++) EACH_KIND {
+                int ordered = way == 1, standardized = way == 2;
+                if (!begin("gather %s %s rows=%td cols=%td%s%s", SAMPLE_TYPES[type].name,
+                           ARRANGEMENT_NAMES[arrangement], rows, cols, ordered ? " ordered" : "",
+                           standardized ? " standardized" : ""))
                     continue;
                 ptrdiff_t start = 2, total = rows + start + (ordered ? 5 : 0);
                 cg_samples x = array_of(type, arrangement, total, cols);
                 int64_t *order = NULL;
+                if (standardized) standardize_all(&x);
                 if (ordered) {
                     order = (int64_t *)allocate((size_t)(rows + start) * sizeof *order, tight);
                     for (ptrdiff_t i = 0; i < rows + start; i++) order[i] = random_below(total);

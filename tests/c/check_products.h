@@ -143,7 +143,7 @@ static void weight_gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, i
         int64_t *order = (int64_t *)allocate(AHEAD * sizeof *order, tight);
         for (int i = 0; i < AHEAD; i++) order[i] = random_below(AHEAD);
         cg_samples samples = {allocate(AHEAD * 33 * sizeof(float), tight), AHEAD, 33, 33 * sizeof(float), sizeof(float),
-                              CG_FLOAT32};
+                              CG_FLOAT32, NULL, NULL};
         cg_prefetch ahead = {&samples, order, 0, AHEAD, 0, 1000};
         k->weight_gradient(panel, batch, &a_matrix, &delta_matrix, &w_matrix, sums ? sums->actual : NULL,
                            distance(w, state1), distance(w, state2), &update, fetch ? &ahead : NULL);

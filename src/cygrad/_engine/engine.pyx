@@ -175,7 +175,7 @@ cdef class Engine:
             for l in range(1, self.depth + 1):
                 weights.data, weights.type = place, given.view.type
                 weights.rows, weights.cols = self.layers[l].w.cols, self.layers[l].inputs
-                weights.row_stride, weights.col_stride = weights.cols * step, step
+                weights.row_stride, weights.col_stride, weights.mean = weights.cols * step, step, NULL
                 pack_weights(self.kernels, &self.layers[l], &weights, scratch)
                 place += weights.rows * weights.row_stride
                 if self.layers[l].train_biases:
@@ -248,7 +248,7 @@ cdef class Engine:
         cdef cg_samples numbers
         cdef bint finite
         cdef Py_ssize_t size = self.block.size
-        numbers.data, numbers.type = address(self.block), self.sample_type()
+        numbers.data, numbers.type, numbers.mean = address(self.block), self.sample_type(), NULL
         numbers.rows, numbers.cols = 1, size // self.kernels.itemsize
         numbers.row_stride, numbers.col_stride = size, self.kernels.itemsize
         with nogil:

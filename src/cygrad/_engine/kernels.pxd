@@ -52,6 +52,8 @@ cdef extern from "cygrad.h" nogil:
         const char *data
         Py_ssize_t rows, cols, row_stride, col_stride
         int type
+        const double *mean
+        const double *scale
 
     ctypedef struct cg_matrix:
         char *data
@@ -112,9 +114,11 @@ cdef extern from "cygrad.h" nogil:
         double (*multiply_adds)(Py_ssize_t rounds, void *sink) noexcept nogil
 
     const cg_kernels *const *cg_available_kernels()
+    void cg_standardize(const cg_samples *samples, Py_ssize_t row, Py_ssize_t col, Py_ssize_t cols, double *out)
     int cg_find_nonfinite(const cg_samples *samples, Py_ssize_t start, Py_ssize_t rows, int single, Py_ssize_t *row,
                           Py_ssize_t *col)
     unsigned long cg_flush_denormals()
+    unsigned long cg_keep_denormals()
     void cg_restore_denormals(unsigned long saved)
     double cg_clock()
     uint64_t cg_random_below(uint64_t random, uint64_t n)

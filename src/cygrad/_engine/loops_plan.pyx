@@ -14,13 +14,13 @@ from cygrad._engine cimport loops
 from cygrad._engine.equations cimport Layer, Pass, Workspace, from_row
 from cygrad._engine.kernels cimport (
     CG_ACTIVATION_identity, CG_FLOAT32, CG_FLOAT64, CG_PANEL_BYTES, CG_UINT64, CG_WHOLE_ROWS,
-    cg_activation_properties, cg_matrix, cg_samples, cg_update
+    cg_activation_properties, cg_keep_denormals, cg_matrix, cg_restore_denormals, cg_samples, cg_update
 )
 from cygrad._engine.loops cimport real
 from cygrad._engine.plan cimport (
     FORWARD, GATHER, GRADIENT, HIDDEN_DELTA, OUTPUT_DELTA, SOFTMAX, Operation, Plan
 )
-from cygrad._engine.samples cimport read_integer
+from cygrad._engine.samples cimport read_integer, read_number
 from cygrad._engine.interrupts cimport Interrupts
 
 import numpy as np
@@ -172,12 +172,20 @@ cdef int pack(const cg_matrix *m, Py_ssize_t first, const real[:, ::1] numbers) 
 
 
 cdef int gather(const cg_samples *x, const Pass *p, cg_matrix m, real zero) except -1:
-    """Copy the rows of a pass out of samples of any type."""
+    """Copy the rows of a pass out of samples of any type, or (x − mean) · scale in float64, rounded once."""
     cdef Py_ssize_t r, c, row
+    cdef const char *place
+    cdef unsigned long saved
     for r in range(p.rows):
         row = p.order[p.start + r] if p.order != NULL else p.start + r
         for c in range(x.cols):
-            element[real](&m, r, c, 0)[0] = sample[real](x.data + row * x.row_stride + c * x.col_stride, x.type, 0)
+            place = x.data + row * x.row_stride + c * x.col_stride
+            if x.mean == NULL:
+                element[real](&m, r, c, 0)[0] = sample[real](place, x.type, 0)
+                continue
+            saved = cg_keep_denormals()
+            element[real](&m, r, c, 0)[0] = <real> ((read_number(place, x.type) - x.mean[c]) * x.scale[c])
+            cg_restore_denormals(saved)
     return 0
 
 

@@ -9,8 +9,8 @@ cdef class Samples:
     cdef Py_buffer buffer
     cdef bint held                  # whether `buffer` is acquired
     cdef cg_samples view
-    cdef double *row                # private rows of numbers, or NULL
-    cdef bint is_standardized       # whether these are the caller's rows, standardised
+    cdef double number              # of `hold_number`
+    cdef const double[::1] mean, scale      # which standardise the rows, or None
     cdef bint is_checked            # whether all numbers are known to be finite in the dtype
     cdef bint single                # whether that is float32
     cdef object array, name, dtype  # for the error, until they are checked
@@ -24,8 +24,7 @@ cdef class Samples:
     cdef void as_row(self) noexcept
     cdef int hold_number(self, double number) except -1
     cdef void release(self) noexcept
-    cdef int use_private_rows(self) except -1
-    cdef int standardize(self, const double[::1] mean, const double[::1] scale) except -1
+    cdef void standardize(self, const double[::1] mean, const double[::1] scale) noexcept
     cdef bint find_nonfinite(self, bint single, Py_ssize_t *row, Py_ssize_t *col) except -1
 
 

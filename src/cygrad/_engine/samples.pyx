@@ -9,8 +9,6 @@ from libc.math cimport fabs
 from libc.stdint cimport (
     int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 )
-from libc.stdlib cimport free, realloc
-
 from libc.string cimport memcpy
 
 from cpython.buffer cimport Py_buffer, PyBUF_RECORDS_RO, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
@@ -18,7 +16,7 @@ from cpython.exc cimport PyErr_CheckSignals
 
 from cygrad._engine.kernels cimport (
     CG_BOOL, CG_FLOAT32, CG_FLOAT64, CG_INT8, CG_INT16, CG_INT32, CG_INT64, CG_UINT8, CG_UINT16, CG_UINT32,
-    CG_UINT64, cg_find_nonfinite, cg_samples
+    CG_UINT64, cg_find_nonfinite, cg_samples, cg_standardize
 )
 
 import numpy as np
@@ -129,22 +127,6 @@ def class_indices(array, Py_ssize_t classes):
     return None if outside else copy
 
 
-cdef void standardize_row(const cg_samples *x, Py_ssize_t r, const double *mean, const double *scale,
-                          double *out) noexcept nogil:
-    """(x − mean) · scale for one row of samples"""
-    cdef const char *row = x.data + r * x.row_stride
-    cdef Py_ssize_t c
-    if x.type == CG_FLOAT32 and x.col_stride == sizeof(float):
-        for c in range(x.cols):
-            out[c] = ((<const float *> row)[c] - mean[c]) * scale[c]
-    elif x.type == CG_FLOAT64 and x.col_stride == sizeof(double):
-        for c in range(x.cols):
-            out[c] = ((<const double *> row)[c] - mean[c]) * scale[c]
-    else:
-        for c in range(x.cols):
-            out[c] = (read_number(row + c * x.col_stride, x.type) - mean[c]) * scale[c]
-
-
 @cython.final
 cdef class Samples:
     """Rows of numbers, [rows, columns], for the engine.
@@ -175,8 +157,7 @@ cdef class Samples:
     def __cinit__(self):
         self.held = False
         self.is_checked = True
-        self.is_standardized = False
-        self.row = NULL
+        self.view.mean = self.view.scale = NULL
 
     def __init__(self, array, str name="X", columns=None, str dtype="float64", bint check=True):
         self.read(array, name, -1 if columns is None else columns, dtype, check)
@@ -215,10 +196,12 @@ cdef class Samples:
     cdef int raise_not_finite(self, Py_ssize_t row, Py_ssize_t col) except -1:
         """Raise the error that describes a number that is not finite."""
         cdef Samples given
+        cdef double number
         name = self.name
-        if self.is_standardized:
+        if self.view.mean != NULL:
             given = Samples(self.array, name)       # an error here describes the caller's own number
-            value, name = self.row[row * self.view.cols + col], f"standardised {name}"
+            cg_standardize(&self.view, row, col, 1, &number)
+            value, name = number, f"standardised {name}"
         else:
             value = np.asarray(self.array)[row, col]
         wanted = f"numbers that are finite as {self.dtype}" if np.isfinite(value) else "finite numbers"
@@ -255,7 +238,7 @@ cdef class Samples:
         self.view.cols = b.shape[1] if b.ndim > 1 else 1
         self.view.row_stride = b.strides[0] if b.ndim > 0 else b.itemsize
         self.view.col_stride = b.strides[1] if b.ndim > 1 else b.itemsize
-        self.view.type = code
+        self.view.type, self.view.mean = code, NULL
         # The stride of an axis of length 1 does not matter, as in NumPy.
         places = <size_t> b.buf
         for axis in range(b.ndim):
@@ -278,34 +261,17 @@ cdef class Samples:
     cdef int hold_number(self, double number) except -1:
         """Store a number, as one row."""
         self.release()
+        self.number = number
+        self.view.data, self.view.type = <const char *> &self.number, CG_FLOAT64
         self.view.rows = self.view.cols = 1
-        self.use_private_rows()
-        self.row[0] = number
+        self.view.row_stride = self.view.col_stride = sizeof(double)
+        self.view.mean = NULL
         return 0
 
-    cdef int use_private_rows(self) except -1:
-        """Read from private rows of numbers from now on, as many and as long."""
-        cdef void *rows = realloc(self.row, max(self.view.rows * self.view.cols, 1) * sizeof(double))
-        if rows == NULL:
-            raise MemoryError()
-        self.row = <double *> rows
-        self.view.data, self.view.type = <const char *> self.row, CG_FLOAT64
-        self.view.row_stride, self.view.col_stride = self.view.cols * sizeof(double), sizeof(double)
-        return 0
-
-    cdef int standardize(self, const double[::1] mean, const double[::1] scale) except -1:
-        """Replace every row x by (x − mean) · scale, in float64."""
-        cdef cg_samples x = self.view
-        cdef Py_ssize_t r
-        self.use_private_rows()
-        self.is_standardized = True
-        if x.rows == 1:
-            standardize_row(&x, 0, &mean[0], &scale[0], self.row)
-            return 0
-        with nogil:
-            for r in range(x.rows):
-                standardize_row(&x, r, &mean[0], &scale[0], self.row + r * x.cols)
-        return 0
+    cdef void standardize(self, const double[::1] mean, const double[::1] scale) noexcept:
+        """Let every row x stand for (x − mean) · scale, computed in float64 wherever it is read."""
+        self.mean, self.scale = mean, scale
+        self.view.mean, self.view.scale = &mean[0], &scale[0]
 
     cdef void release(self) noexcept:
         if self.held:
@@ -316,7 +282,7 @@ cdef class Samples:
         """Find the first number that is not finite; signal handlers run between blocks of rows."""
         cdef Py_ssize_t n = self.view.rows, block = max(1, BLOCK // max(1, self.view.cols)), start = 0
         cdef bint found
-        if self.view.type != CG_FLOAT32 and self.view.type != CG_FLOAT64:
+        if self.view.mean == NULL and self.view.type != CG_FLOAT32 and self.view.type != CG_FLOAT64:
             return False
         if n <= block:
             return cg_find_nonfinite(&self.view, 0, n, single, row, col)
@@ -355,7 +321,6 @@ cdef class Samples:
 
     def __dealloc__(self):
         self.release()
-        free(self.row)
 
     @property
     def rows(self):
