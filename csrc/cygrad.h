@@ -30,6 +30,7 @@
 #include "optimizers.h"
 
 #define CG_PANEL_BYTES 128
+#define CG_MOST_STATES 3 /* of an update rule */
 
 /* Properties of an activation, a loss or an update rule, a bit each. */
 enum cg_property {
@@ -160,12 +161,12 @@ typedef struct {
     /* ∂C/∂W = aᵀ δ for one panel of columns, and the update of w and its states with it, tile by tile. `sums` not NULL:
      * the sums over the rows begin with these numbers, [in, out] as w, and not with zero */
     void (*weight_gradient)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *a, const cg_matrix *delta,
-                            const cg_matrix *w, const char *sums, ptrdiff_t state1_offset, ptrdiff_t state2_offset,
+                            const cg_matrix *w, const char *sums, const ptrdiff_t *state_offsets,
                             const cg_update *update, cg_prefetch *ahead);
-    /* ∂C/∂b = Σ δ over the rows, and the update of b and its states with it: b and `sums` are [out]; the offsets, here
-     * and above, are bytes from a parameter to its states */
-    void (*bias_gradient)(ptrdiff_t rows, const cg_matrix *delta, char *b, const char *sums, ptrdiff_t state1_offset,
-                          ptrdiff_t state2_offset, const cg_update *update);
+    /* ∂C/∂b = Σ δ over the rows, and the update of b and its states with it: b and `sums` are [out]; the offsets
+     * [CG_MOST_STATES], here and above, are bytes from a parameter to its states */
+    void (*bias_gradient)(ptrdiff_t rows, const cg_matrix *delta, char *b, const char *sums,
+                          const ptrdiff_t *state_offsets, const cg_update *update);
 
     /* y = f(x) element by element, for tests: f is "exp", "log", "log1p" or an activation; 0: unknown name */
     int (*function)(const char *name, ptrdiff_t n, const void *x, void *y);

@@ -1,6 +1,6 @@
 /* optimizers.h: the table of update rules, each with the number of its states.
  *
- * w is a parameter, g its gradient with weight decay (g + λ w), state1 and state2 are its states in the optimiser:
+ * w is a parameter, g its gradient with weight decay (g + λ w), state1 to state3 are its states in the optimiser:
  *   store     w ← g                                     (no step: the gradient itself is stored)
  *   sgd       w ← w − η g
  *   momentum  v ← μ v − η g;  w ← w + v                 (Polyak 1964, as in Sutskever et al. 2013)

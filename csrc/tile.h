@@ -503,11 +503,11 @@ CG_SHARED void woven_gradient(ptrdiff_t rows, int vectors, ptrdiff_t batch, cons
  * [batch, out], w is [in, out]. The gradient of a block stays in the nearest cache, and so do BATCH_BLOCK rows of a and
  * delta until all its tiles have passed over them. */
 static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a, const cg_matrix *delta,
-                            const cg_matrix *w, const char *sums, ptrdiff_t state1_offset,
-                            ptrdiff_t state2_offset, const cg_update *rule, cg_prefetch *ahead)
+                            const cg_matrix *w, const char *sums, const ptrdiff_t *state_offsets,
+                            const cg_update *rule, cg_prefetch *ahead)
 {
     CG_RETURN_IF_NARROW(w->cols - panel * P,
-                        weight_gradient(panel, batch, a, delta, w, sums, state1_offset, state2_offset, rule, ahead))
+                        weight_gradient(panel, batch, a, delta, w, sums, state_offsets, rule, ahead))
     real g[P * P] __attribute__((aligned(CG_PANEL_BYTES)));
     update_scalars scalars = scalars_of(rule);
     const real *d_panel = panel_of(delta, panel);
@@ -520,7 +520,7 @@ static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a
         const real *a_panel = panel_of(a, i / P);
         ptrdiff_t rows = a->cols - i < P ? a->cols - i : P; /* of W, which are columns of this panel of a */
         char *w_rows = (char *)panel_of(w, panel) + i * CG_PANEL_BYTES;
-        parameter_block block = block_of(&scalars, rows, vectors, w_rows, state1_offset, state2_offset);
+        parameter_block block = block_of(&scalars, rows, vectors, w_rows, state_offsets);
         const real *start = sums ? (const real *)(sums + (w_rows - w->data)) : NULL;
         if (cols <= FEW_COLUMNS && (batch >= FEW_COLUMNS_BATCH || (cols == 1 && scalars.rule == CG_RULE_adam))) {
             few_columns(&scalars, &block, cols, batch, a_panel, d_panel, start);
@@ -554,7 +554,7 @@ static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a
 
 /* ∂C/∂b = Σ δ over the rows, in their order, and the update of b */
 static void bias_gradient(ptrdiff_t rows, const cg_matrix *delta, char *b, const char *sums,
-                          ptrdiff_t state1_offset, ptrdiff_t state2_offset, const cg_update *rule)
+                          const ptrdiff_t *state_offsets, const cg_update *rule)
 {
     update_scalars scalars = scalars_of(rule);
     for (ptrdiff_t panel = 0; panel * P < delta->cols; panel++, b += CG_PANEL_BYTES) {
@@ -567,7 +567,7 @@ static void bias_gradient(ptrdiff_t rows, const cg_matrix *delta, char *b, const
         for (ptrdiff_t r = 0; r < rows; r++)
             CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++) sum[j] += load(d_panel + r * P + j * LANES);
         CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++) store(g + j * LANES, sum[j]);
-        parameter_block block = block_of(&scalars, 1, vectors, b, state1_offset, state2_offset);
+        parameter_block block = block_of(&scalars, 1, vectors, b, state_offsets);
         update(&scalars, &block, g);
     }
 }

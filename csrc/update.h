@@ -23,21 +23,21 @@ static update_scalars scalars_of(const cg_update *u)
 typedef struct {
     ptrdiff_t rows, vectors;
     int states;
-    real *w, *state1, *state2;
+    real *w, *state1, *state2, *state3;
 } parameter_block;
 
 CG_INLINE parameter_block block_of(const update_scalars *u, ptrdiff_t rows, ptrdiff_t vectors, char *w,
-                                   ptrdiff_t state1_offset, ptrdiff_t state2_offset)
+                                   const ptrdiff_t *state_offsets)
 {
-    return (parameter_block){rows, vectors, u->states, (real *)w, (real *)(w + state1_offset),
-                             (real *)(w + state2_offset)};
+    return (parameter_block){rows, vectors, u->states, (real *)w, (real *)(w + state_offsets[0]),
+                             (real *)(w + state_offsets[1]), (real *)(w + state_offsets[2])};
 }
 
 CG_INLINE parameter_block part_of_block(const parameter_block *b, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t vector,
                                         ptrdiff_t vectors)
 {
     ptrdiff_t at = row * P + vector * LANES;
-    return (parameter_block){rows, vectors, b->states, b->w + at, b->state1 + at, b->state2 + at};
+    return (parameter_block){rows, vectors, b->states, b->w + at, b->state1 + at, b->state2 + at, b->state3 + at};
 }
 
 /* Beyond the end of memory a prefetch does nothing. */
@@ -47,6 +47,7 @@ CG_INLINE void prefetch_parameters(const parameter_block *block, ptrdiff_t row, 
         prefetch_row(block->w + row * P);
         if (block->states > 0) prefetch_row(block->state1 + row * P);
         if (block->states > 1) prefetch_row(block->state2 + row * P);
+        if (block->states > 2) prefetch_row(block->state3 + row * P);
     }
 }
 
@@ -59,10 +60,10 @@ CG_INLINE void update_rows(const int OUTER, const update_scalars *scalars, const
     vec rate = splat(u.rate), momentum = splat(u.momentum), decay = splat(u.decay), epsilon = splat(u.epsilon);
     vec one_minus_beta1 = splat(u.one_minus_beta1), one_minus_beta2 = splat(u.one_minus_beta2);
     ptrdiff_t rows = block->rows, width = block->vectors * LANES;
-    real *w_row = block->w, *state1 = block->state1, *state2 = block->state2;
+    real *w_row = block->w, *state1 = block->state1, *state2 = block->state2, *state3 = block->state3;
     if (!OUTER && rows > 1 && block->vectors == PANEL_VECTORS) width *= rows, rows = 1; /* one long row */
 #define CG_UPDATE(DECAY, ...)                                                    \
-    for (ptrdiff_t row = 0; row < rows; row++, w_row += P, state1 += P, state2 += P) {   \
+    for (ptrdiff_t row = 0; row < rows; row++, w_row += P, state1 += P, state2 += P, state3 += P) { \
         vec a_row = OUTER ? splat(a[row]) : zero();                              \
         for (ptrdiff_t i = 0; i < width; i += LANES) {                           \
             vec g = load(g_or_delta + i), w = load(w_row + i);                   \
@@ -111,7 +112,7 @@ CG_SHARED void update_column_by_adam(const update_scalars *u, const parameter_bl
     real w[P] __attribute__((aligned(CG_PANEL_BYTES))) = {0};
     real state1[P] __attribute__((aligned(CG_PANEL_BYTES))) = {0};
     real state2[P] __attribute__((aligned(CG_PANEL_BYTES))) = {0};
-    parameter_block copy = {1, (block->rows + LANES - 1) / LANES, block->states, w, state1, state2};
+    parameter_block copy = {1, (block->rows + LANES - 1) / LANES, block->states, w, state1, state2, state2};
     copy_spaced(block->rows, block->w, P, w, 1);
     copy_spaced(block->rows, block->state1, P, state1, 1);
     copy_spaced(block->rows, block->state2, P, state2, 1);

@@ -77,20 +77,29 @@ static buffer *state_of(const char *name, const buffer *p, int wanted, int squar
     return s;
 }
 
-static buffer *state1_of(const buffer *p, int rule) { return state_of("state1", p, cg_rule_states(rule) > 0, 0); }
-static buffer *state2_of(const buffer *p, int rule) { return state_of("state2", p, cg_rule_states(rule) > 1, 1); }
+/* The states of some parameters, and the distances to them in bytes; to forbidden memory where there is no state. */
+typedef struct {
+    buffer *state[CG_MOST_STATES];
+    ptrdiff_t offsets[CG_MOST_STATES];
+} optimizer_states;
 
-/* Return the distance to a state in bytes; to forbidden memory if there is no state. */
-static ptrdiff_t distance(const buffer *p, const buffer *state)
+static optimizer_states states_of(const buffer *p, int rule)
 {
-    const char *there = state ? state->actual : forbidden();
-    return (ptrdiff_t)((intptr_t)there - (intptr_t)p->actual);
+    static const char *NAMES[CG_MOST_STATES] = {"state1", "state2", "state3"};
+    optimizer_states s;
+    for (int i = 0; i < CG_MOST_STATES; i++) {
+        s.state[i] = state_of(NAMES[i], p, cg_rule_states(rule) > i, i > 0);
+        const char *there = s.state[i] ? s.state[i]->actual : forbidden();
+        s.offsets[i] = (ptrdiff_t)((intptr_t)there - (intptr_t)p->actual);
+    }
+    return s;
 }
 
 /* Expect parameter [r, c] and its states after an update with gradient g. */
-static void expect_update(const cg_update *u, double g, buffer *p, buffer *state1, buffer *state2, ptrdiff_t r,
+static void expect_update(const cg_update *u, double g, buffer *p, const optimizer_states *states, ptrdiff_t r,
                           ptrdiff_t c)
 {
+    buffer *state1 = states->state[0], *state2 = states->state[1];
     double w = at(p, r, c), rate = u->rate, size = fabs(g), error = tolerance(8);
     if (u->weight_decay != 0) g += u->weight_decay * w, size += fabs(u->weight_decay * w);
     switch (u->rule) {
@@ -134,7 +143,8 @@ static void weight_gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, i
                    cg_rule_name(rule), batch, in, out, panel, weight_decay, fetch, from))
             continue;
         buffer *a = samples_of("a", batch, in, 1), *delta = samples_of("delta", batch, out, 1);
-        buffer *w = weights_of("w", in, out), *state1 = state1_of(w, rule), *state2 = state2_of(w, rule);
+        buffer *w = weights_of("w", in, out);
+        optimizer_states states = states_of(w, rule);
         cg_matrix a_matrix = matrix_of(a), delta_matrix = matrix_of(delta), w_matrix = matrix_of(w);
         buffer *sums = from == FROM_SUMS ? weights_of("sums", in, out) : from == IN_PLACE ? w : NULL;
         cg_update update = update_of(rule, weight_decay);
@@ -146,14 +156,14 @@ static void weight_gradient_case(ptrdiff_t batch, ptrdiff_t in, ptrdiff_t out, i
                               CG_FLOAT32, NULL, NULL};
         cg_prefetch ahead = {&samples, order, 0, AHEAD, 0, 1000};
         k->weight_gradient(panel, batch, &a_matrix, &delta_matrix, &w_matrix, sums ? sums->actual : NULL,
-                           distance(w, state1), distance(w, state2), &update, fetch ? &ahead : NULL);
+                           states.offsets, &update, fetch ? &ahead : NULL);
         if (fetch && in) check_number("rows fetched ahead", (double)ahead.row, AHEAD, 0);
 
         for (ptrdiff_t i = 0; i < in; i++)
             for (ptrdiff_t j = panel * k->panel_width; j < out && j < (panel + 1) * k->panel_width; j++) {
                 double g = sums ? at(sums, i, j) : 0;
                 for (ptrdiff_t r = 0; r < batch; r++) g = fused(at(a, r, i), at(delta, r, j), g);
-                expect_update(&update, g, w, state1, state2, i, j);
+                expect_update(&update, g, w, &states, i, j);
             }
         end();
     }
@@ -167,16 +177,16 @@ static void bias_gradient_case(ptrdiff_t rows, ptrdiff_t out, int rule, double w
                    from))
             continue;
         buffer *delta = samples_of("delta", rows, out, 1);
-        buffer *b = biases_of("b", out), *state1 = state1_of(b, rule), *state2 = state2_of(b, rule);
+        buffer *b = biases_of("b", out);
+        optimizer_states states = states_of(b, rule);
         buffer *sums = from == FROM_SUMS ? biases_of("sums", out) : from == IN_PLACE ? b : NULL;
         cg_matrix delta_matrix = matrix_of(delta);
         cg_update update = update_of(rule, weight_decay);
-        k->bias_gradient(rows, &delta_matrix, b->actual, sums ? sums->actual : NULL, distance(b, state1),
-                         distance(b, state2), &update);
+        k->bias_gradient(rows, &delta_matrix, b->actual, sums ? sums->actual : NULL, states.offsets, &update);
         for (ptrdiff_t j = 0; j < out; j++) {
             double g = sums ? at(sums, 0, j) : 0;
             for (ptrdiff_t r = 0; r < rows; r++) g = rounded(g + at(delta, r, j));
-            expect_update(&update, g, b, state1, state2, 0, j);
+            expect_update(&update, g, b, &states, 0, j);
         }
         end();
     }

@@ -1,6 +1,8 @@
 from libc.stdint cimport int64_t
 
-from cygrad._engine.kernels cimport CG_PANEL_BYTES, cg_kernels, cg_matrix, cg_prefetch, cg_samples, cg_update
+from cygrad._engine.kernels cimport (
+    CG_MOST_STATES, CG_PANEL_BYTES, cg_kernels, cg_matrix, cg_prefetch, cg_samples, cg_update
+)
 
 
 # The parameters of one dense layer, in the engine's storage.
@@ -45,7 +47,7 @@ cdef struct Pass:
     void *partial_sums          # of the loss and the metric, from block to block, or NULL if there is only one
     Py_ssize_t sums_offset      # bytes from a parameter to where its gradient is summed from block to block
     Py_ssize_t gradient_offset  # bytes from a parameter to where its gradient is stored
-    Py_ssize_t state_offsets[2]     # bytes from a parameter to its optimiser states
+    Py_ssize_t state_offsets[CG_MOST_STATES]    # bytes from a parameter to its optimiser states
     cg_update update
     cg_prefetch ahead           # rows that the next pass will gather
     bint stop_if_not_finite     # whether a loss that is not finite stops the pass

@@ -131,7 +131,7 @@ cdef void weight_gradient(const Workspace *s, const Pass *p, const Part *part, c
         a.cols = part.rows
         w.data += p.gradient_offset if p.is_last else p.sums_offset
         for panel in range(part.panel, part.panel + part.panels):
-            s.kernels.weight_gradient(panel, p.rows, &a, &delta, &w, sums, p.state_offsets[0], p.state_offsets[1], &update,
+            s.kernels.weight_gradient(panel, p.rows, &a, &delta, &w, sums, p.state_offsets, &update,
                                       ahead if panel == part.panel + part.panels - 1 else NULL)
 
 
@@ -148,4 +148,4 @@ cdef void bias_gradient(const Workspace *s, const Pass *p, const Part *part) noe
         b += p.gradient_offset if p.is_last else p.sums_offset
         delta.data += part.panel * delta.capacity * CG_PANEL_BYTES
         delta.cols = min(delta.cols - part.panel * width, part.panels * width)
-        s.kernels.bias_gradient(p.rows, &delta, b, sums, p.state_offsets[0], p.state_offsets[1], &update)
+        s.kernels.bias_gradient(p.rows, &delta, b, sums, p.state_offsets, &update)

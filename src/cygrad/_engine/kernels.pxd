@@ -6,6 +6,7 @@ from libc.stdint cimport int64_t, uint64_t
 cdef extern from "cygrad.h" nogil:
     enum:
         CG_PANEL_BYTES
+        CG_MOST_STATES
 
     # The rows of the tables in csrc/activations.h, losses.h and optimizers.h that some code names.
     enum:
@@ -106,10 +107,10 @@ cdef extern from "cygrad.h" nogil:
         void (*hidden_delta)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *above, const cg_matrix *w, char *wt,
                              const cg_matrix *relu, cg_matrix *below) noexcept nogil
         void (*weight_gradient)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *a, const cg_matrix *delta,
-                                const cg_matrix *w, const char *sums, Py_ssize_t state1_offset,
-                                Py_ssize_t state2_offset, const cg_update *update, cg_prefetch *ahead) noexcept nogil
+                                const cg_matrix *w, const char *sums, const Py_ssize_t *state_offsets,
+                                const cg_update *update, cg_prefetch *ahead) noexcept nogil
         void (*bias_gradient)(Py_ssize_t rows, const cg_matrix *delta, char *b, const char *sums,
-                              Py_ssize_t state1_offset, Py_ssize_t state2_offset, const cg_update *update) noexcept nogil
+                              const Py_ssize_t *state_offsets, const cg_update *update) noexcept nogil
         int (*function)(const char *name, Py_ssize_t n, const void *x, void *y) noexcept nogil
         double (*multiply_adds)(Py_ssize_t rounds, void *sink) noexcept nogil
 

@@ -18,7 +18,7 @@ from libc.math cimport INFINITY, NAN, fabs, fabsf, fma, fmaf, isfinite, sqrt, sq
 from libc.stdint cimport int64_t
 
 from cygrad._engine.kernels cimport (
-    CG_CORRECTS_MOMENTS, CG_GIVES_DELTA, cg_flush_denormals, cg_loss_properties, cg_restore_denormals,
+    CG_CORRECTS_MOMENTS, CG_GIVES_DELTA, CG_MOST_STATES, cg_flush_denormals, cg_loss_properties, cg_restore_denormals,
     cg_rule_properties, cg_rule_states, cg_update
 )
 
@@ -402,10 +402,10 @@ cdef int bias_gradient(const real[:, ::1] delta, real[::1] gradient) except -1 n
 
 
 cdef int update(const cg_update *u, const real[::1] gradient, real[::1] w, real[::1] state1,
-                real[::1] state2) except -1 nogil:
+                real[::1] state2, real[::1] state3) except -1 nogil:
     """w ← w − η ∂C/∂w, by the rule: csrc/optimizers.h has the formulas.
 
-    gradient [n] IN, w [n] IN and OUT, state1, state2 [n] IN and OUT where the rule has them
+    gradient [n] IN, w [n] IN and OUT, state1, state2, state3 [n] IN and OUT where the rule has them
     """
     cdef Py_ssize_t i
     cdef real g, v, rate = <real> u.rate, momentum = <real> u.momentum, decay = <real> u.weight_decay
@@ -452,8 +452,8 @@ class Layer:
         self.weights, self.biases, self.activation = weights, biases, _activations.index(activation)
         self.train_weights, self.train_biases = train_weights, train_biases
         count = cg_rule_states(_rules.index(rule))
-        self.weight_states = [np.zeros_like(weights) if i < count else weights for i in range(2)]
-        self.bias_states = [np.zeros_like(biases) if i < count else biases for i in range(2)]
+        self.weight_states = [np.zeros_like(weights) if i < count else weights for i in range(CG_MOST_STATES)]
+        self.bias_states = [np.zeros_like(biases) if i < count else biases for i in range(CG_MOST_STATES)]
 
 
 cdef list _activations = list(_kernels.ACTIVATIONS), _losses = list(_kernels.LOSSES), _rules = list(_kernels.RULES)
@@ -563,11 +563,12 @@ cdef int update_layer(layer, const real[:, ::1] a, const real[:, ::1] delta, con
     if layer.train_weights:
         gradient = np.empty_like(layer.weights)
         weight_gradient[real](a, delta, gradient)
-        update[real](u, gradient.reshape(-1), layer.weights.reshape(-1), layer.weight_states[0].reshape(-1),
-                     layer.weight_states[1].reshape(-1))
+        states = [state.reshape(-1) for state in layer.weight_states]
+        update[real](u, gradient.reshape(-1), layer.weights.reshape(-1), states[0], states[1], states[2])
     if layer.train_biases:
         gradient = np.empty_like(layer.biases)
         without_decay.weight_decay = 0
         bias_gradient[real](delta, gradient)
-        update[real](&without_decay, gradient, layer.biases, layer.bias_states[0], layer.bias_states[1])
+        states = layer.bias_states
+        update[real](&without_decay, gradient, layer.biases, states[0], states[1], states[2])
     return 0

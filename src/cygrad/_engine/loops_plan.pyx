@@ -13,7 +13,7 @@ from libc.string cimport memcpy
 from cygrad._engine cimport loops
 from cygrad._engine.equations cimport Layer, Pass, Workspace, from_row
 from cygrad._engine.kernels cimport (
-    CG_ACTIVATION_identity, CG_FLOAT32, CG_FLOAT64, CG_PANEL_BYTES, CG_UINT64, CG_WHOLE_ROWS,
+    CG_ACTIVATION_identity, CG_FLOAT32, CG_FLOAT64, CG_MOST_STATES, CG_PANEL_BYTES, CG_UINT64, CG_WHOLE_ROWS,
     cg_activation_properties, cg_keep_denormals, cg_matrix, cg_restore_denormals, cg_samples, cg_update
 )
 from cygrad._engine.loops cimport real
@@ -106,22 +106,24 @@ cdef int update_layer(const Layer *layer, const Pass *p, const real[:, ::1] a, c
     """∂C/∂W and ∂C/∂b, and the updates; the parameters, and their states, are changed where they are."""
     cdef cg_update update = p.update
     cdef cg_matrix w = layer.w
-    cdef cg_matrix[2] states
+    cdef cg_matrix[CG_MOST_STATES] states
     cdef char *b = layer.b + p.gradient_offset
     cdef int i
     w.data += p.gradient_offset
-    for i in range(2):
+    for i in range(CG_MOST_STATES):
         states[i] = w
         states[i].data += p.state_offsets[i]        # where there is no state, the parameter itself: it is not used
     if layer.train_weights:
         gradient = np.empty((layer.inputs, w.cols), np.asarray(a).dtype)
         loops.weight_gradient[real](a, delta, gradient)
         weights = unpacked[real](&w, 0, layer.inputs, 0)
-        state1 = unpacked[real](&states[0], 0, layer.inputs, 0)
-        state2 = unpacked[real](&states[1], 0, layer.inputs, 0)
-        loops.update[real](&update, gradient.reshape(-1), weights.reshape(-1), state1.reshape(-1), state2.reshape(-1))
-        pack[real](&states[0], 0, state1)
-        pack[real](&states[1], 0, state2)
+        numbers = []
+        for i in range(CG_MOST_STATES):
+            numbers.append(unpacked[real](&states[i], 0, layer.inputs, 0))
+        loops.update[real](&update, gradient.reshape(-1), weights.reshape(-1), numbers[0].reshape(-1),
+                           numbers[1].reshape(-1), numbers[2].reshape(-1))
+        for i in range(CG_MOST_STATES):
+            pack[real](&states[i], 0, numbers[i])
         pack[real](&w, 0, weights)
     if layer.train_biases:
         update.weight_decay = 0
@@ -129,7 +131,8 @@ cdef int update_layer(const Layer *layer, const Pass *p, const real[:, ::1] a, c
         loops.bias_gradient[real](delta, gradient)
         loops.update[real](&update, gradient, as_array[real](b, w.cols, 0),
                            as_array[real](b + p.state_offsets[0], w.cols, 0),
-                           as_array[real](b + p.state_offsets[1], w.cols, 0))
+                           as_array[real](b + p.state_offsets[1], w.cols, 0),
+                           as_array[real](b + p.state_offsets[2], w.cols, 0))
     return 0
 
 
