@@ -12,24 +12,38 @@ from cygrad.training.optimizers import *  # noqa: F403
 from cygrad.training.optimizers import Optimizer
 from cygrad.training.schedules import (
     CosineDecay,
+    CosineRestarts,
     ExponentialDecay,
+    InverseTimeDecay,
     LinearDecay,
+    MultiStepDecay,
+    OneCycle,
+    PerEpoch,
+    PolynomialDecay,
     Schedule,
     StepDecay,
+    Warmup,
 )
 from cygrad.training.trainer import Trainer
 
 __all__ = [
     "Callback",
     "CosineDecay",
+    "CosineRestarts",
     "DivergenceError",
     "EarlyStopping",
     "ExponentialDecay",
     "History",
+    "InverseTimeDecay",
     "LinearDecay",
+    "MultiStepDecay",
+    "OneCycle",
     "Optimizer",
+    "PerEpoch",
+    "PolynomialDecay",
     "Schedule",
     "StepDecay",
     "Trainer",
+    "Warmup",
 ]
 __all__ += optimizers.__all__
