@@ -42,7 +42,8 @@ enum cg_property {
     CG_TAKES_CLASSES = 32,    /* a target can be a class index */
     CG_TAKES_ROWS = 64,       /* a target can be a row of numbers */
     CG_DECIDES_AT_HALF = 128, /* an output of at least one half predicts 1, a smaller one 0 */
-    CG_CORRECTS_MOMENTS = 256 /* rate and epsilon include Adam's bias corrections */
+    CG_CORRECTS_MOMENTS = 256, /* rate and epsilon include Adam's bias corrections */
+    CG_INTERNAL = 1 << 16     /* the package itself uses the row; users cannot name it */
 };
 
 enum cg_activation {
@@ -54,7 +55,7 @@ enum cg_activation {
 
 enum cg_loss {
 #define CG_ROW(NAME, ...) CG_LOSS_##NAME,
-    CG_LOSSES(CG_ROW)
+    CG_LOSSES(CG_ROW, CG_ROW)
 #undef CG_ROW
     CG_LOSS_COUNT
 };
@@ -106,12 +107,16 @@ typedef struct {
     double rate, momentum, beta1, beta2, epsilon, weight_decay;
 } cg_update;
 
-/* Arguments and results of output_delta. With `continues` the rows go on where those of another call ended: the sums
+/* Arguments and results of output_delta. A row of weight w counts w times, in the loss, the metric and the delta; without
+ * weights the bits are those of weights that are all 1. With `continues` the rows go on where those of another call ended: the sums
  * begin with the results of that call. Sums that have a part for each column of a panel need all columns of the rows
  * before in one panel then. */
 typedef struct {
     int loss;
-    double scale;            /* 1, or 1 / batch for reduction="mean" */
+    double scale;            /* 1, or 1 / (sum of the batch's weights) for reduction="mean" */
+    const double *parameters; /* of the loss: see losses.h */
+    ptrdiff_t n_parameters;
+    const void *weights;     /* [batch], of the rows, or NULL */
     const cg_matrix *z, *a;  /* [batch, out] */
     const cg_matrix *y;      /* [batch, out], or NULL */
     const int64_t *labels;   /* [batch], or NULL */
@@ -187,8 +192,8 @@ typedef struct {
 #define CG_LAST(NAME, LAST) LAST,
 CG_COLUMN(const char *, cg_activation_name, CG_ACTIVATIONS(CG_NAME, CG_NAME))
 CG_COLUMN(int, cg_activation_properties, CG_ACTIVATIONS(CG_SECOND, CG_LAST))
-CG_COLUMN(const char *, cg_loss_name, CG_LOSSES(CG_NAME))
-CG_COLUMN(int, cg_loss_properties, CG_LOSSES(CG_SECOND))
+CG_COLUMN(const char *, cg_loss_name, CG_LOSSES(CG_NAME, CG_NAME))
+CG_COLUMN(int, cg_loss_properties, CG_LOSSES(CG_SECOND, CG_SECOND))
 CG_COLUMN(const char *, cg_rule_name, CG_RULES(CG_NAME))
 CG_COLUMN(int, cg_rule_states, CG_RULES(CG_SECOND))
 CG_COLUMN(int, cg_rule_properties, CG_RULES(CG_THIRD))

@@ -145,14 +145,19 @@ static void softmax_slope(ptrdiff_t rows, const cg_matrix *a, cg_matrix *delta)
     }
 }
 
+/* Return the weight of a row. */
+CG_INLINE real weight_of(const real *weights, ptrdiff_t r) { return weights ? weights[r] : 1; }
+
 /* In all losses z, a, y and δ are [batch, out].
  *
  * quadratic C = ½ Σ (a − y)², ∇ = a − y;  mse C = Σ (a − y)² / outputs, ∇ = 2 (a − y) / outputs.
- * The metric is Σ |a − y| / outputs. */
-static void squared_error(ptrdiff_t rows, cg_output *o, double gradient_factor, double loss_factor)
+ * The metric is Σ |a − y| / outputs. WEIGHTED: rows have weights. */
+CG_INLINE void squared_error_of(const int WEIGHTED, ptrdiff_t rows, cg_output *o, double gradient_factor,
+                                double loss_factor)
 {
     vec factor = splat((real)gradient_factor);
     panel_row losses = first_sums(o, 0), absolute_errors = first_sums(o, 1); /* by column mod P */
+    const real *weights = o->weights;
     for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
         row_mask before = columns_until(o->a->cols, p);
         const real *a = row_of(o->a, p, 0), *y = row_of(o->y, p, 0);
@@ -160,13 +165,21 @@ static void squared_error(ptrdiff_t rows, cg_output *o, double gradient_factor, 
         for (ptrdiff_t i = 0; i < rows * P; i += P)
             CG_EACH_J {
                 vec error = masked(load(a + i + j * LANES) - load(y + i + j * LANES), before.m[j]);
-                losses.v[j] = fma_(error, error, losses.v[j]);
-                absolute_errors.v[j] += abs_(error);
-                if (d) store(d + i + j * LANES, error * factor);
+                vec weighted = error;
+                if (WEIGHTED) weighted *= splat(weights[i / P]);
+                losses.v[j] = fma_(weighted, error, losses.v[j]);
+                absolute_errors.v[j] += abs_(weighted);
+                if (d) store(d + i + j * LANES, weighted * factor);
             }
     }
     o->loss_sum = loss_factor * last_sums(o, 0, &losses);
     o->metric_sum = 1 / (double)o->a->cols * last_sums(o, 1, &absolute_errors);
+}
+
+static void squared_error(ptrdiff_t rows, cg_output *o, double gradient_factor, double loss_factor)
+{
+    if (o->weights) squared_error_of(1, rows, o, gradient_factor, loss_factor);
+    else squared_error_of(0, rows, o, gradient_factor, loss_factor);
 }
 
 /* C = −Σ y ln a + (1 − y) ln(1 − a) = Σ max(z, 0) − z y + ln(1 + exp(−|z|));  δ = a − y.
@@ -174,19 +187,21 @@ static void squared_error(ptrdiff_t rows, cg_output *o, double gradient_factor, 
 static void binary_cross_entropy(ptrdiff_t rows, cg_output *o)
 {
     panel_row losses = first_sums(o, 0), correct = first_sums(o, 1);
-    vec scale = splat((real)o->scale), half = splat((real)0.5);
+    vec half = splat((real)0.5);
     for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
         row_mask before = columns_until(o->a->cols, p);
-        for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t r = 0; r < rows; r++) {
+            vec weight = splat(weight_of(o->weights, r)), scale = weight * splat((real)o->scale);
             CG_EACH_J {
                 vec z = load(row_of(o->z, p, r) + j * LANES), a = load(row_of(o->a, p, r) + j * LANES);
                 vec y = load(row_of(o->y, p, r) + j * LANES);
                 vec c = fma_(-z, y, maximum(zero(), z)) + log1p_(exp_(-abs_(z)));
                 mask is_same = ~((a >= half) ^ (y >= half));
-                losses.v[j] += masked(c, before.m[j]);
-                correct.v[j] += masked(splat(1), is_same & before.m[j]);
+                losses.v[j] += masked(c * weight, before.m[j]);
+                correct.v[j] += masked(weight, is_same & before.m[j]);
                 if (o->delta) store(row_of(o->delta, p, r) + j * LANES, (a - y) * scale);
             }
+        }
     }
     o->loss_sum = last_sums(o, 0, &losses);
     o->metric_sum = 1 / (double)o->a->cols * last_sums(o, 1, &correct);
@@ -196,14 +211,14 @@ static void binary_cross_entropy(ptrdiff_t rows, cg_output *o)
 static double cross_entropy_of_rows(ptrdiff_t rows, cg_output *o)
 {
     panel_row losses = first_sums(o, 0);
-    vec scale = splat((real)o->scale);
     for (ptrdiff_t p = 0; p < panels_of(o->a); p++)
         for (ptrdiff_t r = 0; r < rows; r++) {
             vec total = splat(((const real *)o->log_sum_exp)[r]);
+            vec weight = splat(weight_of(o->weights, r)), scale = weight * splat((real)o->scale);
             CG_EACH_J {
                 vec z = load(row_of(o->z, p, r) + j * LANES), a = load(row_of(o->a, p, r) + j * LANES);
                 vec y = load(row_of(o->y, p, r) + j * LANES);
-                losses.v[j] = fma_(y, total - z, losses.v[j]);
+                losses.v[j] = fma_(y * weight, total - z, losses.v[j]);
                 if (o->delta) store(row_of(o->delta, p, r) + j * LANES, (a - y) * scale);
             }
         }
@@ -213,9 +228,12 @@ static double cross_entropy_of_rows(ptrdiff_t rows, cg_output *o)
 /* C = ln Σ exp z − z_label;  δ = a − y with y one at the label and zero elsewhere */
 static double cross_entropy_of_labels(ptrdiff_t rows, cg_output *o)
 {
+    const real *weights = o->weights;
     double loss = o->continues ? o->loss_sum : 0;
-    for (ptrdiff_t r = 0; r < rows; r++)
-        loss += (double)(((const real *)o->log_sum_exp)[r] - *element(o->z, r, (ptrdiff_t)o->labels[r]));
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        real c = ((const real *)o->log_sum_exp)[r] - *element(o->z, r, (ptrdiff_t)o->labels[r]);
+        loss += weights ? (double)(c * weights[r]) : (double)c;
+    }
     if (!o->delta) return loss;
     const cg_matrix a = *o->a, delta = *o->delta; /* copies, which no store can change */
     const int64_t *labels = o->labels;
@@ -223,6 +241,7 @@ static double cross_entropy_of_labels(ptrdiff_t rows, cg_output *o)
     for (ptrdiff_t p = 0; p < panels_of(&a); p++)
         for (ptrdiff_t r = 0; r < rows; r++) {
             row_mask is_label = column_of((ptrdiff_t)labels[r], p);
+            if (weights) scale = splat(weights[r]) * splat((real)o->scale);
             CG_EACH_J {
                 vec y = masked(splat(1), is_label.m[j]);
                 store(row_of(&delta, p, r) + j * LANES, (load(row_of(&a, p, r) + j * LANES) - y) * scale);
@@ -240,15 +259,18 @@ static ptrdiff_t largest_target(const cg_matrix *y, ptrdiff_t r)
     return best;
 }
 
-/* Number of rows that are correct: their largest output, the first among equals, is at the label, so that none before it
+/* `sum` and the number of rows that are correct, or their weights: their largest output, the first among equals, is at the label, so that none before it
  * is as large, none after it larger, and none is NaN. Up to SOFTMAX_ROWS rows from `first` on, panel by panel. VECTORS:
  * the vectors of a panel's row that hold columns. */
-CG_INLINE int count_correct_rows(const int VECTORS, ptrdiff_t rows, ptrdiff_t first, const cg_output *o)
+CG_INLINE double count_correct_rows(const int VECTORS, ptrdiff_t rows, ptrdiff_t first, const cg_output *o,
+                                     double sum)
 {
     const cg_matrix *a = o->a;
     ptrdiff_t labels[SOFTMAX_ROWS], panels = panels_of(a);
     row_mask ahead_of_label[SOFTMAX_ROWS];
+    const real *weights = o->weights;
     int correct = 0;
+    double weighted = sum; /* the sum goes on, so that it has the same order in all blocks */
     for (ptrdiff_t r = 0; r < rows; r++)
         labels[r] = o->labels ? (ptrdiff_t)o->labels[first + r] : largest_target(o->y, first + r);
     for (ptrdiff_t p = 0; p < panels; p++) {
@@ -262,10 +284,11 @@ CG_INLINE int count_correct_rows(const int VECTORS, ptrdiff_t rows, ptrdiff_t fi
                 ahead.m[j] |= ~((competitor < score) | ((competitor == score) & ~earlier.m[j])) & before.m[j];
             }
             if (p + 1 < panels) ahead_of_label[r] = ahead;
-            else correct += !any(ahead.m);
+            else if (!weights) correct += !any(ahead.m);
+            else if (!any(ahead.m)) weighted += (double)weights[first + r];
         }
     }
-    return correct;
+    return weights ? weighted : sum + correct;
 }
 
 static double count_correct(ptrdiff_t rows, const cg_output *o)
@@ -274,8 +297,8 @@ static double count_correct(ptrdiff_t rows, const cg_output *o)
     double correct = o->continues ? o->metric_sum : 0;
     for (ptrdiff_t start = 0; start < rows; start += SOFTMAX_ROWS) {
         ptrdiff_t count = rows - start < SOFTMAX_ROWS ? rows - start : SOFTMAX_ROWS;
-        correct += used_vectors(o->a->cols) <= HALF ? count_correct_rows(HALF, count, start, o)
-                                                    : count_correct_rows(PANEL_VECTORS, count, start, o);
+        correct = used_vectors(o->a->cols) <= HALF ? count_correct_rows(HALF, count, start, o, correct)
+                                                   : count_correct_rows(PANEL_VECTORS, count, start, o, correct);
     }
     return correct;
 }
@@ -292,9 +315,9 @@ static void cross_entropy(ptrdiff_t rows, cg_output *o)
 static void hinge(ptrdiff_t rows, cg_output *o)
 {
     double loss = o->continues ? o->loss_sum : 0;
-    vec scale = splat((real)o->scale);
     for (ptrdiff_t r = 0; r < rows; r++) {
         ptrdiff_t label = (ptrdiff_t)o->labels[r];
+        real weight = weight_of(o->weights, r), scale = weight * (real)o->scale;
         vec score = splat(*element(o->a, r, label));
         panel_row losses = {{{0}}}, broken = {{{0}}};
         for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
@@ -304,14 +327,48 @@ static void hinge(ptrdiff_t rows, cg_output *o)
                 mask is_broken = ~(margin <= zero()) & before.m[j] & ~is_label.m[j];
                 losses.v[j] += masked(margin, is_broken);
                 broken.v[j] += masked(splat(1), is_broken);
-                if (o->delta) store(row_of(o->delta, p, r) + j * LANES, masked(scale, is_broken));
+                if (o->delta) store(row_of(o->delta, p, r) + j * LANES, masked(splat(scale), is_broken));
             }
         }
-        loss += (double)fold_sum(losses.v)[0];
-        if (o->delta) *element(o->delta, r, label) = -fold_sum(broken.v)[0] * (real)o->scale;
+        loss += (double)(fold_sum(losses.v)[0] * weight);
+        if (o->delta) *element(o->delta, r, label) = -fold_sum(broken.v)[0] * scale;
     }
     o->loss_sum = loss;
     o->metric_sum = count_correct(rows, o);
+}
+
+/* The losses of TERMS. One loop serves all of them, with the choice inside it: they are seldom a large part of a step. */
+static void sum_of_terms(ptrdiff_t rows, cg_output *o, double divisor)
+{
+    panel_row losses = first_sums(o, 0), metrics = first_sums(o, 1);
+    real parameters[P] __attribute__((aligned(CG_PANEL_BYTES))) = {0}; /* of the columns of a panel */
+    for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
+        row_mask before = columns_until(o->a->cols, p);
+        int vectors = used_vectors(o->a->cols - p * P);
+        for (ptrdiff_t c = 0; c < P && c < o->a->cols - p * P && o->n_parameters > 0; c++)
+            parameters[c] = (real)o->parameters[o->n_parameters > 1 ? p * P + c : 0];
+        for (ptrdiff_t r = 0; r < rows; r++) {
+            vec weight = splat(weight_of(o->weights, r)), scale = weight * splat((real)(o->scale / divisor));
+            for (ptrdiff_t j = 0; j < vectors; j++) {
+                vec z = load(row_of(o->z, p, r) + j * LANES), a = load(row_of(o->a, p, r) + j * LANES);
+                vec y = load(row_of(o->y, p, r) + j * LANES), parameter = load(parameters + j * LANES);
+                vec error = a - y, size = abs_(error), term = zero(), derivative = zero(), metric = zero();
+                (void)z, (void)parameter;
+                switch (o->loss) {
+#define CG_NONE(...)
+#define CG_ROW(NAME, PROPERTIES, DIVISOR, TERM, DERIVATIVE, METRIC) \
+    case CG_LOSS_##NAME: term = TERM, derivative = DERIVATIVE, metric = METRIC; break;
+                    CG_LOSSES(CG_NONE, CG_ROW)
+#undef CG_ROW
+                }
+                losses.v[j] += masked(term * weight, before.m[j]);
+                metrics.v[j] += masked(metric * weight, before.m[j]);
+                if (o->delta) store(row_of(o->delta, p, r) + j * LANES, masked(derivative * scale, before.m[j]));
+            }
+        }
+    }
+    o->loss_sum = 1 / divisor * last_sums(o, 0, &losses);
+    o->metric_sum = 1 / (double)o->a->cols * last_sums(o, 1, &metrics);
 }
 
 static void output_delta(ptrdiff_t rows, cg_output *o)
@@ -320,8 +377,12 @@ static void output_delta(ptrdiff_t rows, cg_output *o)
     switch (o->loss) {
 #define CG_ROW(NAME, PROPERTIES, FUNCTION) \
     case CG_LOSS_##NAME: FUNCTION; break;
-        CG_LOSSES(CG_ROW)
+#define CG_TERMS(NAME, PROPERTIES, DIVISOR, ...) \
+    case CG_LOSS_##NAME: sum_of_terms(rows, o, DIVISOR); break;
+        CG_LOSSES(CG_ROW, CG_TERMS)
 #undef CG_ROW
+#undef CG_TERMS
+#undef CG_NONE
     }
 }
 

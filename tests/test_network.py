@@ -71,7 +71,8 @@ class TestMaking:
 
     def test_the_tables_are_the_engines(self):
         assert list(ACTIVATIONS) == list(kernels.ACTIVATIONS)
-        assert list(LOSSES) == list(kernels.LOSSES)
+        of_users = [name for name, row in kernels.LOSSES.items() if "internal" not in row]
+        assert list(LOSSES) == of_users
 
     @pytest.mark.parametrize("loss", LOSSES)
     @pytest.mark.parametrize("activation", ACTIVATIONS)

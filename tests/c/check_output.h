@@ -15,17 +15,20 @@ static void add(sum *s, double term, double size)
     s->size += size;
 }
 
-/* The buffers of one case; y or labels is NULL, delta may be. */
+/* The buffers of one case; y or labels is NULL, delta and weights may be. */
 typedef struct {
     ptrdiff_t rows, cols;
     double scale;
-    buffer *z, *a, *y, *log_sum_exp, *delta;
+    buffer *z, *a, *y, *log_sum_exp, *delta, *weights;
     int64_t *labels;
 } output_case;
 
+static double weight_of(const output_case *o, ptrdiff_t r) { return o->weights ? at(o->weights, 0, r) : 1; }
+
 static void expect_delta(output_case *o, ptrdiff_t r, ptrdiff_t c, double value, double size)
 {
-    if (o->delta) expect(o->delta, r, c, value * o->scale, tolerance(4) * size * o->scale + smallest());
+    double factor = o->scale * weight_of(o, r);
+    if (o->delta) expect(o->delta, r, c, value * factor, tolerance(6) * size * factor + smallest());
 }
 
 /* quadratic C = ½ Σ (a − y)², ∇ = a − y;  mse C = Σ (a − y)² / outputs, ∇ = 2 (a − y) / outputs;
@@ -35,8 +38,9 @@ static void expect_squared_error(output_case *o, double loss_factor, double slop
     for (ptrdiff_t r = 0; r < o->rows; r++)
         for (ptrdiff_t c = 0; c < o->cols; c++) {
             double a = at(o->a, r, c), y = at(o->y, r, c), error = a - y, size = fabs(a) + fabs(y);
-            add(loss, loss_factor * error * error, loss_factor * size * size);
-            add(metric, fabs(error) / (double)o->cols, size / (double)o->cols);
+            double w = weight_of(o, r);
+            add(loss, w * loss_factor * error * error, w * loss_factor * size * size);
+            add(metric, w * fabs(error) / (double)o->cols, w * size / (double)o->cols);
             expect_delta(o, r, c, slope_factor * error, slope_factor * size);
         }
 }
@@ -49,8 +53,9 @@ static void expect_binary_cross_entropy(output_case *o, sum *loss, sum *metric)
         for (ptrdiff_t c = 0; c < o->cols; c++) {
             double z = at(o->z, r, c), a = at(o->a, r, c), y = at(o->y, r, c);
             double logarithm = (double)log1pl(expl(-fabsl((long double)z)));
-            add(loss, (z < 0 ? 0 : z) - z * y + logarithm, fabs(z) + fabs(z * y) + 1);
-            add(metric, ((a >= 0.5) == (y >= 0.5)) / (double)o->cols, 1 / (double)o->cols);
+            double w = weight_of(o, r);
+            add(loss, w * ((z < 0 ? 0 : z) - z * y + logarithm), w * (fabs(z) + fabs(z * y) + 1));
+            add(metric, w * ((a >= 0.5) == (y >= 0.5)) / (double)o->cols, w / (double)o->cols);
             expect_delta(o, r, c, a - y, fabs(a) + fabs(y));
         }
 }
@@ -74,10 +79,11 @@ static void expect_cross_entropy(output_case *o, sum *loss, sum *metric)
         double total = at(o->log_sum_exp, 0, r);
         for (ptrdiff_t c = 0; c < o->cols; c++) {
             double z = at(o->z, r, c), a = at(o->a, r, c), y = o->y ? at(o->y, r, c) : c == o->labels[r];
-            if (o->y || y == 1) add(loss, y * (total - z), fabs(y) * (fabs(total) + fabs(z)));
+            double w = weight_of(o, r);
+            if (o->y || y == 1) add(loss, w * y * (total - z), w * fabs(y) * (fabs(total) + fabs(z)));
             expect_delta(o, r, c, a - y, fabs(a) + fabs(y));
         }
-        add(metric, is_correct(o, r), 0);
+        add(metric, weight_of(o, r) * is_correct(o, r), weight_of(o, r));
     }
 }
 
@@ -92,12 +98,35 @@ static void expect_hinge(output_case *o, sum *loss, sum *metric)
             double margin = rounded(rounded(at(o->a, r, c) - at(o->a, r, label)) + 1);
             int is_broken = !(margin <= 0);
             broken += is_broken;
-            if (is_broken) add(loss, margin, fabs(margin));
+            if (is_broken) add(loss, weight_of(o, r) * margin, weight_of(o, r) * fabs(margin));
             expect_delta(o, r, c, is_broken, 1);
         }
         expect_delta(o, r, label, (double)-broken, (double)broken);
-        add(metric, is_correct(o, r), 0);
+        add(metric, weight_of(o, r) * is_correct(o, r), weight_of(o, r));
     }
+}
+
+/* A loss of TERMS, for one output: the term, its derivative, the term of the metric, and the sizes of their parts. */
+typedef struct {
+    double term, derivative, metric, term_size, derivative_size, metric_size;
+} terms;
+
+/* C = Σ y a, ∇ = y */
+static terms linear_terms(double z, double a, double y)
+{
+    (void)z;
+    return (terms){a * y, y, fabs(a - y), fabs(a * y), fabs(y), fabs(a) + fabs(y)};
+}
+
+static void expect_terms(output_case *o, terms of(double z, double a, double y), double divisor, sum *loss, sum *metric)
+{
+    for (ptrdiff_t r = 0; r < o->rows; r++)
+        for (ptrdiff_t c = 0; c < o->cols; c++) {
+            terms t = of(at(o->z, r, c), at(o->a, r, c), at(o->y, r, c));
+            add(loss, weight_of(o, r) * t.term / divisor, weight_of(o, r) * t.term_size / divisor);
+            add(metric, weight_of(o, r) * t.metric / (double)o->cols, weight_of(o, r) * t.metric_size / (double)o->cols);
+            expect_delta(o, r, c, t.derivative / divisor, t.derivative_size / divisor);
+        }
 }
 
 /* Compute the rows once more in two calls: the sums must have the bits of one call. */
@@ -112,6 +141,7 @@ static void check_continued(cg_output whole, ptrdiff_t rows)
     for (int i = 0; i < 4; i++)
         if (matrices[i]) matrices[i]->data += first * CG_PANEL_BYTES;
     if (part.labels) part.labels += first;
+    if (part.weights) part.weights = (const char *)part.weights + first * k->itemsize;
     if (part.log_sum_exp) part.log_sum_exp = (const char *)part.log_sum_exp + first * k->itemsize;
     part.continues = 1;
     k->output_delta(rows - first, &part);
@@ -122,13 +152,14 @@ static void check_continued(cg_output whole, ptrdiff_t rows)
 enum { WITH_ROWS, WITH_LABELS };
 static const char *const TARGET_NAMES[] = {"rows", "labels"};
 
-static void output_case_of(int loss_code, int targets, ptrdiff_t rows, ptrdiff_t cols, int back)
+static void output_case_of(int loss_code, int targets, ptrdiff_t rows, ptrdiff_t cols, int back,
+                           int weighted)
 {
     EACH_KIND {
-        if (!begin("output %s %s rows=%td cols=%td delta=%d", cg_loss_name(loss_code), TARGET_NAMES[targets], rows,
-                   cols, back))
+        if (!begin("output %s %s rows=%td cols=%td delta=%d weights=%d", cg_loss_name(loss_code), TARGET_NAMES[targets],
+                   rows, cols, back, weighted))
             continue;
-        output_case o = {rows, cols, rows > 1 ? 1 / (double)rows : 1, NULL, NULL, NULL, NULL, NULL, NULL};
+        output_case o = {rows, cols, rows > 1 ? 1 / (double)rows : 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
         o.z = samples_of("z", rows, cols, 3);
         o.a = samples_of("a", rows, cols, 2);
         if (loss_code == CG_LOSS_cross_entropy) {
@@ -151,12 +182,17 @@ static void output_case_of(int loss_code, int targets, ptrdiff_t rows, ptrdiff_t
             for (ptrdiff_t r = 0; r < rows; r++) o.labels[r] = random_below(cols);
         }
         if (back) o.delta = result_of("delta", rows, cols);
+        if (weighted) {
+            o.weights = numbers_of("weights", 1, rows, 0);
+            for (ptrdiff_t r = 0; r < rows; r++) set(o.weights, r, (double)random_below(5) / 2);
+        }
 
         cg_matrix z = matrix_of(o.z), a = matrix_of(o.a), y, delta;
         if (o.y) y = matrix_of(o.y);
         if (o.delta) delta = matrix_of(o.delta);
         double sums[2 * CG_PANEL_BYTES / sizeof(double)];
-        cg_output output = {loss_code, o.scale, &z, &a, o.y ? &y : NULL, o.labels,
+        static const double parameter = 0.75;
+        cg_output output = {loss_code, o.scale, &parameter, 1, o.weights ? o.weights->actual : NULL, &z, &a, o.y ? &y : NULL, o.labels,
                             o.log_sum_exp ? o.log_sum_exp->actual : NULL, o.delta ? &delta : NULL, NAN, NAN, 0, sums};
         k->output_delta(rows, &output);
         if (o.labels || cols <= k->panel_width) check_continued(output, rows);
@@ -168,6 +204,7 @@ static void output_case_of(int loss_code, int targets, ptrdiff_t rows, ptrdiff_t
         case CG_LOSS_binary_cross_entropy: expect_binary_cross_entropy(&o, &loss, &metric); break;
         case CG_LOSS_cross_entropy: expect_cross_entropy(&o, &loss, &metric); break;
         case CG_LOSS_hinge: expect_hinge(&o, &loss, &metric); break;
+        case CG_LOSS_linear: expect_terms(&o, linear_terms, 1, &loss, &metric); break;
         default: loss.value = NAN; /* a row of the table without a test */
         }
         double error = tolerance((double)(rows * cols) + 4);
@@ -183,8 +220,8 @@ static void check_output(void)
     for (int loss = 0; loss < CG_LOSS_COUNT; loss++)
         for (int targets = WITH_ROWS; targets <= WITH_LABELS; targets++) {
             if (!(cg_loss_properties(loss) & (targets == WITH_ROWS ? CG_TAKES_ROWS : CG_TAKES_CLASSES))) continue;
-            EACH(rows, ROWS) EACH(cols, MANY_COLS) for (int back = 0; back <= 1; back++)
-                output_case_of(loss, targets, rows, cols, back);
+            EACH(rows, ROWS) EACH(cols, MANY_COLS) for (int back = 0; back <= 2; back++)
+                output_case_of(loss, targets, rows, cols, back > 0, back == 2);
         }
 }
 

@@ -74,6 +74,7 @@ cdef void output_delta(const Workspace *s, Pass *p) noexcept nogil:
     cdef cg_output output
     output.loss = s.loss
     output.scale = 1.0 / p.batch_rows if s.mean else 1.0
+    output.parameters, output.n_parameters, output.weights = NULL, 0, NULL
     output.z, output.a = &z, &a
     output.y = &y if p.y != NULL else NULL
     output.labels = s.labels + p.first if p.labels != NULL else NULL

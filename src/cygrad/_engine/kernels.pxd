@@ -27,6 +27,7 @@ cdef extern from "cygrad.h" nogil:
         CG_TAKES_ROWS
         CG_DECIDES_AT_HALF
         CG_CORRECTS_MOMENTS
+        CG_INTERNAL
 
     const char *cg_activation_name(int activation)
     const char *cg_loss_name(int loss)
@@ -77,6 +78,9 @@ cdef extern from "cygrad.h" nogil:
     ctypedef struct cg_output:
         int loss
         double scale
+        const double *parameters
+        Py_ssize_t n_parameters
+        const void *weights
         const cg_matrix *z
         const cg_matrix *a
         const cg_matrix *y

@@ -10,9 +10,10 @@ ctypedef fused real:
 
 cdef int forward(const real[:, ::1] a, const real[:, ::1] w, const real[::1] b, real[:, ::1] z) except -1 nogil
 cdef int activate(int activation, const real[:, ::1] z, real[:, ::1] a, real[::1] log_sum_exp) except -1 nogil
-cdef int output_delta(int loss, int activation, double scale, const real[:, ::1] z, const real[:, ::1] a,
-                      const real[:, ::1] y, const int64_t[::1] labels, const real[::1] log_sum_exp,
-                      real[:, ::1] delta, double[::1] sums) except -1 nogil
+cdef int output_delta(int loss, const double[::1] parameters, int activation, double scale, const real[:, ::1] z,
+                      const real[:, ::1] a, const real[:, ::1] y, const int64_t[::1] labels,
+                      const real[::1] log_sum_exp, const real[::1] weights, real[:, ::1] delta,
+                      double[::1] sums) except -1 nogil
 cdef int hidden_delta(int activation, const real[:, ::1] delta_above, const real[:, ::1] w, const real[:, ::1] z,
                       const real[:, ::1] a, real[:, ::1] delta) except -1 nogil
 cdef int weight_gradient(const real[:, ::1] a, const real[:, ::1] delta, real[:, ::1] gradient) except -1 nogil

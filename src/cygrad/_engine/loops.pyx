@@ -54,6 +54,7 @@ cdef extern from "cygrad.h" nogil:
         CG_LOSS_binary_cross_entropy
         CG_LOSS_cross_entropy
         CG_LOSS_hinge
+        CG_LOSS_linear
         CG_RULE_store
         CG_RULE_sgd
         CG_RULE_momentum
@@ -200,25 +201,30 @@ cdef real slope(int activation, real z, real a) noexcept nogil:
     return NAN      # a row of csrc/activations.h that is not here
 
 
-cdef int output_delta(int loss, int activation, double scale, const real[:, ::1] z, const real[:, ::1] a,
-                      const real[:, ::1] y, const int64_t[::1] labels, const real[::1] log_sum_exp,
-                      real[:, ::1] delta, double[::1] sums) except -1 nogil:
-    """C and δᴸ = ∇ₐC ⊙ σ′(zᴸ), where C is `scale` times the sum of the losses of the rows.
+cdef int output_delta(int loss, const double[::1] parameters, int activation, double scale, const real[:, ::1] z,
+                      const real[:, ::1] a, const real[:, ::1] y, const int64_t[::1] labels,
+                      const real[::1] log_sum_exp, const real[::1] weights, real[:, ::1] delta,
+                      double[::1] sums) except -1 nogil:
+    """C and δᴸ = ∇ₐC ⊙ σ′(zᴸ), where C is `scale` times the sum of the losses of the rows, each times its weight.
 
-    z, a [batch, out] IN, y [batch, out] IN or labels [batch] IN, log_sum_exp [batch] IN of softmax, delta [batch, out]
-    OUT, sums [2] OUT: the loss without `scale`, and the metric
+    parameters IN of the loss or None, z, a [batch, out] IN, y [batch, out] IN or labels [batch] IN, log_sum_exp [batch]
+    IN of softmax, weights [batch] IN or None, delta [batch, out] OUT, sums [2] OUT: the loss without `scale`, and the
+    metric
     """
     cdef Py_ssize_t r, j
+    cdef double outputs = a.shape[1]
     if loss == CG_LOSS_quadratic:
-        squared_error(scale, 0.5, a, y, delta, sums)
+        squared_error(scale, 0.5, a, y, weights, delta, sums)
     elif loss == CG_LOSS_mse:
-        squared_error(2 * scale / a.shape[1], 1 / <double> a.shape[1], a, y, delta, sums)
+        squared_error(2 * scale / outputs, 1 / outputs, a, y, weights, delta, sums)
     elif loss == CG_LOSS_binary_cross_entropy:
-        binary_cross_entropy(scale, z, a, y, delta, sums)
+        binary_cross_entropy(scale, z, a, y, weights, delta, sums)
     elif loss == CG_LOSS_cross_entropy:
-        cross_entropy(scale, z, a, y, labels, log_sum_exp, delta, sums)
+        cross_entropy(scale, z, a, y, labels, log_sum_exp, weights, delta, sums)
     elif loss == CG_LOSS_hinge:
-        hinge(scale, a, labels, delta, sums)
+        hinge(scale, a, labels, weights, delta, sums)
+    else:
+        sum_of_terms(loss, parameters, scale, z, a, y, weights, delta, sums)
     if cg_loss_properties(loss) & CG_GIVES_DELTA:
         return 0        # δ = a − y already
     if activation == CG_ACTIVATION_softmax:
@@ -228,6 +234,47 @@ cdef int output_delta(int loss, int activation, double scale, const real[:, ::1]
             for j in range(a.shape[1]):
                 delta[r, j] = delta[r, j] * slope(activation, z[r, j], a[r, j])
     return 0
+
+
+cdef inline real weight_of(const real[::1] weights, Py_ssize_t r) noexcept nogil:
+    """The weight of a row."""
+    return 1 if weights is None else weights[r]
+
+
+cdef int sum_of_terms(int loss, const double[::1] parameters, double scale, const real[:, ::1] z, const real[:, ::1] a,
+                      const real[:, ::1] y, const real[::1] weights, real[:, ::1] delta, double[::1] sums) except -1 nogil:
+    """C = Σ term / divisor and ∇ₐC or δ = derivative / divisor; the metric is a sum of terms, divided by the outputs."""
+    cdef real[PANEL] losses, metrics
+    cdef real[3] of         # term, derivative, and term of the metric
+    cdef real parameter, weight
+    cdef double divisor = 1 if loss == CG_LOSS_linear else a.shape[1]
+    cdef Py_ssize_t r, j, p, width = 128 // sizeof(real)
+    for j in range(width):
+        losses[j] = metrics[j] = 0
+    for p in range((a.shape[1] + width - 1) // width):
+        for r in range(a.shape[0]):
+            weight = weight_of(weights, r)
+            for j in range(p * width, min((p + 1) * width, a.shape[1])):
+                parameter = 0
+                if parameters is not None and parameters.shape[0] > 0:
+                    parameter = <real> parameters[j if parameters.shape[0] > 1 else 0]
+                terms(loss, z[r, j], a[r, j], y[r, j], parameter, of)
+                losses[j % width] += of[0] * weight
+                metrics[j % width] += of[2] * weight
+                delta[r, j] = of[1] * (weight * <real> (scale / divisor))
+    sums[0] = 1 / divisor * fold_sum(losses, width)
+    sums[1] = 1 / <double> a.shape[1] * fold_sum(metrics, width)
+    return 0
+
+
+cdef void terms(int loss, real z, real a, real y, real parameter, real *of) noexcept nogil:
+    """The terms of one output: of the loss, its derivative, and of the metric."""
+    cdef real error = a - y
+    of[2] = absolute(error)
+    if loss == CG_LOSS_linear:
+        of[0], of[1] = a * y, y
+    else:
+        of[0] = of[1] = NAN     # a row of csrc/losses.h that is not here
 
 
 cdef int softmax_slope(const real[:, ::1] a, real[:, ::1] delta) except -1 nogil:
@@ -247,10 +294,10 @@ cdef int softmax_slope(const real[:, ::1] a, real[:, ::1] delta) except -1 nogil
 
 
 cdef int squared_error(double gradient_factor, double loss_factor, const real[:, ::1] a, const real[:, ::1] y,
-                       real[:, ::1] delta, double[::1] sums) except -1 nogil:
+                       const real[::1] weights, real[:, ::1] delta, double[::1] sums) except -1 nogil:
     """C = loss_factor Σ (a − y)², ∇ₐC = gradient_factor (a − y); the metric is Σ |a − y| / outputs."""
     cdef real[PANEL] losses, sizes
-    cdef real error
+    cdef real error, weighted
     cdef Py_ssize_t r, j, p, width = 128 // sizeof(real)
     for j in range(width):
         losses[j] = sizes[j] = 0
@@ -258,70 +305,76 @@ cdef int squared_error(double gradient_factor, double loss_factor, const real[:,
         for r in range(a.shape[0]):
             for j in range(p * width, min((p + 1) * width, a.shape[1])):
                 error = a[r, j] - y[r, j]
-                losses[j % width] = multiply_add(error, error, losses[j % width])
-                sizes[j % width] += absolute(error)
-                delta[r, j] = error * <real> gradient_factor
+                weighted = error * weight_of(weights, r)
+                losses[j % width] = multiply_add(weighted, error, losses[j % width])
+                sizes[j % width] += absolute(weighted)
+                delta[r, j] = weighted * <real> gradient_factor
     sums[0] = loss_factor * fold_sum(losses, width)
     sums[1] = 1 / <double> a.shape[1] * fold_sum(sizes, width)
     return 0
 
 
 cdef int binary_cross_entropy(double scale, const real[:, ::1] z, const real[:, ::1] a, const real[:, ::1] y,
-                              real[:, ::1] delta, double[::1] sums) except -1 nogil:
+                              const real[::1] weights, real[:, ::1] delta, double[::1] sums) except -1 nogil:
     """C = Σ max(z, 0) − z y + ln(1 + exp(−|z|)), δ = scale (a − y); the metric is the share of correct outputs."""
     cdef real[PANEL] losses, correct
+    cdef real weight
     cdef Py_ssize_t r, j, p, width = 128 // sizeof(real)
     for j in range(width):
         losses[j] = correct[j] = 0
     for p in range((a.shape[1] + width - 1) // width):
         for r in range(a.shape[0]):
+            weight = weight_of(weights, r)
             for j in range(p * width, min((p + 1) * width, a.shape[1])):
-                losses[j % width] += (multiply_add(-z[r, j], y[r, j], larger(<real> 0, z[r, j]))
-                                  + log1p(exp(-absolute(z[r, j]))))
+                losses[j % width] += weight * (multiply_add(-z[r, j], y[r, j], larger(<real> 0, z[r, j]))
+                                               + log1p(exp(-absolute(z[r, j]))))
                 if (a[r, j] >= <real> 0.5) == (y[r, j] >= <real> 0.5):
-                    correct[j % width] += 1
-                delta[r, j] = (a[r, j] - y[r, j]) * <real> scale
+                    correct[j % width] += weight
+                delta[r, j] = (a[r, j] - y[r, j]) * (weight * <real> scale)
     sums[0] = fold_sum(losses, width)
     sums[1] = 1 / <double> a.shape[1] * fold_sum(correct, width)
     return 0
 
 
 cdef int cross_entropy(double scale, const real[:, ::1] z, const real[:, ::1] a, const real[:, ::1] y,
-                       const int64_t[::1] labels, const real[::1] log_sum_exp, real[:, ::1] delta,
-                       double[::1] sums) except -1 nogil:
+                       const int64_t[::1] labels, const real[::1] log_sum_exp, const real[::1] weights,
+                       real[:, ::1] delta, double[::1] sums) except -1 nogil:
     """C = Σ y (ln Σ exp z − z), δ = scale (a − y); a label is a row of zeros with a one; correct rows are counted."""
     cdef real[PANEL] losses
+    cdef real weight
     cdef double loss = 0
     cdef Py_ssize_t r, j, p, label, width = 128 // sizeof(real)
     for j in range(width):
         losses[j] = 0
     for p in range((a.shape[1] + width - 1) // width):
         for r in range(a.shape[0]):
+            weight = weight_of(weights, r)
             for j in range(p * width, min((p + 1) * width, a.shape[1])):
                 if labels is None:
-                    losses[j % width] = multiply_add(y[r, j], log_sum_exp[r] - z[r, j], losses[j % width])
-                    delta[r, j] = (a[r, j] - y[r, j]) * <real> scale
+                    losses[j % width] = multiply_add(y[r, j] * weight, log_sum_exp[r] - z[r, j], losses[j % width])
+                    delta[r, j] = (a[r, j] - y[r, j]) * (weight * <real> scale)
                 else:
-                    delta[r, j] = (a[r, j] - <real> (j == labels[r])) * <real> scale
+                    delta[r, j] = (a[r, j] - <real> (j == labels[r])) * (weight * <real> scale)
     sums[1] = 0
     for r in range(a.shape[0]):
         label = first_largest(y, r) if labels is None else labels[r]
         if labels is not None:
-            loss += <double> (log_sum_exp[r] - z[r, label])
-        sums[1] += is_correct(a, r, label)
+            loss += <double> ((log_sum_exp[r] - z[r, label]) * weight_of(weights, r))
+        if is_correct(a, r, label):
+            sums[1] += weight_of(weights, r)
     sums[0] = fold_sum(losses, width) if labels is None else loss
     return 0
 
 
-cdef int hinge(double scale, const real[:, ::1] a, const int64_t[::1] labels, real[:, ::1] delta,
-               double[::1] sums) except -1 nogil:
+cdef int hinge(double scale, const real[:, ::1] a, const int64_t[::1] labels, const real[::1] weights,
+               real[:, ::1] delta, double[::1] sums) except -1 nogil:
     """C = Σ max(0, a_j − a_label + 1) over j ≠ label, ∇ 1 at each broken margin; the metric counts correct rows."""
     cdef real[PANEL] losses, broken
-    cdef real margin
+    cdef real margin, weight
     cdef Py_ssize_t r, j, label, width = 128 // sizeof(real)
     sums[0] = sums[1] = 0
     for r in range(a.shape[0]):
-        label = labels[r]
+        label, weight = labels[r], weight_of(weights, r)
         for j in range(width):
             losses[j] = broken[j] = 0
         for j in range(a.shape[1]):
@@ -330,10 +383,11 @@ cdef int hinge(double scale, const real[:, ::1] a, const int64_t[::1] labels, re
             if not margin <= 0 and j != label:
                 losses[j % width] += margin
                 broken[j % width] += 1
-                delta[r, j] = <real> scale
-        sums[0] += fold_sum(losses, width)
-        delta[r, label] = -fold_sum(broken, width) * <real> scale
-        sums[1] += is_correct(a, r, label)
+                delta[r, j] = weight * <real> scale
+        sums[0] += fold_sum(losses, width) * weight
+        delta[r, label] = -fold_sum(broken, width) * (weight * <real> scale)
+        if is_correct(a, r, label):
+            sums[1] += weight
     return 0
 
 
@@ -545,8 +599,8 @@ cdef int train_batch(list layers, const real[:, ::1] x, targets, int loss, doubl
         forward[real](a[l - 1], layers[l - 1].weights, layers[l - 1].biases, z[l])
         activate[real](layers[l - 1].activation, z[l], a[l], log_sum_exp)
     delta[depth] = np.empty_like(a[depth])
-    output_delta[real](loss, layers[depth - 1].activation, scale, z[depth], a[depth], y, labels, log_sum_exp,
-                       delta[depth], sums)
+    output_delta[real](loss, None, layers[depth - 1].activation, scale, z[depth], a[depth], y, labels, log_sum_exp,
+                       None, delta[depth], sums)
     if not isfinite(sums[0]):
         return 0
     for l in range(depth - 1, 0, -1):

@@ -84,8 +84,8 @@ cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -
         y = None if p.y == NULL else unpacked[real](&s.y, p.first, n, zero)
         labels = None if p.labels == NULL else np.asarray(<int64_t[:n]> (s.labels + p.first))
         delta = np.empty_like(a)
-        loops.output_delta[real](s.loss, activation, 1.0 / n if s.mean else 1.0,
-                                 unpacked[real](&s.z[l], p.first, n, zero), a, y, labels, log_sum_exp, delta, sums)
+        loops.output_delta[real](s.loss, None, activation, 1.0 / n if s.mean else 1.0,
+                                 unpacked[real](&s.z[l], p.first, n, zero), a, y, labels, log_sum_exp, None, delta, sums)
         if s.delta[l].data != NULL:
             pack[real](&s.delta[l], p.first, delta)
         p.loss, p.metric = sums[0], sums[1]

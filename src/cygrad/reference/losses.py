@@ -106,6 +106,16 @@ def hinge_gradient(a: Vector, y: Vector) -> Vector:
     return gradient
 
 
+def linear(z: Vector, a: Vector, y: Vector) -> float:
+    """C = Σⱼ yⱼ aⱼ, whose derivatives are those of the outputs, with the factors y."""
+    return sum(a_j * y_j for a_j, y_j in zip(a, y, strict=True))
+
+
+def linear_gradient(a: Vector, y: Vector) -> Vector:
+    """∇ₐC = y."""
+    return list(y)
+
+
 def largest_index(values: Vector) -> int:
     """argmaxⱼ valuesⱼ, the first among equals."""
     return values.index(max(values))
@@ -150,6 +160,7 @@ LOSSES = {
             "distribution",
         ),
         Loss("hinge", hinge, hinge_gradient, None, "accuracy", is_correct, "class"),
+        Loss("linear", linear, linear_gradient, None, "mae", absolute_error, "values"),
     )
 }
 
