@@ -173,6 +173,14 @@ typedef struct {
     void (*bias_gradient)(ptrdiff_t rows, const cg_matrix *delta, char *b, const char *sums,
                           const ptrdiff_t *state_offsets, const cg_update *update);
 
+    /* Σ g² over up to P rows of a panel of a stored gradient */
+    double (*sum_of_squares)(ptrdiff_t rows, const char *gradient);
+    /* the update of rows of a panel and their states by a stored gradient: times `power` (of two) and
+     * `factor`, then from −limit to limit */
+    void (*apply_gradient)(ptrdiff_t rows, ptrdiff_t cols, const char *gradient, char *w,
+                           const ptrdiff_t *state_offsets, const cg_update *update, double power, double factor,
+                           double limit);
+
     /* y = f(x) element by element, for tests: f is "exp", "log", "log1p" or an activation; 0: unknown name */
     int (*function)(const char *name, ptrdiff_t n, const void *x, void *y);
     /* `rounds` × 64 independent multiply-adds of vectors, for benchmarks; returns the floating-point operations */

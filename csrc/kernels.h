@@ -4,12 +4,13 @@
  *   CG_TABLE         the table's name, cg_kernels_<dtype>_<isa>
  *   CG_NARROW_TABLE  the table with vectors half as wide, if it is faster for narrow layers
  * and includes this file. Reading order:
- * simd.h → functions.h → elementwise.h, update.h → tile.h, output.h, panels.h. */
+ * simd.h → functions.h → elementwise.h, update.h → gradients.h, tile.h, output.h, panels.h. */
 #include "simd.h"
 
 #include "functions.h"
 
 #include "elementwise.h"
+#include "gradients.h"
 #include "update.h"
 
 #include "output.h"
@@ -75,6 +76,8 @@ const cg_kernels CG_TABLE = {
     .hidden_delta = hidden_delta,
     .weight_gradient = weight_gradient,
     .bias_gradient = bias_gradient,
+    .sum_of_squares = sum_of_squares,
+    .apply_gradient = apply_gradient,
     .function = function,
     .multiply_adds = multiply_adds,
 };

@@ -1,6 +1,6 @@
 """How a large batch is divided into blocks of rows, and how threads share them. `engine` includes this file."""
 
-from cygrad._engine.equations cimport Layer
+from cygrad._engine.equations cimport Clipping, Layer
 from cygrad._engine.kernels cimport CG_PANEL_BYTES
 from cygrad._engine.plan cimport Plan, costs
 
@@ -13,8 +13,8 @@ cdef Py_ssize_t divided_rows(Py_ssize_t n, Py_ssize_t count) noexcept:
     return ((n + count - 1) // count + BLOCK_MULTIPLE - 1) // BLOCK_MULTIPLE * BLOCK_MULTIPLE
 
 
-cdef Py_ssize_t block_rows(Engine engine, Py_ssize_t n) noexcept:
-    """Return the rows of the blocks, of equal size, into which a batch of n samples is divided.
+cdef Py_ssize_t block_rows(Engine engine, Py_ssize_t n, Py_ssize_t limit) noexcept:
+    """Return the rows of the blocks, of equal size, into which a batch of n samples is divided; at most `limit`.
 
     What the layers hold of a block stays in a core's cache, forward and back. Each block adds to the sums of the
     gradient, which takes the time of some rows: blocks have many more.
@@ -27,34 +27,39 @@ cdef Py_ssize_t block_rows(Engine engine, Py_ssize_t n) noexcept:
         panels += 3 * ((engine.layers[l].w.cols + width - 1) // width)        # a, z or the transposed, and δ
     most = max(costs.block_bytes // (panels * CG_PANEL_BYTES), costs.block_rows)
     if n <= most:
-        return n
-    return divided_rows(n, (n + most - 1) // most)
+        return min(n, limit)
+    return min(divided_rows(n, (n + most - 1) // most), limit)
 
 
-cdef Plan plan_in_blocks(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t n, Py_ssize_t members):
-    """Return a plan for the blocks of batches of up to n rows, forward and back.
+cdef Plan plan_in_blocks(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t n, Py_ssize_t members,
+                         Py_ssize_t limit, Clipping clipping):
+    """Return a plan for the blocks of batches of up to n rows, forward and back; at most `limit` rows in memory.
 
     Several threads share each operation on a block, or compute smaller blocks side by side: whichever is faster.
     """
-    cdef Py_ssize_t count, rows = block_rows(engine, n), best_rows = 0, block = rows
-    cdef int copies, best_copies = 1
-    cdef Plan plan = new_plan(engine, layers, lowest_delta, rows, members, 1)
+    cdef Py_ssize_t count, rows = block_rows(engine, n, limit), best_rows = 0, block = rows
+    cdef int copies, best_copies = 1, most_copies = members
+    cdef Plan plan = new_plan(engine, layers, lowest_delta, rows, members, 1, clipping)
     cdef double cost, best_cost = plan.cost * ((n + rows - 1) // rows)
     if members > 1 and engine.plan_type is Plan:
         for count in (2, 4, 8, 16):
-            rows = min(divided_rows(n, count * members), block)
-            for copies in range(2, members + 1):
+            rows = min(divided_rows(n, count * members), block // BLOCK_MULTIPLE * BLOCK_MULTIPLE)
+            if limit < n:
+                most_copies = min(members, limit // rows) if rows > 0 else 0
+            for copies in range(2, most_copies + 1):
                 cost = plan.cost_in_turn(n, rows, copies)
                 if cost < best_cost:
                     best_cost, best_rows, best_copies = cost, rows, copies
-    return plan if best_copies == 1 else new_plan(engine, layers, lowest_delta, best_rows, 1, best_copies)
+    return plan if best_copies == 1 else new_plan(engine, layers, lowest_delta, best_rows, 1, best_copies,
+                                                           clipping)
 
 
-cdef Plan new_plan(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t rows, int members, int copies):
+cdef Plan new_plan(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t rows, int members, int copies,
+                   Clipping clipping):
     """Return a plan for passes forward and back over `rows` rows."""
     cdef Plan plan = engine.plan_type()
     plan.prepare(engine.kernels, layers, engine.depth, engine.loss, engine.mean, rows, True, lowest_delta, False, members,
-                 copies)
+                 copies, clipping)
     return plan
 
 

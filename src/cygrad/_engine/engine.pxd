@@ -2,7 +2,7 @@ from libc.stdint cimport int64_t
 
 from cpython.buffer cimport Py_buffer
 
-from cygrad._engine.equations cimport Layer, Pass
+from cygrad._engine.equations cimport Clipping, Layer, Pass
 from cygrad._engine.interrupts cimport Interrupts
 from cygrad._engine.kernels cimport cg_kernels, cg_matrix, cg_samples
 from cygrad._engine.passes cimport Results, SequentialPasses
@@ -92,8 +92,10 @@ cdef class Differentiation:
 
 # Of blocks.pyx.
 cdef Py_ssize_t BLOCK_MULTIPLE
-cdef Plan plan_in_blocks(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t n, Py_ssize_t members)
-cdef Plan new_plan(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t rows, int members, int copies)
+cdef Plan plan_in_blocks(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t n, Py_ssize_t members,
+                         Py_ssize_t limit, Clipping clipping)
+cdef Plan new_plan(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t rows, int members, int copies,
+                   Clipping clipping)
 cdef bint sums_go_on(Engine engine, bint rows_of_targets) noexcept
 
 cdef const cg_samples *target_rows(targets)

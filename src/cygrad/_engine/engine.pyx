@@ -10,7 +10,7 @@ from cpython.buffer cimport (
     Py_buffer, PyBUF_FORMAT, PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 )
 
-from cygrad._engine.equations cimport Layer, Pass
+from cygrad._engine.equations cimport CLIP_NOTHING, Clipping, Layer, Pass
 from cygrad._engine.interrupts cimport Interrupts
 from cygrad._engine.kernels cimport (
     CG_DECIDES_AT_HALF, CG_FLOAT32, CG_FLOAT64, CG_PANEL_BYTES, CG_RULE_store, CG_TAKES_CLASSES, CG_TAKES_ROWS,
@@ -608,7 +608,7 @@ cdef class Engine:
         context.passes.p.update.rule = CG_RULE_store
         context.passes.p.gradient_offset = context.offset
         if in_blocks:
-            plan = plan_in_blocks(self, self.layers, lowest_delta, n, members)
+            plan = plan_in_blocks(self, self.layers, lowest_delta, n, members, n, Clipping(CLIP_NOTHING, 0))
         else:
             plan = self.plan(n, True, lowest_delta, keep, members)
         context.passes.set_up(plan, n, self.block)

@@ -14,6 +14,19 @@ cdef struct Layer:
     char *b                     # [out]
 
 
+# How a gradient is clipped before the update.
+cdef enum ClippingKind:
+    CLIP_NOTHING        # the gradient of a tile is applied at once, and never stored
+    CLIP_VALUE          # each number: from −limit to limit
+    CLIP_NORM           # of the parameters of each layer, at most the limit
+    CLIP_GLOBAL_NORM    # of all trained parameters, at most the limit
+
+
+cdef struct Clipping:
+    ClippingKind kind
+    double limit
+
+
 # What the equations read and write besides the parameters, for batches of up to `capacity` rows.
 cdef struct Workspace:
     const cg_kernels *kernels
@@ -30,6 +43,10 @@ cdef struct Workspace:
     char *log_sum_exp           # [capacity], of softmax
     char *transposed            # one panel of Wᵀ for each member
     Py_ssize_t transposed_size  # bytes
+    Clipping clipping
+    double **squares            # for each layer Σ (∂C/∂P)² of the blocks of its weights, and of its biases
+    double *power               # of two, by which each layer's gradient is multiplied, and then
+    double *factor              # by this
 
 
 # One pass over a batch, or over a block of its rows: its samples, its update, and its sums.
@@ -43,6 +60,7 @@ cdef struct Pass:
     Py_ssize_t batch_rows       # of the whole batch, where these rows are a block of it
     bint continues              # whether blocks of the batch have gone before
     bint is_last                # whether no more follow: the gradient is complete then, and the parameters are updated
+    bint stores_gradient        # whether the gradient is stored, and the update is an operation of its own
     bint in_turn                # whether other threads compute the blocks before and after this one meanwhile
     void *partial_sums          # of the loss and the metric, from block to block, or NULL if there is only one
     Py_ssize_t sums_offset      # bytes from a parameter to where its gradient is summed from block to block

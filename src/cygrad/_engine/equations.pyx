@@ -7,7 +7,9 @@ decides which part is computed when, and by which thread. The plan includes this
 the calls cost nothing: as a module of its own it made a small step 2 % slower.
 """
 
-from cygrad._engine.equations cimport Layer, Part, Pass, Workspace, from_row
+from cygrad._engine.equations cimport (
+    CLIP_NORM, CLIP_NOTHING, CLIP_VALUE, Layer, Part, Pass, Workspace, from_row
+)
 from cygrad._engine.kernels cimport (
     CG_ACTIVATION_identity, CG_ACTIVATION_relu, CG_GIVES_DELTA, CG_PANEL_BYTES, CG_RULE_store, CG_WHOLE_ROWS,
     cg_activation_properties, cg_loss_properties, cg_matrix, cg_output, cg_prefetch, cg_rows, cg_update
@@ -109,9 +111,9 @@ cdef void hidden_delta(const Workspace *s, const Pass *p, const Part *part) noex
 
 
 cdef cg_update block_update(const Pass *p) noexcept nogil:
-    """The optimiser's rule; before the last block of a batch the sums are only stored."""
+    """The optimiser's rule; the gradient is only stored before the last block of a batch, and where it is clipped."""
     cdef cg_update update = p.update
-    if not p.is_last:
+    if not p.is_last or p.stores_gradient:
         update.rule, update.weight_decay = CG_RULE_store, 0
     return update
 
@@ -150,3 +152,6 @@ cdef void bias_gradient(const Workspace *s, const Pass *p, const Part *part) noe
         delta.data += part.panel * delta.capacity * CG_PANEL_BYTES
         delta.cols = min(delta.cols - part.panel * width, part.panels * width)
         s.kernels.bias_gradient(p.rows, &delta, b, sums, p.state_offsets, &update)
+
+
+include "clipping.pyx"

@@ -115,6 +115,10 @@ cdef extern from "cygrad.h" nogil:
                                 const cg_update *update, cg_prefetch *ahead) noexcept nogil
         void (*bias_gradient)(Py_ssize_t rows, const cg_matrix *delta, char *b, const char *sums,
                               const Py_ssize_t *state_offsets, const cg_update *update) noexcept nogil
+        double (*sum_of_squares)(Py_ssize_t rows, const char *gradient) noexcept nogil
+        void (*apply_gradient)(Py_ssize_t rows, Py_ssize_t cols, const char *gradient, char *w,
+                               const Py_ssize_t *state_offsets, const cg_update *update, double power, double factor,
+                               double limit) noexcept nogil
         int (*function)(const char *name, Py_ssize_t n, const void *x, void *y) noexcept nogil
         double (*multiply_adds)(Py_ssize_t rounds, void *sink) noexcept nogil
 

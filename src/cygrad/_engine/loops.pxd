@@ -18,5 +18,7 @@ cdef int hidden_delta(int activation, const real[:, ::1] delta_above, const real
                       const real[:, ::1] a, real[:, ::1] delta) except -1 nogil
 cdef int weight_gradient(const real[:, ::1] a, const real[:, ::1] delta, real[:, ::1] gradient) except -1 nogil
 cdef int bias_gradient(const real[:, ::1] delta, real[::1] gradient) except -1 nogil
+cdef int clip_gradient(const real[::1] gradient, double power, double factor, double limit,
+                       real[::1] clipped) except -1 nogil
 cdef int update(const cg_update *u, const real[::1] gradient, real[::1] w, real[::1] state1,
                 real[::1] state2, real[::1] state3) except -1 nogil

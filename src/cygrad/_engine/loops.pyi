@@ -22,6 +22,10 @@ class Layer:
         train_biases: bool = True,
     ) -> None: ...
 
+def gradient_norm(gradients: list[list[NDArray[Any]]]) -> tuple[float, int]: ...
+def clipping_factors(
+    gradients: list[list[NDArray[Any]]], clip: str, limit: float
+) -> list[tuple[float, float]] | None: ...
 def train_epoch(
     layers: list[Layer],
     X: NDArray[Any],
@@ -39,6 +43,8 @@ def train_epoch(
     beta2: float = 0.0,
     epsilon: float = 0.0,
     weight_decay: float = 0.0,
+    clip: str | None = None,
+    clip_limit: float = 0.0,
 ) -> tuple[float, float, int]: ...
 
 __pyx_capi__: dict[str, Any]  # for the other compiled modules

@@ -14,7 +14,7 @@ numbers count as zero, as in the engine: `train_epoch` sees to it, other callers
 """
 
 from libc.float cimport DBL_MIN, FLT_MIN
-from libc.math cimport INFINITY, NAN, fabs, fabsf, fma, fmaf, isfinite, sqrt, sqrtf
+from libc.math cimport INFINITY, NAN, fabs, fabsf, fma, fmaf, frexp, isfinite, ldexp, sqrt, sqrtf
 from libc.stdint cimport int64_t
 
 from cygrad._engine.kernels cimport (
@@ -487,6 +487,101 @@ cdef int update(const cg_update *u, const real[::1] gradient, real[::1] w, real[
     return 0
 
 
+# Clipping, between the gradient of all layers and the update.
+
+cdef double sum_of_squares(const real[:, ::1] gradient, double total) except? -1:
+    """total + Σ g², in double precision.
+
+    The sum of each block of P × P numbers is added, panel after panel; in a block, each column has a partial sum, and
+    these are folded by halves. gradient [in, out] IN, or [1, out] of biases
+    """
+    cdef double[PANEL] partial
+    cdef Py_ssize_t panel, first, r, j, i, half, width = 128 // sizeof(real)
+    for panel in range(0, gradient.shape[1], width):
+        for first in range(0, gradient.shape[0], width):
+            for j in range(width):
+                partial[j] = 0
+            for r in range(first, min(first + width, gradient.shape[0])):
+                for j in range(panel, min(panel + width, gradient.shape[1])):
+                    partial[j - panel] += <double> gradient[r, j] * <double> gradient[r, j]
+            half = width
+            while half > 1:
+                half //= 2
+                for i in range(half):
+                    partial[i] += partial[i + half]
+            total += partial[0]
+    return total
+
+
+def gradient_norm(list gradients):
+    """Return r and e with ‖g‖ = r 2^e; r is not finite if a number is not.
+
+    e is 0, unless squares of float64 overflow or underflow. `gradients` has a list for each layer, of the arrays [in, out]
+    and [1, out] that are trained.
+    """
+    cdef double total = 0, of_layer, largest = 0, scale, x
+    cdef int exponent
+    cdef Py_ssize_t width = 16
+    if not any(gradients):
+        return 0.0, 0
+    single = next(filter(None, gradients))[0].dtype == np.float32
+    for arrays in gradients:
+        of_layer = 0
+        for array in arrays:
+            of_layer = sum_of_squares[float](array, of_layer) if single else sum_of_squares[double](array, of_layer)
+        total += of_layer
+    if single or 2.0 ** -900 < total < INFINITY:
+        return sqrt(total), 0
+    numbers = [array for arrays in gradients for array in arrays]
+    if not all(np.isfinite(array).all() for array in numbers):
+        return NAN, 0
+    largest = max(np.abs(array).max() for array in numbers)
+    if largest == 0:
+        return 0.0, 0
+    frexp(largest, &exponent)
+    exponent = max(min(exponent, 1000), -1000)
+    scale, total = ldexp(1, -exponent), 0
+    for array in numbers:
+        for first in range(0, array.shape[1], width):
+            for x in array[:, first : first + width].ravel():
+                total += x * scale * (x * scale)
+    return sqrt(total), exponent
+
+
+def clipping_factors(list gradients, str clip, double limit):
+    """Return for each layer two factors of its gradient, or None if a number of the gradient is not finite.
+
+    The first is a power of two, 1 where the norm is an ordinary number. Together they are limit / norm where the norm, of the layer's gradient or (`clip` "global_norm") of all, is above the limit.
+    """
+    cdef double norm, power, factor
+    cdef int exponent
+    factors = []
+    for arrays in [[each] for each in gradients] if clip == "norm" else [gradients]:
+        norm, exponent = gradient_norm(arrays)
+        if not isfinite(norm):
+            return None
+        power = factor = 1
+        if clip != "value" and norm > ldexp(limit, -exponent):
+            power, factor = ldexp(1, -exponent), limit / norm
+            if exponent == 0 and factor < 2.0 ** -60:
+                power, factor = 2.0 ** -60, factor * 2.0 ** 60
+        factors += [(power, factor)] * len(arrays)
+    return factors
+
+
+cdef int clip_gradient(const real[::1] gradient, double power, double factor, double limit,
+                       real[::1] clipped) except -1 nogil:
+    """g · power · factor, from −limit to limit; factors of 1 and a limit of ∞ change no bit."""
+    cdef Py_ssize_t i
+    for i in range(gradient.shape[0]):
+        clipped[i] = gradient[i] * <real> power * <real> factor
+        if clipped[i] > <real> limit:
+            clipped[i] = <real> limit
+        elif clipped[i] < <real> -limit:
+            clipped[i] = <real> -limit
+    return 0
+
+
 # All of it together.
 
 class Layer:
@@ -514,7 +609,8 @@ cdef list _activations = list(_kernels.ACTIVATIONS), _losses = list(_kernels.LOS
 
 
 def train_epoch(list layers, X, y, order, *, str loss, bint mean, Py_ssize_t batch_size, str rule, rates, steps=0,
-                double momentum=0, double beta1=0, double beta2=0, double epsilon=0, double weight_decay=0):
+                double momentum=0, double beta1=0, double beta2=0, double epsilon=0, double weight_decay=0,
+                str clip=None, double clip_limit=0):
     """Run one step per batch of `order`, as `Training.epoch` of the engine does.
 
     Parameters
@@ -532,13 +628,15 @@ def train_epoch(list layers, X, y, order, *, str loss, bint mean, Py_ssize_t bat
         The learning rate of each step.
     steps : int
         Steps done before.
+    clip : {"value", "norm", "global_norm"} or None
+        How the gradient is clipped, at `clip_limit`, before weight decay and update.
 
     Returns
     -------
     loss, metric : float
         Sums over the samples.
     done : int
-        The number of steps. If the loss of a step is not finite, neither this step nor any after it is done.
+        The number of steps. If the loss of a step, or a gradient to clip, is not finite, neither this step nor any after it is done.
     """
     cdef cg_update u
     cdef unsigned long saved
@@ -561,9 +659,9 @@ def train_epoch(list layers, X, y, order, *, str loss, bint mean, Py_ssize_t bat
         saved = cg_flush_denormals()
         try:
             if dtype == np.float32:
-                train_batch[float](layers, x, targets, code, scale, &u, sums)
+                train_batch[float](layers, x, targets, code, scale, &u, clip, clip_limit, sums)
             else:
-                train_batch[double](layers, x, targets, code, scale, &u, sums)
+                train_batch[double](layers, x, targets, code, scale, &u, clip, clip_limit, sums)
         finally:
             cg_restore_denormals(saved)
         if not isfinite(sums[0]):
@@ -585,8 +683,8 @@ cdef double power(double base, Py_ssize_t exponent) noexcept:
     return result
 
 
-cdef int train_batch(list layers, const real[:, ::1] x, targets, int loss, double scale, const cg_update *u,
-                     sums) except -1:
+cdef int train_batch(list layers, const real[:, ::1] x, targets, int loss, double scale, const cg_update *u, clip,
+                     double limit, sums) except -1:
     """One step: forward from the first layer to the last, δ from the last to the first, then the updates."""
     cdef Py_ssize_t depth = len(layers), l
     cdef list a = [np.asarray(x)], z = [None], delta = [None] * (depth + 1)     # of layers 0 … depth
@@ -606,23 +704,45 @@ cdef int train_batch(list layers, const real[:, ::1] x, targets, int loss, doubl
     for l in range(depth - 1, 0, -1):
         delta[l] = np.empty_like(a[l])
         hidden_delta[real](layers[l - 1].activation, delta[l + 1], layers[l].weights, z[l], a[l], delta[l])
+    gradients = []
+    for l in range(1, depth + 1):
+        gradients.append(layer_gradient[real](layers[l - 1], a[l - 1], delta[l]))
+    factors = [(1.0, 1.0)] * depth
+    if clip is not None:
+        factors = clipping_factors([[each for each in pair if each is not None] for pair in gradients], clip, limit)
+        if factors is None:
+            sums[0] = NAN
+            return 0
     for l in range(depth, 0, -1):
-        update_layer[real](layers[l - 1], a[l - 1], delta[l], u)
+        update_layer[real](layers[l - 1], gradients[l - 1], factors[l - 1], limit if clip == "value" else INFINITY, u, 0)
     return 0
 
 
-cdef int update_layer(layer, const real[:, ::1] a, const real[:, ::1] delta, const cg_update *u) except -1:
-    """∂C/∂W and the update of W, then ∂C/∂b and the update of b, which does not decay."""
-    cdef cg_update without_decay = u[0]
+cdef layer_gradient(layer, const real[:, ::1] a, const real[:, ::1] delta):
+    """∂C/∂W [in, out] and ∂C/∂b [1, out] of what is trained in a layer; None for what is not."""
+    weights = biases = None
     if layer.train_weights:
-        gradient = np.empty_like(layer.weights)
-        weight_gradient[real](a, delta, gradient)
-        states = [state.reshape(-1) for state in layer.weight_states]
-        update[real](u, gradient.reshape(-1), layer.weights.reshape(-1), states[0], states[1], states[2])
+        weights = np.empty_like(layer.weights)
+        weight_gradient[real](a, delta, weights)
     if layer.train_biases:
-        gradient = np.empty_like(layer.biases)
+        biases = np.empty((1, len(layer.biases)), layer.biases.dtype)
+        bias_gradient[real](delta, biases[0])
+    return weights, biases
+
+
+cdef int update_layer(layer, gradients, factors, double limit, const cg_update *u, real zero) except -1:
+    """The update of W, then of b, which does not decay."""
+    cdef cg_update without_decay = u[0]
+    weights, biases = gradients
+    if layer.train_weights:
+        clipped = np.empty_like(weights).reshape(-1)
+        clip_gradient[real](weights.reshape(-1), factors[0], factors[1], limit, clipped)
+        states = [state.reshape(-1) for state in layer.weight_states]
+        update[real](u, clipped, layer.weights.reshape(-1), states[0], states[1], states[2])
+    if layer.train_biases:
         without_decay.weight_decay = 0
-        bias_gradient[real](delta, gradient)
+        clipped = np.empty_like(layer.biases)
+        clip_gradient[real](biases[0], factors[0], factors[1], limit, clipped)
         states = layer.bias_states
-        update[real](&without_decay, gradient, layer.biases, states[0], states[1], states[2])
+        update[real](&without_decay, clipped, layer.biases, states[0], states[1], states[2])
     return 0

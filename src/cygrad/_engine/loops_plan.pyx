@@ -6,24 +6,26 @@ slowly. Matrices are copied out of their panels before an operation, and back in
 
 cimport cython
 
-from libc.math cimport isfinite
+from libc.math cimport INFINITY, NAN, isfinite
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
 from cygrad._engine cimport loops
-from cygrad._engine.equations cimport Layer, Pass, Workspace, from_row
+from cygrad._engine.equations cimport CLIP_NORM, CLIP_VALUE, Layer, Pass, Workspace, from_row
 from cygrad._engine.kernels cimport (
-    CG_ACTIVATION_identity, CG_FLOAT32, CG_FLOAT64, CG_MOST_STATES, CG_PANEL_BYTES, CG_UINT64, CG_WHOLE_ROWS,
-    cg_activation_properties, cg_keep_denormals, cg_matrix, cg_restore_denormals, cg_samples, cg_update
+    CG_ACTIVATION_identity, CG_FLOAT32, CG_FLOAT64, CG_MOST_STATES, CG_PANEL_BYTES, CG_RULE_store, CG_UINT64,
+    CG_WHOLE_ROWS, cg_activation_properties, cg_keep_denormals, cg_matrix, cg_restore_denormals, cg_samples, cg_update
 )
 from cygrad._engine.loops cimport real
 from cygrad._engine.plan cimport (
-    FORWARD, GATHER, GRADIENT, HIDDEN_DELTA, OUTPUT_DELTA, SOFTMAX, Operation, Plan
+    CLIP, FORWARD, GATHER, GRADIENT, HIDDEN_DELTA, OUTPUT_DELTA, SOFTMAX, UPDATE, Operation, Plan
 )
 from cygrad._engine.samples cimport read_integer, read_number
 from cygrad._engine.interrupts cimport Interrupts
 
 import numpy as np
+
+from cygrad._engine.loops import clipping_factors
 
 
 @cython.final
@@ -47,9 +49,9 @@ cdef class LoopsPlan(Plan):
                 stop = True
         if stop:
             return True
-        if op.kind == OUTPUT_DELTA:
+        if op.kind == OUTPUT_DELTA or op.kind == CLIP:
             return p.stop_if_not_finite and not isfinite(p.loss)
-        return op.kind != GRADIENT and interrupts.check(op.panels * op.work)
+        return op.kind != GRADIENT and op.kind != UPDATE and interrupts.check(op.panels * op.work)
 
 
 cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -1:
@@ -99,40 +101,91 @@ cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -
     elif op.kind == GRADIENT:
         update_layer[real](&s.layers[l], p, unpacked[real](&s.a[l - 1], p.first, n, zero),
                            unpacked[real](&s.delta[l], p.first, n, zero))
+    elif op.kind == CLIP:
+        clip[real](s, p, zero)
+    elif op.kind == UPDATE:
+        apply_gradient[real](s, l, p, zero)
     return 0
 
 
+cdef stored_gradient(const Layer *layer, const Pass *p, real zero):
+    """Copy the stored ∂C/∂W [in, out] and ∂C/∂b [1, out] of what is trained in a layer; None for what is not."""
+    cdef cg_matrix w = layer.w
+    w.data += p.gradient_offset
+    biases = np.asarray(as_array[real](layer.b + p.gradient_offset, w.cols, zero)).reshape(1, -1).copy()
+    return (unpacked[real](&w, 0, layer.inputs, zero) if layer.train_weights else None,
+            biases if layer.train_biases else None)
+
+
+cdef int clip(Workspace *s, Pass *p, real zero) except -1:
+    """The factor of each layer's gradient. If that is not finite, neither is the loss."""
+    cdef Py_ssize_t l
+    gradients = []
+    for l in range(1, s.depth + 1):
+        gradients.append(stored_gradient[real](&s.layers[l], p, zero))
+    kind = {CLIP_NORM: "norm", CLIP_VALUE: "value"}.get(s.clipping.kind, "global_norm")
+    factors = clipping_factors([[each for each in pair if each is not None] for pair in gradients], kind,
+                               s.clipping.limit)
+    for l in range(s.depth if factors is not None else 0):
+        s.power[l + 1], s.factor[l + 1] = factors[l]
+    if factors is None:
+        p.loss = NAN
+    return 0
+
+
+cdef int apply_gradient(Workspace *s, Py_ssize_t l, const Pass *p, real zero) except -1:
+    """The update of a layer by its stored gradient."""
+    cdef double limit = s.clipping.limit if s.clipping.kind == CLIP_VALUE else INFINITY
+    weights, biases = stored_gradient[real](&s.layers[l], p, zero)
+    for gradient in (weights, biases):
+        if gradient is not None:
+            loops.clip_gradient[real](gradient.reshape(-1), s.power[l], s.factor[l], limit, gradient.reshape(-1))
+    return update_parameters[real](&s.layers[l], p, p.update, 0, weights, biases, zero)
+
+
 cdef int update_layer(const Layer *layer, const Pass *p, const real[:, ::1] a, const real[:, ::1] delta) except -1:
-    """∂C/∂W and ∂C/∂b, and the updates; the parameters, and their states, are changed where they are."""
-    cdef cg_update update = p.update
+    """∂C/∂W and ∂C/∂b, and the updates, or the gradient itself is stored."""
+    cdef cg_update rule = p.update
+    weights = biases = None
+    if layer.train_weights:
+        weights = np.empty((layer.inputs, layer.w.cols), np.asarray(a).dtype)
+        loops.weight_gradient[real](a, delta, weights)
+    if layer.train_biases:
+        biases = np.empty((1, layer.w.cols), np.asarray(a).dtype)
+        loops.bias_gradient[real](delta, biases[0])
+    if p.stores_gradient:
+        rule.rule, rule.weight_decay = CG_RULE_store, 0
+    return update_parameters[real](layer, p, rule, p.gradient_offset, weights, biases, 0)
+
+
+cdef int update_parameters(const Layer *layer, const Pass *p, cg_update rule, Py_ssize_t offset, weight_gradient,
+                           bias_gradient, real zero) except -1:
+    """Update what lies `offset` bytes from the parameters, and its states; they are changed where they are."""
     cdef cg_matrix w = layer.w
     cdef cg_matrix[CG_MOST_STATES] states
-    cdef char *b = layer.b + p.gradient_offset
+    cdef Py_ssize_t[CG_MOST_STATES] to_state
+    cdef char *b = layer.b + offset
     cdef int i
-    w.data += p.gradient_offset
+    w.data += offset
     for i in range(CG_MOST_STATES):
+        to_state[i] = p.state_offsets[i] if offset == 0 else 0
         states[i] = w
-        states[i].data += p.state_offsets[i]        # where there is no state, the parameter itself: it is not used
-    if layer.train_weights:
-        gradient = np.empty((layer.inputs, w.cols), np.asarray(a).dtype)
-        loops.weight_gradient[real](a, delta, gradient)
+        states[i].data += to_state[i]       # where there is no state, the parameter itself: it is not used
+    if weight_gradient is not None:
         weights = unpacked[real](&w, 0, layer.inputs, 0)
         numbers = []
         for i in range(CG_MOST_STATES):
             numbers.append(unpacked[real](&states[i], 0, layer.inputs, 0))
-        loops.update[real](&update, gradient.reshape(-1), weights.reshape(-1), numbers[0].reshape(-1),
+        loops.update[real](&rule, weight_gradient.reshape(-1), weights.reshape(-1), numbers[0].reshape(-1),
                            numbers[1].reshape(-1), numbers[2].reshape(-1))
         for i in range(CG_MOST_STATES):
             pack[real](&states[i], 0, numbers[i])
         pack[real](&w, 0, weights)
-    if layer.train_biases:
-        update.weight_decay = 0
-        gradient = np.empty(w.cols, np.asarray(a).dtype)
-        loops.bias_gradient[real](delta, gradient)
-        loops.update[real](&update, gradient, as_array[real](b, w.cols, 0),
-                           as_array[real](b + p.state_offsets[0], w.cols, 0),
-                           as_array[real](b + p.state_offsets[1], w.cols, 0),
-                           as_array[real](b + p.state_offsets[2], w.cols, 0))
+    if bias_gradient is not None:
+        rule.weight_decay = 0
+        loops.update[real](&rule, bias_gradient.reshape(-1), as_array[real](b, w.cols, 0),
+                           as_array[real](b + to_state[0], w.cols, 0), as_array[real](b + to_state[1], w.cols, 0),
+                           as_array[real](b + to_state[2], w.cols, 0))
     return 0
 
 

@@ -98,7 +98,7 @@ cdef class SequentialPasses(Team):
                 if self.stopped:
                     break
             self.next += 1
-            if op.runs_with_next:
+            if op.runs_with_next or (op.once_per_batch and not self.p.is_last):
                 continue
             if op.is_split:
                 self.split_operation = op
@@ -166,6 +166,13 @@ cdef class SequentialPasses(Team):
         p.continues, p.is_last, p.in_turn, p.ahead.rows = block > 0, block == last, True, 0
         for i in range(self.plan.operations):
             op = &self.plan.operation[i]
+            if op.once_per_batch:
+                if not p.is_last:
+                    break
+                if self.plan.run_operation(op, &p, member, self.interrupts):
+                    self.p.loss = p.loss
+                    return True
+                continue
             if op.kind != OUTPUT_DELTA and op.kind != GRADIENT:
                 if self.plan.run_operation(op, &p, member, self.interrupts):
                     return True

@@ -1,6 +1,6 @@
 cimport cython
 
-from cygrad._engine.equations cimport Layer, Part, Pass, Workspace
+from cygrad._engine.equations cimport Clipping, Layer, Part, Pass, Workspace
 from cygrad._engine.kernels cimport cg_kernels, cg_matrix, cg_prefetch
 from cygrad._engine.interrupts cimport Interrupts
 
@@ -11,7 +11,9 @@ cdef enum Kind:
     SOFTMAX         # a = softmax(z)
     OUTPUT_DELTA    # loss, metric, δᴸ = ∇ₐC ⊙ σ′(zᴸ)
     HIDDEN_DELTA    # δˡ = (δˡ⁺¹ (Wˡ⁺¹)ᵀ) ⊙ σ′(zˡ)
-    GRADIENT        # ∂C/∂W = aᵀ δ, ∂C/∂b = Σ δ; W ← W − η ∂C/∂W, b likewise
+    GRADIENT        # ∂C/∂W = aᵀ δ, ∂C/∂b = Σ δ; W ← W − η ∂C/∂W, b likewise, or the gradient is stored
+    CLIP            # the factor of each layer's stored gradient
+    UPDATE          # W ← W − η ∂C/∂W, b likewise, by the stored gradient
 
 
 # One operation of a pass. A task computes one panel of columns of its result, for one block of its rows.
@@ -23,6 +25,7 @@ cdef struct Operation:
     Py_ssize_t work             # multiply-adds of a task
     bint is_split               # whether threads share its tasks, which takes a barrier
     bint runs_with_next         # whether it runs undivided, as an extra task of the next split operation
+    bint once_per_batch         # whether it needs the gradient of the whole batch, and not of a block of its rows
     Py_ssize_t attached         # number of operations before this one that run with it
 
 
@@ -31,6 +34,7 @@ cdef struct Costs:
     Py_ssize_t barrier              # multiply-adds that take as long as one barrier between two threads
     double transfer                 # moving one number to another core's cache, in barriers
     Py_ssize_t softmax              # the exp of one number, in multiply-adds
+    Py_ssize_t update               # the update of one parameter by a stored gradient, in multiply-adds
     Py_ssize_t gather               # gathering one number, in multiply-adds
     Py_ssize_t thread_start         # starting a thread, until it computes, in barriers
     Py_ssize_t inference_share      # work of inference that pays for another thread, in barriers
@@ -48,6 +52,7 @@ cdef Costs costs
 cdef class Plan:
     cdef Workspace workspace
     cdef Py_ssize_t capacity, operations
+    cdef Py_ssize_t first_gradient  # the first GRADIENT operation
     cdef Py_ssize_t first_update    # the first operation that changes parameters: from there on a pass is completed
     cdef Py_ssize_t work            # multiply-adds of a pass over `capacity` rows
     cdef int members                # threads that may share its tasks
@@ -63,7 +68,7 @@ cdef class Plan:
     cdef Py_ssize_t panels(self, Py_ssize_t columns) noexcept nogil
     cdef int prepare(self, const cg_kernels *kernels, const Layer *layers, Py_ssize_t depth, int loss, bint mean,
                      Py_ssize_t capacity, bint targets, Py_ssize_t lowest_delta, bint keep, int members=*,
-                     int copies=*) except -1
+                     int copies=*, Clipping clipping=*) except -1
     cdef int lay_out(self, bint targets, Py_ssize_t lowest_delta, bint keep) except -1
     cdef int list_operations(self, bint targets, Py_ssize_t lowest_delta) except -1
     cdef int add(self, Kind kind, Py_ssize_t layer, Py_ssize_t columns, Py_ssize_t rows, Py_ssize_t unit,
@@ -72,6 +77,7 @@ cdef class Plan:
     cdef int best_thread_count(self, int most) noexcept nogil
     cdef int split_operations(self) except -1
     cdef double cost_in_turn(self, Py_ssize_t rows, Py_ssize_t block, int members) noexcept nogil
+    cdef int allocate_factors(self) except -1
     cdef int allocate_private_inputs(self) except -1
     @cython.final
     cdef bint run(self, Pass *p, int member, Interrupts interrupts) noexcept nogil

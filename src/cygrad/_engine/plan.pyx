@@ -34,6 +34,7 @@ costs.barrier = 200_000
 # A high estimate, for cores that share no cache, so that threads never slow a pass down.
 costs.transfer = 1 / 4000.0
 costs.softmax = 32
+costs.update = 16
 costs.gather = 16
 costs.thread_start = 100
 costs.inference_share = 40
@@ -85,6 +86,7 @@ cdef class Plan:
 
     def __dealloc__(self):
         free(self.workspace.private_input)
+        free(self.workspace.squares)
         free(self.workspace.a)
         free(self.workspace.z)
         free(self.workspace.delta)
@@ -110,20 +112,21 @@ cdef class Plan:
 
     cdef int prepare(self, const cg_kernels *kernels, const Layer *layers, Py_ssize_t depth, int loss, bint mean,
                      Py_ssize_t capacity, bint targets, Py_ssize_t lowest_delta, bint keep, int members=1,
-                     int copies=1) except -1:
+                     int copies=1, Clipping clipping=Clipping(CLIP_NOTHING, 0)) except -1:
         """Lay out the workspace and list the operations.
 
         targets: whether to compute the loss. lowest_delta: the lowest layer whose delta is computed; 0 is the input,
         depth + 1 for none. keep: whether all z and a stay there afterwards. members: how many threads may share a pass.
-        copies: how many passes may run at once, each by one thread.
+        copies: how many passes may run at once, each by one thread. clipping: of the gradient before the updates.
         """
         cdef Workspace *s = &self.workspace
         self.capacity, self.copies = capacity, copies
         s.kernels, s.layers, s.depth, s.loss, s.mean = kernels, layers, depth, loss, mean
+        s.clipping = clipping
         s.a = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
         s.z = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
         s.delta = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
-        self.operation = <Operation *> calloc(3 * depth + 3, sizeof(Operation))
+        self.operation = <Operation *> calloc(4 * depth + 4, sizeof(Operation))
         if s.a == NULL or s.z == NULL or s.delta == NULL or self.operation == NULL:
             raise MemoryError()
         self.list_operations(targets, lowest_delta)
@@ -131,6 +134,8 @@ cdef class Plan:
         if self.members > 1:
             self.split_operations()
         self.lay_out(targets, lowest_delta, keep)
+        if clipping.kind != CLIP_NOTHING:
+            self.allocate_factors()
         if self.members > 1:
             self.allocate_private_inputs()
         return 0
@@ -170,6 +175,20 @@ cdef class Plan:
         if targets:
             s.labels = <int64_t *> self.allocate(self.copies * self.capacity * sizeof(int64_t))
             self.allocate_matrix(&s.y, s.layers[s.depth].w.cols)
+        return 0
+
+    cdef int allocate_factors(self) except -1:
+        """Allocate what `clipping` computes."""
+        cdef Workspace *s = &self.workspace
+        cdef Py_ssize_t l
+        s.squares = <double **> calloc(s.depth + 1, sizeof(double *))
+        if s.squares == NULL:
+            raise MemoryError()
+        s.power = <double *> self.allocate((s.depth + 1) * sizeof(double))
+        s.factor = <double *> self.allocate((s.depth + 1) * sizeof(double))
+        for l in range(1, s.depth + 1):
+            s.squares[l] = <double *> self.allocate(
+                self.panels(s.layers[l].w.cols) * (self.panels(s.layers[l].inputs) + 1) * sizeof(double))
         return 0
 
     cdef int allocate_private_inputs(self) except -1:
@@ -213,10 +232,17 @@ cdef class Plan:
             self.add(OUTPUT_DELTA, s.depth, 1, 1, 1, 0)
         for l in range(s.depth - 1, lowest_delta - 1, -1):
             self.add(HIDDEN_DELTA, l, s.layers[l + 1].inputs, capacity, TILE, s.layers[l + 1].w.cols * width)
-        self.first_update = self.operations
+        self.first_gradient = self.first_update = self.operations
         for l in range(s.depth, max(lowest_delta, 1) - 1, -1):
-            if s.layers[l].train_weights or s.layers[l].train_biases:
+            if is_trained(&s.layers[l]):
                 self.add(GRADIENT, l, s.layers[l].w.cols, s.layers[l].inputs, width, capacity * width)
+        if s.clipping.kind == CLIP_NOTHING:
+            return 0
+        self.add(CLIP, s.depth, 1, 1, 1, 0)
+        self.first_update = self.operations
+        for l in range(s.depth, 0, -1):
+            if is_trained(&s.layers[l]):
+                self.add(UPDATE, l, s.layers[l].w.cols, s.layers[l].inputs, width, costs.update * width)
         return 0
 
     cdef int add(self, Kind kind, Py_ssize_t layer, Py_ssize_t columns, Py_ssize_t rows, Py_ssize_t unit,
@@ -227,7 +253,7 @@ cdef class Plan:
         """
         cdef Operation *op = &self.operation[self.operations]
         self.operations += 1
-        op.kind, op.layer = kind, layer
+        op.kind, op.layer, op.once_per_batch = kind, layer, kind in (CLIP, UPDATE)
         op.panels = self.panels(columns)
         op.blocks, op.rows, op.block_rows, op.unit = 1, rows, rows, unit
         op.work = rows * work
@@ -270,8 +296,11 @@ cdef class Plan:
         cdef double share = <double> block / self.capacity, work = self.work * share, longest = 0, turn
         cdef const Layer *layer
         cdef const Operation *op
-        for i in range(self.first_update, self.operations):
+        for i in range(self.first_gradient, self.operations):
             op = &self.operation[i]
+            if op.once_per_batch:
+                work -= op.panels * op.blocks * op.work * share * (blocks - 1) / blocks
+                continue
             layer = &self.workspace.layers[op.layer]
             turn = costs.turn + costs.transfer * costs.barrier * layer.inputs * layer.w.cols
             work += turn
@@ -301,9 +330,10 @@ cdef class Plan:
                 op.blocks = (op.rows + op.block_rows - 1) // op.block_rows
                 op.is_split = op.panels * op.blocks > 1
                 op.work = op.work // op.blocks
-            if op.kind != GRADIENT:
+            if op.kind not in (GRADIENT, UPDATE):
+                waiting = 0
                 continue
-            # Updates depend on the deltas alone: small ones run beside the next large one.
+            # They depend on the deltas alone, or on the clipped gradient: small ones run beside the next large one.
             if op.is_split:
                 op.attached, waiting = waiting, 0
                 for j in range(i - op.attached, i):
@@ -329,6 +359,8 @@ cdef class Plan:
         if op.kind == OUTPUT_DELTA:
             output_delta(&self.workspace, p)
             return p.stop_if_not_finite and p.is_last and not isfinite(p.loss)
+        if op.kind == CLIP:
+            return clip(&self.workspace, p)
         for index in range(1 if self.takes_all_panels(op, p) else op.panels * op.blocks):
             if self.run_task(op, index, p, member, interrupts):
                 return True
@@ -353,6 +385,10 @@ cdef class Plan:
         part.panel = index if op.blocks == 1 else index // op.blocks    # a division takes its time
         part.panels = op.panels if self.takes_all_panels(op, p) else 1
         part.first = (index - part.panel * op.blocks) * op.block_rows
+        if op.kind == UPDATE:
+            part.rows = min(self.workspace.layers[op.layer].inputs - part.first, op.block_rows)
+            update(&self.workspace, p, &part)
+            return False
         if op.kind == GRADIENT:
             part.rows = min(self.workspace.layers[op.layer].inputs - part.first, op.block_rows)
             part.gathers = self.members > 1 and self.claim_gather(&part)
@@ -362,9 +398,11 @@ cdef class Plan:
             weight_gradient(&self.workspace, p, &part, &ahead if ahead.rows > 0 else NULL)
             if part.first == 0:
                 bias_gradient(&self.workspace, p, &part)
+            if p.stores_gradient and p.is_last:
+                sum_squares(&self.workspace, p, &part)
             # Half a step cannot be given up, but gradients that are only stored can.
             return member == 0 and not p.in_turn and (
-                p.update.rule == CG_RULE_store or not p.is_last) and interrupts.check(op.work)
+                p.update.rule == CG_RULE_store or p.stores_gradient or not p.is_last) and interrupts.check(op.work)
         part.rows = min(p.rows - part.first, op.block_rows)
         if part.rows <= 0:      # in a batch that is not full
             return False

@@ -29,6 +29,9 @@ class Training(SequentialPasses):
         beta2: float = 0,
         epsilon: float = 0,
         weight_decay: float = 0,
+        clip: str | None = None,
+        clip_limit: float = 0,
+        max_block: int = 0,
     ) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(

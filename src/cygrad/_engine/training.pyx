@@ -11,6 +11,9 @@ from cpython.long cimport PyLong_Check
 from cygrad._engine.engine cimport (
     BLOCK_MULTIPLE, Engine, fork_count, new_plan, plan_in_blocks, sums_go_on, target_labels, target_rows
 )
+from cygrad._engine.equations cimport (
+    CLIP_GLOBAL_NORM, CLIP_NORM, CLIP_NOTHING, CLIP_VALUE, Clipping, ClippingKind
+)
 from cygrad._engine.interrupts cimport Interrupts
 from cygrad._engine.kernels cimport (
     CG_CORRECTS_MOMENTS, CG_FLOAT32, cg_random_below, cg_rule_properties, cg_rule_states, cg_update
@@ -25,6 +28,7 @@ import cygrad._engine.kernels as _kernels
 from cygrad._engine.plan import aligned
 
 cdef list _rules = list(_kernels.RULES)      # in the order of their codes
+cdef dict _clippings = {None: CLIP_NOTHING, "value": CLIP_VALUE, "norm": CLIP_NORM, "global_norm": CLIP_GLOBAL_NORM}
 
 cdef uint64_t GOLDEN_GAMMA = 0x9E3779B97F4A7C15   # 2⁶⁴ divided by the golden ratio
 
@@ -69,7 +73,10 @@ cdef class Training(SequentialPasses):
     cdef Engine engine
     cdef cg_update update
     cdef double beta1, beta2, epsilon
+    cdef Clipping clipping
+    cdef object gradient                # as bytes, in the layout of the parameters, or None: it is never stored
     cdef Py_ssize_t max_batch           # samples of a step in an epoch
+    cdef Py_ssize_t max_block           # samples in memory at once, or 0 for no limit
     cdef Py_ssize_t batch_capacity      # samples of a step for which the plan was made
     cdef bint in_blocks                 # whether that plan may divide them into blocks
     cdef Py_ssize_t plan_version        # of the engine, when the plan was made
@@ -86,8 +93,10 @@ cdef class Training(SequentialPasses):
     cdef public int64_t steps           # number of steps so far
 
     def __init__(self, Engine engine, str rule, Py_ssize_t batch_size, learning_rate=0.0, *, double momentum=0,
-                 double beta1=0, double beta2=0, double epsilon=0, double weight_decay=0):
+                 double beta1=0, double beta2=0, double epsilon=0, double weight_decay=0, clip=None,
+                 double clip_limit=0, Py_ssize_t max_block=0):
         cdef Py_ssize_t i
+        cdef ClippingKind kind = _clippings[clip]
         cdef int states
         self.engine, self.max_batch, self.steps, self.owner = engine, batch_size, 0, 0
         self.learning_rate = learning_rate if callable(learning_rate) else None
@@ -102,6 +111,11 @@ cdef class Training(SequentialPasses):
         self.state = [block.view(engine.numpy_dtype) for block in self.blocks]
         for i in range(states):
             self.p.state_offsets[i] = address(self.blocks[i]) - address(engine.block)
+        self.clipping, self.gradient, self.max_block = Clipping(kind, clip_limit), None, max_block
+        if kind != CLIP_NOTHING:
+            self.gradient = aligned(engine.block.size)
+            self.p.gradient_offset = address(self.gradient) - address(engine.block)
+            self.p.stores_gradient = True
         self.p.stop_if_not_finite = True
 
     def __enter__(self):
@@ -125,7 +139,8 @@ cdef class Training(SequentialPasses):
         cdef Py_ssize_t capacity = 0 if self.plan is None else self.batch_capacity, members
         if rows > capacity or (self.members > 1 and rows < capacity // 4):
             capacity = rows
-        in_blocks = in_blocks and capacity > BLOCK_MULTIPLE
+        in_blocks = in_blocks and capacity > (
+            BLOCK_MULTIPLE if self.max_block == 0 else min(self.max_block, BLOCK_MULTIPLE))
         members = self.engine.thread_count(capacity, threads, 1)
         if self.plan is None or capacity != self.batch_capacity or in_blocks != self.in_blocks or (
                 members != self.threads or self.plan_version != self.engine.plan_version):
@@ -142,9 +157,11 @@ cdef class Training(SequentialPasses):
         self.plan_version, self.threads = engine.plan_version, members
         self.batch_capacity, self.in_blocks = capacity, in_blocks
         if in_blocks:
-            self.set_up(plan_in_blocks(engine, engine.trained, lowest, capacity, members), capacity, engine.block)
+            plan = plan_in_blocks(engine, engine.trained, lowest, capacity, members,
+                                  self.max_block if self.max_block > 0 else capacity, self.clipping)
         else:
-            self.set_up(new_plan(engine, engine.trained, lowest, capacity, members, 1), capacity, engine.block)
+            plan = new_plan(engine, engine.trained, lowest, capacity, members, 1, self.clipping)
+        self.set_up(plan, capacity, engine.block)
         return 0
 
     cdef double next_rate(self) except? -1:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from .clipping import KINDS, clip
 from .losses import LOSSES
 from .network import Gradients, Network, Rows, Targets
 from .optimizers import Optimizer, State, learning_rate_at
@@ -15,7 +16,7 @@ from .vectors import Vector
 
 
 class DivergenceError(ArithmeticError):
-    """The loss of a batch was NaN or infinite; its step was not applied."""
+    """The loss of a batch, or its gradient, was NaN or infinite; its step was not applied."""
 
 
 @dataclass
@@ -45,6 +46,12 @@ class Trainer:
         The update rule.
     batch_size : int
         Samples in a step; the last batch of an epoch may have fewer.
+    accumulate : int
+        A step takes so many batches, as one batch.
+    clip : {"value", "norm", "global_norm"} or None
+        How the gradient is clipped before weight decay and the update; see `clipping`.
+    clip_limit : float
+        Its limit, above 0.
 
     Attributes
     ----------
@@ -54,12 +61,29 @@ class Trainer:
         The optimiser's state of every parameter, in the shape of the layers' weights and biases.
     """
 
-    def __init__(self, network: Network, optimizer: Optimizer, batch_size: int = 32) -> None:
+    def __init__(
+        self,
+        network: Network,
+        optimizer: Optimizer,
+        batch_size: int = 32,
+        *,
+        accumulate: int = 1,
+        clip: str | None = None,
+        clip_limit: float = 1.0,
+    ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}, expected an integer from 1")
+        if accumulate < 1:
+            raise ValueError(f"accumulate is {accumulate}, expected an integer from 1")
+        if clip is not None and clip not in KINDS:
+            raise ValueError(f"clip is {clip!r}, expected None or one of {', '.join(KINDS)}")
+        if not (clip_limit > 0 and math.isfinite(clip_limit)):
+            raise ValueError(f"clip_limit is {clip_limit}, expected a number above 0")
         self.network = network
         self.optimizer = optimizer
         self.batch_size = batch_size
+        self.accumulate = accumulate
+        self.clip, self.clip_limit = clip, clip_limit
         self.steps = 0
         initial = optimizer.initial_state
         self.weights_state = [
@@ -94,8 +118,9 @@ class Trainer:
         history = History()
         for order in orders:
             loss = metric = 0.0
-            for start in range(0, len(order), self.batch_size):
-                batch = order[start : start + self.batch_size]
+            rows = self.batch_size * self.accumulate
+            for start in range(0, len(order), rows):
+                batch = order[start : start + rows]
                 gradients = self.descend([X[i] for i in batch], [y[i] for i in batch])
                 loss += gradients.loss / self.network.scale(len(batch))
                 for a, i in zip(gradients.activations[-1], batch, strict=True):
@@ -124,11 +149,16 @@ class Trainer:
         ValueError
             If X or y is not as described.
         DivergenceError
-            If the loss is NaN or infinite. Then the step is not done.
+            If the loss, or a gradient to be clipped, is NaN or infinite. Then the step is not done.
         """
         gradients = self.network.backward(X, y)
         if not math.isfinite(gradients.loss):
             raise DivergenceError(f"the loss is {gradients.loss} at step {self.steps}")
+        if self.clip is not None:
+            try:
+                clip(self.network.layers, gradients, self.clip, self.clip_limit)
+            except ArithmeticError as error:
+                raise DivergenceError(f"{error} at step {self.steps}") from None
         self.apply(gradients)
         return gradients
 

@@ -109,7 +109,7 @@ class History:
 
 
 class DivergenceError(ArithmeticError):
-    """The loss or a parameter became NaN or infinite in training.
+    """The loss, a gradient to be clipped or a parameter became NaN or infinite in training.
 
     After `Trainer.fit` the network has the parameters of the end of the last good epoch, and the
     optimiser's state and step count are zero. After the other methods parameters and optimiser are
@@ -134,11 +134,11 @@ class DivergenceError(ArithmeticError):
     def __str__(self) -> str:
         if self.epoch is None:
             return (
-                f"training diverged at step {self.step}: the loss became NaN or infinite; "
-                "the step was not done"
+                f"training diverged at step {self.step}: the loss or its gradient became NaN or "
+                "infinite; the step was not done"
             )
         good = f"after epoch {self.epoch - 1}" if self.epoch > 1 else "before training"
         return (
-            f"training diverged in epoch {self.epoch} at step {self.step}: the loss or a parameter "
-            f"became NaN or infinite; the parameters are again those {good}"
+            f"training diverged in epoch {self.epoch} at step {self.step}: the loss, its gradient "
+            f"or a parameter became NaN or infinite; the parameters are again those {good}"
         )

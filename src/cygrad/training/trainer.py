@@ -20,6 +20,7 @@ from cygrad import checks, seeding
 from cygrad._engine.training import Training, permute
 from cygrad.network import Network
 from cygrad.threads import check_threads, default_threads
+from cygrad.training.clipping import read_clipping
 from cygrad.training.history import DivergenceError, History
 from cygrad.training.optimizers import Optimizer
 from cygrad.training.progress import Progress
@@ -74,11 +75,39 @@ class Trainer:
         this process, counted at each call; a container's quota of 1.2 processors counts as 1, of
         1.5 as 2. Fewer are used where more would not be faster: small networks use one. The bits
         are the same for any number.
+    accumulate : int
+        Batches in a step: a step takes ``accumulate * batch_size`` rows, with the bits of one batch
+        of so many rows, but in blocks of at most `batch_size` rows, so that a step needs the memory
+        of a batch. The last step of an epoch takes the rows that remain. The loss of rows of
+        targets with more outputs than a panel (32 in float32, 16 in float64) cannot be added up
+        over blocks: such a step is computed undivided, with the same bits.
+    clip_value : float or None
+        Limit of each number of the gradient: g ← max(−c, min(c, g)).
+    clip_norm : float or None
+        Limit of the norm of each layer's gradient, of its weights and biases together:
+        g ← g c / ‖g‖ where ‖g‖ > c.
+    clip_global_norm : float or None
+        The same for the gradient of all layers together. At most one of the three may be given.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is not as described.
+
+    Notes
+    -----
+    Clipping [1]_ changes the gradient ∂C/∂P of the trained parameters, of the loss summed or
+    averaged by the network's ``reduction``, before weight decay and the optimiser's rule. A
+    gradient within the limit stays as it is, bit by bit. PyTorch's ``clip_grad_norm_`` divides by
+    ‖g‖ + 1e-6, and Keras multiplies by c / ‖g‖ in two steps that also round gradients within the
+    limit. Their norm of float32 gradients overflows from 1e19 on, and the training stalls. Here the
+    squares cannot overflow, and a gradient with NaN or infinity is a `DivergenceError`, with the
+    step not done.
+
+    References
+    ----------
+    .. [1] R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural
+       networks", ICML 2013.
 
     Examples
     --------
@@ -98,6 +127,11 @@ class Trainer:
         batch_size: int = 32,
         rng: RandomSource = None,
         threads: int | None = None,
+        *,
+        accumulate: int = 1,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
+        clip_global_norm: float | None = None,
     ) -> None:
         if not isinstance(net, Network):
             raise TypeError(f"net is {net!r}, expected a Network")
@@ -108,6 +142,8 @@ class Trainer:
         self._net = net
         self._optimizer = optimizer
         self._batch_size = checks.whole_number(batch_size, "batch_size")
+        self._accumulate = checks.whole_number(accumulate, "accumulate")
+        self._clipping = read_clipping(clip_value, clip_norm, clip_global_norm)
         self._threads = None if threads is None else check_threads(threads)
         self._seeds = seeding.seeds(rng, "shuffling")
         self._history = History(net.metric, False)
@@ -124,10 +160,13 @@ class Trainer:
         return Training(
             self._net.engine,
             optimizer.rule,
-            self._batch_size,
+            self._step_rows,
             # With a plain number the steps need no call of Python.
             optimizer.learning_rate_at if callable(rate) else rate,
             **optimizer.hyperparameters,
+            clip=self._clipping.kind,
+            clip_limit=self._clipping.limit,
+            max_block=self._batch_size if self._accumulate > 1 else 0,
         )
 
     @property
@@ -146,6 +185,16 @@ class Trainer:
         return self._batch_size
 
     @property
+    def accumulate(self) -> int:
+        """Batches in a step."""
+        return self._accumulate
+
+    @property
+    def _step_rows(self) -> int:
+        """Rows of a step in `fit` and `partial_fit`."""
+        return self._batch_size * self._accumulate
+
+    @property
     def threads(self) -> int | None:
         """Maximum number of threads; None for the default."""
         return self._threads
@@ -161,7 +210,11 @@ class Trainer:
         return self._history
 
     def __repr__(self) -> str:
-        return f"<Trainer: {self._optimizer}, batch_size={self._batch_size}, steps={self.steps}>"
+        more = f", accumulate={self._accumulate}" if self._accumulate > 1 else ""
+        kind, limit = self._clipping
+        more += f", clip_{kind}={limit}" if kind is not None else ""
+        batches = f"batch_size={self._batch_size}{more}"
+        return f"<Trainer: {self._optimizer}, {batches}, steps={self.steps}>"
 
     def fit(
         self,
@@ -236,7 +289,7 @@ class Trainer:
             validation = self._read_data(X_val, y_val, "_val")
 
         with self._training as training, ExitStack() as cleanup:
-            steps = -(-samples.rows // self._batch_size)
+            steps = -(-samples.rows // self._step_rows)
             rates = self._rates(steps)
 
             self._history = History(self._net.metric, validation is not None)
@@ -246,7 +299,7 @@ class Trainer:
             progress = poll = None
             if verbose:
                 scale = 1 if self._net.reduction == "mean" else samples.rows
-                progress = Progress(epochs, samples.rows, self._batch_size, scale)
+                progress = Progress(epochs, samples.rows, self._step_rows, scale)
                 cleanup.enter_context(progress)
                 poll = progress.poll if progress.on_terminal else None
 
@@ -281,7 +334,8 @@ class Trainer:
         Parameters
         ----------
         X, y : array_like
-            As for `fit`. Each step takes `batch_size` rows, the last one the remaining rows.
+            As for `fit`. Each step takes `batch_size` rows, or `accumulate` times as many; the last
+            one the remaining rows.
 
         Returns
         -------
@@ -306,7 +360,7 @@ class Trainer:
         """
         samples, targets = self._read_data(X, y)
         with self._training as training:
-            rates = self._rates(-(-samples.rows // self._batch_size))
+            rates = self._rates(-(-samples.rows // self._step_rows))
             loss, metric, done, diverged = training.epoch(
                 samples, targets, None, rates, None, self._max_threads
             )
