@@ -299,6 +299,7 @@ setup(
             module("passes", "csrc/team.c"),
             module("engine"),
             module("training"),
+            module("derivatives", "csrc/team.c"),
             module("tape"),
             views(),
         ],

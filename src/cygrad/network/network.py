@@ -425,6 +425,98 @@ class Network:
         targets = self.read_targets(y, samples.rows)
         return self._engine.gradient(samples, targets, out, max_threads)
 
+    def jacobian(self, X: ArrayLike, threads: int | None = None) -> NDArray[Any]:
+        """Compute the derivatives of all outputs with respect to the inputs, for each sample.
+
+        Jⱼᵢ = ∂aⱼ/∂xᵢ, where a is what `forward` returns. The forward pass runs once, and the
+        backward pass once for each output, from δᴸ = σ′(zᴸ) with ∇a = 1 at that output.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, inputs)
+        threads : int or None
+            As for `forward`.
+
+        Returns
+        -------
+        ndarray, shape (n, outputs, inputs)
+            Derivatives with respect to the numbers in X, also where inputs are standardised.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described.
+
+        See Also
+        --------
+        input_gradient : the derivatives of one output.
+
+        References
+        ----------
+        C. M. Bishop, "Neural Networks for Pattern Recognition", 1995, section 4.9.
+
+        Examples
+        --------
+        >>> import cygrad as cg
+        >>> net = cg.Network(2, [cg.Dense(1)], loss="mse")
+        >>> net.layers[0].weights = [[2.0, -3.0]]
+        >>> net.jacobian([[1.0, 1.0]])
+        array([[[ 2., -3.]]], dtype=float32)
+        """
+        return self._output_derivatives(X, 0, self.outputs, threads)
+
+    def input_gradient(
+        self, X: ArrayLike, output: int = 0, threads: int | None = None
+    ) -> NDArray[Any]:
+        """Compute the derivatives of one output with respect to the inputs, for each sample.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, inputs)
+        output : int
+            The output, from 0.
+        threads : int or None
+            As for `forward`.
+
+        Returns
+        -------
+        ndarray, shape (n, inputs)
+            The row `output` of `jacobian`, with the same bits: which inputs move this output, and
+            in which direction.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described.
+
+        References
+        ----------
+        K. Simonyan, A. Vedaldi, A. Zisserman, "Deep inside convolutional networks: visualising
+        image classification models and saliency maps", ICLR 2014.
+
+        Examples
+        --------
+        >>> import cygrad as cg
+        >>> net = cg.Network(1, [cg.Dense(2)], loss="mse")
+        >>> net.layers[0].weights = [[2.0], [-3.0]]
+        >>> net.input_gradient([[1.0], [5.0]], output=1)
+        array([[-3.],
+               [-3.]], dtype=float32)
+        """
+        index = checks.whole_number(output, "output", 0, self.outputs - 1)
+        return self._output_derivatives(X, index, 1, threads)[:, 0]
+
+    def _output_derivatives(
+        self, X: ArrayLike, first: int, outputs: int, threads: int | None
+    ) -> NDArray[Any]:
+        from cygrad._engine.derivatives import jacobian  # only where it is asked for
+
+        max_threads = default_threads if threads is None else check_threads(threads)
+        found = jacobian(self._engine, self.read_samples(X), first, outputs, max_threads)
+        if self._input_scale is not None:
+            found = (found * self._input_scale).astype(self.dtype)
+        return found
+
     # Standardised inputs
 
     @property

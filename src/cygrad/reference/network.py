@@ -237,6 +237,27 @@ class Network:
             for derivative in row
         ]
 
+    def jacobian(self, X: Rows) -> list[Matrix]:
+        """Return the derivatives of the outputs with respect to the inputs, ∂aⱼ/∂xᵢ.
+
+        For each sample a matrix, (out, in). Row j is a backward pass that begins with ∇a = 1 at
+        output j and 0 at the others.
+        """
+        linear = LOSSES["linear"]
+        rows: list[Matrix] = []
+        for x in self.read_samples(X):
+            zs, activations = forward_pass(self.layers, x)
+            rows.append([])
+            for j in range(self.outputs):
+                y = [float(k == j) for k in range(self.outputs)]
+                deltas = backward_pass(self.layers, linear, zs, activations, y, 1.0)
+                rows[-1].append(weights_transposed_times(self.layers[0].weights, deltas[0]))
+        return rows
+
+    def input_gradient(self, X: Rows, output: int = 0) -> Matrix:
+        """Return the derivatives of one output with respect to the inputs, (n, in)."""
+        return [matrix[output] for matrix in self.jacobian(X)]
+
     def scale(self, samples: int) -> float:
         """Return the factor of the sum of the samples' losses: 1/n for the mean, 1 for the sum."""
         return 1 / samples if self.reduction == "mean" else 1.0
