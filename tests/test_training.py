@@ -249,7 +249,7 @@ NAN = np.where(np.arange(50)[:, None] == 7, np.nan, X)
     [
         (_fit(epochs=0), ValueError, "epochs is 0"),
         (_fit(epochs=1.5), TypeError, "epochs is 1.5"),
-        (_fit(X=X[:20], y=Y[:20]), ValueError, "batch_size is 32, expected .* 1 to 20"),
+        (_fit(reset=1), TypeError, "reset is 1"),
         (_fit(X=X[:0], y=Y[:0]), ValueError, "X"),
         (_fit(X=X[:40]), ValueError, "y .*50.*40"),
         (_fit(X=NAN), ValueError, "X .*row 7"),

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from numpy.random import Generator, SeedSequence
 
     RandomSource = int | Generator | SeedSequence | None  # types of the argument `rng`
-    Purpose = Literal["initialisation", "shuffling", "dropout", "checking"]
+    Purpose = Literal["initialisation", "shuffling", "validation", "dropout", "checking"]
 
 # The last word of a stream's spawn key. Four letters, because 0, 1, 2, … are the keys of the
 # children that a user's own `SeedSequence.spawn` makes.
 _KEYS = {
     "initialisation": int.from_bytes(b"init", "big"),
     "shuffling": int.from_bytes(b"shuf", "big"),
+    "validation": int.from_bytes(b"vali", "big"),
     "dropout": int.from_bytes(b"drop", "big"),
     "checking": int.from_bytes(b"chek", "big"),
 }
@@ -40,6 +41,10 @@ class Seeds(NamedTuple):
     def child(self, index: int) -> Seeds:
         """Return the child of this number, as `SeedSequence.spawn` counts them."""
         return self._replace(spawn_key=(*self.spawn_key, index))
+
+    def of(self, purpose: Purpose) -> Seeds:
+        """Return the seeds of another purpose that `seeds` would make from the same source."""
+        return self._replace(spawn_key=(*self.spawn_key[:-1], _KEYS[purpose]))
 
     def sequence(self) -> SeedSequence:
         """Return the seed sequence."""
@@ -57,7 +62,7 @@ def seeds(rng: RandomSource, purpose: Purpose) -> Seeds:
         An integer or a seed sequence gives the same seeds every time. A generator spawns a new
         child at each call (`Generator.spawn`); its own stream of numbers does not advance. None
         takes seeds from the operating system.
-    purpose : {"initialisation", "shuffling", "dropout", "checking"}
+    purpose : {"initialisation", "shuffling", "validation", "dropout", "checking"}
 
     Raises
     ------

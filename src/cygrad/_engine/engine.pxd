@@ -57,10 +57,10 @@ cdef class Engine:
     cdef int infer_all(self, Samples X, const Results *results, threads) except -1
     cdef int infer(self, Inference context, Samples X, const Results *results) except -1
     cdef Py_ssize_t even_chunk(self, Py_ssize_t n, Py_ssize_t multiple) noexcept nogil
-    cdef int run_passes(self, Inference context, Samples X, Pass *p, Py_ssize_t chunk, const Results *results,
-                        double *sums) except -1
-    cdef bint compute(self, Inference context, Samples X, Pass *p, Py_ssize_t chunk, const Results *results,
-                      double *sums, Py_ssize_t *place) noexcept nogil
+    cdef int run_passes(self, Inference context, Samples X, Py_ssize_t n, Pass *p, Py_ssize_t chunk,
+                        const Results *results, double *sums) except -1
+    cdef bint compute(self, Inference context, Samples X, Py_ssize_t n, Pass *p, Py_ssize_t chunk,
+                      const Results *results, double *sums, Py_ssize_t *place) noexcept nogil
     cdef Inference begin_inference(self, Py_ssize_t rows, bint targets)
     cdef void end_inference(self, Inference context) noexcept
     cdef int acquire_out(self, out, Py_ssize_t size, Py_buffer *buffer) except -1

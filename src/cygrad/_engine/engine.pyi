@@ -47,7 +47,12 @@ class Engine:
     def predict(self, X: ArrayLike | Samples, threads: _Threads = 1) -> NDArray[Any]: ...
     def predict_one(self, x: ArrayLike, out: NDArray[Any] | None = None) -> int | NDArray[Any]: ...
     def evaluate(
-        self, X: Samples, targets: NDArray[np.int64] | Samples, threads: _Threads = 1
+        self,
+        X: Samples,
+        targets: NDArray[np.int64] | Samples,
+        threads: _Threads = 1,
+        rows: NDArray[np.int64] | None = None,
+        outputs: NDArray[Any] | None = None,
     ) -> tuple[float, float]: ...
     def gradient(
         self,

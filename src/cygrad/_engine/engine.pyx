@@ -369,26 +369,36 @@ cdef class Engine:
             context.x.release()
             self.end_inference(context)
 
-    def evaluate(self, Samples X, targets, threads=1):
-        """Return the sums of loss and metric over the samples: sums of LOSS_CHUNK rows each, added in their order."""
-        cdef Py_ssize_t i, n = X.view.rows, chunk = min(n, LOSS_CHUNK), chunks = (n + chunk - 1) // chunk
+    def evaluate(self, Samples X, targets, threads=1, const int64_t[::1] rows=None, outputs=None):
+        """Return the sums of loss and metric over the samples: sums of LOSS_CHUNK rows each, added in their order.
+
+        With `rows`, row numbers of samples that are checked, these are the samples. `outputs` is an array (n, out) of
+        the dtype for the outputs, or None.
+        """
+        cdef Py_ssize_t n = X.view.rows if rows is None else rows.shape[0]
+        cdef Py_ssize_t i, chunk = min(n, LOSS_CHUNK), chunks = (n + chunk - 1) // chunk
         cdef Py_ssize_t members = min(self.thread_count(n, threads, costs.inference_share), chunks)
         cdef Inference context = self.begin_inference(members * chunk, True)
         cdef ParallelPasses team
+        cdef Results results = Results(NULL, NULL, False)
         cdef Pass p
         cdef double[2] total
         cdef double *sums = NULL
         memset(&p, 0, sizeof(Pass))
         p.x, p.y, p.labels = &X.view, target_rows(targets), target_labels(targets)
+        if rows is not None:
+            p.order = &rows[0]
+        if outputs is not None:
+            results.outputs = memory_of(outputs)
         try:
             if members == 1:
-                self.run_passes(context, X, &p, chunk, NULL, total)
+                self.run_passes(context, X, n, &p, chunk, &results, total)
                 return total[0], total[1]
             sums = <double *> malloc(2 * chunks * sizeof(double))
             if sums == NULL:
                 raise MemoryError()
             team = ParallelPasses()
-            team.p, team.sums, team.plan, team.x = p, sums, context.plan, X
+            team.p, team.sums, team.plan, team.x, team.results = p, sums, context.plan, X, results
             team.assemble(members)
             team.run(n, chunk)
             total[0] = total[1] = 0
@@ -429,23 +439,23 @@ cdef class Engine:
             chunk = self.even_chunk(chunk, TILE_MULTIPLE)
         memset(&p, 0, sizeof(Pass))
         p.x = &X.view
-        return self.run_passes(context, X, &p, chunk, results, sums)
+        return self.run_passes(context, X, X.view.rows, &p, chunk, results, sums)
 
     cdef Py_ssize_t even_chunk(self, Py_ssize_t n, Py_ssize_t multiple) noexcept nogil:
         """Return the rows of a pass where passes share n rows evenly, but for the last one."""
         cdef Py_ssize_t passes = (n + self.chunk - 1) // self.chunk
         return ((n + passes - 1) // passes + multiple - 1) // multiple * multiple
 
-    cdef int run_passes(self, Inference context, Samples X, Pass *p, Py_ssize_t chunk, const Results *results,
-                        double *sums) except -1:
-        """Run all samples through the plan, in passes of `chunk` rows; set the sums of loss and metric."""
+    cdef int run_passes(self, Inference context, Samples X, Py_ssize_t n, Pass *p, Py_ssize_t chunk,
+                        const Results *results, double *sums) except -1:
+        """Run n samples through the plan, in passes of `chunk` rows; set the sums of loss and metric."""
         cdef Py_ssize_t[2] place        # of a number that is not finite
         cdef bint finite
-        if X.view.rows * self.work <= costs.gil_release:
-            finite = self.compute(context, X, p, chunk, results, sums, place)
+        if n * self.work <= costs.gil_release:
+            finite = self.compute(context, X, n, p, chunk, results, sums, place)
         else:
             with nogil:
-                finite = self.compute(context, X, p, chunk, results, sums, place)
+                finite = self.compute(context, X, n, p, chunk, results, sums, place)
         if not finite:
             X.raise_not_finite(place[0], place[1])
         if context.interrupts.error is not None:
@@ -453,15 +463,15 @@ cdef class Engine:
             raise error
         return 0
 
-    cdef bint compute(self, Inference context, Samples X, Pass *p, Py_ssize_t chunk, const Results *results,
-                      double *sums, Py_ssize_t *place) noexcept nogil:
+    cdef bint compute(self, Inference context, Samples X, Py_ssize_t n, Pass *p, Py_ssize_t chunk,
+                      const Results *results, double *sums, Py_ssize_t *place) noexcept nogil:
         """Run the passes. False: they ended at a number that is not finite, in row place[0] and column place[1]."""
         cdef bint finite = True
         p.is_last = True
         sums[0] = sums[1] = 0
         context.interrupts.flush_denormals()
-        while p.start < X.view.rows:
-            p.rows = p.batch_rows = min(X.view.rows - p.start, chunk)
+        while p.start < n:
+            p.rows = p.batch_rows = min(n - p.start, chunk)
             if not X.is_checked and not X.rows_are_finite(p.start, p.rows, place):
                 finite = False
                 break

@@ -1,6 +1,9 @@
 # Work, in multiply-adds, between two reads of the clock.
 cdef Py_ssize_t CLOCK_WORK
 
+# Seconds of a monotonic clock.
+cdef double clock() noexcept nogil
+
 
 cdef class Interrupts:
     cdef object poll

@@ -11,6 +11,10 @@ CLOCK_WORK = 4_000_000
 cdef double INTERVAL = 0.02     # seconds between two runs of the handlers
 
 
+cdef double clock() noexcept nogil:
+    return cg_clock()
+
+
 @cython.final
 cdef class Interrupts:
     """Runs signal handlers and `poll(steps, loss)` every 20 ms, while one thread works outside the GIL.

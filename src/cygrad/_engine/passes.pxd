@@ -28,6 +28,7 @@ cdef class SequentialPasses(Team):
     cdef Py_ssize_t batch_start             # the first sample of the current batch
     cdef Py_ssize_t batches_done
     cdef double loss, metric                # sums over these batches
+    cdef double deadline                    # no batch begins after this time, except the first; 0: none
     cdef bint fetch_ahead                   # whether the samples of the next block are prefetched
     cdef bint stopped                       # the current batch was given up, and has changed nothing
     cdef Py_ssize_t next                    # the next operation of the current block

@@ -10,6 +10,7 @@ cimport cython
 from libc.string cimport memset
 
 from cygrad._engine.equations cimport Pass
+from cygrad._engine.interrupts cimport clock
 from cygrad._engine.kernels cimport CG_PANEL_BYTES, cg_prefetch
 from cygrad._engine.plan cimport GRADIENT, OUTPUT_DELTA, Operation, Plan, address, costs
 from cygrad._engine.team cimport (
@@ -130,6 +131,8 @@ cdef class SequentialPasses(Team):
         self.metric += self.p.metric
         self.batches_done += 1
         self.interrupts.steps, self.interrupts.loss = self.batches_done, self.loss
+        if self.deadline and clock() >= self.deadline:
+            self.batches = self.batches_done
 
     cdef void run_task(self, Py_ssize_t task, int member) noexcept nogil:
         cdef const Operation *op = self.split_operation

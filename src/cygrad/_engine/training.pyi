@@ -17,6 +17,7 @@ def permute(order: NDArray[np.int64], seed: int) -> None: ...
 @final
 class Training(SequentialPasses):
     steps: int
+    rate: float
     def __init__(
         self,
         engine: Engine,
@@ -24,6 +25,7 @@ class Training(SequentialPasses):
         batch_size: int,
         learning_rate: float | Callable[[int], float] = 0.0,
         *,
+        learning_rates: Callable[[int, int], NDArray[np.float64]] | None = None,
         momentum: float = 0,
         beta1: float = 0,
         beta2: float = 0,
@@ -43,9 +45,8 @@ class Training(SequentialPasses):
     @property
     def state(self) -> list[NDArray[Any]]: ...
     @property
-    def rate(self) -> float: ...
-    @property
     def division(self) -> tuple[int, int, int]: ...
+    def forget_rates(self) -> None: ...
     def reset(self) -> None: ...
     def epoch(
         self,
@@ -55,6 +56,7 @@ class Training(SequentialPasses):
         learning_rates: NDArray[np.float64] | None = None,
         poll: Callable[[int, float], None] | None = None,
         threads: _Threads = 1,
+        seconds: float | None = None,
     ) -> tuple[float, float, int, bool]: ...
     def step(
         self, X: Samples, targets: NDArray[np.int64] | Samples, threads: _Threads = 1

@@ -14,7 +14,7 @@ from cygrad._engine.engine cimport (
 from cygrad._engine.equations cimport (
     CLIP_GLOBAL_NORM, CLIP_NORM, CLIP_NOTHING, CLIP_VALUE, Clipping, ClippingKind
 )
-from cygrad._engine.interrupts cimport Interrupts
+from cygrad._engine.interrupts cimport Interrupts, clock
 from cygrad._engine.kernels cimport (
     CG_CORRECTS_MOMENTS, CG_FLOAT32, cg_random_below, cg_rule_properties, cg_rule_states, cg_update
 )
@@ -30,6 +30,7 @@ from cygrad._engine.plan import aligned
 cdef list _rules = list(_kernels.RULES)      # in the order of their codes
 cdef dict _clippings = {None: CLIP_NOTHING, "value": CLIP_VALUE, "norm": CLIP_NORM, "global_norm": CLIP_GLOBAL_NORM}
 
+RATES_AHEAD = 256       # learning rates of single steps that are computed at once
 cdef uint64_t GOLDEN_GAMMA = 0x9E3779B97F4A7C15   # 2⁶⁴ divided by the golden ratio
 
 
@@ -82,7 +83,10 @@ cdef class Training(SequentialPasses):
     cdef Py_ssize_t plan_version        # of the engine, when the plan was made
     cdef Py_ssize_t threads             # the most that the plan may use
     cdef object learning_rate           # a function of the step, or None: `rate` is for all steps
-    cdef readonly double rate
+    cdef object learning_rates          # a function of (step, count) for many rates at once, or None
+    cdef public double rate
+    cdef const double[::1] rates_ahead  # of the single steps from `first_ahead` on, or None
+    cdef int64_t first_ahead
     cdef const double *rates            # of the steps of the current call, or NULL: `rate` is for all
     cdef Samples x, y                   # of learn_one
     cdef int64_t label
@@ -92,14 +96,15 @@ cdef class Training(SequentialPasses):
     cdef readonly list state
     cdef public int64_t steps           # number of steps so far
 
-    def __init__(self, Engine engine, str rule, Py_ssize_t batch_size, learning_rate=0.0, *, double momentum=0,
-                 double beta1=0, double beta2=0, double epsilon=0, double weight_decay=0, clip=None,
+    def __init__(self, Engine engine, str rule, Py_ssize_t batch_size, learning_rate=0.0, *, learning_rates=None,
+                 double momentum=0, double beta1=0, double beta2=0, double epsilon=0, double weight_decay=0, clip=None,
                  double clip_limit=0, Py_ssize_t max_block=0):
         cdef Py_ssize_t i
         cdef ClippingKind kind = _clippings[clip]
         cdef int states
         self.engine, self.max_batch, self.steps, self.owner = engine, batch_size, 0, 0
         self.learning_rate = learning_rate if callable(learning_rate) else None
+        self.learning_rates, self.rates_ahead, self.first_ahead = learning_rates, None, 0
         self.rate = 0 if callable(learning_rate) else learning_rate
         self.x, self.y, self.single_interrupts = Samples.__new__(Samples), Samples.__new__(Samples), Interrupts()
         self.update.rule = _rules.index(rule)
@@ -166,7 +171,22 @@ cdef class Training(SequentialPasses):
 
     cdef double next_rate(self) except? -1:
         """Return the learning rate of the next step."""
-        return self.rate if self.learning_rate is None else self.learning_rate(self.steps)
+        cdef int64_t ahead
+        if self.learning_rate is None:
+            return self.rate
+        if self.learning_rates is None:
+            return self.learning_rate(self.steps)
+        ahead = self.steps - self.first_ahead
+        if self.rates_ahead is None or ahead < 0 or ahead >= self.rates_ahead.shape[0]:
+            try:
+                self.rates_ahead, self.first_ahead, ahead = self.learning_rates(self.steps, RATES_AHEAD), self.steps, 0
+            except (TypeError, ValueError):     # one of them is not valid, but that step may never come
+                return self.learning_rate(self.steps)
+        return self.rates_ahead[ahead]
+
+    def forget_rates(self):
+        """Forget the rates that were computed ahead: they have changed."""
+        self.rates_ahead = None
 
     cdef void begin_step(self, double rate) noexcept nogil:
         """Count the next step, and compute its learning rate and ε."""
@@ -183,7 +203,7 @@ cdef class Training(SequentialPasses):
         self.begin_step(self.rate if self.rates == NULL else self.rates[self.batches_done])
 
     cdef int train(self, Samples X, targets, const int64_t *order, Py_ssize_t rows, Py_ssize_t batch_size,
-                   const double *rates, poll, threads) except -1:
+                   const double *rates, poll, threads, double deadline) except -1:
         """Run one step per batch of `batch_size` rows, in `order` or, if it is NULL, in their own order."""
         cdef Py_ssize_t row_bytes = X.view.cols * X.view.col_stride
         if self.owner == fork_count:
@@ -192,7 +212,7 @@ cdef class Training(SequentialPasses):
         try:
             self.ensure_plan(min(batch_size, rows), threads, sums_go_on(self.engine, isinstance(targets, Samples)))
             self.p.x, self.p.y, self.p.labels = &X.view, target_rows(targets), target_labels(targets)
-            self.p.order, self.rates = order, rates
+            self.p.order, self.rates, self.deadline = order, rates, deadline
             self.p.ahead.samples, self.p.ahead.rows = &X.view, 0
             self.fetch_ahead = (order != NULL and X.view.rows * row_bytes > costs.prefetch_bytes
                                 and X.view.col_stride > 0)
@@ -211,12 +231,12 @@ cdef class Training(SequentialPasses):
         return self.plan.capacity, self.plan.members, self.plan.copies
 
     def epoch(self, Samples X, targets, const int64_t[::1] order, const double[::1] learning_rates=None, poll=None,
-              threads=1):
+              threads=1, seconds=None):
         """Run one step per batch of `order`, or of all rows in their order, outside the GIL.
 
         `learning_rates` has one for each step, unless all are the same. Returns the sums of loss and metric over the
         samples of the steps done, the number of these steps, and whether the loss of the step after them was NaN or
-        infinite; that step changed nothing.
+        infinite; that step changed nothing. After so many seconds, no other step begins; the first one always does.
         """
         cdef const int64_t *indices = NULL
         cdef const double *rates = NULL
@@ -225,7 +245,8 @@ cdef class Training(SequentialPasses):
             indices, rows = &order[0], order.shape[0]
         if learning_rates is not None:
             rates = &learning_rates[0]
-        self.train(X, targets, indices, rows, self.max_batch, rates, poll, threads)
+        cdef double deadline = 0 if seconds is None else clock() + <double> seconds
+        self.train(X, targets, indices, rows, self.max_batch, rates, poll, threads, deadline)
         return self.loss, self.metric, self.batches_done, bool(self.stopped)
 
     def step(self, Samples X, targets, threads=1):
@@ -235,7 +256,7 @@ cdef class Training(SequentialPasses):
         """
         cdef Py_ssize_t n = X.view.rows
         cdef double rate = self.next_rate()
-        self.train(X, targets, NULL, n, n, &rate, None, threads)
+        self.train(X, targets, NULL, n, n, &rate, None, threads, 0)
         return self.p.loss / n if self.engine.mean else self.p.loss
 
     def learn_one(self, x, y):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Callable
 from functools import partial
@@ -38,7 +39,7 @@ def run(arguments: Namespace) -> None:
     X, y = dataset.X[dataset.train], dataset.y[dataset.train]
     if arguments.standardize:
         net.standardize_inputs(X)
-    batch_size = arguments.batch_size or min(DEFAULT_BATCH_SIZE, len(X))
+    batch_size = _batch_size(arguments.batch_size, len(X))
     trainer = Trainer(net, _optimizer(arguments), batch_size, rng=arguments.seed)
 
     begin = perf_counter()
@@ -74,6 +75,16 @@ def run(arguments: Namespace) -> None:
         print_json(result)
     else:
         _print_result(result, net.metric)
+
+
+def _batch_size(given: int | None, n: int) -> int:
+    if given is not None and given > n:
+        print(
+            f"cygrad: --batch-size is {given}, and there are {n} samples to train on: each step "
+            "takes all of them",
+            file=sys.stderr,
+        )
+    return min(given or DEFAULT_BATCH_SIZE, n)
 
 
 def _save(net: Network, output: Path, write_report: Callable[..., None] | None) -> None:

@@ -196,13 +196,19 @@ class Layer:
         """Number of weights and biases."""
         return self.units * (self.inputs + self.use_bias)
 
-    def initialize(self, seeds: Seeds) -> None:
-        """Draw the weights, then the biases, with the layer's initialisers; all are 0 before."""
+    def initialize(self, seeds: Seeds, *, only_trained: bool = False) -> None:
+        """Draw the weights, then the biases, with the layer's initialisers.
+
+        All are 0 before; or, with `only_trained`, anything, and only those are set that are
+        trained. The values drawn are the same.
+        """
         dense, rng = self._dense, generator(seeds)
-        weights = resolve(dense.initial_weights, "weights_init")
-        self._set_weights(weights(rng, self.weights_shape), "weights_init")
+        weights = resolve(dense.initial_weights, "weights_init")(rng, self.weights_shape)
+        if self.train_weights or not only_trained:
+            self._set_weights(weights, "weights_init")
         biases = resolve(dense.bias_init, "bias_init")
-        if self.use_bias and biases is not zeros:
+        wanted = self.train_biases if only_trained else self.use_bias and biases is not zeros
+        if wanted:
             self._set_biases(biases(rng, (self.units,)), "bias_init")
 
     def __repr__(self) -> str:

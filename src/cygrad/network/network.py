@@ -20,7 +20,7 @@ from cygrad.network.gradients import PARTS, Gradients, check_parts
 from cygrad.network.layers import Dense, Layer, check_layers
 from cygrad.network.losses import FORMULAS, LOSSES, NAMES, check_output, encode_targets
 from cygrad.network.standardization import mean_and_scale
-from cygrad.seeding import seeds
+from cygrad.seeding import Seeds, seeds
 from cygrad.threads import check_threads, default_threads
 
 if TYPE_CHECKING:
@@ -135,6 +135,32 @@ class Network:
             for index, dense in enumerate(descriptions)
         )
         self._input_mean = self._input_scale = self._classes = None
+
+    def initialize(self, rng: RandomSource | Seeds = None) -> None:
+        """Draw the parameters anew, as for a new network with this `rng`.
+
+        Parameters that are not trained keep their values, and so do the standardisation and the
+        names of the classes. Initialisers given as `weights_init` and `bias_init` are used again;
+        a network that was loaded from a file has the default ones.
+
+        Parameters
+        ----------
+        rng : int, numpy.random.Generator, numpy.random.SeedSequence or None
+            As for the network itself.
+
+        Examples
+        --------
+        >>> import cygrad as cg
+        >>> net = cg.Network(3, [cg.Dense(2)], loss="mse", rng=0)
+        >>> before = net.parameters
+        >>> net.parameters = before + 1
+        >>> net.initialize(rng=0)
+        >>> bool((net.parameters == before).all())
+        True
+        """
+        source = rng if isinstance(rng, Seeds) else seeds(rng, "initialisation")
+        for index, layer in enumerate(self._layers):
+            layer.initialize(source.child(index), only_trained=True)
 
     # Properties
 

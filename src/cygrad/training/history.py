@@ -22,6 +22,17 @@ class History:
     - ``learning_rate``: of the epoch's first step;
     - ``seconds``: the wall-clock time of the epoch's steps, without validation and callbacks.
 
+    A budget of steps or seconds can end an epoch early. Its row then has the averages over the
+    samples of the steps that were done, and `partial_steps` tells how many these are.
+
+    Attributes
+    ----------
+    stopped : str or None
+        Why the training ended: "epochs", "callback", "max_steps" or "max_seconds"; None while it
+        runs, and after an error or an interrupt.
+    partial_steps : int
+        The steps of the last epoch, if that was ended early; else 0.
+
     Parameters
     ----------
     metric : {"accuracy", "mae"}
@@ -34,6 +45,8 @@ class History:
         self._metric = metric
         validation = ("val_loss", f"val_{metric}") if validated else ()
         self._names = ("loss", metric, *validation, "learning_rate", "seconds")
+        self.stopped: str | None = None
+        self.partial_steps = 0
         # Rows, because an interrupt could leave columns of different lengths.
         self._rows: list[tuple[float, ...]] = []
 

@@ -31,20 +31,24 @@ class Progress:
 
     Parameters
     ----------
-    epochs, samples, batch_size : int
-        Number of epochs and samples, and samples per step.
+    epochs : int or None
+        Number of epochs; None: not known.
+    samples, batch_size : int
+        Number of samples, and samples per step.
     loss_scale : float
         Factor from the average of the samples' losses to the displayed loss: 1, or the number of
         samples if losses are summed.
     """
 
-    def __init__(self, epochs: int, samples: int, batch_size: int, loss_scale: float) -> None:
+    def __init__(
+        self, epochs: int | None, samples: int, batch_size: int, loss_scale: float
+    ) -> None:
         self._epochs = epochs
         self._samples = samples
         self._batch_size = batch_size
         self._loss_scale = loss_scale
         self._steps = -(-samples // batch_size)
-        self._stride = -(-epochs // MAX_LINES)
+        self._stride = 1 if epochs is None else -(-epochs // MAX_LINES)
         stream = sys.stderr or StringIO()  # a program without a console has no stderr
         self.on_terminal = stream.isatty()
         self._line = _make_bar(stream, self._steps) if self.on_terminal else _PlainLine(stream)
@@ -69,7 +73,7 @@ class Progress:
         self._pending_text = _format_numbers(logs)
         if (
             self._epoch in (1, self._epochs)
-            or self._epoch % self._stride == 0
+            or (self._epoch % self._stride == 0 and (self._epochs or self._epoch <= MAX_LINES))
             or now - self._last_written >= SECONDS_BETWEEN_LINES
         ):
             self._write_line()
@@ -95,8 +99,10 @@ class Progress:
         self._line.end()
 
     def _draw(self, steps_done: int, numbers: str) -> None:
-        epoch = f"epoch {self._epoch:{len(str(self._epochs))}}/{self._epochs}"
-        self._line.draw(epoch, steps_done, monotonic() - self._began, numbers)
+        epoch = f"{self._epoch}"
+        if self._epochs is not None:
+            epoch = f"{self._epoch:{len(str(self._epochs))}}/{self._epochs}"
+        self._line.draw(f"epoch {epoch}", steps_done, monotonic() - self._began, numbers)
 
     def _write_line(self) -> None:
         self._draw(self._steps, self._pending_text)

@@ -1,29 +1,37 @@
 """`Trainer`: run epochs of mini-batch descent over samples, or single steps.
 
 All steps of an epoch are one call of the engine, so Python code runs between epochs only. The
-update rules are described in `optimizers`; the work between epochs is in `progress`, `callbacks`
-and `history`.
+update rules are described in `optimizers`; the parts of `fit` are in `budget`, `hooks`, `order`,
+`rates` and `validation`, the work between epochs in `progress`, `callbacks` and `history`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
+from itertools import count
 from math import isfinite
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cygrad import checks, seeding
-from cygrad._engine.training import Training, permute
+from cygrad._engine.training import Training
 from cygrad.network import Network
 from cygrad.threads import check_threads, default_threads
+from cygrad.training import validation as validating
+from cygrad.training.budget import Budget
 from cygrad.training.clipping import read_clipping
 from cygrad.training.history import DivergenceError, History
+from cygrad.training.hooks import as_hooks
 from cygrad.training.optimizers import Optimizer
+from cygrad.training.order import Order
 from cygrad.training.progress import Progress
+from cygrad.training.rates import Rates
+from cygrad.training.validation import Validation
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -32,21 +40,9 @@ if TYPE_CHECKING:
     from cygrad._engine.samples import Samples
     from cygrad.network.losses import Targets
     from cygrad.seeding import RandomSource
-
-    Logs = Mapping[str, float]
-    EpochFunction = Callable[["Trainer", int, Logs], bool | None]
+    from cygrad.training.hooks import EpochFunction, Hooks
 
 __all__ = ["DivergenceError", "History", "Trainer"]
-
-
-class Hooks(Protocol):
-    """The methods of a callback that `Trainer.fit` calls; `Callback` describes them."""
-
-    def on_train_begin(self, trainer: Trainer) -> None: ...
-
-    def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Logs) -> bool | None: ...
-
-    def on_train_end(self, trainer: Trainer) -> None: ...
 
 
 class Trainer:
@@ -146,6 +142,7 @@ class Trainer:
         self._clipping = read_clipping(clip_value, clip_norm, clip_global_norm)
         self._threads = None if threads is None else check_threads(threads)
         self._seeds = seeding.seeds(rng, "shuffling")
+        self._rates = Rates(optimizer)
         self._history = History(net.metric, False)
         self._training = self._new_training()
 
@@ -155,14 +152,14 @@ class Trainer:
         return seeding.generator(self._seeds)
 
     def _new_training(self) -> Training:
-        optimizer = self._optimizer
-        rate = optimizer.learning_rate
+        optimizer, rates = self._optimizer, self._rates
         return Training(
             self._net.engine,
             optimizer.rule,
             self._step_rows,
             # With a plain number the steps need no call of Python.
-            optimizer.learning_rate_at if callable(rate) else rate,
+            rates.at(0) if rates.are_constant else rates.at,
+            learning_rates=rates.ahead if rates.are_known_ahead else None,
             **optimizer.hyperparameters,
             clip=self._clipping.kind,
             clip_limit=self._clipping.limit,
@@ -205,6 +202,30 @@ class Trainer:
         return self._training.steps
 
     @property
+    def learning_rate(self) -> float:
+        """The learning rate of the next step."""
+        return self._rates.at(self.steps)
+
+    @property
+    def learning_rate_scale(self) -> float:
+        """The factor of all learning rates, 1 at first: `ReduceOnPlateau` lowers it.
+
+        It can be assigned between two calls and by callbacks: then it is the factor of the next
+        steps.
+        """
+        return self._rates.scale
+
+    @learning_rate_scale.setter
+    def learning_rate_scale(self, scale: float) -> None:
+        self._rates.scale = checks.number(scale, "learning_rate_scale", least=0)
+        self._rates_changed()
+
+    def _rates_changed(self) -> None:
+        self._training.forget_rates()
+        if self._rates.are_constant:
+            self._training.rate = self._rates.at(0)
+
+    @property
     def history(self) -> History:
         """The epochs of the latest `fit`, also while it runs and after it failed."""
         return self._history
@@ -220,13 +241,17 @@ class Trainer:
         self,
         X: ArrayLike,
         y: ArrayLike,
-        epochs: int = 1,
+        epochs: int | None = None,
         *,
+        validation: float | None = None,
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
         callbacks: Iterable[Hooks | EpochFunction] = (),
         verbose: bool = False,
         shuffle: bool = True,
+        max_steps: int | None = None,
+        max_seconds: float | None = None,
+        reset: bool = False,
     ) -> History:
         """Train for a number of epochs.
 
@@ -236,10 +261,15 @@ class Trainer:
             Finite numbers of any real dtype, in any memory layout. Never written to.
         y : array_like, shape (n,) or (n, outputs)
             As for `Network.evaluate`.
-        epochs : int
-            Number of passes over all samples.
+        epochs : int or None
+            Number of passes over all samples. None: one; with `max_steps` or `max_seconds`, as many
+            as these allow.
+        validation : float, int or None
+            The share of the samples, or their number, to evaluate the network with after each epoch
+            and not to train on. The trainer's `rng` draws them, always the same of the same data;
+            class labels have the same shares in both parts. The samples are not copied.
         X_val, y_val : array_like or None
-            Samples and targets to evaluate the network with after each epoch; both or neither.
+            Samples and targets of one's own to evaluate the network with; both or neither.
         callbacks : iterable of Callback or function
             Called between epochs, see `Callback`. A function is called after each epoch, as
             ``f(trainer, epoch, logs)``, and stops the training if it returns True.
@@ -247,11 +277,18 @@ class Trainer:
             Whether to show the progress on stderr.
         shuffle : bool
             Take the samples in a new random order in each epoch; False: in the order of X.
+        max_steps : int or None
+            Number of steps after which the training ends, also within an epoch.
+        max_seconds : float or None
+            Seconds after which no other step begins, also within an epoch; validation and callbacks
+            count. At least one step is done.
+        reset : bool
+            Begin anew: see `reset`. False: go on from where the latest call ended.
 
         Returns
         -------
         History
-            Loss, metric and more of each epoch.
+            Loss, metric and more of each epoch, and why the training ended.
 
         Raises
         ------
@@ -264,6 +301,11 @@ class Trainer:
         RuntimeError
             If another call is training the network.
 
+        Warns
+        -----
+        UserWarning
+            If there are fewer samples than `batch_size`: then each step takes all of them.
+
         Notes
         -----
         An interrupt (Ctrl-C) is raised between two steps and leaves network and trainer consistent:
@@ -271,62 +313,104 @@ class Trainer:
 
         `fit` keeps the optimiser's state and one copy of the parameters, of the last good epoch.
         """
-        epochs = checks.whole_number(epochs, "epochs")
+        budget = Budget(epochs, max_steps, max_seconds)
         shuffle = checks.flag(shuffle, "shuffle")
         verbose = checks.flag(verbose, "verbose")
-        hooks = _as_hooks(callbacks)
+        reset = checks.flag(reset, "reset")
+        hooks = as_hooks(callbacks)
         samples, targets = self._read_data(X, y)
-        if self._batch_size > samples.rows:
-            raise ValueError(
-                f"batch_size is {self._batch_size}, expected an integer from 1 to {samples.rows}, "
-                "the number of samples"
-            )
-        if (X_val is None) != (y_val is None):
-            missing, given = ("X_val", "y_val") if X_val is None else ("y_val", "X_val")
-            raise ValueError(f"{missing} is None and {given} is given, expected both or neither")
-        validation = None
-        if X_val is not None and y_val is not None:
-            validation = self._read_data(X_val, y_val, "_val")
+        held_out, rows = self._validation(samples, targets, validation, X_val, y_val)
+        order = Order(samples.rows, rows, shuffle)
+        step_rows = self._clipped_step_rows(order.size)
+        steps = -(-order.size // step_rows)
 
         with self._training as training, ExitStack() as cleanup:
-            steps = -(-samples.rows // self._step_rows)
-            rates = self._rates(steps)
-
-            self._history = History(self._net.metric, validation is not None)
+            self._rates.bind(self._optimizer, steps)
+            self._rates_changed()
+            rates = self._rates_of(0 if reset else self.steps, budget.steps_of(steps))
+            if reset:
+                self._begin_anew()
+            self._history = History(self._net.metric, held_out is not None)
             for hook in hooks:
                 hook.on_train_begin(self)
                 cleanup.callback(hook.on_train_end, self)
             progress = poll = None
             if verbose:
-                scale = 1 if self._net.reduction == "mean" else samples.rows
-                progress = Progress(epochs, samples.rows, self._step_rows, scale)
+                scale = 1 if self._net.reduction == "mean" else order.size
+                progress = Progress(budget.epochs_of(steps), order.size, step_rows, scale)
                 cleanup.enter_context(progress)
                 poll = progress.poll if progress.on_terminal else None
 
             threads = self._max_threads
-            order = np.empty(samples.rows, np.int64) if shuffle else None
+            stream = self._shuffling if shuffle else None
             parameters_before = np.empty_like(self._net.engine.storage)
-            for epoch in range(1, epochs + 1):
-                if order is not None:
-                    permute(order, self._shuffling.bit_generator.random_raw())
+            for epoch in count(1):
+                rows = order.draw(stream, min(budget.steps_of(steps) * step_rows, order.size))
                 begin = perf_counter()
-                run = partial(training.epoch, samples, targets, order, rates, poll, threads)
-                sums = self._run(epoch, run, parameters_before)
+                run = partial(
+                    training.epoch,
+                    samples,
+                    targets,
+                    rows,
+                    rates,
+                    poll,
+                    threads,
+                    seconds=budget.seconds_left,
+                )
+                *sums, done = self._run(epoch, run, parameters_before)
                 seconds = perf_counter() - begin
-                values = self._averages(sums, samples.rows)
-                if validation is not None:
-                    sums = self._net.engine.evaluate(*validation, threads)
-                    values += self._averages(sums, validation[0].rows)
+                budget.spend(done)
+                values = self._averages(sums, min(done * step_rows, order.size))
+                if held_out is not None:
+                    values += self._averages(held_out.evaluate(self._net, threads), held_out.size)
                 rate = training.rate if rates is None else float(rates[0])
                 self._history.append(*values, rate, seconds)
+                partial_epoch = done < steps
+                self._history.partial_steps = done if partial_epoch else 0
                 if progress is not None:
                     progress.epoch_done(self._history.last())
                 # Call all callbacks, also after one that stops the training.
                 stops = [hook.on_epoch_end(self, epoch, self._history.last()) for hook in hooks]
-                if any(stops) or epoch == epochs:
+                spent = budget.spent(epoch, partial=partial_epoch)
+                if any(stops) and not partial_epoch:
+                    spent = "callback"
+                if spent is not None:
+                    self._history.stopped = spent
                     break
-                rates = self._rates(steps)
+                rates = self._rates_of(self.steps, budget.steps_of(steps))
         return self._history
+
+    def reset(self) -> None:
+        """Begin anew: draw the parameters again, and forget all training.
+
+        The optimiser's state, the count of steps, the scale of the learning rate and the order of
+        the samples are as in a new trainer with the same `rng`. The parameters are those of
+        ``Network.initialize`` with this `rng`: a network that was made with the same integer has
+        its first ones again. Parameters that are not trained stay.
+
+        Raises
+        ------
+        RuntimeError
+            If another call is training the network.
+
+        Examples
+        --------
+        >>> import cygrad as cg
+        >>> net = cg.Network(2, [cg.Dense(1)], loss="mse", rng=0)
+        >>> trainer = cg.Trainer(net, cg.SGD(0.1), batch_size=1, rng=0)
+        >>> first = trainer.fit([[0, 1], [1, 0]], [1, 2]).loss
+        >>> trainer.reset()
+        >>> trainer.steps, trainer.fit([[0, 1], [1, 0]], [1, 2]).loss == first
+        (0, True)
+        """
+        with self._training:
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._net.initialize(self._seeds.of("initialisation"))
+        self._training.reset()
+        self.learning_rate_scale = 1.0
+        self.__dict__.pop("_shuffling", None)
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike) -> float:
         """Train once on new rows, in their order: for data streams.
@@ -360,7 +444,7 @@ class Trainer:
         """
         samples, targets = self._read_data(X, y)
         with self._training as training:
-            rates = self._rates(-(-samples.rows // self._step_rows))
+            rates = self._rates_of(self.steps, -(-samples.rows // self._step_rows))
             loss, metric, done, diverged = training.epoch(
                 samples, targets, None, rates, None, self._max_threads
             )
@@ -441,8 +525,8 @@ class Trainer:
         epoch: int,
         run: Callable[[], tuple[float, float, int, bool]],
         parameters_before: NDArray[Any],  # OUT
-    ) -> tuple[float, float]:
-        """Run one epoch and return the sums of loss and metric.
+    ) -> tuple[float, float, int]:
+        """Run one epoch; return the sums of loss and metric, and the number of steps done.
 
         If training diverges, restore the parameters and raise a DivergenceError.
         """
@@ -454,13 +538,13 @@ class Trainer:
             np.copyto(parameters, parameters_before)
             self._training.reset()
             raise DivergenceError(done + 1 if diverged else done, epoch, self._history)
-        return loss, metric
+        return loss, metric, done
 
     def _read_data(self, X: ArrayLike, y: ArrayLike, suffix: str = "") -> tuple[Samples, Targets]:
         samples = self._net.read_samples(X, f"X{suffix}")
         return samples, self._net.read_targets(y, samples.rows, f"y{suffix}")
 
-    def _averages(self, sums: tuple[float, float], n: int) -> tuple[float, ...]:
+    def _averages(self, sums: Sequence[float], n: int) -> tuple[float, ...]:
         loss, metric = sums
         return loss / n if self._net.reduction == "mean" else loss, metric / n
 
@@ -468,11 +552,46 @@ class Trainer:
     def _max_threads(self) -> int | Callable[[], int]:
         return default_threads if self._threads is None else self._threads
 
-    def _rates(self, steps: int) -> NDArray[np.float64] | None:
-        """Return the learning rates of the next steps; None if the rate is a plain number."""
-        if not callable(self._optimizer.learning_rate):
-            return None
-        return self._optimizer.learning_rates(self.steps, steps)
+    def _rates_of(self, first_step: int, steps: int) -> NDArray[np.float64] | None:
+        """Return the learning rates of some steps; None if they are a plain number."""
+        return None if self._rates.are_constant else self._rates.ahead(first_step, steps)
+
+    def _clipped_step_rows(self, n: int) -> int:
+        """Return the rows of a step for n samples; warn if they are fewer than a batch."""
+        if self._batch_size > n:
+            warnings.warn(
+                f"batch_size is {self._batch_size}, and there are {n} samples to train on: each "
+                "step takes all of them",
+                UserWarning,
+                stacklevel=3,
+            )
+        return min(self._step_rows, n)
+
+    def _validation(
+        self,
+        samples: Samples,
+        targets: Targets,
+        validation: float | None,
+        X_val: ArrayLike | None,
+        y_val: ArrayLike | None,
+    ) -> tuple[Validation | None, NDArray[np.int64] | None]:
+        """Return the validation data, and the rows to train on, or None for all of them."""
+        if (X_val is None) != (y_val is None):
+            missing, given = ("X_val", "y_val") if X_val is None else ("y_val", "X_val")
+            raise ValueError(f"{missing} is None and {given} is given, expected both or neither")
+        if X_val is not None and y_val is not None:
+            if validation is not None:
+                raise ValueError(
+                    f"validation is {validation} and X_val is given, expected one of them"
+                )
+            return Validation(*self._read_data(X_val, y_val, "_val")), None
+        if validation is None:
+            return None, None
+        n = samples.rows
+        count = validating.check_share(validation, n)
+        labels = targets if isinstance(targets, np.ndarray) else None
+        rows, held_out = validating.split(n, count, labels, self._seeds.of("validation"))
+        return Validation(samples, targets, held_out), rows
 
     def __getstate__(self) -> dict[str, Any]:
         state = {**self.__dict__, "_shuffling": self._shuffling}  # copies share the stream
@@ -490,46 +609,3 @@ class Trainer:
             self._training.steps = steps
             for array, saved in zip(self._training.state, optimizer_state, strict=True):
                 np.copyto(array, saved)
-
-
-class _FunctionHooks:
-    """Hooks that call a function after each epoch."""
-
-    def __init__(self, function: EpochFunction) -> None:
-        self._function = function
-
-    def on_train_begin(self, trainer: Trainer) -> None:
-        pass
-
-    def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Logs) -> bool | None:
-        return self._function(trainer, epoch, logs)
-
-    def on_train_end(self, trainer: Trainer) -> None:
-        pass
-
-
-def _is_hooks(value: object) -> TypeGuard[Hooks]:
-    """Return whether an object has the methods of a callback; of a class they are not bound."""
-    return (
-        hasattr(value, "on_epoch_end")
-        and hasattr(value, "on_train_begin")
-        and hasattr(value, "on_train_end")
-        and not isinstance(value, type)
-    )
-
-
-def _as_hooks(callbacks: Iterable[Hooks | EpochFunction]) -> list[Hooks]:
-    """Return the callbacks as objects with all hooks, or raise a TypeError."""
-    if _is_hooks(callbacks) or not isinstance(callbacks, Iterable):
-        raise TypeError(f"callbacks is {callbacks!r}, expected a list of callbacks")
-    hooks: list[Hooks] = []
-    for index, callback in enumerate(callbacks):
-        if _is_hooks(callback):
-            hooks.append(callback)
-        elif callable(callback) and not isinstance(callback, type):
-            hooks.append(_FunctionHooks(callback))
-        else:
-            raise TypeError(
-                f"callbacks[{index}] is {callback!r}, expected a Callback or a function"
-            )
-    return hooks

@@ -1,0 +1,59 @@
+"""Budgets of one `Trainer.fit`: the epochs, steps and seconds after which it ends."""
+
+from __future__ import annotations
+
+from math import inf
+from time import monotonic
+
+from cygrad import checks
+
+
+class Budget:
+    """What one `fit` may spend: epochs, steps and seconds; None for no limit.
+
+    Without any limit it is one epoch. Time begins when the budget is made.
+    """
+
+    def __init__(
+        self, epochs: int | None, max_steps: int | None, max_seconds: float | None
+    ) -> None:
+        if epochs is None and max_steps is None and max_seconds is None:
+            epochs = 1
+        self.epochs = None if epochs is None else checks.whole_number(epochs, "epochs")
+        self.max_steps = None if max_steps is None else checks.whole_number(max_steps, "max_steps")
+        if max_seconds is not None and checks.number(max_seconds, "max_seconds", least=0) == 0:
+            raise ValueError(f"max_seconds is {max_seconds}, expected a number above 0")
+        self._end = inf if max_seconds is None else monotonic() + max_seconds
+        self._steps_done = 0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """The seconds that are left, None without a limit; 0 or less if there are none."""
+        return None if self._end == inf else self._end - monotonic()
+
+    def steps_of(self, steps: int) -> int:
+        """Return how many of an epoch's steps may be done."""
+        return steps if self.max_steps is None else min(steps, self.max_steps - self._steps_done)
+
+    def epochs_of(self, steps: int) -> int | None:
+        """Return how many epochs of so many steps there can be, None if only time limits them."""
+        limits = [] if self.epochs is None else [self.epochs]
+        if self.max_steps is not None:
+            limits.append(-(-self.max_steps // steps))
+        return min(limits, default=None)
+
+    def spend(self, steps: int) -> None:
+        """Count steps that are done."""
+        self._steps_done += steps
+
+    def spent(self, epoch: int, *, partial: bool) -> str | None:
+        """Return the name of the limit that ends the training after an epoch, or None.
+
+        With `partial`, the epoch has not done all its steps.
+        """
+        if epoch == self.epochs and not partial:
+            return "epochs"
+        if self.max_steps is not None and self._steps_done >= self.max_steps:
+            return "max_steps"
+        # An epoch that was cut short has been so by the one or the other.
+        return "max_seconds" if partial or self._end <= monotonic() else None

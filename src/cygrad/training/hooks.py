@@ -1,0 +1,65 @@
+"""The callbacks of `Trainer.fit` as the trainer calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol, TypeGuard
+
+if TYPE_CHECKING:
+    from cygrad.training.trainer import Trainer
+
+    Logs = Mapping[str, float]
+    EpochFunction = Callable[[Trainer, int, Logs], bool | None]
+
+
+class Hooks(Protocol):
+    """The methods of a callback that `Trainer.fit` calls; `Callback` describes them."""
+
+    def on_train_begin(self, trainer: Trainer) -> None: ...
+
+    def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Logs) -> bool | None: ...
+
+    def on_train_end(self, trainer: Trainer) -> None: ...
+
+
+class _FunctionHooks:
+    """Hooks that call a function after each epoch."""
+
+    def __init__(self, function: EpochFunction) -> None:
+        self._function = function
+
+    def on_train_begin(self, trainer: Trainer) -> None:
+        pass
+
+    def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Logs) -> bool | None:
+        return self._function(trainer, epoch, logs)
+
+    def on_train_end(self, trainer: Trainer) -> None:
+        pass
+
+
+def _is_hooks(value: object) -> TypeGuard[Hooks]:
+    """Return whether an object has the methods of a callback; of a class they are not bound."""
+    return (
+        hasattr(value, "on_epoch_end")
+        and hasattr(value, "on_train_begin")
+        and hasattr(value, "on_train_end")
+        and not isinstance(value, type)
+    )
+
+
+def as_hooks(callbacks: Iterable[Hooks | EpochFunction]) -> list[Hooks]:
+    """Return the callbacks as objects with all hooks, or raise a TypeError."""
+    if _is_hooks(callbacks) or not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks is {callbacks!r}, expected a list of callbacks")
+    hooks: list[Hooks] = []
+    for index, callback in enumerate(callbacks):
+        if _is_hooks(callback):
+            hooks.append(callback)
+        elif callable(callback) and not isinstance(callback, type):
+            hooks.append(_FunctionHooks(callback))
+        else:
+            raise TypeError(
+                f"callbacks[{index}] is {callback!r}, expected a Callback or a function"
+            )
+    return hooks

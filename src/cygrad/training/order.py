@@ -1,0 +1,50 @@
+"""The order of the samples in an epoch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cygrad._engine.training import permute
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+
+
+class Order:
+    """The row numbers of each epoch, in one array that is filled again.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows of the data.
+    rows : ndarray of int64 or None
+        The rows that take part; None: all of them.
+    shuffle : bool
+        Whether each epoch has them in a new random order, or in that of `rows`.
+    """
+
+    def __init__(self, n: int, rows: NDArray[np.int64] | None, shuffle: bool) -> None:
+        self.size = n if rows is None else len(rows)
+        self._rows = rows
+        self._permutation = np.empty(self.size, np.int64) if shuffle else None
+        self._order = self._permutation if rows is None else np.empty_like(rows)
+
+    def draw(self, stream: Generator | None, count: int) -> NDArray[np.int64] | None:
+        """Return the first `count` rows of the next epoch; None for all rows in their order.
+
+        A shuffled order takes one random number from `stream`.
+        """
+        if self._permutation is None:
+            if count == self.size:
+                return self._rows
+            return np.arange(count) if self._rows is None else self._rows[:count]
+        assert stream is not None
+        permute(self._permutation, stream.bit_generator.random_raw())
+        if self._rows is not None:
+            # Indices are in range, and "clip" needs no buffer for the result.
+            np.take(self._rows, self._permutation, out=self._order, mode="clip")
+        assert self._order is not None
+        return self._order[:count]

@@ -1,0 +1,89 @@
+"""The validation data of `Trainer.fit`: samples of their own, or a part of the training samples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cygrad import checks, seeding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from cygrad._engine.samples import Samples
+    from cygrad.network import Network
+    from cygrad.network.losses import Targets
+    from cygrad.seeding import Seeds
+
+
+class Validation:
+    """Samples to evaluate a network with after each epoch.
+
+    Parameters
+    ----------
+    samples, targets : Samples, and their targets for the engine
+    rows : ndarray of int64 or None
+        Row numbers of the samples that are meant; None: all of them.
+    """
+
+    def __init__(
+        self, samples: Samples, targets: Targets, rows: NDArray[np.int64] | None = None
+    ) -> None:
+        self.samples = samples
+        self.targets = targets
+        self.rows = rows
+        self.size = samples.rows if rows is None else len(rows)
+
+    def evaluate(self, net: Network, threads: int | Callable[[], int]) -> tuple[float, float]:
+        """Return the sums of loss and metric over the samples."""
+        return net.engine.evaluate(self.samples, self.targets, threads, self.rows)
+
+
+def check_share(validation: object, n: int) -> int:
+    """Return the number of validation rows among n.
+
+    Parameters
+    ----------
+    validation : float or int
+        A share of the rows, between 0 and 1, of which the nearest number of rows is taken, at least
+        one; or their number.
+    """
+    if isinstance(validation, (int, np.integer)) and not isinstance(validation, bool):
+        return checks.whole_number(validation, "validation", 1, n - 1)
+    share = checks.number(validation, "validation")
+    if not 0 < share < 1:
+        raise ValueError(
+            f"validation is {share}, expected a share between 0 and 1, or an integer of rows"
+        )
+    return checks.whole_number(max(1, round(share * n)), f"validation of {n} rows", 1, n - 1)
+
+
+def split(
+    n: int, count: int, labels: NDArray[np.int64] | None, seeds: Seeds
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Draw rows for validation.
+
+    Parameters
+    ----------
+    n, count : int
+        Number of all rows, and of those for validation.
+    labels : ndarray of int64, shape (n,), or None
+        Classes of the rows: each class gets its share of both parts, up to one row.
+    seeds : Seeds
+        The same seeds draw the same rows.
+
+    Returns
+    -------
+    training, validation : ndarray of int64
+        Row numbers, ascending.
+    """
+    order = seeding.generator(seeds).permutation(n)
+    if labels is not None:
+        order = order[np.argsort(labels[order], kind="stable")]
+    # Every (n / count)-th row: count of them, evenly over the classes, which now lie side by side.
+    position = np.arange(n)
+    drawn = (position + 1) * count // n != position * count // n
+    return np.sort(order[~drawn]), np.sort(order[drawn])
