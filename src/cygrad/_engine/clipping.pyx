@@ -13,11 +13,6 @@ cdef double SMALL_FACTOR = 2.0 ** -60   # a smaller one is applied in two steps,
 cdef int MOST_EXPONENT = 1000           # so that its power of two, and the inverse, are normal numbers
 
 
-cdef inline bint is_trained(const Layer *layer) noexcept nogil:
-    """Return whether training changes parameters of a layer: all that is done with a gradient is for these."""
-    return layer.train_weights or layer.train_biases
-
-
 cdef inline Py_ssize_t width_in_panels(const Workspace *s, Py_ssize_t columns) noexcept nogil:
     return (columns + s.kernels.panel_width - 1) // s.kernels.panel_width
 

@@ -86,3 +86,8 @@ cdef inline cg_matrix from_row(const cg_matrix *m, Py_ssize_t first) noexcept no
     cdef cg_matrix rest = m[0]
     rest.data += first * CG_PANEL_BYTES
     return rest
+
+
+cdef inline bint is_trained(const Layer *layer) noexcept nogil:
+    """Whether training changes parameters of a layer: all that is done with a gradient is for these."""
+    return layer.train_weights or layer.train_biases

@@ -8,7 +8,7 @@ the calls cost nothing: as a module of its own it made a small step 2 % slower.
 """
 
 from cygrad._engine.equations cimport (
-    CLIP_NORM, CLIP_NOTHING, CLIP_VALUE, Layer, Part, Pass, Workspace, from_row
+    CLIP_NORM, CLIP_NOTHING, CLIP_VALUE, Layer, Part, Pass, Workspace, from_row, is_trained
 )
 from cygrad._engine.kernels cimport (
     CG_ACTIVATION_identity, CG_ACTIVATION_relu, CG_GIVES_DELTA, CG_PANEL_BYTES, CG_RULE_store, CG_WHOLE_ROWS,

@@ -12,6 +12,8 @@ cdef extern from "cygrad.h" nogil:
     enum:
         CG_ACTIVATION_identity
         CG_ACTIVATION_relu
+        CG_ACTIVATION_sigmoid
+        CG_ACTIVATION_tanh
         CG_ACTIVATION_COUNT
         CG_LOSS_COUNT
         CG_RULE_store

@@ -13,6 +13,14 @@ from cygrad._engine.samples import Samples
 _Threads: TypeAlias = int | Callable[[], int]
 
 def permute(order: NDArray[np.int64], seed: int) -> None: ...
+def layer_statistics(
+    engine: Engine,
+    X: Samples,
+    targets: NDArray[np.int64] | Samples,
+    order: NDArray[np.int64],
+    change: NDArray[Any],
+    threads: _Threads = 1,
+) -> list[tuple[int, float, float, float, float | None, float | None]]: ...
 
 @final
 class Training(SequentialPasses):

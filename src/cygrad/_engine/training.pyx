@@ -12,7 +12,7 @@ from cygrad._engine.engine cimport (
     BLOCK_MULTIPLE, Engine, fork_count, new_plan, plan_in_blocks, sums_go_on, target_labels, target_rows
 )
 from cygrad._engine.equations cimport (
-    CLIP_GLOBAL_NORM, CLIP_NORM, CLIP_NOTHING, CLIP_VALUE, Clipping, ClippingKind
+    CLIP_GLOBAL_NORM, CLIP_NORM, CLIP_NOTHING, CLIP_VALUE, Clipping, ClippingKind, is_trained
 )
 from cygrad._engine.interrupts cimport Interrupts, clock
 from cygrad._engine.kernels cimport (
@@ -26,6 +26,9 @@ import numpy as np
 
 import cygrad._engine.kernels as _kernels
 from cygrad._engine.plan import aligned
+
+include "statistics.pyx"
+
 
 cdef list _rules = list(_kernels.RULES)      # in the order of their codes
 cdef dict _clippings = {None: CLIP_NOTHING, "value": CLIP_VALUE, "norm": CLIP_NORM, "global_norm": CLIP_GLOBAL_NORM}
@@ -157,7 +160,7 @@ cdef class Training(SequentialPasses):
         cdef Engine engine = self.engine
         cdef Py_ssize_t l, lowest = engine.depth + 1
         for l in range(engine.depth, 0, -1):
-            if engine.trained[l].train_weights or engine.trained[l].train_biases:
+            if is_trained(&engine.trained[l]):
                 lowest = l
         self.plan_version, self.threads = engine.plan_version, members
         self.batch_capacity, self.in_blocks = capacity, in_blocks

@@ -21,6 +21,7 @@ from cygrad.plotting.confusion import confusion_matrix
 from cygrad.plotting.curves import gradient_flow, history, schedule
 from cygrad.plotting.diagram import network_diagram
 from cygrad.plotting.figures import save
+from cygrad.plotting.health import gradient_health
 from cygrad.plotting.hidden import hidden_projection
 from cygrad.plotting.images import weights_as_images
 from cygrad.plotting.regions import decision_regions
@@ -32,6 +33,7 @@ __all__ = [
     "cost_surface",
     "decision_regions",
     "gradient_flow",
+    "gradient_health",
     "hidden_projection",
     "history",
     "network_diagram",

@@ -24,6 +24,7 @@ from cygrad.training.schedules import (
     StepDecay,
     Warmup,
 )
+from cygrad.training.statistics import LayerStatistics
 from cygrad.training.trainer import Trainer
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "ExponentialDecay",
     "History",
     "InverseTimeDecay",
+    "LayerStatistics",
     "LinearDecay",
     "MultiStepDecay",
     "OneCycle",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cygrad.training.statistics import LayerStatistics
+
 
 class History:
     """The values recorded after each epoch of one `Trainer.fit`: lists, one value per epoch.
@@ -39,6 +41,11 @@ class History:
         Name of the network's metric.
     validated : bool
         Whether there are validation data.
+
+    Attributes
+    ----------
+    statistics : list of tuple of LayerStatistics
+        For each epoch, those of each trained layer; empty unless `fit` was asked for them.
     """
 
     def __init__(self, metric: str, validated: bool) -> None:
@@ -49,6 +56,7 @@ class History:
         self.partial_steps = 0
         # Rows, because an interrupt could leave columns of different lengths.
         self._rows: list[tuple[float, ...]] = []
+        self.statistics: list[tuple[LayerStatistics, ...]] = []
 
     def __getitem__(self, name: str) -> list[float]:
         if name not in self._names:

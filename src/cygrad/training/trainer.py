@@ -31,6 +31,7 @@ from cygrad.training.optimizers import Optimizer
 from cygrad.training.order import Order
 from cygrad.training.progress import Progress
 from cygrad.training.rates import Rates
+from cygrad.training.statistics import epoch_statistics, last_batch
 from cygrad.training.validation import Validation
 
 if TYPE_CHECKING:
@@ -252,6 +253,7 @@ class Trainer:
         max_steps: int | None = None,
         max_seconds: float | None = None,
         reset: bool = False,
+        statistics: bool = False,
     ) -> History:
         """Train for a number of epochs.
 
@@ -284,6 +286,10 @@ class Trainer:
             count. At least one step is done.
         reset : bool
             Begin anew: see `reset`. False: go on from where the latest call ended.
+        statistics : bool
+            Whether to record the norms of gradients, weights and updates, and the shares of dead
+            and saturated units, of each layer after each epoch: `LayerStatistics` in
+            ``history.statistics``. This takes about as long as two steps.
 
         Returns
         -------
@@ -317,6 +323,7 @@ class Trainer:
         shuffle = checks.flag(shuffle, "shuffle")
         verbose = checks.flag(verbose, "verbose")
         reset = checks.flag(reset, "reset")
+        statistics = checks.flag(statistics, "statistics")
         hooks = as_hooks(callbacks)
         samples, targets = self._read_data(X, y)
         held_out, rows = self._validation(samples, targets, validation, X_val, y_val)
@@ -360,10 +367,19 @@ class Trainer:
                 *sums, done = self._run(epoch, run, parameters_before)
                 seconds = perf_counter() - begin
                 budget.spend(done)
-                values = self._averages(sums, min(done * step_rows, order.size))
+                rows_done = min(done * step_rows, order.size)
+                values = self._averages(sums, rows_done)
+                found = None
+                if statistics:
+                    last = last_batch(rows, rows_done, step_rows)
+                    found = epoch_statistics(
+                        self._net, samples, targets, last, parameters_before, threads
+                    )
                 if held_out is not None:
                     values += self._averages(held_out.evaluate(self._net, threads), held_out.size)
                 rate = training.rate if rates is None else float(rates[0])
+                if found is not None:
+                    self._history.statistics.append(found)
                 self._history.append(*values, rate, seconds)
                 partial_epoch = done < steps
                 self._history.partial_steps = done if partial_epoch else 0

@@ -1,0 +1,100 @@
+"""Statistics of a backward pass, layer by layer. `training` includes this file.
+
+The norms are summed as those for clipping, so that they have the same bits everywhere.
+"""
+
+from cygrad._engine.engine cimport Differentiation
+from cygrad._engine.equations cimport Layer, is_trained
+from cygrad._engine.kernels cimport (
+    CG_ACTIVATION_relu, CG_ACTIVATION_sigmoid, CG_ACTIVATION_tanh, CG_PANEL_BYTES, cg_kernels, cg_matrix
+)
+
+cdef double SATURATED = 0.01        # a slope below this share of the steepest one is flat
+
+
+cdef double norm_of(const cg_kernels *kernels, const Layer *layer, Py_ssize_t offset, bint weights,
+                    bint biases) noexcept nogil:
+    """‖P‖ of what lies `offset` bytes from the weights, the biases, or both, of a layer."""
+    cdef Py_ssize_t width = kernels.panel_width, panel, i, r
+    cdef double total = 0
+    cdef cg_matrix w = layer.w
+    for panel in range((w.cols + width - 1) // width):
+        for i in range((layer.inputs + width - 1) // width if weights else 0):
+            r = i * width
+            total += kernels.sum_of_squares(min(width, layer.inputs - r),
+                                            w.data + offset + (panel * w.capacity + r) * CG_PANEL_BYTES)
+        if biases:
+            total += kernels.sum_of_squares(1, layer.b + offset + panel * CG_PANEL_BYTES)
+    return sqrt(total)
+
+
+cdef double activation_at(const cg_matrix *a, Py_ssize_t row, Py_ssize_t column, int itemsize) noexcept nogil:
+    cdef Py_ssize_t width = CG_PANEL_BYTES // itemsize
+    cdef const char *place = a.data + (column // width * a.capacity + row) * CG_PANEL_BYTES
+    return (<const float *> place)[column % width] if itemsize == 4 else (<const double *> place)[column % width]
+
+
+cdef double share_of_idle_units(const cg_matrix *a, Py_ssize_t rows, int itemsize) noexcept nogil:
+    """The share of units whose activation is 0 in all rows."""
+    cdef Py_ssize_t c, r, idle = 0
+    for c in range(a.cols):
+        for r in range(rows):
+            if activation_at(a, r, c, itemsize) > 0:
+                break
+        else:
+            idle += 1
+    return <double> idle / a.cols
+
+
+cdef double share_of_flat_slopes(const cg_matrix *a, Py_ssize_t rows, bint tanh, int itemsize) noexcept nogil:
+    """The share of activations of sigmoid or tanh at which σ′ < SATURATED max σ′."""
+    cdef Py_ssize_t c, r, flat = 0
+    cdef double x
+    for c in range(a.cols):
+        for r in range(rows):
+            x = activation_at(a, r, c, itemsize)
+            if (1 - x * x if tanh else 4 * x * (1 - x)) < SATURATED:
+                flat += 1
+    return <double> flat / (a.cols * rows)
+
+
+def layer_statistics(Engine engine, Samples X, targets, const int64_t[::1] order, change, threads=1):
+    """Run one pass forward and back over the rows `order`, and describe each layer that is trained.
+
+    Returns tuples: the layer, counted from 0, ‖∂C/∂P‖ of its trained parameters, ‖W‖, ‖`change` of W‖, and the shares of
+    idle units and of flat slopes, None where the activation has no such thing. `change` is laid out as the storage.
+    """
+    cdef Py_ssize_t n = order.shape[0], l, to_change
+    cdef Differentiation context = engine.begin_differentiation(n, 1, True, False, threads)
+    cdef SequentialPasses passes = context.passes
+    cdef const cg_kernels *kernels = engine.kernels
+    cdef const Layer *layer
+    cdef const cg_matrix *a
+    cdef int activation
+    changes = change.view(np.uint8)
+    to_change = address(changes) - address(engine.block)
+    passes.p.x, passes.p.y, passes.p.labels = &X.view, target_rows(targets), target_labels(targets)
+    passes.p.order = &order[0]
+    try:
+        passes.run(n, n, 1, None)
+        if passes.interrupts.error is not None:
+            error, passes.interrupts.error = passes.interrupts.error, None
+            raise error
+        rows = []
+        for l in range(1, engine.depth + 1):
+            layer, a = &engine.trained[l], &passes.plan.workspace.a[l]
+            activation = layer.activation
+            if not is_trained(layer):
+                continue
+            idle = flat = None
+            if activation == CG_ACTIVATION_relu:
+                idle = share_of_idle_units(a, n, kernels.itemsize)
+            elif activation == CG_ACTIVATION_sigmoid or activation == CG_ACTIVATION_tanh:
+                flat = share_of_flat_slopes(a, n, activation == CG_ACTIVATION_tanh, kernels.itemsize)
+            rows.append((l - 1, norm_of(kernels, layer, context.offset, layer.train_weights, layer.train_biases),
+                         norm_of(kernels, layer, 0, True, False), norm_of(kernels, layer, to_change, True, False),
+                         idle, flat))
+        return rows
+    finally:
+        passes.p.order = NULL
+        engine.end_differentiation(context)
