@@ -59,7 +59,7 @@ X86 = sysconfig.get_platform().endswith(("x86_64", "amd64"))
 # The sources in csrc that a module is linked with and that are compiled with C_FLAGS: those with a
 # file for each variant, and those compiled once.
 KERNELS = {
-    "cygrad._engine.kernels": (("kernels_f32", "kernels_f64"), ("dispatch", "samples")),
+    "cygrad._engine.kernels": (("kernels_f32", "kernels_f64"), ("dispatch", "samples", "sparse")),
     "cygrad._engine.loops": ((), ("scalar_f32", "scalar_f64")),
     "cygrad._engine.tape": (("tape",), ("tape",)),
 }
@@ -290,12 +290,18 @@ setup(
     ext_modules=cythonize(
         [
             module("kernels", "csrc/processor.c"),
-            module("samples", "csrc/samples.c", optimize="-O3"),  # loops that become vectors
+            module(
+                "samples",
+                "csrc/samples.c",
+                "csrc/sparse.c",
+                "csrc/processor.c",
+                optimize="-O3",  # loops that become vectors
+            ),
             module("interrupts", "csrc/processor.c"),
             module("team", "csrc/team.c", "csrc/processor.c"),
             module("loops", "csrc/processor.c"),
             module("plan"),
-            module("loops_plan", "csrc/processor.c"),
+            module("loops_plan", "csrc/processor.c", "csrc/sparse.c"),
             module("passes", "csrc/team.c"),
             module("engine"),
             module("training"),

@@ -80,6 +80,18 @@ typedef struct {
     const double *mean, *scale;
 } cg_samples;
 
+/* The caller's sparse samples, in compressed rows (CSR): the numbers of row r that are not zero are those from starts[r]
+ * to starts[r + 1] − 1, in increasing columns. `scale` not NULL: each stands for its product with scale[column]. */
+typedef struct {
+    const int64_t *starts; /* [rows + 1] */
+    const void *columns;   /* int64 if `wide`, else int32 */
+    const char *values;    /* of any numeric type */
+    int wide, type;
+    ptrdiff_t rows, cols;
+    ptrdiff_t total, most; /* non-zeros in all, and in a row at most */
+    const double *scale;
+} cg_sparse;
+
 /* A matrix in panels of `capacity` rows; a kernel may use fewer. */
 typedef struct {
     char *data;
@@ -92,6 +104,23 @@ typedef struct {
     const int64_t *order;
     ptrdiff_t start;
 } cg_rows;
+
+typedef struct {
+    const cg_sparse *samples;
+    const int64_t *order;
+    ptrdiff_t start;
+} cg_sparse_rows;
+
+/* The non-zeros of a batch by their columns: those of columns[k] are the numbers first[k] … first[k + 1] − 1. */
+typedef struct {
+    int32_t *columns, *first; /* [count], [count + 1] */
+    int32_t *rows;            /* [capacity], of the batch */
+    void *values;             /* [capacity] */
+    int32_t *read_columns, *read_rows; /* [capacity], row by row */
+    void *read_values;
+    int32_t *next;            /* [cols], zero between calls */
+    ptrdiff_t count, capacity;
+} cg_columns;
 
 /* Samples that the next step will gather: kernels prefetch some of their cache lines after each tile. */
 typedef struct {
@@ -181,6 +210,16 @@ typedef struct {
                            const ptrdiff_t *state_offsets, const cg_update *update, double power, double factor,
                            double limit);
 
+    /* The same where the first layer's a is the rows of sparse samples: z = a W + b, then relu if `relu`; … */
+    void (*sparse_forward)(ptrdiff_t panel, ptrdiff_t panels, ptrdiff_t rows, const cg_sparse_rows *from,
+                           const cg_matrix *w, const char *b, int relu, cg_matrix *z);
+    /* … their non-zeros by columns; … */
+    void (*sort_by_column)(const cg_sparse_rows *from, ptrdiff_t rows, cg_columns *to);
+    /* … ∂C/∂W = aᵀ δ and the update, for `inputs` rows of w from `input` on, a multiple of P */
+    void (*sparse_gradient)(ptrdiff_t panel, ptrdiff_t input, ptrdiff_t inputs, const cg_columns *a, ptrdiff_t batch,
+                            const cg_matrix *delta, const cg_matrix *w, const char *sums,
+                            const ptrdiff_t *state_offsets, const cg_update *update);
+
     /* y = f(x) element by element, for tests: f is "exp", "log", "log1p" or an activation; 0: unknown name */
     int (*function)(const char *name, ptrdiff_t n, const void *x, void *y);
     /* `rounds` × 64 independent multiply-adds of vectors, for benchmarks; returns the floating-point operations */
@@ -221,6 +260,14 @@ void cg_standardize(const cg_samples *samples, ptrdiff_t row, ptrdiff_t col, ptr
  * standardised samples the number that x stands for. Returns 1 and sets its row and column, or returns 0. */
 int cg_find_nonfinite(const cg_samples *samples, ptrdiff_t start, ptrdiff_t rows, int single, ptrdiff_t *row,
                       ptrdiff_t *col);
+
+/* Check the columns of sparse samples; `row` and `place` are those of the first one that is out of range. */
+enum { CG_COLUMNS_INCREASE, CG_COLUMNS_IN_DISORDER, CG_COLUMN_OUT_OF_RANGE };
+int cg_check_columns(const cg_sparse *samples, ptrdiff_t *row, ptrdiff_t *place);
+
+/* Read `count` non-zeros from number `first` on, converted. */
+void cg_read_nonzeros_f32(const cg_sparse *samples, ptrdiff_t first, ptrdiff_t count, int32_t *columns, float *values);
+void cg_read_nonzeros_f64(const cg_sparse *samples, ptrdiff_t first, ptrdiff_t count, int32_t *columns, double *values);
 
 /* Denormal numbers count as zero, or as what they are, until the mode is restored, in the calling thread. */
 unsigned long cg_flush_denormals(void);

@@ -4,7 +4,7 @@
  *   CG_TABLE         the table's name, cg_kernels_<dtype>_<isa>
  *   CG_NARROW_TABLE  the table with vectors half as wide, if it is faster for narrow layers
  * and includes this file. Reading order:
- * simd.h → functions.h → elementwise.h, update.h → gradients.h, tile.h, output.h, panels.h. */
+ * simd.h → functions.h → elementwise.h, update.h → gradients.h, tile.h, output.h, panels.h → sparse.h. */
 #include "simd.h"
 
 #include "functions.h"
@@ -16,6 +16,7 @@
 #include "output.h"
 #include "panels.h"
 #include "tile.h"
+#include "sparse.h"
 
 /* Element-wise functions by name, for tests and benchmarks. */
 static int function(const char *name, ptrdiff_t n, const void *x_in, void *y_out)
@@ -78,6 +79,9 @@ const cg_kernels CG_TABLE = {
     .bias_gradient = bias_gradient,
     .sum_of_squares = sum_of_squares,
     .apply_gradient = apply_gradient,
+    .sparse_forward = sparse_forward,
+    .sort_by_column = sort_by_column,
+    .sparse_gradient = sparse_gradient,
     .function = function,
     .multiply_adds = multiply_adds,
 };

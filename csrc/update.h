@@ -19,6 +19,9 @@ static update_scalars scalars_of(const cg_update *u)
                             (real)(1 - u->beta2), (real)epsilon, (real)u->weight_decay};
 }
 
+/* 1 if the update by a gradient of 0 leaves every parameter and every state as they are. */
+CG_INLINE int zero_gradient_changes_nothing(const update_scalars *u) { return u->rule == CG_RULE_sgd && u->decay == 0; }
+
 /* Some rows of parameters, `vectors` vectors each, and the `states` states of the optimiser at the same places. */
 typedef struct {
     ptrdiff_t rows, vectors;

@@ -35,6 +35,7 @@ PROGRAMS = {
         "tape.c",
         "processor.c",
         "samples.c",
+        "sparse.c",
     ),
     "check_team": ("team.c",),
 }

@@ -1,7 +1,7 @@
 """How a large batch is divided into blocks of rows, and how threads share them. `engine` includes this file."""
 
 from cygrad._engine.equations cimport Clipping, Layer
-from cygrad._engine.kernels cimport CG_PANEL_BYTES
+from cygrad._engine.kernels cimport CG_PANEL_BYTES, cg_sparse
 from cygrad._engine.plan cimport Plan, costs
 
 # Blocks of a batch have a multiple of the rows of any tile, and of the vectors in which softmax writes log_sum_exp.
@@ -13,35 +13,35 @@ cdef Py_ssize_t divided_rows(Py_ssize_t n, Py_ssize_t count) noexcept:
     return ((n + count - 1) // count + BLOCK_MULTIPLE - 1) // BLOCK_MULTIPLE * BLOCK_MULTIPLE
 
 
-cdef Py_ssize_t block_rows(Engine engine, Py_ssize_t n, Py_ssize_t limit) noexcept:
+cdef Py_ssize_t block_rows(Engine engine, Py_ssize_t n, Py_ssize_t limit, bint is_sparse) noexcept:
     """Return the rows of the blocks, of equal size, into which a batch of n samples is divided; at most `limit`.
 
     What the layers hold of a block stays in a core's cache, forward and back. Each block adds to the sums of the
     gradient, which takes the time of some rows: blocks have many more.
     """
     cdef Py_ssize_t l, most, width = engine.kernels.panel_width
-    cdef Py_ssize_t panels = (engine.inputs + width - 1) // width
+    cdef Py_ssize_t panels = 0 if is_sparse else (engine.inputs + width - 1) // width
     if engine.plan_type is not Plan:
         return n
     for l in range(1, engine.depth + 1):
         panels += 3 * ((engine.layers[l].w.cols + width - 1) // width)        # a, z or the transposed, and δ
-    most = max(costs.block_bytes // (panels * CG_PANEL_BYTES), costs.block_rows)
+    most = max((costs.sparse_block_bytes if is_sparse else costs.block_bytes) // (panels * CG_PANEL_BYTES), costs.block_rows)
     if n <= most:
         return min(n, limit)
     return min(divided_rows(n, (n + most - 1) // most), limit)
 
 
 cdef Plan plan_in_blocks(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t n, Py_ssize_t members,
-                         Py_ssize_t limit, Clipping clipping):
+                         Py_ssize_t limit, Clipping clipping, const cg_sparse *sparse):
     """Return a plan for the blocks of batches of up to n rows, forward and back; at most `limit` rows in memory.
 
     Several threads share each operation on a block, or compute smaller blocks side by side: whichever is faster.
     """
-    cdef Py_ssize_t count, rows = block_rows(engine, n, limit), best_rows = 0, block = rows
+    cdef Py_ssize_t count, rows = block_rows(engine, n, limit, sparse != NULL), best_rows = 0, block = rows
     cdef int copies, best_copies = 1, most_copies = members
-    cdef Plan plan = new_plan(engine, layers, lowest_delta, rows, members, 1, clipping)
+    cdef Plan plan = new_plan(engine, layers, lowest_delta, rows, members, 1, clipping, sparse)
     cdef double cost, best_cost = plan.cost * ((n + rows - 1) // rows)
-    if members > 1 and engine.plan_type is Plan:
+    if members > 1 and engine.plan_type is Plan and sparse == NULL:
         for count in (2, 4, 8, 16):
             rows = min(divided_rows(n, count * members), block // BLOCK_MULTIPLE * BLOCK_MULTIPLE)
             if limit < n:
@@ -51,15 +51,15 @@ cdef Plan plan_in_blocks(Engine engine, const Layer *layers, Py_ssize_t lowest_d
                 if cost < best_cost:
                     best_cost, best_rows, best_copies = cost, rows, copies
     return plan if best_copies == 1 else new_plan(engine, layers, lowest_delta, best_rows, 1, best_copies,
-                                                           clipping)
+                                                           clipping, NULL)
 
 
 cdef Plan new_plan(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t rows, int members, int copies,
-                   Clipping clipping):
+                   Clipping clipping, const cg_sparse *sparse):
     """Return a plan for passes forward and back over `rows` rows."""
     cdef Plan plan = engine.plan_type()
     plan.prepare(engine.kernels, layers, engine.depth, engine.loss, engine.mean, rows, True, lowest_delta, False, members,
-                 copies, clipping)
+                 copies, clipping, sparse)
     return plan
 
 

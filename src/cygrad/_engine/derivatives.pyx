@@ -9,7 +9,7 @@ cimport cython
 from libc.string cimport memset
 
 from cygrad._engine.engine cimport Engine
-from cygrad._engine.equations cimport Pass, Workspace, from_row
+from cygrad._engine.equations cimport CLIP_NOTHING, Clipping, Pass, Workspace, from_row
 from cygrad._engine.kernels cimport CG_PANEL_BYTES, cg_matrix
 from cygrad._engine.plan cimport HIDDEN_DELTA, OUTPUT_DELTA, Plan, costs
 from cygrad._engine.samples cimport Samples, memory_of
@@ -35,7 +35,8 @@ cdef class JacobianPasses(Team):
     def __init__(self, Engine engine, Samples X, Py_ssize_t first, Py_ssize_t outputs, int members):
         cdef Py_ssize_t rows = min(X.view.rows, CHUNK)
         self.plan, self.x = engine.plan_type(), X
-        self.plan.prepare(engine.kernels, engine.layers, engine.depth, LINEAR, False, rows, True, 0, False, 1, members)
+        self.plan.prepare(engine.kernels, engine.layers, engine.depth, LINEAR, False, rows, True, 0, False, 1, members,
+                          Clipping(CLIP_NOTHING, 0), X.sparse_rows())
         self.first, self.outputs, self.inputs = first, outputs, engine.inputs
         self.chunks = (X.view.rows + CHUNK - 1) // CHUNK
         self.is_open = False
@@ -60,7 +61,7 @@ cdef class JacobianPasses(Team):
         if cg_team_stopped(self.team):
             return
         memset(&p, 0, sizeof(Pass))
-        p.x, p.is_last = &self.x.view, True
+        p.x, p.sparse, p.is_last = &self.x.view, self.x.sparse_rows(), True
         p.first, p.start = member * self.plan.capacity, task * CHUNK
         p.rows = p.batch_rows = min(self.x.view.rows - p.start, CHUNK)
         if self.run_chunk(&p, member):
@@ -105,7 +106,8 @@ cdef void set_column(const Workspace *s, const Pass *p, Py_ssize_t column, bint 
 def jacobian(Engine engine, Samples X, Py_ssize_t first, Py_ssize_t outputs, threads=1):
     """Return ∂a/∂x of some outputs, from `first` on, for samples as the network reads them: (n, outputs, inputs)."""
     cdef Py_ssize_t n = X.view.rows
-    cdef Py_ssize_t members = engine.thread_count(n * (1 + outputs), threads, costs.inference_share)
+    cdef Py_ssize_t members = engine.thread_count(X, n * (1 + outputs), threads, costs.inference_share,
+                                                     False)
     results = engine.empty((n, outputs, engine.inputs), engine.numpy_dtype)
     cdef JacobianPasses passes = JacobianPasses(engine, X, first, outputs, min(members, (n + CHUNK - 1) // CHUNK))
     passes.run(memory_of(results))

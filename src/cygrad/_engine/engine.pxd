@@ -4,7 +4,7 @@ from cpython.buffer cimport Py_buffer
 
 from cygrad._engine.equations cimport Clipping, Layer, Pass
 from cygrad._engine.interrupts cimport Interrupts
-from cygrad._engine.kernels cimport cg_kernels, cg_matrix, cg_samples
+from cygrad._engine.kernels cimport cg_kernels, cg_matrix, cg_samples, cg_sparse
 from cygrad._engine.passes cimport Results, SequentialPasses
 from cygrad._engine.plan cimport Plan
 from cygrad._engine.samples cimport Samples
@@ -46,8 +46,10 @@ cdef class Engine:
     cdef int read_row(self, Samples x, array) except -1
     cdef bint takes_classes(self) noexcept
     cdef bint takes_rows(self) noexcept
-    cdef Plan plan(self, Py_ssize_t capacity, bint targets=*, Py_ssize_t lowest_delta=*, bint keep=*, int members=*)
-    cdef Py_ssize_t thread_count(self, Py_ssize_t n, threads, Py_ssize_t thread_work) except -1
+    cdef Plan plan(self, Py_ssize_t capacity, bint targets=*, Py_ssize_t lowest_delta=*, bint keep=*, int members=*,
+                   const cg_sparse *sparse=*)
+    cdef Py_ssize_t thread_count(self, Samples X, Py_ssize_t n, threads, Py_ssize_t thread_work,
+                                 bint updates) except -1
     cdef int sample_type(self) noexcept nogil
     cdef bint acquire_numbers(self, Samples given, array, int axes, bint finite) except -1
     cdef char *new_scratch(self) except NULL
@@ -61,11 +63,11 @@ cdef class Engine:
                         const Results *results, double *sums) except -1
     cdef bint compute(self, Inference context, Samples X, Py_ssize_t n, Pass *p, Py_ssize_t chunk,
                       const Results *results, double *sums, Py_ssize_t *place) noexcept nogil
-    cdef Inference begin_inference(self, Py_ssize_t rows, bint targets)
+    cdef Inference begin_inference(self, Py_ssize_t rows, bint targets, const cg_sparse *sparse)
     cdef void end_inference(self, Inference context) noexcept
     cdef int acquire_out(self, out, Py_ssize_t size, Py_buffer *buffer) except -1
     cdef double differentiate(self, Differentiation context, Samples X, targets) except? -1
-    cdef Differentiation begin_differentiation(self, Py_ssize_t n, Py_ssize_t lowest_delta, bint keep,
+    cdef Differentiation begin_differentiation(self, Samples X, Py_ssize_t lowest_delta, bint keep,
                                                bint in_blocks, threads)
     cdef void end_differentiation(self, Differentiation context) noexcept
     cdef tuple copy_layers(self, const cg_matrix *matrices, Py_ssize_t n)
@@ -93,9 +95,9 @@ cdef class Differentiation:
 # Of blocks.pyx.
 cdef Py_ssize_t BLOCK_MULTIPLE
 cdef Plan plan_in_blocks(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t n, Py_ssize_t members,
-                         Py_ssize_t limit, Clipping clipping)
+                         Py_ssize_t limit, Clipping clipping, const cg_sparse *sparse)
 cdef Plan new_plan(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t rows, int members, int copies,
-                   Clipping clipping)
+                   Clipping clipping, const cg_sparse *sparse)
 cdef bint sums_go_on(Engine engine, bint rows_of_targets) noexcept
 
 cdef const cg_samples *target_rows(targets)

@@ -14,7 +14,7 @@ from cygrad._engine.equations cimport CLIP_NOTHING, Clipping, Layer, Pass
 from cygrad._engine.interrupts cimport Interrupts
 from cygrad._engine.kernels cimport (
     CG_DECIDES_AT_HALF, CG_FLOAT32, CG_FLOAT64, CG_PANEL_BYTES, CG_RULE_store, CG_TAKES_CLASSES, CG_TAKES_ROWS,
-    cg_kernels, cg_loss_properties, cg_matrix, cg_samples, table
+    cg_kernels, cg_loss_properties, cg_matrix, cg_samples, cg_sparse, table
 )
 from cygrad._engine.passes cimport ParallelPasses, Results, SequentialPasses, write_results
 from cygrad._engine.plan cimport Plan, address, costs
@@ -26,6 +26,7 @@ import numpy as np
 
 import cygrad._engine.kernels as _kernels
 from cygrad._engine.plan import aligned
+from cygrad._engine.sparse import is_sparse
 
 include "parameters.pyx"
 include "blocks.pyx"
@@ -282,6 +283,9 @@ cdef class Engine:
         if isinstance(X, Samples):
             return X
         samples = Samples.__new__(Samples)
+        if type(X) is not ndarray and is_sparse(X):
+            samples.read_sparse(X, name, self.inputs, self.dtype, self.input_mean, self.input_scale)
+            return samples
         samples.read(X, name, self.inputs, self.dtype, check and is_plain)
         if not is_plain:
             samples.standardize(self.input_mean, self.input_scale)
@@ -297,15 +301,22 @@ cdef class Engine:
         return 0
 
     cdef Plan plan(self, Py_ssize_t capacity, bint targets=False, Py_ssize_t lowest_delta=-1, bint keep=False,
-                   int members=1):
+                   int members=1, const cg_sparse *sparse=NULL):
         cdef Plan plan = self.plan_type()
         plan.prepare(self.kernels, self.layers, self.depth, self.loss, self.mean, capacity, targets,
-                     self.depth + 1 if lowest_delta < 0 else lowest_delta, keep, members)
+                     self.depth + 1 if lowest_delta < 0 else lowest_delta, keep, members, 1,
+                     Clipping(CLIP_NOTHING, 0), sparse)
         return plan
 
-    cdef Py_ssize_t thread_count(self, Py_ssize_t n, threads, Py_ssize_t thread_work) except -1:
-        """Return the number of threads for n samples: one for each `thread_work`, in barriers, up to `threads`."""
-        cdef Py_ssize_t share = max(thread_work * costs.barrier, 1), work = n * self.work
+    cdef Py_ssize_t thread_count(self, Samples X, Py_ssize_t n, threads, Py_ssize_t thread_work,
+                                 bint updates) except -1:
+        """Return the number of threads for n samples of X: one for each `thread_work`, in barriers, up to `threads`."""
+        cdef Py_ssize_t share = max(thread_work * costs.barrier, 1), work = n * self.work, dense
+        if X.is_sparse:
+            dense = self.inputs * self.layers[1].w.cols
+            work -= n * dense
+            work += <Py_ssize_t> (costs.non_zero * n * X.sparse.total / X.sparse.rows * self.layers[1].w.cols)
+            work += updates * costs.update * dense
         if work < 2 * share:
             return 1
         return min(work // share, <Py_ssize_t> (threads() if callable(threads) else threads))
@@ -342,7 +353,7 @@ cdef class Engine:
         The outputs are written to `out` if it is given, else to a new array, and returned.
         """
         cdef bint index = self.predicts_classes and not (self.decides_at_half and self.outputs > 1)
-        cdef Inference context = self.begin_inference(1, False)
+        cdef Inference context = self.begin_inference(1, False, NULL)
         cdef Results results = Results(NULL, NULL, self.decides_at_half)
         cdef int64_t label
         cdef Py_buffer buffer
@@ -377,8 +388,8 @@ cdef class Engine:
         """
         cdef Py_ssize_t n = X.view.rows if rows is None else rows.shape[0]
         cdef Py_ssize_t i, chunk = min(n, LOSS_CHUNK), chunks = (n + chunk - 1) // chunk
-        cdef Py_ssize_t members = min(self.thread_count(n, threads, costs.inference_share), chunks)
-        cdef Inference context = self.begin_inference(members * chunk, True)
+        cdef Py_ssize_t members = min(self.thread_count(X, n, threads, costs.inference_share, False), chunks)
+        cdef Inference context = self.begin_inference(members * chunk, True, X.sparse_rows())
         cdef ParallelPasses team
         cdef Results results = Results(NULL, NULL, False)
         cdef Pass p
@@ -386,6 +397,7 @@ cdef class Engine:
         cdef double *sums = NULL
         memset(&p, 0, sizeof(Pass))
         p.x, p.y, p.labels = &X.view, target_rows(targets), target_labels(targets)
+        p.sparse = X.sparse_rows()
         if rows is not None:
             p.order = &rows[0]
         if outputs is not None:
@@ -411,20 +423,22 @@ cdef class Engine:
 
     cdef int infer_all(self, Samples X, const Results *results, threads) except -1:
         """Infer the results of any number of samples, in chunks."""
-        cdef Py_ssize_t n = X.view.rows, members = self.thread_count(n, threads, costs.inference_share), chunk
+        cdef Py_ssize_t n = X.view.rows, members, chunk
         cdef Inference context
         cdef ParallelPasses team
+        members = self.thread_count(X, n, threads, costs.inference_share, False)
         if members == 1:
-            context = self.begin_inference(min(n, self.chunk), False)
+            context = self.begin_inference(min(n, self.chunk), False, X.sparse_rows())
             try:
                 return self.infer(context, X, results)
             finally:
                 self.end_inference(context)
         chunk = self.even_chunk((n + members - 1) // members, CHUNK_MULTIPLE)
-        context = self.begin_inference(members * chunk, False)
+        context = self.begin_inference(members * chunk, False, X.sparse_rows())
         try:
             team = ParallelPasses()
-            team.p.x, team.results, team.plan, team.x = &X.view, results[0], context.plan, X
+            team.p.x, team.p.sparse = &X.view, X.sparse_rows()
+            team.results, team.plan, team.x = results[0], context.plan, X
             team.assemble(members)
             return team.run(n, chunk)
         finally:
@@ -438,7 +452,7 @@ cdef class Engine:
         if chunk > self.chunk:      # a single row has no time for divisions
             chunk = self.even_chunk(chunk, TILE_MULTIPLE)
         memset(&p, 0, sizeof(Pass))
-        p.x = &X.view
+        p.x, p.sparse = &X.view, X.sparse_rows()
         return self.run_passes(context, X, X.view.rows, &p, chunk, results, sums)
 
     cdef Py_ssize_t even_chunk(self, Py_ssize_t n, Py_ssize_t multiple) noexcept nogil:
@@ -485,7 +499,7 @@ cdef class Engine:
         context.interrupts.restore_denormals()
         return finite
 
-    cdef Inference begin_inference(self, Py_ssize_t rows, bint targets):
+    cdef Inference begin_inference(self, Py_ssize_t rows, bint targets, const cg_sparse *sparse):
         """Take the context that the last call kept, or make one, for passes over so many rows.
 
         While a call has taken it, none is kept: a call in another thread or in a signal handler makes its own, and so
@@ -497,13 +511,14 @@ cdef class Engine:
             context, self.evaluation = self.evaluation, None
         else:
             context, self.inference = self.inference, None
-        if context is not None:
+        if context is not None and context.plan.serves(sparse):
             capacity = context.plan.capacity
         if capacity < rows:
             # Twice as many as before, so that slowly growing batches seldom need a new plan; and whole tiles.
             rows = max(rows, min(2 * capacity, LOSS_CHUNK if targets else self.chunk))
             context = Inference()
-            context.plan = self.plan((rows + TILE_MULTIPLE - 1) // TILE_MULTIPLE * TILE_MULTIPLE, targets)
+            context.plan = self.plan((rows + TILE_MULTIPLE - 1) // TILE_MULTIPLE * TILE_MULTIPLE, targets, -1, False, 1,
+                                     sparse)
             context.interrupts, context.x, context.targets = Interrupts(), Samples.__new__(Samples), targets
             context.is_kept = memory_size(context.plan) <= KEPT_BYTES + 2 * self.block.size
         return context
@@ -552,7 +567,7 @@ cdef class Engine:
         self.acquire_out(out, self.n_parameters, &buffer)
         try:
             context = self.begin_differentiation(
-                X.view.rows, 1, False, sums_go_on(self, isinstance(targets, Samples)), threads)
+                X, 1, False, sums_go_on(self, isinstance(targets, Samples)), threads)
             try:
                 loss = self.differentiate(context, X, targets)
                 self.copy_parameters(context.offset, <char *> buffer.buf)
@@ -573,7 +588,7 @@ cdef class Engine:
         cdef bint weights = "weights" in keep, biases = "biases" in keep
         cdef bint deltas = "deltas" in keep, z = "pre_activations" in keep, a = "activations" in keep
         cdef Differentiation context = self.begin_differentiation(
-            n, 0 if input_gradient else 1, input_gradient or deltas or z or a, False, threads)
+            X, 0 if input_gradient else 1, input_gradient or deltas or z or a, False, threads)
         cdef Plan plan = context.passes.plan
         try:
             return (
@@ -593,20 +608,24 @@ cdef class Engine:
         cdef SequentialPasses passes = context.passes
         cdef Py_ssize_t n = X.view.rows
         passes.p.x, passes.p.y, passes.p.labels = &X.view, target_rows(targets), target_labels(targets)
+        passes.p.sparse = X.sparse_rows()
         passes.run(n, n, 1, None)
         if passes.interrupts.error is not None:
             error, passes.interrupts.error = passes.interrupts.error, None
             raise error
         return passes.loss / n if self.mean else passes.loss
 
-    cdef Differentiation begin_differentiation(self, Py_ssize_t n, Py_ssize_t lowest_delta, bint keep, bint in_blocks,
+    cdef Differentiation begin_differentiation(self, Samples X, Py_ssize_t lowest_delta, bint keep, bint in_blocks,
                                                threads):
-        """Take the context that the last call kept, or make one, for a batch of n rows; as `begin_inference`."""
-        cdef Py_ssize_t members = self.thread_count(n, threads, 1)     # may run Python code: before it is taken
+        """Take the context that the last call kept, or make one, for the samples as a batch; as `begin_inference`."""
+        cdef Py_ssize_t n = X.view.rows
+        # May run Python code: before the context is taken.
+        cdef Py_ssize_t members = self.thread_count(X, n, threads, 1, True)
         cdef Differentiation context = self.differentiation
         self.differentiation = None
         if context is not None and context.members == members and context.lowest_delta == lowest_delta and (
                 context.keep == keep and context.in_blocks == in_blocks and n <= context.rows
+                and context.passes.plan.serves(X.sparse_rows())
                 and (members == 1 or n >= context.rows // 4)):
             return context
         block = aligned(self.block.size) if context is None else context.block
@@ -618,9 +637,10 @@ cdef class Engine:
         context.passes.p.update.rule = CG_RULE_store
         context.passes.p.gradient_offset = context.offset
         if in_blocks:
-            plan = plan_in_blocks(self, self.layers, lowest_delta, n, members, n, Clipping(CLIP_NOTHING, 0))
+            plan = plan_in_blocks(self, self.layers, lowest_delta, n, members, n, Clipping(CLIP_NOTHING, 0),
+                                  X.sparse_rows())
         else:
-            plan = self.plan(n, True, lowest_delta, keep, members)
+            plan = self.plan(n, True, lowest_delta, keep, members, X.sparse_rows())
         context.passes.set_up(plan, n, self.block)
         context.is_kept = memory_size(context.passes.plan) <= KEPT_GRADIENT_BYTES + 2 * self.block.size
         return context

@@ -1,7 +1,7 @@
 from libc.stdint cimport int64_t
 
 from cygrad._engine.kernels cimport (
-    CG_MOST_STATES, CG_PANEL_BYTES, cg_kernels, cg_matrix, cg_prefetch, cg_samples, cg_update
+    CG_MOST_STATES, CG_PANEL_BYTES, cg_columns, cg_kernels, cg_matrix, cg_prefetch, cg_samples, cg_sparse, cg_update
 )
 
 
@@ -37,6 +37,7 @@ cdef struct Workspace:
     cg_matrix *a                # [capacity, units of the layer], 0 … depth; likewise z and delta
     cg_matrix *z                # the same memory as a where no equation needs both
     cg_matrix *delta            # data NULL where no delta is computed
+    cg_columns columns          # the non-zeros of sparse samples, for the gradient of the first layer
     cg_matrix *private_input    # a⁰ once more for each member, or NULL: they share one
     cg_matrix y                 # [capacity, outputs]
     int64_t *labels             # [capacity]
@@ -52,6 +53,7 @@ cdef struct Workspace:
 # One pass over a batch, or over a block of its rows: its samples, its update, and its sums.
 cdef struct Pass:
     const cg_samples *x
+    const cg_sparse *sparse     # the samples, where they are sparse; of `x` only the shape is used then
     const cg_samples *y         # rows of targets, or NULL
     const int64_t *labels       # class indices, or NULL
     const int64_t *order        # row numbers to gather, or NULL for start, start + 1, …

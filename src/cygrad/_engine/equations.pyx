@@ -12,7 +12,7 @@ from cygrad._engine.equations cimport (
 )
 from cygrad._engine.kernels cimport (
     CG_ACTIVATION_identity, CG_ACTIVATION_relu, CG_GIVES_DELTA, CG_PANEL_BYTES, CG_RULE_store, CG_WHOLE_ROWS,
-    cg_activation_properties, cg_loss_properties, cg_matrix, cg_output, cg_prefetch, cg_rows, cg_update
+    cg_activation_properties, cg_loss_properties, cg_matrix, cg_output, cg_prefetch, cg_rows, cg_sparse_rows, cg_update
 )
 
 
@@ -52,6 +52,22 @@ cdef void forward(const Workspace *s, const Pass *p, const Part *part) noexcept 
     x = from_row(&x, part.first)
     s.kernels.forward(part.panel, part.panels, part.rows, &samples if on_the_way else NULL, &x, &layer.w, layer.b, relu,
                       &z)
+    if cg_activation_properties(layer.activation) & CG_WHOLE_ROWS:
+        return
+    if not relu and not (in_place and layer.activation == CG_ACTIVATION_identity):
+        for panel in range(part.panel, part.panel + part.panels):
+            s.kernels.activate(layer.activation, panel, part.rows, &z, &a)
+
+
+cdef void sparse_forward(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
+    """The same for the first layer, with sparse samples as a⁰"""
+    cdef const Layer *layer = &s.layers[part.layer]
+    cdef Py_ssize_t panel, r = p.first + part.first
+    cdef cg_matrix z = from_row(&s.z[part.layer], r), a = from_row(&s.a[part.layer], r)
+    cdef cg_sparse_rows samples = cg_sparse_rows(p.sparse, p.order, p.start + part.first)
+    cdef bint in_place = z.data == a.data
+    cdef bint relu = in_place and layer.activation == CG_ACTIVATION_relu
+    s.kernels.sparse_forward(part.panel, part.panels, part.rows, &samples, &layer.w, layer.b, relu, &z)
     if cg_activation_properties(layer.activation) & CG_WHOLE_ROWS:
         return
     if not relu and not (in_place and layer.activation == CG_ACTIVATION_identity):
@@ -136,6 +152,26 @@ cdef void weight_gradient(const Workspace *s, const Pass *p, const Part *part, c
         for panel in range(part.panel, part.panel + part.panels):
             s.kernels.weight_gradient(panel, p.rows, &a, &delta, &w, sums, p.state_offsets, &update,
                                       ahead if panel == part.panel + part.panels - 1 else NULL)
+
+
+cdef void sort_by_column(Workspace *s, const Pass *p) noexcept nogil:
+    """The non-zeros of (a⁰)ᵀ, row by row"""
+    cdef cg_sparse_rows samples = cg_sparse_rows(p.sparse, p.order, p.start)
+    s.kernels.sort_by_column(&samples, p.rows, &s.columns)
+
+
+cdef void sparse_gradient(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
+    """∂C/∂W¹ = (a⁰)ᵀ δ¹ over the non-zeros of a⁰, and the update"""
+    cdef const Layer *layer = &s.layers[part.layer]
+    cdef cg_matrix w = layer.w, delta = from_row(&s.delta[part.layer], p.first)
+    cdef cg_update update = block_update(p)
+    cdef const char *sums = w.data + p.sums_offset if p.continues else NULL
+    cdef Py_ssize_t panel
+    if layer.train_weights:
+        w.data += p.gradient_offset if p.is_last else p.sums_offset
+        for panel in range(part.panel, part.panel + part.panels):
+            s.kernels.sparse_gradient(panel, part.first, part.rows, &s.columns, p.rows, &delta, &w, sums,
+                                      p.state_offsets, &update)
 
 
 cdef void bias_gradient(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:

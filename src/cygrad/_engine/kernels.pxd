@@ -1,6 +1,6 @@
 # kernels.pxd: the declarations of csrc/cygrad.h, where the comments are.
 
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 
 cdef extern from "cygrad.h" nogil:
@@ -59,6 +59,14 @@ cdef extern from "cygrad.h" nogil:
         const double *mean
         const double *scale
 
+    ctypedef struct cg_sparse:
+        const int64_t *starts
+        const void *columns
+        const char *values
+        int wide, type
+        Py_ssize_t rows, cols, total, most
+        const double *scale
+
     ctypedef struct cg_matrix:
         char *data
         Py_ssize_t capacity, cols
@@ -67,6 +75,22 @@ cdef extern from "cygrad.h" nogil:
         const cg_samples *samples
         const int64_t *order
         Py_ssize_t start
+
+    ctypedef struct cg_sparse_rows:
+        const cg_sparse *samples
+        const int64_t *order
+        Py_ssize_t start
+
+    ctypedef struct cg_columns:
+        int32_t *columns
+        int32_t *first
+        int32_t *rows
+        void *values
+        int32_t *read_columns
+        int32_t *read_rows
+        void *read_values
+        int32_t *next
+        Py_ssize_t count, capacity
 
     ctypedef struct cg_prefetch:
         const cg_samples *samples
@@ -117,6 +141,12 @@ cdef extern from "cygrad.h" nogil:
                                 const cg_update *update, cg_prefetch *ahead) noexcept nogil
         void (*bias_gradient)(Py_ssize_t rows, const cg_matrix *delta, char *b, const char *sums,
                               const Py_ssize_t *state_offsets, const cg_update *update) noexcept nogil
+        void (*sparse_forward)(Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows, const cg_sparse_rows *rows_from,
+                               const cg_matrix *w, const char *b, int relu, cg_matrix *z) noexcept nogil
+        void (*sort_by_column)(const cg_sparse_rows *rows_from, Py_ssize_t rows, cg_columns *to) noexcept nogil
+        void (*sparse_gradient)(Py_ssize_t panel, Py_ssize_t input, Py_ssize_t inputs, const cg_columns *a,
+                                Py_ssize_t batch, const cg_matrix *delta, const cg_matrix *w, const char *sums,
+                                const Py_ssize_t *state_offsets, const cg_update *update) noexcept nogil
         double (*sum_of_squares)(Py_ssize_t rows, const char *gradient) noexcept nogil
         void (*apply_gradient)(Py_ssize_t rows, Py_ssize_t cols, const char *gradient, char *w,
                                const Py_ssize_t *state_offsets, const cg_update *update, double power, double factor,
@@ -128,6 +158,15 @@ cdef extern from "cygrad.h" nogil:
     void cg_standardize(const cg_samples *samples, Py_ssize_t row, Py_ssize_t col, Py_ssize_t cols, double *out)
     int cg_find_nonfinite(const cg_samples *samples, Py_ssize_t start, Py_ssize_t rows, int single, Py_ssize_t *row,
                           Py_ssize_t *col)
+    enum:
+        CG_COLUMNS_INCREASE
+        CG_COLUMNS_IN_DISORDER
+        CG_COLUMN_OUT_OF_RANGE
+    int cg_check_columns(const cg_sparse *samples, Py_ssize_t *row, Py_ssize_t *place)
+    void cg_read_nonzeros_f32(const cg_sparse *samples, Py_ssize_t first, Py_ssize_t count, int32_t *columns,
+                              float *values)
+    void cg_read_nonzeros_f64(const cg_sparse *samples, Py_ssize_t first, Py_ssize_t count, int32_t *columns,
+                              double *values)
     unsigned long cg_flush_denormals()
     unsigned long cg_keep_denormals()
     void cg_restore_denormals(unsigned long saved)

@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 
 from cygrad._engine.kernels cimport cg_update
 
@@ -9,6 +9,7 @@ ctypedef fused real:
 
 
 cdef int forward(const real[:, ::1] a, const real[:, ::1] w, const real[::1] b, real[:, ::1] z) except -1 nogil
+cdef int expand(const int64_t[::1] starts, const int32_t[::1] columns, const real[::1] values, real[:, ::1] a) except -1 nogil
 cdef int activate(int activation, const real[:, ::1] z, real[:, ::1] a, real[::1] log_sum_exp) except -1 nogil
 cdef int output_delta(int loss, const double[::1] parameters, int activation, double scale, const real[:, ::1] z,
                       const real[:, ::1] a, const real[:, ::1] y, const int64_t[::1] labels,

@@ -15,7 +15,7 @@ numbers count as zero, as in the engine: `train_epoch` sees to it, other callers
 
 from libc.float cimport DBL_MIN, FLT_MIN
 from libc.math cimport INFINITY, NAN, fabs, fabsf, fma, fmaf, frexp, isfinite, ldexp, sqrt, sqrtf
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 
 from cygrad._engine.kernels cimport (
     CG_CORRECTS_MOMENTS, CG_GIVES_DELTA, CG_MOST_STATES, cg_flush_denormals, cg_loss_properties, cg_restore_denormals,
@@ -113,6 +113,20 @@ cdef int forward(const real[:, ::1] a, const real[:, ::1] w, const real[::1] b, 
         for k in range(w.shape[0]):
             for j in range(z.shape[1]):
                 z[r, j] = multiply_add(a[r, k], w[k, j], z[r, j])
+    return 0
+
+
+cdef int expand(const int64_t[::1] starts, const int32_t[::1] columns, const real[::1] values, real[:, ::1] a) except -1 nogil:
+    """The dense rows of sparse samples: all that is computed with these has the bits of the dense rows.
+
+    starts [batch + 1], columns, values [starts[batch]] IN, a [batch, in] OUT
+    """
+    cdef Py_ssize_t r, i
+    for r in range(a.shape[0]):
+        for i in range(a.shape[1]):
+            a[r, i] = 0
+        for i in range(starts[r], starts[r + 1]):
+            a[r, columns[i]] = values[i]
     return 0
 
 

@@ -7,18 +7,20 @@ slowly. Matrices are copied out of their panels before an operation, and back in
 cimport cython
 
 from libc.math cimport INFINITY, NAN, isfinite
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy
 
 from cygrad._engine cimport loops
 from cygrad._engine.equations cimport CLIP_NORM, CLIP_VALUE, Layer, Pass, Workspace, from_row
 from cygrad._engine.kernels cimport (
     CG_ACTIVATION_identity, CG_FLOAT32, CG_FLOAT64, CG_MOST_STATES, CG_PANEL_BYTES, CG_RULE_store, CG_UINT64,
-    CG_WHOLE_ROWS, cg_activation_properties, cg_keep_denormals, cg_matrix, cg_restore_denormals, cg_samples, cg_update
+    CG_WHOLE_ROWS, cg_activation_properties, cg_keep_denormals, cg_matrix, cg_read_nonzeros_f32, cg_read_nonzeros_f64,
+    cg_restore_denormals, cg_samples, cg_update
 )
 from cygrad._engine.loops cimport real
 from cygrad._engine.plan cimport (
-    CLIP, FORWARD, GATHER, GRADIENT, HIDDEN_DELTA, OUTPUT_DELTA, SOFTMAX, UPDATE, Operation, Plan
+    CLIP, FORWARD, GATHER, GRADIENT, HIDDEN_DELTA, OUTPUT_DELTA, SOFTMAX, SPARSE_FORWARD, SPARSE_GRADIENT, UPDATE,
+    Operation, Plan
 )
 from cygrad._engine.samples cimport read_integer, read_number
 from cygrad._engine.interrupts cimport Interrupts
@@ -51,7 +53,7 @@ cdef class LoopsPlan(Plan):
             return True
         if op.kind == OUTPUT_DELTA or op.kind == CLIP:
             return p.stop_if_not_finite and not isfinite(p.loss)
-        return op.kind != GRADIENT and op.kind != UPDATE and interrupts.check(op.panels * op.work)
+        return op.kind not in (GRADIENT, SPARSE_GRADIENT, UPDATE) and interrupts.check(op.panels * op.work)
 
 
 cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -1:
@@ -62,14 +64,15 @@ cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -
     cdef real[::1] log_sum_exp = as_array[real](s.log_sum_exp + p.first * sizeof(real), n, zero)
     sums = np.zeros(2)
     if op.kind == GATHER:
-        gather[real](p.x, p, from_row(&s.a[0], p.first), zero)
+        if p.sparse == NULL:
+            gather[real](p.x, p, from_row(&s.a[0], p.first), zero)
         if p.y != NULL:
             gather[real](p.y, p, from_row(&s.y, p.first), zero)
         for r in range(n if p.labels != NULL else 0):
             s.labels[p.first + r] = p.labels[p.order[p.start + r] if p.order != NULL else p.start + r]
-    elif op.kind == FORWARD:
+    elif op.kind == FORWARD or op.kind == SPARSE_FORWARD:
         z = np.empty((n, s.layers[l].w.cols), np.asarray(log_sum_exp).dtype)
-        loops.forward[real](unpacked[real](&s.a[l - 1], p.first, n, zero), weights_of[real](&s.layers[l], zero),
+        loops.forward[real](layer_input[real](s, p, l, zero), weights_of[real](&s.layers[l], zero),
                             as_array[real](s.layers[l].b, s.layers[l].w.cols, zero), z)
         pack[real](&s.z[l], p.first, z)
         if not whole_rows:
@@ -92,20 +95,43 @@ cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -
             pack[real](&s.delta[l], p.first, delta)
         p.loss, p.metric = sums[0], sums[1]
     elif op.kind == HIDDEN_DELTA:
-        a = unpacked[real](&s.a[l], p.first, n, zero)
+        a = unpacked[real](&s.a[l] if l > 0 else &s.delta[0], p.first, n, zero)      # of the input only the shape is used
         z = a if l == 0 else unpacked[real](&s.z[l], p.first, n, zero)
         delta = np.empty_like(a)
         loops.hidden_delta[real](activation, unpacked[real](&s.delta[l + 1], p.first, n, zero),
                                  weights_of[real](&s.layers[l + 1], zero), z, a, delta)
         pack[real](&s.delta[l], p.first, delta)
-    elif op.kind == GRADIENT:
-        update_layer[real](&s.layers[l], p, unpacked[real](&s.a[l - 1], p.first, n, zero),
+    elif op.kind == GRADIENT or op.kind == SPARSE_GRADIENT:
+        update_layer[real](&s.layers[l], p, layer_input[real](s, p, l, zero),
                            unpacked[real](&s.delta[l], p.first, n, zero))
     elif op.kind == CLIP:
         clip[real](s, p, zero)
     elif op.kind == UPDATE:
         apply_gradient[real](s, l, p, zero)
     return 0
+
+
+cdef layer_input(const Workspace *s, const Pass *p, Py_ssize_t l, real zero):
+    """aˡ⁻¹, the input of a layer: [rows, in]."""
+    cdef Py_ssize_t r, row, at, count, n = p.rows
+    cdef int32_t[::1] columns
+    cdef real[::1] values
+    cdef int64_t[::1] starts
+    if l > 1 or p.sparse == NULL:
+        return unpacked[real](&s.a[l - 1], p.first, n, zero)
+    a = np.empty((n, s.layers[1].inputs), np.float32 if real is float else np.float64)
+    starts = np.zeros(n + 1, np.int64)
+    columns, values = np.empty(n * p.sparse.most + 1, np.int32), np.empty(n * p.sparse.most + 1, a.dtype)
+    for r in range(n):
+        row = p.order[p.start + r] if p.order != NULL else p.start + r
+        at, count = starts[r], p.sparse.starts[row + 1] - p.sparse.starts[row]
+        if real is float:
+            cg_read_nonzeros_f32(p.sparse, p.sparse.starts[row], count, &columns[at], &values[at])
+        else:
+            cg_read_nonzeros_f64(p.sparse, p.sparse.starts[row], count, &columns[at], &values[at])
+        starts[r + 1] = at + count
+    loops.expand[real](starts, columns, values, a)
+    return a
 
 
 cdef stored_gradient(const Layer *layer, const Pass *p, real zero):

@@ -1,17 +1,20 @@
 cimport cython
 
 from cygrad._engine.equations cimport Clipping, Layer, Part, Pass, Workspace
-from cygrad._engine.kernels cimport cg_kernels, cg_matrix, cg_prefetch
+from cygrad._engine.kernels cimport cg_kernels, cg_matrix, cg_prefetch, cg_sparse
 from cygrad._engine.interrupts cimport Interrupts
 
 
 cdef enum Kind:
     GATHER          # rows of X, and of the targets, into panels
     FORWARD         # z = a W + b; a = σ(z)
+    SPARSE_FORWARD  # the same for the first layer, over the non-zeros of sparse samples
     SOFTMAX         # a = softmax(z)
     OUTPUT_DELTA    # loss, metric, δᴸ = ∇ₐC ⊙ σ′(zᴸ)
     HIDDEN_DELTA    # δˡ = (δˡ⁺¹ (Wˡ⁺¹)ᵀ) ⊙ σ′(zˡ)
+    SORT_BY_COLUMN  # these non-zeros by their columns, for …
     GRADIENT        # ∂C/∂W = aᵀ δ, ∂C/∂b = Σ δ; W ← W − η ∂C/∂W, b likewise, or the gradient is stored
+    SPARSE_GRADIENT     # … the same for the first layer
     CLIP            # the factor of each layer's stored gradient
     UPDATE          # W ← W − η ∂C/∂W, b likewise, by the stored gradient
 
@@ -36,12 +39,14 @@ cdef struct Costs:
     Py_ssize_t softmax              # the exp of one number, in multiply-adds
     Py_ssize_t update               # the update of one parameter by a stored gradient, in multiply-adds
     Py_ssize_t gather               # gathering one number, in multiply-adds
+    double non_zero                 # a multiply-add with a row of weights that is anywhere, in multiply-adds
     Py_ssize_t thread_start         # starting a thread, until it computes, in barriers
     Py_ssize_t inference_share      # work of inference that pays for another thread, in barriers
     Py_ssize_t gil_release          # multiply-adds from which on releasing the GIL pays
     Py_ssize_t private_input_bytes  # samples of a batch that fit into a core's cache beside its weights
     Py_ssize_t prefetch_bytes       # samples in all that stay in a cache without being prefetched
     Py_ssize_t block_bytes          # the numbers of all layers for a block of rows, which stay in a core's cache
+    Py_ssize_t sparse_block_bytes   # the same for sparse samples, whose gradient takes longer from block to block
     Py_ssize_t block_rows           # rows of a block, at least
     Py_ssize_t whole_operation      # multiply-adds of an operation that one call computes, all panels
     Py_ssize_t turn                 # handing a sum on to the thread with the next block, in multiply-adds
@@ -55,6 +60,8 @@ cdef class Plan:
     cdef Py_ssize_t first_gradient  # the first GRADIENT operation
     cdef Py_ssize_t first_update    # the first operation that changes parameters: from there on a pass is completed
     cdef Py_ssize_t work            # multiply-adds of a pass over `capacity` rows
+    cdef bint is_sparse             # whether the samples are sparse
+    cdef double row_nonzeros        # their non-zeros in a row, on average
     cdef int members                # threads that may share its tasks
     cdef int copies                 # passes that may run at once, each in rows of its own
     cdef double cost                # estimated time of a pass on these threads, in multiply-adds
@@ -68,7 +75,9 @@ cdef class Plan:
     cdef Py_ssize_t panels(self, Py_ssize_t columns) noexcept nogil
     cdef int prepare(self, const cg_kernels *kernels, const Layer *layers, Py_ssize_t depth, int loss, bint mean,
                      Py_ssize_t capacity, bint targets, Py_ssize_t lowest_delta, bint keep, int members=*,
-                     int copies=*, Clipping clipping=*) except -1
+                     int copies=*, Clipping clipping=*, const cg_sparse *sparse=*) except -1
+    cdef bint serves(self, const cg_sparse *sparse) noexcept
+    cdef int allocate_columns(self, const cg_sparse *sparse) except -1
     cdef int lay_out(self, bint targets, Py_ssize_t lowest_delta, bint keep) except -1
     cdef int list_operations(self, bint targets, Py_ssize_t lowest_delta) except -1
     cdef int add(self, Kind kind, Py_ssize_t layer, Py_ssize_t columns, Py_ssize_t rows, Py_ssize_t unit,

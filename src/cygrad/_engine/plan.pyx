@@ -8,13 +8,13 @@ on who computed which part.
 cimport cython
 
 from libc.math cimport isfinite
-from libc.stdint cimport int64_t
+from libc.stdint cimport INT32_MAX, int32_t, int64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from cygrad._engine.kernels cimport (
     CG_NEEDS_Z, CG_PANEL_BYTES, CG_RULE_store, CG_WHOLE_ROWS, cg_activation_properties, cg_kernels, cg_loss_properties,
-    cg_matrix, cg_prefetch
+    cg_columns, cg_matrix, cg_prefetch, cg_sparse
 )
 from cygrad._engine.interrupts cimport Interrupts
 from cygrad._engine.team cimport cg_range_end
@@ -36,12 +36,14 @@ costs.transfer = 1 / 4000.0
 costs.softmax = 32
 costs.update = 16
 costs.gather = 16
+costs.non_zero = 4
 costs.thread_start = 100
 costs.inference_share = 40
 costs.gil_release = 200_000
 costs.private_input_bytes = 1 << 18
 costs.prefetch_bytes = 1 << 19
 costs.block_bytes = 1 << 18
+costs.sparse_block_bytes = 1 << 20
 costs.block_rows = 96
 costs.turn = 20_000
 costs.whole_operation = 1_000_000
@@ -73,6 +75,11 @@ cdef char *address(block) except NULL:
     """Return the address of a block of bytes; the caller keeps it alive."""
     cdef unsigned char[::1] view = block
     return <char *> &view[0]
+
+
+cdef Py_ssize_t non_zeros_of(const cg_sparse *x, Py_ssize_t rows) noexcept:
+    """Return the most non-zeros that so many different rows of sparse samples can have."""
+    return x.total if x.most > 0 and rows > x.total // x.most else rows * x.most
 
 
 cdef class Plan:
@@ -112,21 +119,25 @@ cdef class Plan:
 
     cdef int prepare(self, const cg_kernels *kernels, const Layer *layers, Py_ssize_t depth, int loss, bint mean,
                      Py_ssize_t capacity, bint targets, Py_ssize_t lowest_delta, bint keep, int members=1,
-                     int copies=1, Clipping clipping=Clipping(CLIP_NOTHING, 0)) except -1:
+                     int copies=1, Clipping clipping=Clipping(CLIP_NOTHING, 0), const cg_sparse *sparse=NULL) except -1:
         """Lay out the workspace and list the operations.
 
         targets: whether to compute the loss. lowest_delta: the lowest layer whose delta is computed; 0 is the input,
         depth + 1 for none. keep: whether all z and a stay there afterwards. members: how many threads may share a pass.
         copies: how many passes may run at once, each by one thread. clipping: of the gradient before the updates.
+        sparse: the samples, if they are sparse.
         """
         cdef Workspace *s = &self.workspace
         self.capacity, self.copies = capacity, copies
+        self.is_sparse, self.row_nonzeros = sparse != NULL, 0
+        if sparse != NULL:
+            self.row_nonzeros = <double> sparse.total / sparse.rows
         s.kernels, s.layers, s.depth, s.loss, s.mean = kernels, layers, depth, loss, mean
         s.clipping = clipping
         s.a = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
         s.z = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
         s.delta = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
-        self.operation = <Operation *> calloc(4 * depth + 4, sizeof(Operation))
+        self.operation = <Operation *> calloc(4 * depth + 5, sizeof(Operation))
         if s.a == NULL or s.z == NULL or s.delta == NULL or self.operation == NULL:
             raise MemoryError()
         self.list_operations(targets, lowest_delta)
@@ -136,9 +147,17 @@ cdef class Plan:
         self.lay_out(targets, lowest_delta, keep)
         if clipping.kind != CLIP_NOTHING:
             self.allocate_factors()
-        if self.members > 1:
+        if sparse != NULL and lowest_delta <= 1:
+            self.allocate_columns(sparse)
+        if self.members > 1 and sparse == NULL:
             self.allocate_private_inputs()
         return 0
+
+    cdef bint serves(self, const cg_sparse *sparse) noexcept:
+        """Return whether the plan is for these samples, dense if NULL."""
+        cdef Py_ssize_t room = self.workspace.columns.capacity
+        return self.is_sparse == (sparse != NULL) and (
+            sparse == NULL or self.workspace.columns.next == NULL or non_zeros_of(sparse, self.capacity) <= room)
 
     cdef int lay_out(self, bint targets, Py_ssize_t lowest_delta, bint keep) except -1:
         cdef Workspace *s = &self.workspace
@@ -150,7 +169,8 @@ cdef class Plan:
         if not all_layers:      # each layer needs only the one before it
             self.allocate_matrix(&spare[0], widest)
             self.allocate_matrix(&spare[1], widest)
-        self.allocate_matrix(&s.a[0], inputs)
+        if not self.is_sparse:
+            self.allocate_matrix(&s.a[0], inputs)
         for l in range(1, s.depth + 1):
             columns = s.layers[l].w.cols
             # The loss reads whole panels of the last layer, whose padding no other layer may have written.
@@ -191,6 +211,24 @@ cdef class Plan:
                 self.panels(s.layers[l].w.cols) * (self.panels(s.layers[l].inputs) + 1) * sizeof(double))
         return 0
 
+    cdef int allocate_columns(self, const cg_sparse *sparse) except -1:
+        """Make room for the non-zeros of a pass."""
+        cdef cg_columns *c = &self.workspace.columns
+        cdef Py_ssize_t count, itemsize = self.workspace.kernels.itemsize
+        c.capacity = non_zeros_of(sparse, self.capacity)
+        if c.capacity >= INT32_MAX or sparse.cols >= INT32_MAX:
+            raise ValueError(f"a batch of X has up to {c.capacity} non-zeros, expected fewer than {INT32_MAX}")
+        count = min(c.capacity, sparse.cols) + 1
+        c.columns = <int32_t *> self.allocate(count * sizeof(int32_t))
+        c.first = <int32_t *> self.allocate((count + 1) * sizeof(int32_t))
+        c.rows = <int32_t *> self.allocate((c.capacity + 1) * sizeof(int32_t))
+        c.read_rows = <int32_t *> self.allocate((c.capacity + 1) * sizeof(int32_t))
+        c.read_columns = <int32_t *> self.allocate((c.capacity + 1) * sizeof(int32_t))
+        c.values = self.allocate((c.capacity + 1) * itemsize)
+        c.read_values = self.allocate((c.capacity + 1) * itemsize)
+        c.next = <int32_t *> self.allocate(sparse.cols * sizeof(int32_t))
+        return 0
+
     cdef int allocate_private_inputs(self) except -1:
         """Let each member gather all of a small batch for itself, where the first layer's panels are split.
 
@@ -219,22 +257,33 @@ cdef class Plan:
         cdef Workspace *s = &self.workspace
         cdef Py_ssize_t l, width = s.kernels.panel_width, capacity = self.capacity
         cdef bint exps
-        self.add(GATHER, 0, 1, capacity, 1, s.layers[1].inputs * costs.gather)
+        self.add(GATHER, 0, 1, capacity, 1, 1 if self.is_sparse else s.layers[1].inputs * costs.gather)
         for l in range(1, s.depth + 1):
             exps = s.layers[l].activation not in (CG_ACTIVATION_identity, CG_ACTIVATION_relu)
             if cg_activation_properties(s.layers[l].activation) & CG_WHOLE_ROWS:
                 exps = False
-            self.add(FORWARD, l, s.layers[l].w.cols, capacity, TILE,
-                     (s.layers[l].inputs + exps * costs.softmax) * width)
+            if l == 1 and self.is_sparse:
+                self.add(SPARSE_FORWARD, l, s.layers[l].w.cols, capacity, TILE,
+                         <Py_ssize_t> (self.row_nonzeros * costs.non_zero + exps * costs.softmax + 1) * width)
+            else:
+                self.add(FORWARD, l, s.layers[l].w.cols, capacity, TILE,
+                         (s.layers[l].inputs + exps * costs.softmax) * width)
             if cg_activation_properties(s.layers[l].activation) & CG_WHOLE_ROWS:
                 self.add(SOFTMAX, l, 1, capacity, VECTOR, s.layers[l].w.cols * costs.softmax)
         if targets:
             self.add(OUTPUT_DELTA, s.depth, 1, 1, 1, 0)
         for l in range(s.depth - 1, lowest_delta - 1, -1):
             self.add(HIDDEN_DELTA, l, s.layers[l + 1].inputs, capacity, TILE, s.layers[l + 1].w.cols * width)
+        if self.is_sparse and lowest_delta <= 1 and s.layers[1].train_weights:
+            self.add(SORT_BY_COLUMN, 1, 1, 1, 1, 0)
         self.first_gradient = self.first_update = self.operations
         for l in range(s.depth, max(lowest_delta, 1) - 1, -1):
-            if is_trained(&s.layers[l]):
+            if not is_trained(&s.layers[l]):
+                continue
+            if l == 1 and self.is_sparse:
+                self.add(SPARSE_GRADIENT, l, s.layers[l].w.cols, s.layers[l].inputs, width, <Py_ssize_t> (
+                    costs.update + self.row_nonzeros * costs.non_zero * capacity / s.layers[l].inputs) * width)
+            else:
                 self.add(GRADIENT, l, s.layers[l].w.cols, s.layers[l].inputs, width, capacity * width)
         if s.clipping.kind == CLIP_NOTHING:
             return 0
@@ -330,7 +379,7 @@ cdef class Plan:
                 op.blocks = (op.rows + op.block_rows - 1) // op.block_rows
                 op.is_split = op.panels * op.blocks > 1
                 op.work = op.work // op.blocks
-            if op.kind not in (GRADIENT, UPDATE):
+            if op.kind not in (GRADIENT, SPARSE_GRADIENT, UPDATE):
                 waiting = 0
                 continue
             # They depend on the deltas alone, or on the clipped gradient: small ones run beside the next large one.
@@ -361,6 +410,9 @@ cdef class Plan:
             return p.stop_if_not_finite and p.is_last and not isfinite(p.loss)
         if op.kind == CLIP:
             return clip(&self.workspace, p)
+        if op.kind == SORT_BY_COLUMN:
+            sort_by_column(&self.workspace, p)
+            return False
         for index in range(1 if self.takes_all_panels(op, p) else op.panels * op.blocks):
             if self.run_task(op, index, p, member, interrupts):
                 return True
@@ -370,10 +422,11 @@ cdef class Plan:
     cdef bint takes_all_panels(self, const Operation *op, const Pass *p) noexcept nogil:
         """Return whether one task computes all panels, where no threads share them.
 
-        Of small operations, since every call takes its time; and of a single row, since one panel is too few chains of
-        multiply-adds.
+        Of small operations, since every call takes its time; of a single row, since one panel is too few chains of
+        multiply-adds; and of sparse samples, which every call converts.
         """
-        return not op.is_split and (op.panels * op.work <= costs.whole_operation or op.kind == FORWARD and p.rows == 1)
+        return not op.is_split and (op.panels * op.work <= costs.whole_operation or op.kind == FORWARD and p.rows == 1
+                                    or op.kind == SPARSE_FORWARD)
 
     @cython.final
     cdef bint run_task(self, const Operation *op, Py_ssize_t index, Pass *p, int member,
@@ -389,6 +442,15 @@ cdef class Plan:
             part.rows = min(self.workspace.layers[op.layer].inputs - part.first, op.block_rows)
             update(&self.workspace, p, &part)
             return False
+        if op.kind == SPARSE_GRADIENT:
+            part.rows = min(self.workspace.layers[op.layer].inputs - part.first, op.block_rows)
+            sparse_gradient(&self.workspace, p, &part)
+            if part.first == 0:
+                bias_gradient(&self.workspace, p, &part)
+            if p.stores_gradient and p.is_last:
+                sum_squares(&self.workspace, p, &part)
+            return member == 0 and (
+                p.update.rule == CG_RULE_store or p.stores_gradient or not p.is_last) and interrupts.check(op.work)
         if op.kind == GRADIENT:
             part.rows = min(self.workspace.layers[op.layer].inputs - part.first, op.block_rows)
             part.gathers = self.members > 1 and self.claim_gather(&part)
@@ -407,11 +469,13 @@ cdef class Plan:
         if part.rows <= 0:      # in a batch that is not full
             return False
         if op.kind == GATHER:
-            part.gathers = self.members > 1 and self.workspace.private_input == NULL
+            part.gathers = self.members > 1 and self.workspace.private_input == NULL and not self.is_sparse
             gather(&self.workspace, p, &part)
         elif op.kind == FORWARD:
             part.gathers = self.claim_gather(&part)
             forward(&self.workspace, p, &part)
+        elif op.kind == SPARSE_FORWARD:
+            sparse_forward(&self.workspace, p, &part)
         elif op.kind == SOFTMAX:
             softmax(&self.workspace, p, &part)
         elif op.kind == HIDDEN_DELTA:

@@ -16,10 +16,13 @@ from cpython.exc cimport PyErr_CheckSignals
 
 from cygrad._engine.kernels cimport (
     CG_BOOL, CG_FLOAT32, CG_FLOAT64, CG_INT8, CG_INT16, CG_INT32, CG_INT64, CG_UINT8, CG_UINT16, CG_UINT32,
-    CG_UINT64, cg_find_nonfinite, cg_samples, cg_standardize
+    CG_COLUMN_OUT_OF_RANGE, CG_COLUMNS_INCREASE, CG_UINT64, cg_check_columns, cg_find_nonfinite, cg_samples, cg_sparse,
+    cg_standardize
 )
 
 import numpy as np
+
+from cygrad._engine.sparse import compressed_rows, in_order, is_sparse
 
 cdef object ndarray = np.ndarray, empty = np.empty, int64 = np.int64
 cdef Py_ssize_t BLOCK = 1 << 20     # numbers that are checked between two runs of signal handlers
@@ -50,6 +53,8 @@ cdef int type_code(const char *format, Py_ssize_t itemsize) noexcept:
 
 def _converted(array, str name):
     """Convert anything that NumPy accepts to an array whose type and alignment the kernels read."""
+    if is_sparse(array):
+        raise TypeError(f"{name} is a sparse matrix, expected a dense array")
     try:
         converted = np.asarray(array)
     except ValueError as error:
@@ -157,6 +162,7 @@ cdef class Samples:
     def __cinit__(self):
         self.held = False
         self.is_checked = True
+        self.is_sparse = False
         self.view.mean = self.view.scale = NULL
 
     def __init__(self, array, str name="X", columns=None, str dtype="float64", bint check=True):
@@ -179,6 +185,69 @@ cdef class Samples:
         if check:
             self.check()
         return 0
+
+    cdef int read_sparse(self, X, str name, Py_ssize_t columns, str dtype, const double[::1] mean,
+                         const double[::1] scale) except -1:
+        """Acquire the rows of a sparse matrix in compressed rows, and check them; standardised by `scale`, if not None."""
+        cdef cg_sparse *x = &self.sparse
+        cdef Samples indices = Samples.__new__(Samples), numbers = Samples.__new__(Samples)
+        cdef Py_ssize_t r, row = 0, place = 0
+        cdef const int64_t[::1] start_view
+        cdef int order
+        starts, column_numbers, values, shape = compressed_rows(X, name)
+        if shape[1] != columns or shape[0] == 0:
+            wanted = f"(rows, {columns})" if shape[1] != columns else "at least one row"
+            raise ValueError(f"{name} has shape {shape}, expected {wanted}")
+        if mean is not None and np.any(mean):
+            raise ValueError(
+                f"{name} is sparse, and the network standardises its inputs with a mean that is not 0: no number of {name} "
+                "would stay 0; expected a dense array, or a network without standardize_inputs")
+        while True:
+            start_view = starts
+            x.starts, x.rows, x.cols, x.total, x.most = &start_view[0], shape[0], columns, starts[-1], 0
+            indices.acquire_array(column_numbers, name)
+            numbers.acquire_array(values, name)
+            x.columns, x.wide = <const void *> indices.view.data, indices.view.type == CG_INT64
+            x.values, x.type = numbers.view.data, numbers.view.type
+            with nogil:
+                order = cg_check_columns(x, &row, &place)
+            if order == CG_COLUMN_OUT_OF_RANGE:
+                raise ValueError(f"{name} holds a number in row {row}, column {column_numbers[place]}, expected columns "
+                                 f"from 0 to {columns - 1}")
+            if order == CG_COLUMNS_INCREASE:
+                break
+            starts, column_numbers, values = in_order(starts, column_numbers, values)
+        for r in range(x.rows):
+            x.most = max(x.most, <Py_ssize_t> (x.starts[r + 1] - x.starts[r]))
+        self.view.data, self.view.type = NULL, numbers.view.type
+        self.view.rows, self.view.cols = x.rows, x.cols
+        self.view.row_stride = self.view.col_stride = 0
+        self.mean, self.scale, x.scale = mean, scale, NULL
+        if scale is not None:
+            x.scale = &scale[0]
+        self.parts = (starts, indices, numbers)
+        self.is_sparse, self.name, self.dtype, self.single = True, name, dtype, dtype == "float32"
+        self._check_values(values, column_numbers)
+        return 0
+
+    def _check_values(self, values, columns):
+        """Raise an error if a number of a sparse matrix is not finite in the dtype."""
+        cdef Py_ssize_t row = 0, place = 0
+        cdef Samples numbers = self.parts[2]
+        if self.sparse.scale != NULL:
+            with np.errstate(over="ignore", invalid="ignore"):
+                values = values * np.asarray(self.scale)[columns]
+            numbers = Samples.__new__(Samples)
+            numbers.acquire_array(values, self.name)
+        if not numbers.find_nonfinite(self.single, &place, &row):
+            return
+        value, row = values[place], np.searchsorted(self.parts[0], place, side="right") - 1
+        wanted = f"numbers that are finite as {self.dtype}" if np.isfinite(value) else "finite numbers"
+        raise ValueError(f"{self.name} holds {value} in row {row}, column {columns[place]}, expected {wanted}")
+
+    cdef const cg_sparse *sparse_rows(self) noexcept nogil:
+        """Return the rows, where they are sparse, or NULL."""
+        return &self.sparse if self.is_sparse else NULL
 
     cdef int check(self) except -1:
         """Raise an error if a number is NaN, or infinite in the dtype."""

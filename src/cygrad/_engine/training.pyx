@@ -16,7 +16,7 @@ from cygrad._engine.equations cimport (
 )
 from cygrad._engine.interrupts cimport Interrupts, clock
 from cygrad._engine.kernels cimport (
-    CG_CORRECTS_MOMENTS, CG_FLOAT32, cg_random_below, cg_rule_properties, cg_rule_states, cg_update
+    CG_CORRECTS_MOMENTS, CG_FLOAT32, cg_random_below, cg_rule_properties, cg_rule_states, cg_sparse, cg_update
 )
 from cygrad._engine.passes cimport SequentialPasses
 from cygrad._engine.plan cimport Plan, address, costs
@@ -139,7 +139,7 @@ cdef class Training(SequentialPasses):
         for array in self.state:
             array.fill(0)
 
-    cdef int ensure_plan(self, Py_ssize_t rows, threads, bint in_blocks) except -1:
+    cdef int ensure_plan(self, Samples X, Py_ssize_t rows, threads, bint in_blocks) except -1:
         """Make a plan for batches of up to `rows` rows, in blocks where they may be divided, unless the present one serves.
 
         A plan that is much larger serves too, if it runs on one thread; with threads, its size decides how they share it.
@@ -149,13 +149,14 @@ cdef class Training(SequentialPasses):
             capacity = rows
         in_blocks = in_blocks and capacity > (
             BLOCK_MULTIPLE if self.max_block == 0 else min(self.max_block, BLOCK_MULTIPLE))
-        members = self.engine.thread_count(capacity, threads, 1)
+        members = self.engine.thread_count(X, capacity, threads, 1, True)
         if self.plan is None or capacity != self.batch_capacity or in_blocks != self.in_blocks or (
-                members != self.threads or self.plan_version != self.engine.plan_version):
-            self.make_plan(capacity, members, in_blocks)
+                members != self.threads or self.plan_version != self.engine.plan_version
+                or not self.plan.serves(X.sparse_rows())):
+            self.make_plan(capacity, members, in_blocks, X.sparse_rows())
         return 0
 
-    cdef int make_plan(self, Py_ssize_t capacity, Py_ssize_t members, bint in_blocks) except -1:
+    cdef int make_plan(self, Py_ssize_t capacity, Py_ssize_t members, bint in_blocks, const cg_sparse *sparse) except -1:
         """Make a plan for batches of up to `capacity` rows, in blocks if these are allowed."""
         cdef Engine engine = self.engine
         cdef Py_ssize_t l, lowest = engine.depth + 1
@@ -166,9 +167,9 @@ cdef class Training(SequentialPasses):
         self.batch_capacity, self.in_blocks = capacity, in_blocks
         if in_blocks:
             plan = plan_in_blocks(engine, engine.trained, lowest, capacity, members,
-                                  self.max_block if self.max_block > 0 else capacity, self.clipping)
+                                  self.max_block if self.max_block > 0 else capacity, self.clipping, sparse)
         else:
-            plan = new_plan(engine, engine.trained, lowest, capacity, members, 1, self.clipping)
+            plan = new_plan(engine, engine.trained, lowest, capacity, members, 1, self.clipping, sparse)
         self.set_up(plan, capacity, engine.block)
         return 0
 
@@ -213,11 +214,12 @@ cdef class Training(SequentialPasses):
             raise RuntimeError("this training is already running, expected one call at a time")
         self.owner = fork_count
         try:
-            self.ensure_plan(min(batch_size, rows), threads, sums_go_on(self.engine, isinstance(targets, Samples)))
+            self.ensure_plan(X, min(batch_size, rows), threads, sums_go_on(self.engine, isinstance(targets, Samples)))
             self.p.x, self.p.y, self.p.labels = &X.view, target_rows(targets), target_labels(targets)
+            self.p.sparse = X.sparse_rows()
             self.p.order, self.rates, self.deadline = order, rates, deadline
             self.p.ahead.samples, self.p.ahead.rows = &X.view, 0
-            self.fetch_ahead = (order != NULL and X.view.rows * row_bytes > costs.prefetch_bytes
+            self.fetch_ahead = (order != NULL and not X.is_sparse and X.view.rows * row_bytes > costs.prefetch_bytes
                                 and X.view.col_stride > 0)
             self.run(rows, batch_size, (rows + batch_size - 1) // batch_size, poll)
             if self.stopped:
@@ -272,8 +274,8 @@ cdef class Training(SequentialPasses):
         cdef bint stopped
         engine.begin_training()
         try:
-            if self.plan is None or self.plan_version != engine.plan_version:
-                self.make_plan(1, 1, False)
+            if self.plan is None or self.plan_version != engine.plan_version or self.plan.is_sparse:
+                self.make_plan(1, 1, False, NULL)
             engine.read_row(self.x, x)
             self.read_target(y)
             rate = self.next_rate()
@@ -297,6 +299,7 @@ cdef class Training(SequentialPasses):
         """Run one step on the sample in `x`, on one thread. True: stopped, nothing is changed."""
         cdef bint stopped
         self.p.x, self.p.order, self.p.start, self.p.ahead.rows = &self.x.view, NULL, 0, 0
+        self.p.sparse = NULL
         self.p.rows, self.p.batch_rows, self.p.continues, self.p.is_last = 1, 1, False, True
         self.begin_step(rate)
         self.plan.pass_id += 1

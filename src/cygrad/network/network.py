@@ -258,8 +258,12 @@ class Network:
 
         Parameters
         ----------
-        X : array_like, shape (n, inputs)
-            Finite numbers of any real dtype, in any memory layout. Never written to.
+        X : array_like or sparse matrix, shape (n, inputs)
+            Finite numbers of any real dtype, in any memory layout. Never written to. Or a sparse
+            matrix in compressed rows, such as ``scipy.sparse.csr_array``, of which no dense copy
+            is made: the first layer and its gradient are computed over the numbers that are not
+            zero, with the bits of the dense X as long as the weights are finite. It is copied if
+            its columns are not sorted; numbers of the same place are added then.
         threads : int or None
             Maximum number of threads, see `Trainer`. Small batches use fewer.
 
@@ -370,7 +374,7 @@ class Network:
         y : array_like, shape (n,) or (n, outputs)
             As for `evaluate`.
         input_gradient : bool
-            Whether to compute ∂C/∂X too.
+            Whether to compute ∂C/∂X too, which is dense for a sparse X, too.
         threads : int or None
             As for `forward`.
         keep : iterable of {"weights", "biases", "deltas", "pre_activations", "activations"}

@@ -259,8 +259,9 @@ class Trainer:
 
         Parameters
         ----------
-        X : array_like, shape (n, inputs)
-            Finite numbers of any real dtype, in any memory layout. Never written to.
+        X : array_like or sparse matrix, shape (n, inputs)
+            Finite numbers of any real dtype, in any memory layout. Never written to. Or a sparse
+            matrix in compressed rows, such as ``scipy.sparse.csr_array``, as for `Network.forward`.
         y : array_like, shape (n,) or (n, outputs)
             As for `Network.evaluate`.
         epochs : int or None
