@@ -156,6 +156,23 @@ typedef struct {
     void *partial_sums; /* [2, P]: of loss and metric; written by every call */
 } cg_output;
 
+/* A normalisation layer: rows [units] of its numbers, and what it keeps for the way back. */
+typedef struct {
+    const char *scale, *shift; /* γ and β */
+    char *mean, *variance;     /* of batch norm: of the batch, or of the running statistics */
+    double epsilon;
+    cg_matrix *normalized; /* x̂, [batch, units]; NULL: not kept */
+    char *inverse;         /* of layer norm: 1 / √(variance + ε) of each row, [batch] */
+} cg_norm;
+
+/* The random numbers of a layer in a step: they depend on these, and on the row and the unit, alone. */
+typedef struct {
+    double amount; /* the rate of dropout, or the standard deviation of noise */
+    uint64_t seed;
+    int64_t step, row; /* the row of the first sample */
+    int layer;
+} cg_noise;
+
 typedef struct {
     const char *isa, *dtype;
     int itemsize, panel_width; /* bytes of a number, numbers in a row of a panel (P) */
@@ -209,6 +226,23 @@ typedef struct {
     void (*apply_gradient)(ptrdiff_t rows, ptrdiff_t cols, const char *gradient, char *w,
                            const ptrdiff_t *state_offsets, const cg_update *update, double power, double factor,
                            double limit);
+    /* What stands between dense layers: norms.h and noise.h have the formulas and the shapes. */
+    void (*moments)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *x, const cg_norm *norm);
+    void (*batch_norm)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *x, const cg_norm *norm, cg_matrix *z);
+    void (*batch_norm_delta)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *delta, const cg_norm *norm, int constant,
+                             cg_matrix *below);
+    void (*layer_norm)(ptrdiff_t rows, const cg_matrix *x, const cg_norm *norm, cg_matrix *z);
+    void (*layer_norm_delta)(ptrdiff_t rows, const cg_matrix *delta, const cg_norm *norm, cg_matrix *below);
+    void (*scale_gradient)(ptrdiff_t rows, const cg_matrix *delta, const cg_matrix *normalized, char *scale,
+                           const char *sums, const ptrdiff_t *state_offsets,
+                           const cg_update *update);
+    void (*running_moments)(ptrdiff_t rows, ptrdiff_t cols, double momentum, const cg_norm *norm, char *running_mean,
+                            char *running_variance);
+    void (*dropout)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *x, const cg_noise *noise, cg_matrix *kept,
+                    cg_matrix *a);
+    void (*add_noise)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *x, const cg_noise *noise, cg_matrix *a);
+    void (*matrix_sum)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *a, const cg_matrix *b, cg_matrix *out);
+    void (*matrix_product)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *a, const cg_matrix *b, cg_matrix *out);
 
     /* The same where the first layer's a is the rows of sparse samples: z = a W + b, then relu if `relu`; … */
     void (*sparse_forward)(ptrdiff_t panel, ptrdiff_t panels, ptrdiff_t rows, const cg_sparse_rows *from,

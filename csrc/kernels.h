@@ -4,7 +4,8 @@
  *   CG_TABLE         the table's name, cg_kernels_<dtype>_<isa>
  *   CG_NARROW_TABLE  the table with vectors half as wide, if it is faster for narrow layers
  * and includes this file. Reading order:
- * simd.h → functions.h → elementwise.h, update.h → gradients.h, tile.h, output.h, panels.h → sparse.h. */
+ * simd.h → functions.h → elementwise.h, update.h → gradients.h, tile.h, output.h, panels.h → sparse.h, norms.h,
+ * noise.h. */
 #include "simd.h"
 
 #include "functions.h"
@@ -17,6 +18,9 @@
 #include "panels.h"
 #include "tile.h"
 #include "sparse.h"
+
+#include "noise.h"
+#include "norms.h"
 
 /* Element-wise functions by name, for tests and benchmarks. */
 static int function(const char *name, ptrdiff_t n, const void *x_in, void *y_out)
@@ -82,6 +86,17 @@ const cg_kernels CG_TABLE = {
     .sparse_forward = sparse_forward,
     .sort_by_column = sort_by_column,
     .sparse_gradient = sparse_gradient,
+    .moments = moments,
+    .batch_norm = batch_norm,
+    .batch_norm_delta = batch_norm_delta,
+    .layer_norm = layer_norm,
+    .layer_norm_delta = layer_norm_delta,
+    .scale_gradient = scale_gradient,
+    .running_moments = running_moments,
+    .dropout = dropout,
+    .add_noise = add_noise,
+    .matrix_sum = matrix_sum,
+    .matrix_product = matrix_product,
     .function = function,
     .multiply_adds = multiply_adds,
 };

@@ -22,7 +22,18 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-from cygrad.network import Dense, Gradients, Network, initializers, load
+from cygrad.network import (
+    BatchNorm,
+    Dense,
+    Dropout,
+    GaussianNoise,
+    Gradients,
+    LayerNorm,
+    Network,
+    Residual,
+    initializers,
+    load,
+)
 
 if TYPE_CHECKING:
     from cygrad import datasets, experiments, graph, plotting, reference
@@ -54,24 +65,29 @@ if TYPE_CHECKING:
 __all__ = [
     "SGD",
     "Adam",
+    "BatchNorm",
     "Callback",
     "CosineDecay",
     "CosineRestarts",
     "Dense",
     "DivergenceError",
+    "Dropout",
     "EarlyStopping",
     "ExponentialDecay",
+    "GaussianNoise",
     "GradientError",
     "GradientReport",
     "Gradients",
     "History",
     "InverseTimeDecay",
+    "LayerNorm",
     "LinearDecay",
     "MultiStepDecay",
     "Network",
     "OneCycle",
     "PerEpoch",
     "PolynomialDecay",
+    "Residual",
     "StepDecay",
     "Trainer",
     "Warmup",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -59,6 +59,17 @@ def flag(value: object, name: str) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} is {value!r}, expected True or False")
     return bool(value)
+
+
+def trainable(value: object) -> bool | Literal["weights", "biases"]:
+    """Return `value`, the argument `trainable` of a layer, if it is one."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if value == "weights":
+        return "weights"
+    if value == "biases":
+        return "biases"
+    raise ValueError(f"trainable is {value!r}, expected True, False, 'weights' or 'biases'")
 
 
 def one_of(value: object, name: str, choices: Collection[str]) -> str:

@@ -32,34 +32,37 @@ cdef Py_ssize_t block_rows(Engine engine, Py_ssize_t n, Py_ssize_t limit, bint i
 
 
 cdef Plan plan_in_blocks(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t n, Py_ssize_t members,
-                         Py_ssize_t limit, Clipping clipping, const cg_sparse *sparse):
+                         Py_ssize_t limit, Clipping clipping, const cg_sparse *sparse, bint training):
     """Return a plan for the blocks of batches of up to n rows, forward and back; at most `limit` rows in memory.
 
     Several threads share each operation on a block, or compute smaller blocks side by side: whichever is faster.
     """
     cdef Py_ssize_t count, rows = block_rows(engine, n, limit, sparse != NULL), best_rows = 0, block = rows
     cdef int copies, best_copies = 1, most_copies = members
-    cdef Plan plan = new_plan(engine, layers, lowest_delta, rows, members, 1, clipping, sparse)
+    cdef Plan plan = new_plan(engine, layers, lowest_delta, rows, members, 1, clipping, sparse, training)
     cdef double cost, best_cost = plan.cost * ((n + rows - 1) // rows)
     if members > 1 and engine.plan_type is Plan and sparse == NULL:
         for count in (2, 4, 8, 16):
             rows = min(divided_rows(n, count * members), block // BLOCK_MULTIPLE * BLOCK_MULTIPLE)
+            if rows == 0:       # too few for several blocks
+                break
             if limit < n:
-                most_copies = min(members, limit // rows) if rows > 0 else 0
+                most_copies = min(members, limit // rows)
             for copies in range(2, most_copies + 1):
                 cost = plan.cost_in_turn(n, rows, copies)
                 if cost < best_cost:
                     best_cost, best_rows, best_copies = cost, rows, copies
-    return plan if best_copies == 1 else new_plan(engine, layers, lowest_delta, best_rows, 1, best_copies,
-                                                           clipping, NULL)
+    if best_copies == 1:
+        return plan
+    return new_plan(engine, layers, lowest_delta, best_rows, 1, best_copies, clipping, NULL, training)
 
 
 cdef Plan new_plan(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t rows, int members, int copies,
-                   Clipping clipping, const cg_sparse *sparse):
+                   Clipping clipping, const cg_sparse *sparse, bint training):
     """Return a plan for passes forward and back over `rows` rows."""
     cdef Plan plan = engine.plan_type()
-    plan.prepare(engine.kernels, layers, engine.depth, engine.loss, engine.mean, rows, True, lowest_delta, False, members,
-                 copies, clipping, sparse)
+    plan.prepare(engine.kernels, layers, engine.depth, engine.inputs, engine.loss, engine.mean, rows, True, lowest_delta,
+                 False, members, copies, clipping, sparse, training)
     return plan
 
 
@@ -67,6 +70,8 @@ cdef bint sums_go_on(Engine engine, bint rows_of_targets) noexcept:
     """Return whether the sums of the loss can go on from a block of rows to the next.
 
     The losses of rows of targets have partial sums for the columns of one panel, which go through the panels one
-    after another.
+    after another. The statistics of batch norm are of the whole batch.
     """
+    if engine.has_batch_norm:
+        return False
     return not rows_of_targets or engine.outputs <= engine.kernels.panel_width

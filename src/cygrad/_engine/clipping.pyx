@@ -133,6 +133,8 @@ cdef void update(const Workspace *s, const Pass *p, const Part *part) noexcept n
     cdef cg_matrix w = from_row(&layer.w, part.first)
     cdef char *b = layer.b + part.panel * CG_PANEL_BYTES
     cdef char *place
+    if layer.kind != DENSE:     # norms do not decay
+        rule.weight_decay = 0
     for panel in range(part.panel, part.panel + part.panels if layer.train_weights else part.panel):
         place = w.data + panel * w.capacity * CG_PANEL_BYTES
         s.kernels.apply_gradient(part.rows, w.cols - panel * width, place + p.gradient_offset, place, p.state_offsets,
@@ -141,3 +143,5 @@ cdef void update(const Workspace *s, const Pass *p, const Part *part) noexcept n
         rule.weight_decay = 0
         s.kernels.apply_gradient(part.panels, width, b + p.gradient_offset, b, p.state_offsets, &rule, power, factor,
                                  limit)
+    if layer.kind == BATCH_NORM and part.panel == 0:
+        update_running_moments(s, p, part.layer)

@@ -11,7 +11,7 @@ from libc.string cimport memset
 from cygrad._engine.engine cimport Engine
 from cygrad._engine.equations cimport CLIP_NOTHING, Clipping, Pass, Workspace, from_row
 from cygrad._engine.kernels cimport CG_PANEL_BYTES, cg_matrix
-from cygrad._engine.plan cimport HIDDEN_DELTA, OUTPUT_DELTA, Plan, costs
+from cygrad._engine.plan cimport OUTPUT_DELTA, Plan, costs
 from cygrad._engine.samples cimport Samples, memory_of
 from cygrad._engine.team cimport Team, cg_team_end, cg_team_open, cg_team_stop, cg_team_stopped
 
@@ -35,8 +35,8 @@ cdef class JacobianPasses(Team):
     def __init__(self, Engine engine, Samples X, Py_ssize_t first, Py_ssize_t outputs, int members):
         cdef Py_ssize_t rows = min(X.view.rows, CHUNK)
         self.plan, self.x = engine.plan_type(), X
-        self.plan.prepare(engine.kernels, engine.layers, engine.depth, LINEAR, False, rows, True, 0, False, 1, members,
-                          Clipping(CLIP_NOTHING, 0), X.sparse_rows())
+        self.plan.prepare(engine.kernels, engine.layers, engine.depth, engine.inputs, LINEAR, False, rows, True, 0,
+                          False, 1, members, Clipping(CLIP_NOTHING, 0), X.sparse_rows())
         self.first, self.outputs, self.inputs = first, outputs, engine.inputs
         self.chunks = (X.view.rows + CHUNK - 1) // CHUNK
         self.is_open = False
@@ -80,9 +80,8 @@ cdef class JacobianPasses(Team):
         p.y = p.x       # there are targets: not gathered, but written here
         for output in range(self.outputs):
             set_column(s, p, self.first + output, True)
-            for i in range(first_back, self.plan.operations):
-                if self.plan.operation[i].kind in (OUTPUT_DELTA, HIDDEN_DELTA) and (
-                        self.plan.run_operation(&self.plan.operation[i], p, member, self.interrupts)):
+            for i in range(first_back, self.plan.first_gradient):
+                if self.plan.run_operation(&self.plan.operation[i], p, member, self.interrupts):
                     return True
             set_column(s, p, self.first + output, False)
             for r in range(p.rows):

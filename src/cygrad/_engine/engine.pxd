@@ -30,7 +30,9 @@ cdef class Engine:
     cdef readonly tuple sizes
     cdef Py_ssize_t inputs, outputs
     cdef const double[::1] input_mean, input_scale      # or None
-    cdef list bias_rows
+    cdef list weight_rows, bias_rows        # slices of `storage`; the former for the γ of norms
+    cdef readonly bint has_batch_norm       # whether outputs depend on the other rows of a batch in training
+    cdef readonly bint is_random            # whether training draws numbers
     cdef Py_ssize_t n_parameters
     cdef bint decides_at_half, predicts_classes
     cdef Py_ssize_t work            # multiply-adds for one sample
@@ -43,11 +45,15 @@ cdef class Engine:
     cdef int begin_training(self) except -1
     cdef void end_training(self) noexcept
     cdef Samples samples_of(self, X, str name, bint check)
+    cdef int check_first_layer(self, str name) except -1
     cdef int read_row(self, Samples x, array) except -1
     cdef bint takes_classes(self) noexcept
     cdef bint takes_rows(self) noexcept
     cdef Plan plan(self, Py_ssize_t capacity, bint targets=*, Py_ssize_t lowest_delta=*, bint keep=*, int members=*,
-                   const cg_sparse *sparse=*)
+                   const cg_sparse *sparse=*, bint training=*)
+    cdef Py_ssize_t rows_in_memory(self, Py_ssize_t padded_inputs, other) except -1
+    cdef Py_ssize_t place_other(self, Py_ssize_t l, Py_ssize_t offset, Py_ssize_t padded, str kind, double amount,
+                                double momentum, Py_ssize_t source) except -1
     cdef Py_ssize_t thread_count(self, Samples X, Py_ssize_t n, threads, Py_ssize_t thread_work,
                                  bint updates) except -1
     cdef int sample_type(self) noexcept nogil
@@ -67,8 +73,8 @@ cdef class Engine:
     cdef void end_inference(self, Inference context) noexcept
     cdef int acquire_out(self, out, Py_ssize_t size, Py_buffer *buffer) except -1
     cdef double differentiate(self, Differentiation context, Samples X, targets) except? -1
-    cdef Differentiation begin_differentiation(self, Samples X, Py_ssize_t lowest_delta, bint keep,
-                                               bint in_blocks, threads)
+    cdef Differentiation begin_differentiation(self, Samples X, Py_ssize_t n, Py_ssize_t lowest_delta, bint keep,
+                                               bint in_blocks, threads, bint training)
     cdef void end_differentiation(self, Differentiation context) noexcept
     cdef tuple copy_layers(self, const cg_matrix *matrices, Py_ssize_t n)
     cdef copy_rows(self, const cg_matrix *matrix, Py_ssize_t n)
@@ -89,15 +95,16 @@ cdef class Differentiation:
     cdef Py_ssize_t rows, members, lowest_delta     # for which the plan was made; and `keep`
     cdef bint keep
     cdef bint in_blocks         # whether the plan may be for blocks of the batch
+    cdef bint training          # whether norms take the statistics of the batch
     cdef bint is_kept           # whether it is small enough to be kept
 
 
 # Of blocks.pyx.
 cdef Py_ssize_t BLOCK_MULTIPLE
 cdef Plan plan_in_blocks(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t n, Py_ssize_t members,
-                         Py_ssize_t limit, Clipping clipping, const cg_sparse *sparse)
+                         Py_ssize_t limit, Clipping clipping, const cg_sparse *sparse, bint training)
 cdef Plan new_plan(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t rows, int members, int copies,
-                   Clipping clipping, const cg_sparse *sparse)
+                   Clipping clipping, const cg_sparse *sparse, bint training)
 cdef bint sums_go_on(Engine engine, bint rows_of_targets) noexcept
 
 cdef const cg_samples *target_rows(targets)

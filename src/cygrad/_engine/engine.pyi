@@ -1,4 +1,4 @@
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias, final
 
 import numpy as np
@@ -19,7 +19,13 @@ class Engine:
         use_bias: Sequence[bool],
         loss: str,
         reduction: str,
+        others: Mapping[int, tuple[str, float, float, int]] | None = None,
     ) -> None: ...
+    @property
+    def has_batch_norm(self) -> bool: ...
+    @property
+    def is_random(self) -> bool: ...
+    def running_statistics(self, layer: int) -> tuple[NDArray[Any], NDArray[Any]] | None: ...
     @property
     def isa(self) -> str: ...
     @property
@@ -60,6 +66,8 @@ class Engine:
         targets: NDArray[np.int64] | Samples,
         out: NDArray[Any] | None = None,
         threads: _Threads = 1,
+        training: bool = False,
+        step: int = 0,
     ) -> tuple[float, NDArray[Any]]: ...
     # What is not in `keep` is None.
     def backward(
@@ -69,6 +77,8 @@ class Engine:
         input_gradient: bool,
         keep: Collection[str],
         threads: _Threads = 1,
+        training: bool = False,
+        step: int = 0,
     ) -> tuple[
         float,
         tuple[NDArray[Any], ...],

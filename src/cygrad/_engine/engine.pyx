@@ -10,7 +10,9 @@ from cpython.buffer cimport (
     Py_buffer, PyBUF_FORMAT, PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 )
 
-from cygrad._engine.equations cimport CLIP_NOTHING, Clipping, Layer, Pass
+from cygrad._engine.equations cimport (
+    BATCH_NORM, CLIP_NOTHING, DENSE, DROPOUT, GAUSSIAN_NOISE, LAYER_NORM, RESIDUAL_SUM, Clipping, Layer, LayerKind, Pass
+)
 from cygrad._engine.interrupts cimport Interrupts
 from cygrad._engine.kernels cimport (
     CG_DECIDES_AT_HALF, CG_FLOAT32, CG_FLOAT64, CG_PANEL_BYTES, CG_RULE_store, CG_TAKES_CLASSES, CG_TAKES_ROWS,
@@ -36,6 +38,11 @@ cdef extern from "stdlib.h" nogil:
 
 cdef object ndarray = np.ndarray, int64 = np.int64
 cdef list _activations = list(_kernels.ACTIVATIONS), _losses = list(_kernels.LOSSES)      # in the order of their codes
+
+cdef dict _kinds = {
+    "dense": DENSE, "batch_norm": BATCH_NORM, "layer_norm": LAYER_NORM, "dropout": DROPOUT,
+    "noise": GAUSSIAN_NOISE, "residual_sum": RESIDUAL_SUM,
+}
 
 cdef Py_ssize_t LOSS_CHUNK = 256        # rows whose losses are added before they are added to those of other rows
 cdef Py_ssize_t TILE_MULTIPLE = 8, CHUNK_MULTIPLE = 64      # the rows of most passes are a multiple of so many
@@ -68,9 +75,15 @@ cdef class Engine:
         free(self.layers)
         free(self.trained)
 
-    def __init__(self, str dtype, sizes, activations, use_bias, str loss, str reduction):
+    def __init__(self, str dtype, sizes, activations, use_bias, str loss, str reduction, others=None):
+        """Make a network whose parameters are 0.
+
+        `others` has the layers that are not dense, by their numbers from 0: the kind, ε or rate or deviation, the momentum
+        of running statistics, and the number from 1 of the layer that a residual sum adds, 0 for the samples.
+        """
         cdef Py_ssize_t l, width, rows, offset = 0, widest = 0
         cdef char *base
+        others = {} if others is None else others
         self.work = self.n_parameters = 0
         self.kernels = table(dtype)
         self.plan_type = Plan
@@ -91,24 +104,35 @@ cdef class Engine:
         if self.layers == NULL or self.trained == NULL:
             raise MemoryError()
         padded = [-(-size // width) * width for size in self.sizes]
-        self.block = aligned(sum(n * m + m for n, m in zip(padded, padded[1:])) * self.kernels.itemsize)
+        sizes_in_memory = [
+            self.rows_in_memory(padded[l], others.get(l)) * padded[l + 1] for l in range(self.depth)
+        ]
+        self.block = aligned(sum(sizes_in_memory) * self.kernels.itemsize)
         self.storage = self.block.view(self.numpy_dtype)
-        self.bias_rows = []
+        self.weight_rows, self.bias_rows = [], []
+        self.has_batch_norm = self.is_random = False
         base = address(self.block)
         for l in range(1, self.depth + 1):
-            rows = padded[l - 1]
             self.layers[l].activation = _activations.index(activations[l - 1])
-            self.layers[l].train_weights = True
-            self.layers[l].train_biases = use_bias[l - 1]
-            self.layers[l].inputs = self.sizes[l - 1]
-            self.layers[l].w.data = base + offset * self.kernels.itemsize
-            self.layers[l].w.capacity, self.layers[l].w.cols = rows, self.sizes[l]
-            offset += rows * padded[l]
-            self.layers[l].b = base + offset * self.kernels.itemsize
-            self.bias_rows.append(slice(offset, offset + self.sizes[l]))
-            offset += padded[l]
-            self.work += self.sizes[l - 1] * self.sizes[l]
-            self.n_parameters += self.sizes[l] * (self.sizes[l - 1] + use_bias[l - 1])
+            self.layers[l].w.cols = self.sizes[l]
+            self.weight_rows.append(None)
+            self.bias_rows.append(None)
+            if l - 1 in others:
+                kind, amount, momentum, source = others[l - 1]
+                offset = self.place_other(l, offset, padded[l], kind, amount, momentum, source)
+            else:
+                rows = padded[l - 1]
+                self.layers[l].kind, self.layers[l].inputs = DENSE, self.sizes[l - 1]
+                self.layers[l].train_weights = True
+                self.layers[l].train_biases = use_bias[l - 1]
+                self.layers[l].w.data = base + offset * self.kernels.itemsize
+                self.layers[l].w.capacity = rows
+                offset += rows * padded[l]
+                self.layers[l].b = base + offset * self.kernels.itemsize
+                self.bias_rows[l - 1] = slice(offset, offset + self.sizes[l])
+                offset += padded[l]
+                self.work += self.sizes[l - 1] * self.sizes[l]
+                self.n_parameters += self.sizes[l] * (self.sizes[l - 1] + use_bias[l - 1])
             widest = max(widest, padded[l])
             self.trained[l] = self.layers[l]
         self.plan_version = self.owner = 0
@@ -119,10 +143,46 @@ cdef class Engine:
         rows = CHUNK_BYTES // ((padded[0] + 2 * widest) * self.kernels.itemsize)
         self.chunk = min(max(rows // CHUNK_MULTIPLE, 1) * CHUNK_MULTIPLE, MAX_CHUNK)
 
+    cdef Py_ssize_t rows_in_memory(self, Py_ssize_t padded_inputs, other) except -1:
+        """Return the number of rows [units] that a layer takes: W and b, or γ and β and the running statistics."""
+        if other is None:
+            return padded_inputs + 1
+        return {"batch_norm": 4, "layer_norm": 2}.get(other[0], 0)
+
+    cdef Py_ssize_t place_other(self, Py_ssize_t l, Py_ssize_t offset, Py_ssize_t padded, str kind, double amount,
+                                double momentum, Py_ssize_t source) except -1:
+        """Place a layer that is not dense at `offset`; return the offset of the next layer."""
+        cdef Layer *layer = &self.layers[l]
+        cdef Py_ssize_t units = self.sizes[l]
+        cdef char *base = address(self.block)
+        layer.kind = <LayerKind> <int> _kinds[kind]
+        layer.amount, layer.momentum, layer.source = amount, momentum, source
+        layer.w.capacity = 1
+        self.has_batch_norm = self.has_batch_norm or layer.kind == BATCH_NORM
+        self.is_random = self.is_random or layer.kind == DROPOUT or layer.kind == GAUSSIAN_NOISE
+        if layer.kind != BATCH_NORM and layer.kind != LAYER_NORM:
+            return offset
+        layer.train_weights = layer.train_biases = True
+        layer.inputs = 1
+        layer.w.data = base + offset * self.kernels.itemsize
+        self.weight_rows[l - 1] = slice(offset, offset + units)
+        offset += padded
+        layer.b = base + offset * self.kernels.itemsize
+        self.bias_rows[l - 1] = slice(offset, offset + units)
+        offset += padded
+        self.n_parameters += 2 * units
+        if layer.kind == BATCH_NORM:
+            layer.running_mean = base + offset * self.kernels.itemsize
+            offset += padded
+            layer.running_variance = base + offset * self.kernels.itemsize
+            self.storage[offset : offset + units] = 1
+            offset += padded
+        return offset
+
     # Parameters
 
     def weights(self, Py_ssize_t layer):
-        """Return a copy of the weights of a layer, counted from 0: (out, in)."""
+        """Return a copy of the weights of a layer, counted from 0: (out, in), or the γ of a norm, (out,)."""
         return self.copy_weights(layer + 1, 0)
 
     def set_weights(self, Py_ssize_t layer, weights, bint finite=False):
@@ -132,6 +192,11 @@ cdef class Engine:
         """
         cdef Samples given = Samples.__new__(Samples)
         cdef char *scratch
+        if self.layers[layer + 1].kind != DENSE:
+            if not self.acquire_numbers(given, weights, 1, finite) or given.view.cols != self.layers[layer + 1].w.cols:
+                return False
+            self.storage[self.weight_rows[layer]] = weights
+            return True
         if not self.acquire_numbers(given, weights, 2, finite) or (
                 given.view.rows != self.layers[layer + 1].w.cols or given.view.cols != self.layers[layer + 1].inputs):
             return False
@@ -175,13 +240,17 @@ cdef class Engine:
         with nogil:
             for l in range(1, self.depth + 1):
                 weights.data, weights.type = place, given.view.type
+                if self.layers[l].w.data == NULL:
+                    continue
                 weights.rows, weights.cols = self.layers[l].w.cols, self.layers[l].inputs
+                if self.layers[l].kind != DENSE:
+                    weights.rows, weights.cols = 1, self.layers[l].w.cols
                 weights.row_stride, weights.col_stride, weights.mean = weights.cols * step, step, NULL
                 pack_weights(self.kernels, &self.layers[l], &weights, scratch)
                 place += weights.rows * weights.row_stride
                 if self.layers[l].train_biases:
-                    memcpy(self.layers[l].b, place, weights.rows * step)
-                    place += weights.rows * step
+                    memcpy(self.layers[l].b, place, self.layers[l].w.cols * step)
+                    place += self.layers[l].w.cols * step
         free(scratch)
         return True
 
@@ -208,6 +277,8 @@ cdef class Engine:
         cdef char *scratch = self.new_scratch()
         with nogil:
             for l in range(1, self.depth + 1):
+                if self.layers[l].w.data == NULL:
+                    continue
                 unpack_weights(self.kernels, &self.layers[l], offset, scratch, out)
                 size = self.layers[l].w.cols * self.kernels.itemsize
                 out += self.layers[l].inputs * size
@@ -219,7 +290,10 @@ cdef class Engine:
 
     cdef copy_weights(self, Py_ssize_t l, Py_ssize_t offset):
         """Copy what lies `offset` bytes from the weights of layer l: (out, in)."""
-        weights = self.empty((self.layers[l].w.cols, self.layers[l].inputs), self.numpy_dtype)
+        if self.layers[l].w.data == NULL:
+            return None
+        shape = (self.layers[l].w.cols, self.layers[l].inputs)
+        weights = self.empty(shape if self.layers[l].kind == DENSE else shape[:1], self.numpy_dtype)
         cdef char *out = memory_of(weights)
         cdef char *scratch = self.new_scratch()
         with nogil:
@@ -229,13 +303,25 @@ cdef class Engine:
 
     cdef copy_biases(self, Py_ssize_t l, Py_ssize_t offset):
         """Copy what lies `offset` bytes from the biases of layer l: (out,)."""
+        if self.layers[l].b == NULL:
+            return None
         biases = self.empty(self.layers[l].w.cols, self.numpy_dtype)
         memcpy(memory_of(biases), self.layers[l].b + offset, self.layers[l].w.cols * self.kernels.itemsize)
         return biases
 
+    def running_statistics(self, Py_ssize_t layer):
+        """Return views of the running mean and variance of a batch norm, counted from 0, or None for other layers."""
+        cdef Py_ssize_t first, units = self.sizes[layer + 1]
+        if self.layers[layer + 1].kind != BATCH_NORM:
+            return None
+        first = (self.layers[layer + 1].running_mean - address(self.block)) // self.kernels.itemsize
+        mean = self.storage[first : first + units]
+        first = (self.layers[layer + 1].running_variance - address(self.block)) // self.kernels.itemsize
+        return mean, self.storage[first : first + units]
+
     def set_trained(self, Py_ssize_t layer, bint weights, bint biases):
         """Choose what training changes in a layer, counted from 0; by default it changes all parameters."""
-        self.trained[layer + 1].train_weights = weights
+        self.trained[layer + 1].train_weights = weights and self.layers[layer + 1].train_weights
         self.trained[layer + 1].train_biases = biases and self.layers[layer + 1].train_biases
         self.plan_version += 1
 
@@ -284,6 +370,7 @@ cdef class Engine:
             return X
         samples = Samples.__new__(Samples)
         if type(X) is not ndarray and is_sparse(X):
+            self.check_first_layer(name)
             samples.read_sparse(X, name, self.inputs, self.dtype, self.input_mean, self.input_scale)
             return samples
         samples.read(X, name, self.inputs, self.dtype, check and is_plain)
@@ -293,6 +380,16 @@ cdef class Engine:
                 samples.check()
         return samples
 
+    cdef int check_first_layer(self, str name) except -1:
+        """Check that the first dense layer, and nothing else, takes the samples."""
+        cdef Py_ssize_t l
+        for l in range(1, self.depth + 1):
+            if (l == 1 and self.layers[l].kind != DENSE) or (
+                    self.layers[l].kind == RESIDUAL_SUM and self.layers[l].source == 0):
+                raise TypeError(f"{name} is sparse, and the network has a norm, dropout, noise or a residual block of its "
+                                "inputs; expected dense rows, or a dense layer first")
+        return 0
+
     cdef int read_row(self, Samples x, array) except -1:
         """Read one sample (in,) into `x`."""
         x.acquire_row(array, "x", self.inputs)
@@ -301,11 +398,11 @@ cdef class Engine:
         return 0
 
     cdef Plan plan(self, Py_ssize_t capacity, bint targets=False, Py_ssize_t lowest_delta=-1, bint keep=False,
-                   int members=1, const cg_sparse *sparse=NULL):
+                   int members=1, const cg_sparse *sparse=NULL, bint training=False):
         cdef Plan plan = self.plan_type()
-        plan.prepare(self.kernels, self.layers, self.depth, self.loss, self.mean, capacity, targets,
+        plan.prepare(self.kernels, self.layers, self.depth, self.inputs, self.loss, self.mean, capacity, targets,
                      self.depth + 1 if lowest_delta < 0 else lowest_delta, keep, members, 1,
-                     Clipping(CLIP_NOTHING, 0), sparse)
+                     Clipping(CLIP_NOTHING, 0), sparse, training)
         return plan
 
     cdef Py_ssize_t thread_count(self, Samples X, Py_ssize_t n, threads, Py_ssize_t thread_work,
@@ -555,10 +652,11 @@ cdef class Engine:
 
     # Gradients
 
-    def gradient(self, Samples X, targets, out=None, threads=1):
+    def gradient(self, Samples X, targets, out=None, threads=1, bint training=False, int64_t step=0):
         """Return the loss of all samples as one batch, and its gradient in the order of `parameters`.
 
-        The gradient is written to `out` if it is given, else to a new array.
+        The gradient is written to `out` if it is given, else to a new array. With `training` norms take the statistics of
+        the batch, and dropout and noise draw the numbers of a step.
         """
         cdef Differentiation context
         cdef Py_buffer buffer
@@ -567,7 +665,8 @@ cdef class Engine:
         self.acquire_out(out, self.n_parameters, &buffer)
         try:
             context = self.begin_differentiation(
-                X, 1, False, sums_go_on(self, isinstance(targets, Samples)), threads)
+                X, X.view.rows, 1, False, sums_go_on(self, isinstance(targets, Samples)), threads, training)
+            context.passes.p.step = step
             try:
                 loss = self.differentiate(context, X, targets)
                 self.copy_parameters(context.offset, <char *> buffer.buf)
@@ -577,7 +676,7 @@ cdef class Engine:
             PyBuffer_Release(&buffer)
         return loss, out
 
-    def backward(self, Samples X, targets, bint input_gradient, keep, threads=1):
+    def backward(self, Samples X, targets, bint input_gradient, keep, threads=1, bint training=False, int64_t step=0):
         """Run one pass forward and back over all samples as one batch.
 
         Returns the loss, summed or averaged as the reduction says, and tuples over the layers: ∂C/∂W (out, in),
@@ -588,8 +687,9 @@ cdef class Engine:
         cdef bint weights = "weights" in keep, biases = "biases" in keep
         cdef bint deltas = "deltas" in keep, z = "pre_activations" in keep, a = "activations" in keep
         cdef Differentiation context = self.begin_differentiation(
-            X, 0 if input_gradient else 1, input_gradient or deltas or z or a, False, threads)
+            X, n, 0 if input_gradient else 1, input_gradient or deltas or z or a, False, threads, training)
         cdef Plan plan = context.passes.plan
+        context.passes.p.step = step
         try:
             return (
                 self.differentiate(context, X, targets),
@@ -615,10 +715,9 @@ cdef class Engine:
             raise error
         return passes.loss / n if self.mean else passes.loss
 
-    cdef Differentiation begin_differentiation(self, Samples X, Py_ssize_t lowest_delta, bint keep, bint in_blocks,
-                                               threads):
-        """Take the context that the last call kept, or make one, for the samples as a batch; as `begin_inference`."""
-        cdef Py_ssize_t n = X.view.rows
+    cdef Differentiation begin_differentiation(self, Samples X, Py_ssize_t n, Py_ssize_t lowest_delta, bint keep,
+                                               bint in_blocks, threads, bint training):
+        """Take the context that the last call kept, or make one, for a batch of n rows of X; as `begin_inference`."""
         # May run Python code: before the context is taken.
         cdef Py_ssize_t members = self.thread_count(X, n, threads, 1, True)
         cdef Differentiation context = self.differentiation
@@ -626,21 +725,22 @@ cdef class Engine:
         if context is not None and context.members == members and context.lowest_delta == lowest_delta and (
                 context.keep == keep and context.in_blocks == in_blocks and n <= context.rows
                 and context.passes.plan.serves(X.sparse_rows())
+                and context.training == training
                 and (members == 1 or n >= context.rows // 4)):
             return context
         block = aligned(self.block.size) if context is None else context.block
         context = Differentiation()
         context.rows, context.members, context.lowest_delta = n, members, lowest_delta
-        context.keep, context.in_blocks = keep, in_blocks
+        context.keep, context.in_blocks, context.training = keep, in_blocks, training
         context.block, context.offset = block, address(block) - address(self.block)
         context.passes = SequentialPasses()
         context.passes.p.update.rule = CG_RULE_store
         context.passes.p.gradient_offset = context.offset
         if in_blocks:
             plan = plan_in_blocks(self, self.layers, lowest_delta, n, members, n, Clipping(CLIP_NOTHING, 0),
-                                  X.sparse_rows())
+                                  X.sparse_rows(), training)
         else:
-            plan = self.plan(n, True, lowest_delta, keep, members, X.sparse_rows())
+            plan = self.plan(n, True, lowest_delta, keep, members, X.sparse_rows(), training)
         context.passes.set_up(plan, n, self.block)
         context.is_kept = memory_size(context.passes.plan) <= KEPT_GRADIENT_BYTES + 2 * self.block.size
         return context

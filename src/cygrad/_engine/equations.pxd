@@ -1,17 +1,32 @@
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from cygrad._engine.kernels cimport (
     CG_MOST_STATES, CG_PANEL_BYTES, cg_columns, cg_kernels, cg_matrix, cg_prefetch, cg_samples, cg_sparse, cg_update
 )
 
 
-# The parameters of one dense layer, in the engine's storage.
+cdef enum LayerKind:
+    DENSE               # z = a W + b
+    BATCH_NORM          # z = γ x̂ + β, with mean and variance of each column
+    LAYER_NORM          # the same with those of each row
+    DROPOUT             # a = x ⊙ random factors, in training
+    GAUSSIAN_NOISE      # a = x + random numbers, in training
+    RESIDUAL_SUM        # z = x + the output of an earlier layer
+
+
+# One layer and its parameters, in the engine's storage. A norm has γ in the place of W and β in the place of b.
 cdef struct Layer:
+    LayerKind kind
     int activation
     bint train_weights, train_biases
-    Py_ssize_t inputs
+    Py_ssize_t inputs           # rows of W; one of a norm, none where there are no parameters
     cg_matrix w                 # [in, out]; its rows are padded to whole panels
     char *b                     # [out]
+    char *running_mean          # [out], of batch norm; and the variance
+    char *running_variance
+    double amount               # ε of a norm, the rate of dropout, the standard deviation of noise
+    double momentum             # of the running statistics: the weight of the new ones
+    Py_ssize_t source           # the layer whose output a residual sum adds
 
 
 # How a gradient is clipped before the update.
@@ -32,12 +47,17 @@ cdef struct Workspace:
     const cg_kernels *kernels
     const Layer *layers         # 1 … depth
     Py_ssize_t depth
+    Py_ssize_t inputs           # columns of the samples
     int loss
     bint mean                   # whether C is the mean over the batch, and not the sum
+    bint training               # whether norms take the statistics of the batch, and random numbers are drawn
+    bint has_sums               # whether there are residual sums
     cg_matrix *a                # [capacity, units of the layer], 0 … depth; likewise z and delta
     cg_matrix *z                # the same memory as a where no equation needs both
     cg_matrix *delta            # data NULL where no delta is computed
     cg_columns columns          # the non-zeros of sparse samples, for the gradient of the first layer
+    cg_matrix *kept             # what a layer keeps for the way back: x̂ of a norm, the factors of dropout
+    char **statistics           # of a norm: mean and variance of the batch, [2, units]; 1 / √(variance + ε) of each row
     cg_matrix *private_input    # a⁰ once more for each member, or NULL: they share one
     cg_matrix y                 # [capacity, outputs]
     int64_t *labels             # [capacity]
@@ -70,6 +90,8 @@ cdef struct Pass:
     Py_ssize_t state_offsets[CG_MOST_STATES]    # bytes from a parameter to its optimiser states
     cg_update update
     cg_prefetch ahead           # rows that the next pass will gather
+    uint64_t seed               # of the random numbers of dropout and noise
+    int64_t step
     bint stop_if_not_finite     # whether a loss that is not finite stops the pass
     double loss, metric         # sums over the rows of the batch so far, set by output_delta
 

@@ -119,11 +119,14 @@ cdef void hidden_delta(const Workspace *s, const Pass *p, const Part *part) noex
     cdef cg_matrix z = from_row(&s.z[l], r), a = from_row(&s.a[l], r)
     cdef char *transposed = s.transposed + part.member * s.transposed_size
     cdef int activation = s.layers[l].activation if l > 0 else CG_ACTIVATION_identity
-    cdef bint relu = activation == CG_ACTIVATION_relu       # while δ is still in registers
+    cdef bint is_summed = s.has_sums and has_residual_sum(s, l)
+    cdef bint relu = activation == CG_ACTIVATION_relu and not is_summed     # while δ is still in registers
     for panel in range(part.panel, part.panel + part.panels):
         s.kernels.hidden_delta(panel, part.rows, &above, &s.layers[l + 1].w, transposed, &a if relu else NULL, &delta)
-        if not relu and activation != CG_ACTIVATION_identity:
+        if not relu and not is_summed and activation != CG_ACTIVATION_identity:
             s.kernels.slope(activation, panel, part.rows, &z, &a, &delta)
+    if is_summed:
+        complete_delta(s, p, part)
 
 
 cdef cg_update block_update(const Pass *p) noexcept nogil:

@@ -117,6 +117,21 @@ cdef extern from "cygrad.h" nogil:
         bint continues
         void *partial_sums
 
+    ctypedef struct cg_norm:
+        const char *scale
+        const char *shift
+        char *mean
+        char *variance
+        double epsilon
+        cg_matrix *normalized
+        char *inverse
+
+    ctypedef struct cg_noise:
+        double amount
+        uint64_t seed
+        int64_t step, row
+        int layer
+
     ctypedef struct cg_kernels:
         const char *isa
         const char *dtype
@@ -151,6 +166,27 @@ cdef extern from "cygrad.h" nogil:
         void (*apply_gradient)(Py_ssize_t rows, Py_ssize_t cols, const char *gradient, char *w,
                                const Py_ssize_t *state_offsets, const cg_update *update, double power, double factor,
                                double limit) noexcept nogil
+        void (*moments)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *x, const cg_norm *norm) noexcept nogil
+        void (*batch_norm)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *x, const cg_norm *norm,
+                           cg_matrix *z) noexcept nogil
+        void (*batch_norm_delta)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *delta, const cg_norm *norm,
+                                 bint constant, cg_matrix *below) noexcept nogil
+        void (*layer_norm)(Py_ssize_t rows, const cg_matrix *x, const cg_norm *norm, cg_matrix *z) noexcept nogil
+        void (*layer_norm_delta)(Py_ssize_t rows, const cg_matrix *delta, const cg_norm *norm,
+                                 cg_matrix *below) noexcept nogil
+        void (*scale_gradient)(Py_ssize_t rows, const cg_matrix *delta, const cg_matrix *normalized, char *scale,
+                               const char *sums, const Py_ssize_t *state_offsets,
+                               const cg_update *update) noexcept nogil
+        void (*running_moments)(Py_ssize_t rows, Py_ssize_t cols, double momentum, const cg_norm *norm,
+                                char *running_mean, char *running_variance) noexcept nogil
+        void (*dropout)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *x, const cg_noise *noise, cg_matrix *kept,
+                        cg_matrix *a) noexcept nogil
+        void (*add_noise)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *x, const cg_noise *noise,
+                               cg_matrix *a) noexcept nogil
+        void (*matrix_sum)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *a, const cg_matrix *b,
+                    cg_matrix *out) noexcept nogil
+        void (*matrix_product)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *a, const cg_matrix *b,
+                        cg_matrix *out) noexcept nogil
         int (*function)(const char *name, Py_ssize_t n, const void *x, void *y) noexcept nogil
         double (*multiply_adds)(Py_ssize_t rounds, void *sink) noexcept nogil
 

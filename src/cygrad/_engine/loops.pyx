@@ -215,6 +215,16 @@ cdef real slope(int activation, real z, real a) noexcept nogil:
     return NAN      # a row of csrc/activations.h that is not here
 
 
+cdef int multiply_slope(int activation, const real[:, ::1] z, const real[:, ::1] a, real[:, ::1] delta) except -1 nogil:
+    """δ = δ ⊙ σ′(z).  z, a [batch, units] IN, delta [batch, units] IN and OUT"""
+    cdef Py_ssize_t r, j
+    if activation != CG_ACTIVATION_identity:
+        for r in range(delta.shape[0]):
+            for j in range(delta.shape[1]):
+                delta[r, j] = delta[r, j] * slope(activation, z[r, j], a[r, j])
+    return 0
+
+
 cdef int output_delta(int loss, const double[::1] parameters, int activation, double scale, const real[:, ::1] z,
                       const real[:, ::1] a, const real[:, ::1] y, const int64_t[::1] labels,
                       const real[::1] log_sum_exp, const real[::1] weights, real[:, ::1] delta,
@@ -760,3 +770,6 @@ cdef int update_layer(layer, gradients, factors, double limit, const cg_update *
         states = layer.bias_states
         update[real](&without_decay, clipped, layer.biases, states[0], states[1], states[2])
     return 0
+
+
+include "loops_layers.pyx"

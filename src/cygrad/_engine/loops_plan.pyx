@@ -11,16 +11,18 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy
 
 from cygrad._engine cimport loops
-from cygrad._engine.equations cimport CLIP_NORM, CLIP_VALUE, Layer, Pass, Workspace, from_row
+from cygrad._engine.equations cimport (
+    BATCH_NORM, CLIP_NORM, CLIP_VALUE, DENSE, DROPOUT, LAYER_NORM, RESIDUAL_SUM, Layer, Pass, Workspace, from_row
+)
 from cygrad._engine.kernels cimport (
     CG_ACTIVATION_identity, CG_FLOAT32, CG_FLOAT64, CG_MOST_STATES, CG_PANEL_BYTES, CG_RULE_store, CG_UINT64,
-    CG_WHOLE_ROWS, cg_activation_properties, cg_keep_denormals, cg_matrix, cg_read_nonzeros_f32, cg_read_nonzeros_f64,
-    cg_restore_denormals, cg_samples, cg_update
+    CG_WHOLE_ROWS, cg_activation_properties, cg_keep_denormals, cg_matrix, cg_noise, cg_read_nonzeros_f32,
+    cg_read_nonzeros_f64, cg_restore_denormals, cg_samples, cg_update
 )
 from cygrad._engine.loops cimport real
 from cygrad._engine.plan cimport (
-    CLIP, FORWARD, GATHER, GRADIENT, HIDDEN_DELTA, OUTPUT_DELTA, SOFTMAX, SPARSE_FORWARD, SPARSE_GRADIENT, UPDATE,
-    Operation, Plan
+    ADD_SOURCE, ADD_SOURCE_DELTA, CLIP, DISTURB, DISTURB_DELTA, FORWARD, GATHER, GRADIENT, HIDDEN_DELTA, NORMALIZE,
+    NORMALIZE_DELTA, OUTPUT_DELTA, SCALE_GRADIENT, SOFTMAX, SPARSE_FORWARD, SPARSE_GRADIENT, UPDATE, Operation, Plan
 )
 from cygrad._engine.samples cimport read_integer, read_number
 from cygrad._engine.interrupts cimport Interrupts
@@ -53,7 +55,8 @@ cdef class LoopsPlan(Plan):
             return True
         if op.kind == OUTPUT_DELTA or op.kind == CLIP:
             return p.stop_if_not_finite and not isfinite(p.loss)
-        return op.kind not in (GRADIENT, SPARSE_GRADIENT, UPDATE) and interrupts.check(op.panels * op.work)
+        return op.kind not in (GRADIENT, SCALE_GRADIENT, SPARSE_GRADIENT, UPDATE) and (
+            interrupts.check(op.panels * op.work))
 
 
 cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -1:
@@ -98,9 +101,13 @@ cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -
         a = unpacked[real](&s.a[l] if l > 0 else &s.delta[0], p.first, n, zero)      # of the input only the shape is used
         z = a if l == 0 else unpacked[real](&s.z[l], p.first, n, zero)
         delta = np.empty_like(a)
-        loops.hidden_delta[real](activation, unpacked[real](&s.delta[l + 1], p.first, n, zero),
+        loops.hidden_delta[real](CG_ACTIVATION_identity if is_summed(s, l) else activation,
+                                 unpacked[real](&s.delta[l + 1], p.first, n, zero),
                                  weights_of[real](&s.layers[l + 1], zero), z, a, delta)
-        pack[real](&s.delta[l], p.first, delta)
+        if is_summed(s, l):
+            complete_delta[real](s, p, l, delta)
+        else:
+            pack[real](&s.delta[l], p.first, delta)
     elif op.kind == GRADIENT or op.kind == SPARSE_GRADIENT:
         update_layer[real](&s.layers[l], p, layer_input[real](s, p, l, zero),
                            unpacked[real](&s.delta[l], p.first, n, zero))
@@ -108,6 +115,12 @@ cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -
         clip[real](s, p, zero)
     elif op.kind == UPDATE:
         apply_gradient[real](s, l, p, zero)
+    elif op.kind == SCALE_GRADIENT:
+        update_norm[real](s, p, l, zero)
+    elif op.kind in (NORMALIZE, DISTURB, ADD_SOURCE):
+        pass_layer[real](s, p, l, zero)
+    elif op.kind in (NORMALIZE_DELTA, DISTURB_DELTA, ADD_SOURCE_DELTA):
+        pass_back[real](s, p, l, zero)
     return 0
 
 
@@ -134,13 +147,146 @@ cdef layer_input(const Workspace *s, const Pass *p, Py_ssize_t l, real zero):
     return a
 
 
+# Layers that are not dense.
+
+cdef struct Statistics:
+    char *mean              # [units]
+    char *variance          # [units]
+
+
+cdef Statistics statistics_of(const Workspace *s, Py_ssize_t l) noexcept:
+    """Return the mean and the variance that batch norm takes."""
+    cdef Py_ssize_t width = s.kernels.panel_width
+    if s.training:
+        return Statistics(s.statistics[l],
+                          s.statistics[l] + (s.layers[l].w.cols + width - 1) // width * CG_PANEL_BYTES)
+    return Statistics(s.layers[l].running_mean, s.layers[l].running_variance)
+
+
+cdef int pass_layer(Workspace *s, const Pass *p, Py_ssize_t l, real zero) except -1:
+    """Forward through a norm, dropout, noise or a residual sum."""
+    cdef const Layer *layer = &s.layers[l]
+    cdef Py_ssize_t n = p.rows, units = layer.w.cols
+    cdef Statistics of_batch
+    cdef cg_noise noise
+    cdef real[::1] inverse
+    x = unpacked[real](&s.a[l - 1], p.first, n, zero)
+    z, kept = np.empty_like(x), np.empty_like(x)
+    if layer.kind == BATCH_NORM:
+        of_batch = statistics_of(s, l)
+        if s.training:
+            loops.moments[real](x, as_array[real](of_batch.mean, units, zero),
+                                as_array[real](of_batch.variance, units, zero))
+        loops.batch_norm[real](x, as_array[real](of_batch.mean, units, zero),
+                               as_array[real](of_batch.variance, units, zero),
+                               as_array[real](layer.w.data, units, zero), as_array[real](layer.b, units, zero),
+                               layer.amount, kept, z)
+    elif layer.kind == LAYER_NORM:
+        inverse = as_array[real](s.statistics[l] + p.first * sizeof(real), n, zero)
+        loops.layer_norm[real](x, as_array[real](layer.w.data, units, zero), as_array[real](layer.b, units, zero),
+                               layer.amount, kept, inverse, z)
+    elif layer.kind == RESIDUAL_SUM:
+        np.add(x, unpacked[real](&s.a[layer.source], p.first, n, zero), out=z)
+    else:
+        noise.amount, noise.seed, noise.step, noise.row, noise.layer = layer.amount, p.seed, p.step, p.start, l
+        if layer.kind == DROPOUT:
+            loops.dropout[real](x, &noise, kept, z)
+        else:
+            loops.add_noise[real](x, &noise, z)
+    if s.kept[l].data != NULL:
+        pack[real](&s.kept[l], p.first, kept)
+    pack[real](&s.z[l], p.first, z)
+    a = np.empty_like(z)
+    loops.activate[real](layer.activation, z, a, np.empty(n, a.dtype))
+    pack[real](&s.a[l], p.first, a)
+    return 0
+
+
+cdef int pass_back(Workspace *s, const Pass *p, Py_ssize_t l, real zero) except -1:
+    """Compute δ of layer l below a layer that is not dense."""
+    cdef const Layer *above = &s.layers[l + 1]
+    cdef Py_ssize_t n = p.rows, units = above.w.cols
+    cdef Statistics of_batch
+    delta = unpacked[real](&s.delta[l + 1], p.first, n, zero)
+    below = delta.copy()
+    kept = None if s.kept[l + 1].data == NULL else unpacked[real](&s.kept[l + 1], p.first, n, zero)
+    if above.kind == BATCH_NORM:
+        of_batch = statistics_of(s, l + 1)
+        loops.batch_norm_delta[real](delta, kept, as_array[real](of_batch.variance, units, zero),
+                                     as_array[real](above.w.data, units, zero), above.amount, not s.training, below)
+    elif above.kind == LAYER_NORM:
+        loops.layer_norm_delta[real](delta, kept, as_array[real](s.statistics[l + 1] + p.first * sizeof(real), n, zero),
+                                     as_array[real](above.w.data, units, zero), below)
+    elif above.kind == DROPOUT and s.training:
+        np.multiply(delta, kept, out=below)
+    complete_delta[real](s, p, l, below)
+    return 0
+
+
+cdef bint is_summed(const Workspace *s, Py_ssize_t l) noexcept:
+    """Return whether a residual sum takes the output of layer l."""
+    cdef Py_ssize_t m
+    for m in range(l + 1, s.depth + 1):
+        if s.layers[m].kind == RESIDUAL_SUM and s.layers[m].source == l:
+            return True
+    return False
+
+
+cdef int complete_delta(Workspace *s, const Pass *p, Py_ssize_t l, real[:, ::1] delta) except -1:
+    """δˡ = (∂C/∂aˡ + Σ δ of the residual sums of aˡ) ⊙ σ′(zˡ);  for the input, l = 0, without σ′"""
+    cdef Py_ssize_t m, n = p.rows
+    for m in range(l + 1, s.depth + 1):
+        if s.layers[m].kind == RESIDUAL_SUM and s.layers[m].source == l:
+            np.add(delta, unpacked[real](&s.delta[m], p.first, n, 0), out=np.asarray(delta))
+    if l > 0:
+        loops.multiply_slope[real](s.layers[l].activation, unpacked[real](&s.z[l], p.first, n, 0),
+                                   unpacked[real](&s.a[l], p.first, n, 0), delta)
+    pack[real](&s.delta[l], p.first, delta)
+    return 0
+
+
+cdef int update_norm(Workspace *s, const Pass *p, Py_ssize_t l, real zero) except -1:
+    """∂C/∂γ and ∂C/∂β, and the updates, or the gradient itself is stored; then the running statistics of batch norm."""
+    cdef const Layer *layer = &s.layers[l]
+    cdef cg_update rule = p.update
+    scale = shift = None
+    if layer.train_weights or layer.train_biases:
+        delta = unpacked[real](&s.delta[l], p.first, p.rows, zero)
+    if layer.train_weights:
+        scale = np.empty((1, layer.w.cols), delta.dtype)
+        loops.scale_gradient[real](delta, unpacked[real](&s.kept[l], p.first, p.rows, zero), scale[0])
+    if layer.train_biases:
+        shift = np.empty((1, layer.w.cols), delta.dtype)
+        loops.bias_gradient[real](delta, shift[0])
+    if p.stores_gradient:
+        rule.rule = CG_RULE_store
+    update_parameters[real](layer, p, rule, p.gradient_offset, scale, shift, zero)
+    return 0 if p.stores_gradient else update_statistics[real](s, p, l, zero)
+
+
+cdef int update_statistics(Workspace *s, const Pass *p, Py_ssize_t l, real zero) except -1:
+    """The running statistics of batch norm."""
+    cdef const Layer *layer = &s.layers[l]
+    cdef Py_ssize_t units = layer.w.cols
+    cdef Statistics of_batch
+    if s.training and layer.kind == BATCH_NORM and p.update.rule != CG_RULE_store:
+        of_batch = statistics_of(s, l)
+        loops.running_moments[real](p.rows, layer.momentum, as_array[real](of_batch.mean, units, zero),
+                                    as_array[real](of_batch.variance, units, zero),
+                                    as_array[real](layer.running_mean, units, zero),
+                                    as_array[real](layer.running_variance, units, zero))
+    return 0
+
+
+
 cdef stored_gradient(const Layer *layer, const Pass *p, real zero):
     """Copy the stored ∂C/∂W [in, out] and ∂C/∂b [1, out] of what is trained in a layer; None for what is not."""
     cdef cg_matrix w = layer.w
     w.data += p.gradient_offset
-    biases = np.asarray(as_array[real](layer.b + p.gradient_offset, w.cols, zero)).reshape(1, -1).copy()
-    return (unpacked[real](&w, 0, layer.inputs, zero) if layer.train_weights else None,
-            biases if layer.train_biases else None)
+    biases = None
+    if layer.train_biases:
+        biases = np.asarray(as_array[real](layer.b + p.gradient_offset, w.cols, zero)).reshape(1, -1).copy()
+    return unpacked[real](&w, 0, layer.inputs, zero) if layer.train_weights else None, biases
 
 
 cdef int clip(Workspace *s, Pass *p, real zero) except -1:
@@ -166,7 +312,8 @@ cdef int apply_gradient(Workspace *s, Py_ssize_t l, const Pass *p, real zero) ex
     for gradient in (weights, biases):
         if gradient is not None:
             loops.clip_gradient[real](gradient.reshape(-1), s.power[l], s.factor[l], limit, gradient.reshape(-1))
-    return update_parameters[real](&s.layers[l], p, p.update, 0, weights, biases, zero)
+    update_parameters[real](&s.layers[l], p, p.update, 0, weights, biases, zero)
+    return update_statistics[real](s, p, l, zero)
 
 
 cdef int update_layer(const Layer *layer, const Pass *p, const real[:, ::1] a, const real[:, ::1] delta) except -1:
@@ -192,6 +339,8 @@ cdef int update_parameters(const Layer *layer, const Pass *p, cg_update rule, Py
     cdef Py_ssize_t[CG_MOST_STATES] to_state
     cdef char *b = layer.b + offset
     cdef int i
+    if layer.kind != DENSE:     # norms do not decay
+        rule.weight_decay = 0
     w.data += offset
     for i in range(CG_MOST_STATES):
         to_state[i] = p.state_offsets[i] if offset == 0 else 0

@@ -8,25 +8,28 @@ from cython cimport floating
 
 from libc.string cimport memcpy, memset
 
-from cygrad._engine.equations cimport Layer
+from cygrad._engine.equations cimport DENSE, Layer
 from cygrad._engine.kernels cimport CG_PANEL_BYTES, cg_kernels, cg_matrix, cg_rows, cg_samples
 
 
 cdef Py_ssize_t scratch_size(const cg_kernels *kernels, const Layer *layers, Py_ssize_t depth) noexcept nogil:
     """Return the bytes that `unpack_weights` and `pack_weights` need for any of the layers."""
-    cdef Py_ssize_t l, widest = layers[1].inputs
+    cdef Py_ssize_t l, widest = 1
     for l in range(1, depth + 1):
-        widest = max(widest, layers[l].w.cols)
+        widest = max(widest, layers[l].inputs, layers[l].w.cols)
     return (widest + kernels.panel_width) * CG_PANEL_BYTES
 
 
 cdef void unpack_weights(const cg_kernels *kernels, const Layer *layer, Py_ssize_t offset, char *scratch,
                          char *out) noexcept nogil:
-    """Copy the weights to `out`, (out, in); or what lies `offset` bytes from them, such as their gradient."""
+    """Copy the weights to `out`, (out, in), or the γ of a norm, (out,); or what lies `offset` bytes from them, such as their gradient."""
     cdef Py_ssize_t panel, o, part, columns, width = kernels.panel_width, row_bytes = layer.inputs * kernels.itemsize
     cdef cg_matrix w = layer.w
     cdef char *to
     w.data += offset
+    if layer.kind != DENSE:     # γ, a row
+        memcpy(out, w.data, w.cols * kernels.itemsize)
+        return
     for panel in range((layer.inputs + width - 1) // width):
         kernels.transpose(panel, &w, scratch)       # [out, P]
         to = out + panel * CG_PANEL_BYTES
@@ -46,6 +49,11 @@ cdef void pack_weights(const cg_kernels *kernels, const Layer *layer, const cg_s
     cdef Py_ssize_t panel, rows, width = kernels.panel_width
     cdef cg_rows units = cg_rows(weights, NULL, 0)
     cdef cg_matrix transposed = cg_matrix(scratch, width, layer.inputs)     # [P, in]
+    cdef cg_matrix row = layer.w
+    if layer.kind != DENSE:     # γ, a row of samples here
+        units.start = 0
+        kernels.gather(&units, 1, &row)
+        return
     for panel in range((layer.w.cols + width - 1) // width):
         units.start = panel * width
         rows = min(layer.w.cols - units.start, width)

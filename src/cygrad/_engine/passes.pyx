@@ -12,7 +12,7 @@ from libc.string cimport memset
 from cygrad._engine.equations cimport Pass
 from cygrad._engine.interrupts cimport clock
 from cygrad._engine.kernels cimport CG_PANEL_BYTES, cg_prefetch
-from cygrad._engine.plan cimport GRADIENT, OUTPUT_DELTA, Operation, Plan, address, costs
+from cygrad._engine.plan cimport GRADIENT, OUTPUT_DELTA, SCALE_GRADIENT, Operation, Plan, address, costs
 from cygrad._engine.team cimport (
     Team, cg_team_end, cg_team_open, cg_team_open_in_order, cg_team_pass_turn, cg_team_stop, cg_team_stopped,
     cg_team_wait_turn
@@ -176,11 +176,11 @@ cdef class SequentialPasses(Team):
                     self.p.loss = p.loss
                     return True
                 continue
-            if op.kind != OUTPUT_DELTA and op.kind != GRADIENT:
+            if op.kind != OUTPUT_DELTA and op.kind != GRADIENT and op.kind != SCALE_GRADIENT:
                 if self.plan.run_operation(op, &p, member, self.interrupts):
                     return True
                 continue
-            part = op.layer if op.kind == GRADIENT else 0
+            part = 0 if op.kind == OUTPUT_DELTA else op.layer
             if not cg_team_wait_turn(self.team, part, block):
                 return False
             if op.kind == OUTPUT_DELTA:

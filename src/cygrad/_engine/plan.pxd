@@ -17,6 +17,14 @@ cdef enum Kind:
     SPARSE_GRADIENT     # … the same for the first layer
     CLIP            # the factor of each layer's stored gradient
     UPDATE          # W ← W − η ∂C/∂W, b likewise, by the stored gradient
+    # Layers that are not dense, forward, and the δ of the layer below them: see layers.pyx.
+    NORMALIZE
+    NORMALIZE_DELTA
+    DISTURB
+    DISTURB_DELTA
+    ADD_SOURCE
+    ADD_SOURCE_DELTA
+    SCALE_GRADIENT  # ∂C/∂γ = Σ δ ⊙ x̂, ∂C/∂β = Σ δ, and the updates
 
 
 # One operation of a pass. A task computes one panel of columns of its result, for one block of its rows.
@@ -73,9 +81,10 @@ cdef class Plan:
     cdef int allocate_matrix(self, cg_matrix *m, Py_ssize_t columns) except -1
     @cython.final
     cdef Py_ssize_t panels(self, Py_ssize_t columns) noexcept nogil
-    cdef int prepare(self, const cg_kernels *kernels, const Layer *layers, Py_ssize_t depth, int loss, bint mean,
+    cdef int prepare(self, const cg_kernels *kernels, const Layer *layers, Py_ssize_t depth, Py_ssize_t inputs, int loss,
+                     bint mean,
                      Py_ssize_t capacity, bint targets, Py_ssize_t lowest_delta, bint keep, int members=*,
-                     int copies=*, Clipping clipping=*, const cg_sparse *sparse=*) except -1
+                     int copies=*, Clipping clipping=*, const cg_sparse *sparse=*, bint training=*) except -1
     cdef bint serves(self, const cg_sparse *sparse) noexcept
     cdef int allocate_columns(self, const cg_sparse *sparse) except -1
     cdef int lay_out(self, bint targets, Py_ssize_t lowest_delta, bint keep) except -1
@@ -88,6 +97,13 @@ cdef class Plan:
     cdef double cost_in_turn(self, Py_ssize_t rows, Py_ssize_t block, int members) noexcept nogil
     cdef int allocate_factors(self) except -1
     cdef int allocate_private_inputs(self) except -1
+    cdef bint has_update(self, Py_ssize_t l) noexcept nogil
+    cdef bint is_read_again(self) noexcept
+    cdef int lay_out_kept(self, Py_ssize_t l, bint backward) except -1
+    @cython.final
+    cdef bint passes_through(self, Py_ssize_t l) noexcept nogil
+    @cython.final
+    cdef bint is_source(self, Py_ssize_t l) noexcept nogil
     @cython.final
     cdef bint run(self, Pass *p, int member, Interrupts interrupts) noexcept nogil
     cdef bint run_operation(self, const Operation *op, Pass *p, int member, Interrupts interrupts) noexcept nogil

@@ -10,7 +10,7 @@ cimport cython
 from libc.math cimport isfinite
 from libc.stdint cimport INT32_MAX, int32_t, int64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from cygrad._engine.kernels cimport (
     CG_NEEDS_Z, CG_PANEL_BYTES, CG_RULE_store, CG_WHOLE_ROWS, cg_activation_properties, cg_kernels, cg_loss_properties,
@@ -23,6 +23,7 @@ import numpy as np
 
 
 include "equations.pyx"
+include "layers.pyx"
 
 
 cdef Py_ssize_t PAGE = 4096
@@ -94,6 +95,8 @@ cdef class Plan:
     def __dealloc__(self):
         free(self.workspace.private_input)
         free(self.workspace.squares)
+        free(self.workspace.kept)
+        free(self.workspace.statistics)
         free(self.workspace.a)
         free(self.workspace.z)
         free(self.workspace.delta)
@@ -117,17 +120,21 @@ cdef class Plan:
 
     # Layout
 
-    cdef int prepare(self, const cg_kernels *kernels, const Layer *layers, Py_ssize_t depth, int loss, bint mean,
+    cdef int prepare(self, const cg_kernels *kernels, const Layer *layers, Py_ssize_t depth, Py_ssize_t inputs, int loss,
+                     bint mean,
                      Py_ssize_t capacity, bint targets, Py_ssize_t lowest_delta, bint keep, int members=1,
-                     int copies=1, Clipping clipping=Clipping(CLIP_NOTHING, 0), const cg_sparse *sparse=NULL) except -1:
+                     int copies=1, Clipping clipping=Clipping(CLIP_NOTHING, 0), const cg_sparse *sparse=NULL,
+                     bint training=False) except -1:
         """Lay out the workspace and list the operations.
 
         targets: whether to compute the loss. lowest_delta: the lowest layer whose delta is computed; 0 is the input,
         depth + 1 for none. keep: whether all z and a stay there afterwards. members: how many threads may share a pass.
         copies: how many passes may run at once, each by one thread. clipping: of the gradient before the updates.
         sparse: the samples, if they are sparse.
+        training: whether norms take the statistics of the batch, and dropout and noise draw numbers.
         """
         cdef Workspace *s = &self.workspace
+        cdef Py_ssize_t l
         self.capacity, self.copies = capacity, copies
         self.is_sparse, self.row_nonzeros = sparse != NULL, 0
         if sparse != NULL:
@@ -137,9 +144,15 @@ cdef class Plan:
         s.a = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
         s.z = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
         s.delta = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
+        s.kept = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
+        s.statistics = <char **> calloc(depth + 1, sizeof(char *))
         self.operation = <Operation *> calloc(4 * depth + 5, sizeof(Operation))
-        if s.a == NULL or s.z == NULL or s.delta == NULL or self.operation == NULL:
+        if s.a == NULL or s.z == NULL or s.delta == NULL or s.kept == NULL or s.statistics == NULL or (
+                self.operation == NULL):
             raise MemoryError()
+        s.training, s.inputs = training, inputs
+        for l in range(1, depth + 1):
+            s.has_sums = s.has_sums or layers[l].kind == RESIDUAL_SUM
         self.list_operations(targets, lowest_delta)
         self.members = self.best_thread_count(members)
         if self.members > 1:
@@ -161,9 +174,10 @@ cdef class Plan:
 
     cdef int lay_out(self, bint targets, Py_ssize_t lowest_delta, bint keep) except -1:
         cdef Workspace *s = &self.workspace
-        cdef Py_ssize_t l, columns, widest = 0, inputs = s.layers[1].inputs
+        cdef Py_ssize_t l, columns, widest = 0, inputs = s.inputs
         cdef bint all_layers = keep or lowest_delta <= s.depth
         cdef cg_matrix spare[2]
+        cdef int last = 0       # the spare matrix that was written last
         for l in range(1, s.depth + 1):
             widest = max(widest, s.layers[l].w.cols)
         if not all_layers:      # each layer needs only the one before it
@@ -173,11 +187,15 @@ cdef class Plan:
             self.allocate_matrix(&s.a[0], inputs)
         for l in range(1, s.depth + 1):
             columns = s.layers[l].w.cols
+            if self.passes_through(l):
+                s.a[l] = s.z[l] = s.a[l - 1]
+                continue
             # The loss reads whole panels of the last layer, whose padding no other layer may have written.
-            if all_layers or (targets and l == s.depth):
+            if all_layers or (targets and l == s.depth) or (s.has_sums and self.is_source(l)):
                 self.allocate_matrix(&s.a[l], columns)
             else:
-                s.a[l] = spare[l % 2]
+                last = 1 - last
+                s.a[l] = spare[last]
                 s.a[l].cols = columns
             # z is kept beside a where the slope or the loss is computed from it.
             if keep or (
@@ -186,6 +204,7 @@ cdef class Plan:
                 self.allocate_matrix(&s.z[l], columns)
             else:
                 s.z[l] = s.a[l]
+            self.lay_out_kept(l, lowest_delta <= s.depth)
         for l in range(lowest_delta, s.depth + 1):
             self.allocate_matrix(&s.delta[l], s.layers[l].w.cols if l > 0 else inputs)
         if lowest_delta < s.depth:
@@ -229,15 +248,45 @@ cdef class Plan:
         c.next = <int32_t *> self.allocate(sparse.cols * sizeof(int32_t))
         return 0
 
+    cdef int lay_out_kept(self, Py_ssize_t l, bint backward) except -1:
+        """Lay out what layer l keeps for the way back."""
+        cdef Workspace *s = &self.workspace
+        cdef const Layer *layer = &s.layers[l]
+        cdef bint is_norm = layer.kind == BATCH_NORM or layer.kind == LAYER_NORM
+        if layer.kind == DROPOUT or (backward and is_norm):
+            self.allocate_matrix(&s.kept[l], layer.w.cols)
+        if layer.kind == BATCH_NORM and s.training:
+            s.statistics[l] = self.allocate(2 * self.panels(layer.w.cols) * CG_PANEL_BYTES)
+        elif layer.kind == LAYER_NORM:
+            s.statistics[l] = self.allocate(self.copies * self.capacity * s.kernels.itemsize)
+        return 0
+
+    @cython.final
+    cdef bint passes_through(self, Py_ssize_t l) noexcept nogil:
+        """Return whether layer l gives its input on as it is: dropout and noise, except in training."""
+        cdef LayerKind kind = self.workspace.layers[l].kind
+        return not self.workspace.training and (kind == DROPOUT or kind == GAUSSIAN_NOISE)
+
+    @cython.final
+    cdef bint is_source(self, Py_ssize_t l) noexcept nogil:
+        """Return whether a residual sum takes the matrix of layer l, which other layers above may share."""
+        cdef Py_ssize_t m
+        for m in range(l, self.workspace.depth + 1):
+            if m > l and not self.passes_through(m):
+                break
+            if has_residual_sum(&self.workspace, m):
+                return True
+        return False
+
     cdef int allocate_private_inputs(self) except -1:
         """Let each member gather all of a small batch for itself, where the first layer's panels are split.
 
         One a⁰ that all write and all read moves from cache to cache twice in each step, which takes longer.
         """
         cdef Workspace *s = &self.workspace
-        cdef Py_ssize_t size = self.panels(s.layers[1].inputs) * self.capacity * CG_PANEL_BYTES
+        cdef Py_ssize_t size = self.panels(s.inputs) * self.capacity * CG_PANEL_BYTES
         cdef int member
-        if self.operation[1].blocks > 1 or size > costs.private_input_bytes:
+        if self.operation[1].blocks > 1 or size > costs.private_input_bytes or self.is_read_again():
             return 0
         s.private_input = <cg_matrix *> calloc(self.members, sizeof(cg_matrix))
         self.gathered = <Py_ssize_t *> calloc(self.members * CACHE_LINE_PAIR, sizeof(Py_ssize_t))
@@ -245,10 +294,20 @@ cdef class Plan:
             raise MemoryError()
         s.private_input[0] = s.a[0]
         for member in range(1, self.members):
-            self.allocate_matrix(&s.private_input[member], s.layers[1].inputs)
+            self.allocate_matrix(&s.private_input[member], s.inputs)
         self.operation[0].is_split, self.operation[0].blocks = False, 1     # only the targets are left for it
         self.operation[0].block_rows = self.capacity
         return 0
+
+    cdef bint has_update(self, Py_ssize_t l) noexcept nogil:
+        """Return whether training changes layer l: its parameters, or the running statistics of batch norm."""
+        cdef const Layer *layer = &self.workspace.layers[l]
+        return is_trained(layer) or (layer.kind == BATCH_NORM and self.workspace.training)
+
+    cdef bint is_read_again(self) noexcept:
+        """Return whether another layer than the first dense one takes the samples."""
+        return self.workspace.layers[1].kind != DENSE or (
+            self.workspace.has_sums and has_residual_sum(&self.workspace, 0))
 
     # Operations and their cost
 
@@ -257,8 +316,11 @@ cdef class Plan:
         cdef Workspace *s = &self.workspace
         cdef Py_ssize_t l, width = s.kernels.panel_width, capacity = self.capacity
         cdef bint exps
-        self.add(GATHER, 0, 1, capacity, 1, 1 if self.is_sparse else s.layers[1].inputs * costs.gather)
+        self.add(GATHER, 0, 1, capacity, 1, 1 if self.is_sparse else s.inputs * costs.gather)
         for l in range(1, s.depth + 1):
+            if s.layers[l].kind != DENSE:
+                list_layer(self, l)
+                continue
             exps = s.layers[l].activation not in (CG_ACTIVATION_identity, CG_ACTIVATION_relu)
             if cg_activation_properties(s.layers[l].activation) & CG_WHOLE_ROWS:
                 exps = False
@@ -273,24 +335,27 @@ cdef class Plan:
         if targets:
             self.add(OUTPUT_DELTA, s.depth, 1, 1, 1, 0)
         for l in range(s.depth - 1, lowest_delta - 1, -1):
-            self.add(HIDDEN_DELTA, l, s.layers[l + 1].inputs, capacity, TILE, s.layers[l + 1].w.cols * width)
+            if s.layers[l + 1].kind == DENSE:
+                self.add(HIDDEN_DELTA, l, s.layers[l + 1].inputs, capacity, TILE, s.layers[l + 1].w.cols * width)
+            else:
+                list_delta(self, l)
         if self.is_sparse and lowest_delta <= 1 and s.layers[1].train_weights:
             self.add(SORT_BY_COLUMN, 1, 1, 1, 1, 0)
         self.first_gradient = self.first_update = self.operations
-        for l in range(s.depth, max(lowest_delta, 1) - 1, -1):
-            if not is_trained(&s.layers[l]):
-                continue
-            if l == 1 and self.is_sparse:
+        for l in range(s.depth, 0, -1):
+            if l == 1 and self.is_sparse and l >= lowest_delta and is_trained(&s.layers[l]):
                 self.add(SPARSE_GRADIENT, l, s.layers[l].w.cols, s.layers[l].inputs, width, <Py_ssize_t> (
                     costs.update + self.row_nonzeros * costs.non_zero * capacity / s.layers[l].inputs) * width)
-            else:
+            elif s.layers[l].kind == DENSE and l >= lowest_delta and is_trained(&s.layers[l]):
                 self.add(GRADIENT, l, s.layers[l].w.cols, s.layers[l].inputs, width, capacity * width)
+            elif s.layers[l].kind != DENSE and (l >= lowest_delta or s.training) and self.has_update(l):
+                self.add(SCALE_GRADIENT, l, 1, 1, 1, 4 * capacity * s.layers[l].w.cols)
         if s.clipping.kind == CLIP_NOTHING:
             return 0
         self.add(CLIP, s.depth, 1, 1, 1, 0)
         self.first_update = self.operations
         for l in range(s.depth, 0, -1):
-            if is_trained(&s.layers[l]):
+            if self.has_update(l):
                 self.add(UPDATE, l, s.layers[l].w.cols, s.layers[l].inputs, width, costs.update * width)
         return 0
 
@@ -379,7 +444,7 @@ cdef class Plan:
                 op.blocks = (op.rows + op.block_rows - 1) // op.block_rows
                 op.is_split = op.panels * op.blocks > 1
                 op.work = op.work // op.blocks
-            if op.kind not in (GRADIENT, SPARSE_GRADIENT, UPDATE):
+            if op.kind not in (GRADIENT, SCALE_GRADIENT, SPARSE_GRADIENT, UPDATE):
                 waiting = 0
                 continue
             # They depend on the deltas alone, or on the clipped gradient: small ones run beside the next large one.
@@ -465,11 +530,16 @@ cdef class Plan:
             # Half a step cannot be given up, but gradients that are only stored can.
             return member == 0 and not p.in_turn and (
                 p.update.rule == CG_RULE_store or p.stores_gradient or not p.is_last) and interrupts.check(op.work)
+        if op.kind == SCALE_GRADIENT:
+            scale_gradient(&self.workspace, p, &part)
+            return False
         part.rows = min(p.rows - part.first, op.block_rows)
         if part.rows <= 0:      # in a batch that is not full
             return False
         if op.kind == GATHER:
-            part.gathers = self.members > 1 and self.workspace.private_input == NULL and not self.is_sparse
+            part.gathers = not self.is_sparse and (
+                (self.members > 1 and self.workspace.private_input == NULL)
+                or self.workspace.layers[1].kind != DENSE)
             gather(&self.workspace, p, &part)
         elif op.kind == FORWARD:
             part.gathers = self.claim_gather(&part)
@@ -480,6 +550,18 @@ cdef class Plan:
             softmax(&self.workspace, p, &part)
         elif op.kind == HIDDEN_DELTA:
             hidden_delta(&self.workspace, p, &part)
+        elif op.kind == NORMALIZE:
+            normalize(&self.workspace, p, &part)
+        elif op.kind == NORMALIZE_DELTA:
+            normalize_delta(&self.workspace, p, &part)
+        elif op.kind == DISTURB:
+            disturb(&self.workspace, p, &part)
+        elif op.kind == DISTURB_DELTA:
+            disturb_delta(&self.workspace, p, &part)
+        elif op.kind == ADD_SOURCE:
+            add_source(&self.workspace, p, &part)
+        elif op.kind == ADD_SOURCE_DELTA:
+            add_source_delta(&self.workspace, p, &part)
         return member == 0 and interrupts.check(op.work)
 
     @cython.final

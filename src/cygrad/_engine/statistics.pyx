@@ -65,7 +65,7 @@ def layer_statistics(Engine engine, Samples X, targets, const int64_t[::1] order
     idle units and of flat slopes, None where the activation has no such thing. `change` is laid out as the storage.
     """
     cdef Py_ssize_t n = order.shape[0], l, to_change
-    cdef Differentiation context = engine.begin_differentiation(n, 1, True, False, threads)
+    cdef Differentiation context = engine.begin_differentiation(X, n, 1, True, False, threads, n > 1)
     cdef SequentialPasses passes = context.passes
     cdef const cg_kernels *kernels = engine.kernels
     cdef const Layer *layer
@@ -74,7 +74,7 @@ def layer_statistics(Engine engine, Samples X, targets, const int64_t[::1] order
     changes = change.view(np.uint8)
     to_change = address(changes) - address(engine.block)
     passes.p.x, passes.p.y, passes.p.labels = &X.view, target_rows(targets), target_labels(targets)
-    passes.p.order = &order[0]
+    passes.p.order, passes.p.sparse = &order[0], X.sparse_rows()
     try:
         passes.run(n, n, 1, None)
         if passes.interrupts.error is not None:

@@ -42,6 +42,7 @@ class Training(SequentialPasses):
         clip: str | None = None,
         clip_limit: float = 0,
         max_block: int = 0,
+        seed: int = 0,
     ) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(

@@ -101,7 +101,7 @@ cdef class Training(SequentialPasses):
 
     def __init__(self, Engine engine, str rule, Py_ssize_t batch_size, learning_rate=0.0, *, learning_rates=None,
                  double momentum=0, double beta1=0, double beta2=0, double epsilon=0, double weight_decay=0, clip=None,
-                 double clip_limit=0, Py_ssize_t max_block=0):
+                 double clip_limit=0, Py_ssize_t max_block=0, uint64_t seed=0):
         cdef Py_ssize_t i
         cdef ClippingKind kind = _clippings[clip]
         cdef int states
@@ -124,7 +124,7 @@ cdef class Training(SequentialPasses):
             self.gradient = aligned(engine.block.size)
             self.p.gradient_offset = address(self.gradient) - address(engine.block)
             self.p.stores_gradient = True
-        self.p.stop_if_not_finite = True
+        self.p.stop_if_not_finite, self.p.seed = True, seed
 
     def __enter__(self):
         self.engine.begin_training()
@@ -167,9 +167,9 @@ cdef class Training(SequentialPasses):
         self.batch_capacity, self.in_blocks = capacity, in_blocks
         if in_blocks:
             plan = plan_in_blocks(engine, engine.trained, lowest, capacity, members,
-                                  self.max_block if self.max_block > 0 else capacity, self.clipping, sparse)
+                                  self.max_block if self.max_block > 0 else capacity, self.clipping, sparse, True)
         else:
-            plan = new_plan(engine, engine.trained, lowest, capacity, members, 1, self.clipping, sparse)
+            plan = new_plan(engine, engine.trained, lowest, capacity, members, 1, self.clipping, sparse, True)
         self.set_up(plan, capacity, engine.block)
         return 0
 
@@ -195,6 +195,7 @@ cdef class Training(SequentialPasses):
     cdef void begin_step(self, double rate) noexcept nogil:
         """Count the next step, and compute its learning rate and ε."""
         cdef double correction
+        self.p.step = self.steps
         self.steps += 1
         self.p.update = self.update
         self.p.update.rate = rate
@@ -210,6 +211,9 @@ cdef class Training(SequentialPasses):
                    const double *rates, poll, threads, double deadline) except -1:
         """Run one step per batch of `batch_size` rows, in `order` or, if it is NULL, in their own order."""
         cdef Py_ssize_t row_bytes = X.view.cols * X.view.col_stride
+        if self.engine.has_batch_norm and (rows == 1 or rows % batch_size == 1 or batch_size == 1):
+            raise ValueError(f"the last batch of {rows} rows has one row, which has no variance for batch norm; expected "
+                             f"another batch_size than {batch_size}, or other rows")
         if self.owner == fork_count:
             raise RuntimeError("this training is already running, expected one call at a time")
         self.owner = fork_count
@@ -272,6 +276,8 @@ cdef class Training(SequentialPasses):
         cdef Engine engine = self.engine
         cdef double rate
         cdef bint stopped
+        if engine.has_batch_norm:
+            raise ValueError("x is one sample, which has no variance for batch norm; expected a network without it")
         engine.begin_training()
         try:
             if self.plan is None or self.plan_version != engine.plan_version or self.plan.is_sparse:

@@ -56,6 +56,8 @@ class NetworkSubject:
     def _arrays(self, gradients: Gradients) -> list[Array]:
         arrays = []
         for index, layer in enumerate(self._net.layers):
+            if not layer.has_weights:
+                continue
             for name in ["weights", "biases"] if layer.use_bias else ["weights"]:
                 gradient = getattr(gradients, name)[index]
                 values = np.array(getattr(layer, name), order="C")

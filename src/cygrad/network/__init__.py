@@ -10,15 +10,23 @@ from cygrad.network.gradients import Gradients
 from cygrad.network.layers import Dense, Layer
 from cygrad.network.losses import LOSSES, Loss
 from cygrad.network.network import Network, load
+from cygrad.network.noise import Dropout, GaussianNoise
+from cygrad.network.normalization import BatchNorm, LayerNorm
+from cygrad.network.residual import Residual
 
 __all__ = [
     "ACTIVATIONS",
     "LOSSES",
     "Activation",
+    "BatchNorm",
     "Dense",
+    "Dropout",
+    "GaussianNoise",
     "Gradients",
     "Layer",
+    "LayerNorm",
     "Loss",
     "Network",
+    "Residual",
     "load",
 ]

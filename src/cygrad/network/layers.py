@@ -1,20 +1,24 @@
 """Layers: `Dense`, a description of a layer, and `Layer`, a layer of a network.
 
 A description holds no parameters, and many networks can use the same one. The engine of a network
-holds the parameters; a `Layer` reads and writes them there.
+holds the parameters; a `Layer` reads and writes them there. Other descriptions are in
+`normalization`, `noise` and `residual`; their attribute `kind` is the kind of layer in the engine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from cygrad import checks
 from cygrad.network.activations import ACTIVATIONS, NAMES
 from cygrad.network.initializers import Constant, Given, VarianceScaling, resolve, zeros
+from cygrad.network.noise import Dropout, GaussianNoise
+from cygrad.network.normalization import BatchNorm, LayerNorm
+from cygrad.network.residual import Residual, ResidualSum
 from cygrad.seeding import generator
 
 if TYPE_CHECKING:
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
     from cygrad.seeding import Seeds
 
     Trainable = bool | Literal["weights", "biases"]
+    Flat: TypeAlias = "Dense | BatchNorm | LayerNorm | Dropout | GaussianNoise | ResidualSum"
+    Description: TypeAlias = "Flat | Residual"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,12 +67,16 @@ class Dense:
     weights_init: str | ArrayLike | Initializer | None = None
     bias_init: str | ArrayLike | Initializer = "zeros"
 
+    kind: ClassVar[str] = "dense"
+
     def __post_init__(self) -> None:
         set_field = object.__setattr__  # because the class is frozen
         set_field(self, "units", checks.whole_number(self.units, "units"))
         checks.one_of(self.activation, "activation", ACTIVATIONS)
         set_field(self, "use_bias", checks.flag(self.use_bias, "use_bias"))
-        set_field(self, "trainable", _check_trainable(self.trainable, self.use_bias))
+        set_field(self, "trainable", checks.trainable(self.trainable))
+        if self.trainable == "biases" and not self.use_bias:
+            raise ValueError("trainable is 'biases' with use_bias=False, expected False")
 
         weights = resolve(self.initial_weights, "weights_init")
         biases = resolve(self.bias_init, "bias_init")
@@ -110,17 +120,30 @@ class Layer:
 
     Reading its parameters gives read-only copies; assignment changes them: ``layer.weights = W``.
     Assigned arrays may have any real dtype and are rounded to the network's; their shape must fit
-    and their values must be finite.
+    and their values must be finite. Dropout, noise and residual sums have no parameters.
     """
 
-    __slots__ = ("_dense", "_engine", "_index", "_inputs")
+    __slots__ = ("_description", "_engine", "_index", "_inputs")
 
-    def __init__(self, dense: Dense, inputs: int, index: int, engine: Engine) -> None:
-        self._dense = dense
+    def __init__(self, description: Flat, inputs: int, index: int, engine: Engine) -> None:
+        self._description = description
         self._inputs = inputs
         self._index = index
         self._engine = engine
         engine.set_trained(index, self.train_weights, self.train_biases)
+
+    @property
+    def description(self) -> Flat:
+        """The description that the layer was made from."""
+        return self._description
+
+    @property
+    def kind(self) -> str:
+        """Kind of the layer.
+
+        "dense", "batch_norm", "layer_norm", "dropout", "noise" or "residual_sum".
+        """
+        return self._description.kind
 
     @property
     def inputs(self) -> int:
@@ -130,26 +153,33 @@ class Layer:
     @property
     def units(self) -> int:
         """Number of outputs."""
-        return self._dense.units
+        return units_of(self._description, self._inputs)
 
     @property
     def activation(self) -> str:
         """Name of the activation."""
-        return self._dense.activation
+        return self._description.activation
 
     @property
     def use_bias(self) -> bool:
         """True if the layer has biases."""
-        return self._dense.use_bias
+        return self._description.use_bias
+
+    @property
+    def has_weights(self) -> bool:
+        """True if the layer has parameters: a dense layer, or a norm."""
+        return isinstance(self._description, (Dense, BatchNorm, LayerNorm))
 
     @property
     def trainable(self) -> Trainable:
         """The parameters to train: True, False, "weights" or "biases". Can be assigned."""
-        return self._dense.trainable
+        return self._description.trainable
 
     @trainable.setter
     def trainable(self, trainable: Trainable) -> None:
-        self._dense = replace(self._dense, trainable=trainable)
+        if not isinstance(self._description, (Dense, BatchNorm, LayerNorm)):
+            raise self._without_parameters("trainable")
+        self._description = replace(self._description, trainable=trainable)
         self._engine.set_trained(self._index, self.train_weights, self.train_biases)
 
     @property
@@ -164,10 +194,11 @@ class Layer:
 
     @property
     def weights(self) -> NDArray[Any]:
-        """W, shape (units, inputs): a read-only copy. Can be assigned."""
-        weights = self._engine.weights(self._index)
-        weights.flags.writeable = False
-        return weights
+        """W, shape (units, inputs), or γ of a norm, shape (units,): a read-only copy.
+
+        Can be assigned.
+        """
+        return self._read_only(self._engine.weights(self._index), "weights")
 
     @weights.setter
     def weights(self, weights: ArrayLike) -> None:
@@ -175,51 +206,95 @@ class Layer:
 
     @property
     def biases(self) -> NDArray[Any]:
-        """b, shape (units,): a read-only copy, zeros without `use_bias`. Can be assigned."""
-        biases = self._engine.biases(self._index)
-        biases.flags.writeable = False
-        return biases
+        """b, or β of a norm, shape (units,): a read-only copy, zeros without `use_bias`.
+
+        Can be assigned.
+        """
+        return self._read_only(self._engine.biases(self._index), "biases")
 
     @biases.setter
     def biases(self, biases: ArrayLike) -> None:
-        if not self.use_bias:
+        if self.has_weights and not self.use_bias:
             raise ValueError(f"layers[{self._index}].biases: the layer has use_bias=False")
         self._set_biases(biases, "biases")
 
     @property
-    def weights_shape(self) -> tuple[int, int]:
-        """Shape of the weights, (units, inputs)."""
-        return self.units, self.inputs
+    def running_mean(self) -> NDArray[Any]:
+        """Running mean of a batch norm, shape (units,): a read-only copy. Can be assigned."""
+        return self._read_only(self._statistics("running_mean")[0].copy(), "running_mean")
+
+    @running_mean.setter
+    def running_mean(self, mean: ArrayLike) -> None:
+        running = self._statistics("running_mean")[0]
+        running[:] = self._checked(mean, "running_mean", (self.units,))
+
+    @property
+    def running_variance(self) -> NDArray[Any]:
+        """Running variance of a batch norm, shape (units,): a read-only copy. Can be assigned."""
+        return self._read_only(self._statistics("running_variance")[1].copy(), "running_variance")
+
+    @running_variance.setter
+    def running_variance(self, variance: ArrayLike) -> None:
+        running = self._statistics("running_variance")[1]
+        checked = self._checked(variance, "running_variance", (self.units,))
+        if (checked < 0).any():
+            raise ValueError(
+                f"layers[{self._index}].running_variance holds {checked.min()}, "
+                "expected numbers of at least 0"
+            )
+        running[:] = checked
+
+    @property
+    def weights_shape(self) -> tuple[int, ...]:
+        """Shape of the weights: (units, inputs), (units,) of a norm."""
+        if isinstance(self._description, Dense):
+            return self.units, self.inputs
+        return (self.units,)
 
     @property
     def n_parameters(self) -> int:
         """Number of weights and biases."""
-        return self.units * (self.inputs + self.use_bias)
+        if not self.has_weights:
+            return 0
+        return self.units * ((self.inputs if self.kind == "dense" else 1) + self.use_bias)
 
     def initialize(self, seeds: Seeds, *, only_trained: bool = False) -> None:
         """Draw the weights, then the biases, with the layer's initialisers.
 
         All are 0 before; or, with `only_trained`, anything, and only those are set that are
-        trained. The values drawn are the same.
+        trained. The values drawn are the same. γ of a norm becomes 1 and β 0, its running mean 0
+        and its running variance 1.
         """
-        dense, rng = self._dense, generator(seeds)
-        weights = resolve(dense.initial_weights, "weights_init")(rng, self.weights_shape)
+        description = self._description
+        if not self.has_weights:
+            return
+        rng = generator(seeds)
+        weights: NDArray[Any] = np.ones(self.units)
+        biases: Initializer = zeros
+        if isinstance(description, Dense):
+            weights = resolve(description.initial_weights, "weights_init")(rng, self.weights_shape)
+            biases = resolve(description.bias_init, "bias_init")
         if self.train_weights or not only_trained:
             self._set_weights(weights, "weights_init")
-        biases = resolve(dense.bias_init, "bias_init")
         wanted = self.train_biases if only_trained else self.use_bias and biases is not zeros
         if wanted:
             self._set_biases(biases(rng, (self.units,)), "bias_init")
+        if self.kind == "batch_norm":
+            self.running_mean, self.running_variance = np.zeros(self.units), np.ones(self.units)
 
     def __repr__(self) -> str:
-        return f"<layer of {self.inputs} inputs: {self._dense!r}>"
+        return f"<layer of {self.inputs} inputs: {self._description!r}>"
 
     def _set_weights(self, weights: ArrayLike, name: str) -> None:
+        if not self.has_weights:
+            raise self._without_parameters(name)
         if not self._engine.set_weights(self._index, weights, finite=True):
             checked = self._checked(weights, name, self.weights_shape)
             self._engine.set_weights(self._index, checked)
 
     def _set_biases(self, biases: ArrayLike, name: str) -> None:
+        if not self.has_weights:
+            raise self._without_parameters(name)
         if not self._engine.set_biases(self._index, biases, finite=True):
             self._engine.set_biases(self._index, self._checked(biases, name, (self.units,)))
 
@@ -227,37 +302,109 @@ class Layer:
         name = f"layers[{self._index}].{name}"
         return checks.parameters(value, name, shape, np.dtype(self._engine.dtype))
 
+    def _read_only(self, array: NDArray[Any] | None, name: str) -> NDArray[Any]:
+        if array is None:
+            raise self._without_parameters(name)
+        array.flags.writeable = False
+        return array
 
-def check_layers(layers: Iterable[Dense]) -> list[Dense]:
-    """Check `layers` and return them as a list of descriptions."""
-    if isinstance(layers, Dense) or not isinstance(layers, Iterable):
-        raise TypeError(f"layers is {layers!r}, expected a list of Dense")
+    def _statistics(self, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
+        statistics = self._engine.running_statistics(self._index)
+        if statistics is None:
+            raise self._without_parameters(name)
+        return statistics
+
+    def _without_parameters(self, name: str) -> AttributeError:
+        return AttributeError(
+            f"layers[{self._index}] is {self._description!r}, which has no {name}"
+        )
+
+
+def units_of(description: Flat, inputs: int) -> int:
+    """Return the number of outputs of a layer with so many inputs."""
+    return description.units if isinstance(description, Dense) else inputs
+
+
+def check_descriptions(layers: Iterable[Description]) -> list[Description]:
+    """Check that `layers` are descriptions of layers, and return them as a list."""
+    kinds = (Dense, BatchNorm, LayerNorm, Dropout, GaussianNoise, Residual)
+    if isinstance(layers, kinds) or not isinstance(layers, Iterable):
+        raise TypeError(f"layers is {layers!r}, expected a list of layers, such as Dense")
     descriptions = list(layers)
     if not descriptions:
-        raise ValueError("layers is empty, expected at least one Dense")
-    for index, dense in enumerate(descriptions):
-        if not isinstance(dense, Dense):
-            raise TypeError(f"layers[{index}] is {dense!r}, expected a Dense")
-        if not ACTIVATIONS[dense.activation].output_only:
-            continue
-        if index < len(descriptions) - 1:
-            raise ValueError(
-                f"layers[{index}] is {dense!r}, but {dense.activation} is for the last layer only; "
-                "expected another activation, such as 'relu' or 'tanh'"
-            )
-        if dense.units == 1:
-            raise ValueError(
-                f"layers[{index}] is {dense!r}, but {dense.activation} of a single unit is "
-                "always 1; expected Dense(1, 'sigmoid'), or Dense(2, 'softmax')"
-            )
+        raise ValueError("layers is empty, expected at least one layer, such as Dense")
+    for index, description in enumerate(descriptions):
+        if not isinstance(description, kinds):
+            raise TypeError(f"layers[{index}] is {description!r}, expected a layer, such as Dense")
     return descriptions
 
 
-def _check_trainable(trainable: Trainable, use_bias: bool) -> Trainable:
-    if isinstance(trainable, (bool, np.bool_)):
-        return bool(trainable)
-    if not isinstance(trainable, str) or trainable not in ("weights", "biases"):
-        raise ValueError(f"trainable is {trainable!r}, expected True, False, 'weights' or 'biases'")
-    if trainable == "biases" and not use_bias:
-        raise ValueError("trainable is 'biases' with use_bias=False, expected False")
-    return trainable
+class FlatLayer(NamedTuple):
+    """A layer in the flat list of a network's layers.
+
+    Attributes
+    ----------
+    description : Flat
+    inputs, units : int
+    """
+
+    description: Flat
+    inputs: int
+    units: int
+
+
+def flatten(layers: Iterable[Description], inputs: int) -> list[FlatLayer]:
+    """Return the layers of a network one after another, residual blocks with their sums.
+
+    Parameters
+    ----------
+    layers : iterable of descriptions
+    inputs : int
+        Number of inputs of the first one.
+
+    Raises
+    ------
+    ValueError
+        If the layers of a residual block have another number of outputs than inputs, a hidden layer
+        has softmax, or the last one is no output layer.
+    """
+    flat: list[FlatLayer] = []
+    _append(flat, layers, inputs)
+    for index, layer in enumerate(flat):
+        if not ACTIVATIONS[layer.description.activation].output_only:
+            continue
+        activation = layer.description.activation
+        if index < len(flat) - 1:
+            raise ValueError(
+                f"layers[{index}] is {layer.description!r}, but {activation} is for the last layer "
+                "only; expected another activation, such as 'relu' or 'tanh'"
+            )
+        if layer.units == 1:
+            raise ValueError(
+                f"layers[{index}] is {layer.description!r}, but {activation} of a single unit is "
+                "always 1; expected Dense(1, 'sigmoid'), or Dense(2, 'softmax')"
+            )
+    if isinstance(flat[-1].description, (Dropout, GaussianNoise)):
+        raise ValueError(
+            f"layers[{len(flat) - 1}] is {flat[-1].description!r}, which disturbs its inputs; "
+            "expected an output layer after it, such as Dense"
+        )
+    return flat
+
+
+def _append(flat: list[FlatLayer], layers: Iterable[Description], inputs: int) -> int:
+    """Append layers with so many inputs to the flat list, and return the units of the last."""
+    for description in layers:
+        if isinstance(description, Residual):
+            source = len(flat)
+            units = _append(flat, description.layers, inputs)
+            if units != inputs:
+                raise ValueError(
+                    f"{description!r} has {inputs} inputs and {units} outputs, expected as many "
+                    f"outputs: a last layer of {inputs} units"
+                )
+            flat.append(FlatLayer(ResidualSum(source, description.activation), units, units))
+        else:
+            flat.append(FlatLayer(description, inputs, units_of(description, inputs)))
+            inputs = flat[-1].units
+    return inputs

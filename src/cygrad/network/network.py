@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -16,8 +15,9 @@ import numpy as np
 from cygrad import checks
 from cygrad._engine.engine import Engine
 from cygrad._engine.samples import Samples
+from cygrad.network.descriptions import from_values, nested, to_values
 from cygrad.network.gradients import PARTS, Gradients, check_parts
-from cygrad.network.layers import Dense, Layer, check_layers
+from cygrad.network.layers import Dense, Layer, check_descriptions, flatten
 from cygrad.network.losses import FORMULAS, LOSSES, NAMES, check_output, encode_targets
 from cygrad.network.standardization import mean_and_scale
 from cygrad.seeding import Seeds, seeds
@@ -26,6 +26,7 @@ from cygrad.threads import check_threads, default_threads
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+    from cygrad.network.layers import Description
     from cygrad.network.losses import Targets
     from cygrad.seeding import RandomSource
 
@@ -41,7 +42,7 @@ class Network:
     ----------
     inputs : int
         Number of inputs: columns of X.
-    layers : iterable of Dense
+    layers : iterable of Dense, BatchNorm, LayerNorm, Dropout, GaussianNoise or Residual
         Descriptions of the layers, first to last. The network makes its own layers from them, so
         many networks can use the same list.
     loss : {<losses>}
@@ -85,6 +86,7 @@ class Network:
         "_layers",
         "_loss",
         "_reduction",
+        "_structure",
     )
 
     _input_mean: NDArray[np.float64] | None
@@ -94,7 +96,7 @@ class Network:
     def __init__(
         self,
         inputs: int,
-        layers: Iterable[Dense],
+        layers: Iterable[Description],
         *,
         loss: str,
         reduction: Literal["mean", "sum"] = "mean",
@@ -108,31 +110,42 @@ class Network:
             layer.initialize(source.child(index))
 
     def _build(
-        self, inputs: int, layers: Iterable[Dense], loss: str, reduction: str, dtype: DTypeLike
+        self,
+        inputs: int,
+        layers: Iterable[Description],
+        loss: str,
+        reduction: str,
+        dtype: DTypeLike,
     ) -> None:
         """Check the description and make a network whose parameters are all zero."""
         inputs = checks.whole_number(inputs, "inputs")
-        descriptions = check_layers(layers)
+        descriptions = check_descriptions(layers)
+        flat = flatten(descriptions, inputs)
         checks.one_of(loss, "loss", LOSSES)
-        check_output(loss, descriptions[-1].activation, descriptions[-1].units)
+        check_output(loss, flat[-1].description.activation, flat[-1].units)
         self._loss = loss
         self._reduction = checks.one_of(reduction, "reduction", REDUCTIONS)
 
-        sizes = [inputs, *(dense.units for dense in descriptions)]
-        count = sum(units * (below + 1) for below, units in pairwise(sizes))
+        count = sum(layer.units * (layer.inputs + 1) for layer in flat)
         if count > MAX_PARAMETERS:
             raise ValueError(f"layers have {count} parameters, more than a computer can address")
+        self._structure = tuple(descriptions)
         self._engine = Engine(
             checks.dtype_name(dtype),
-            sizes,
-            [dense.activation for dense in descriptions],
-            [dense.use_bias for dense in descriptions],
+            [inputs, *(layer.units for layer in flat)],
+            [layer.description.activation for layer in flat],
+            [layer.description.use_bias for layer in flat],
             loss,
             reduction,
+            {
+                index: _numbers_of(layer.description)
+                for index, layer in enumerate(flat)
+                if not isinstance(layer.description, Dense)
+            },
         )
         self._layers = tuple(
-            Layer(dense, sizes[index], index, self._engine)
-            for index, dense in enumerate(descriptions)
+            Layer(layer.description, layer.inputs, index, self._engine)
+            for index, layer in enumerate(flat)
         )
         self._input_mean = self._input_scale = self._classes = None
 
@@ -243,7 +256,7 @@ class Network:
         self._classes = tuple(str(name) for name in names)
 
     def __repr__(self) -> str:
-        descriptions = ", ".join(repr(layer._dense) for layer in self._layers)
+        descriptions = ", ".join(map(repr, nested(self._structure, iter(self._layers))))
         text = f"Network({self.inputs}, [{descriptions}], loss={self._loss!r}"
         if self._reduction != "mean":
             text += f", reduction={self._reduction!r}"
@@ -365,6 +378,8 @@ class Network:
         threads: int | None = None,
         *,
         keep: Iterable[str] = PARTS,
+        training: bool = False,
+        step: int = 0,
     ) -> Gradients:
         """Compute all derivatives of the loss over samples by backpropagation.
 
@@ -379,6 +394,12 @@ class Network:
             As for `forward`.
         keep : iterable of {"weights", "biases", "deltas", "pre_activations", "activations"}
             The results to return; the others are None. The fewer, the faster.
+        training : bool
+            As in a training step: batch norm takes mean and variance of this batch, and dropout and
+            noise draw the numbers of `step`, as a trainer with seed 0 would. False: as in
+            `forward`.
+        step : int
+            See `training`.
 
         Returns
         -------
@@ -403,7 +424,8 @@ class Network:
         targets = self.read_targets(y, samples.rows)
         wanted = checks.flag(input_gradient, "input_gradient")
         kept = keep if keep is PARTS else check_parts(keep)
-        results = self._engine.backward(samples, targets, wanted, kept, max_threads)
+        mode = self._mode(training, step, samples.rows)
+        results = self._engine.backward(samples, targets, wanted, kept, max_threads, *mode)
         inputs = results[-1]
         if inputs is not None and self._input_scale is not None:
             inputs = (inputs * self._input_scale).astype(self.dtype)
@@ -416,6 +438,9 @@ class Network:
         y: ArrayLike,
         out: NDArray[Any] | None = None,
         threads: int | None = None,
+        *,
+        training: bool = False,
+        step: int = 0,
     ) -> tuple[float, NDArray[Any]]:
         """Compute the loss over samples and its gradient, for an optimiser or a loop of one's own.
 
@@ -429,6 +454,9 @@ class Network:
             Then nothing else is allocated.
         threads : int or None
             As for `forward`.
+        training : bool
+        step : int
+            As for `backward`.
 
         Returns
         -------
@@ -453,7 +481,15 @@ class Network:
         max_threads = default_threads if threads is None else check_threads(threads)
         samples = self.read_samples(X)
         targets = self.read_targets(y, samples.rows)
-        return self._engine.gradient(samples, targets, out, max_threads)
+        mode = self._mode(training, step, samples.rows)
+        return self._engine.gradient(samples, targets, out, max_threads, *mode)
+
+    def _mode(self, training: bool, step: int, rows: int) -> tuple[bool, int]:
+        """Check the arguments `training` and `step` of a pass over so many rows."""
+        mode = checks.flag(training, "training"), checks.whole_number(step, "step", least=0)
+        if training and rows == 1 and self._engine.has_batch_norm:
+            raise ValueError("X has 1 row, without a variance for batch norm; expected 2 or more")
+        return mode
 
     def jacobian(self, X: ArrayLike, threads: int | None = None) -> NDArray[Any]:
         """Compute the derivatives of all outputs with respect to the inputs, for each sample.
@@ -645,15 +681,7 @@ class Network:
         """Return the description of the network, without its arrays, as values for JSON."""
         return {
             "inputs": self.inputs,
-            "layers": [
-                {
-                    "units": layer.units,
-                    "activation": layer.activation,
-                    "use_bias": layer.use_bias,
-                    "trainable": layer.trainable,
-                }
-                for layer in self._layers
-            ],
+            "layers": [to_values(each) for each in nested(self._structure, iter(self._layers))],
             "loss": self._loss,
             "reduction": self._reduction,
             "dtype": self.dtype.name,
@@ -664,9 +692,14 @@ class Network:
         """Return the arrays of the network, by their names in a file."""
         arrays = {}
         for index, layer in enumerate(self._layers):
+            if not layer.has_weights:
+                continue
             arrays[f"weights_{index}"] = layer.weights
             if layer.use_bias:
                 arrays[f"biases_{index}"] = layer.biases
+            if layer.kind == "batch_norm":
+                arrays[f"running_mean_{index}"] = layer.running_mean
+                arrays[f"running_variance_{index}"] = layer.running_variance
         if self._input_mean is not None and self._input_scale is not None:
             arrays["input_mean"] = self._input_mean
             arrays["input_scale"] = self._input_scale
@@ -678,7 +711,7 @@ class Network:
         network = cls.__new__(cls)
         network._build(
             config["inputs"],
-            [Dense(**layer) for layer in config["layers"]],
+            [from_values(layer) for layer in config["layers"]],
             config["loss"],
             config["reduction"],
             config["dtype"],
@@ -686,6 +719,11 @@ class Network:
         network.classes = config["classes"]
         dtype, engine = network.dtype, network._engine
         for index, layer in enumerate(network._layers):
+            if not layer.has_weights:
+                continue
+            if layer.kind == "batch_norm":
+                layer.running_mean = arrays[f"running_mean_{index}"]
+                layer.running_variance = arrays[f"running_variance_{index}"]
             weights = np.ascontiguousarray(arrays[f"weights_{index}"], dtype)
             if not engine.set_weights(index, weights):
                 raise ValueError(f"weights_{index} has shape {weights.shape}")
@@ -703,6 +741,14 @@ class Network:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).restore, (self.config(), self.arrays())
+
+
+def _numbers_of(description: Any) -> tuple[str, float, float, int]:
+    """Return kind, ε or rate or deviation, momentum, and source of a layer that is not dense."""
+    amounts = ("eps", "rate", "deviation")
+    amount = next((getattr(description, name) for name in amounts if hasattr(description, name)), 0)
+    momentum = getattr(description, "momentum", 0.0)
+    return description.kind, amount, momentum, getattr(description, "source", 0)
 
 
 if Network.__doc__ is not None:  # python -OO leaves docstrings out

@@ -5,10 +5,12 @@ The archive is not compressed, as `numpy.savez` writes it; `numpy.load` can read
 - ``header``: UTF-8 bytes of a JSON text, with "format" ("cygrad network"), "version" (of the
   format, an integer), "cygrad" (the version that wrote it), "standardized" (true if the file has
   mean and scale), and the description of the network: "inputs", "layers", "loss", "reduction",
-  "dtype" and "classes";
+  "dtype" and "classes"; version 2 has layers that are not dense, and version 1 has none;
 - ``weights_0``, ``biases_0``, ``weights_1``, …: the parameters of each layer, W of shape
   (units, inputs) and b of shape (units,) in the network's dtype; no b for a layer without
   biases;
+- ``running_mean_1``, ``running_variance_1``, …: the statistics of each batch norm, (units,), whose
+  γ and β are its weights and biases, (units,);
 - ``input_mean``, ``input_scale``: float64 of shape (inputs,), if inputs are standardised.
 
 A file is replaced in one step (see `atomic_write`). Reading trusts nothing: every size is compared
@@ -29,12 +31,19 @@ from numpy.lib import format as npy
 
 from cygrad import __version__, checks
 from cygrad.atomic_write import atomic_write
+from cygrad.network.descriptions import flat_values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMAT = "cygrad network"
-VERSION = 1
+VERSION = 2
+
+# The arrays of norms, each of shape (units,).
+_NORM_ARRAYS = {
+    "batch_norm": ("weights", "biases", "running_mean", "running_variance"),
+    "layer_norm": ("weights", "biases"),
+}
 
 
 def save(
@@ -49,7 +58,7 @@ def save(
             )
     header = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": 2 if any("kind" in layer for layer in config["layers"]) else 1,
         "cygrad": __version__,
         "standardized": "input_mean" in arrays,
         **config,
@@ -143,7 +152,11 @@ def _shapes(header: dict[str, Any]) -> dict[str, tuple[tuple[int, ...], np.dtype
     inputs = checks.whole_number(header["inputs"], "inputs")
     shapes: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
     below = inputs
-    for index, layer in enumerate(header["layers"]):
+    for index, layer in enumerate(flat_values(header["layers"])):
+        if layer.get("kind", "dense") != "dense":
+            names = _NORM_ARRAYS.get(layer["kind"], ())
+            shapes |= {f"{name}_{index}": ((below,), dtype) for name in names}
+            continue
         units = checks.whole_number(layer["units"], "units")
         shapes[f"weights_{index}"] = (units, below), dtype
         if checks.flag(layer["use_bias"], "use_bias"):

@@ -144,6 +144,10 @@ class Trainer:
         self._threads = None if threads is None else check_threads(threads)
         self._seeds = seeding.seeds(rng, "shuffling")
         self._rates = Rates(optimizer)
+        self._dropout_seed = 0
+        if net.engine.is_random:
+            stream = seeding.stream(rng, "dropout")
+            self._dropout_seed = int(stream.bit_generator.random_raw())
         self._history = History(net.metric, False)
         self._training = self._new_training()
 
@@ -165,6 +169,7 @@ class Trainer:
             clip=self._clipping.kind,
             clip_limit=self._clipping.limit,
             max_block=self._batch_size if self._accumulate > 1 else 0,
+            seed=self._dropout_seed,
         )
 
     @property

@@ -1,0 +1,217 @@
+"""The layers that are not dense: norms, dropout and noise, residual sums. Each has its forward and its backward equation
+here, and in `list_layer` and `list_delta` what they cost. The plan includes this file.
+
+δˡ of the layer below another kind of layer is computed as below a dense one: ∂C/∂aˡ first, to which the δ of each residual
+sum is added that takes aˡ too, then ⊙ σ′(zˡ).
+"""
+
+from cygrad._engine.equations cimport (
+    BATCH_NORM, DENSE, DROPOUT, GAUSSIAN_NOISE, LAYER_NORM, RESIDUAL_SUM, Layer, LayerKind, Part, Pass, Workspace,
+    from_row
+)
+from cygrad._engine.kernels cimport CG_ACTIVATION_identity, cg_matrix, cg_noise, cg_norm, cg_update
+
+
+# Multiply-adds that take as long as these layers' work for one number.
+cdef Py_ssize_t NORM_WORK = 12, DROPOUT_WORK = 16, NOISE_WORK = 64, SUM_WORK = 4
+
+
+cdef int list_layer(Plan plan, Py_ssize_t l) except -1:
+    """List the forward operation of a layer that is not dense."""
+    cdef const Layer *layer = &plan.workspace.layers[l]
+    cdef Py_ssize_t width = plan.workspace.kernels.panel_width, rows = plan.capacity, units = layer.w.cols
+    if layer.kind == BATCH_NORM:
+        # The batch's statistics are chains over all rows, so its tasks have all rows.
+        plan.add(NORMALIZE, l, units, rows, rows if plan.workspace.training else TILE, NORM_WORK * width)
+    elif layer.kind == LAYER_NORM:
+        plan.add(NORMALIZE, l, 1, rows, VECTOR, NORM_WORK * units)
+    elif layer.kind == RESIDUAL_SUM:
+        plan.add(ADD_SOURCE, l, units, rows, TILE, SUM_WORK * width)
+    elif plan.workspace.training:
+        plan.add(DISTURB, l, units, rows, TILE, (DROPOUT_WORK if layer.kind == DROPOUT else NOISE_WORK) * width)
+    return 0
+
+
+cdef int list_delta(Plan plan, Py_ssize_t l) except -1:
+    """List the operation that computes δ of layer l below a layer that is not dense."""
+    cdef const Layer *above = &plan.workspace.layers[l + 1]
+    cdef Py_ssize_t width = plan.workspace.kernels.panel_width, rows = plan.capacity, units = above.w.cols
+    if above.kind == BATCH_NORM:
+        plan.add(NORMALIZE_DELTA, l, units, rows, rows if plan.workspace.training else TILE, NORM_WORK * width)
+    elif above.kind == LAYER_NORM:
+        plan.add(NORMALIZE_DELTA, l, 1, rows, VECTOR, NORM_WORK * units)
+    elif above.kind == RESIDUAL_SUM:
+        plan.add(ADD_SOURCE_DELTA, l, units, rows, TILE, SUM_WORK * width)
+    else:
+        plan.add(DISTURB_DELTA, l, units, rows, TILE, SUM_WORK * width)
+    return 0
+
+
+cdef void apply_activation(const Workspace *s, const Part *part, cg_matrix *z, cg_matrix *a) noexcept nogil:
+    """a = σ(z)"""
+    cdef int activation = s.layers[part.layer].activation
+    cdef Py_ssize_t panel
+    if z.data == a.data and activation == CG_ACTIVATION_identity:
+        return
+    for panel in range(part.panel, part.panel + part.panels):
+        s.kernels.activate(activation, panel, part.rows, z, a)
+
+
+cdef void complete_delta(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
+    """δˡ = (∂C/∂aˡ + Σ δ of the residual sums of aˡ) ⊙ σ′(zˡ);  for the input, l = 0, without σ′"""
+    cdef Py_ssize_t panel, l = part.layer, m, r = p.first + part.first
+    cdef cg_matrix delta = from_row(&s.delta[l], r), z = from_row(&s.z[l], r), a = from_row(&s.a[l], r), other
+    cdef int activation = s.layers[l].activation if l > 0 else CG_ACTIVATION_identity
+    for m in range(l + 1, s.depth + 1 if s.has_sums else 0):
+        if s.layers[m].kind == RESIDUAL_SUM and s.layers[m].source == l:
+            other = from_row(&s.delta[m], r)
+            for panel in range(part.panel, part.panel + part.panels):
+                s.kernels.matrix_sum(panel, part.rows, &delta, &other, &delta)
+    if activation != CG_ACTIVATION_identity:
+        for panel in range(part.panel, part.panel + part.panels):
+            s.kernels.slope(activation, panel, part.rows, &z, &a, &delta)
+
+
+cdef bint has_residual_sum(const Workspace *s, Py_ssize_t l) noexcept nogil:
+    """Return whether a residual sum takes the output of layer l."""
+    cdef Py_ssize_t m
+    for m in range(l + 1, s.depth + 1 if s.has_sums else 0):
+        if s.layers[m].kind == RESIDUAL_SUM and s.layers[m].source == l:
+            return True
+    return False
+
+
+# Norms
+
+cdef cg_norm norm_of(const Workspace *s, Py_ssize_t l, Py_ssize_t row, cg_matrix *normalized) noexcept nogil:
+    """The numbers of a norm for rows from `row` on; `normalized` is set to x̂, if that is kept."""
+    cdef const Layer *layer = &s.layers[l]
+    cdef cg_norm norm
+    normalized[0] = from_row(&s.kept[l], row)
+    norm.scale, norm.shift, norm.epsilon = layer.w.data, layer.b, layer.amount
+    norm.normalized = normalized if s.kept[l].data != NULL else NULL
+    norm.mean, norm.variance, norm.inverse = layer.running_mean, layer.running_variance, NULL
+    if layer.kind == LAYER_NORM:
+        norm.inverse = s.statistics[l] + row * s.kernels.itemsize
+    elif s.training:
+        norm.mean = s.statistics[l]
+        norm.variance = s.statistics[l] + width_in_panels(s, layer.w.cols) * CG_PANEL_BYTES
+    return norm
+
+
+cdef void normalize(const Workspace *s, const Pass *p, Part *part) noexcept nogil:
+    """zˡ = γ x̂ + β with x̂ = (aˡ⁻¹ − mean) / √(variance + ε);  aˡ = σ(zˡ)"""
+    cdef Py_ssize_t panel, l = part.layer, r = p.first + part.first
+    cdef cg_matrix x = from_row(&s.a[l - 1], r), z = from_row(&s.z[l], r), a = from_row(&s.a[l], r), normalized
+    cdef cg_norm norm = norm_of(s, l, r, &normalized)
+    if s.layers[l].kind == LAYER_NORM:
+        s.kernels.layer_norm(part.rows, &x, &norm, &z)
+        part.panels = width_in_panels(s, x.cols)
+    else:
+        for panel in range(part.panel, part.panel + part.panels):
+            if s.training:
+                s.kernels.moments(panel, part.rows, &x, &norm)
+            s.kernels.batch_norm(panel, part.rows, &x, &norm, &z)
+    apply_activation(s, part, &z, &a)
+
+
+cdef void normalize_delta(const Workspace *s, const Pass *p, Part *part) noexcept nogil:
+    """∂C/∂aˡ⁻¹ = (g − mean of g − x̂ ⊙ mean of g x̂) / √(variance + ε) with g = γ ⊙ δˡ and the means of the norm"""
+    cdef Py_ssize_t panel, l = part.layer, r = p.first + part.first
+    cdef cg_matrix delta = from_row(&s.delta[l + 1], r), below = from_row(&s.delta[l], r), normalized
+    cdef cg_norm norm = norm_of(s, l + 1, r, &normalized)
+    if s.layers[l + 1].kind == LAYER_NORM:
+        s.kernels.layer_norm_delta(part.rows, &delta, &norm, &below)
+        part.panels = width_in_panels(s, delta.cols)
+    else:
+        for panel in range(part.panel, part.panel + part.panels):
+            s.kernels.batch_norm_delta(panel, part.rows, &delta, &norm, not s.training, &below)
+    complete_delta(s, p, part)
+
+
+cdef void scale_gradient(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
+    """∂C/∂γ = Σ δˡ ⊙ x̂, ∂C/∂β = Σ δˡ over the samples, and the updates; then the running statistics of batch norm"""
+    cdef const Layer *layer = &s.layers[part.layer]
+    cdef cg_matrix delta = from_row(&s.delta[part.layer], p.first), normalized
+    cdef cg_norm norm = norm_of(s, part.layer, p.first, &normalized)
+    cdef cg_update update = block_update(p)
+    cdef char *scale = layer.w.data
+    cdef Part whole = part[0]
+    update.weight_decay = 0
+    if layer.train_weights:
+        s.kernels.scale_gradient(p.rows, &delta, &normalized, scale + (p.gradient_offset if p.is_last else p.sums_offset),
+                                 scale + p.sums_offset if p.continues else NULL, p.state_offsets, &update)
+    whole.first, whole.rows, whole.panel = 0, 1, 0
+    whole.panels = width_in_panels(s, layer.w.cols)
+    bias_gradient(s, p, &whole)
+    if p.stores_gradient and p.is_last:
+        sum_squares(s, p, &whole)
+    elif layer.kind == BATCH_NORM:
+        update_running_moments(s, p, part.layer)
+
+
+cdef void update_running_moments(const Workspace *s, const Pass *p, Py_ssize_t l) noexcept nogil:
+    """running ← running + momentum (new − running), for the mean and the unbiased variance of the batch"""
+    cdef const Layer *layer = &s.layers[l]
+    cdef cg_matrix normalized
+    cdef cg_norm norm = norm_of(s, l, p.first, &normalized)
+    if s.training and p.update.rule != CG_RULE_store:
+        s.kernels.running_moments(p.rows, layer.w.cols, layer.momentum, &norm, layer.running_mean, layer.running_variance)
+
+
+# Dropout and noise
+
+cdef void disturb(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
+    """aˡ = aˡ⁻¹ ⊙ factors that are 0 or 1 / (1 − rate);  or aˡ = aˡ⁻¹ + normal numbers"""
+    cdef Py_ssize_t panel, l = part.layer, r = p.first + part.first
+    cdef const Layer *layer = &s.layers[l]
+    cdef cg_matrix x = from_row(&s.a[l - 1], r), a = from_row(&s.a[l], r), kept = from_row(&s.kept[l], r)
+    cdef cg_noise noise
+    noise.amount, noise.seed, noise.step, noise.layer = layer.amount, p.seed, p.step, l
+    noise.row = p.start + part.first
+    for panel in range(part.panel, part.panel + part.panels):
+        if layer.kind == DROPOUT:
+            s.kernels.dropout(panel, part.rows, &x, &noise, &kept, &a)
+        else:
+            s.kernels.add_noise(panel, part.rows, &x, &noise, &a)
+
+
+cdef void disturb_delta(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
+    """∂C/∂aˡ⁻¹ = δˡ ⊙ the factors of dropout;  δˡ for noise, and without training"""
+    cdef Py_ssize_t panel, l = part.layer, r = p.first + part.first
+    cdef cg_matrix delta = from_row(&s.delta[l + 1], r), below = from_row(&s.delta[l], r), kept
+    if s.layers[l + 1].kind == DROPOUT and s.training:
+        kept = from_row(&s.kept[l + 1], r)
+        for panel in range(part.panel, part.panel + part.panels):
+            s.kernels.matrix_product(panel, part.rows, &delta, &kept, &below)
+    else:
+        copy_panels(part, &delta, &below)
+    complete_delta(s, p, part)
+
+
+# Residual sums
+
+cdef void add_source(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
+    """zˡ = aˡ⁻¹ + aˢ, where s is the layer below the residual block;  aˡ = σ(zˡ)"""
+    cdef Py_ssize_t panel, l = part.layer, r = p.first + part.first
+    cdef cg_matrix x = from_row(&s.a[l - 1], r), source = from_row(&s.a[s.layers[l].source], r)
+    cdef cg_matrix z = from_row(&s.z[l], r), a = from_row(&s.a[l], r)
+    for panel in range(part.panel, part.panel + part.panels):
+        s.kernels.matrix_sum(panel, part.rows, &x, &source, &z)
+    apply_activation(s, part, &z, &a)
+
+
+cdef void add_source_delta(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
+    """∂C/∂aˡ⁻¹ = δˡ; δ of the source adds it too, when its own is computed"""
+    cdef Py_ssize_t r = p.first + part.first
+    cdef cg_matrix delta = from_row(&s.delta[part.layer + 1], r), below = from_row(&s.delta[part.layer], r)
+    copy_panels(part, &delta, &below)
+    complete_delta(s, p, part)
+
+
+cdef void copy_panels(const Part *part, const cg_matrix *x, cg_matrix *out) noexcept nogil:
+    """Copy the rows of a part from one matrix to another."""
+    cdef Py_ssize_t panel
+    for panel in range(part.panel, part.panel + part.panels):
+        memcpy(out.data + panel * out.capacity * CG_PANEL_BYTES, x.data + panel * x.capacity * CG_PANEL_BYTES,
+               part.rows * CG_PANEL_BYTES)

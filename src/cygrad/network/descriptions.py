@@ -1,0 +1,85 @@
+"""Descriptions of layers as values for JSON, and back: what `Network.config` holds.
+
+A dense layer has no "kind", as in files of the first format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from cygrad.network.layers import Dense
+from cygrad.network.noise import Dropout, GaussianNoise
+from cygrad.network.normalization import BatchNorm, LayerNorm
+from cygrad.network.residual import Residual
+
+if TYPE_CHECKING:
+    from cygrad.network.layers import Description, Layer
+
+# The numbers of each kind, besides activation and trainable.
+_NUMBERS: dict[str, tuple[str, ...]] = {
+    "batch_norm": ("momentum", "eps"),
+    "layer_norm": ("eps",),
+    "dropout": ("rate",),
+    "noise": ("deviation",),
+}
+_CLASSES = {each.kind: each for each in (BatchNorm, LayerNorm, Dropout, GaussianNoise)}
+
+
+def nested(structure: Iterable[Description], layers: Iterator[Layer]) -> list[Description]:
+    """Return the descriptions of a network's layers as they are now, nested as in `structure`."""
+    descriptions: list[Description] = []
+    for description in structure:
+        if isinstance(description, Residual):
+            block = nested(description.layers, layers)
+            next(layers)  # the sum
+            descriptions.append(Residual(block, description.activation))
+        else:
+            flat = next(layers).description
+            assert not isinstance(flat, Residual)
+            descriptions.append(flat)
+    return descriptions
+
+
+def to_values(description: Description) -> dict[str, Any]:
+    """Return a description as values for JSON, without initialisers."""
+    if isinstance(description, Dense):
+        return {
+            "units": description.units,
+            "activation": description.activation,
+            "use_bias": description.use_bias,
+            "trainable": description.trainable,
+        }
+    values: dict[str, Any] = {"kind": description.kind}
+    if isinstance(description, Residual):
+        layers = [to_values(layer) for layer in description.layers]
+        return {**values, "layers": layers, "activation": description.activation}
+    for name in _NUMBERS[description.kind]:
+        values[name] = getattr(description, name)
+    if isinstance(description, (BatchNorm, LayerNorm)):
+        values |= {"activation": description.activation, "trainable": description.trainable}
+    return values
+
+
+def from_values(values: dict[str, Any]) -> Description:
+    """Return the description of `to_values`."""
+    given = dict(values)
+    kind = given.pop("kind", "dense")
+    if kind == "dense":
+        return Dense(**given)
+    if kind == "residual":
+        return Residual([from_values(layer) for layer in given["layers"]], given["activation"])
+    if kind not in _CLASSES:
+        raise ValueError(f"kind of a layer is {kind!r}, expected one of {', '.join(_CLASSES)}")
+    description: Description = _CLASSES[kind](**given)
+    return description
+
+
+def flat_values(layers: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the values of a network's layers one after another, residual blocks with their sums."""
+    for layer in layers:
+        if layer.get("kind") == "residual":
+            yield from flat_values(layer["layers"])
+            yield {"kind": "residual_sum"}
+        else:
+            yield layer
