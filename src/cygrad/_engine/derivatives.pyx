@@ -11,7 +11,7 @@ from libc.string cimport memset
 from cygrad._engine.engine cimport Engine
 from cygrad._engine.equations cimport CLIP_NOTHING, Clipping, Pass, Workspace, from_row
 from cygrad._engine.kernels cimport CG_PANEL_BYTES, cg_matrix
-from cygrad._engine.plan cimport OUTPUT_DELTA, Plan, costs
+from cygrad._engine.plan cimport OUTPUT_DELTA, SORT_BY_COLUMN, Plan, costs
 from cygrad._engine.samples cimport Samples, memory_of
 from cygrad._engine.team cimport Team, cg_team_end, cg_team_open, cg_team_stop, cg_team_stopped
 
@@ -81,7 +81,8 @@ cdef class JacobianPasses(Team):
         for output in range(self.outputs):
             set_column(s, p, self.first + output, True)
             for i in range(first_back, self.plan.first_gradient):
-                if self.plan.run_operation(&self.plan.operation[i], p, member, self.interrupts):
+                if self.plan.operation[i].kind != SORT_BY_COLUMN and (      # that is for ∂C/∂W
+                        self.plan.run_operation(&self.plan.operation[i], p, member, self.interrupts)):
                     return True
             set_column(s, p, self.first + output, False)
             for r in range(p.rows):
