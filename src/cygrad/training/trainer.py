@@ -245,8 +245,8 @@ class Trainer:
 
     def fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: Any,
+        y: ArrayLike | None = None,
         epochs: int | None = None,
         *,
         validation: float | None = None,
@@ -267,6 +267,7 @@ class Trainer:
         X : array_like or sparse matrix, shape (n, inputs)
             Finite numbers of any real dtype, in any memory layout. Never written to. Or a sparse
             matrix in compressed rows, such as ``scipy.sparse.csr_array``, as for `Network.forward`.
+            Without `y`: batches (X, y), see Notes.
         y : array_like, shape (n,) or (n, outputs)
             As for `Network.evaluate`.
         epochs : int or None
@@ -324,6 +325,28 @@ class Trainer:
         the steps done count, and `history` has the complete epochs.
 
         `fit` keeps the optimiser's state and one copy of the parameters, of the last good epoch.
+
+        Data that do not fit in memory are given as batches, and without `y`: as an object with
+        ``len(batches)`` and ``batches[i]``, as an iterable, such as a `DataLoader` of PyTorch, or
+        as a function that returns an iterator for each epoch. A batch is a tuple (X, y) with any
+        number of rows: it is one step, or as many as `batch_size` divides it into. `shuffle` gives
+        the batches of the first kind a new random order in each epoch. A thread reads two batches
+        ahead, while the engine trains on another one; an error of the reader ends the training.
+        A schedule that counts epochs takes the steps of the epoch before as those of an epoch.
+        Validation data are given as `X_val` and `y_val`, and `statistics` are not computed.
+
+        Examples
+        --------
+        >>> import cygrad as cg
+        >>> X, y = cg.datasets.load_digits()
+        >>> net = cg.Network(64, [cg.Dense(10, "softmax")], loss="cross_entropy", rng=0)
+        >>> trainer = cg.Trainer(net, cg.Adam(1e-3), rng=0)
+        >>> def batches():
+        ...     for start in range(0, len(X), 32):
+        ...         yield X[start : start + 32], y[start : start + 32]
+        >>> history = trainer.fit(batches, epochs=2)
+        >>> len(history), trainer.steps
+        (2, 114)
         """
         budget = Budget(epochs, max_steps, max_seconds)
         shuffle = checks.flag(shuffle, "shuffle")
@@ -331,6 +354,10 @@ class Trainer:
         reset = checks.flag(reset, "reset")
         statistics = checks.flag(statistics, "statistics")
         hooks = as_hooks(callbacks)
+        if y is None:
+            return self._fit_batches(
+                X, budget, validation, X_val, y_val, hooks, shuffle, verbose, reset, statistics
+            )
         samples, targets = self._read_data(X, y)
         held_out, rows = self._validation(samples, targets, validation, X_val, y_val)
         order = Order(samples.rows, rows, shuffle)
@@ -401,6 +428,35 @@ class Trainer:
                     break
                 rates = self._rates_of(self.steps, budget.steps_of(steps))
         return self._history
+
+    def _fit_batches(
+        self,
+        batches: Any,
+        budget: Budget,
+        validation: float | None,
+        X_val: ArrayLike | None,
+        y_val: ArrayLike | None,
+        hooks: list[Hooks],
+        shuffle: bool,
+        verbose: bool,
+        reset: bool,
+        statistics: bool,
+    ) -> History:
+        from cygrad.training.batches import fit_batches
+
+        for name, value in (("validation", validation), ("statistics", statistics or None)):
+            if value is not None:
+                raise ValueError(f"{name} is {value} and X are batches, expected {name} with X, y")
+        return fit_batches(
+            self,
+            batches,
+            budget=budget,
+            held_out=self._own_validation(X_val, y_val),
+            hooks=hooks,
+            shuffle=shuffle,
+            verbose=verbose,
+            reset=reset,
+        )
 
     def reset(self) -> None:
         """Begin anew: draw the parameters again, and forget all training.
@@ -598,15 +654,13 @@ class Trainer:
         y_val: ArrayLike | None,
     ) -> tuple[Validation | None, NDArray[np.int64] | None]:
         """Return the validation data, and the rows to train on, or None for all of them."""
-        if (X_val is None) != (y_val is None):
-            missing, given = ("X_val", "y_val") if X_val is None else ("y_val", "X_val")
-            raise ValueError(f"{missing} is None and {given} is given, expected both or neither")
-        if X_val is not None and y_val is not None:
+        own = self._own_validation(X_val, y_val)
+        if own is not None:
             if validation is not None:
                 raise ValueError(
                     f"validation is {validation} and X_val is given, expected one of them"
                 )
-            return Validation(*self._read_data(X_val, y_val, "_val")), None
+            return own, None
         if validation is None:
             return None, None
         n = samples.rows
@@ -614,6 +668,17 @@ class Trainer:
         labels = targets if isinstance(targets, np.ndarray) else None
         rows, held_out = validating.split(n, count, labels, self._seeds.of("validation"))
         return Validation(samples, targets, held_out), rows
+
+    def _own_validation(
+        self, X_val: ArrayLike | None, y_val: ArrayLike | None
+    ) -> Validation | None:
+        """Return the validation data that were given, or None."""
+        if (X_val is None) != (y_val is None):
+            missing, given = ("X_val", "y_val") if X_val is None else ("y_val", "X_val")
+            raise ValueError(f"{missing} is None and {given} is given, expected both or neither")
+        if X_val is None or y_val is None:
+            return None
+        return Validation(*self._read_data(X_val, y_val, "_val"))
 
     def __getstate__(self) -> dict[str, Any]:
         state = {**self.__dict__, "_shuffling": self._shuffling}  # copies share the stream
