@@ -5,6 +5,7 @@
  * Prints a line for every case that fails; its name as argument runs only that case. A kernel's arguments are between
  * forbidden pages; with -fsanitize=address,undefined its own memory is checked too. */
 #include "check_functions.h"
+#include "check_gradients.h"
 #include "check_output.h"
 #include "check_panels.h"
 #include "check_products.h"
@@ -113,6 +114,8 @@ int main(int count, char **arguments)
         check_hidden_delta();
         check_weight_gradient();
         check_bias_gradient();
+        check_sum_of_squares();
+        check_apply_gradient();
         check_function();
         check_activate();
         check_softmax();

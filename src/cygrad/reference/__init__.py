@@ -27,6 +27,7 @@ from .losses import LOSSES, Loss
 from .network import Gradients, Network
 from .numerical import NumericalGradients, numerical_gradients
 from .optimizers import *  # noqa: F403
+from .statistics import LayerStatistics, layer_statistics
 from .training import DivergenceError, History, Trainer
 
 __all__ = [
@@ -38,10 +39,12 @@ __all__ = [
     "Gradients",
     "History",
     "Layer",
+    "LayerStatistics",
     "Loss",
     "Network",
     "NumericalGradients",
     "Trainer",
+    "layer_statistics",
     "numerical_gradients",
 ]
 __all__ += optimizers.__all__
