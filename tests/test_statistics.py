@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from bits import assert_same_bits
+from test_sparse import Rows
 from tolerances import assert_close
 
 import cygrad as cg
@@ -115,6 +116,15 @@ def test_training_and_threads_change_no_bit():
     assert_same_bits(watched.parameters, plain.parameters)
     assert one.statistics == three.statistics
     assert len(one.statistics) == len(one) == 2
+
+
+def test_sparse_samples_have_the_same_bits():
+    rows = np.where(RNG.random(X.shape) < 0.2, X, 0)
+    found = []
+    for given in rows, Rows(rows):
+        trainer = cg.Trainer(network(), cg.SGD(0.1), 16, rng=0)
+        found.append(trainer.fit(given, Y, 2, statistics=True).statistics)
+    assert found[0] == found[1]
 
 
 def test_without_being_asked_nothing_is_computed(monkeypatch):
