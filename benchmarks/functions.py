@@ -15,13 +15,14 @@ import numpy as np
 
 from cygrad._engine import kernels, tape
 
+from . import exact
 from .programs import Array
 from .report import Column, Row
 from .settings import Settings
 
 TITLE = "Vector functions: largest error in ulp"
 COLUMNS = (
-    Column("function", "function", 8),
+    Column("function", "function", 12),
     Column("dtype", "dtype", 7),
     Column("part", "of", 8),
     Column("isa", "isa", 8),
@@ -35,21 +36,6 @@ CHUNK = 1 << 16
 SAMPLE = 1 << 22  # of float64
 
 
-def _sigmoid(x: Array) -> Array:
-    y: Array = 1 / (1 + np.exp(-x))
-    return y
-
-
-def _gaussian(x: Array) -> Array:
-    """exp(−x²), corrected for the rounding error of x²: x is split so that products are exact."""
-    high = x.astype(np.float32).astype(x.dtype)
-    low = x - high
-    rest = (2 * high + low) * low
-    square = high * high + rest
-    lost = rest - (square - high * high)
-    return np.where(np.isfinite(square), np.exp(-square) * (1 - lost), 0)
-
-
 @dataclass(frozen=True)
 class Function:
     """A function, its domain, and the part of the domain where float64 is sampled densely.
@@ -61,6 +47,7 @@ class Function:
     reference: Callable[..., Array]
     domain: str
     dense: tuple[float, float]
+    parameter: float = 1.0
 
 
 FUNCTIONS = {
@@ -68,8 +55,19 @@ FUNCTIONS = {
     "log": Function(np.log, "normal", (0.5, 2)),
     "log1p": Function(np.log1p, "unit", (0, 1)),
     "tanh": Function(np.tanh, "all", (-20, 20)),
-    "sigmoid": Function(_sigmoid, "all", (-746, 40)),
-    "gaussian": Function(_gaussian, "all", (-27.5, 27.5)),
+    "sigmoid": Function(exact.sigmoid, "all", (-746, 40)),
+    "gaussian": Function(exact.gaussian, "all", (-27.5, 27.5)),
+    "leaky_relu": Function(exact.leaky_relu, "all", (-1, 1), 0.01),
+    "elu": Function(exact.elu, "all", (-40, 1)),
+    "selu": Function(exact.selu, "all", (-40, 1)),
+    "gelu": Function(exact.gelu, "all", (-39, 10)),
+    "gelu_tanh": Function(exact.gelu_tanh, "all", (-22, 8)),
+    "silu": Function(exact.silu, "all", (-746, 40)),
+    "mish": Function(exact.mish, "all", (-746, 40)),
+    "softplus": Function(exact.softplus, "all", (-746, 40)),
+    "softsign": Function(exact.softsign, "all", (-20, 20)),
+    "hard_sigmoid": Function(exact.hard_sigmoid, "all", (-4, 4)),
+    "sine": Function(np.sin, "all", (-20, 20)),
 }
 GATES = {
     **{name: FUNCTIONS[name] for name in ("exp", "tanh", "sigmoid", "gaussian")},
@@ -122,7 +120,12 @@ def _row(
 def ulp_errors(name: str, part: str, function: Function, arguments: tuple[Array, ...]) -> Array:
     """Return |engine − reference| in ulp of the dtype; infinite for a wrong NaN or infinity."""
     x = arguments[0]
-    got = kernels.evaluate(name, x) if part == "networks" else tape.evaluate_gate(name, *arguments)
+    if part == "networks":  # denormal arguments count as zero
+        arguments = (np.where(np.abs(x) < np.finfo(x.dtype).tiny, 0 * x, x),)
+    if part == "networks":
+        got = kernels.evaluate(name, x, function.parameter)
+    else:
+        got = tape.evaluate_gate(name, *arguments)
     wider = np.float64 if x.dtype == np.float32 else np.longdouble
     with np.errstate(all="ignore"):
         reference = function.reference(*(each.astype(wider) for each in arguments))

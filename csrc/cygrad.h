@@ -35,7 +35,7 @@
 /* Properties of an activation, a loss or an update rule, a bit each. */
 enum cg_property {
     CG_NEEDS_Z = 1,           /* σ′, or the loss, is computed from z, so z is stored as well as a */
-    CG_KINK_AT_ZERO = 2,      /* σ has no derivative at z = 0 */
+    CG_CHEAP = 2,             /* σ and σ′ take a few operations, and no exp */
     CG_INCREASING = 4,        /* a larger z gives a larger a */
     CG_WHOLE_ROWS = 8,        /* an output depends on all z of its row */
     CG_GIVES_DELTA = 16,      /* the loss returns δᴸ itself instead of ∇ₐC */
@@ -188,8 +188,9 @@ typedef struct {
      * `from` not NULL: a is gathered tile by tile */
     void (*forward)(ptrdiff_t panel, ptrdiff_t panels, ptrdiff_t rows, const cg_rows *from, cg_matrix *a,
                     const cg_matrix *w, const char *b, int relu, cg_matrix *z);
-    /* a = σ(z) for one panel of columns */
-    void (*activate)(int activation, ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *z, cg_matrix *a);
+    /* a = σ(z) for one panel of columns; `parameter` is that of σ, if it has one */
+    void (*activate)(int activation, double parameter, ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *z,
+                     cg_matrix *a);
     /* a = softmax(z) for rows; log_sum_exp[r] = ln Σⱼ exp(z[r, j]) */
     void (*softmax)(ptrdiff_t rows, const cg_matrix *z, cg_matrix *a, void *log_sum_exp);
 
@@ -198,8 +199,8 @@ typedef struct {
     /* δ = ∇ₐC ⊙ softmax′: a ⊙ (∇ − ⟨∇, a⟩) for rows */
     void (*softmax_slope)(ptrdiff_t rows, const cg_matrix *a, cg_matrix *delta);
     /* δ = δ ⊙ σ′(z) for one panel of columns */
-    void (*slope)(int activation, ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *z, const cg_matrix *a,
-                  cg_matrix *delta);
+    void (*slope)(int activation, double parameter, ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *z,
+                  const cg_matrix *a, cg_matrix *delta);
 
     /* wt [out, P] = one panel of rows of Wᵀ: wt[o, i] = w[panel P + i, o], for parameters that are read or set */
     void (*transpose)(ptrdiff_t panel, const cg_matrix *w, char *wt);
@@ -255,7 +256,7 @@ typedef struct {
                             const ptrdiff_t *state_offsets, const cg_update *update);
 
     /* y = f(x) element by element, for tests: f is "exp", "log", "log1p" or an activation; 0: unknown name */
-    int (*function)(const char *name, ptrdiff_t n, const void *x, void *y);
+    int (*function)(const char *name, double parameter, ptrdiff_t n, const void *x, void *y);
     /* `rounds` × 64 independent multiply-adds of vectors, for benchmarks; returns the floating-point operations */
     double (*multiply_adds)(ptrdiff_t rounds, void *sink);
 } cg_kernels;

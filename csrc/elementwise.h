@@ -2,9 +2,7 @@
 #ifndef CG_ELEMENTWISE_H
 #define CG_ELEMENTWISE_H
 
-#include "functions.h"
-
-CG_INLINE vec relu_slope(vec a) { return masked(splat(1), a > zero()); }
+#include "activation_functions.h"
 
 /* Return the number of vectors in a panel's row that hold columns of the matrix. */
 CG_INLINE int used_vectors(ptrdiff_t cols)
@@ -21,8 +19,10 @@ CG_INLINE real *panel_of(const cg_matrix *m, ptrdiff_t panel)
     for (ptrdiff_t r = 0; r < rows; r++)                   \
         for (ptrdiff_t i = r * P, j = 0; j < vectors; j++, i += LANES)
 
-static void activate(int activation, ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *z_in, cg_matrix *a_out)
+static void activate(int activation, double number, ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *z_in,
+                     cg_matrix *a_out)
 {
+    const vec parameter = splat((real)number);
     const real *z_panel = panel_of(z_in, panel);
     real *a_panel = panel_of(a_out, panel);
     ptrdiff_t cols = a_out->cols - panel * P;
@@ -46,9 +46,10 @@ static void activate(int activation, ptrdiff_t panel, ptrdiff_t rows, const cg_m
 }
 
 /* δ ← δ ⊙ σ′(z) */
-static void slope(int activation, ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *z_in, const cg_matrix *a_in,
-                  cg_matrix *delta)
+static void slope(int activation, double number, ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *z_in,
+                  const cg_matrix *a_in, cg_matrix *delta)
 {
+    const vec parameter = splat((real)number);
     const real *a_panel = panel_of(a_in, panel), *z_panel = panel_of(z_in, panel);
     real *d_panel = panel_of(delta, panel);
     int vectors = used_vectors(delta->cols - panel * P);

@@ -23,11 +23,13 @@ typedef float real;
 typedef int32_t integer;
 #define CG_DTYPE "float32"
 #define CG_MIN_NORMAL FLT_MIN /* normal number */
+#define CG_MAX FLT_MAX
 #else
 typedef double real;
 typedef int64_t integer;
 #define CG_DTYPE "float64"
 #define CG_MIN_NORMAL DBL_MIN
+#define CG_MAX DBL_MAX
 #endif
 
 enum {

@@ -1,28 +1,37 @@
-/* trigonometry.h: sin and cos of vectors of float64, for every finite number.
+/* trigonometry.h: sin and cos of vectors, for every finite number.
  *
- * Largest error, in units in the last place: sin 0.79, cos 0.79 (`python -m benchmarks functions`).
+ * Largest error in float64, in units in the last place: sin 0.79, cos 0.79 (`python -m benchmarks functions`).
  *
- * Method: |x| = n π/2 + r with |r| ≤ π/4, r in two parts, r + low. Below 2³⁰ that is three fused multiply-adds with π/2
- * in three parts (Cody & Waite 1980); the product of n and the first part is subtracted exactly. From 2³⁰ on n π/2 has
- * more digits than three parts hold. There x 2/π modulo 4 is computed with as many bits of 2/π as count (Payne & Hanek
- * 1983), in integers and lane by lane: such angles are rare. Last come sin and cos of r by minimax polynomials in r²,
- * and n selects one of them. */
+ * Method: |x| = n π/2 + r with |r| ≤ π/4, r in two parts, r + low. Below 2³⁰ (2¹³ in float32) that is three fused
+ * multiply-adds with π/2 in three parts (Cody & Waite 1980); the product of n and the first part is subtracted exactly.
+ * From there on n π/2 has more digits than three parts hold. There x 2/π modulo 4 is computed with as many bits of 2/π
+ * as count (Payne & Hanek 1983), in integers and lane by lane: such angles are rare. Last come sin and cos of r by
+ * minimax polynomials in r², and n selects one of them. */
 #ifndef CG_TRIGONOMETRY_H
 #define CG_TRIGONOMETRY_H
 
 #include "functions.h"
 
-#define CG_HALF_PI 1.5707963267948966 /* π/2 is the sum of the three */
+/* π/2 is the sum of its three parts. sin r = r + r³ s(r²), cos r = 1 − r²/2 + r⁴ c(r²) */
+#if CG_BITS == 32
+#define CG_HALF_PI 1.57079637f
+#define CG_HALF_PI_2 -4.37113883e-08f
+#define CG_HALF_PI_3 -1.71512451e-15f
+#define CG_TWO_OVER_PI 0.636619747f
+#define CG_LARGE_ANGLE 0x1p13f
+static const real sin_s[] = {-0.166666642f, 0.00833273772f, -0.000195858418f};
+static const real cos_c[] = {0.0416666642f, -0.00138882943f, 2.45460888e-05f};
+#else
+#define CG_HALF_PI 1.5707963267948966
 #define CG_HALF_PI_2 6.123233995736766e-17
 #define CG_HALF_PI_3 -1.4973849048591698e-33
 #define CG_TWO_OVER_PI 0.63661977236758138
 #define CG_LARGE_ANGLE 0x1p30
-
-/* sin r = r + r³ s(r²), cos r = 1 − r²/2 + r⁴ c(r²) */
 static const real sin_s[] = {-0.16666666666666632,    0.008333333333322486,    -0.00019841269829853388,
                              2.7557313705077571e-06, -2.5050759892263097e-08, 1.5896886691859679e-10};
 static const real cos_c[] = {0.041666666666666602,    -0.001388888888887447,  2.4801587289666909e-05,
                              -2.7557314399267835e-07, 2.0875728994682885e-09, -1.1359917355679887e-11};
+#endif
 
 /* An angle modulo 2π: quarter · π/2 + r + low */
 typedef struct {
@@ -31,7 +40,7 @@ typedef struct {
 } angle;
 
 /* Reduces one large number x; NaN if x is not finite. */
-static real large_angle(real x, real *low, integer *quarter)
+static double large_angle(double x, double *low, integer *quarter)
 {
     static const uint64_t two_over_pi[] = {
         0 /* the integer part */,
@@ -41,7 +50,7 @@ static real large_angle(real x, real *low, integer *quarter)
         0x7527bac7ebe5f17b, 0x3d0739f78a5292ea, 0x6bfb5fb11f8d5d08, 0x56033046fc7b6bab};
     __extension__ typedef unsigned __int128 wide;
     *low = 0, *quarter = 0;
-    if (!isfinite(x)) return (real)NAN;
+    if (!isfinite(x)) return (double)NAN;
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
     /* x = m 2ᵉ. Bits of 2/π worth 4 / 2ᵉ or more add whole turns; take the 192 bits after those. */
@@ -58,12 +67,14 @@ static real large_angle(real x, real *low, integer *quarter)
     high = high << 2 | middle >> 62, middle = middle << 2 | rest >> 62, rest <<= 2;
     int negative = high >> 63;
     if (negative) high = ~high, middle = ~middle, rest = ~rest;
-    int zeros = __builtin_clzll(high); /* high is not 0: no float64 comes nearer to a multiple of π/2 than 2⁻⁶² */
+    int zeros = __builtin_clzll(high); /* high is not 0: no float64 comes nearer than 2⁻⁶² to a multiple of π/2 */
     if (zeros) high = high << zeros | middle >> (64 - zeros), middle = middle << zeros | rest >> (64 - zeros);
-    real f = ldexp((real)(high >> 11), -53 - zeros), f_low = ldexp((real)(high << 53 >> 11 | middle >> 22), -106 - zeros);
+    double f = ldexp((double)(high >> 11), -53 - zeros);
+    double f_low = ldexp((double)(high << 53 >> 11 | middle >> 22), -106 - zeros);
     if (negative) f = -f, f_low = -f_low;
-    real r = f * CG_HALF_PI;
-    *low = fma(f, CG_HALF_PI, -r) + (f * CG_HALF_PI_2 + f_low * CG_HALF_PI);
+    const double half_pi = 1.5707963267948966, half_pi_low = 6.123233995736766e-17;
+    double r = f * half_pi;
+    *low = fma(f, half_pi, -r) + (f * half_pi_low + f_low * half_pi);
     return r;
 }
 
@@ -76,7 +87,10 @@ CG_SHARED void large_angles(vec size, angle *a)
     memcpy(low, &a->low, sizeof low);
     memcpy(quarters, &a->quarter, sizeof quarters);
     for (int i = 0; i < LANES; i++)
-        if (!(sizes[i] < CG_LARGE_ANGLE)) r[i] = large_angle(sizes[i], &low[i], &quarters[i]);
+        if (!(sizes[i] < CG_LARGE_ANGLE)) {
+            double rest, sum = large_angle((double)sizes[i], &rest, &quarters[i]);
+            r[i] = (real)sum, low[i] = (real)(sum - (double)r[i] + rest);
+        }
     memcpy(&a->r, r, sizeof r);
     memcpy(&a->low, low, sizeof low);
     memcpy(&a->quarter, quarters, sizeof quarters);
@@ -97,23 +111,25 @@ CG_INLINE angle angle_of(vec size)
     return a;
 }
 
-/* sin(size + quarters π/2) for size ≥ 0 */
-CG_SHARED vec sin_quarter_turns(vec size, mask quarters)
+/* sin(a + quarters π/2) */
+CG_INLINE vec sin_of_angle(angle a, mask quarters)
 {
-    angle a = angle_of(size);
-    vec r = a.r, z = r * r, half = splat(0.5) * z;
+    vec r = a.r, z = r * r, half = splat((real)0.5) * z;
     vec s = r + fma_(r * z, polynomial(sin_s, CG_COUNT(sin_s), z), fma_(-half, a.low, a.low));
     vec one = splat(1), c = one - half;
-    vec half_low = fma_(splat(0.5), fma_(r, r, -z), r * a.low); /* (r + low)² / 2 − z / 2 */
+    vec half_low = fma_(splat((real)0.5), fma_(r, r, -z), r * a.low); /* (r + low)² / 2 − z / 2 */
     c = c + ((one - c) - half + fma_(z * z, polynomial(cos_c, CG_COUNT(cos_c), z), -half_low));
     quarters += a.quarter;
-    mask odd = -(quarters & splat_integer(1)), sign = (quarters & splat_integer(2)) << 62;
+    mask odd = -(quarters & splat_integer(1)), sign = (quarters & splat_integer(2)) << (CG_BITS - 2);
     return (vec)((mask)select_(odd, c, s) ^ sign);
 }
 
+/* sin(size + quarters π/2) for size ≥ 0 */
+CG_SHARED vec sin_quarter_turns(vec size, mask quarters) { return sin_of_angle(angle_of(size), quarters); }
+
 CG_INLINE vec sin_(vec x)
 {
-    return (vec)((mask)sin_quarter_turns(abs_(x), splat_integer(0)) ^ ((mask)x & (mask)splat(-0.0)));
+    return (vec)((mask)sin_quarter_turns(abs_(x), splat_integer(0)) ^ ((mask)x & (mask)splat((real)-0.0)));
 }
 
 CG_INLINE vec cos_(vec x) { return sin_quarter_turns(abs_(x), splat_integer(1)); }

@@ -19,6 +19,41 @@ from cygrad import reference
 
 ACTIVATIONS = ("identity", "sigmoid", "tanh", "relu", "gaussian")  # of any layer
 
+# With a few of the other values each: some have their parameter behind the name.
+OTHER_ACTIVATIONS = (
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "gelu_tanh",
+    "silu",
+    "mish",
+    "softplus",
+    "softsign",
+    "hard_tanh",
+    "hard_sigmoid",
+    "sine",
+    "leaky_relu 0.3",
+    "exp",
+    "elu 0.7",
+    "sine 2.5",
+)
+# The z at which they have no derivative; elu has one for 1.
+KINKS = {
+    "relu": (0,),
+    "leaky_relu": (0,),
+    "elu": (0,),
+    "selu": (0,),
+    "hard_tanh": (-1, 1),
+    "hard_sigmoid": (-3, 3),
+}
+
+
+def activation_in(module: Any, text: str) -> Any:
+    """Return the activation of a text for `cygrad` or for `reference`."""
+    name, _, parameter = text.partition(" ")
+    return getattr(module.activations, name)(float(parameter)) if parameter else name
+
 
 class Output(NamedTuple):
     """An output activation, a loss, and the kind of targets."""
@@ -126,7 +161,7 @@ class Case:
 
     def network(self, dtype: str) -> cg.Network:
         """The package's network."""
-        layers = [cg.Dense(**description) for description in self._layers()]
+        layers = [cg.Dense(**description) for description in self._layers(cg)]
         return cg.Network(
             self.sizes[0],
             layers,
@@ -138,7 +173,7 @@ class Case:
 
     def reference_network(self) -> reference.Network:
         """The reference's network."""
-        layers = [reference.Dense(**description) for description in self._layers()]
+        layers = [reference.Dense(**description) for description in self._layers(reference)]
         return reference.Network(
             self.sizes[0], layers, loss=self.output.loss, reduction=self.reduction
         )
@@ -151,16 +186,17 @@ class Case:
             arguments["learning_rate"] /= self.batch_size  # the same steps as with the mean
         return getattr(cg, name)(**arguments), getattr(reference, name)(**arguments)
 
-    def _layers(self) -> Iterator[dict[str, Any]]:
+    def _layers(self, module: Any) -> Iterator[dict[str, Any]]:
         depth = len(self.sizes) - 1
         for index, units in enumerate(self.sizes[1:]):
             use_bias = self.biases[index % len(self.biases)]
             trainable = self.trainable[index % len(self.trainable)]
             if trainable == "biases" and not use_bias:
                 trainable = False
+            activation = self.output.activation if index == depth - 1 else self.hidden
             yield {
                 "units": units,
-                "activation": self.output.activation if index == depth - 1 else self.hidden,
+                "activation": activation_in(module, activation),
                 "use_bias": use_bias,
                 "trainable": trainable,
             }
@@ -241,19 +277,39 @@ COLUMNS = (
 CASES = tuple(Case(*row) for row in every_pair(COLUMNS))
 
 
+def other_cases() -> Iterator[Case]:
+    """Yield a case for each of the other activations in the hidden layers, and in the last one."""
+    shapes, optimizers = ((9, 37, 7, 5), (17, 15, 16), (5, 4, 3, 4, 6, 2)), tuple(OPTIMIZERS)
+    for i, hidden in enumerate(OTHER_ACTIVATIONS):
+        yield Case(
+            hidden,
+            Output(OTHER_ACTIVATIONS[(i + 5) % len(OTHER_ACTIVATIONS)], "mse", "values"),
+            REDUCTIONS[i % 2],
+            shapes[i % 3],
+            BATCHES[i % 5],
+            BIASES[i % 3],
+            TRAINABLE[i % 5],
+            optimizers[i % len(optimizers)],
+        )
+
+
+CASES += tuple(other_cases())
+
+
 def kink_distance(
     net: reference.Network, gradients: reference.Gradients, y: Sequence[Any]
 ) -> float:
     """Return the distance of a pass from the points where a derivative or a decision jumps.
 
-    These are z = 0 of relu, a margin of 0 of hinge, equal outputs if the largest decides, and an
-    output of one half (z = 0) if its side decides. A distance of exactly 0 does not count: only
-    outputs of relu that are 0 cause it, and rounding does not change them.
+    These are the kinks of the activations, a margin of 0 of hinge, equal outputs if the largest
+    decides, and an output of one half (z = 0) if its side decides. A distance of exactly 0 does not
+    count: only outputs of relu that are 0 cause it, and rounding does not change them.
     """
     distances = []
     for layer, z in zip(net.layers, gradients.pre_activations, strict=True):
-        if layer.activation == "relu":
-            distances.append(np.array(z))
+        activation = reference.activations.activation_of(layer.activation)
+        if activation.name != "elu" or activation.parameter != 1:
+            distances += [np.array(z) - kink for kink in KINKS.get(activation.name, ())]
     if net.loss == "binary_cross_entropy":
         distances.append(np.array(gradients.pre_activations[-1]))
     if net.loss in ("cross_entropy", "hinge"):

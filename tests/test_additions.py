@@ -11,12 +11,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from cases import ACTIVATIONS, OPTIMIZERS, OUTPUTS
+from cases import ACTIVATIONS, OPTIMIZERS, OTHER_ACTIVATIONS, OUTPUTS
 
 import cygrad as cg
 from cygrad import network, reference
 from cygrad._engine import kernels
 from cygrad.cli import options
+
+functions = pytest.importorskip("benchmarks.functions", reason="an installed package has none")
+
+EXACT = {"identity", "relu", "hard_tanh"}  # no rounding errors to measure
 
 ROOT = Path(__file__).parent.parent
 GUIDE = ROOT / ".github" / "CONTRIBUTING.md"
@@ -91,7 +95,22 @@ def test_every_activation_is_everywhere():
     elementwise = [name for name, row in network.ACTIVATIONS.items() if not row.output_only]
     assert_has("_engine/loops.pyx: slope", re.findall(r"CG_ACTIVATION_(\w+)", slopes), elementwise)
     of_any_layer = [name for name, row in network.ACTIVATIONS.items() if not row.output_only]
-    assert_has("tests/cases.py", ACTIVATIONS, of_any_layer)
+    tested = {text.partition(" ")[0] for text in (*ACTIVATIONS, *OTHER_ACTIVATIONS)}
+    assert_has("tests/cases.py", tested, of_any_layer)
+    chosen = [name for name in cg.activations.__all__ if name in names]
+    assert_has("network/activations.py: __all__", chosen, names)
+    measured = {*functions.FUNCTIONS, *EXACT}
+    assert_has("benchmarks/functions.py", measured - {"log", "log1p"}, of_any_layer)
+
+
+def test_every_activation_with_a_parameter_is_tested_with_another():
+    names = [name for name, row in network.ACTIVATIONS.items() if row.parameter is not None]
+    tested = {text.partition(" ")[0] for text in OTHER_ACTIVATIONS if " " in text}
+    assert_has("tests/cases.py", tested, names)
+    for name in names:
+        row = network.ACTIVATIONS[name]
+        assert getattr(cg.activations, name)().parameter == row.default
+        assert reference.ACTIVATIONS[name].parameter == row.default
 
 
 def test_every_loss_is_everywhere():
@@ -127,7 +146,7 @@ def test_every_optimizer_is_everywhere():
 
 def test_the_properties_of_a_row_are_those_of_csrc():
     relu, gaussian = network.ACTIVATIONS["relu"], network.ACTIVATIONS["gaussian"]
-    assert relu.kink_at_zero
+    assert relu.kinks == (0.0,)
     assert not relu.increasing
     assert not gaussian.increasing
     assert network.ACTIVATIONS["softmax"].output_only

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bits import assert_same_bits
-from cases import CASES, Case, Data
+from cases import ACTIVATIONS, CASES, OTHER_ACTIVATIONS, Case, Data
 from layouts import MATRICES
 
 import cygrad as cg
@@ -121,7 +121,9 @@ def test_denormals_are_zero_inside_the_engine_only(dtype, isa):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("activation", ["identity", "sigmoid", "tanh", "relu", "gaussian"])
+@pytest.mark.parametrize(
+    "activation", [*ACTIVATIONS, *(text for text in OTHER_ACTIVATIONS if " " not in text)]
+)
 def test_a_row_alone_and_in_a_batch(activation, dtype, isa):
     net, X = network(dtype, activation=activation), samples(67)
     together = by_loops(lambda: network(dtype, activation=activation)).forward(X)

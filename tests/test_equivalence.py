@@ -133,7 +133,7 @@ def try_to_train(case: Case, data: Data) -> Trained | None:
 def test_in_the_cases_every_pair_of_values_meets():
     rows = [tuple(getattr(case, field.name) for field in fields(case)) for case in CASES]
     for i, j in combinations(range(len(COLUMNS)), 2):
-        assert {(row[i], row[j]) for row in rows} == set(product(COLUMNS[i], COLUMNS[j]))
+        assert {(row[i], row[j]) for row in rows} >= set(product(COLUMNS[i], COLUMNS[j]))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -114,7 +114,9 @@ def test_arrays_and_lists_are_taken_as_they_are_at_the_time():
 @pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name != "softmax"])
 def test_the_default_is_what_suits_the_activation(activation):
     default = weights(None, activation=activation)
-    named = weights(ACTIVATIONS[activation].weights_init, activation=activation)
+    chosen = ACTIVATIONS[activation].weights_init
+    chosen = chosen if isinstance(chosen, str) else chosen(ACTIVATIONS[activation].default, True)
+    named = weights(chosen, activation=activation)
     np.testing.assert_array_equal(default, named)
     assert not biases("zeros").any()
 

@@ -52,10 +52,11 @@ def layers_of(net: cg.Network, rule: str) -> list[loops.Layer]:
         loops.Layer(
             np.array(layer.weights.T, order="C"),
             layer.biases.copy(),
-            layer.activation,
+            layer.activation_name,
             rule,
             layer.train_weights,
             layer.train_biases,
+            layer.activation_parameter,
         )
         for layer in net.layers
     ]

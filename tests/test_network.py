@@ -1,6 +1,7 @@
 """Networks: how they are made, what they compute, how they are copied."""
 
 import copy
+import math
 import pickle
 import subprocess
 import sys
@@ -23,6 +24,19 @@ FORMULAS = {
     "tanh": np.tanh,
     "relu": lambda z: np.maximum(z, 0),
     "gaussian": lambda z: np.exp(-(z**2)),
+    "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
+    "elu": lambda z: np.where(z > 0, z, np.exp(z) - 1),
+    "selu": lambda z: 1.0507009873554805 * np.where(z > 0, z, 1.6732632423543772 * (np.exp(z) - 1)),
+    "gelu": lambda z: z * (1 + np.vectorize(math.erf)(z / math.sqrt(2))) / 2,
+    "gelu_tanh": lambda z: z * (1 + np.tanh(math.sqrt(2 / np.pi) * (z + 0.044715 * z**3))) / 2,
+    "silu": lambda z: z / (1 + np.exp(-z)),
+    "mish": lambda z: z * np.tanh(np.log(1 + np.exp(z))),
+    "softplus": lambda z: np.log(1 + np.exp(z)),
+    "softsign": lambda z: z / (1 + np.abs(z)),
+    "hard_tanh": lambda z: np.clip(z, -1, 1),
+    "hard_sigmoid": lambda z: np.clip(z / 6 + 0.5, 0, 1),
+    "sine": np.sin,
+    "exp": np.exp,
     "softmax": lambda z: np.exp(z) / np.exp(z).sum(axis=1, keepdims=True),
 }
 # An output activation that goes with each loss.
@@ -151,9 +165,9 @@ class TestMaking:
             ({"units": 0}, ValueError, "units is 0, expected an integer of at least 1"),
             ({"units": 2.5}, TypeError, "units is 2.5"),
             (
-                {"activation": "selu"},
+                {"activation": "swish"},
                 ValueError,
-                "activation is 'selu', expected one of 'identity'",
+                "activation is 'swish', expected one of 'identity'",
             ),
             ({"use_bias": 1}, TypeError, "use_bias is 1, expected True or False"),
             (

@@ -84,7 +84,10 @@ def test_the_example_in_its_docstring():
 @pytest.mark.parametrize(("output", "loss"), OUTPUTS)
 def test_gradients_match_central_differences(hidden, output, loss):
     network = random_network(3, [Dense(4, hidden), Dense(3, output)], loss=loss)
-    assert_gradients_match_central_differences(network, *random_batch(loss, 4, 3, 3))
+    X, y = random_batch(loss, 4, 3, 3)
+    if (hidden, output) == ("exp", "exp"):  # the third derivatives of exp(exp(z)) are large
+        X = [[0.3 * x for x in row] for row in X]
+    assert_gradients_match_central_differences(network, X, y)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
@@ -115,7 +118,7 @@ def test_a_wrong_slope_does_not_pass(name, monkeypatch):
     wrong = replace(right, backward=lambda z, a, g: [1.001 * d for d in right.backward(z, a, g)])
     monkeypatch.setitem(reference.ACTIVATIONS, name, wrong)
     with pytest.raises(AssertionError):
-        assert_gradients_match_central_differences(network, [[0.5, -0.7]], [[0.1]])
+        assert_gradients_match_central_differences(network, [[0.2, -0.3]], [[0.1]])
 
 
 def test_the_mean_is_the_sum_over_the_number_of_samples():

@@ -377,6 +377,7 @@ def test_the_format_is_the_one_that_old_files_have(saved):
         "dtype",
         "classes",
     ]
+    assert header["version"] == 1
     assert header["layers"][0] == {
         "units": 5,
         "activation": "relu",

@@ -8,7 +8,8 @@
 >>> net.save("digits.npz")
 
 - `Network` and `Dense` make a network, `Trainer` with `SGD` or `Adam` trains it and returns a
-  `History`; `schedules`, `callbacks` and `initializers` modify the training.
+  `History`; `schedules`, `callbacks` and `initializers` modify the training;
+  `activations` has those with a parameter.
 - `Network.save` writes a network to a file, `load` reads it.
 - `datasets` reads samples, `check_gradients` compares backpropagation with numerical derivatives,
   `reference` has the same mathematics in plain Python, to read.
@@ -31,6 +32,7 @@ from cygrad.network import (
     LayerNorm,
     Network,
     Residual,
+    activations,
     initializers,
     load,
 )
@@ -91,6 +93,7 @@ __all__ = [
     "StepDecay",
     "Trainer",
     "Warmup",
+    "activations",
     "callbacks",
     "check_gradients",
     "datasets",

@@ -20,6 +20,7 @@ class Engine:
         loss: str,
         reduction: str,
         others: Mapping[int, tuple[str, float, float, int]] | None = None,
+        activation_parameters: Sequence[float] | None = None,
     ) -> None: ...
     @property
     def has_batch_norm(self) -> bool: ...

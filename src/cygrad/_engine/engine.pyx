@@ -75,11 +75,13 @@ cdef class Engine:
         free(self.layers)
         free(self.trained)
 
-    def __init__(self, str dtype, sizes, activations, use_bias, str loss, str reduction, others=None):
+    def __init__(self, str dtype, sizes, activations, use_bias, str loss, str reduction, others=None,
+                 activation_parameters=None):
         """Make a network whose parameters are 0.
 
         `others` has the layers that are not dense, by their numbers from 0: the kind, ε or rate or deviation, the momentum
         of running statistics, and the number from 1 of the layer that a residual sum adds, 0 for the samples.
+        `activation_parameters` has the parameter of each activation, 0 where it has none.
         """
         cdef Py_ssize_t l, width, rows, offset = 0, widest = 0
         cdef char *base
@@ -114,6 +116,7 @@ cdef class Engine:
         base = address(self.block)
         for l in range(1, self.depth + 1):
             self.layers[l].activation = _activations.index(activations[l - 1])
+            self.layers[l].parameter = activation_parameters[l - 1] if activation_parameters else 0
             self.layers[l].w.cols = self.sizes[l]
             self.weight_rows.append(None)
             self.bias_rows.append(None)

@@ -18,6 +18,7 @@ cdef enum LayerKind:
 cdef struct Layer:
     LayerKind kind
     int activation
+    double parameter            # of the activation, if it has one
     bint train_weights, train_biases
     Py_ssize_t inputs           # rows of W; one of a norm, none where there are no parameters
     cg_matrix w                 # [in, out]; its rows are padded to whole panels

@@ -56,7 +56,7 @@ cdef void forward(const Workspace *s, const Pass *p, const Part *part) noexcept 
         return
     if not relu and not (in_place and layer.activation == CG_ACTIVATION_identity):
         for panel in range(part.panel, part.panel + part.panels):
-            s.kernels.activate(layer.activation, panel, part.rows, &z, &a)
+            s.kernels.activate(layer.activation, layer.parameter, panel, part.rows, &z, &a)
 
 
 cdef void sparse_forward(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
@@ -72,7 +72,7 @@ cdef void sparse_forward(const Workspace *s, const Pass *p, const Part *part) no
         return
     if not relu and not (in_place and layer.activation == CG_ACTIVATION_identity):
         for panel in range(part.panel, part.panel + part.panels):
-            s.kernels.activate(layer.activation, panel, part.rows, &z, &a)
+            s.kernels.activate(layer.activation, layer.parameter, panel, part.rows, &z, &a)
 
 
 cdef void softmax(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
@@ -109,7 +109,7 @@ cdef void output_delta(const Workspace *s, Pass *p) noexcept nogil:
     elif layer.activation != CG_ACTIVATION_identity:
         panels = (a.cols + s.kernels.panel_width - 1) // s.kernels.panel_width
         for panel in range(panels):
-            s.kernels.slope(layer.activation, panel, p.rows, &z, &a, &delta)
+            s.kernels.slope(layer.activation, layer.parameter, panel, p.rows, &z, &a, &delta)
 
 
 cdef void hidden_delta(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
@@ -124,7 +124,7 @@ cdef void hidden_delta(const Workspace *s, const Pass *p, const Part *part) noex
     for panel in range(part.panel, part.panel + part.panels):
         s.kernels.hidden_delta(panel, part.rows, &above, &s.layers[l + 1].w, transposed, &a if relu else NULL, &delta)
         if not relu and not is_summed and activation != CG_ACTIVATION_identity:
-            s.kernels.slope(activation, panel, part.rows, &z, &a, &delta)
+            s.kernels.slope(activation, s.layers[l].parameter, panel, part.rows, &z, &a, &delta)
     if is_summed:
         complete_delta(s, p, part)
 

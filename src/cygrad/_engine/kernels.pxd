@@ -21,7 +21,7 @@ cdef extern from "cygrad.h" nogil:
 
     enum cg_property:
         CG_NEEDS_Z
-        CG_KINK_AT_ZERO
+        CG_CHEAP
         CG_INCREASING
         CG_WHOLE_ROWS
         CG_GIVES_DELTA
@@ -141,13 +141,13 @@ cdef extern from "cygrad.h" nogil:
         void (*unpack)(Py_ssize_t rows, const cg_matrix *a, void *out) noexcept nogil
         void (*forward)(Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows, const cg_rows *rows_from, cg_matrix *a,
                         const cg_matrix *w, const char *b, int relu, cg_matrix *z) noexcept nogil
-        void (*activate)(int activation, Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *z,
+        void (*activate)(int activation, double parameter, Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *z,
                          cg_matrix *a) noexcept nogil
         void (*softmax)(Py_ssize_t rows, const cg_matrix *z, cg_matrix *a, void *log_sum_exp) noexcept nogil
         void (*output_delta)(Py_ssize_t rows, cg_output *output) noexcept nogil
         void (*softmax_slope)(Py_ssize_t rows, const cg_matrix *a, cg_matrix *delta) noexcept nogil
-        void (*slope)(int activation, Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *z, const cg_matrix *a,
-                      cg_matrix *delta) noexcept nogil
+        void (*slope)(int activation, double parameter, Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *z,
+                      const cg_matrix *a, cg_matrix *delta) noexcept nogil
         void (*transpose)(Py_ssize_t panel, const cg_matrix *w, char *wt) noexcept nogil
         void (*hidden_delta)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *above, const cg_matrix *w, char *wt,
                              const cg_matrix *relu, cg_matrix *below) noexcept nogil
@@ -187,7 +187,7 @@ cdef extern from "cygrad.h" nogil:
                     cg_matrix *out) noexcept nogil
         void (*matrix_product)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *a, const cg_matrix *b,
                         cg_matrix *out) noexcept nogil
-        int (*function)(const char *name, Py_ssize_t n, const void *x, void *y) noexcept nogil
+        int (*function)(const char *name, double parameter, Py_ssize_t n, const void *x, void *y) noexcept nogil
         double (*multiply_adds)(Py_ssize_t rounds, void *sink) noexcept nogil
 
     const cg_kernels *const *cg_available_kernels()

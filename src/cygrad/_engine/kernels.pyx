@@ -11,7 +11,7 @@ import numpy as np
 # properties (the `cg_property` of csrc/cygrad.h), and names of the update rules with the number of their states.
 cdef dict _properties = {
     "needs_z": CG_NEEDS_Z,
-    "kink_at_zero": CG_KINK_AT_ZERO,
+    "cheap": CG_CHEAP,
     "increasing": CG_INCREASING,
     "whole_rows": CG_WHOLE_ROWS,
     "gives_delta": CG_GIVES_DELTA,
@@ -105,10 +105,11 @@ cdef const cg_kernels *table(str dtype) except NULL:
     raise ValueError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
 
 
-def evaluate(str name, x):
-    """Compute a function of the kernels, element by element: exp, log, log1p or an activation except softmax.
+def evaluate(str name, x, double parameter=1):
+    """Compute a function of the kernels, element by element: log, log1p or an activation except softmax.
 
     `x` is a float32 or float64 array; the result is a new array of its shape and dtype, by the selected instruction set.
+    `parameter` is that of an activation that has one.
     """
     x = np.ascontiguousarray(x)
     cdef const cg_kernels *kernels = table(x.dtype.name)
@@ -122,10 +123,10 @@ def evaluate(str name, x):
     if x.size:
         with nogil:
             saved = cg_flush_denormals()
-            known = kernels.function(c_name, x_bytes.shape[0] // kernels.itemsize, &x_bytes[0], &y_bytes[0])
+            known = kernels.function(c_name, parameter, x_bytes.shape[0] // kernels.itemsize, &x_bytes[0], &y_bytes[0])
             cg_restore_denormals(saved)
         if not known:
-            raise ValueError(f"name is {name!r}, expected exp, log, log1p or one of {', '.join(ACTIVATIONS)}")
+            raise ValueError(f"name is {name!r}, expected log, log1p or one of {', '.join(ACTIVATIONS)}")
     return y
 
 

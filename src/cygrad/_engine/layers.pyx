@@ -54,7 +54,7 @@ cdef void apply_activation(const Workspace *s, const Part *part, cg_matrix *z, c
     if z.data == a.data and activation == CG_ACTIVATION_identity:
         return
     for panel in range(part.panel, part.panel + part.panels):
-        s.kernels.activate(activation, panel, part.rows, z, a)
+        s.kernels.activate(activation, s.layers[part.layer].parameter, panel, part.rows, z, a)
 
 
 cdef void complete_delta(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
@@ -69,7 +69,7 @@ cdef void complete_delta(const Workspace *s, const Pass *p, const Part *part) no
                 s.kernels.matrix_sum(panel, part.rows, &delta, &other, &delta)
     if activation != CG_ACTIVATION_identity:
         for panel in range(part.panel, part.panel + part.panels):
-            s.kernels.slope(activation, panel, part.rows, &z, &a, &delta)
+            s.kernels.slope(activation, s.layers[l].parameter, panel, part.rows, &z, &a, &delta)
 
 
 cdef bint has_residual_sum(const Workspace *s, Py_ssize_t l) noexcept nogil:

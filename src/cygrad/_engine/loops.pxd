@@ -10,14 +10,16 @@ ctypedef fused real:
 
 cdef int forward(const real[:, ::1] a, const real[:, ::1] w, const real[::1] b, real[:, ::1] z) except -1 nogil
 cdef int expand(const int64_t[::1] starts, const int32_t[::1] columns, const real[::1] values, real[:, ::1] a) except -1 nogil
-cdef int activate(int activation, const real[:, ::1] z, real[:, ::1] a, real[::1] log_sum_exp) except -1 nogil
-cdef int multiply_slope(int activation, const real[:, ::1] z, const real[:, ::1] a, real[:, ::1] delta) except -1 nogil
-cdef int output_delta(int loss, const double[::1] parameters, int activation, double scale, const real[:, ::1] z,
-                      const real[:, ::1] a, const real[:, ::1] y, const int64_t[::1] labels,
+cdef int activate(int activation, double parameter, const real[:, ::1] z, real[:, ::1] a,
+                  real[::1] log_sum_exp) except -1 nogil
+cdef int multiply_slope(int activation, double parameter, const real[:, ::1] z, const real[:, ::1] a,
+                        real[:, ::1] delta) except -1 nogil
+cdef int output_delta(int loss, const double[::1] parameters, int activation, double parameter, double scale,
+                      const real[:, ::1] z, const real[:, ::1] a, const real[:, ::1] y, const int64_t[::1] labels,
                       const real[::1] log_sum_exp, const real[::1] weights, real[:, ::1] delta,
                       double[::1] sums) except -1 nogil
-cdef int hidden_delta(int activation, const real[:, ::1] delta_above, const real[:, ::1] w, const real[:, ::1] z,
-                      const real[:, ::1] a, real[:, ::1] delta) except -1 nogil
+cdef int hidden_delta(int activation, double parameter, const real[:, ::1] delta_above, const real[:, ::1] w,
+                      const real[:, ::1] z, const real[:, ::1] a, real[:, ::1] delta) except -1 nogil
 cdef int weight_gradient(const real[:, ::1] a, const real[:, ::1] delta, real[:, ::1] gradient) except -1 nogil
 cdef int bias_gradient(const real[:, ::1] delta, real[::1] gradient) except -1 nogil
 cdef int clip_gradient(const real[::1] gradient, double power, double factor, double limit,

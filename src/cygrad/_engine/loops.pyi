@@ -8,6 +8,7 @@ class Layer:
     weights: NDArray[Any]
     biases: NDArray[Any]
     activation: int
+    parameter: float
     train_weights: bool
     train_biases: bool
     weight_states: list[NDArray[Any]]
@@ -20,6 +21,7 @@ class Layer:
         rule: str = "sgd",
         train_weights: bool = True,
         train_biases: bool = True,
+        parameter: float = 0,
     ) -> None: ...
 
 def gradient_norm(gradients: list[list[NDArray[Any]]]) -> tuple[float, int]: ...

@@ -8,13 +8,14 @@ sums, P the numbers in 128 bytes (32 float32, 16 float64): column c is added to 
 folded by halves. This is the one place where the width of a panel is part of the definition.
 
 The functions keep the names of `cygrad.reference.backpropagation`. Rows are samples and weights are [in, out], so that
-z = a W + b and ∂C/∂W = aᵀ δ. exp, log, tanh, … are the kernels' own (csrc/functions.h), one number at a time. Denormal
-numbers count as zero, as in the engine: `train_epoch` sees to it, other callers run between `flush_denormals` and
-`restore_denormals`. All loops are bounds-checked: this module is the definition, and not the fast path.
+z = a W + b and ∂C/∂W = aᵀ δ. exp, log, tanh, gelu, … are the kernels' own (csrc/functions.h and
+activation_functions.h), one number at a time. Denormal numbers count as zero, as in the engine: `train_epoch` sees to
+it, other callers run between `flush_denormals` and `restore_denormals`. All loops are bounds-checked: this module is
+the definition, and not the fast path.
 """
 
-from libc.float cimport DBL_MIN, FLT_MIN
-from libc.math cimport INFINITY, NAN, fabs, fabsf, fma, fmaf, frexp, isfinite, ldexp, sqrt, sqrtf
+from libc.float cimport DBL_MAX, DBL_MIN, FLT_MAX, FLT_MIN
+from libc.math cimport INFINITY, NAN, copysign, copysignf, fabs, fabsf, fma, fmaf, frexp, isfinite, ldexp, sqrt, sqrtf
 from libc.stdint cimport int32_t, int64_t
 
 from cygrad._engine.kernels cimport (
@@ -28,18 +29,36 @@ import cygrad._engine.kernels as _kernels
 
 
 cdef extern from "scalar.h" nogil:
-    float cg_exp_f32(float x)
     float cg_log_f32(float x)
     float cg_log1p_f32(float x)
-    float cg_tanh_f32(float x)
-    float cg_sigmoid_f32(float x)
-    float cg_gaussian_f32(float x)
-    double cg_exp_f64(double x)
     double cg_log_f64(double x)
     double cg_log1p_f64(double x)
-    double cg_tanh_f64(double x)
-    double cg_sigmoid_f64(double x)
-    double cg_gaussian_f64(double x)
+    float cg_cosine_f32(float z, float parameter)
+    float cg_tanh_f32(float z, float parameter)
+    float cg_sigmoid_f32(float z, float parameter)
+    float cg_gaussian_f32(float z, float parameter)
+    float cg_elu_f32(float z, float parameter)
+    float cg_selu_f32(float z, float parameter)
+    float cg_gelu_f32(float z, float parameter)
+    float cg_gelu_tanh_f32(float z, float parameter)
+    float cg_silu_f32(float z, float parameter)
+    float cg_mish_f32(float z, float parameter)
+    float cg_softplus_f32(float z, float parameter)
+    float cg_sine_f32(float z, float parameter)
+    float cg_exp_f32(float z, float parameter)
+    double cg_cosine_f64(double z, double parameter)
+    double cg_tanh_f64(double z, double parameter)
+    double cg_sigmoid_f64(double z, double parameter)
+    double cg_gaussian_f64(double z, double parameter)
+    double cg_elu_f64(double z, double parameter)
+    double cg_selu_f64(double z, double parameter)
+    double cg_gelu_f64(double z, double parameter)
+    double cg_gelu_tanh_f64(double z, double parameter)
+    double cg_silu_f64(double z, double parameter)
+    double cg_mish_f64(double z, double parameter)
+    double cg_softplus_f64(double z, double parameter)
+    double cg_sine_f64(double z, double parameter)
+    double cg_exp_f64(double z, double parameter)
 
 cdef extern from "cygrad.h" nogil:
     enum:
@@ -48,6 +67,19 @@ cdef extern from "cygrad.h" nogil:
         CG_ACTIVATION_tanh
         CG_ACTIVATION_relu
         CG_ACTIVATION_gaussian
+        CG_ACTIVATION_leaky_relu
+        CG_ACTIVATION_elu
+        CG_ACTIVATION_selu
+        CG_ACTIVATION_gelu
+        CG_ACTIVATION_gelu_tanh
+        CG_ACTIVATION_silu
+        CG_ACTIVATION_mish
+        CG_ACTIVATION_softplus
+        CG_ACTIVATION_softsign
+        CG_ACTIVATION_hard_tanh
+        CG_ACTIVATION_hard_sigmoid
+        CG_ACTIVATION_sine
+        CG_ACTIVATION_exp
         CG_ACTIVATION_softmax
         CG_LOSS_quadratic
         CG_LOSS_mse
@@ -80,8 +112,12 @@ cdef inline real larger(real a, real b) noexcept nogil:
     """The larger number; b where they are equal, or one of them is NaN."""
     return a if a > b else b
 
+cdef inline real smaller(real a, real b) noexcept nogil:
+    """The smaller number; b where they are equal, or one of them is NaN."""
+    return a if a < b else b
+
 cdef inline real exp(real x) noexcept nogil:
-    return cg_exp_f32(x) if real is float else cg_exp_f64(x)
+    return cg_exp_f32(x, 0) if real is float else cg_exp_f64(x, 0)
 
 cdef inline real log(real x) noexcept nogil:
     return cg_log_f32(x) if real is float else cg_log_f64(x)
@@ -90,13 +126,46 @@ cdef inline real log1p(real x) noexcept nogil:
     return cg_log1p_f32(x) if real is float else cg_log1p_f64(x)
 
 cdef inline real tanh(real x) noexcept nogil:
-    return cg_tanh_f32(x) if real is float else cg_tanh_f64(x)
+    return cg_tanh_f32(x, 0) if real is float else cg_tanh_f64(x, 0)
 
 cdef inline real sigmoid(real x) noexcept nogil:
-    return cg_sigmoid_f32(x) if real is float else cg_sigmoid_f64(x)
+    return cg_sigmoid_f32(x, 0) if real is float else cg_sigmoid_f64(x, 0)
 
 cdef inline real gaussian(real x) noexcept nogil:
-    return cg_gaussian_f32(x) if real is float else cg_gaussian_f64(x)
+    return cg_gaussian_f32(x, 0) if real is float else cg_gaussian_f64(x, 0)
+
+cdef inline real selu(real x) noexcept nogil:
+    return cg_selu_f32(x, 0) if real is float else cg_selu_f64(x, 0)
+
+cdef inline real gelu(real x) noexcept nogil:
+    return cg_gelu_f32(x, 0) if real is float else cg_gelu_f64(x, 0)
+
+cdef inline real gelu_tanh(real x) noexcept nogil:
+    return cg_gelu_tanh_f32(x, 0) if real is float else cg_gelu_tanh_f64(x, 0)
+
+cdef inline real silu(real x) noexcept nogil:
+    return cg_silu_f32(x, 0) if real is float else cg_silu_f64(x, 0)
+
+cdef inline real mish(real x) noexcept nogil:
+    return cg_mish_f32(x, 0) if real is float else cg_mish_f64(x, 0)
+
+cdef inline real softplus(real x) noexcept nogil:
+    return cg_softplus_f32(x, 0) if real is float else cg_softplus_f64(x, 0)
+
+cdef inline real elu(real x, real alpha) noexcept nogil:
+    return cg_elu_f32(x, alpha) if real is float else cg_elu_f64(x, alpha)
+
+cdef inline real sine(real x, real omega) noexcept nogil:
+    return cg_sine_f32(x, omega) if real is float else cg_sine_f64(x, omega)
+
+cdef inline real cosine(real x, real omega) noexcept nogil:
+    return cg_cosine_f32(x, omega) if real is float else cg_cosine_f64(x, omega)
+
+cdef inline real with_sign(real x, real sign) noexcept nogil:
+    return copysignf(x, sign) if real is float else copysign(x, sign)
+
+cdef inline real bounded(real x, real lowest, real highest) noexcept nogil:
+    return larger(lowest, smaller(highest, x))
 
 
 # Forward: z = a W + b, a = σ(z).
@@ -130,7 +199,8 @@ cdef int expand(const int64_t[::1] starts, const int32_t[::1] columns, const rea
     return 0
 
 
-cdef int activate(int activation, const real[:, ::1] z, real[:, ::1] a, real[::1] log_sum_exp) except -1 nogil:
+cdef int activate(int activation, double parameter, const real[:, ::1] z, real[:, ::1] a,
+                  real[::1] log_sum_exp) except -1 nogil:
     """a = σ(z), number by number; softmax row by row.
 
     z [batch, out] IN, a [batch, out] OUT, log_sum_exp [batch] OUT of softmax
@@ -140,19 +210,51 @@ cdef int activate(int activation, const real[:, ::1] z, real[:, ::1] a, real[::1
         return softmax(z, a, log_sum_exp)
     for r in range(z.shape[0]):
         for j in range(z.shape[1]):
-            if activation == CG_ACTIVATION_identity:
-                a[r, j] = z[r, j]
-            elif activation == CG_ACTIVATION_sigmoid:
-                a[r, j] = sigmoid(z[r, j])
-            elif activation == CG_ACTIVATION_tanh:
-                a[r, j] = tanh(z[r, j])
-            elif activation == CG_ACTIVATION_relu:
-                a[r, j] = larger(<real> 0, z[r, j])
-            elif activation == CG_ACTIVATION_gaussian:
-                a[r, j] = gaussian(z[r, j])
-            else:
-                a[r, j] = NAN       # a row of csrc/activations.h that is not here
+            a[r, j] = value(activation, <real> parameter, z[r, j])
     return 0
+
+
+cdef real value(int activation, real parameter, real z) noexcept nogil:
+    """σ(z)."""
+    cdef real size
+    if activation == CG_ACTIVATION_identity:
+        return z
+    if activation == CG_ACTIVATION_sigmoid:
+        return sigmoid(z)
+    if activation == CG_ACTIVATION_tanh:
+        return tanh(z)
+    if activation == CG_ACTIVATION_relu:
+        return larger(<real> 0, z)
+    if activation == CG_ACTIVATION_gaussian:
+        return gaussian(z)
+    if activation == CG_ACTIVATION_leaky_relu:
+        return z if z > 0 else parameter * z
+    if activation == CG_ACTIVATION_elu:
+        return elu(z, parameter)
+    if activation == CG_ACTIVATION_selu:
+        return selu(z)
+    if activation == CG_ACTIVATION_gelu:
+        return gelu(z)
+    if activation == CG_ACTIVATION_gelu_tanh:
+        return gelu_tanh(z)
+    if activation == CG_ACTIVATION_silu:
+        return silu(z)
+    if activation == CG_ACTIVATION_mish:
+        return mish(z)
+    if activation == CG_ACTIVATION_softplus:
+        return softplus(z)
+    if activation == CG_ACTIVATION_softsign:
+        size = smaller(<real> (FLT_MAX if real is float else DBL_MAX), absolute(z))
+        return with_sign(size / (<real> 1 + size), z)
+    if activation == CG_ACTIVATION_hard_tanh:
+        return bounded(z, <real> -1, <real> 1)
+    if activation == CG_ACTIVATION_hard_sigmoid:
+        return bounded(z + <real> 3, <real> 0, <real> 6) / <real> 6
+    if activation == CG_ACTIVATION_sine:
+        return sine(z, parameter)
+    if activation == CG_ACTIVATION_exp:
+        return exp(z)
+    return NAN      # a row of csrc/activations.h that is not here
 
 
 cdef int softmax(const real[:, ::1] z, real[:, ::1] a, real[::1] log_sum_exp) except -1 nogil:
@@ -200,7 +302,7 @@ cdef real fold_maximum(real *partial, Py_ssize_t width) noexcept nogil:
 
 # Backward: the loss and δᴸ = ∇ₐC ⊙ σ′(zᴸ), then δˡ of the layers below.
 
-cdef real slope(int activation, real z, real a) noexcept nogil:
+cdef real slope(int activation, real parameter, real z, real a) noexcept nogil:
     """σ′(z), from z or from a = σ(z)."""
     if activation == CG_ACTIVATION_sigmoid:
         return a * (<real> 1 - a)
@@ -210,23 +312,78 @@ cdef real slope(int activation, real z, real a) noexcept nogil:
         return 1 if a > 0 else 0
     if activation == CG_ACTIVATION_gaussian:
         return <real> -2 * z * a
+    if activation == CG_ACTIVATION_leaky_relu:
+        return 1 if a > 0 else parameter
+    if activation == CG_ACTIVATION_elu:
+        return 1 if a > 0 else a + parameter
+    if activation == CG_ACTIVATION_selu:
+        return <real> 1.0507009873554805 if a > 0 else a + <real> 1.7580993408473768        # λ, λ α
+    if activation == CG_ACTIVATION_gelu:
+        return gelu_slope(z, a)
+    if activation == CG_ACTIVATION_gelu_tanh:
+        return gelu_tanh_slope(z, a)
+    if activation == CG_ACTIVATION_silu:
+        return multiply_add(smaller(<real> (104 if real is float else 746), a), <real> 1 - sigmoid(z), sigmoid(z))
+    if activation == CG_ACTIVATION_mish:
+        return mish_slope(z)
+    if activation == CG_ACTIVATION_softplus:
+        return -elu(-a, <real> 1)       # 1 − exp(−a)
+    if activation == CG_ACTIVATION_softsign:
+        return (<real> 1 - absolute(a)) * (<real> 1 - absolute(a))
+    if activation == CG_ACTIVATION_hard_tanh:
+        return 1 if absolute(a) < 1 else 0
+    if activation == CG_ACTIVATION_hard_sigmoid:
+        return <real> 1 / <real> 6 if a > 0 and a < 1 else 0
+    if activation == CG_ACTIVATION_sine:
+        return parameter * cosine(z, parameter)
+    if activation == CG_ACTIVATION_exp:
+        return a
     if activation == CG_ACTIVATION_identity:
         return 1
     return NAN      # a row of csrc/activations.h that is not here
 
 
-cdef int multiply_slope(int activation, const real[:, ::1] z, const real[:, ::1] a, real[:, ::1] delta) except -1 nogil:
+cdef real gelu_slope(real z, real a) noexcept nogil:
+    """Φ(z) + z φ(z), where Φ(z) = a / z."""
+    cdef real size = <real> (14.5 if real is float else 39)
+    cdef real near = bounded(z, -size, size)
+    cdef real small = <real> (1e-30 if real is float else 1e-300)
+    cdef real share = <real> 0.5
+    if not absolute(z) < small:
+        share = smaller(size, a) / near
+    return multiply_add(near * <real> 0.3989422804014327, exp(<real> -0.5 * near * near), share)
+
+
+cdef real gelu_tanh_slope(real z, real a) noexcept nogil:
+    """s + a (1 − s) dx/dz, where s = 1 / (1 + exp(−x)) and x = z (c₁ + c₂ z²)."""
+    cdef real size = <real> (12 if real is float else 25)
+    cdef real c1 = <real> 1.5957691216057308, c2 = <real> 0.071354816272600249
+    cdef real near = bounded(z, -size, size)
+    cdef real s = sigmoid(near * multiply_add(c2, near * near, c1))
+    return multiply_add(smaller(size, a) * (<real> 1 - s), multiply_add(<real> 3 * c2, near * near, c1), s)
+
+
+cdef real mish_slope(real z) noexcept nogil:
+    """(w (w + 2) + 4 z e (1 + e)) / (w + 2)², where e = exp(z) and w = e (e + 2)."""
+    cdef real near = bounded(z, <real> (-104 if real is float else -746), <real> (15 if real is float else 25))
+    cdef real e = exp(near)
+    cdef real w = e * (e + <real> 2), d = w + <real> 2
+    return multiply_add(w, d, <real> 4 * near * multiply_add(e, e, e)) / (d * d)
+
+
+cdef int multiply_slope(int activation, double parameter, const real[:, ::1] z, const real[:, ::1] a,
+                        real[:, ::1] delta) except -1 nogil:
     """δ = δ ⊙ σ′(z).  z, a [batch, units] IN, delta [batch, units] IN and OUT"""
     cdef Py_ssize_t r, j
     if activation != CG_ACTIVATION_identity:
         for r in range(delta.shape[0]):
             for j in range(delta.shape[1]):
-                delta[r, j] = delta[r, j] * slope(activation, z[r, j], a[r, j])
+                delta[r, j] = delta[r, j] * slope(activation, <real> parameter, z[r, j], a[r, j])
     return 0
 
 
-cdef int output_delta(int loss, const double[::1] parameters, int activation, double scale, const real[:, ::1] z,
-                      const real[:, ::1] a, const real[:, ::1] y, const int64_t[::1] labels,
+cdef int output_delta(int loss, const double[::1] parameters, int activation, double parameter, double scale,
+                      const real[:, ::1] z, const real[:, ::1] a, const real[:, ::1] y, const int64_t[::1] labels,
                       const real[::1] log_sum_exp, const real[::1] weights, real[:, ::1] delta,
                       double[::1] sums) except -1 nogil:
     """C and δᴸ = ∇ₐC ⊙ σ′(zᴸ), where C is `scale` times the sum of the losses of the rows, each times its weight.
@@ -256,7 +413,7 @@ cdef int output_delta(int loss, const double[::1] parameters, int activation, do
     elif activation != CG_ACTIVATION_identity:
         for r in range(a.shape[0]):
             for j in range(a.shape[1]):
-                delta[r, j] = delta[r, j] * slope(activation, z[r, j], a[r, j])
+                delta[r, j] = delta[r, j] * slope(activation, <real> parameter, z[r, j], a[r, j])
     return 0
 
 
@@ -432,8 +589,8 @@ cdef int is_correct(const real[:, ::1] a, Py_ssize_t r, Py_ssize_t label) except
     return 1
 
 
-cdef int hidden_delta(int activation, const real[:, ::1] delta_above, const real[:, ::1] w, const real[:, ::1] z,
-                      const real[:, ::1] a, real[:, ::1] delta) except -1 nogil:
+cdef int hidden_delta(int activation, double parameter, const real[:, ::1] delta_above, const real[:, ::1] w,
+                      const real[:, ::1] z, const real[:, ::1] a, real[:, ::1] delta) except -1 nogil:
     """δˡ = (δˡ⁺¹ (Wˡ⁺¹)ᵀ) ⊙ σ′(zˡ): each number is one chain over the units above that begins with 0.
 
     delta_above [batch, out] IN, w [in, out] IN, z, a [batch, in] IN, delta [batch, in] OUT; for the input, σ is identity
@@ -445,7 +602,7 @@ cdef int hidden_delta(int activation, const real[:, ::1] delta_above, const real
             for o in range(w.shape[1]):
                 delta[r, i] = multiply_add(delta_above[r, o], w[i, o], delta[r, i])
             if activation != CG_ACTIVATION_identity:
-                delta[r, i] = delta[r, i] * slope(activation, z[r, i], a[r, i])
+                delta[r, i] = delta[r, i] * slope(activation, <real> parameter, z[r, i], a[r, i])
     return 0
 
 
@@ -617,13 +774,16 @@ class Layer:
     biases : ndarray, shape (out,)
         Of the same dtype, float32 or float64. Both are changed in place.
     activation : str
+    parameter : float
+        Of the activation, if it has one.
     rule : str
         The update rule, whose states begin with 0.
     """
 
-    def __init__(self, weights, biases, str activation, str rule="sgd", bint train_weights=True, bint train_biases=True):
+    def __init__(self, weights, biases, str activation, str rule="sgd", bint train_weights=True, bint train_biases=True,
+                 double parameter=0):
         self.weights, self.biases, self.activation = weights, biases, _activations.index(activation)
-        self.train_weights, self.train_biases = train_weights, train_biases
+        self.train_weights, self.train_biases, self.parameter = train_weights, train_biases, parameter
         count = cg_rule_states(_rules.index(rule))
         self.weight_states = [np.zeros_like(weights) if i < count else weights for i in range(CG_MOST_STATES)]
         self.bias_states = [np.zeros_like(biases) if i < count else biases for i in range(CG_MOST_STATES)]
@@ -719,15 +879,16 @@ cdef int train_batch(list layers, const real[:, ::1] x, targets, int loss, doubl
         z.append(np.empty((x.shape[0], len(layers[l - 1].biases)), a[0].dtype))
         a.append(np.empty_like(z[l]))
         forward[real](a[l - 1], layers[l - 1].weights, layers[l - 1].biases, z[l])
-        activate[real](layers[l - 1].activation, z[l], a[l], log_sum_exp)
+        activate[real](layers[l - 1].activation, layers[l - 1].parameter, z[l], a[l], log_sum_exp)
     delta[depth] = np.empty_like(a[depth])
-    output_delta[real](loss, None, layers[depth - 1].activation, scale, z[depth], a[depth], y, labels, log_sum_exp,
-                       None, delta[depth], sums)
+    output_delta[real](loss, None, layers[depth - 1].activation, layers[depth - 1].parameter, scale, z[depth], a[depth],
+                       y, labels, log_sum_exp, None, delta[depth], sums)
     if not isfinite(sums[0]):
         return 0
     for l in range(depth - 1, 0, -1):
         delta[l] = np.empty_like(a[l])
-        hidden_delta[real](layers[l - 1].activation, delta[l + 1], layers[l].weights, z[l], a[l], delta[l])
+        hidden_delta[real](layers[l - 1].activation, layers[l - 1].parameter, delta[l + 1], layers[l].weights, z[l], a[l],
+                           delta[l])
     gradients = []
     for l in range(1, depth + 1):
         gradients.append(layer_gradient[real](layers[l - 1], a[l - 1], delta[l]))

@@ -63,6 +63,7 @@ cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -
     """Compute one operation for a whole batch; `zero` has the dtype."""
     cdef Py_ssize_t l = op.layer, n = p.rows
     cdef int activation = s.layers[l].activation if l > 0 else CG_ACTIVATION_identity
+    cdef double parameter = s.layers[l].parameter if l > 0 else 0
     cdef bint whole_rows = l > 0 and cg_activation_properties(activation) & CG_WHOLE_ROWS
     cdef real[::1] log_sum_exp = as_array[real](s.log_sum_exp + p.first * sizeof(real), n, zero)
     sums = np.zeros(2)
@@ -80,19 +81,19 @@ cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -
         pack[real](&s.z[l], p.first, z)
         if not whole_rows:
             a = np.empty_like(z)
-            loops.activate[real](activation, z, a, log_sum_exp)
+            loops.activate[real](activation, parameter, z, a, log_sum_exp)
             pack[real](&s.a[l], p.first, a)
     elif op.kind == SOFTMAX:
         z = unpacked[real](&s.z[l], p.first, n, zero)
         a = np.empty_like(z)
-        loops.activate[real](activation, z, a, log_sum_exp)
+        loops.activate[real](activation, parameter, z, a, log_sum_exp)
         pack[real](&s.a[l], p.first, a)
     elif op.kind == OUTPUT_DELTA:
         a = unpacked[real](&s.a[l], p.first, n, zero)
         y = None if p.y == NULL else unpacked[real](&s.y, p.first, n, zero)
         labels = None if p.labels == NULL else np.asarray(<int64_t[:n]> (s.labels + p.first))
         delta = np.empty_like(a)
-        loops.output_delta[real](s.loss, None, activation, 1.0 / n if s.mean else 1.0,
+        loops.output_delta[real](s.loss, None, activation, parameter, 1.0 / n if s.mean else 1.0,
                                  unpacked[real](&s.z[l], p.first, n, zero), a, y, labels, log_sum_exp, None, delta, sums)
         if s.delta[l].data != NULL:
             pack[real](&s.delta[l], p.first, delta)
@@ -101,7 +102,7 @@ cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -
         a = unpacked[real](&s.a[l] if l > 0 else &s.delta[0], p.first, n, zero)      # of the input only the shape is used
         z = a if l == 0 else unpacked[real](&s.z[l], p.first, n, zero)
         delta = np.empty_like(a)
-        loops.hidden_delta[real](CG_ACTIVATION_identity if is_summed(s, l) else activation,
+        loops.hidden_delta[real](CG_ACTIVATION_identity if is_summed(s, l) else activation, parameter,
                                  unpacked[real](&s.delta[l + 1], p.first, n, zero),
                                  weights_of[real](&s.layers[l + 1], zero), z, a, delta)
         if is_summed(s, l):
@@ -197,7 +198,7 @@ cdef int pass_layer(Workspace *s, const Pass *p, Py_ssize_t l, real zero) except
         pack[real](&s.kept[l], p.first, kept)
     pack[real](&s.z[l], p.first, z)
     a = np.empty_like(z)
-    loops.activate[real](layer.activation, z, a, np.empty(n, a.dtype))
+    loops.activate[real](layer.activation, layer.parameter, z, a, np.empty(n, a.dtype))
     pack[real](&s.a[l], p.first, a)
     return 0
 
@@ -239,7 +240,7 @@ cdef int complete_delta(Workspace *s, const Pass *p, Py_ssize_t l, real[:, ::1] 
         if s.layers[m].kind == RESIDUAL_SUM and s.layers[m].source == l:
             np.add(delta, unpacked[real](&s.delta[m], p.first, n, 0), out=np.asarray(delta))
     if l > 0:
-        loops.multiply_slope[real](s.layers[l].activation, unpacked[real](&s.z[l], p.first, n, 0),
+        loops.multiply_slope[real](s.layers[l].activation, s.layers[l].parameter, unpacked[real](&s.z[l], p.first, n, 0),
                                    unpacked[real](&s.a[l], p.first, n, 0), delta)
     pack[real](&s.delta[l], p.first, delta)
     return 0

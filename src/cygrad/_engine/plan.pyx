@@ -13,8 +13,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from cygrad._engine.kernels cimport (
-    CG_NEEDS_Z, CG_PANEL_BYTES, CG_RULE_store, CG_WHOLE_ROWS, cg_activation_properties, cg_kernels, cg_loss_properties,
-    cg_columns, cg_matrix, cg_prefetch, cg_sparse
+    CG_CHEAP, CG_NEEDS_Z, CG_PANEL_BYTES, CG_RULE_store, CG_WHOLE_ROWS, cg_activation_properties, cg_columns, cg_kernels,
+    cg_loss_properties, cg_matrix, cg_prefetch, cg_sparse
 )
 from cygrad._engine.interrupts cimport Interrupts
 from cygrad._engine.team cimport cg_range_end
@@ -321,9 +321,7 @@ cdef class Plan:
             if s.layers[l].kind != DENSE:
                 list_layer(self, l)
                 continue
-            exps = s.layers[l].activation not in (CG_ACTIVATION_identity, CG_ACTIVATION_relu)
-            if cg_activation_properties(s.layers[l].activation) & CG_WHOLE_ROWS:
-                exps = False
+            exps = not cg_activation_properties(s.layers[l].activation) & (CG_CHEAP | CG_WHOLE_ROWS)
             if l == 1 and self.is_sparse:
                 self.add(SPARSE_FORWARD, l, s.layers[l].w.cols, capacity, TILE,
                          <Py_ssize_t> (self.row_nonzeros * costs.non_zero + exps * costs.softmax + 1) * width)

@@ -12,7 +12,7 @@ from cygrad.network import Network
 
 def describe(net: Network) -> dict[str, Any]:
     """Return the sizes, loss and dtype of a network, ready for JSON."""
-    layers = [{"units": layer.units, "activation": layer.activation} for layer in net.layers]
+    layers = [{"units": layer.units, "activation": str(layer.activation)} for layer in net.layers]
     return {
         "inputs": net.inputs,
         "layers": layers,

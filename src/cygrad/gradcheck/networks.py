@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad.gradcheck.subject import Array
-from cygrad.network.activations import ACTIVATIONS
+from cygrad.network.activations import kinks_of
 from cygrad.network.losses import LOSSES
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ class NetworkSubject:
     def _distances(self, gradients: Gradients) -> Iterator[NDArray[Any]]:
         """Yield the distances from all kinks of the activations and of the loss."""
         for z, layer in zip(gradients.pre_activations, self._net.layers, strict=True):
-            if ACTIVATIONS[layer.activation].kink_at_zero:
-                yield z
+            for kink in kinks_of(layer.activation):
+                yield z - z.dtype.type(kink)
         kink_distances = LOSSES[self._net.loss].kink_distances
         if kink_distances is not None:
             yield kink_distances(gradients.activations[-1], np.asarray(self._y).astype(np.intp))

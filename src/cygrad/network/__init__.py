@@ -5,7 +5,7 @@ Training is in `cygrad.training`; the computations are in `cygrad._engine`, and 
 `Network`.
 """
 
-from cygrad.network.activations import ACTIVATIONS, Activation
+from cygrad.network.activations import ACTIVATIONS, Activation, ChosenActivation
 from cygrad.network.gradients import Gradients
 from cygrad.network.layers import Dense, Layer
 from cygrad.network.losses import LOSSES, Loss
@@ -19,6 +19,7 @@ __all__ = [
     "LOSSES",
     "Activation",
     "BatchNorm",
+    "ChosenActivation",
     "Dense",
     "Dropout",
     "GaussianNoise",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from cygrad.network.activations import described, restored
 from cygrad.network.layers import Dense
 from cygrad.network.noise import Dropout, GaussianNoise
 from cygrad.network.normalization import BatchNorm, LayerNorm
@@ -46,18 +47,19 @@ def to_values(description: Description) -> dict[str, Any]:
     if isinstance(description, Dense):
         return {
             "units": description.units,
-            "activation": description.activation,
+            "activation": described(description.activation),
             "use_bias": description.use_bias,
             "trainable": description.trainable,
         }
     values: dict[str, Any] = {"kind": description.kind}
     if isinstance(description, Residual):
         layers = [to_values(layer) for layer in description.layers]
-        return {**values, "layers": layers, "activation": description.activation}
+        return {**values, "layers": layers, "activation": described(description.activation)}
     for name in _NUMBERS[description.kind]:
         values[name] = getattr(description, name)
     if isinstance(description, (BatchNorm, LayerNorm)):
-        values |= {"activation": description.activation, "trainable": description.trainable}
+        values["activation"] = described(description.activation)
+        values["trainable"] = description.trainable
     return values
 
 
@@ -65,6 +67,8 @@ def from_values(values: dict[str, Any]) -> Description:
     """Return the description of `to_values`."""
     given = dict(values)
     kind = given.pop("kind", "dense")
+    if "activation" in given:
+        given["activation"] = restored(given["activation"])
     if kind == "dense":
         return Dense(**given)
     if kind == "residual":

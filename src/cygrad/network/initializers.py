@@ -58,6 +58,48 @@ class VarianceScaling:
 
 
 @dataclass(frozen=True)
+class Siren:
+    """Weights of layers with the activation sine: uniform on ±√(6 / inputs) / ω.
+
+    Parameters
+    ----------
+    omega : float
+        ω of the activation, above 0.
+    first : bool
+        True for the first layer of a network: uniform on ±1 / inputs.
+
+    References
+    ----------
+    V. Sitzmann, J. Martel, A. Bergman, D. Lindell, G. Wetzstein, "Implicit neural representations
+    with periodic activation functions", NeurIPS 2020.
+
+    Examples
+    --------
+    >>> import cygrad as cg
+    >>> import numpy as np
+    >>> weights = cg.initializers.siren(30)(np.random.default_rng(0), (1000, 6))
+    >>> bool(abs(weights).max() < 1 / 30)
+    True
+    """
+
+    omega: float = 1.0
+    first: bool = False
+
+    def __post_init__(self) -> None:
+        omega = checks.number(self.omega, "omega of siren")
+        if omega <= 0:
+            raise ValueError(f"omega of siren is {omega}, expected a number above 0")
+        object.__setattr__(self, "omega", omega)
+        object.__setattr__(self, "first", checks.flag(self.first, "first of siren"))
+
+    def __call__(self, rng: Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """Draw weights of shape (out, in)."""
+        inputs = shape[1]
+        bound = 1 / inputs if self.first else math.sqrt(6 / inputs) / self.omega
+        return bound * (2 * rng.random(shape) - 1)
+
+
+@dataclass(frozen=True)
 class Constant:
     """The same number for every parameter.
 
@@ -117,6 +159,7 @@ he_uniform = VarianceScaling(2.0, "in", "uniform")
 he_normal = VarianceScaling(2.0, "in", "normal")
 lecun_uniform = VarianceScaling(1.0, "in", "uniform")
 lecun_normal = VarianceScaling(1.0, "in", "normal")
+siren = Siren
 
 INITIALIZERS: dict[str, Initializer] = {
     "zeros": zeros,

@@ -14,8 +14,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from cygrad import checks
-from cygrad.network.activations import ACTIVATIONS, NAMES
-from cygrad.network.initializers import Constant, Given, VarianceScaling, resolve, zeros
+from cygrad.network.activations import (
+    NAMES,
+    ChosenActivation,
+    checked,
+    default_weights,
+    name_of,
+    parameter_of,
+    row_of,
+)
+from cygrad.network.initializers import Constant, Given, Siren, VarianceScaling, resolve, zeros
 from cygrad.network.noise import Dropout, GaussianNoise
 from cygrad.network.normalization import BatchNorm, LayerNorm
 from cygrad.network.residual import Residual, ResidualSum
@@ -41,8 +49,10 @@ class Dense:
     ----------
     units : int
         Number of outputs.
-    activation : {<activations>}
-        `cygrad.network.ACTIVATIONS` has the formulas. softmax is for the last layer only.
+    activation : {<activations>} or ChosenActivation
+        `cygrad.network.ACTIVATIONS` has the formulas. `cygrad.activations` has a function for each
+        name, for those with a parameter: ``cg.activations.leaky_relu(0.2)``. softmax is for the
+        last layer only.
     use_bias : bool
         False leaves b out: z = W a.
     trainable : bool or {"weights", "biases"}
@@ -60,7 +70,7 @@ class Dense:
     """
 
     units: int
-    activation: str = "identity"
+    activation: str | ChosenActivation = "identity"
     _: KW_ONLY
     use_bias: bool = True
     trainable: Trainable = True
@@ -72,15 +82,15 @@ class Dense:
     def __post_init__(self) -> None:
         set_field = object.__setattr__  # because the class is frozen
         set_field(self, "units", checks.whole_number(self.units, "units"))
-        checks.one_of(self.activation, "activation", ACTIVATIONS)
+        set_field(self, "activation", checked(self.activation))
         set_field(self, "use_bias", checks.flag(self.use_bias, "use_bias"))
         set_field(self, "trainable", checks.trainable(self.trainable))
         if self.trainable == "biases" and not self.use_bias:
             raise ValueError("trainable is 'biases' with use_bias=False, expected False")
 
-        weights = resolve(self.initial_weights, "weights_init")
+        weights = resolve(self.initial_weights(), "weights_init")
         biases = resolve(self.bias_init, "bias_init")
-        if isinstance(biases, VarianceScaling):
+        if isinstance(biases, (VarianceScaling, Siren)):
             raise ValueError(
                 f"bias_init is {self.bias_init!r}, which is for weights; "
                 "expected 'zeros', a number, normal(std), an array or a function of (rng, shape)"
@@ -95,11 +105,10 @@ class Dense:
         if isinstance(biases, Given):
             set_field(self, "bias_init", biases)
 
-    @property
-    def initial_weights(self) -> str | ArrayLike | Initializer:
-        """`weights_init`, or the default of the activation if it is None."""
+    def initial_weights(self, first: bool = False) -> str | ArrayLike | Initializer:
+        """Return `weights_init`, or the activation's default; `first`: for the first layer."""
         if self.weights_init is None:
-            return ACTIVATIONS[self.activation].weights_init
+            return default_weights(self.activation, first)
         return self.weights_init
 
     def __repr__(self) -> str:
@@ -156,9 +165,19 @@ class Layer:
         return units_of(self._description, self._inputs)
 
     @property
-    def activation(self) -> str:
-        """Name of the activation."""
+    def activation(self) -> str | ChosenActivation:
+        """Name of the activation; a `ChosenActivation` if its parameter is not the default."""
         return self._description.activation
+
+    @property
+    def activation_name(self) -> str:
+        """Name of the activation."""
+        return name_of(self._description.activation)
+
+    @property
+    def activation_parameter(self) -> float:
+        """Parameter of the activation; 0 if it has none."""
+        return parameter_of(self._description.activation)
 
     @property
     def use_bias(self) -> bool:
@@ -272,7 +291,9 @@ class Layer:
         weights: NDArray[Any] = np.ones(self.units)
         biases: Initializer = zeros
         if isinstance(description, Dense):
-            weights = resolve(description.initial_weights, "weights_init")(rng, self.weights_shape)
+            weights = resolve(description.initial_weights(self._index == 0), "weights_init")(
+                rng, self.weights_shape
+            )
             biases = resolve(description.bias_init, "bias_init")
         if self.train_weights or not only_trained:
             self._set_weights(weights, "weights_init")
@@ -371,7 +392,7 @@ def flatten(layers: Iterable[Description], inputs: int) -> list[FlatLayer]:
     flat: list[FlatLayer] = []
     _append(flat, layers, inputs)
     for index, layer in enumerate(flat):
-        if not ACTIVATIONS[layer.description.activation].output_only:
+        if not row_of(layer.description.activation).output_only:
             continue
         activation = layer.description.activation
         if index < len(flat) - 1:

@@ -15,6 +15,7 @@ import numpy as np
 from cygrad import checks
 from cygrad._engine.engine import Engine
 from cygrad._engine.samples import Samples
+from cygrad.network.activations import name_of, parameter_of
 from cygrad.network.descriptions import from_values, nested, to_values
 from cygrad.network.gradients import PARTS, Gradients, check_parts
 from cygrad.network.layers import Dense, Layer, check_descriptions, flatten
@@ -122,7 +123,7 @@ class Network:
         descriptions = check_descriptions(layers)
         flat = flatten(descriptions, inputs)
         checks.one_of(loss, "loss", LOSSES)
-        check_output(loss, flat[-1].description.activation, flat[-1].units)
+        check_output(loss, name_of(flat[-1].description.activation), flat[-1].units)
         self._loss = loss
         self._reduction = checks.one_of(reduction, "reduction", REDUCTIONS)
 
@@ -133,7 +134,7 @@ class Network:
         self._engine = Engine(
             checks.dtype_name(dtype),
             [inputs, *(layer.units for layer in flat)],
-            [layer.description.activation for layer in flat],
+            [name_of(layer.description.activation) for layer in flat],
             [layer.description.use_bias for layer in flat],
             loss,
             reduction,
@@ -142,6 +143,7 @@ class Network:
                 for index, layer in enumerate(flat)
                 if not isinstance(layer.description, Dense)
             },
+            [parameter_of(layer.description.activation) for layer in flat],
         )
         self._layers = tuple(
             Layer(layer.description, layer.inputs, index, self._engine)

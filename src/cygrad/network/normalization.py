@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass, fields
 from typing import TYPE_CHECKING, ClassVar
 
 from cygrad import checks
-from cygrad.network.activations import ACTIVATIONS
+from cygrad.network.activations import ChosenActivation, checked, row_of
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class _Norm:
     """What both norms have."""
 
-    activation: str = "identity"
+    activation: str | ChosenActivation = "identity"
     _: KW_ONLY
     eps: float = 1e-5
     trainable: Trainable = True
@@ -27,7 +27,7 @@ class _Norm:
     use_bias: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        _check_hidden_activation(self.activation)
+        object.__setattr__(self, "activation", _checked_hidden(self.activation))
         object.__setattr__(self, "eps", checks.number(self.eps, "eps", least=0))
         if self.eps == 0:
             raise ValueError("eps is 0, expected a number above 0")
@@ -58,7 +58,7 @@ class BatchNorm(_Norm):
 
     Parameters
     ----------
-    activation : str
+    activation : str or ChosenActivation
         σ, applied after the normalisation: ``[Dense(64), BatchNorm("relu")]``. Not softmax.
     momentum : float
         The weight of the new statistics, above 0 and at most 1.
@@ -117,7 +117,7 @@ class LayerNorm(_Norm):
 
     Parameters
     ----------
-    activation : str
+    activation : str or ChosenActivation
         σ, applied after the normalisation. Not softmax.
     eps : float
         ε, above 0; Keras has 1e-3.
@@ -143,10 +143,11 @@ class LayerNorm(_Norm):
     kind: ClassVar[str] = "layer_norm"
 
 
-def _check_hidden_activation(activation: str) -> None:
-    """Check the activation of a layer that is not dense."""
-    checks.one_of(activation, "activation", ACTIVATIONS)
-    if ACTIVATIONS[activation].output_only:
+def _checked_hidden(activation: object) -> str | ChosenActivation:
+    """Return the activation of a layer that is not dense."""
+    chosen = checked(activation)
+    if row_of(chosen).output_only:
         raise ValueError(
             f"activation is {activation!r}, which needs a Dense layer; expected another"
         )
+    return chosen

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from cygrad import checks
-from cygrad.network.activations import ACTIVATIONS
+from cygrad.network.activations import ChosenActivation, checked, row_of
 
 if TYPE_CHECKING:
     from cygrad.network.layers import Description
@@ -24,7 +23,7 @@ class Residual:
     ----------
     layers : iterable of layers
         Dense, norms, dropout, noise or blocks; at least one.
-    activation : str
+    activation : str or ChosenActivation
         σ of the sum. Not softmax.
 
     Raises
@@ -46,15 +45,17 @@ class Residual:
     """
 
     layers: tuple[Description, ...]
-    activation: str = "identity"
+    activation: str | ChosenActivation = "identity"
 
     kind: ClassVar[str] = "residual"
 
-    def __init__(self, layers: Iterable[Description], activation: str = "identity") -> None:
+    def __init__(
+        self, layers: Iterable[Description], activation: str | ChosenActivation = "identity"
+    ) -> None:
         from cygrad.network.layers import check_descriptions
 
-        checks.one_of(activation, "activation", ACTIVATIONS)
-        if ACTIVATIONS[activation].output_only:
+        activation = checked(activation)
+        if row_of(activation).output_only:
             raise ValueError(
                 f"activation is {activation!r}, which needs a Dense layer; expected another"
             )
@@ -75,11 +76,11 @@ class ResidualSum:
     ----------
     source : int
         The layer whose output is added, counted from 1; 0 for the samples.
-    activation : str
+    activation : str or ChosenActivation
     """
 
     source: int
-    activation: str = "identity"
+    activation: str | ChosenActivation = "identity"
 
     kind: ClassVar[str] = "residual_sum"
     use_bias: ClassVar[bool] = False

@@ -31,6 +31,7 @@ from numpy.lib import format as npy
 
 from cygrad import __version__, checks
 from cygrad.atomic_write import atomic_write
+from cygrad.network.activations import FIRST_ACTIVATIONS
 from cygrad.network.descriptions import flat_values
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def save(
             )
     header = {
         "format": FORMAT,
-        "version": 2 if any("kind" in layer for layer in config["layers"]) else 1,
+        "version": _version(config),
         "cygrad": __version__,
         "standardized": "input_mean" in arrays,
         **config,
@@ -70,6 +71,16 @@ def save(
     }
     with atomic_write(name) as file:
         np.savez(file, header=text, **little_endian)  # type: ignore[arg-type]
+
+
+def _version(config: dict[str, Any]) -> int:
+    """Return the first version of the format that has all of a configuration.
+
+    Version 2 has more kinds of layers, and more activations, some as {"name": …, "slope": …}.
+    """
+    layers = config["layers"]
+    first = all("kind" not in each and each["activation"] in FIRST_ACTIVATIONS for each in layers)
+    return 1 if first else 2
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cygrad.network.activations import ACTIVATIONS
+from cygrad.network.activations import row_of
 from cygrad.plotting import style, ticks
 from cygrad.plotting.figures import axes_for
 from cygrad.plotting.networks import (
@@ -170,7 +170,7 @@ def _draw_boundary(
     """Draw the line or plane between the two predicted classes, as far as it is in the box."""
     output = net.layers[-1]
     # Where a increases with z, the z of two classes are equal on their boundary.
-    if not classifies(net) or output.units > 2 or not ACTIVATIONS[output.activation].increasing:
+    if not classifies(net) or output.units > 2 or not row_of(output.activation).increasing:
         return
     weights, biases = output.weights.astype(np.float64), output.biases.astype(np.float64)
     normal, offset = weights[-1], biases[-1]

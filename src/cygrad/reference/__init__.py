@@ -20,7 +20,7 @@ until other values are assigned.
 [[[-0.5, -1.0]]]
 """
 
-from . import optimizers
+from . import activations, optimizers
 from .activations import ACTIVATIONS, Activation
 from .layers import Dense, Layer
 from .losses import LOSSES, Loss
@@ -44,6 +44,7 @@ __all__ = [
     "Network",
     "NumericalGradients",
     "Trainer",
+    "activations",
     "layer_statistics",
     "numerical_gradients",
 ]

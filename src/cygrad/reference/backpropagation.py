@@ -34,7 +34,7 @@ Deep Learning" (2015), chapter 2.
 
 from collections.abc import Sequence
 
-from .activations import ACTIVATIONS, Activation
+from .activations import Activation, activation_of
 from .layers import Layer
 from .losses import Loss
 from .vectors import Matrix, Vector, column, dot, subtract
@@ -54,7 +54,7 @@ def forward_pass(layers: Sequence[Layer], x: Vector) -> tuple[list[Vector], list
     a = x
     for layer in layers:
         z = forward(layer.weights, layer.biases, a)
-        a = ACTIVATIONS[layer.activation].value(z)
+        a = activation_of(layer.activation).value(z)
         zs.append(z)
         activations.append(a)
     return zs, activations
@@ -91,7 +91,7 @@ def hidden_delta(layer: Layer, z: Vector, a: Vector, above: Layer, delta_above: 
     its "activation" multiplies by σ′(zˡ), which the forward pass has fixed.
     """
     gradient = weights_transposed_times(above.weights, delta_above)
-    return ACTIVATIONS[layer.activation].backward(z, a, gradient)
+    return activation_of(layer.activation).backward(z, a, gradient)
 
 
 def backward_pass(
@@ -106,7 +106,7 @@ def backward_pass(
 
     The backward network is linear, so a factor at its input is a factor everywhere.
     """
-    output = ACTIVATIONS[layers[-1].activation]
+    output = activation_of(layers[-1].activation)
     delta = output_delta(loss, output, zs[-1], activations[-1], y)
     deltas = [[scale * delta_j for delta_j in delta]]
     hidden = list(zip(layers, zs, activations, layers[1:], strict=False))  # l = 1 … L − 1

@@ -6,7 +6,7 @@ The equations over weights and biases are in `cygrad.reference.backpropagation`.
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 
-from .activations import ACTIVATIONS
+from .activations import ACTIVATIONS, Activation
 from .vectors import Matrix, Vector, read_matrix, read_vector, zeros
 
 
@@ -18,8 +18,8 @@ class Dense:
     ----------
     units : int
         Number of units: the length of the layer's z and a.
-    activation : str
-        A name of `ACTIVATIONS`.
+    activation : str or Activation
+        A name of `ACTIVATIONS`, or a record such as ``leaky_relu(0.2)``.
     use_bias : bool
         False leaves b out: z = W a.
     trainable : bool or str
@@ -33,7 +33,7 @@ class Dense:
     """
 
     units: int
-    activation: str = "identity"
+    activation: str | Activation = "identity"
     _: KW_ONLY
     use_bias: bool = True
     trainable: bool | str = True
@@ -41,7 +41,7 @@ class Dense:
     def __post_init__(self) -> None:
         if self.units < 1:
             raise ValueError(f"units is {self.units}, expected an integer from 1")
-        if self.activation not in ACTIVATIONS:
+        if not isinstance(self.activation, Activation) and self.activation not in ACTIVATIONS:
             raise ValueError(
                 f"activation is {self.activation!r}, expected one of {', '.join(ACTIVATIONS)}"
             )

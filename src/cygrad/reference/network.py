@@ -7,6 +7,7 @@ The equations themselves are in `cygrad.reference.backpropagation`, the updates 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .activations import activation_of
 from .backpropagation import (
     backward_pass,
     bias_gradient,
@@ -275,23 +276,24 @@ class Network:
 
 def check_combination(layers: Sequence[Dense], loss: Loss) -> None:
     """Check that the layers and the loss fit together."""
-    for index, dense in enumerate(layers[:-1]):
-        if dense.activation == "softmax":
+    names = [activation_of(dense.activation).name for dense in layers]
+    for index, name in enumerate(names[:-1]):
+        if name == "softmax":
             raise ValueError(
                 f"layers[{index}].activation is 'softmax', expected another: it is for the output"
             )
-    output = layers[-1]
-    if loss.activation is not None and output.activation != loss.activation:
+    output, name = layers[-1], names[-1]
+    if loss.activation is not None and name != loss.activation:
         raise ValueError(
-            f"the output activation is {output.activation!r}, expected {loss.activation!r} "
+            f"the output activation is {name!r}, expected {loss.activation!r} "
             f"with the loss {loss.name!r}"
         )
-    if loss.targets == "class" and output.activation == "softmax":  # its outputs are scores
+    if loss.targets == "class" and name == "softmax":  # its outputs are scores
         raise ValueError(
             f"the output activation is 'softmax', expected another with the loss {loss.name!r}"
         )
-    if output.units < 2 and (output.activation == "softmax" or loss.classifies):
+    if output.units < 2 and (name == "softmax" or loss.classifies):
         raise ValueError(
             f"the output layer has {output.units} unit, expected at least 2 with the activation "
-            f"{output.activation!r} and the loss {loss.name!r}"
+            f"{name!r} and the loss {loss.name!r}"
         )

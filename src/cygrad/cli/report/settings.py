@@ -20,7 +20,7 @@ from cygrad.cli.report.results import MOST_OUTPUTS
 from cygrad.cli.report.run import Run
 from cygrad.config import show_config
 from cygrad.network import Network
-from cygrad.network.activations import ACTIVATIONS
+from cygrad.network.activations import row_of
 from cygrad.network.losses import LOSSES
 
 # Limits that keep the page short and small.
@@ -52,7 +52,7 @@ def _layers(net: Network) -> Markup:
         rows.append(
             (
                 number,
-                f"{layer.activation}, {ACTIVATIONS[layer.activation].formula}",
+                f"{layer.activation}, {row_of(layer.activation).formula}",
                 f"{layer.units:,}",
                 " × ".join(f"{size:,}" for size in layer.weights_shape),
                 f"{layer.n_parameters:,}",
