@@ -72,6 +72,26 @@ def test_it_agrees_with_the_reference():
     assert_close(losses, history.loss, "float64", 100, "loss")
 
 
+@pytest.mark.parametrize("norm", [cg.BatchNorm, cg.LayerNorm])
+def test_other_layers_have_the_bits_of_one_batch(norm):
+    """Batch norm needs the whole batch at once; random numbers belong to the rows of a step."""
+    found = []
+    for batch, accumulate in (60, 1), (20, 3), (7, 20):
+        layers = [
+            cg.Dense(16, "relu"),
+            cg.GaussianNoise(0.1),
+            cg.Residual([cg.Dense(16, "tanh"), norm(), cg.Dense(16)]),
+            cg.Dropout(0.3),
+            cg.Dense(3, "softmax"),
+        ]
+        net = cg.Network(35, layers, loss="cross_entropy", rng=0)
+        trainer = cg.Trainer(net, cg.Adam(0.01), batch, rng=0, accumulate=accumulate)
+        trainer.fit(X, Y, 2)
+        found.append(net.engine.storage.copy())
+    assert_same_bits(found[1], found[0])
+    assert not np.array_equal(found[2], found[0])
+
+
 def test_rows_of_many_targets_are_not_divided():
     """Their loss cannot be added up over blocks; the bits are the same."""
     targets = np.random.default_rng(1).random((ROWS, 40))

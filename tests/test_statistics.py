@@ -127,6 +127,29 @@ def test_sparse_samples_have_the_same_bits():
     assert found[0] == found[1]
 
 
+def layered(**options):
+    layers = [
+        cg.Dense(16, "relu"),
+        cg.BatchNorm(),
+        cg.Residual([cg.Dense(16, "tanh"), cg.LayerNorm()]),
+        cg.Dropout(0.3),
+        cg.Dense(3, "softmax"),
+    ]
+    net = cg.Network(17, layers, loss="cross_entropy", dtype="float64", rng=0)
+    trainer = cg.Trainer(net, cg.Adam(0.01), 20, rng=0, **options)
+    return trainer, net.engine.storage.copy
+
+
+def test_layers_without_weights_and_random_ones():
+    (plain, storage), (watched, same_storage) = layered(), layered()
+    plain.fit(X, Y, 2)
+    watched.net.gradient(X, Y)
+    first = watched.fit(X, Y, 2, statistics=True).statistics
+    assert_same_bits(same_storage(), storage())  # running statistics too
+    assert [row.layer for row in first[0]] == [0, 1, 2, 3, 6]
+    assert layered()[0].fit(X, Y, 2, statistics=True).statistics == first
+
+
 def test_without_being_asked_nothing_is_computed(monkeypatch):
     def refuse(*_):
         raise AssertionError

@@ -58,11 +58,13 @@ cdef double share_of_flat_slopes(const cg_matrix *a, Py_ssize_t rows, bint tanh,
     return <double> flat / (a.cols * rows)
 
 
-def layer_statistics(Engine engine, Samples X, targets, const int64_t[::1] order, change, threads=1):
+def layer_statistics(Engine engine, Samples X, targets, const int64_t[::1] order, change, int64_t step,
+                     threads=1):
     """Run one pass forward and back over the rows `order`, and describe each layer that is trained.
 
     Returns tuples: the layer, counted from 0, ‖∂C/∂P‖ of its trained parameters, ‖W‖, ‖`change` of W‖, and the shares of
     idle units and of flat slopes, None where the activation has no such thing. `change` is laid out as the storage.
+    Layers are in training, with the random numbers of `step`.
     """
     cdef Py_ssize_t n = order.shape[0], l, to_change
     cdef Differentiation context = engine.begin_differentiation(X, n, 1, True, False, threads, n > 1)
@@ -74,7 +76,7 @@ def layer_statistics(Engine engine, Samples X, targets, const int64_t[::1] order
     changes = change.view(np.uint8)
     to_change = address(changes) - address(engine.block)
     passes.p.x, passes.p.y, passes.p.labels = &X.view, target_rows(targets), target_labels(targets)
-    passes.p.order, passes.p.sparse = &order[0], X.sparse_rows()
+    passes.p.order, passes.p.sparse, passes.p.step = &order[0], X.sparse_rows(), step
     try:
         passes.run(n, n, 1, None)
         if passes.interrupts.error is not None:

@@ -19,6 +19,7 @@ def layer_statistics(
     targets: NDArray[np.int64] | Samples,
     order: NDArray[np.int64],
     change: NDArray[Any],
+    step: int,
     threads: _Threads = 1,
 ) -> list[tuple[int, float, float, float, float | None, float | None]]: ...
 

@@ -23,7 +23,7 @@ class LayerStatistics(NamedTuple):
     """The state of one trained layer after an epoch of `Trainer.fit`.
 
     The gradient and the activations are those of one batch, the last whole one of the epoch, with
-    the parameters after the epoch.
+    the parameters after the epoch and the layers in training. W of a norm is its γ.
 
     Attributes
     ----------
@@ -69,6 +69,7 @@ def epoch_statistics(
     targets: Targets,
     rows: NDArray[np.int64],
     parameters_before: NDArray[Any],
+    step: int,
     threads: int | Callable[[], int],
 ) -> tuple[LayerStatistics, ...]:
     """Return the statistics of each trained layer.
@@ -79,9 +80,11 @@ def epoch_statistics(
         The batch.
     parameters_before : ndarray
         The engine's storage before the epoch. It is overwritten.
+    step : int
+        Steps done: dropout and noise are those of the next one.
     """
     change = np.subtract(net.engine.storage, parameters_before, out=parameters_before)
-    found = layer_statistics(net.engine, samples, targets, rows, change, threads)
+    found = layer_statistics(net.engine, samples, targets, rows, change, step, threads)
     return tuple(
         LayerStatistics(layer, gradient, weight, ratio(moved, weight), dead, saturated)
         for layer, gradient, weight, moved, dead, saturated in found

@@ -77,7 +77,8 @@ class Trainer:
         of so many rows, but in blocks of at most `batch_size` rows, so that a step needs the memory
         of a batch. The last step of an epoch takes the rows that remain. The loss of rows of
         targets with more outputs than a panel (32 in float32, 16 in float64) cannot be added up
-        over blocks: such a step is computed undivided, with the same bits.
+        over blocks, and batch norm needs all rows of a step at once: then a step is computed
+        undivided, with the same bits.
     clip_value : float or None
         Limit of each number of the gradient: g ← max(−c, min(c, g)).
     clip_norm : float or None
@@ -406,7 +407,7 @@ class Trainer:
                 if statistics:
                     last = last_batch(rows, rows_done, step_rows)
                     found = epoch_statistics(
-                        self._net, samples, targets, last, parameters_before, threads
+                        self._net, samples, targets, last, parameters_before, self.steps, threads
                     )
                 if held_out is not None:
                     values += self._averages(held_out.evaluate(self._net, threads), held_out.size)
