@@ -542,19 +542,6 @@ def test_early_stopping_at_the_best_epoch(restore):
     assert (_bits(net) == _bits(best)) is restore
 
 
-def test_early_stopping_takes_more_accuracy_for_better():
-    accuracies = iter([0.5, 0.6, 0.6, 0.7, 0.7, math.nan, 0.7])
-    stopping = EarlyStopping(3, "accuracy", restore_best=False)
-    trainer = cg.Trainer(_network(), cg.SGD(0.1), rng=0)
-    stopping.on_train_begin(trainer)
-    stops = [
-        stopping.on_epoch_end(trainer, epoch, {"accuracy": accuracy})
-        for epoch, accuracy in enumerate(accuracies, start=1)
-    ]
-    assert stops == [False] * 6 + [True]
-    assert (stopping.best, stopping.best_epoch) == (0.7, 4)
-
-
 def test_early_stopping_needs_a_name():
     with pytest.raises(TypeError, match="monitor is None, expected a name"):
         EarlyStopping(3, None)

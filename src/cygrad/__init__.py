@@ -8,7 +8,7 @@
 >>> net.save("digits.npz")
 
 - `Network` and `Dense` make a network, `Trainer` with `SGD` or `Adam` trains it and returns a
-  `History`; `schedules`, `callbacks` and `initializers` modify the training;
+  `History`; `schedules`, `callbacks`, `metrics` and `initializers` modify the training;
   `activations` has those with a parameter.
 - `Network.save` writes a network to a file, `load` reads it.
 - `datasets` reads samples, `check_gradients` compares backpropagation with numerical derivatives,
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         Callback,
         CosineDecay,
         CosineRestarts,
+        CSVLogger,
         DivergenceError,
         EarlyStopping,
         ExponentialDecay,
@@ -57,10 +58,12 @@ if TYPE_CHECKING:
         OneCycle,
         PerEpoch,
         PolynomialDecay,
+        ReduceOnPlateau,
         StepDecay,
         Trainer,
         Warmup,
         callbacks,
+        metrics,
         schedules,
     )
 
@@ -68,6 +71,7 @@ __all__ = [
     "SGD",
     "Adam",
     "BatchNorm",
+    "CSVLogger",
     "Callback",
     "CosineDecay",
     "CosineRestarts",
@@ -89,6 +93,7 @@ __all__ = [
     "OneCycle",
     "PerEpoch",
     "PolynomialDecay",
+    "ReduceOnPlateau",
     "Residual",
     "StepDecay",
     "Trainer",
@@ -101,6 +106,7 @@ __all__ = [
     "graph",
     "initializers",
     "load",
+    "metrics",
     "plotting",
     "reference",
     "schedules",
@@ -112,6 +118,7 @@ __all__ = [
 _LAZY = {
     "Adam": "training",
     "Callback": "training",
+    "CSVLogger": "training",
     "CosineDecay": "training",
     "CosineRestarts": "training",
     "DivergenceError": "training",
@@ -126,6 +133,7 @@ _LAZY = {
     "OneCycle": "training",
     "PerEpoch": "training",
     "PolynomialDecay": "training",
+    "ReduceOnPlateau": "training",
     "SGD": "training",
     "StepDecay": "training",
     "Trainer": "training",
@@ -135,6 +143,7 @@ _LAZY = {
     "datasets": "datasets",
     "experiments": "experiments",
     "graph": "graph",
+    "metrics": "training.metrics",
     "plotting": "plotting",
     "reference": "reference",
     "schedules": "training.schedules",

@@ -6,7 +6,7 @@ update rules in `cygrad._engine`.
 """
 
 from cygrad.training import optimizers
-from cygrad.training.callbacks import Callback, EarlyStopping
+from cygrad.training.callbacks import Callback, CSVLogger, EarlyStopping, ReduceOnPlateau
 from cygrad.training.history import DivergenceError, History
 from cygrad.training.optimizers import *  # noqa: F403
 from cygrad.training.optimizers import Optimizer
@@ -28,6 +28,7 @@ from cygrad.training.statistics import LayerStatistics
 from cygrad.training.trainer import Trainer
 
 __all__ = [
+    "CSVLogger",
     "Callback",
     "CosineDecay",
     "CosineRestarts",
@@ -43,6 +44,7 @@ __all__ = [
     "Optimizer",
     "PerEpoch",
     "PolynomialDecay",
+    "ReduceOnPlateau",
     "Schedule",
     "StepDecay",
     "Trainer",

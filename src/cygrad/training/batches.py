@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cygrad.network.losses import Targets
     from cygrad.training.budget import Budget
     from cygrad.training.hooks import Hooks
+    from cygrad.training.metrics import Metric
     from cygrad.training.trainer import Trainer
     from cygrad.training.validation import Validation
 
@@ -187,6 +188,7 @@ def fit_batches(
     *,
     budget: Budget,
     held_out: Validation | None,
+    metrics: list[Metric],
     hooks: list[Hooks],
     shuffle: bool,
     verbose: bool,
@@ -199,7 +201,7 @@ def fit_batches(
     with trainer._training as training, ExitStack() as cleanup:
         if reset:
             trainer._begin_anew()
-        trainer._history = history = History(trainer.net.metric, held_out is not None)
+        trainer._history = history = History(trainer.net.metric, held_out is not None, metrics)
         for hook in hooks:
             hook.on_train_begin(trainer)
             cleanup.callback(hook.on_train_end, trainer)
@@ -221,6 +223,7 @@ def fit_batches(
             if held_out is not None:
                 found = held_out.evaluate(trainer.net, trainer._max_threads)
                 values += trainer._averages(found, held_out.size)
+                values += held_out.metrics(trainer.net)
             history.append(*values, first_rate, seconds)
             history.partial_steps = done if run.is_partial else 0
             if progress is not None:

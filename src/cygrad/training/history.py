@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from cygrad.training.metrics import METRICS
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cygrad.training.metrics import Metric
     from cygrad.training.statistics import LayerStatistics
 
 
@@ -19,8 +22,10 @@ class History:
     - ``loss``: loss of the training samples, each with the parameters at its own step; averaged or
       summed over the samples according to the network's ``reduction``;
     - ``accuracy`` or ``mae``: the metric of the same samples, averaged;
-    - ``val_loss``, ``val_accuracy`` or ``val_mae``: of the validation data, after the epoch; only
-      with such data;
+    - the names of other metrics, of the training samples after the epoch, only with
+      ``fit(train_metrics=True)``;
+    - ``val_loss``, ``val_accuracy`` or ``val_mae``, and the other metrics with the same prefix: of
+      the validation data, after the epoch; only with such data;
     - ``learning_rate``: of the epoch's first step;
     - ``seconds``: the wall-clock time of the epoch's steps, without validation and callbacks.
 
@@ -41,6 +46,10 @@ class History:
         Name of the network's metric.
     validated : bool
         Whether there are validation data.
+    metrics : sequence of Metric
+        Other metrics.
+    train_metrics : bool
+        Whether these are of the training samples too.
 
     Attributes
     ----------
@@ -48,10 +57,30 @@ class History:
         For each epoch, those of each trained layer; empty unless `fit` was asked for them.
     """
 
-    def __init__(self, metric: str, validated: bool) -> None:
+    def __init__(
+        self,
+        metric: str,
+        validated: bool,
+        metrics: Sequence[Metric] = (),
+        train_metrics: bool = False,
+    ) -> None:
         self._metric = metric
-        validation = ("val_loss", f"val_{metric}") if validated else ()
-        self._names = ("loss", metric, *validation, "learning_rate", "seconds")
+        names = tuple(other.name for other in metrics)
+        validation = ("loss", metric, *names) if validated else ()
+        self._names = (
+            "loss",
+            metric,
+            *(names if train_metrics else ()),
+            *(f"val_{name}" for name in validation),
+            "learning_rate",
+            "seconds",
+        )
+        own = METRICS.get(metric)
+        self._directions = {
+            "loss": False,
+            metric: False if own is None else own.higher_is_better,
+            **{other.name: other.higher_is_better for other in metrics},
+        }
         self.stopped: str | None = None
         self.partial_steps = 0
         # Rows, because an interrupt could leave columns of different lengths.
@@ -67,6 +96,13 @@ class History:
     def keys(self) -> tuple[str, ...]:
         """Return the names of the columns."""
         return self._names
+
+    def higher_is_better(self, name: str) -> bool | None:
+        """Return whether higher values of a column are better; None: neither, or it is not known.
+
+        This is a property of each metric; lower losses are better.
+        """
+        return self._directions.get(name.removeprefix("val_"))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

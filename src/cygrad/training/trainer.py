@@ -27,6 +27,7 @@ from cygrad.training.budget import Budget
 from cygrad.training.clipping import read_clipping
 from cygrad.training.history import DivergenceError, History
 from cygrad.training.hooks import as_hooks
+from cygrad.training.metrics.table import read_metrics
 from cygrad.training.optimizers import Optimizer
 from cygrad.training.order import Order
 from cygrad.training.progress import Progress
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from cygrad.network.losses import Targets
     from cygrad.seeding import RandomSource
     from cygrad.training.hooks import EpochFunction, Hooks
+    from cygrad.training.metrics import Metric
+    from cygrad.training.metrics.table import MetricLike
 
 __all__ = ["DivergenceError", "History", "Trainer"]
 
@@ -253,6 +256,8 @@ class Trainer:
         validation: float | None = None,
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
+        metrics: Iterable[MetricLike] = (),
+        train_metrics: bool = False,
         callbacks: Iterable[Hooks | EpochFunction] = (),
         verbose: bool = False,
         shuffle: bool = True,
@@ -280,6 +285,13 @@ class Trainer:
             class labels have the same shares in both parts. The samples are not copied.
         X_val, y_val : array_like or None
             Samples and targets of one's own to evaluate the network with; both or neither.
+        metrics : iterable of str, Metric or function
+            Metrics besides the network's own, by their names in `cygrad.metrics`, such as "f1"; or
+            functions ``f(y, outputs)``. They are computed for the validation data after each epoch,
+            and are columns of the history.
+        train_metrics : bool
+            Whether to compute them for the training samples too, after the epoch: this evaluates
+            all of them once more.
         callbacks : iterable of Callback or function
             Called between epochs, see `Callback`. A function is called after each epoch, as
             ``f(trainer, epoch, logs)``, and stops the training if it returns True.
@@ -354,13 +366,24 @@ class Trainer:
         verbose = checks.flag(verbose, "verbose")
         reset = checks.flag(reset, "reset")
         statistics = checks.flag(statistics, "statistics")
+        train_metrics = checks.flag(train_metrics, "train_metrics")
+        chosen = read_metrics(metrics, self._net)
         hooks = as_hooks(callbacks)
         if y is None:
+            given = {"validation": validation, "statistics": statistics or None}
+            given["train_metrics"] = train_metrics or None
+            held_out = self._own_validation(X_val, y_val)
+            self._measure(held_out, chosen, y_val)
             return self._fit_batches(
-                X, budget, validation, X_val, y_val, hooks, shuffle, verbose, reset, statistics
+                X, given, budget, held_out, chosen, hooks, shuffle, verbose, reset
             )
         samples, targets = self._read_data(X, y)
         held_out, rows = self._validation(samples, targets, validation, X_val, y_val)
+        trained = Validation(samples, targets, rows) if train_metrics and chosen else None
+        if trained is not None:
+            self._measure(trained, chosen, y)
+        if held_out is not None or trained is None:
+            self._measure(held_out, chosen, y if y_val is None else y_val)
         order = Order(samples.rows, rows, shuffle)
         step_rows = self._clipped_step_rows(order.size)
         steps = -(-order.size // step_rows)
@@ -371,7 +394,9 @@ class Trainer:
             rates = self._rates_of(0 if reset else self.steps, budget.steps_of(steps))
             if reset:
                 self._begin_anew()
-            self._history = History(self._net.metric, held_out is not None)
+            self._history = History(
+                self._net.metric, held_out is not None, chosen, trained is not None
+            )
             for hook in hooks:
                 hook.on_train_begin(self)
                 cleanup.callback(hook.on_train_end, self)
@@ -409,8 +434,12 @@ class Trainer:
                     found = epoch_statistics(
                         self._net, samples, targets, last, parameters_before, self.steps, threads
                     )
+                if trained is not None:
+                    trained.evaluate(self._net, threads)
+                    values += trained.metrics(self._net)
                 if held_out is not None:
                     values += self._averages(held_out.evaluate(self._net, threads), held_out.size)
+                    values += held_out.metrics(self._net)
                 rate = training.rate if rates is None else float(rates[0])
                 if found is not None:
                     self._history.statistics.append(found)
@@ -433,31 +462,41 @@ class Trainer:
     def _fit_batches(
         self,
         batches: Any,
+        given: dict[str, Any],
         budget: Budget,
-        validation: float | None,
-        X_val: ArrayLike | None,
-        y_val: ArrayLike | None,
+        held_out: Validation | None,
+        metrics: list[Metric],
         hooks: list[Hooks],
         shuffle: bool,
         verbose: bool,
         reset: bool,
-        statistics: bool,
     ) -> History:
         from cygrad.training.batches import fit_batches
 
-        for name, value in (("validation", validation), ("statistics", statistics or None)):
+        for name, value in given.items():
             if value is not None:
                 raise ValueError(f"{name} is {value} and X are batches, expected {name} with X, y")
         return fit_batches(
             self,
             batches,
             budget=budget,
-            held_out=self._own_validation(X_val, y_val),
+            held_out=held_out,
+            metrics=metrics,
             hooks=hooks,
             shuffle=shuffle,
             verbose=verbose,
             reset=reset,
         )
+
+    def _measure(self, data: Validation | None, metrics: list[Metric], y: ArrayLike | None) -> None:
+        """Compute metrics of some data, whose targets are `y`; there must be such data."""
+        if data is not None and y is not None:
+            data.measure(metrics, y, self._net)
+        elif metrics:
+            raise ValueError(
+                f"metrics is {[metric.name for metric in metrics]}, and there are no samples to "
+                "compute them of; expected validation, X_val and y_val, or train_metrics=True"
+            )
 
     def reset(self) -> None:
         """Begin anew: draw the parameters again, and forget all training.

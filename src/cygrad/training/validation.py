@@ -1,22 +1,27 @@
-"""The validation data of `Trainer.fit`: samples of their own, or a part of the training samples."""
+"""The validation data of `Trainer.fit`: samples of their own, or a part of the training samples.
+
+Metrics of the training samples are computed in the same way.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cygrad import checks, seeding
+from cygrad.training.metrics.metric import is_multilabel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from cygrad._engine.samples import Samples
     from cygrad.network import Network
     from cygrad.network.losses import Targets
     from cygrad.seeding import Seeds
+    from cygrad.training.metrics import Metric
 
 
 class Validation:
@@ -36,10 +41,29 @@ class Validation:
         self.targets = targets
         self.rows = rows
         self.size = samples.rows if rows is None else len(rows)
+        self._metrics: Sequence[Metric] = ()
+        self._y: NDArray[Any] | None = None
+        self._outputs: NDArray[Any] | None = None
+
+    def measure(self, metrics: Sequence[Metric], y: ArrayLike, net: Network) -> None:
+        """Compute metrics too, of the targets `y` as they were given."""
+        if metrics:
+            # Class indices have been read from what was given.
+            y = self.targets if isinstance(self.targets, np.ndarray) else np.asarray(y)
+            self._y = y if self.rows is None else y[self.rows]
+            self._metrics = metrics
+            self._outputs = np.empty((self.size, net.outputs), net.dtype)
 
     def evaluate(self, net: Network, threads: int | Callable[[], int]) -> tuple[float, float]:
-        """Return the sums of loss and metric over the samples."""
-        return net.engine.evaluate(self.samples, self.targets, threads, self.rows)
+        """Compute the outputs; return the sums of loss and metric over the samples."""
+        return net.engine.evaluate(self.samples, self.targets, threads, self.rows, self._outputs)
+
+    def metrics(self, net: Network) -> tuple[float, ...]:
+        """Return the metrics of the outputs that `evaluate` has computed."""
+        if self._y is None or self._outputs is None:
+            return ()
+        y, outputs, several = self._y, self._outputs, is_multilabel(net)
+        return tuple(metric(y, outputs, multilabel=several) for metric in self._metrics)
 
 
 def check_share(validation: object, n: int) -> int:

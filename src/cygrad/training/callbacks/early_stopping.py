@@ -1,56 +1,18 @@
-"""Callbacks of `Trainer.fit`: the base class, and early stopping.
-
-The protocol of the calls is in `trainer`. Callbacks use only the trainer's public methods. The
-display of progress is not a callback, because it is updated within an epoch too; it is in
-`progress`.
-"""
+"""Early stopping: end a training that improves no more, and go back to its best epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from cygrad import checks
+from cygrad.training.callbacks.callback import Callback, check_monitor, direction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from cygrad.training.callbacks.callback import Logs
     from cygrad.training.trainer import Trainer
-
-    Logs = Mapping[str, float]
-
-
-class Callback:
-    """Base class of callbacks of `Trainer.fit`; a subclass overrides the methods that it needs.
-
-    All three methods may read and assign the parameters, and pickle the trainer.
-    A function given as a callback is called as `on_epoch_end`.
-    """
-
-    def on_train_begin(self, trainer: Trainer) -> None:
-        """Called once, after all arguments of `fit` are checked."""
-
-    def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Logs) -> bool | None:
-        """Called after each epoch.
-
-        Parameters
-        ----------
-        trainer : Trainer
-        epoch : int
-            Counted from 1.
-        logs : dict of str to float
-            The epoch's row of the history; `History` lists the names.
-
-        Returns
-        -------
-        bool or None
-            True stops the training.
-        """
-        return None
-
-    def on_train_end(self, trainer: Trainer) -> None:
-        """Called once at the end of training, also after an error or an interrupt."""
 
 
 class EarlyStopping(Callback):
@@ -61,8 +23,8 @@ class EarlyStopping(Callback):
     patience : int
         Epochs without improvement before the training stops.
     monitor : str
-        A name in the history. Higher is better for names that end in ``accuracy``, lower for all
-        others.
+        A name in the history: the loss or a metric. Whether higher or lower is better is a property
+        of the metric, see `cygrad.metrics`.
     min_delta : float
         Smaller improvements do not count.
     restore_best : bool
@@ -72,7 +34,7 @@ class EarlyStopping(Callback):
     Attributes
     ----------
     best : float
-        The best value so far.
+        The best value so far; infinite before the first.
     best_epoch : int
         The epoch of the best value, counted from 1; 0 before the first.
 
@@ -80,7 +42,26 @@ class EarlyStopping(Callback):
     ------
     TypeError, ValueError
         If an argument is not as described, or, at the start of training, if the history will have
-        no column `monitor`.
+        no column `monitor`, or a direction of it is not known.
+
+    Notes
+    -----
+    NaN is never an improvement, and an epoch with NaN counts as one without.
+
+    References
+    ----------
+    L. Prechelt, "Early Stopping - But When?", 1998.
+
+    Examples
+    --------
+    >>> import cygrad as cg
+    >>> X, y = cg.datasets.load_digits()
+    >>> net = cg.Network(64, [cg.Dense(10, "softmax")], loss="cross_entropy", rng=0)
+    >>> stopping = cg.EarlyStopping(3, "val_accuracy")
+    >>> trainer = cg.Trainer(net, cg.Adam(0.01), rng=0)
+    >>> history = trainer.fit(X, y, 100, validation=0.2, callbacks=[stopping])
+    >>> len(history) == stopping.best_epoch + 3 < 100
+    True
     """
 
     def __init__(
@@ -92,24 +73,25 @@ class EarlyStopping(Callback):
         restore_best: bool = True,
     ) -> None:
         self.patience = checks.whole_number(patience, "patience")
-        if not isinstance(monitor, str):
-            raise TypeError(f"monitor is {monitor!r}, expected a name in the history")
-        self.monitor = monitor
+        self.monitor = check_monitor(monitor)
         self.min_delta = checks.number(min_delta, "min_delta", least=0)
         self.restore_best = checks.flag(restore_best, "restore_best")
-        self._begin()
+        self._begin(1.0)
 
-    def _begin(self) -> None:
-        self._sign = -1.0 if self.monitor.endswith("accuracy") else 1.0
-        self.best = self._sign * inf
+    def _begin(self, sign: float) -> None:
+        self._sign = sign
+        self.best = sign * inf
         self.best_epoch = 0
         self._parameters: NDArray[Any] | None = None
 
+    def __repr__(self) -> str:
+        return (
+            f"EarlyStopping({self.patience}, {self.monitor!r}, min_delta={self.min_delta}, "
+            f"restore_best={self.restore_best})"
+        )
+
     def on_train_begin(self, trainer: Trainer) -> None:
-        if self.monitor not in trainer.history:
-            names = ", ".join(trainer.history)
-            raise ValueError(f"monitor is {self.monitor!r}, expected one of {names}")
-        self._begin()
+        self._begin(direction(trainer, self.monitor))
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Logs) -> bool | None:
         # NaN is never an improvement.

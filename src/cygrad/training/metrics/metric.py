@@ -1,0 +1,194 @@
+"""A metric: a function of targets and outputs, with a name and a direction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cygrad import checks
+from cygrad.network.losses import LOSSES
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from cygrad.network import Network
+
+# Columns of a history that are no metrics.
+RESERVED = ("loss", "learning_rate", "seconds")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of one's own: a function with a name and a direction.
+
+    Parameters
+    ----------
+    function : function of (y, outputs)
+        Returns a number. `y` are the targets as given to `fit`, class names as indices, and
+        `outputs` those of the network, shape (n, outputs).
+    name : str
+        Its name in the history, there also with the prefix ``val_``.
+    higher_is_better : bool or None
+        The direction; None: not known, then it cannot decide when to stop.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cygrad.metrics import Metric
+    >>> largest = Metric(lambda y, a: abs(y - a[:, 0]).max(), "largest_error", False)
+    >>> largest(np.array([1.0, 2.0]), np.array([[1.5], [2.0]]))
+    0.5
+    """
+
+    function: Callable[..., Any]
+    name: str
+    higher_is_better: bool | None = None
+
+    def __post_init__(self) -> None:
+        if not callable(self.function) or isinstance(self.function, type):
+            raise TypeError(f"function is {self.function!r}, expected a function of (y, outputs)")
+        if not isinstance(self.name, str):
+            raise TypeError(f"name is {self.name!r}, expected a name for the history")
+        if not self.name or self.name in RESERVED or self.name.startswith("val_"):
+            raise ValueError(
+                f"name is {self.name!r}, expected one that is not empty, not among "
+                f"{', '.join(RESERVED)}, and does not begin with val_"
+            )
+        if self.higher_is_better is not None:
+            checks.flag(self.higher_is_better, "higher_is_better")
+
+    def check(self, net: Network) -> None:
+        """Raise a ValueError if the metric is not one of this network's outputs."""
+
+    def __call__(
+        self,
+        y: ArrayLike,
+        outputs: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        multilabel: bool = False,
+    ) -> float:
+        """Return the value for targets and outputs.
+
+        Parameters
+        ----------
+        y : array_like, shape (n,) or (n, outputs)
+            Class indices, or rows with a 1 or the largest probability at the class; 0 and 1 for
+            two classes and a single output. Numbers for metrics of numbers.
+        outputs : array_like, shape (n, outputs) or, for a single output, (n,)
+            Scores or probabilities of the classes, those of class 1 for a single output; numbers.
+        sample_weight : array_like, shape (n,), or None
+            Weights of the rows, 0 or more. Not for functions of one's own.
+        multilabel : bool
+            Whether each output is a decision of its own, 1 where it is at least ½.
+        """
+        if sample_weight is not None:
+            raise TypeError(f"sample_weight is given, and {self.name} is a function without one")
+        return float(self.function(y, outputs))
+
+
+@dataclass(frozen=True, repr=False)
+class BuiltInMetric(Metric):
+    """A metric of the table.
+
+    Attributes
+    ----------
+    needs : {"classes", "scores", "probabilities", "numbers"}
+        What outputs and targets have to be.
+    formula : str
+    for_multilabel : bool
+        Whether it is defined for several decisions per row.
+    """
+
+    needs: str = "numbers"
+    formula: str = ""
+    for_multilabel: bool = False
+
+    def __repr__(self) -> str:
+        better = "higher" if self.higher_is_better else "lower"
+        return f"<metric {self.name} of {self.needs}, {better} is better: {self.formula}>"
+
+    def check(self, net: Network) -> None:
+        loss = LOSSES[net.loss]
+        multilabel = is_multilabel(net)
+        wanted = None
+        if self.needs == "numbers":
+            if loss.metric == "accuracy":
+                wanted = "numbers as targets"
+        elif loss.metric != "accuracy":
+            wanted = "classes as targets"
+        elif multilabel and not self.for_multilabel:
+            wanted = "one class for each sample"
+        elif self.needs == "probabilities" and loss.outputs != "probabilities":
+            wanted = "probabilities as outputs"
+        if wanted is not None:
+            raise ValueError(f"metric {self.name!r} needs {wanted}, and the loss is {net.loss!r}")
+
+    def __call__(
+        self,
+        y: ArrayLike,
+        outputs: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        multilabel: bool = False,
+    ) -> float:
+        a = np.asarray(outputs)
+        if a.ndim == 1:
+            a = a[:, np.newaxis]
+        targets = np.asarray(y)
+        if a.ndim != 2 or targets.ndim not in (1, 2) or len(targets) != len(a) or not len(a):
+            raise ValueError(
+                f"y has shape {targets.shape} and outputs {np.shape(outputs)}, expected (n,) or "
+                "(n, outputs), and (n, outputs)"
+            )
+        weights = None
+        if sample_weight is not None:
+            weights = np.asarray(sample_weight, np.float64)
+            if weights.shape != (len(a),) or not (weights >= 0).all() or not weights.any():
+                raise ValueError(
+                    f"sample_weight has shape {weights.shape}, expected {len(a)} numbers of at "
+                    "least 0, not all 0"
+                )
+        if self.needs == "numbers":
+            return float(self.function(targets.reshape(a.shape).astype(np.float64), a, weights))
+        if multilabel:
+            if not self.for_multilabel:
+                raise ValueError(f"multilabel is True, and {self.name} needs one class for a row")
+            decisions = targets.reshape(a.shape) >= 0.5
+            return _per_output(self, decisions, a, weights)
+        return float(self.function(*_classes(targets, a), weights))
+
+
+def _classes(
+    y: NDArray[Any], a: NDArray[Any]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
+    """Return the classes of targets and outputs, and the scores of all classes.
+
+    A single output decides at ½, as the network does; else it is the first of the largest.
+    """
+    if a.shape[1] == 1:
+        labels = (y.reshape(-1) >= 0.5).astype(np.int64)
+        return labels, (a[:, 0] >= 0.5).astype(np.int64), np.concatenate([1 - a, a], axis=1)
+    labels = y if y.ndim == 1 else y.argmax(axis=1)
+    return labels.astype(np.int64), a.argmax(axis=1), a
+
+
+def _per_output(
+    metric: BuiltInMetric, y: NDArray[np.bool_], a: NDArray[Any], weights: NDArray[Any] | None
+) -> float:
+    """Return the mean over the outputs, each with two classes."""
+    columns = [_classes(y[:, c], a[:, c : c + 1]) for c in range(a.shape[1])]
+    return sum(float(metric.function(*column, weights)) for column in columns) / len(columns)
+
+
+def is_multilabel(net: Network) -> bool:
+    """Return whether each of several outputs of a network is a decision of its own."""
+    return LOSSES[net.loss].decides_at_half and net.outputs > 1
