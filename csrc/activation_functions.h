@@ -30,7 +30,7 @@
 #define CG_C1_LOW -4.53406805e-08f
 #define CG_C2 0.0713548139f
 #define CG_C2_LOW 2.39883247e-09f
-#define CG_SMALL 1e-30f     /* below, σ(z) is σ′(0) z, and rounding errors of z are denormal */
+#define CG_SMALL 1e-25f     /* below, σ(z) is σ′(0) z, and rounding errors of z are denormal */
 static const real gelu_r[] = {0.460251868f,    -0.0754037499f,    -0.00154781376f,  0.0375633612f,
                               -0.0360553488f,  0.0190021712f,     -0.00506766327f,  -0.000385294086f,
                               0.000714722148f, -5.29243225e-05f,  -7.22120967e-05f};
@@ -44,7 +44,7 @@ static const real gelu_r[] = {0.460251868f,    -0.0754037499f,    -0.00154781376
 #define CG_C1_LOW -9.9693088091109202e-17
 #define CG_C2 0.071354816272600249
 #define CG_C2_LOW -6.175149918155315e-19
-#define CG_SMALL 1e-300
+#define CG_SMALL 1e-280
 static const real gelu_r[] = {
     0.45190091672816196,     -0.073620087426007341,  0.01652176694021348,     0.02011283704322386,
     -0.032382962001850098,   0.027463700805329859,   -0.01629433672064225,    0.0068193562022394088,

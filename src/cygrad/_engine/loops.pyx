@@ -347,7 +347,7 @@ cdef real gelu_slope(real z, real a) noexcept nogil:
     """Φ(z) + z φ(z), where Φ(z) = a / z."""
     cdef real size = <real> (14.5 if real is float else 39)
     cdef real near = bounded(z, -size, size)
-    cdef real small = <real> (1e-30 if real is float else 1e-300)
+    cdef real small = <real> (1e-25 if real is float else 1e-280)
     cdef real share = <real> 0.5
     if not absolute(z) < small:
         share = smaller(size, a) / near
