@@ -67,10 +67,11 @@ def test_they_agree_with_the_reference(accumulate, dtype, isa):
 
 def test_shares_are_those_of_known_activations():
     """|z| > 5.98 is saturated for the sigmoid, |z| > 2.99 for tanh."""
-    for name, flat in ("sigmoid", 5.98), ("tanh", 2.994), ("relu", None):
+    limits = {"sigmoid": 5.98, "tanh": 2.994, "softsign": 9.01, "hard_tanh": 1, "hard_sigmoid": 3}
+    for name, flat in [*limits.items(), ("relu", None)]:
         net = cg.Network(1, [cg.Dense(1, name)], loss="quadratic", dtype="float64")
         net.parameters = [1.0, 0.0]
-        z = np.array([[-7.0], [-3.0], [-0.1], [0.1], [5.9], [6.0]])
+        z = np.array([[-10.0], [-3.1], [-0.1], [0.1], [5.9], [6.0]])
         if name == "relu":
             z = -abs(z)
         trainer = cg.Trainer(net, cg.SGD(0.0), 6)
@@ -79,6 +80,8 @@ def test_shares_are_those_of_known_activations():
             assert (row.dead, row.saturated) == (1.0, None)
         else:
             assert (row.dead, row.saturated) == (None, np.mean(abs(z) > flat))
+            a = net.forward(z).tolist()
+            assert reference.statistics.saturated_share(name, a) == row.saturated
         assert row.update_ratio == 0
         assert row.weight_norm == 1
 

@@ -14,6 +14,9 @@ cdef extern from "cygrad.h" nogil:
         CG_ACTIVATION_relu
         CG_ACTIVATION_sigmoid
         CG_ACTIVATION_tanh
+        CG_ACTIVATION_softsign
+        CG_ACTIVATION_hard_tanh
+        CG_ACTIVATION_hard_sigmoid
         CG_ACTIVATION_COUNT
         CG_LOSS_COUNT
         CG_RULE_store

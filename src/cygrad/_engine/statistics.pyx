@@ -6,7 +6,8 @@ The norms are summed as those for clipping, so that they have the same bits ever
 from cygrad._engine.engine cimport Differentiation
 from cygrad._engine.equations cimport Layer, is_trained
 from cygrad._engine.kernels cimport (
-    CG_ACTIVATION_relu, CG_ACTIVATION_sigmoid, CG_ACTIVATION_tanh, CG_PANEL_BYTES, cg_kernels, cg_matrix
+    CG_ACTIVATION_hard_sigmoid, CG_ACTIVATION_hard_tanh, CG_ACTIVATION_relu, CG_ACTIVATION_sigmoid, CG_ACTIVATION_softsign,
+    CG_ACTIVATION_tanh, CG_PANEL_BYTES, cg_kernels, cg_matrix
 )
 
 cdef double SATURATED = 0.01        # a slope below this share of the steepest one is flat
@@ -46,14 +47,27 @@ cdef double share_of_idle_units(const cg_matrix *a, Py_ssize_t rows, int itemsiz
     return <double> idle / a.cols
 
 
-cdef double share_of_flat_slopes(const cg_matrix *a, Py_ssize_t rows, bint tanh, int itemsize) noexcept nogil:
-    """The share of activations of sigmoid or tanh at which σ′ < SATURATED max σ′."""
+cdef double relative_slope(int activation, double a) noexcept nogil:
+    """σ′ / max σ′ where σ = a, for functions that saturate; −1 for others."""
+    if activation == CG_ACTIVATION_sigmoid:
+        return 4 * a * (1 - a)
+    if activation == CG_ACTIVATION_tanh:
+        return 1 - a * a
+    if activation == CG_ACTIVATION_softsign:
+        return (1 - fabs(a)) * (1 - fabs(a))
+    if activation == CG_ACTIVATION_hard_tanh:
+        return fabs(a) < 1
+    if activation == CG_ACTIVATION_hard_sigmoid:
+        return 0 < a < 1
+    return -1
+
+
+cdef double share_of_flat_slopes(const cg_matrix *a, Py_ssize_t rows, int activation, int itemsize) noexcept nogil:
+    """The share of activations at which σ′ < SATURATED max σ′."""
     cdef Py_ssize_t c, r, flat = 0
-    cdef double x
     for c in range(a.cols):
         for r in range(rows):
-            x = activation_at(a, r, c, itemsize)
-            if (1 - x * x if tanh else 4 * x * (1 - x)) < SATURATED:
+            if relative_slope(activation, activation_at(a, r, c, itemsize)) < SATURATED:
                 flat += 1
     return <double> flat / (a.cols * rows)
 
@@ -91,8 +105,8 @@ def layer_statistics(Engine engine, Samples X, targets, const int64_t[::1] order
             idle = flat = None
             if activation == CG_ACTIVATION_relu:
                 idle = share_of_idle_units(a, n, kernels.itemsize)
-            elif activation == CG_ACTIVATION_sigmoid or activation == CG_ACTIVATION_tanh:
-                flat = share_of_flat_slopes(a, n, activation == CG_ACTIVATION_tanh, kernels.itemsize)
+            elif relative_slope(activation, 0) >= 0:
+                flat = share_of_flat_slopes(a, n, activation, kernels.itemsize)
             rows.append((l - 1, norm_of(kernels, layer, context.offset, layer.train_weights, layer.train_biases),
                          norm_of(kernels, layer, 0, True, False), norm_of(kernels, layer, to_change, True, False),
                          idle, flat))

@@ -2,7 +2,7 @@
 
 cimport cython
 
-from libc.math cimport INFINITY, sqrt
+from libc.math cimport INFINITY, fabs, sqrt
 from libc.stdint cimport int64_t, uint64_t
 
 from cpython.float cimport PyFloat_Check

@@ -6,19 +6,29 @@ For each trained layer::
     weight norm     ‖W‖
     update ratio    ‖W − W before‖ / ‖W‖
     dead            the share of relu units that are 0 for all samples
-    saturated       the share of activations of sigmoid or tanh with σ′ < 0.01 max σ′
+    saturated       the share of activations with σ′ < 0.01 max σ′, of functions that saturate
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from .activations import activation_of
 from .clipping import norm, trained_rows
 from .network import Network, Rows, Targets
 from .vectors import Matrix, subtract
 
 FLAT = 0.01
 """A slope below this share of the steepest one is flat."""
+
+RELATIVE_SLOPES: dict[str, Callable[[float], float]] = {
+    "sigmoid": lambda a: 4 * a * (1 - a),
+    "tanh": lambda a: 1 - a * a,
+    "softsign": lambda a: (1 - abs(a)) ** 2,
+    "hard_tanh": lambda a: float(abs(a) < 1),
+    "hard_sigmoid": lambda a: float(0 < a < 1),
+}
+"""σ′ / max σ′ as a function of a = σ(z), of the activations that saturate."""
 
 
 class LayerStatistics(NamedTuple):
@@ -45,14 +55,15 @@ def layer_statistics(
         moved = norm(map(subtract, layer.weights, weights_before[index]))
         weight = norm(layer.weights)
         a = gradients.activations[index]
+        activation = activation_of(layer.activation).name
         found.append(
             LayerStatistics(
                 layer=index,
                 gradient_norm=norm(rows),
                 weight_norm=weight,
                 update_ratio=moved / weight if weight > 0 else (math.inf if moved > 0 else 0.0),
-                dead=dead_share(a) if layer.activation == "relu" else None,
-                saturated=saturated_share(layer.activation, a),
+                dead=dead_share(a) if activation == "relu" else None,
+                saturated=saturated_share(activation, a),
             )
         )
     return found
@@ -65,10 +76,8 @@ def dead_share(a: Matrix) -> float:
 
 
 def saturated_share(activation: str, a: Matrix) -> float | None:
-    """Return the share of activations with a flat slope; None unless they are sigmoid or tanh."""
-    values = [each for row in a for each in row]
-    if activation == "sigmoid":  # σ′ = a (1 − a), at most 1/4
-        return sum(4 * each * (1 - each) < FLAT for each in values) / len(values)
-    if activation == "tanh":  # σ′ = 1 − a², at most 1
-        return sum(1 - each * each < FLAT for each in values) / len(values)
-    return None
+    """Return the share of activations with a flat slope; None unless the function saturates."""
+    if activation not in RELATIVE_SLOPES:
+        return None
+    slopes = [RELATIVE_SLOPES[activation](each) for row in a for each in row]
+    return sum(slope < FLAT for slope in slopes) / len(slopes)

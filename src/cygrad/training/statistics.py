@@ -39,9 +39,9 @@ class LayerStatistics(NamedTuple):
         The share of the layer's relu units that are 0 for all samples of the batch: no gradient
         passes them. None for other activations.
     saturated : float or None
-        The share of the activations of sigmoid or tanh at which the slope is less than 0.01 of the
-        steepest, σ′(z) < 0.01 max σ′: |z| > 5.98 for the sigmoid, |z| > 2.99 for tanh. None for
-        other activations.
+        The share of the activations at which the slope is less than 0.01 of the steepest,
+        σ′(z) < 0.01 max σ′: |z| > 5.98 for sigmoid, |z| > 2.99 for tanh, |z| > 9 for softsign,
+        |z| ≥ 1 for hard_tanh, |z| ≥ 3 for hard_sigmoid. None for other activations.
 
     Notes
     -----
