@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from cygrad._engine.frames import as_array
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -82,7 +84,8 @@ def one_of(value: object, name: str, choices: Collection[str]) -> str:
 
 
 def array(value: ArrayLike, name: str) -> NDArray[Any]:
-    """Return `value` as an array; refuse rows of different lengths and masked values."""
+    """Return `value` as an array; refuse rows of different lengths, gaps and masked values."""
+    value = as_array(value, name)
     try:
         converted = np.asarray(value)
     except ValueError as error:  # rows of different lengths

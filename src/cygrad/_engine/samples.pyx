@@ -22,6 +22,7 @@ from cygrad._engine.kernels cimport (
 
 import numpy as np
 
+from cygrad._engine.frames import as_array
 from cygrad._engine.sparse import compressed_rows, in_order, is_sparse
 
 cdef object ndarray = np.ndarray, empty = np.empty, int64 = np.int64
@@ -55,6 +56,7 @@ def _converted(array, str name):
     """Convert anything that NumPy accepts to an array whose type and alignment the kernels read."""
     if is_sparse(array):
         raise TypeError(f"{name} is a sparse matrix, expected a dense array")
+    array = as_array(array, name)
     try:
         converted = np.asarray(array)
     except ValueError as error:

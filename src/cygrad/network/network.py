@@ -14,6 +14,7 @@ import numpy as np
 
 from cygrad import checks
 from cygrad._engine.engine import Engine
+from cygrad._engine.frames import as_array
 from cygrad._engine.samples import Samples
 from cygrad.network.activations import name_of, parameter_of
 from cygrad.network.descriptions import from_values, nested, to_values
@@ -274,7 +275,8 @@ class Network:
         Parameters
         ----------
         X : array_like or sparse matrix, shape (n, inputs)
-            Finite numbers of any real dtype, in any memory layout. Never written to. Or a sparse
+            Finite numbers of any real dtype, in any memory layout. Never written to. A data frame
+            of pandas or polars is read column by column if these have several types. Or a sparse
             matrix in compressed rows, such as ``scipy.sparse.csr_array``, of which no dense copy
             is made: the first layer and its gradient are computed over the numbers that are not
             zero, with the bits of the dense X as long as the weights are finite. It is copied if
@@ -618,7 +620,7 @@ class Network:
             self._set_standardization(None, None)
             return
         Samples(X, "X", self.inputs)
-        self._set_standardization(*mean_and_scale(np.asarray(X)))
+        self._set_standardization(*mean_and_scale(np.asarray(as_array(X, "X"))))
 
     def _set_standardization(
         self, mean: NDArray[np.float64] | None, scale: NDArray[np.float64] | None
@@ -636,7 +638,8 @@ class Network:
         assert mean is not None
         assert scale is not None
         with np.errstate(over="ignore"):
-            return np.multiply(np.subtract(X, mean, dtype=np.float64), scale)
+            centred: NDArray[np.float64] = np.subtract(as_array(X, name), mean, dtype=np.float64)
+            return np.multiply(centred, scale, out=centred)
 
     # For other parts of the package
 
