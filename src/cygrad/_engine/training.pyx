@@ -33,6 +33,7 @@ include "statistics.pyx"
 cdef list _rules = list(_kernels.RULES)      # in the order of their codes
 cdef dict _clippings = {None: CLIP_NOTHING, "value": CLIP_VALUE, "norm": CLIP_NORM, "global_norm": CLIP_GLOBAL_NORM}
 
+cdef Py_ssize_t CACHE_LINE = 64
 RATES_AHEAD = 256       # learning rates of single steps that are computed at once
 cdef uint64_t GOLDEN_GAMMA = 0x9E3779B97F4A7C15   # 2⁶⁴ divided by the golden ratio
 
@@ -223,8 +224,9 @@ cdef class Training(SequentialPasses):
             self.p.sparse = X.sparse_rows()
             self.p.order, self.rates, self.deadline = order, rates, deadline
             self.p.ahead.samples, self.p.ahead.rows = &X.view, 0
+            # Lines between the columns of a row are not fetched: of an array in Fortran order they are the whole array.
             self.fetch_ahead = (order != NULL and not X.is_sparse and X.view.rows * row_bytes > costs.prefetch_bytes
-                                and X.view.col_stride > 0)
+                                and 0 < X.view.col_stride < CACHE_LINE)
             self.run(rows, batch_size, (rows + batch_size - 1) // batch_size, poll)
             if self.stopped:
                 self.steps -= 1
