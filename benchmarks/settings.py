@@ -37,6 +37,7 @@ SECTIONS = {
     ),
     "growth": Section("growth", "a step of cygrad by width, batch and threads", per_threads=True),
     "costs": Section("costs", "the constants of the cost model, each with its worth"),
+    "sparse": Section("sparse", "an epoch on sparse samples, next to dense ones", per_threads=True),
     "forward": Section("forward", "the outputs of 1 to 4096 rows, next to NumPy and a step"),
     "latency": Section("latency", "single calls: a prediction, a sample, a batch, a short fit"),
     "graph": Section("graph", "computational graphs: compiled, next to plain Python and NumPy"),
