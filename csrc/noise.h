@@ -13,7 +13,7 @@ enum { PHILOX_CALLS = 8, PHILOX_UNITS = 4 * PHILOX_CALLS, PHILOX_ROUNDS = 10 };
 CG_INLINE void random_words(const cg_noise *noise, int64_t row, ptrdiff_t panel, uint32_t words[4][PHILOX_CALLS])
 {
     uint32_t first = (uint32_t)(panel * P / PHILOX_UNITS * PHILOX_CALLS);
-    uint32_t key0 = (uint32_t)noise->seed, key1 = (uint32_t)(noise->seed >> 32) ^ (uint32_t)(noise->step >> 32);
+    uint32_t key0 = (uint32_t)noise->seed, key1 = (uint32_t)(noise->seed >> 32);
     uint32_t c3 = (uint32_t)noise->layer + ((uint32_t)(row >> 32) << 16);
     for (int i = 0; i < PHILOX_CALLS; i++) {
         words[0][i] = first + (uint32_t)i, words[1][i] = (uint32_t)row;

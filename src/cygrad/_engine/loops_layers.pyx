@@ -151,8 +151,7 @@ cdef uint32_t random_word(const cg_noise *noise, int64_t row, Py_ssize_t unit) n
     32 units share 8 calls: unit i of them has word i / 8 of call i mod 8.
     """
     cdef uint32_t[4] word
-    cdef uint32_t key0 = <uint32_t> noise.seed
-    cdef uint32_t key1 = <uint32_t> (noise.seed >> 32) ^ <uint32_t> (<uint64_t> noise.step >> 32)
+    cdef uint32_t key0 = <uint32_t> noise.seed, key1 = <uint32_t> (noise.seed >> 32)
     cdef uint64_t product0, product1
     cdef int i
     word[0] = <uint32_t> (unit // 32 * 8 + unit % 8)

@@ -197,8 +197,10 @@ cdef class Plan:
                 last = 1 - last
                 s.a[l] = spare[last]
                 s.a[l].cols = columns
-            # z is kept beside a where the slope or the loss is computed from it.
-            if keep or (
+            # z is kept beside a where the slope or the loss is computed from it; dropout and noise have none.
+            if s.layers[l].kind == DROPOUT or s.layers[l].kind == GAUSSIAN_NOISE:
+                s.z[l] = s.a[l]
+            elif keep or (
                     lowest_delta <= l and cg_activation_properties(s.layers[l].activation) & CG_NEEDS_Z) or (
                     targets and l == s.depth and cg_loss_properties(s.loss) & CG_NEEDS_Z):
                 self.allocate_matrix(&s.z[l], columns)

@@ -22,11 +22,14 @@ until other values are assigned.
 
 from . import activations, optimizers
 from .activations import ACTIVATIONS, Activation
-from .layers import Dense, Layer
+from .layers import Dense, Layer, Residual
 from .losses import LOSSES, Loss
 from .network import Gradients, Network
+from .noise import Dropout, GaussianNoise
+from .normalization import BatchNorm, LayerNorm
 from .numerical import NumericalGradients, numerical_gradients
 from .optimizers import *  # noqa: F403
+from .passes import Mode
 from .statistics import LayerStatistics, layer_statistics
 from .training import DivergenceError, History, Trainer
 
@@ -34,15 +37,21 @@ __all__ = [
     "ACTIVATIONS",
     "LOSSES",
     "Activation",
+    "BatchNorm",
     "Dense",
     "DivergenceError",
+    "Dropout",
+    "GaussianNoise",
     "Gradients",
     "History",
     "Layer",
+    "LayerNorm",
     "LayerStatistics",
     "Loss",
+    "Mode",
     "Network",
     "NumericalGradients",
+    "Residual",
     "Trainer",
     "activations",
     "layer_statistics",

@@ -1,12 +1,15 @@
 """Layers: their descriptions (`Dense`), and their parameters in a network (`Layer`).
 
-The equations over weights and biases are in `cygrad.reference.backpropagation`.
+The equations over weights and biases are in `cygrad.reference.backpropagation`, those of norms,
+dropout and noise in `normalization` and `noise`, beside their descriptions.
 """
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 
 from .activations import ACTIVATIONS, Activation
+from .noise import Dropout, GaussianNoise
+from .normalization import BatchNorm, LayerNorm
 from .vectors import Matrix, Vector, read_matrix, read_vector, zeros
 
 
@@ -51,26 +54,66 @@ class Dense:
             )
 
 
+@dataclass(frozen=True)
+class Residual:
+    """Description of a residual block: σ(x + f(x)), where f are its layers, of as many outputs."""
+
+    layers: "Sequence[Description]"
+    activation: str | Activation = "identity"
+
+
+@dataclass(frozen=True)
+class ResidualSum:
+    """Description of the sum at the end of a residual block."""
+
+    activation: str | Activation
+
+
+Description = Dense | BatchNorm | LayerNorm | Dropout | GaussianNoise | Residual | ResidualSum
+
+
 class Layer:
     """A layer of a network: W, b and σ of a = σ(W x + b), where x is the output of the layer below.
+
+    A norm has γ in the place of W, as a single row, and β in the place of b; other layers have no
+    parameters.
 
     Parameters
     ----------
     inputs : int
         Length of x.
-    dense : Dense
-        The rest of the description. All parameters start at 0.
+    description : Dense, BatchNorm, …
+        The rest of the description. All parameters start at 0, but γ and the running variance at 1.
+    source : int or None
+        Of a residual sum: the layer whose output is added, counted from 1, 0 for the samples.
     """
 
-    def __init__(self, inputs: int, dense: Dense) -> None:
+    def __init__(self, inputs: int, description: Description, source: int | None = None) -> None:
         self.inputs = inputs
-        self.units = dense.units
-        self.activation = dense.activation
-        self.use_bias = dense.use_bias
-        self.trains_weights = dense.trainable in (True, "weights")
-        self.trains_biases = dense.use_bias and dense.trainable in (True, "biases")
-        self._weights = zeros(dense.units, inputs)
-        self._biases = [0.0] * dense.units
+        self.description = description
+        self.source = source
+        self.activation: str | Activation = getattr(description, "activation", "identity")
+        self.units = inputs
+        self.use_bias = isinstance(description, (Dense, BatchNorm, LayerNorm))
+        trainable: bool | str = getattr(description, "trainable", False)
+        self._weights: Matrix = []
+        self._biases: Vector = []
+        if isinstance(description, Dense):
+            self.units = description.units
+            self.use_bias = description.use_bias
+            self._weights = zeros(description.units, inputs)
+            self._biases = [0.0] * description.units
+        elif isinstance(description, (BatchNorm, LayerNorm)):
+            self._weights, self._biases = [[1.0] * inputs], [0.0] * inputs
+        self.trains_weights = trainable in (True, "weights")
+        self.trains_biases = self.use_bias and trainable in (True, "biases")
+        self.running_mean = [0.0] * inputs
+        self.running_variance = [1.0] * inputs
+
+    @property
+    def decays(self) -> bool:
+        """True if weight decay applies to the weights: those of a norm do not decay."""
+        return isinstance(self.description, Dense)
 
     @property
     def weights(self) -> Matrix:
@@ -82,8 +125,8 @@ class Layer:
 
     @weights.setter
     def weights(self, weights: Sequence[Sequence[float]]) -> None:
-        if len(weights) != self.units:
-            raise ValueError(f"weights has {len(weights)} rows, expected {self.units}")
+        if len(weights) != len(self._weights):
+            raise ValueError(f"weights has {len(weights)} rows, expected {len(self._weights)}")
         self._weights = read_matrix("weights", weights, self.inputs)
 
     @property
@@ -96,3 +139,25 @@ class Layer:
         if not self.use_bias:
             raise ValueError("biases cannot be set in a layer with use_bias=False")
         self._biases = read_vector("biases", biases, self.units)
+
+
+def make_layers(inputs: int, descriptions: Sequence[Description]) -> list[Layer]:
+    """Make the layers of a network, residual blocks one layer after another with their sums."""
+    layers: list[Layer] = []
+    append_layers(layers, inputs, descriptions)
+    return layers
+
+
+def append_layers(layers: list[Layer], inputs: int, descriptions: Sequence[Description]) -> int:
+    """Append layers with so many inputs, and return the number of outputs of the last."""
+    for description in descriptions:
+        if isinstance(description, Residual):
+            source = len(layers)
+            units = append_layers(layers, inputs, description.layers)
+            if units != inputs:
+                raise ValueError(f"a residual block has {inputs} inputs and {units} outputs")
+            layers.append(Layer(units, ResidualSum(description.activation), source))
+        else:
+            layers.append(Layer(inputs, description))
+        inputs = layers[-1].units
+    return inputs

@@ -1,6 +1,7 @@
 """A network over a batch of samples: the equations of one sample, summed or averaged.
 
-The equations themselves are in `cygrad.reference.backpropagation`, the updates of the parameters in
+The equations themselves are in `cygrad.reference.backpropagation`, the way of a batch through the
+layers in `cygrad.reference.passes`, the updates of the parameters in
 `cygrad.reference.optimizers` and `cygrad.reference.training`.
 """
 
@@ -8,15 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .activations import activation_of
-from .backpropagation import (
-    backward_pass,
-    bias_gradient,
-    forward_pass,
-    weight_gradient,
-    weights_transposed_times,
-)
-from .layers import Dense, Layer
+from .backpropagation import bias_gradient, output_delta, weight_gradient
+from .layers import Dense, Description, Layer, make_layers
 from .losses import LOSSES, Loss, largest_index, read_targets
+from .normalization import BatchNorm, Moments, running, scale_gradient, unbiased
+from .passes import INFERENCE, Mode, Pass, backward_batch, forward_batch
 from .vectors import Matrix, Vector, add_matrices, add_vectors, read_matrix, read_vector
 
 Rows = Sequence[Sequence[float]]
@@ -36,9 +33,10 @@ class Gradients:
         C, summed or averaged over the batch according to the network's `reduction`; all derivatives
         are of this C.
     weights : list
-        ∂C/∂Wˡ of every layer, (out, in).
+        ∂C/∂Wˡ of every layer, (out, in); ∂C/∂γ of a norm, (1, out); empty without parameters.
     biases : list
-        ∂C/∂bˡ of every layer, (out,); all 0 in a layer without a bias.
+        ∂C/∂bˡ of every layer, (out,); all 0 in a dense layer without a bias, empty without
+        parameters.
     deltas : list
         δˡ = ∂C/∂zˡ of every layer, (n, out).
     pre_activations : list
@@ -47,6 +45,9 @@ class Gradients:
         aˡ of every layer, (n, out).
     inputs : list
         ∂C/∂x, (n, in).
+    moments : list
+        Mean and variance that each norm took: for batch norm of every unit, for layer norm of every
+        sample; empty for other layers.
     """
 
     loss: float
@@ -56,6 +57,7 @@ class Gradients:
     pre_activations: list[Matrix]
     activations: list[Matrix]
     inputs: Matrix
+    moments: list[list[Moments]]
 
 
 class Network:
@@ -65,7 +67,7 @@ class Network:
     ----------
     inputs : int
         Number of inputs: numbers in a sample.
-    layers : sequence of Dense
+    layers : sequence of Dense, BatchNorm, LayerNorm, Dropout, GaussianNoise or Residual
         From the first hidden layer to the output layer.
     loss : str
         A name of `LOSSES`.
@@ -86,7 +88,7 @@ class Network:
     """
 
     def __init__(
-        self, inputs: int, layers: Sequence[Dense], *, loss: str, reduction: str = "mean"
+        self, inputs: int, layers: Sequence[Description], *, loss: str, reduction: str = "mean"
     ) -> None:
         if inputs < 1:
             raise ValueError(f"inputs is {inputs}, expected an integer from 1")
@@ -96,11 +98,10 @@ class Network:
             raise ValueError(f"loss is {loss!r}, expected one of {', '.join(LOSSES)}")
         if reduction not in ("mean", "sum"):
             raise ValueError(f"reduction is {reduction!r}, expected 'mean' or 'sum'")
-        check_combination(layers, LOSSES[loss])
-        sizes = [inputs, *(dense.units for dense in layers)]
-        self.layers = [Layer(below, dense) for below, dense in zip(sizes, layers, strict=False)]
+        self.layers = make_layers(inputs, layers)
+        check_combination(self.layers, LOSSES[loss])
         self.inputs = inputs
-        self.outputs = sizes[-1]
+        self.outputs = self.layers[-1].units
         self.loss = loss
         self.reduction = reduction
 
@@ -121,13 +122,13 @@ class Network:
     def parameters(self, parameters: Sequence[float]) -> None:
         values = iter(read_vector("parameters", parameters, len(self.parameters)))
         for layer in self.layers:
-            layer.weights = [[next(values) for _ in range(layer.inputs)] for _ in layer.weights]
+            layer.weights = [[next(values) for _ in row] for row in layer.weights]
             if layer.use_bias:
                 layer.biases = [next(values) for _ in range(layer.units)]
 
     def forward(self, X: Rows) -> Matrix:
         """Return the outputs aᴸ, (n, out), of samples X, (n, in)."""
-        return [forward_pass(self.layers, x)[1][-1] for x in self.read_samples(X)]
+        return forward_batch(self.layers, self.read_samples(X)).a[-1]
 
     def predict(self, X: Rows) -> list[int] | list[list[int]] | Matrix:
         """Predict the class or the outputs of every sample.
@@ -158,13 +159,13 @@ class Network:
         n = len(samples)
         loss = LOSSES[self.loss]
         losses = metrics = 0.0
-        for x, target in zip(samples, targets, strict=True):
-            zs, activations = forward_pass(self.layers, x)
-            losses += loss.value(zs[-1], activations[-1], target)
-            metrics += loss.metric(activations[-1], target)
+        run = forward_batch(self.layers, samples)
+        for z, a, target in zip(run.z[-1], run.a[-1], targets, strict=True):
+            losses += loss.value(z, a, target)
+            metrics += loss.metric(a, target)
         return {"loss": self.scale(n) * losses, loss.metric_name: metrics / n}
 
-    def backward(self, X: Rows, y: Targets) -> Gradients:
+    def backward(self, X: Rows, y: Targets, mode: Mode = INFERENCE) -> Gradients:
         """Compute the loss of a batch and its derivatives.
 
         With the mean over n samples, C = 1/n Σ Cₛ: each sample's δᴸ is divided by n, and the
@@ -176,6 +177,8 @@ class Network:
         X : rows of numbers, (n, in)
         y : class indices, (n,), or rows of numbers, (n, out)
             Numbers, (n,), can be passed for one output.
+        mode : Mode
+            Whether norms, dropout and noise compute as in training.
 
         Returns
         -------
@@ -191,36 +194,54 @@ class Network:
         scale = self.scale(len(samples))
 
         loss = LOSSES[self.loss]
+        run = forward_batch(self.layers, samples, mode)
         losses = 0.0
-        passes: list[tuple[list[Vector], list[Vector], list[Vector]]] = []
-        for x, target in zip(samples, targets, strict=True):
-            zs, activations = forward_pass(self.layers, x)
-            deltas = backward_pass(self.layers, loss, zs, activations, target, scale)
-            losses += loss.value(zs[-1], activations[-1], target)
-            passes.append((zs, activations, deltas))
-
-        # From z, a and δ of every layer for each sample to those of every sample for each layer.
-        z, a, delta = (
-            [list(rows) for rows in zip(*samples_first, strict=True)]
-            for samples_first in zip(*passes, strict=True)
-        )
+        output: Matrix = []  # δᴸ
+        activation = activation_of(self.layers[-1].activation)
+        for z, a, target in zip(run.z[-1], run.a[-1], targets, strict=True):
+            delta_s = output_delta(loss, activation, z, a, target)
+            output.append([scale * delta_j for delta_j in delta_s])
+            losses += loss.value(z, a, target)
+        delta, inputs = backward_batch(run, output)
         return Gradients(
             loss=scale * losses,
             weights=[
-                add_matrices(map(weight_gradient, delta_l, below_l))
-                for delta_l, below_l in zip(delta, [samples, *a], strict=False)
+                self.weights_gradient(run, number, delta_l) for number, delta_l in enumerate(delta)
             ],
             biases=[
-                add_vectors(map(bias_gradient, delta_l)) if layer.use_bias else [0.0] * layer.units
+                add_vectors(map(bias_gradient, delta_l))
+                if layer.use_bias
+                else [0.0] * len(layer.biases)
                 for layer, delta_l in zip(self.layers, delta, strict=True)
             ],
             deltas=delta,
-            pre_activations=z,
-            activations=a,
-            inputs=[weights_transposed_times(self.layers[0].weights, d) for d in delta[0]],
+            pre_activations=run.z,
+            activations=run.a,
+            inputs=inputs,
+            moments=run.moments,
         )
 
-    def gradient(self, X: Rows, y: Targets) -> tuple[float, Vector]:
+    def weights_gradient(self, run: Pass, number: int, delta: Matrix) -> Matrix:
+        """Return ∂C/∂W of layer `number` + 1: ∂C/∂γ of a norm, as one row; [] without weights."""
+        layer = self.layers[number]
+        if isinstance(layer.description, Dense):
+            return add_matrices(map(weight_gradient, delta, run.activations(number)))
+        return [scale_gradient(delta, run.kept[number])] if layer.weights else []
+
+    def update_statistics(self, gradients: Gradients) -> None:
+        """Update the running statistics of batch norm after a training step."""
+        samples = len(gradients.activations[-1])
+        for layer, of_batch in zip(self.layers, gradients.moments, strict=True):
+            if isinstance(layer.description, BatchNorm):
+                momentum = layer.description.momentum
+                for k, of in enumerate(of_batch):
+                    variance = unbiased(of.variance, samples)
+                    layer.running_mean[k] = running(layer.running_mean[k], of.mean, momentum)
+                    layer.running_variance[k] = running(
+                        layer.running_variance[k], variance, momentum
+                    )
+
+    def gradient(self, X: Rows, y: Targets, mode: Mode = INFERENCE) -> tuple[float, Vector]:
         """Compute the loss of a batch and its derivatives by `parameters`, in their order.
 
         Returns
@@ -229,7 +250,7 @@ class Network:
         gradient : list of float
             The results of `backward` in one list.
         """
-        gradients = self.backward(X, y)
+        gradients = self.backward(X, y, mode)
         layers = zip(self.layers, gradients.weights, gradients.biases, strict=True)
         return gradients.loss, [
             derivative
@@ -244,16 +265,17 @@ class Network:
         For each sample a matrix, (out, in). Row j is a backward pass that begins with ∇a = 1 at
         output j and 0 at the others.
         """
-        linear = LOSSES["linear"]
-        rows: list[Matrix] = []
-        for x in self.read_samples(X):
-            zs, activations = forward_pass(self.layers, x)
-            rows.append([])
-            for j in range(self.outputs):
-                y = [float(k == j) for k in range(self.outputs)]
-                deltas = backward_pass(self.layers, linear, zs, activations, y, 1.0)
-                rows[-1].append(weights_transposed_times(self.layers[0].weights, deltas[0]))
-        return rows
+        run = forward_batch(self.layers, self.read_samples(X))
+        linear, activation = LOSSES["linear"], activation_of(self.layers[-1].activation)
+        outputs: list[Matrix] = []
+        for j in range(self.outputs):
+            y = [float(k == j) for k in range(self.outputs)]
+            delta = [
+                output_delta(linear, activation, z, a, y)
+                for z, a in zip(run.z[-1], run.a[-1], strict=True)
+            ]
+            outputs.append(backward_batch(run, delta)[1])
+        return [list(rows) for rows in zip(*outputs, strict=True)]
 
     def input_gradient(self, X: Rows, output: int = 0) -> Matrix:
         """Return the derivatives of one output with respect to the inputs, (n, in)."""
@@ -274,9 +296,9 @@ class Network:
         return read_targets(LOSSES[self.loss], y, samples, self.outputs)
 
 
-def check_combination(layers: Sequence[Dense], loss: Loss) -> None:
+def check_combination(layers: Sequence[Layer], loss: Loss) -> None:
     """Check that the layers and the loss fit together."""
-    names = [activation_of(dense.activation).name for dense in layers]
+    names = [activation_of(layer.activation).name for layer in layers]
     for index, name in enumerate(names[:-1]):
         if name == "softmax":
             raise ValueError(

@@ -12,6 +12,7 @@ from .clipping import KINDS, clip
 from .losses import LOSSES
 from .network import Gradients, Network, Rows, Targets
 from .optimizers import Optimizer, State, learning_rate_at
+from .passes import Mode
 from .vectors import Vector
 
 
@@ -52,6 +53,8 @@ class Trainer:
         How the gradient is clipped before weight decay and the update; see `clipping`.
     clip_limit : float
         Its limit, above 0.
+    seed : int
+        The key of the random numbers of dropout and noise.
 
     Attributes
     ----------
@@ -70,6 +73,7 @@ class Trainer:
         accumulate: int = 1,
         clip: str | None = None,
         clip_limit: float = 1.0,
+        seed: int = 0,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}, expected an integer from 1")
@@ -84,6 +88,7 @@ class Trainer:
         self.batch_size = batch_size
         self.accumulate = accumulate
         self.clip, self.clip_limit = clip, clip_limit
+        self.seed = seed
         self.steps = 0
         initial = optimizer.initial_state
         self.weights_state = [
@@ -121,7 +126,7 @@ class Trainer:
             rows = self.batch_size * self.accumulate
             for start in range(0, len(order), rows):
                 batch = order[start : start + rows]
-                gradients = self.descend([X[i] for i in batch], [y[i] for i in batch])
+                gradients = self.descend([X[i] for i in batch], [y[i] for i in batch], start)
                 loss += gradients.loss / self.network.scale(len(batch))
                 for a, i in zip(gradients.activations[-1], batch, strict=True):
                     metric += LOSSES[self.network.loss].metric(a, targets[i])
@@ -141,8 +146,10 @@ class Trainer:
         """Do one step on one sample, and return its loss before it."""
         return self.step([x], [y])
 
-    def descend(self, X: Rows, y: Targets) -> Gradients:
+    def descend(self, X: Rows, y: Targets, row: int = 0) -> Gradients:
         """Do one step down the gradient of the loss of a batch, and return the gradients.
+
+        `row` is the place of the first sample in the epoch's order, for the random numbers.
 
         Raises
         ------
@@ -151,7 +158,8 @@ class Trainer:
         DivergenceError
             If the loss, or a gradient to be clipped, is NaN or infinite. Then the step is not done.
         """
-        gradients = self.network.backward(X, y)
+        mode = Mode(training=True, seed=self.seed, step=self.steps, row=row)
+        gradients = self.network.backward(X, y, mode)
         if not math.isfinite(gradients.loss):
             raise DivergenceError(f"the loss is {gradients.loss} at step {self.steps}")
         if self.clip is not None:
@@ -160,6 +168,7 @@ class Trainer:
             except ArithmeticError as error:
                 raise DivergenceError(f"{error} at step {self.steps}") from None
         self.apply(gradients)
+        self.network.update_statistics(gradients)
         return gradients
 
     def apply(self, gradients: Gradients) -> None:
@@ -170,7 +179,7 @@ class Trainer:
                 for weights, gradient, states in zip(
                     layer.weights, gradients.weights[index], self.weights_state[index], strict=True
                 ):
-                    decay = self.optimizer.weight_decay
+                    decay = self.optimizer.weight_decay if layer.decays else 0.0
                     self._update_row(weights, gradient, states, rate, decay)
             if layer.trains_biases:
                 self._update_row(
