@@ -30,7 +30,7 @@
     ELEMENTWISE(hard_sigmoid, CG_CHEAP,                 hard_sigmoid(z),                    hard_sigmoid_slope(a))  \
     ELEMENTWISE(sine,         CG_NEEDS_Z,               sine(z, parameter),                                        \
                 parameter * cosine(z, parameter))                                                                   \
-    ELEMENTWISE(exp,          CG_INCREASING,            exp_(z),                            a)                      \
+    ELEMENTWISE(exp,          CG_INCREASING,            shared_exp(z),                      a)                      \
     WHOLE_ROWS(softmax,       CG_INCREASING | CG_WHOLE_ROWS)
 
 #endif

@@ -23,30 +23,26 @@
 #include "norms.h"
 
 /* Element-wise functions by name, for tests and benchmarks. */
-static int function(const char *name, double number, ptrdiff_t n, const void *x_in, void *y_out)
+static int function(const char *name, double parameter, ptrdiff_t n, const void *x_in, void *y_out)
 {
-    const vec parameter = splat((real)number);
-    (void)parameter;
-#define CG_FUNCTION(NAME, ARGUMENT, BODY)                                             \
-    if (strcmp(name, NAME) == 0) {                                                    \
-        for (ptrdiff_t i = 0; i < n; i += LANES) {                                    \
-            vec ARGUMENT = zero();                                                    \
-            ptrdiff_t count = n - i < LANES ? n - i : LANES;                          \
-            memcpy(&ARGUMENT, (const real *)x_in + i, (size_t)count * sizeof(real));         \
-            vec y = BODY;                                                             \
-            memcpy((real *)y_out + i, &y, (size_t)count * sizeof(real));              \
-        }                                                                             \
-        return 1;                                                                     \
+    enum { ROWS = 8, NUMBERS = ROWS * P };
+    vec numbers[ROWS * PANEL_VECTORS];
+    cg_matrix panel = {(char *)numbers, ROWS, P};
+    const int is_log = strcmp(name, "log") == 0, is_log1p = strcmp(name, "log1p") == 0;
+    int activation = 0;
+    while (activation < CG_ACTIVATION_COUNT && strcmp(name, cg_activation_name(activation)) != 0) activation++;
+    if (!is_log && !is_log1p)
+        if (activation == CG_ACTIVATION_COUNT || cg_activation_properties(activation) & CG_WHOLE_ROWS) return 0;
+    for (ptrdiff_t i = 0; i < n; i += NUMBERS) {
+        ptrdiff_t count = n - i < NUMBERS ? n - i : NUMBERS, vectors = (count + LANES - 1) / LANES;
+        memset(numbers, 0, sizeof numbers);
+        memcpy(numbers, (const real *)x_in + i, (size_t)count * sizeof(real));
+        if (is_log) for (ptrdiff_t j = 0; j < vectors; j++) numbers[j] = log_(numbers[j]);
+        else if (is_log1p) for (ptrdiff_t j = 0; j < vectors; j++) numbers[j] = log1p_(numbers[j]);
+        else activate(activation, parameter, 0, (count + P - 1) / P, &panel, &panel);
+        memcpy((real *)y_out + i, numbers, (size_t)count * sizeof(real));
     }
-    CG_FUNCTION("log", x, log_(x))
-    CG_FUNCTION("log1p", x, log1p_(x))
-#define CG_ROW(NAME, PROPERTIES, VALUE, SLOPE) CG_FUNCTION(#NAME, z, VALUE)
-#define CG_NONE(...)
-    CG_ACTIVATIONS(CG_ROW, CG_NONE)
-#undef CG_ROW
-#undef CG_NONE
-#undef CG_FUNCTION
-    return 0;
+    return 1;
 }
 
 /* 12 independent chains, which with a and b take 14 of AVX2's 16 registers: 8 would fill two units of 4 cycles' latency
