@@ -54,6 +54,33 @@ array = guarded(np.zeros(1024, np.float32))
 ctypes.string_at(array.ctypes.data + array.nbytes, 1)
 """
 
+# The columns of sparse samples, too, if they are spoiled in a training.
+SPARSE_SAMPLES = """
+from types import SimpleNamespace
+
+for dtype in ("float32", "float64"):
+    for index in ("int32", "int64"):
+        for count in (1, 127, 128, 129, 500):
+            columns = np.arange(500, dtype=index)[500 - count :]
+            X = SimpleNamespace(
+                format="csr",
+                shape=(7, 500),
+                indptr=np.repeat([0, count], [6, 2]),
+                indices=guarded(columns),
+                data=guarded(np.ones(count, "int8")),
+            )
+            labels = rng.integers(3, size=7)
+            layers = [cg.Dense(50, "tanh"), cg.Dense(3, "softmax")]
+            net = cg.Network(500, layers, loss="cross_entropy", dtype=dtype, rng=0)
+            net.forward(X)
+            net.backward(X, labels)
+            def spoil(trainer, epoch, logs):
+                X.indices[:] = rng.integers(-(2**31), 2**31, count)
+
+            trainer = cg.Trainer(net, cg.Adam(), 3, rng=0)
+            trainer.fit(X, labels, epochs=3, callbacks=[spoil])
+"""
+
 # 4096 rows of 33 fill whole pages for every type, so that both ends of the array are guarded.
 INFERENCE_AND_TRAINING = """
 for dtype in ("float32", "float64"):
@@ -135,7 +162,9 @@ class TestGuardPages:
         assert run(THE_GUARD, None).returncode < 0
 
     @pytest.mark.parametrize("threads", [1, 3])
-    @pytest.mark.parametrize("program", ["INFERENCE_AND_TRAINING", "FETCHING_AHEAD"])
+    @pytest.mark.parametrize(
+        "program", ["INFERENCE_AND_TRAINING", "FETCHING_AHEAD", "SPARSE_SAMPLES"]
+    )
     def test_nothing_outside_is_read(self, program, threads, isa):
         result = run(globals()[program], isa, threads)
         assert result.returncode == 0, result.stderr

@@ -60,7 +60,7 @@ def computed(net, X, y, optimizer="adam", batch_size=16, threads=1, **options):
     )
     history = trainer.fit(X, y, epochs=2, X_val=X, y_val=y)
     results += [trainer.partial_fit(X, y), trainer.step(X, y), history["loss"], history["val_loss"]]
-    return [np.asarray(each) for each in [*results, net.parameters]]
+    return [np.asarray(each) for each in [*results, net.parameters] if each is not None]
 
 
 def assert_equal(make, sparse, dense, y, **options):
@@ -118,6 +118,35 @@ def test_clipped_and_accumulated_gradients(threads, options):
         assert_equal(network, Rows(X), X, y, threads=threads, **options)
     finally:
         set_costs(**before)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    "hidden",
+    [[cg.BatchNorm()], [cg.LayerNorm()], [cg.Dropout(0.3)], [cg.Residual([cg.Dense(20, "relu")])]],
+)
+def test_layers_after_the_first(hidden, threads):
+    def make():
+        layers = [cg.Dense(20, "relu"), *hidden, cg.Dense(3, "softmax")]
+        return cg.Network(50, layers, loss="cross_entropy", rng=0)
+
+    X, y = data()
+    before = set_costs(barrier=0, thread_start=0, transfer=0)
+    try:
+        assert_equal(make, Rows(X), X, y, threads=threads)
+    finally:
+        set_costs(**before)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [cg.BatchNorm(), cg.LayerNorm(), cg.Dropout(0.3), cg.Residual([cg.Dense(50, "relu")])],
+)
+def test_layers_that_need_dense_samples(layer):
+    X, _ = data()
+    net = cg.Network(50, [layer, cg.Dense(3, "softmax")], loss="cross_entropy", rng=0)
+    with pytest.raises(TypeError, match=r"^X is sparse, and the network has .* of its inputs; ex"):
+        net.forward(Rows(X))
 
 
 @pytest.mark.parametrize("trainable", [False, "weights", "biases"])
