@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from cygrad import __version__
 from cygrad.checks import DTYPES
+from cygrad.cli import loop
 from cygrad.experiments import EXPERIMENTS
 from cygrad.network.activations import ACTIVATIONS
 from cygrad.network.losses import LOSSES, Loss
@@ -168,6 +169,7 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
     training.add_argument(
         "--weight-decay", metavar="X", type=_number(), default=0.0, help="default: 0"
     )
+    loop.add_options(parser, _integer, _path)
     training.add_argument(
         "--seed",
         metavar="N",
@@ -195,6 +197,7 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
 
 
 def _check_train(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    loop.check(parser, arguments)
     with_momentum = [name for name, row in OPTIMIZERS.items() if row.has_momentum]
     if arguments.momentum is not None and arguments.optimizer not in with_momentum:
         parser.error(f"argument --momentum: only with --optimizer {' or '.join(with_momentum)}")

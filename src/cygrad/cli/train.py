@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cygrad.cli import loop
 from cygrad.cli.dataset import Dataset, read_dataset
 from cygrad.cli.options import CLASSIFICATION_LOSSES, DIGITS, REGRESSION_LOSSES
 from cygrad.cli.outputs import output_path
@@ -26,6 +27,7 @@ from cygrad.training.optimizers import OPTIMIZERS, Optimizer
 
 if TYPE_CHECKING:
     from cygrad.cli.report import Report
+    from cygrad.training.metrics import Metric
 
 DEFAULT_BATCH_SIZE = 32
 
@@ -40,32 +42,37 @@ def run(arguments: Namespace) -> None:
     if arguments.standardize:
         net.standardize_inputs(X)
     batch_size = _batch_size(arguments.batch_size, len(X))
-    trainer = Trainer(net, _optimizer(arguments), batch_size, rng=arguments.seed)
+    steps = -(-len(X) // batch_size)
+    trainer = Trainer(net, _optimizer(arguments, steps), batch_size, rng=arguments.seed)
+    metrics = loop.chosen_metrics(arguments, net)
 
     begin = perf_counter()
     fit = trainer.fit if dataset.classes else partial(_fit_quantities, trainer)
-    # The report draws the loss of the test part after each epoch; the training does not use it.
-    validation = dataset.test if report is not None and len(dataset.test) else None
-    X_val, y_val = (
-        (None, None) if validation is None else (dataset.X[validation], dataset.y[validation])
-    )
-    history = fit(X, y, arguments.epochs, X_val=X_val, y_val=y_val, verbose=not arguments.quiet)
+    history = fit(X, y, arguments.epochs, **_fit_options(arguments, dataset, report, metrics))
     seconds = perf_counter() - begin
+    rows_done = len(history) * len(X)
+    if history.partial_steps:
+        rows_done += history.partial_steps * batch_size - len(X)
 
     result = {
         "data": arguments.data,
         "task": "classification" if dataset.classes else "regression",
         "classes": dataset.classes,
-        "samples": {"train": len(X), "test": len(dataset.test)},
+        "samples": _sizes(dataset),
         **describe(net),
         "optimizer": repr(trainer.optimizer),
         "epochs": len(history),
+        "stopped": history.stopped,
         "batch_size": batch_size,
         "seed": arguments.seed,
         "seconds": seconds,
-        "samples_per_second": len(history) * len(X) / seconds,
-        "train": net.evaluate(X, y),
-        "test": _test(net, dataset),
+        "samples_per_second": rows_done / seconds,
+        **{
+            part: loop.evaluate(net, dataset.X[rows], dataset.y[rows], metrics)
+            if len(rows)
+            else None
+            for part, rows in _parts(dataset).items()
+        },
         "history": dict(history),
         "output": str(output),
         "report": None if report is None else str(report.path),
@@ -74,7 +81,36 @@ def run(arguments: Namespace) -> None:
     if arguments.json:
         print_json(result)
     else:
-        _print_result(result, net.metric)
+        _print_result(result, [net.metric, *(metric.name for metric in metrics)])
+
+
+def _parts(dataset: Dataset) -> dict[str, NDArray[np.int64]]:
+    """Return the rows of each part; that of validation only if it was asked for."""
+    parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    return {part: rows for part, rows in parts.items() if len(rows) or part != "validation"}
+
+
+def _sizes(dataset: Dataset) -> dict[str, int]:
+    return {part: len(rows) for part, rows in _parts(dataset).items()}
+
+
+def _fit_options(
+    arguments: Namespace, dataset: Dataset, report: Report | None, metrics: list[Metric]
+) -> dict[str, Any]:
+    """Return the options of `Trainer.fit`."""
+    rows = dataset.validation
+    options = {
+        "verbose": not arguments.quiet,
+        "max_seconds": arguments.max_seconds,
+        "max_steps": arguments.max_steps,
+        "callbacks": loop.callbacks(arguments, validated=len(rows) > 0),
+    }
+    if not len(rows) and report is not None:
+        # The report draws the loss of the test part after each epoch; the training does not use it.
+        rows = dataset.test
+    if len(rows):
+        options |= {"X_val": dataset.X[rows], "y_val": dataset.y[rows], "metrics": metrics}
+    return options
 
 
 def _batch_size(given: int | None, n: int) -> int:
@@ -143,9 +179,10 @@ def _network(arguments: Namespace, dataset: Dataset) -> Network:
     return net
 
 
-def _optimizer(arguments: Namespace) -> Optimizer:
+def _optimizer(arguments: Namespace, steps_per_epoch: int) -> Optimizer:
     row = OPTIMIZERS[arguments.optimizer]
     rate = row.learning_rate if arguments.learning_rate is None else arguments.learning_rate
+    rate = loop.learning_rate(arguments, rate, steps_per_epoch)
     momentum = {} if arguments.momentum is None else {"momentum": arguments.momentum}
     return row.optimizer(rate, weight_decay=arguments.weight_decay, **momentum)
 
@@ -156,9 +193,8 @@ def _fit_quantities(
     y: NDArray[Any],
     epochs: int,
     *,
-    X_val: NDArray[Any] | None,
-    y_val: NDArray[Any] | None,
-    verbose: bool,
+    y_val: NDArray[Any] | None = None,
+    **options: Any,
 ) -> History:
     """Train on standardised targets, then scale the outputs back to the unit of `y`.
 
@@ -175,31 +211,27 @@ def _fit_quantities(
     if y_val is not None:
         y_val = (y_val.reshape(len(y_val), -1) - mean) / scale
     y = (rows - mean) / scale
-    history = trainer.fit(X, y, epochs, X_val=X_val, y_val=y_val, verbose=verbose)
+    history = trainer.fit(X, y, epochs, y_val=y_val, **options)
     last = trainer.net.layers[-1]
     last.weights = last.weights * scale[:, np.newaxis]
     last.biases = last.biases * scale + mean
     return history
 
 
-def _test(net: Network, dataset: Dataset) -> dict[str, float] | None:
-    if not len(dataset.test):
-        return None
-    return net.evaluate(dataset.X[dataset.test], dataset.y[dataset.test])
-
-
-def _print_result(result: dict[str, Any], metric: str) -> None:
+def _print_result(result: dict[str, Any], metrics: list[str]) -> None:
     task = result["task"]
     if result["classes"]:
         task += f" ({len(result['classes'])} classes)"
     layers = [result["inputs"], *(layer["units"] for layer in result["layers"])]
     lines = {"task": task, "network": "-".join(map(str, layers))}
-    for part in ("train", "test"):
-        if result[part] is not None:
+    for part, size in result["samples"].items():
+        for metric in metrics if size else ():
             value = metric_text(metric, result[part][metric])
-            lines[f"{part} {metric}"] = f"{value} ({result['samples'][part]} samples)"
+            lines[f"{part} {metric}"] = f"{value} ({size} samples)"
     epochs = "epoch" if result["epochs"] == 1 else "epochs"
     lines["time"] = f"{result['seconds']:.3g} s for {result['epochs']} {epochs}"
+    if result["stopped"] != "epochs":
+        lines["ended by"] = loop.ENDINGS.get(result["stopped"], "nothing")
     lines["samples/s"] = f"{result['samples_per_second']:,.0f}"
     lines["saved to"] = result["output"]
     if result["report"] is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from cygrad.cli.loop import ENDINGS
 from cygrad.cli.report.markup import Markup, columns_table, element, scrolled, summary_table
 from cygrad.cli.report.pictures import picture
 from cygrad.cli.report.run import Run
@@ -31,23 +32,26 @@ SHORT_NAME = 4  # longest class name, in characters, that fits above its column
 
 def metrics(run: Run) -> Iterator[Markup]:
     """Yield the loss and the metric of both parts, and the time of the training."""
-    result, metric = run.result, run.net.metric
+    result = run.result
     caption = "The trained network"
     if run.dataset.classes is None:
         caption += ", with the target in its own unit"
+    names = [name for name in result["train"] if name != "loss"]
     rows = [
         (
             part,
-            f"{result['samples'][part]:,}",
+            f"{size:,}",
             f"{result[part]['loss']:.6g}",
-            metric_text(metric, result[part][metric]),
+            *(metric_text(name, result[part][name]) for name in names),
         )
-        for part in ("train", "test")
-        if result[part] is not None
+        for part, size in result["samples"].items()
+        if size
     ]
-    yield columns_table(caption, ("part", "samples", "loss", METRICS[metric]), rows)
+    columns = ("part", "samples", "loss", *(METRICS.get(name, name) for name in names))
+    yield columns_table(caption, columns, rows)
     summary = {
         "epochs": f"{result['epochs']:,}",
+        "ended by": ENDINGS.get(result["stopped"], "the number of epochs"),
         "time": seconds_text(result["seconds"]),
         "samples per second": f"{result['samples_per_second']:,.0f}",
     }
@@ -67,7 +71,7 @@ def curves(run: Run) -> Iterator[Markup]:
     if run.dataset.classes is None:
         text = "The network learns the target with mean 0 and standard deviation 1: these figures "
         yield element("p", text, "are in standard deviations of the target.")
-    if "val_loss" in history:
+    if "val_loss" in history and "validation" not in run.result["samples"]:
         text = "Validation is by the test samples, after each epoch; the training does not use it."
         yield element("p", text)
     pictures = []

@@ -71,6 +71,7 @@ def hyperparameters(run: Run) -> Iterator[Markup]:
         "target": _target(run),
         "task": result["task"],
         "test part": _test_part(run),
+        "validation part": _validation_part(run),
         "inputs": "standardised" if arguments.standardize else "as they are",
         "hidden layers": ", ".join(map(str, arguments.hidden)) or "none",
         "their activation": arguments.activation if arguments.hidden else "none",
@@ -79,6 +80,10 @@ def hyperparameters(run: Run) -> Iterator[Markup]:
         "epochs": f"{result['epochs']:,}",
         "batch size": f"{result['batch_size']:,}",
         "optimiser": result["optimizer"],
+        "schedule": _schedule(run),
+        "early stopping": _early_stopping(run),
+        "limits": _limits(run),
+        "further metrics": ", ".join(arguments.metrics) or "none",
         "seed": result["seed"],
     }
     yield summary_table("Training", summary.items())
@@ -98,11 +103,41 @@ def _target(run: Run) -> str:
 
 
 def _test_part(run: Run) -> str:
-    test, train = len(run.dataset.test), len(run.dataset.train)
+    test = len(run.dataset.test)
+    train = len(run.dataset.train) + len(run.dataset.validation)
     if not test:
         return "none"
     choice = "every fifth of each class" if run.arguments.data == DIGITS else "chosen by the seed"
     return f"{100 * test / (test + train):.3g} % of the samples, {choice}"
+
+
+def _validation_part(run: Run) -> str:
+    rows = len(run.dataset.validation)
+    if not rows:
+        return "none"
+    share = 100 * rows / (rows + len(run.dataset.train))
+    return f"{share:.3g} % of the other samples, chosen by the seed"
+
+
+def _schedule(run: Run) -> str:
+    arguments = run.arguments
+    plural = "epoch" if arguments.warmup == 1 else "epochs"
+    warmup = f", after a rise over {arguments.warmup} {plural}" if arguments.warmup else ""
+    return f"{arguments.schedule}{warmup}"
+
+
+def _early_stopping(run: Run) -> str:
+    patience = run.arguments.early_stopping
+    return "none" if patience is None else f"after {patience} epochs without improvement"
+
+
+def _limits(run: Run) -> str:
+    limits = []
+    if run.arguments.max_steps is not None:
+        limits.append(f"{run.arguments.max_steps:,} steps")
+    if run.arguments.max_seconds is not None:
+        limits.append(f"{run.arguments.max_seconds:g} seconds")
+    return ", ".join(limits) or "none"
 
 
 def data(run: Run) -> Iterator[Markup]:
@@ -115,7 +150,8 @@ def data(run: Run) -> Iterator[Markup]:
         summary["their names"] = _shortened(dataset.features)
     summary["target"] = _target(run)
     yield summary_table("Samples", summary.items())
-    parts = {"train": dataset.y[dataset.train], "test": dataset.y[dataset.test]}
+    rows = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    parts = {part: dataset.y[chosen] for part, chosen in rows.items()}
     parts = {part: y for part, y in parts.items() if len(y)}
     yield _quantities(parts) if dataset.classes is None else _classes(dataset.classes, parts)
 
