@@ -178,17 +178,17 @@ def test_a_batch_of_more_than_all_rows_is_all_of_them():
 
 def test_single_steps_have_the_rates_of_a_schedule():
     """Also where the rates computed ahead end, and after a jump of the step."""
-    schedule = LinearDecay(0.5, 700)
+    schedule = LinearDecay(0.5, 1500)
     single, pure = _trainer(cg.SGD(schedule), 1), _trainer(cg.SGD(lambda step: schedule(step)), 1)
     for trainer in (single, pure):
-        for step in range(600):
+        for step in range(1100):
             trainer.learn_one(X[step % 50], Y[step % 50])
         trainer.fit(X, Y)
         for step in range(10):
             trainer.step(X[step : step + 3], Y[step : step + 3])
     assert _bits(single) == _bits(pure)
-    assert single.steps == 660
-    assert single.learning_rate == schedule(660)
+    assert single.steps == 1160
+    assert single.learning_rate == schedule(1160)
     for trainer in (single, pure):
         trainer.reset()
         trainer.learn_one(X[0], Y[0])

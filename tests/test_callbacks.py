@@ -21,7 +21,7 @@ class _Watched:
         self.base = rate
         self.learning_rate_scale = 1.0
         self.steps = 0
-        self.net = type("Net", (), {"parameters": np.zeros(1)})()
+        self.net = cg.Network(1, [cg.Dense(1)], loss="mse", rng=0)
 
     @property
     def learning_rate(self):
@@ -143,6 +143,22 @@ def test_early_stopping_takes_the_direction_of_the_metric(monitor, values, best_
     assert stopping.best_epoch == best_epoch
     assert stops.index(True) == best_epoch + 1
     assert stopping.best == values[best_epoch - 1]
+
+
+def test_the_statistics_of_the_best_epoch_are_restored_too():
+    layers = [cg.Dense(5), cg.BatchNorm(), cg.Dense(2, "softmax")]
+    net = cg.Network(3, layers, loss="cross_entropy", rng=0)
+    best = []
+    keep = lambda trainer, *_: best.append(pickle.dumps(trainer.net))  # noqa: E731
+    trainer = cg.Trainer(net, cg.SGD(lambda step: 0.1 if step < 10 else 30.0), 10, rng=0)
+    stopping = EarlyStopping(2)
+    trainer.fit(X, Y, 9, validation=10, callbacks=[stopping, keep])
+    assert len(best) == stopping.best_epoch + 2
+    expected = pickle.loads(best[stopping.best_epoch - 1])
+    assert (net.layers[1].running_mean == expected.layers[1].running_mean).all()
+    assert (net.layers[1].running_variance == expected.layers[1].running_variance).all()
+    assert (net.parameters == expected.parameters).all()
+    assert (net.layers[1].running_mean != pickle.loads(best[-1]).layers[1].running_mean).any()
 
 
 def test_small_improvements_do_not_count():

@@ -42,6 +42,23 @@ def test_an_interrupt_comes_out_between_two_steps(interrupt):
     assert trainer.steps == twin.steps == done + 100
 
 
+def test_an_interrupt_within_a_split_with_a_budget_counts_its_steps(interrupt, tmp_path):
+    X = np.random.default_rng(0).integers(0, 2, (100_000, 2), dtype=np.uint8)
+    y = X[:, 0]
+    rate = cg.Warmup(10**6, cg.CosineDecay(1e-3, 10**7))
+    trainer, twin = (cg.Trainer(_network(), cg.SGD(rate), 1, rng=0) for _ in range(2))
+    log = cg.CSVLogger(tmp_path / "log.csv")
+    interrupt()
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(X, y, epochs=10**6, validation=10, max_seconds=1000, callbacks=[log])
+    assert trainer.steps > 0
+    assert trainer.history.stopped is None
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + len(trainer.history)
+    twin.fit(X, y, epochs=10**6, validation=10, max_steps=trainer.steps)
+    assert twin.steps == trainer.steps
+    assert trainer.net.parameters.tobytes() == twin.net.parameters.tobytes()
+
+
 def test_an_interrupt_between_epochs_keeps_the_history():
     X, y = np.eye(2), np.ones(2)
 

@@ -102,6 +102,7 @@ def test_a_schedule_is_its_learning_rates(axes_2d):
         "schedule": cg.LinearDecay(0.1, 10),
         "function": lambda step: 0.1 / (1 + step),
         "optimiser": cg.Adam(cg.StepDecay(0.1, 0.5, 4)),
+        "warm-up": cg.Warmup(3, cg.PerEpoch(cg.CosineRestarts(0.1, 2), 4)),
     }
     plotting.schedule(several, 20, ax=axes_2d)
     for line, (label, each) in zip(axes_2d.lines, several.items(), strict=True):

@@ -34,7 +34,7 @@ cdef list _rules = list(_kernels.RULES)      # in the order of their codes
 cdef dict _clippings = {None: CLIP_NOTHING, "value": CLIP_VALUE, "norm": CLIP_NORM, "global_norm": CLIP_GLOBAL_NORM}
 
 cdef Py_ssize_t CACHE_LINE = 64
-RATES_AHEAD = 256       # learning rates of single steps that are computed at once
+RATES_AHEAD = 1024      # learning rates of single steps that are computed at once
 cdef uint64_t GOLDEN_GAMMA = 0x9E3779B97F4A7C15   # 2⁶⁴ divided by the golden ratio
 
 

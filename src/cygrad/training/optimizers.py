@@ -77,7 +77,7 @@ class Optimizer(ABC):
             rates = [_checked_rate(step, rate(step)) for step in steps]
             return np.array(rates, dtype=np.float64)
         values = np.ascontiguousarray(
-            rate.values(np.array(steps, dtype=np.int64)), dtype=np.float64
+            rate.values(np.arange(first_step, first_step + count)), dtype=np.float64
         )
         if values.shape != (count,):
             raise ValueError(

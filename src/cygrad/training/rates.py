@@ -53,9 +53,7 @@ class Rates:
     def ahead(self, first: int, count: int) -> NDArray[np.float64]:
         """Return the learning rates of consecutive steps."""
         rates = self._optimizer.learning_rates(first, count)
-        if self.scale != 1:
-            rates *= self.scale
-        return rates
+        return rates if self.scale == 1 else rates * self.scale
 
 
 def _with_rate(optimizer: Any, rate: Schedule) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cygrad import checks
 from cygrad.training.callbacks.callback import Callback, check_monitor, direction
 
@@ -28,8 +30,9 @@ class EarlyStopping(Callback):
     min_delta : float
         Smaller improvements do not count.
     restore_best : bool
-        Whether to restore the parameters of the best epoch at the end of training; this needs one
-        more copy of them. The optimiser's state stays that of the last epoch.
+        Whether to restore the parameters of the best epoch at the end of training, with the running
+        statistics of batch norms; this needs one more copy of them. The optimiser's state stays
+        that of the last epoch.
 
     Attributes
     ----------
@@ -98,10 +101,10 @@ class EarlyStopping(Callback):
         if self._sign * logs[self.monitor] < self._sign * self.best - self.min_delta:
             self.best, self.best_epoch = logs[self.monitor], epoch
             if self.restore_best:
-                self._parameters = trainer.net.parameters
+                self._parameters = trainer.net.engine.storage.copy()
         return epoch - self.best_epoch >= self.patience
 
     def on_train_end(self, trainer: Trainer) -> None:
         if self._parameters is not None:
-            trainer.net.parameters = self._parameters
+            np.copyto(trainer.net.engine.storage, self._parameters)
             self._parameters = None

@@ -62,6 +62,9 @@ class Warmup(Schedule):
             check_rates(self, "start")
 
     def values(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+        early = steps < self.steps
+        if not early.any():
+            return self.then.values(steps - self.steps)
         later = self.then.values(np.maximum(steps - self.steps, 0))
         target = self.then(0)
         if self.start is None:
@@ -69,7 +72,7 @@ class Warmup(Schedule):
         else:
             done = steps / self.steps
             rise = self.start * (1 - done) + target * done
-        return np.where(steps < self.steps, rise, later)
+        return np.where(early, rise, later)
 
     def bound(self, steps_per_epoch: int) -> Self:
         return replace(self, then=self.then.bound(steps_per_epoch))

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Schedule(ABC):
     """A learning rate for every step; the first step is 0.
 
-    A subclass defines `values`. Calling the schedule gives one of them, with the same bits.
+    A subclass defines `values`, which must depend on the steps only: the trainer computes the rates
+    of many steps ahead. Calling the schedule gives one of them, with the same bits.
 
     Examples
     --------
