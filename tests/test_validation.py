@@ -62,6 +62,30 @@ def test_training_on_a_part_is_training_on_a_copy_of_it(kind, shuffle, threads):
     assert trainer.steps == 3 * 6
 
 
+@pytest.mark.parametrize("form", ["plain", "standardised", "sparse"])
+def test_every_form_of_samples_is_divided(form):
+    """Integers with standardised or sparse rows, through all kinds of layers."""
+    data = ((RNG.random((60, 7)) < 0.3) * RNG.integers(0, 200, (60, 7))).astype(np.uint8)
+    convert = lambda rows: rows  # noqa: E731
+    if form == "sparse":
+        convert = pytest.importorskip("scipy.sparse", reason="sparse rows need scipy").csr_matrix
+    trainers = []
+    for _ in range(2):
+        layers = [cg.Dense(5, "tanh"), cg.Dropout(0.2), cg.BatchNorm(), cg.Dense(3, "softmax")]
+        net = cg.Network(7, layers, loss="cross_entropy", rng=0)
+        if form == "standardised":
+            net.standardize_inputs(data)
+        trainers.append(cg.Trainer(net, cg.Adam(0.05), 8, rng=1))
+    options = {"metrics": ["f1", "log_loss"], "train_metrics": True}
+    history = trainers[0].fit(convert(data), Y, 3, validation=15, **options)
+    rows, held_out = split(60, 15, Y, seeding.seeds(1, "validation"))
+    own = {"X_val": convert(data[held_out]), "y_val": Y[held_out]}
+    expected = trainers[1].fit(convert(data[rows]), Y[rows], 3, **own, **options)
+    for name in expected:
+        assert name == "seconds" or history[name] == expected[name]
+    assert trainers[0].net.parameters.tobytes() == trainers[1].net.parameters.tobytes()
+
+
 def test_many_validation_rows_are_evaluated_by_threads():
     X_many = RNG.normal(size=(5000, 3))
     y_many = (X_many[:, 0] > 0).astype(int)
