@@ -145,6 +145,8 @@ static void softmax_slope(ptrdiff_t rows, const cg_matrix *a, cg_matrix *delta)
     }
 }
 
+CG_INLINE vec tanh_half(vec x) { return tanh_(splat((real)0.5) * x); }
+
 /* Return the weight of a row. */
 CG_INLINE real weight_of(const real *weights, ptrdiff_t r) { return weights ? weights[r] : 1; }
 
@@ -182,21 +184,28 @@ static void squared_error(ptrdiff_t rows, cg_output *o, double gradient_factor, 
     else squared_error_of(0, rows, o, gradient_factor, loss_factor);
 }
 
-/* C = −Σ y ln a + (1 − y) ln(1 − a) = Σ max(z, 0) − z y + ln(1 + exp(−|z|));  δ = a − y.
+/* Return the label smoothing of a cross-entropy, from 0 to 1. */
+CG_INLINE double smoothing_of(const cg_output *o) { return o->n_parameters > 0 ? o->parameters[0] : 0; }
+
+/* With label smoothing s, y below stands for (1 − s) y + s / 2.
+ *
+ * C = −Σ y ln a + (1 − y) ln(1 − a) = Σ max(z, 0) − z y + ln(1 + exp(−|z|));  δ = a − y.
  * The metric is the share of outputs on the correct side of one half. */
 static void binary_cross_entropy(ptrdiff_t rows, cg_output *o)
 {
     panel_row losses = first_sums(o, 0), correct = first_sums(o, 1);
-    vec half = splat((real)0.5);
+    vec half = splat((real)0.5), kept = splat((real)(1 - smoothing_of(o))), share = splat((real)(smoothing_of(o) / 2));
     for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
         row_mask before = columns_until(o->a->cols, p);
+        int vectors = used_vectors(o->a->cols - p * P);
         for (ptrdiff_t r = 0; r < rows; r++) {
             vec weight = splat(weight_of(o->weights, r)), scale = weight * splat((real)o->scale);
-            CG_EACH_J {
+            for (int j = 0; j < vectors; j++) {
                 vec z = load(row_of(o->z, p, r) + j * LANES), a = load(row_of(o->a, p, r) + j * LANES);
                 vec y = load(row_of(o->y, p, r) + j * LANES);
-                vec c = fma_(-z, y, maximum(zero(), z)) + log1p_(exp_(-abs_(z)));
                 mask is_same = ~((a >= half) ^ (y >= half));
+                y = masked(fma_(y, kept, share), before.m[j]);
+                vec c = fma_(-z, y, maximum(zero(), z)) + log1p_(exp_(-abs_(z)));
                 losses.v[j] += masked(c * weight, before.m[j]);
                 correct.v[j] += masked(weight, is_same & before.m[j]);
                 if (o->delta) store(row_of(o->delta, p, r) + j * LANES, (a - y) * scale);
@@ -250,6 +259,31 @@ static double cross_entropy_of_labels(ptrdiff_t rows, cg_output *o)
     return loss;
 }
 
+/* C = Σ y (ln Σ exp z − z), where y, a row or one at a label, is (1 − s) y + s / outputs;  δ = a − y */
+static double smoothed_cross_entropy(ptrdiff_t rows, cg_output *o)
+{
+    double loss = o->continues ? o->loss_sum : 0;
+    vec kept = splat((real)(1 - smoothing_of(o))), share = splat((real)(smoothing_of(o) / (double)o->a->cols));
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        vec total = splat(((const real *)o->log_sum_exp)[r]), losses = zero();
+        vec weight = splat(weight_of(o->weights, r)), scale = weight * splat((real)o->scale);
+        panel_row sums = {{{0}}};
+        for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
+            row_mask before = columns_until(o->a->cols, p), is_label = column_of(o->labels ? (ptrdiff_t)o->labels[r] : 0, p);
+            for (int j = 0; j < PANEL_VECTORS; j++) {
+                vec z = load(row_of(o->z, p, r) + j * LANES), a = load(row_of(o->a, p, r) + j * LANES);
+                vec y = o->labels ? masked(splat(1), is_label.m[j]) : load(row_of(o->y, p, r) + j * LANES);
+                y = masked(fma_(y, kept, share), before.m[j]);
+                sums.v[j] = fma_(y, total - z, sums.v[j]);
+                if (o->delta) store(row_of(o->delta, p, r) + j * LANES, (a - y) * scale);
+            }
+        }
+        losses = fold_sum(sums.v) * weight;
+        loss += (double)losses[0];
+    }
+    return loss;
+}
+
 /* Return the column of the largest target in a row, the first of equals. */
 static ptrdiff_t largest_target(const cg_matrix *y, ptrdiff_t r)
 {
@@ -259,9 +293,9 @@ static ptrdiff_t largest_target(const cg_matrix *y, ptrdiff_t r)
     return best;
 }
 
-/* `sum` and the number of rows that are correct, or their weights: their largest output, the first among equals, is at the label, so that none before it
- * is as large, none after it larger, and none is NaN. Up to SOFTMAX_ROWS rows from `first` on, panel by panel. VECTORS:
- * the vectors of a panel's row that hold columns. */
+/* `sum`, plus the number of rows that are correct, or their weights: their largest output, the first among equals, is at
+ * the label, so that none before it is as large, none after it larger, and none is NaN. Up to SOFTMAX_ROWS rows from
+ * `first` on, panel by panel. VECTORS: the vectors of a panel's row that hold columns. */
 CG_INLINE double count_correct_rows(const int VECTORS, ptrdiff_t rows, ptrdiff_t first, const cg_output *o,
                                      double sum)
 {
@@ -306,35 +340,143 @@ static double count_correct(ptrdiff_t rows, const cg_output *o)
 /* The metric is the number of rows whose largest output is that of the label, or of the largest target. */
 static void cross_entropy(ptrdiff_t rows, cg_output *o)
 {
-    o->loss_sum = o->labels ? cross_entropy_of_labels(rows, o) : cross_entropy_of_rows(rows, o);
+    if (smoothing_of(o) > 0) o->loss_sum = smoothed_cross_entropy(rows, o);
+    else o->loss_sum = o->labels ? cross_entropy_of_labels(rows, o) : cross_entropy_of_rows(rows, o);
     o->metric_sum = count_correct(rows, o);
 }
 
-/* C = Σ max(0, a_j − a_label + 1) over j ≠ label (Weston & Watkins 1999);
- * ∇_j = 1 where the margin is broken, ∇_label = −(number of broken margins) */
-static void hinge(ptrdiff_t rows, cg_output *o)
+/* C = (1 − p)^γ L with L = ln Σ exp z − z_label and p = a_label (Lin et al. 2017);
+ * δ = (1 − p)^γ (1 + γ p L / (1 − p)) (a − y) with y one at the label and zero elsewhere. 1 − p = 1 − exp(−L) is
+ * 2 t / (1 + t) with t = tanh(L / 2), which keeps its digits where p is almost 1. */
+static void focal(ptrdiff_t rows, cg_output *o)
+{
+    double loss = o->continues ? o->loss_sum : 0;
+    vec gamma = splat((real)o->parameters[0]);
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        ptrdiff_t label = (ptrdiff_t)o->labels[r];
+        real weight = weight_of(o->weights, r);
+        vec l = splat(((const real *)o->log_sum_exp)[r] - *element(o->z, r, label)), right = splat(*element(o->a, r, label));
+        vec t = tanh_half(l), wrong = maximum((t + t) / (splat(1) + t), splat(CG_MIN_NORMAL));
+        vec power = exp_(gamma * log_(wrong)), term = power * l * splat(weight);
+        vec scale = power * fma_(gamma * right, l / wrong, splat(1)) * splat(weight * (real)o->scale);
+        loss += (double)term[0];
+        for (ptrdiff_t p = 0; o->delta && p < panels_of(o->a); p++) {
+            row_mask is_label = column_of(label, p);
+            for (int j = 0; j < PANEL_VECTORS; j++) {
+                vec a = load(row_of(o->a, p, r) + j * LANES);
+                store(row_of(o->delta, p, r) + j * LANES, (a - masked(splat(1), is_label.m[j])) * scale);
+            }
+        }
+    }
+    o->loss_sum = loss;
+    o->metric_sum = count_correct(rows, o);
+}
+
+/* C = Σ m with the margins m = max(0, a_j − a_label + 1) over j ≠ label (Weston & Watkins 1999), or Σ m² if SQUARED;
+ * ∇_j = 1, or 2 m, where the margin is broken, and ∇_label = −Σ ∇_j */
+CG_INLINE void hinge_of(const int SQUARED, ptrdiff_t rows, cg_output *o)
 {
     double loss = o->continues ? o->loss_sum : 0;
     for (ptrdiff_t r = 0; r < rows; r++) {
         ptrdiff_t label = (ptrdiff_t)o->labels[r];
         real weight = weight_of(o->weights, r), scale = weight * (real)o->scale;
         vec score = splat(*element(o->a, r, label));
-        panel_row losses = {{{0}}}, broken = {{{0}}};
+        panel_row losses = {{{0}}}, slopes = {{{0}}};
         for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
             row_mask before = columns_until(o->a->cols, p), is_label = column_of(label, p);
             CG_EACH_J {
-                vec margin = load(row_of(o->a, p, r) + j * LANES) - score + splat(1);
+                vec margin = load(row_of(o->a, p, r) + j * LANES) - score + splat(1), term = margin, slope = splat(1);
+                if (SQUARED) term = margin * margin, slope = margin + margin;
                 mask is_broken = ~(margin <= zero()) & before.m[j] & ~is_label.m[j];
-                losses.v[j] += masked(margin, is_broken);
-                broken.v[j] += masked(splat(1), is_broken);
-                if (o->delta) store(row_of(o->delta, p, r) + j * LANES, masked(splat(scale), is_broken));
+                losses.v[j] += masked(term, is_broken);
+                slopes.v[j] += masked(slope, is_broken);
+                if (o->delta) store(row_of(o->delta, p, r) + j * LANES, masked(slope * splat(scale), is_broken));
             }
         }
         loss += (double)(fold_sum(losses.v)[0] * weight);
-        if (o->delta) *element(o->delta, r, label) = -fold_sum(broken.v)[0] * scale;
+        if (o->delta) *element(o->delta, r, label) = -fold_sum(slopes.v)[0] * scale;
     }
     o->loss_sum = loss;
     o->metric_sum = count_correct(rows, o);
+}
+
+static void hinge(ptrdiff_t rows, cg_output *o) { hinge_of(0, rows, o); }
+static void squared_hinge(ptrdiff_t rows, cg_output *o) { hinge_of(1, rows, o); }
+
+/* C = ½ Σ s + (μ − y)² / exp s, divided by the number of means, with s = max(a, ln ε) for the second half of the outputs
+ * and means μ = a for the first;  ∇_μ = (μ − y) / exp s, ∇_s = ½ (1 − (μ − y)² / exp s), or 0 at ε. The metric is the
+ * mean of |μ − y|. y has as many columns as there are means. */
+static void gaussian_nll(ptrdiff_t rows, cg_output *o)
+{
+    panel_row losses = first_sums(o, 0), absolute_errors = first_sums(o, 1);
+    ptrdiff_t means = o->a->cols / 2;
+    vec half = splat((real)0.5), least = log_(maximum(splat((real)o->parameters[0]), splat(CG_MIN_NORMAL)));
+    real logarithms[P] __attribute__((aligned(CG_PANEL_BYTES))) = {0}; /* beside the means of a panel */
+    real slopes[P] __attribute__((aligned(CG_PANEL_BYTES)));
+    for (ptrdiff_t first = 0, p = 0; first < means; first += P, p++) {
+        ptrdiff_t cols = means - first < P ? means - first : P;
+        row_mask before = columns_until(means, p);
+        for (ptrdiff_t r = 0; r < rows; r++) {
+            vec weight = splat(weight_of(o->weights, r)), scale = weight * splat((real)(o->scale / (double)means));
+            for (ptrdiff_t c = 0; c < cols; c++) logarithms[c] = *element(o->a, r, means + first + c);
+            for (ptrdiff_t i = 0, j = 0; i < cols; i += LANES, j++) {
+                vec given = load(logarithms + i), logarithm = maximum(least, given);
+                vec error = load(row_of(o->a, p, r) + i) - load(row_of(o->y, p, r) + i);
+                vec slope = error * exp_(-logarithm), term = half * fma_(error, slope, logarithm);
+                losses.v[j] += masked(term * weight, before.m[j]);
+                absolute_errors.v[j] += masked(abs_(error) * weight, before.m[j]);
+                if (!o->delta) continue;
+                vec *d = (vec *)(row_of(o->delta, p, r) + i); /* the second half may begin in the same panel */
+                *d = select_(before.m[j], slope * scale, *d);
+                store(slopes + i, masked(half * fma_(-error, slope, splat(1)), ~(given <= least)) * scale);
+            }
+            for (ptrdiff_t c = 0; o->delta && c < cols; c++) *element(o->delta, r, means + first + c) = slopes[c];
+        }
+    }
+    o->loss_sum = 1 / (double)means * last_sums(o, 0, &losses);
+    o->metric_sum = 1 / (double)means * last_sums(o, 1, &absolute_errors);
+}
+
+/* ---- the terms of losses.h ---- */
+
+CG_INLINE vec sign(vec x) { return masked(splat(1), x > zero()) - masked(splat(1), x < zero()); }
+
+CG_INLINE vec clipped(vec x, vec limit) { return maximum(-limit, minimum(limit, x)); }
+
+/* ½ e² where |e| ≤ δ, and δ (|e| − ½ δ) beyond: c (|e| − ½ c) with c = min(δ, |e|) */
+CG_INLINE vec huber(vec size, vec delta)
+{
+    vec c = minimum(delta, size);
+    return c * fma_(c, splat((real)-0.5), size);
+}
+
+/* ln cosh e by t = tanh(|e| / 2): ln(1 + 2 t² / (1 − t²)) near zero, where it keeps its digits, and beyond
+ * |e| − ln 2 + ln(1 + exp(−2 |e|)) with exp(−|e|) = (1 − t) / (1 + t) */
+CG_INLINE vec log_cosh(vec error, vec size)
+{
+    vec t = abs_(tanh_half(error)), square = t * t, below = splat(1) - t, above = splat(1) + t;
+    mask is_near = square + square + square <= splat(1);
+    vec fraction = select_(is_near, square + square, below * below) / select_(is_near, splat(1) - square, above * above);
+    return select_(is_near, zero(), size - splat((real)0.69314718055994530942)) + log1p_(fraction);
+}
+
+/* tanh 2x by t = tanh x */
+CG_INLINE vec double_angle(vec t) { return (t + t) / fma_(t, t, splat(1)); }
+
+/* 1 − q above the target, −q below it, 0 at it */
+CG_INLINE vec pinball_slope(vec error, vec quantile)
+{
+    return masked(splat(1) - quantile, error > zero()) - masked(quantile, ~(error >= zero()));
+}
+
+/* ln y where y > 0; finite at 0 */
+CG_INLINE vec log_of_target(vec y) { return log_(maximum(y, splat(CG_MIN_NORMAL))); }
+
+/* 2 (y ln(y / a) − y + a) with ln a = z */
+CG_INLINE vec poisson_deviance(vec z, vec y, vec error)
+{
+    vec half = fma_(y, log_of_target(y) - z, error);
+    return half + half;
 }
 
 /* The losses of TERMS. One loop serves all of them, with the choice inside it: they are seldom a large part of a step. */
@@ -349,7 +491,8 @@ static void sum_of_terms(ptrdiff_t rows, cg_output *o, double divisor)
             parameters[c] = (real)o->parameters[o->n_parameters > 1 ? p * P + c : 0];
         for (ptrdiff_t r = 0; r < rows; r++) {
             vec weight = splat(weight_of(o->weights, r)), scale = weight * splat((real)(o->scale / divisor));
-            for (ptrdiff_t j = 0; j < vectors; j++) {
+            vec total = o->log_sum_exp ? splat(((const real *)o->log_sum_exp)[r]) : zero();
+            for (int j = 0; j < vectors; j++) {
                 vec z = load(row_of(o->z, p, r) + j * LANES), a = load(row_of(o->a, p, r) + j * LANES);
                 vec y = load(row_of(o->y, p, r) + j * LANES), parameter = load(parameters + j * LANES);
                 vec error = a - y, size = abs_(error), term = zero(), derivative = zero(), metric = zero();

@@ -6,6 +6,7 @@ value of every other column in at least one row. For cases with a kink (relu, hi
 that rounding cannot move to the other side.
 """
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import cygrad as cg
-from cygrad import reference
+from cygrad import losses, reference
 
 ACTIVATIONS = ("identity", "sigmoid", "tanh", "relu", "gaussian")  # of any layer
 
@@ -55,12 +56,24 @@ def activation_in(module: Any, text: str) -> Any:
     return getattr(module.activations, name)(float(parameter)) if parameter else name
 
 
+def of_reference(loss: Any) -> Any:
+    """Return the reference's loss."""
+    if isinstance(loss, str):
+        return loss
+    names = {
+        "binary_cross_entropy": "smoothed_binary_cross_entropy",
+        "cross_entropy": "smoothed_cross_entropy",
+    }
+    make = getattr(reference.losses, names.get(loss.name, loss.name))
+    return make(*(getattr(loss, field.name) for field in dataclasses.fields(loss)))
+
+
 class Output(NamedTuple):
     """An output activation, a loss, and the kind of targets."""
 
     activation: str
-    loss: str
-    targets: str  # "values", "fractions" from 0 to 1, "labels" or "probabilities"
+    loss: Any  # a name, or a loss with parameters
+    targets: str  # "values", "halves", "fractions" from 0 to 1, "labels" or "probabilities"
 
 
 OUTPUTS = (
@@ -70,6 +83,26 @@ OUTPUTS = (
     Output("softmax", "cross_entropy", "labels"),
     Output("softmax", "cross_entropy", "probabilities"),
     *(Output(name, "hinge", "labels") for name in ACTIVATIONS),
+)
+
+# Outputs of the other losses: these meet the other columns in fewer cases, those of OTHER_COLUMNS.
+OTHER_OUTPUTS = (
+    Output("identity", "mae", "values"),
+    Output("tanh", losses.huber(0.4), "values"),
+    Output("sigmoid", "log_cosh", "values"),
+    Output("softmax", "log_cosh", "values"),
+    Output("identity", losses.pinball(0.3), "values"),
+    Output("exp", "poisson", "fractions"),
+    Output("identity", losses.gaussian_nll(0.5), "halves"),
+    Output("gaussian", "gaussian_nll", "halves"),
+    Output("sigmoid", losses.binary_cross_entropy(0.2), "fractions"),
+    Output("softmax", losses.cross_entropy(0.1), "labels"),
+    Output("softmax", losses.cross_entropy(0.3), "probabilities"),
+    Output("softmax", "focal", "labels"),
+    Output("softmax", losses.focal(0.5), "labels"),
+    Output("softmax", "kl_divergence", "probabilities"),
+    Output("identity", "squared_hinge", "labels"),
+    Output("relu", "squared_hinge", "labels"),
 )
 
 REDUCTIONS = ("mean", "sum")
@@ -142,14 +175,17 @@ class Case:
         shape = "-".join(map(str, self.sizes))
         biases = "".join("nb"[has] for has in self.biases)
         trained = ",".join(map(str, self.trainable))
-        names = (self.hidden, *self.output, self.reduction, self.optimizer)
+        names = (self.hidden, *map(str, self.output), self.reduction, self.optimizer)
         return f"{' '.join(names)} {shape}@{self.batch_size}/{self.samples} {biases} {trained}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """The shape, with at least two outputs for classes."""
         classes = self.output.activation == "softmax" or self.output.targets == "labels"
-        return (*self.shape[:-1], max(self.shape[-1], 2 if classes else 1))
+        outputs = max(self.shape[-1], 2 if classes else 1)
+        if self.output.targets == "halves":
+            outputs += outputs % 2
+        return (*self.shape[:-1], outputs)
 
     @property
     def batch_size(self) -> int:
@@ -175,7 +211,7 @@ class Case:
         """The reference's network."""
         layers = [reference.Dense(**description) for description in self._layers(reference)]
         return reference.Network(
-            self.sizes[0], layers, loss=self.output.loss, reduction=self.reduction
+            self.sizes[0], layers, loss=of_reference(self.output.loss), reduction=self.reduction
         )
 
     def optimizers(self) -> tuple[Any, Any]:
@@ -227,7 +263,12 @@ class Data(NamedTuple):
 
 
 def draw_targets(rng: np.random.Generator, kind: str, samples: int, outputs: int) -> NDArray[Any]:
-    """Targets of one kind. Probabilities are multiples of 1/1024: their sum is exactly 1."""
+    """Targets of one kind. Probabilities are multiples of 1/1024: their sum is exactly 1.
+
+    Halves are values, half as many as outputs.
+    """
+    if kind == "halves":
+        outputs //= 2
     if kind == "labels":
         return rng.integers(outputs, size=samples)
     if kind == "probabilities":
@@ -274,7 +315,18 @@ COLUMNS = (
     TRAINABLE,
     tuple(OPTIMIZERS),
 )
+OTHER_COLUMNS = (
+    ("tanh", "relu"),
+    OTHER_OUTPUTS,
+    REDUCTIONS,
+    ((3, 5), (9, 37, 7, 5), (15, 16, 17), (33, 31, 32), (65, 13, 66)),
+    ((7, 7), (7, 17), (64, 77)),
+    ((True,),),
+    ((True,),),
+    ("momentum",),
+)
 CASES = tuple(Case(*row) for row in every_pair(COLUMNS))
+LOSS_CASES = tuple(Case(*row) for row in every_pair(OTHER_COLUMNS))
 
 
 def other_cases() -> Iterator[Case]:
@@ -293,7 +345,7 @@ def other_cases() -> Iterator[Case]:
         )
 
 
-CASES += tuple(other_cases())
+CASES += (*other_cases(), *LOSS_CASES)
 
 
 def kink_distance(
@@ -301,9 +353,10 @@ def kink_distance(
 ) -> float:
     """Return the distance of a pass from the points where a derivative or a decision jumps.
 
-    These are the kinks of the activations, a margin of 0 of hinge, equal outputs if the largest
-    decides, and an output of one half (z = 0) if its side decides. A distance of exactly 0 does not
-    count: only outputs of relu that are 0 cause it, and rounding does not change them.
+    These are the kinks of the activations, a margin of 0 of hinge, an error of 0 of mae and
+    pinball, equal outputs if the largest decides, and an output of one half (z = 0) if its side
+    decides. A distance of exactly 0 does not count: only outputs of relu that are 0 cause it, and
+    rounding does not change them.
     """
     distances = []
     for layer, z in zip(net.layers, gradients.pre_activations, strict=True):
@@ -312,7 +365,9 @@ def kink_distance(
             distances += [np.array(z) - kink for kink in KINKS.get(activation.name, ())]
     if net.loss == "binary_cross_entropy":
         distances.append(np.array(gradients.pre_activations[-1]))
-    if net.loss in ("cross_entropy", "hinge"):
+    if net.loss in ("mae", "pinball"):
+        distances.append(np.array(gradients.activations[-1]) - np.array(y))
+    if net.loss in ("cross_entropy", "focal", "hinge", "squared_hinge"):
         a, targets = np.array(gradients.activations[-1]), np.array(y)
         labels = targets if targets.ndim == 1 else targets.argmax(axis=1)
         gaps = a - np.take_along_axis(a, labels[:, np.newaxis], axis=1)

@@ -6,7 +6,7 @@ A fault is a function of `Gradients` that returns the result of a wrong backward
 import dataclasses
 
 import numpy as np
-from networks import fitting
+from networks import fitting, targets_for, units_for
 
 from cygrad import Dense, Network
 from cygrad.network.losses import LOSSES
@@ -16,13 +16,12 @@ def problem(loss, n=5, outputs=3, seed=0):
     """Samples of 4 columns and targets for a loss."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, 4))
-    y = rng.integers(0, outputs, n) if LOSSES[loss].labels else rng.uniform(size=(n, outputs))
-    return X, y
+    return X, targets_for(loss, rng, n, units_for(loss, outputs))
 
 
 def make(loss="cross_entropy", hidden="tanh", output=None, depth=1, **options):
     layers = [Dense(4, hidden) for _ in range(depth)]
-    layers.append(Dense(3, output or fitting(loss)))
+    layers.append(Dense(units_for(loss, 3), output or fitting(loss)))
     return Network(4, layers, **{"loss": loss, "rng": 1, "dtype": "float64", **options})
 
 
@@ -39,6 +38,7 @@ def badly_scaled(seed):
         for _ in range(rng.integers(1, 4))
     ]
     loss = str(rng.choice(list(LOSSES)))
+    outputs = units_for(loss, outputs)
     layers.append(Dense(outputs, fitting(loss, "tanh")))
     reduction = str(rng.choice(["mean", "sum"]))
     net = Network(inputs, layers, loss=loss, reduction=reduction, rng=seed)
@@ -46,8 +46,7 @@ def badly_scaled(seed):
     X = rng.normal(size=(n, inputs)) * rng.choice([0.1, 1, 10]) + 5 * rng.integers(2)
     if rng.integers(2):
         net.standardize_inputs(X)
-    y = rng.integers(0, outputs, n) if LOSSES[loss].labels else rng.uniform(size=(n, outputs))
-    return net, X, y
+    return net, X, targets_for(loss, rng, n, outputs)
 
 
 def replaced(g, name, layer, array):

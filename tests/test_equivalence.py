@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from cases import CASES, COLUMNS, Case, Data, kink_distance
+from cases import CASES, COLUMNS, LOSS_CASES, OTHER_COLUMNS, Case, Data, kink_distance
 from tolerances import assert_close, depth_of, tolerance
 
 import cygrad as cg
@@ -131,9 +131,10 @@ def try_to_train(case: Case, data: Data) -> Trained | None:
 
 
 def test_in_the_cases_every_pair_of_values_meets():
-    rows = [tuple(getattr(case, field.name) for field in fields(case)) for case in CASES]
-    for i, j in combinations(range(len(COLUMNS)), 2):
-        assert {(row[i], row[j]) for row in rows} >= set(product(COLUMNS[i], COLUMNS[j]))
+    for columns, cases in ((COLUMNS, CASES), (OTHER_COLUMNS, LOSS_CASES)):
+        rows = [tuple(getattr(case, field.name) for field in fields(case)) for case in cases]
+        for i, j in combinations(range(len(columns)), 2):
+            assert {(row[i], row[j]) for row in rows} >= set(product(columns[i], columns[j]))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

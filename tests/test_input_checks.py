@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 from layouts import MATRICES, read_only
-from networks import small_network
+from networks import small_network, units_for
 
 from cygrad import Dense, Network
-from cygrad.network.losses import LOSSES
+from cygrad.network.losses import LOSSES, target_columns
 
 
 def make(loss="cross_entropy", units=3, **options):
-    return small_network(4, 5, units, loss, **options)
+    return small_network(4, 5, units_for(loss, units), loss, **options)
 
 
 # Whole numbers from 0 to 9, which every dtype can hold.
@@ -149,8 +149,10 @@ class TestRefusedSamples:
 
 def rows(loss, units=3):
     """Targets that a loss accepts as numbers."""
-    values = np.random.default_rng(1).uniform(0.1, 1, (6, units))
-    return values / values.sum(axis=1, keepdims=True) if loss == "cross_entropy" else values
+    columns = target_columns(loss, units_for(loss, units))
+    values = np.random.default_rng(1).uniform(0.1, 1, (6, columns))
+    sums_to_1 = LOSSES[loss].targets == "probabilities"
+    return values / values.sum(axis=1, keepdims=True) if sums_to_1 else values
 
 
 class TestAcceptedTargets:

@@ -21,6 +21,7 @@ from tolerances import assert_close
 
 import cygrad as cg
 from cygrad._engine import kernels, loops, plan
+from cygrad.network.losses import function_of, loss_name
 
 EPOCHS = 3
 DTYPES = ("float32", "float64")
@@ -62,8 +63,19 @@ def layers_of(net: cg.Network, rule: str) -> list[loops.Layer]:
     ]
 
 
+def parameters_of(loss: Any) -> np.ndarray | None:
+    function = function_of(loss)
+    return None if function is None else np.array(function.parameters)
+
+
 def train_by_loops(
-    net: cg.Network, optimizer: Any, X: np.ndarray, y: np.ndarray, batch_size: int, epochs: int
+    net: cg.Network,
+    optimizer: Any,
+    X: np.ndarray,
+    y: np.ndarray,
+    batch_size: int,
+    epochs: int,
+    weights: np.ndarray | None = None,
 ) -> Trained:
     layers = layers_of(net, optimizer.rule)
     losses, metrics, steps = [], [], 0
@@ -73,7 +85,9 @@ def train_by_loops(
             X,
             y,
             np.arange(len(X)),
-            loss=net.loss,
+            loss=loss_name(net.loss),
+            parameters=parameters_of(net.loss),
+            weights=weights,
             mean=net.reduction == "mean",
             batch_size=batch_size,
             rule=optimizer.rule,
@@ -81,8 +95,9 @@ def train_by_loops(
             steps=steps,
             **optimizer.hyperparameters,
         )
-        losses.append(loss / len(X) if net.reduction == "mean" else loss)
-        metrics.append(metric / len(X))
+        total = len(X) if weights is None else weights.sum()
+        losses.append(loss / total if net.reduction == "mean" else loss)
+        metrics.append(metric / total)
         steps += done
     parameters = [array for layer in layers for array in (layer.weights.T, layer.biases)]
     return Trained(losses, metrics, parameters)

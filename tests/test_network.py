@@ -9,7 +9,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from networks import small_network
+from networks import small_network, targets_for, units_for
 
 import cygrad as cg
 from cygrad import Dense, Network
@@ -43,15 +43,25 @@ FORMULAS = {
 FITTING = {
     "quadratic": "tanh",
     "mse": "identity",
+    "mae": "tanh",
+    "huber": "identity",
+    "log_cosh": "identity",
+    "pinball": "sigmoid",
+    "poisson": "exp",
+    "gaussian_nll": "identity",
     "binary_cross_entropy": "sigmoid",
     "cross_entropy": "softmax",
+    "focal": "softmax",
+    "kl_divergence": "softmax",
     "hinge": "identity",
+    "squared_hinge": "tanh",
 }
 
 
 def make(loss="cross_entropy", units=3, activation=None, **options):
     """Make a network 4-5-`units`, in float64 by default."""
     options = {"dtype": "float64", "rng": 7, **options}
+    units = units_for(loss, units)
     return small_network(4, 5, units, loss, activation or FITTING[loss], **options)
 
 
@@ -60,10 +70,7 @@ def samples(n=6, columns=4):
 
 
 def targets(loss, n=6, units=3):
-    rng = np.random.default_rng(2)
-    if LOSSES[loss].labels:
-        return rng.integers(0, units, n)
-    return rng.uniform(size=(n, units))
+    return targets_for(loss, np.random.default_rng(2), n, units_for(loss, units))
 
 
 class TestMaking:
@@ -94,8 +101,13 @@ class TestMaking:
     def test_every_combination_is_made_or_refused_as_it_should(self, loss, activation, units):
         sensible = {
             "cross_entropy": activation == "softmax",
+            "focal": activation == "softmax",
+            "kl_divergence": activation == "softmax",
             "binary_cross_entropy": activation == "sigmoid",
+            "poisson": activation == "exp",
+            "gaussian_nll": activation != "softmax" and units == 2,
             "hinge": activation != "softmax" and units > 1,
+            "squared_hinge": activation != "softmax" and units > 1,
         }.get(loss, True) and not (activation == "softmax" and units == 1)
         expectation = nullcontext() if sensible else pytest.raises(ValueError, match="expected")
         with expectation:
@@ -125,7 +137,7 @@ class TestMaking:
             ({"layers": Dense(3)}, TypeError, "expected a list of layers"),
             ({"layers": 3}, TypeError, "expected a list of layers"),
             ({"layers": [3]}, TypeError, r"layers\[0\] is 3, expected a layer"),
-            ({"loss": "huber"}, ValueError, "loss is 'huber', expected one of 'quadratic'"),
+            ({"loss": "hubert"}, ValueError, "loss is 'hubert', expected one of 'quadratic'"),
             ({"loss": None}, TypeError, "loss is None"),
             ({"reduction": "max"}, ValueError, "reduction is 'max', expected one of 'mean', 'sum'"),
             ({"dtype": "float16"}, ValueError, "dtype is 'float16', expected 'float32' or"),
@@ -339,8 +351,28 @@ class TestEvaluate:
         if loss == "binary_cross_entropy":
             losses = -(y * np.log(a) + (1 - y) * np.log(1 - a)).sum(axis=1)
             return losses, ((a >= 0.5) == (y >= 0.5)).mean(axis=1)
-        margins = a - (a * one_hot).sum(axis=1, keepdims=True) + 1 - one_hot
-        return np.maximum(margins, 0).sum(axis=1), right
+        if loss == "focal":
+            p = (a * one_hot).sum(axis=1)
+            return -((1 - p) ** 2) * np.log(p), right
+        if loss in ("hinge", "squared_hinge"):
+            margins = np.maximum(a - (a * one_hot).sum(axis=1, keepdims=True) + 1 - one_hot, 0)
+            return (margins**2 if loss == "squared_hinge" else margins).sum(axis=1), right
+        if loss == "gaussian_nll":
+            means, logarithms = np.split(a, 2, axis=1)
+            terms = (logarithms + (means - y) ** 2 / np.exp(logarithms)) / 2
+            return terms.mean(axis=1), np.abs(means - y).mean(axis=1)
+        e = a - y
+        if loss == "kl_divergence":
+            return (y * np.log(y / a)).sum(axis=1), np.abs(e).mean(axis=1)
+        if loss == "poisson":
+            return (a - y * np.log(a)).mean(axis=1), 2 * (y * np.log(y / a) + e).mean(axis=1)
+        terms = {
+            "mae": np.abs(e),
+            "huber": np.where(np.abs(e) <= 1, e**2 / 2, np.abs(e) - 0.5),
+            "log_cosh": np.log(np.cosh(e)),
+            "pinball": np.abs(e) / 2,
+        }[loss]
+        return terms.mean(axis=1), np.abs(e).mean(axis=1)
 
     @pytest.mark.parametrize("reduction", ["mean", "sum"])
     @pytest.mark.parametrize("loss", LOSSES)
@@ -358,7 +390,10 @@ class TestEvaluate:
     @pytest.mark.parametrize("widths", [(1, 3), (9, 1), (17, 2), (40, 33), (100, 5)])
     def test_the_widths_of_hidden_layers_do_not_matter(self, loss, widths):
         # evaluate overwrites the layers that it no longer needs; backward keeps all of them.
-        layers = [*(Dense(units, "sigmoid") for units in widths), Dense(3, FITTING[loss])]
+        layers = [
+            *(Dense(units, "sigmoid") for units in widths),
+            Dense(units_for(loss, 3), FITTING[loss]),
+        ]
         net = Network(4, layers, loss=loss, dtype="float64", rng=0)
         for n in (1, 2, 7):
             X, y = samples(n), targets(loss, n)

@@ -8,7 +8,7 @@
 >>> net.save("digits.npz")
 
 - `Network` and `Dense` make a network, `Trainer` with `SGD` or `Adam` trains it and returns a
-  `History`; `schedules`, `callbacks`, `metrics` and `initializers` modify the training;
+  `History`; `schedules`, `callbacks`, `metrics`, `initializers` and `losses` modify the training;
   `activations` has those with a parameter.
 - `Network.save` writes a network to a file, `load` reads it.
 - `datasets` reads samples, `check_gradients` compares backpropagation with numerical derivatives,
@@ -38,7 +38,7 @@ from cygrad.network import (
 )
 
 if TYPE_CHECKING:
-    from cygrad import datasets, experiments, graph, plotting, reference
+    from cygrad import datasets, experiments, graph, losses, plotting, reference
     from cygrad.config import show_config
     from cygrad.gradcheck import GradientError, GradientReport, check_gradients
     from cygrad.training import (
@@ -106,6 +106,7 @@ __all__ = [
     "graph",
     "initializers",
     "load",
+    "losses",
     "metrics",
     "plotting",
     "reference",
@@ -143,6 +144,7 @@ _LAZY = {
     "datasets": "datasets",
     "experiments": "experiments",
     "graph": "graph",
+    "losses": "losses",
     "metrics": "training.metrics",
     "plotting": "plotting",
     "reference": "reference",

@@ -63,6 +63,7 @@ cdef Plan new_plan(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, 
     cdef Plan plan = engine.plan_type()
     plan.prepare(engine.kernels, layers, engine.depth, engine.inputs, engine.loss, engine.mean, rows, True, lowest_delta,
                  False, members, copies, clipping, sparse, training)
+    plan.workspace.parameters, plan.workspace.n_parameters = engine.loss_parameters, engine.n_loss_parameters
     return plan
 
 

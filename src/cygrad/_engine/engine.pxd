@@ -21,6 +21,9 @@ cdef class Engine:
     cdef Py_ssize_t plan_version    # increased when `trained` changes, since plans depend on it
     cdef readonly Py_ssize_t depth
     cdef int loss
+    cdef const double *loss_parameters      # or NULL
+    cdef Py_ssize_t n_loss_parameters
+    cdef object loss_numbers                # the array that holds them
     cdef bint mean
     cdef readonly str isa, dtype
     cdef readonly object storage
@@ -29,6 +32,8 @@ cdef class Engine:
     cdef type plan_type             # Plan, or LoopsPlan
     cdef readonly tuple sizes
     cdef Py_ssize_t inputs, outputs
+    cdef Py_ssize_t target_columns          # numbers in a row of targets
+    cdef bint repeats_targets               # whether one number can stand for all of them
     cdef const double[::1] input_mean, input_scale      # or None
     cdef list weight_rows, bias_rows        # slices of `storage`; the former for the γ of norms
     cdef readonly bint has_batch_norm       # whether outputs depend on the other rows of a batch in training
@@ -72,7 +77,8 @@ cdef class Engine:
     cdef Inference begin_inference(self, Py_ssize_t rows, bint targets, const cg_sparse *sparse)
     cdef void end_inference(self, Inference context) noexcept
     cdef int acquire_out(self, out, Py_ssize_t size, Py_buffer *buffer) except -1
-    cdef double differentiate(self, Differentiation context, Samples X, targets) except? -1
+    cdef double differentiate(self, Differentiation context, Samples X, targets,
+                              const double[::1] weights) except? -1
     cdef Differentiation begin_differentiation(self, Samples X, Py_ssize_t n, Py_ssize_t lowest_delta, bint keep,
                                                bint in_blocks, threads, bint training)
     cdef void end_differentiation(self, Differentiation context) noexcept
@@ -109,3 +115,4 @@ cdef bint sums_go_on(Engine engine, bint rows_of_targets) noexcept
 
 cdef const cg_samples *target_rows(targets)
 cdef const int64_t *target_labels(targets)
+cdef double sum_of_weights(const double[::1] weights, const int64_t *order, Py_ssize_t start, Py_ssize_t rows) noexcept nogil

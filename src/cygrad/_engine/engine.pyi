@@ -21,6 +21,9 @@ class Engine:
         reduction: str,
         others: Mapping[int, tuple[str, float, float, int]] | None = None,
         activation_parameters: Sequence[float] | None = None,
+        loss_parameters: Sequence[float] = (),
+        target_columns: int | None = None,
+        repeats_targets: bool = False,
     ) -> None: ...
     @property
     def has_batch_norm(self) -> bool: ...
@@ -60,6 +63,7 @@ class Engine:
         threads: _Threads = 1,
         rows: NDArray[np.int64] | None = None,
         outputs: NDArray[Any] | None = None,
+        weights: NDArray[np.float64] | None = None,
     ) -> tuple[float, float]: ...
     def gradient(
         self,
@@ -69,6 +73,7 @@ class Engine:
         threads: _Threads = 1,
         training: bool = False,
         step: int = 0,
+        weights: NDArray[np.float64] | None = None,
     ) -> tuple[float, NDArray[Any]]: ...
     # What is not in `keep` is None.
     def backward(
@@ -80,6 +85,7 @@ class Engine:
         threads: _Threads = 1,
         training: bool = False,
         step: int = 0,
+        weights: NDArray[np.float64] | None = None,
     ) -> tuple[
         float,
         tuple[NDArray[Any], ...],

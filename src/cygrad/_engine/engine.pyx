@@ -76,7 +76,7 @@ cdef class Engine:
         free(self.trained)
 
     def __init__(self, str dtype, sizes, activations, use_bias, str loss, str reduction, others=None,
-                 activation_parameters=None):
+                 activation_parameters=None, loss_parameters=(), target_columns=None, bint repeats_targets=False):
         """Make a network whose parameters are 0.
 
         `others` has the layers that are not dense, by their numbers from 0: the kind, ε or rate or deviation, the momentum
@@ -99,6 +99,12 @@ cdef class Engine:
         self.depth = len(self.sizes) - 1
         self.inputs, self.outputs = self.sizes[0], self.sizes[self.depth]
         self.loss = _losses.index(loss)
+        self.loss_numbers, self.n_loss_parameters = np.array(loss_parameters, np.float64), len(loss_parameters)
+        self.loss_parameters = NULL
+        if self.n_loss_parameters > 0:
+            self.loss_parameters = <const double *> memory_of(self.loss_numbers)
+        self.target_columns = self.outputs if target_columns is None else target_columns
+        self.repeats_targets = repeats_targets
         self.mean = reduction == "mean"
         width = self.kernels.panel_width
         self.layers = <Layer *> calloc(self.depth + 1, sizeof(Layer))
@@ -406,6 +412,7 @@ cdef class Engine:
         plan.prepare(self.kernels, self.layers, self.depth, self.inputs, self.loss, self.mean, capacity, targets,
                      self.depth + 1 if lowest_delta < 0 else lowest_delta, keep, members, 1,
                      Clipping(CLIP_NOTHING, 0), sparse, training)
+        plan.workspace.parameters, plan.workspace.n_parameters = self.loss_parameters, self.n_loss_parameters
         return plan
 
     cdef Py_ssize_t thread_count(self, Samples X, Py_ssize_t n, threads, Py_ssize_t thread_work,
@@ -480,11 +487,12 @@ cdef class Engine:
             context.x.release()
             self.end_inference(context)
 
-    def evaluate(self, Samples X, targets, threads=1, const int64_t[::1] rows=None, outputs=None):
+    def evaluate(self, Samples X, targets, threads=1, const int64_t[::1] rows=None, outputs=None,
+                 const double[::1] weights=None):
         """Return the sums of loss and metric over the samples: sums of LOSS_CHUNK rows each, added in their order.
 
         With `rows`, row numbers of samples that are checked, these are the samples. `outputs` is an array (n, out) of
-        the dtype for the outputs, or None.
+        the dtype for the outputs, or None. With `weights`, of all samples of X, the sums are those of the products with them.
         """
         cdef Py_ssize_t n = X.view.rows if rows is None else rows.shape[0]
         cdef Py_ssize_t i, chunk = min(n, LOSS_CHUNK), chunks = (n + chunk - 1) // chunk
@@ -502,6 +510,7 @@ cdef class Engine:
             p.order = &rows[0]
         if outputs is not None:
             results.outputs = memory_of(outputs)
+        p.weights, p.scale = &weights[0] if weights is not None else NULL, 1
         try:
             if members == 1:
                 self.run_passes(context, X, n, &p, chunk, &results, total)
@@ -655,7 +664,8 @@ cdef class Engine:
 
     # Gradients
 
-    def gradient(self, Samples X, targets, out=None, threads=1, bint training=False, int64_t step=0):
+    def gradient(self, Samples X, targets, out=None, threads=1, bint training=False, int64_t step=0,
+                 const double[::1] weights=None):
         """Return the loss of all samples as one batch, and its gradient in the order of `parameters`.
 
         The gradient is written to `out` if it is given, else to a new array. With `training` norms take the statistics of
@@ -671,7 +681,7 @@ cdef class Engine:
                 X, X.view.rows, 1, False, sums_go_on(self, isinstance(targets, Samples)), threads, training)
             context.passes.p.step = step
             try:
-                loss = self.differentiate(context, X, targets)
+                loss = self.differentiate(context, X, targets, weights)
                 self.copy_parameters(context.offset, <char *> buffer.buf)
             finally:
                 self.end_differentiation(context)
@@ -679,7 +689,8 @@ cdef class Engine:
             PyBuffer_Release(&buffer)
         return loss, out
 
-    def backward(self, Samples X, targets, bint input_gradient, keep, threads=1, bint training=False, int64_t step=0):
+    def backward(self, Samples X, targets, bint input_gradient, keep, threads=1, bint training=False, int64_t step=0,
+                 const double[::1] weights=None):
         """Run one pass forward and back over all samples as one batch.
 
         Returns the loss, summed or averaged as the reduction says, and tuples over the layers: ∂C/∂W (out, in),
@@ -687,7 +698,7 @@ cdef class Engine:
         or None.
         """
         cdef Py_ssize_t n = X.view.rows, l
-        cdef bint weights = "weights" in keep, biases = "biases" in keep
+        cdef bint of_weights = "weights" in keep, biases = "biases" in keep
         cdef bint deltas = "deltas" in keep, z = "pre_activations" in keep, a = "activations" in keep
         cdef Differentiation context = self.begin_differentiation(
             X, n, 0 if input_gradient else 1, input_gradient or deltas or z or a, False, threads, training)
@@ -695,8 +706,8 @@ cdef class Engine:
         context.passes.p.step = step
         try:
             return (
-                self.differentiate(context, X, targets),
-                tuple([self.copy_weights(l, context.offset) for l in range(1, self.depth + 1)]) if weights else None,
+                self.differentiate(context, X, targets, weights),
+                tuple([self.copy_weights(l, context.offset) for l in range(1, self.depth + 1)]) if of_weights else None,
                 tuple([self.copy_biases(l, context.offset) for l in range(1, self.depth + 1)]) if biases else None,
                 self.copy_layers(plan.workspace.delta, n) if deltas else None,
                 self.copy_layers(plan.workspace.z, n) if z else None,
@@ -706,17 +717,23 @@ cdef class Engine:
         finally:
             self.end_differentiation(context)
 
-    cdef double differentiate(self, Differentiation context, Samples X, targets) except? -1:
+    cdef double differentiate(self, Differentiation context, Samples X, targets,
+                              const double[::1] weights) except? -1:
         """Compute the loss, and store its gradient beside the parameters."""
         cdef SequentialPasses passes = context.passes
         cdef Py_ssize_t n = X.view.rows
+        cdef double divisor = n
         passes.p.x, passes.p.y, passes.p.labels = &X.view, target_rows(targets), target_labels(targets)
         passes.p.sparse = X.sparse_rows()
+        passes.p.weights = NULL
+        if weights is not None:
+            divisor = sum_of_weights(weights, NULL, 0, n) or 1     # of no weight at all: the loss is 0
+            passes.p.weights, passes.p.scale = &weights[0], 1 / divisor if self.mean else 1
         passes.run(n, n, 1, None)
         if passes.interrupts.error is not None:
             error, passes.interrupts.error = passes.interrupts.error, None
             raise error
-        return passes.loss / n if self.mean else passes.loss
+        return passes.loss / divisor if self.mean else passes.loss
 
     cdef Differentiation begin_differentiation(self, Samples X, Py_ssize_t n, Py_ssize_t lowest_delta, bint keep,
                                                bint in_blocks, threads, bint training):
@@ -782,6 +799,16 @@ cdef Py_ssize_t memory_size(Plan plan):
 cdef const cg_samples *target_rows(targets):
     """Return rows of targets, or NULL; the caller keeps them alive."""
     return &(<Samples> targets).view if isinstance(targets, Samples) else NULL
+
+
+cdef double sum_of_weights(const double[::1] weights, const int64_t *order, Py_ssize_t start,
+                           Py_ssize_t rows) noexcept nogil:
+    """Return the sum of the weights of a batch, added in the order of its rows."""
+    cdef double total = 0
+    cdef Py_ssize_t i
+    for i in range(start, start + rows):
+        total += weights[order[i] if order != NULL else i]
+    return total
 
 
 cdef const int64_t *target_labels(targets):

@@ -50,6 +50,8 @@ cdef struct Workspace:
     Py_ssize_t depth
     Py_ssize_t inputs           # columns of the samples
     int loss
+    const double *parameters    # of the loss, or NULL
+    Py_ssize_t n_parameters
     bint mean                   # whether C is the mean over the batch, and not the sum
     bint training               # whether norms take the statistics of the batch, and random numbers are drawn
     bint has_sums               # whether there are residual sums
@@ -62,6 +64,7 @@ cdef struct Workspace:
     cg_matrix *private_input    # a⁰ once more for each member, or NULL: they share one
     cg_matrix y                 # [capacity, outputs]
     int64_t *labels             # [capacity]
+    char *weights               # [capacity], of the samples
     char *log_sum_exp           # [capacity], of softmax
     char *transposed            # one panel of Wᵀ for each member
     Py_ssize_t transposed_size  # bytes
@@ -77,6 +80,8 @@ cdef struct Pass:
     const cg_sparse *sparse     # the samples, where they are sparse; of `x` only the shape is used then
     const cg_samples *y         # rows of targets, or NULL
     const int64_t *labels       # class indices, or NULL
+    const double *weights       # of the samples, which are numbers of the dtype, or NULL: all count once
+    double scale                # 1, or 1 / (sum of the batch's weights); only where there are weights
     const int64_t *order        # row numbers to gather, or NULL for start, start + 1, …
     Py_ssize_t start, rows
     Py_ssize_t first            # row of the workspace where the batch begins

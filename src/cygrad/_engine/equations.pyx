@@ -25,7 +25,7 @@ cdef cg_matrix layer_input(const Workspace *s, const Pass *p, const Part *part) 
 
 cdef void gather(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
     """y = rows of targets; and a⁰ = rows of X, if this part gathers them and not the first layer"""
-    cdef Py_ssize_t r, start = p.start + part.first, to = p.first + part.first
+    cdef Py_ssize_t r, row, start = p.start + part.first, to = p.first + part.first
     cdef cg_rows samples = cg_rows(p.x, p.order, start), targets = cg_rows(p.y, p.order, start)
     cdef cg_matrix a = from_row(&s.a[0], to), y
     if part.gathers:
@@ -36,6 +36,13 @@ cdef void gather(const Workspace *s, const Pass *p, const Part *part) noexcept n
     if p.labels != NULL:
         for r in range(part.rows):
             s.labels[to + r] = p.labels[p.order[start + r] if p.order != NULL else start + r]
+    if p.weights != NULL:
+        for r in range(part.rows):
+            row = p.order[start + r] if p.order != NULL else start + r
+            if s.kernels.itemsize == sizeof(float):
+                (<float *> s.weights)[to + r] = <float> p.weights[row]
+            else:
+                (<double *> s.weights)[to + r] = p.weights[row]
 
 
 cdef void forward(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
@@ -91,8 +98,9 @@ cdef void output_delta(const Workspace *s, Pass *p) noexcept nogil:
     cdef char[2 * 128] sums     # two rows of a panel
     cdef cg_output output
     output.loss = s.loss
-    output.scale = 1.0 / p.batch_rows if s.mean else 1.0
-    output.parameters, output.n_parameters, output.weights = NULL, 0, NULL
+    output.scale = p.scale if p.weights != NULL else 1.0 / p.batch_rows if s.mean else 1.0
+    output.parameters, output.n_parameters = s.parameters, s.n_parameters
+    output.weights = s.weights + p.first * s.kernels.itemsize if p.weights != NULL else NULL
     output.z, output.a = &z, &a
     output.y = &y if p.y != NULL else NULL
     output.labels = s.labels + p.first if p.labels != NULL else NULL

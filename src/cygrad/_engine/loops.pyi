@@ -35,6 +35,8 @@ def train_epoch(
     order: NDArray[np.int64],
     *,
     loss: str,
+    parameters: NDArray[np.float64] | None = None,
+    weights: NDArray[np.float64] | None = None,
     mean: bool,
     batch_size: int,
     rule: str,

@@ -83,9 +83,18 @@ cdef extern from "cygrad.h" nogil:
         CG_ACTIVATION_softmax
         CG_LOSS_quadratic
         CG_LOSS_mse
+        CG_LOSS_mae
+        CG_LOSS_huber
+        CG_LOSS_log_cosh
+        CG_LOSS_pinball
+        CG_LOSS_poisson
+        CG_LOSS_gaussian_nll
         CG_LOSS_binary_cross_entropy
         CG_LOSS_cross_entropy
+        CG_LOSS_focal
+        CG_LOSS_kl_divergence
         CG_LOSS_hinge
+        CG_LOSS_squared_hinge
         CG_LOSS_linear
         CG_RULE_store
         CG_RULE_sgd
@@ -393,21 +402,29 @@ cdef int output_delta(int loss, const double[::1] parameters, int activation, do
     metric
     """
     cdef Py_ssize_t r, j
-    cdef double outputs = a.shape[1]
+    cdef double outputs = a.shape[1], smoothing = parameters[0] if parameters is not None else 0     # of labels
     if loss == CG_LOSS_quadratic:
         squared_error(scale, 0.5, a, y, weights, delta, sums)
     elif loss == CG_LOSS_mse:
         squared_error(2 * scale / outputs, 1 / outputs, a, y, weights, delta, sums)
     elif loss == CG_LOSS_binary_cross_entropy:
-        binary_cross_entropy(scale, z, a, y, weights, delta, sums)
+        binary_cross_entropy(scale, z, a, y, smoothing, weights, delta, sums)
+    elif loss == CG_LOSS_cross_entropy and smoothing > 0:
+        smoothed_cross_entropy(scale, smoothing, z, a, y, labels, log_sum_exp, weights, delta, sums)
     elif loss == CG_LOSS_cross_entropy:
         cross_entropy(scale, z, a, y, labels, log_sum_exp, weights, delta, sums)
+    elif loss == CG_LOSS_focal:
+        focal(scale, parameters[0], z, a, labels, log_sum_exp, weights, delta, sums)
     elif loss == CG_LOSS_hinge:
-        hinge(scale, a, labels, weights, delta, sums)
+        hinge(scale, False, a, labels, weights, delta, sums)
+    elif loss == CG_LOSS_squared_hinge:
+        hinge(scale, True, a, labels, weights, delta, sums)
+    elif loss == CG_LOSS_gaussian_nll:
+        gaussian_nll(scale, parameters[0], a, y, weights, delta, sums)
     else:
-        sum_of_terms(loss, parameters, scale, z, a, y, weights, delta, sums)
+        sum_of_terms(loss, parameters, scale, z, a, y, log_sum_exp, weights, delta, sums)
     if cg_loss_properties(loss) & CG_GIVES_DELTA:
-        return 0        # δ = a − y already
+        return 0        # δ already
     if activation == CG_ACTIVATION_softmax:
         softmax_slope(a, delta)
     elif activation != CG_ACTIVATION_identity:
@@ -423,12 +440,13 @@ cdef inline real weight_of(const real[::1] weights, Py_ssize_t r) noexcept nogil
 
 
 cdef int sum_of_terms(int loss, const double[::1] parameters, double scale, const real[:, ::1] z, const real[:, ::1] a,
-                      const real[:, ::1] y, const real[::1] weights, real[:, ::1] delta, double[::1] sums) except -1 nogil:
+                      const real[:, ::1] y, const real[::1] log_sum_exp, const real[::1] weights, real[:, ::1] delta,
+                      double[::1] sums) except -1 nogil:
     """C = Σ term / divisor and ∇ₐC or δ = derivative / divisor; the metric is a sum of terms, divided by the outputs."""
     cdef real[PANEL] losses, metrics
     cdef real[3] of         # term, derivative, and term of the metric
     cdef real parameter, weight
-    cdef double divisor = 1 if loss == CG_LOSS_linear else a.shape[1]
+    cdef double divisor = 1 if loss == CG_LOSS_linear or loss == CG_LOSS_kl_divergence else a.shape[1]
     cdef Py_ssize_t r, j, p, width = 128 // sizeof(real)
     for j in range(width):
         losses[j] = metrics[j] = 0
@@ -437,9 +455,9 @@ cdef int sum_of_terms(int loss, const double[::1] parameters, double scale, cons
             weight = weight_of(weights, r)
             for j in range(p * width, min((p + 1) * width, a.shape[1])):
                 parameter = 0
-                if parameters is not None and parameters.shape[0] > 0:
+                if parameters is not None:
                     parameter = <real> parameters[j if parameters.shape[0] > 1 else 0]
-                terms(loss, z[r, j], a[r, j], y[r, j], parameter, of)
+                terms(loss, z[r, j], a[r, j], y[r, j], log_sum_exp[r], parameter, of)
                 losses[j % width] += of[0] * weight
                 metrics[j % width] += of[2] * weight
                 delta[r, j] = of[1] * (weight * <real> (scale / divisor))
@@ -448,14 +466,50 @@ cdef int sum_of_terms(int loss, const double[::1] parameters, double scale, cons
     return 0
 
 
-cdef void terms(int loss, real z, real a, real y, real parameter, real *of) noexcept nogil:
-    """The terms of one output: of the loss, its derivative, and of the metric."""
+cdef void terms(int loss, real z, real a, real y, real total, real parameter, real *of) noexcept nogil:
+    """The terms of one output: of the loss, its derivative, and of the metric; `total` is ln Σ exp z of softmax."""
     cdef real error = a - y
-    of[2] = absolute(error)
-    if loss == CG_LOSS_linear:
+    cdef real size = absolute(error), t, c
+    of[2] = size
+    if loss == CG_LOSS_mae:
+        of[0], of[1] = size, sign(error)
+    elif loss == CG_LOSS_huber:
+        c = smaller(parameter, size)
+        of[0] = c * multiply_add(c, <real> -0.5, size)
+        of[1] = larger(-parameter, smaller(parameter, error))
+    elif loss == CG_LOSS_log_cosh:
+        t = tanh(<real> 0.5 * error)
+        of[0], of[1] = log_cosh(t, size), (t + t) / multiply_add(t, t, <real> 1)
+    elif loss == CG_LOSS_pinball:
+        of[1] = <real> 1 - parameter if error > 0 else <real> 0 if error == 0 else -parameter
+        of[0] = of[1] * error
+    elif loss == CG_LOSS_poisson:
+        c = multiply_add(y, log(larger(y, smallest(y))) - z, error)
+        of[0], of[1], of[2] = multiply_add(-y, z, a), error, c + c
+    elif loss == CG_LOSS_kl_divergence:
+        of[0], of[1] = y * (log(larger(y, smallest(y))) + (total - z)), error
+    elif loss == CG_LOSS_linear:
         of[0], of[1] = a * y, y
     else:
         of[0] = of[1] = NAN     # a row of csrc/losses.h that is not here
+
+
+cdef real smallest(real x) noexcept nogil:
+    """The smallest normal number of the dtype of x."""
+    return FLT_MIN if real is float else DBL_MIN
+
+
+cdef real sign(real x) noexcept nogil:
+    return 1 if x > 0 else -1 if x < 0 else 0
+
+
+cdef real log_cosh(real t, real size) noexcept nogil:
+    """ln cosh e, from |e| and t = tanh(e / 2)."""
+    t = absolute(t)
+    if t * t + t * t + t * t <= 1:
+        return log1p((t * t + t * t) / (<real> 1 - t * t))
+    return size - <real> 0.69314718055994530942 + log1p((<real> 1 - t) * (<real> 1 - t)
+                                                        / ((<real> 1 + t) * (<real> 1 + t)))
 
 
 cdef int softmax_slope(const real[:, ::1] a, real[:, ::1] delta) except -1 nogil:
@@ -496,10 +550,14 @@ cdef int squared_error(double gradient_factor, double loss_factor, const real[:,
 
 
 cdef int binary_cross_entropy(double scale, const real[:, ::1] z, const real[:, ::1] a, const real[:, ::1] y,
-                              const real[::1] weights, real[:, ::1] delta, double[::1] sums) except -1 nogil:
-    """C = Σ max(z, 0) − z y + ln(1 + exp(−|z|)), δ = scale (a − y); the metric is the share of correct outputs."""
+                              double smoothing, const real[::1] weights, real[:, ::1] delta,
+                              double[::1] sums) except -1 nogil:
+    """C = Σ max(z, 0) − z y + ln(1 + exp(−|z|)), δ = scale (a − y), with smoothed labels y.
+
+    The metric is the share of correct outputs.
+    """
     cdef real[PANEL] losses, correct
-    cdef real weight
+    cdef real weight, target, kept = <real> (1 - smoothing), share = <real> (smoothing / 2)
     cdef Py_ssize_t r, j, p, width = 128 // sizeof(real)
     for j in range(width):
         losses[j] = correct[j] = 0
@@ -507,11 +565,12 @@ cdef int binary_cross_entropy(double scale, const real[:, ::1] z, const real[:, 
         for r in range(a.shape[0]):
             weight = weight_of(weights, r)
             for j in range(p * width, min((p + 1) * width, a.shape[1])):
-                losses[j % width] += weight * (multiply_add(-z[r, j], y[r, j], larger(<real> 0, z[r, j]))
+                target = multiply_add(y[r, j], kept, share)
+                losses[j % width] += weight * (multiply_add(-z[r, j], target, larger(<real> 0, z[r, j]))
                                                + log1p(exp(-absolute(z[r, j]))))
                 if (a[r, j] >= <real> 0.5) == (y[r, j] >= <real> 0.5):
                     correct[j % width] += weight
-                delta[r, j] = (a[r, j] - y[r, j]) * (weight * <real> scale)
+                delta[r, j] = (a[r, j] - target) * (weight * <real> scale)
     sums[0] = fold_sum(losses, width)
     sums[1] = 1 / <double> a.shape[1] * fold_sum(correct, width)
     return 0
@@ -547,28 +606,105 @@ cdef int cross_entropy(double scale, const real[:, ::1] z, const real[:, ::1] a,
     return 0
 
 
-cdef int hinge(double scale, const real[:, ::1] a, const int64_t[::1] labels, const real[::1] weights,
+cdef int smoothed_cross_entropy(double scale, double smoothing, const real[:, ::1] z, const real[:, ::1] a,
+                                const real[:, ::1] y, const int64_t[::1] labels, const real[::1] log_sum_exp,
+                                const real[::1] weights, real[:, ::1] delta, double[::1] sums) except -1 nogil:
+    """`cross_entropy` of the targets (1 − smoothing) y + smoothing / outputs; of each row the sum of its own."""
+    cdef real[PANEL] losses
+    cdef real target, weight, kept = <real> (1 - smoothing), share = <real> (smoothing / <double> a.shape[1])
+    cdef Py_ssize_t r, j, label, width = 128 // sizeof(real)
+    sums[0] = sums[1] = 0
+    for r in range(a.shape[0]):
+        weight = weight_of(weights, r)
+        for j in range(width):
+            losses[j] = 0
+        for j in range(a.shape[1]):
+            target = multiply_add(y[r, j] if labels is None else <real> (j == labels[r]), kept, share)
+            losses[j % width] = multiply_add(target, log_sum_exp[r] - z[r, j], losses[j % width])
+            delta[r, j] = (a[r, j] - target) * (weight * <real> scale)
+        sums[0] += fold_sum(losses, width) * weight
+        label = first_largest(y, r) if labels is None else labels[r]
+        if is_correct(a, r, label):
+            sums[1] += weight
+    return 0
+
+
+cdef int focal(double scale, double gamma, const real[:, ::1] z, const real[:, ::1] a, const int64_t[::1] labels,
+               const real[::1] log_sum_exp, const real[::1] weights, real[:, ::1] delta, double[::1] sums) except -1 nogil:
+    """C = (1 − p)^γ L with p = a_label, L = −ln p; δ = (1 − p)^γ (1 + γ p L / (1 − p)) (a − y); correct rows count."""
+    cdef real l, t, wrong, power, factor, weight
+    cdef Py_ssize_t r, j, label
+    sums[0] = sums[1] = 0
+    for r in range(a.shape[0]):
+        label, weight = labels[r], weight_of(weights, r)
+        l = log_sum_exp[r] - z[r, label]
+        t = tanh(<real> 0.5 * l)
+        wrong = larger((t + t) / (<real> 1 + t), smallest(t))       # 1 − p
+        power = exp(<real> gamma * log(wrong))
+        factor = power * multiply_add(<real> gamma * a[r, label], l / wrong, <real> 1)
+        sums[0] += power * l * weight
+        for j in range(a.shape[1]):
+            delta[r, j] = (a[r, j] - <real> (j == label)) * (factor * (weight * <real> scale))
+        if is_correct(a, r, label):
+            sums[1] += weight
+    return 0
+
+
+cdef int hinge(double scale, bint squared, const real[:, ::1] a, const int64_t[::1] labels, const real[::1] weights,
                real[:, ::1] delta, double[::1] sums) except -1 nogil:
-    """C = Σ max(0, a_j − a_label + 1) over j ≠ label, ∇ 1 at each broken margin; the metric counts correct rows."""
-    cdef real[PANEL] losses, broken
-    cdef real margin, weight
+    """C = Σ m with the margins m = max(0, a_j − a_label + 1) over j ≠ label, or Σ m²; ∇ 1, or 2 m, at each broken margin.
+
+    The metric counts correct rows.
+    """
+    cdef real[PANEL] losses, slopes
+    cdef real margin, weight, slope
     cdef Py_ssize_t r, j, label, width = 128 // sizeof(real)
     sums[0] = sums[1] = 0
     for r in range(a.shape[0]):
         label, weight = labels[r], weight_of(weights, r)
         for j in range(width):
-            losses[j] = broken[j] = 0
+            losses[j] = slopes[j] = 0
         for j in range(a.shape[1]):
             margin = a[r, j] - a[r, label] + <real> 1
             delta[r, j] = 0
             if not margin <= 0 and j != label:
-                losses[j % width] += margin
-                broken[j % width] += 1
-                delta[r, j] = weight * <real> scale
+                slope = margin + margin if squared else <real> 1
+                losses[j % width] += margin * margin if squared else margin
+                slopes[j % width] += slope
+                delta[r, j] = slope * (weight * <real> scale)
         sums[0] += fold_sum(losses, width) * weight
-        delta[r, label] = -fold_sum(broken, width) * (weight * <real> scale)
+        delta[r, label] = -fold_sum(slopes, width) * (weight * <real> scale)
         if is_correct(a, r, label):
             sums[1] += weight
+    return 0
+
+
+cdef int gaussian_nll(double scale, double epsilon, const real[:, ::1] a, const real[:, ::1] y, const real[::1] weights,
+                      real[:, ::1] delta, double[::1] sums) except -1 nogil:
+    """C = ½ Σ s + (μ − y)² / exp s, divided by the number of means; μ is the first half of a, s = max(a, ln ε) the second.
+
+    y [batch, means or more] IN; the metric is the mean of |μ − y|
+    """
+    cdef real[PANEL] losses, sizes
+    cdef real least = log(larger(<real> epsilon, smallest(<real> epsilon))), weight, factor, error, logarithm, slope
+    cdef Py_ssize_t r, j, p, means = a.shape[1] // 2, width = 128 // sizeof(real)
+    for j in range(width):
+        losses[j] = sizes[j] = 0
+    for p in range((means + width - 1) // width):
+        for r in range(a.shape[0]):
+            weight = weight_of(weights, r)
+            factor = weight * <real> (scale / <double> means)
+            for j in range(p * width, min((p + 1) * width, means)):
+                error, logarithm = a[r, j] - y[r, j], larger(least, a[r, means + j])
+                slope = error * exp(-logarithm)
+                losses[j % width] += <real> 0.5 * multiply_add(error, slope, logarithm) * weight
+                sizes[j % width] += absolute(error) * weight
+                delta[r, j] = slope * factor
+                delta[r, means + j] = 0
+                if not a[r, means + j] <= least:
+                    delta[r, means + j] = <real> 0.5 * multiply_add(-error, slope, <real> 1) * factor
+    sums[0] = 1 / <double> means * fold_sum(losses, width)
+    sums[1] = 1 / <double> means * fold_sum(sizes, width)
     return 0
 
 
@@ -794,7 +930,7 @@ cdef list _activations = list(_kernels.ACTIVATIONS), _losses = list(_kernels.LOS
 
 def train_epoch(list layers, X, y, order, *, str loss, bint mean, Py_ssize_t batch_size, str rule, rates, steps=0,
                 double momentum=0, double beta1=0, double beta2=0, double epsilon=0, double weight_decay=0,
-                str clip=None, double clip_limit=0):
+                str clip=None, double clip_limit=0, parameters=None, weights=None):
     """Run one step per batch of `order`, as `Training.epoch` of the engine does.
 
     Parameters
@@ -806,8 +942,12 @@ def train_epoch(list layers, X, y, order, *, str loss, bint mean, Py_ssize_t bat
     order : ndarray of int64
         Row numbers of X and y; each batch takes the next `batch_size` of them.
     loss, rule : str
+    parameters : ndarray of float64 or None
+        Of the loss.
+    weights : ndarray, shape (n,), or None
+        Of the rows, which are numbers of the dtype.
     mean : bool
-        Whether C is the mean of the losses of a batch, and not their sum.
+        Whether C is the mean of the losses of a batch, weighted, and not their sum.
     rates : sequence of float
         The learning rate of each step.
     steps : int
@@ -839,13 +979,16 @@ def train_epoch(list layers, X, y, order, *, str loss, bint mean, Py_ssize_t bat
             correction = sqrt(1 - power(beta2, steps + done + 1))
             u.rate = u.rate * correction / (1 - power(beta1, steps + done + 1))
             u.epsilon = epsilon * correction
-        scale = 1.0 / len(rows) if mean else 1.0
+        of_rows = None if weights is None else weights[rows]
+        scale = 1.0 / (len(rows) if of_rows is None else sequential_sum(of_rows)) if mean else 1.0
+        if of_rows is not None:
+            of_rows = of_rows.astype(dtype)
         saved = cg_flush_denormals()
         try:
             if dtype == np.float32:
-                train_batch[float](layers, x, targets, code, scale, &u, clip, clip_limit, sums)
+                train_batch[float](layers, x, targets, of_rows, code, parameters, scale, &u, clip, clip_limit, sums)
             else:
-                train_batch[double](layers, x, targets, code, scale, &u, clip, clip_limit, sums)
+                train_batch[double](layers, x, targets, of_rows, code, parameters, scale, &u, clip, clip_limit, sums)
         finally:
             cg_restore_denormals(saved)
         if not isfinite(sums[0]):
@@ -867,8 +1010,18 @@ cdef double power(double base, Py_ssize_t exponent) noexcept:
     return result
 
 
-cdef int train_batch(list layers, const real[:, ::1] x, targets, int loss, double scale, const cg_update *u, clip,
-                     double limit, sums) except -1:
+cdef double sequential_sum(const double[::1] numbers) except? -1:
+    """The sum of float64 numbers, one after another."""
+    cdef double total = 0
+    cdef Py_ssize_t i
+    for i in range(numbers.shape[0]):
+        total += numbers[i]
+    return total
+
+
+cdef int train_batch(list layers, const real[:, ::1] x, targets, const real[::1] weights, int loss,
+                     const double[::1] parameters, double scale, const cg_update *u, clip, double limit,
+                     sums) except -1:
     """One step: forward from the first layer to the last, δ from the last to the first, then the updates."""
     cdef Py_ssize_t depth = len(layers), l
     cdef list a = [np.asarray(x)], z = [None], delta = [None] * (depth + 1)     # of layers 0 … depth
@@ -881,8 +1034,8 @@ cdef int train_batch(list layers, const real[:, ::1] x, targets, int loss, doubl
         forward[real](a[l - 1], layers[l - 1].weights, layers[l - 1].biases, z[l])
         activate[real](layers[l - 1].activation, layers[l - 1].parameter, z[l], a[l], log_sum_exp)
     delta[depth] = np.empty_like(a[depth])
-    output_delta[real](loss, None, layers[depth - 1].activation, layers[depth - 1].parameter, scale, z[depth], a[depth],
-                       y, labels, log_sum_exp, None, delta[depth], sums)
+    output_delta[real](loss, parameters, layers[depth - 1].activation, layers[depth - 1].parameter, scale, z[depth], a[depth],
+                       y, labels, log_sum_exp, weights, delta[depth], sums)
     if not isfinite(sums[0]):
         return 0
     for l in range(depth - 1, 0, -1):

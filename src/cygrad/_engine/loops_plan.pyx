@@ -65,6 +65,7 @@ cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -
     cdef int activation = s.layers[l].activation if l > 0 else CG_ACTIVATION_identity
     cdef double parameter = s.layers[l].parameter if l > 0 else 0
     cdef bint whole_rows = l > 0 and cg_activation_properties(activation) & CG_WHOLE_ROWS
+    cdef real[::1] of_batch
     cdef real[::1] log_sum_exp = as_array[real](s.log_sum_exp + p.first * sizeof(real), n, zero)
     sums = np.zeros(2)
     if op.kind == GATHER:
@@ -74,6 +75,9 @@ cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -
             gather[real](p.y, p, from_row(&s.y, p.first), zero)
         for r in range(n if p.labels != NULL else 0):
             s.labels[p.first + r] = p.labels[p.order[p.start + r] if p.order != NULL else p.start + r]
+        of_batch = as_array[real](s.weights + p.first * sizeof(real), n, zero)
+        for r in range(n if p.weights != NULL else 0):
+            of_batch[r] = <real> p.weights[p.order[p.start + r] if p.order != NULL else p.start + r]
     elif op.kind == FORWARD or op.kind == SPARSE_FORWARD:
         z = np.empty((n, s.layers[l].w.cols), np.asarray(log_sum_exp).dtype)
         loops.forward[real](layer_input[real](s, p, l, zero), weights_of[real](&s.layers[l], zero),
@@ -92,9 +96,13 @@ cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -
         a = unpacked[real](&s.a[l], p.first, n, zero)
         y = None if p.y == NULL else unpacked[real](&s.y, p.first, n, zero)
         labels = None if p.labels == NULL else np.asarray(<int64_t[:n]> (s.labels + p.first))
+        parameters = None if s.n_parameters == 0 else np.asarray(<double[:s.n_parameters]> (<double *> s.parameters))
+        of_rows = None if p.weights == NULL else np.asarray(as_array[real](
+            s.weights + p.first * sizeof(real), n, zero))
         delta = np.empty_like(a)
-        loops.output_delta[real](s.loss, None, activation, parameter, 1.0 / n if s.mean else 1.0,
-                                 unpacked[real](&s.z[l], p.first, n, zero), a, y, labels, log_sum_exp, None, delta, sums)
+        loops.output_delta[real](
+            s.loss, parameters, activation, parameter, p.scale if p.weights != NULL else 1.0 / n if s.mean else 1.0,
+            unpacked[real](&s.z[l], p.first, n, zero), a, y, labels, log_sum_exp, of_rows, delta, sums)
         if s.delta[l].data != NULL:
             pack[real](&s.delta[l], p.first, delta)
         p.loss, p.metric = sums[0], sums[1]

@@ -215,6 +215,7 @@ cdef class Plan:
         s.log_sum_exp = self.allocate(self.copies * self.capacity * s.kernels.itemsize + CG_PANEL_BYTES)
         if targets:
             s.labels = <int64_t *> self.allocate(self.copies * self.capacity * sizeof(int64_t))
+            s.weights = self.allocate(self.copies * self.capacity * s.kernels.itemsize)
             self.allocate_matrix(&s.y, s.layers[s.depth].w.cols)
         return 0
 

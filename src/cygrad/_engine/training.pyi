@@ -27,6 +27,8 @@ def layer_statistics(
 class Training(SequentialPasses):
     steps: int
     rate: float
+    @property
+    def weight_done(self) -> float: ...
     def __init__(
         self,
         engine: Engine,
@@ -67,8 +69,13 @@ class Training(SequentialPasses):
         poll: Callable[[int, float], None] | None = None,
         threads: _Threads = 1,
         seconds: float | None = None,
+        weights: NDArray[np.float64] | None = None,
     ) -> tuple[float, float, int, bool]: ...
     def step(
-        self, X: Samples, targets: NDArray[np.int64] | Samples, threads: _Threads = 1
+        self,
+        X: Samples,
+        targets: NDArray[np.int64] | Samples,
+        threads: _Threads = 1,
+        weights: NDArray[np.float64] | None = None,
     ) -> float: ...
     def learn_one(self, x: ArrayLike, y: ArrayLike) -> float: ...

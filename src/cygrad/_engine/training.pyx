@@ -9,7 +9,7 @@ from cpython.float cimport PyFloat_Check
 from cpython.long cimport PyLong_Check
 
 from cygrad._engine.engine cimport (
-    BLOCK_MULTIPLE, Engine, fork_count, new_plan, plan_in_blocks, sums_go_on, target_labels, target_rows
+    BLOCK_MULTIPLE, Engine, fork_count, new_plan, plan_in_blocks, sum_of_weights, sums_go_on, target_labels, target_rows
 )
 from cygrad._engine.equations cimport (
     CLIP_GLOBAL_NORM, CLIP_NORM, CLIP_NOTHING, CLIP_VALUE, Clipping, ClippingKind, is_trained
@@ -55,6 +55,30 @@ def permute(int64_t[::1] order, uint64_t seed):
             order[j] = i
 
 
+cdef tuple weighted_batches(const int64_t[::1] order, Py_ssize_t rows, Py_ssize_t batch_size,
+                            const double[::1] weights, bint mean):
+    """Return the order without the batches whose weights are all 0; the scale, and the weight, of each batch left."""
+    cdef Py_ssize_t start = 0, size, i, kept = 0, batches = 0
+    cdef const int64_t *given = NULL
+    cdef double total
+    cdef int64_t[::1] left = np.empty(rows, np.int64)
+    cdef double[::1] scales = np.empty((rows + batch_size - 1) // batch_size), totals = np.empty_like(scales)
+    if order is not None:
+        given = &order[0]
+    with nogil:
+        while start < rows:
+            size = min(batch_size, rows - start)
+            total = sum_of_weights(weights, given, start, size)
+            if total != 0:
+                scales[batches], totals[batches] = 1 / total if mean else 1, total
+                batches += 1
+                for i in range(size):
+                    left[kept + i] = given[start + i] if given != NULL else start + i
+                kept += size
+            start += size
+    return np.asarray(left)[:kept], np.asarray(scales)[:batches], np.asarray(totals)[:batches]
+
+
 cdef double integer_power(double base, int64_t exponent) noexcept nogil:
     """Compute baseⁿ by repeated squaring: pow of the C library does not promise the same bits everywhere."""
     cdef double result = 1
@@ -92,6 +116,8 @@ cdef class Training(SequentialPasses):
     cdef const double[::1] rates_ahead  # of the single steps from `first_ahead` on, or None
     cdef int64_t first_ahead
     cdef const double *rates            # of the steps of the current call, or NULL: `rate` is for all
+    cdef readonly double weight_done    # sum of the weights of the steps of the last epoch, where there are weights
+    cdef const double *scales           # of the losses of each batch of the current call, where there are weights
     cdef Samples x, y                   # of learn_one
     cdef int64_t label
     cdef Interrupts single_interrupts
@@ -206,11 +232,17 @@ cdef class Training(SequentialPasses):
             self.p.update.epsilon = self.epsilon * correction
 
     cdef void prepare_batch(self) noexcept nogil:
+        if self.p.weights != NULL:
+            self.p.scale = self.scales[self.batches_done]
         self.begin_step(self.rate if self.rates == NULL else self.rates[self.batches_done])
 
     cdef int train(self, Samples X, targets, const int64_t *order, Py_ssize_t rows, Py_ssize_t batch_size,
-                   const double *rates, poll, threads, double deadline) except -1:
-        """Run one step per batch of `batch_size` rows, in `order` or, if it is NULL, in their own order."""
+                   const double *rates, poll, threads, const double[::1] weights, const double *scales,
+                   double deadline) except -1:
+        """Run one step per batch of `batch_size` rows, in `order` or, if it is NULL, in their own order.
+
+        weights: of all samples, or None; scales: then the factor of the loss of each batch.
+        """
         cdef Py_ssize_t row_bytes = X.view.cols * X.view.col_stride
         if self.engine.has_batch_norm and (rows == 1 or rows % batch_size == 1 or batch_size == 1):
             raise ValueError(f"the last batch of {rows} rows has one row, which has no variance for batch norm; expected "
@@ -223,6 +255,7 @@ cdef class Training(SequentialPasses):
             self.p.x, self.p.y, self.p.labels = &X.view, target_rows(targets), target_labels(targets)
             self.p.sparse = X.sparse_rows()
             self.p.order, self.rates, self.deadline = order, rates, deadline
+            self.p.weights, self.scales = &weights[0] if weights is not None else NULL, scales
             self.p.ahead.samples, self.p.ahead.rows = &X.view, 0
             # Lines between the columns of a row are not fetched: of an array in Fortran order they are the whole array.
             self.fetch_ahead = (order != NULL and not X.is_sparse and X.view.rows * row_bytes > costs.prefetch_bytes
@@ -242,33 +275,50 @@ cdef class Training(SequentialPasses):
         return self.plan.capacity, self.plan.members, self.plan.copies
 
     def epoch(self, Samples X, targets, const int64_t[::1] order, const double[::1] learning_rates=None, poll=None,
-              threads=1, seconds=None):
+              threads=1, seconds=None, const double[::1] weights=None):
         """Run one step per batch of `order`, or of all rows in their order, outside the GIL.
 
-        `learning_rates` has one for each step, unless all are the same. Returns the sums of loss and metric over the
-        samples of the steps done, the number of these steps, and whether the loss of the step after them was NaN or
+        `learning_rates` has one for each step, unless all are the same. With `weights`, of the samples, there is no step
+        for a batch whose weights are all 0, the sums are those of the products with the weights, and `weight_done` is
+        the sum of the weights of the steps done. Returns the sums of loss and metric over the samples of the steps done,
+        the number of these steps, and whether the loss of the step after them was NaN or
         infinite; that step changed nothing. After so many seconds, no other step begins; the first one always does.
         """
         cdef const int64_t *indices = NULL
         cdef const double *rates = NULL
+        cdef const double *first_scale = NULL
+        cdef const double[::1] scales
         cdef Py_ssize_t rows = X.view.rows
         if order is not None:
             indices, rows = &order[0], order.shape[0]
         if learning_rates is not None:
             rates = &learning_rates[0]
         cdef double deadline = 0 if seconds is None else clock() + <double> seconds
-        self.train(X, targets, indices, rows, self.max_batch, rates, poll, threads, deadline)
+        if weights is not None:
+            order, batch_scales, totals = weighted_batches(order, rows, self.max_batch, weights, self.engine.mean)
+            scales, rows, self.weight_done = batch_scales, order.shape[0], 0
+            if rows == 0:
+                return 0.0, 0.0, 0, False
+            indices, first_scale = &order[0], &scales[0]
+        self.train(X, targets, indices, rows, self.max_batch, rates, poll, threads, weights, first_scale, deadline)
+        if weights is not None:
+            self.weight_done = float(totals[: self.batches_done].sum())
         return self.loss, self.metric, self.batches_done, bool(self.stopped)
 
-    def step(self, Samples X, targets, threads=1):
+    def step(self, Samples X, targets, threads=1, const double[::1] weights=None):
         """Run one step on all rows as one batch; return the loss before it, summed or averaged by the reduction.
 
-        If the loss is NaN or infinite, nothing is changed.
+        If the loss is NaN or infinite, nothing is changed; nor if all weights are 0, where the loss counts as 0.
         """
         cdef Py_ssize_t n = X.view.rows
-        cdef double rate = self.next_rate()
-        self.train(X, targets, NULL, n, n, &rate, None, threads, 0)
-        return self.p.loss / n if self.engine.mean else self.p.loss
+        cdef double rate = self.next_rate(), divisor = n, scale = 1
+        if weights is not None:
+            divisor = sum_of_weights(weights, NULL, 0, n)
+            if divisor == 0:
+                return 0.0
+            scale = 1 / divisor if self.engine.mean else 1
+        self.train(X, targets, NULL, n, n, &rate, None, threads, weights, &scale, 0)
+        return self.p.loss / divisor if self.engine.mean else self.p.loss
 
     def learn_one(self, x, y):
         """Run one step on one sample (in,) and its target; return the loss before it.
@@ -307,7 +357,7 @@ cdef class Training(SequentialPasses):
         """Run one step on the sample in `x`, on one thread. True: stopped, nothing is changed."""
         cdef bint stopped
         self.p.x, self.p.order, self.p.start, self.p.ahead.rows = &self.x.view, NULL, 0, 0
-        self.p.sparse = NULL
+        self.p.sparse, self.p.weights = NULL, NULL
         self.p.rows, self.p.batch_rows, self.p.continues, self.p.is_last = 1, 1, False, True
         self.begin_step(rate)
         self.plan.pass_id += 1
@@ -319,7 +369,7 @@ cdef class Training(SequentialPasses):
     cdef int read_target(self, y) except -1:
         """Point `p` to one target: a class index, a number for a single output, or numbers (out,)."""
         cdef bint classes = self.engine.takes_classes(), integer = PyLong_Check(y)
-        cdef Py_ssize_t outputs = self.engine.outputs, axes = 0
+        cdef Py_ssize_t outputs = self.engine.target_columns, axes = 0
         cdef double value = INFINITY
         if integer or PyFloat_Check(y):
             try:
@@ -338,17 +388,21 @@ cdef class Training(SequentialPasses):
             self.p.y, self.p.labels = NULL, &self.label
         elif axes == 1 and self.y.view.rows == outputs and self.engine.takes_rows():
             self.y.as_row()
+        elif axes == 0 and self.engine.repeats_targets:
+            self.y.hold_number(value)
+            self.y.view.cols, self.y.view.col_stride = outputs, 0
         elif axes != 0 or outputs != 1 or classes:
             self._raise_target_error(y, axes == 0 and classes and not integer)
         return 0
 
     def _raise_target_error(self, y, bint another_type):
         """Raise the error that describes the expected target."""
-        kinds, outputs = [], self.engine.outputs
+        kinds, outputs = [], self.engine.target_columns
         if self.engine.takes_classes():
             kinds.append(f"a class index from 0 to {outputs - 1}")
         if self.engine.takes_rows():
             what = "probabilities" if kinds else "numbers"
-            kinds.append("a number" if outputs == 1 else f"{what} of shape ({outputs},)")
+            number = "a number or " if self.engine.repeats_targets else ""
+            kinds.append("a number" if outputs == 1 else f"{number}{what} of shape ({outputs},)")
         given = f"is {y}" if np.ndim(y) == 0 else f"has shape {np.shape(y)}"
         raise (TypeError if another_type else ValueError)(f"y {given}, expected {' or '.join(kinds)}")

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from cygrad import datasets
 from cygrad.atomic_write import atomic_write
 from cygrad.cli.summary import metric_text
-from cygrad.network import LOSSES, Network, load
+from cygrad.network import Network, load
+from cygrad.network.losses import row_of
 from cygrad.tables.table import Task
 
 
@@ -24,7 +25,7 @@ def run(arguments: Namespace) -> None:
     """Write the predictions to stdout or a file, and their accuracy or error to stderr."""
     _check_output(arguments)
     net = load(arguments.model)
-    has_probabilities = LOSSES[net.loss].outputs == "probabilities"
+    has_probabilities = row_of(net.loss).outputs == "probabilities"
     if arguments.probabilities and not has_probabilities:
         raise ValueError(f"--probabilities: {arguments.model} was trained with {net.loss}")
     task: Task = "regression" if net.classes is None else "classification"

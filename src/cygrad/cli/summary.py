@@ -17,7 +17,7 @@ def describe(net: Network) -> dict[str, Any]:
         "inputs": net.inputs,
         "layers": layers,
         "parameters": net.n_parameters,
-        "loss": net.loss,
+        "loss": str(net.loss),
         "dtype": net.dtype.name,
     }
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from cygrad.gradcheck.subject import Array
 from cygrad.network.activations import kinks_of
-from cygrad.network.losses import LOSSES
+from cygrad.network.losses import row_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -96,9 +96,9 @@ class NetworkSubject:
         for z, layer in zip(gradients.pre_activations, self._net.layers, strict=True):
             for kink in kinks_of(layer.activation):
                 yield z - z.dtype.type(kink)
-        kink_distances = LOSSES[self._net.loss].kink_distances
+        kink_distances = row_of(self._net.loss).kink_distances
         if kink_distances is not None:
-            yield kink_distances(gradients.activations[-1], np.asarray(self._y).astype(np.intp))
+            yield kink_distances(gradients.activations[-1], np.asarray(self._y))
 
 
 def _do_nothing(values: NDArray[Any]) -> None:

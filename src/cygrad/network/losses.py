@@ -1,6 +1,7 @@
 """The losses of networks: their output layers, and the conversion of targets for the engine.
 
-The engine computes the losses; the rest of the package reads this table.
+The engine computes the losses; the rest of the package reads this table. Losses with parameters are
+in `loss_functions`.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ import numpy as np
 from cygrad import checks
 from cygrad._engine import kernels
 from cygrad._engine.samples import Samples, class_indices
+from cygrad.network.loss_functions import LossFunction, with_defaults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
     Targets = NDArray[np.int64] | Samples
-    KinkDistances = Callable[[NDArray[Any], NDArray[np.int64]], NDArray[Any]]
+    KinkDistances = Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
 
 # Largest distance from 1 of the sum of a row of probabilities: float32 softmax outputs pass.
 PROBABILITY_TOLERANCE = 1e-5
@@ -34,12 +36,13 @@ class Loss(NamedTuple):
     formula : str
         The loss of one sample, with outputs a and targets y.
     metric : str
-        The metric reported next to the loss: "accuracy", or "mae" (mean absolute error).
-    outputs : {"numbers", "scores", "probabilities"}
+        The metric reported next to the loss: "accuracy", "mae" (mean absolute error), or
+        "deviance" (mean Poisson deviance).
+    outputs : {"numbers", "rates", "moments", "scores", "probabilities"}
         The meaning of the outputs.
-    targets : {"numbers", "fractions", "probabilities"} or None
-        The rows of numbers that targets can be, one for each output: any numbers, numbers from 0
-        to 1, or numbers of at least 0 that sum to 1. None: no rows.
+    targets : {"numbers", "counts", "fractions", "probabilities"} or None
+        The rows of numbers that targets can be: any numbers, numbers from 0 on, numbers from 0 to
+        1, or numbers of at least 0 that sum to 1. None: no rows.
     activation : str or None
         The activation required of the output layer. None: any except those in `refused`.
     refused : tuple of str
@@ -53,8 +56,8 @@ class Loss(NamedTuple):
     rows : bool
         True if targets can be a row of numbers per sample, of the kind that `targets` says.
     kink_distances : function of (a, y) or None
-        Distances from the points where the loss has no derivative, for outputs a, shape (n, out),
-        and class indices y. None: there is no such point.
+        Distances from the points where the loss or its derivative jumps, for outputs a, shape
+        (n, out), and class indices or rows of targets y. None: there is no such point.
     """
 
     formula: str
@@ -99,16 +102,51 @@ def _row(
     )
 
 
-def _margins(a: NDArray[Any], y: NDArray[np.int64]) -> NDArray[Any]:
+def _margins(a: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
     """Return a_j − a_y + 1 of every output, shape (n, out)."""
-    margins: NDArray[Any] = a - np.take_along_axis(a, y[:, np.newaxis], axis=1) + 1
+    labels = y.astype(np.intp)[:, np.newaxis]
+    margins: NDArray[Any] = a - np.take_along_axis(a, labels, axis=1) + 1
     return margins
+
+
+def _errors(a: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    """Return a − y, shape (n, out)."""
+    errors: NDArray[Any] = a - (y[:, np.newaxis] if y.ndim == 1 else y)
+    return errors
 
 
 LOSSES = dict(
     (
         _row("quadratic", "½ ‖a − y‖²", "mae", "numbers", "numbers"),
         _row("mse", "‖a − y‖² / outputs", "mae", "numbers", "numbers"),
+        _row(
+            "mae",
+            "Σ |a − y| / outputs",
+            "mae",
+            "numbers",
+            "numbers",
+            kink_distances=_errors,
+        ),
+        _row("huber", "Σ h(a − y) / outputs, see `losses.huber`", "mae", "numbers", "numbers"),
+        _row("log_cosh", "Σ ln cosh(a − y) / outputs", "mae", "numbers", "numbers"),
+        _row(
+            "pinball",
+            "Σ max(q (y − a), (1 − q) (a − y)) / outputs, see `losses.pinball`",
+            "mae",
+            "numbers",
+            "numbers",
+            kink_distances=_errors,
+        ),
+        _row("poisson", "Σ a − y ln a, / outputs", "deviance", "rates", "counts", "exp"),
+        _row(
+            "gaussian_nll",
+            "½ Σ ln v + (μ − y)² / v, / means, see `losses.gaussian_nll`",
+            "mae",
+            "moments",
+            "numbers",
+            refused=("softmax",),
+            least_units=2,
+        ),
         _row(
             "binary_cross_entropy",
             "−Σ y ln a + (1 − y) ln(1 − a)",
@@ -127,8 +165,36 @@ LOSSES = dict(
             least_units=2,
         ),
         _row(
+            "focal",
+            "−(1 − a_y)^γ ln a_y, see `losses.focal`",
+            "accuracy",
+            "probabilities",
+            None,
+            "softmax",
+            least_units=2,
+        ),
+        _row(
+            "kl_divergence",
+            "Σ y ln(y / a)",
+            "mae",
+            "probabilities",
+            "probabilities",
+            "softmax",
+            least_units=2,
+        ),
+        _row(
             "hinge",
             "Σ_{j≠y} max(0, a_j − a_y + 1)",
+            "accuracy",
+            "scores",
+            None,
+            refused=("softmax",),
+            least_units=2,
+            kink_distances=_margins,
+        ),
+        _row(
+            "squared_hinge",
+            "Σ_{j≠y} max(0, a_j − a_y + 1)²",
             "accuracy",
             "scores",
             None,
@@ -149,7 +215,35 @@ def takes_labels() -> tuple[str, ...]:
     return tuple(name for name, loss in LOSSES.items() if loss.labels)
 
 
-def check_output(loss: str, activation: str, units: int) -> None:
+def loss_name(loss: str | LossFunction) -> str:
+    """Return the name of a loss, with or without parameters."""
+    return loss if isinstance(loss, str) else loss.name
+
+
+def row_of(loss: str | LossFunction) -> Loss:
+    """Return the row of the table for a loss, with or without parameters."""
+    return LOSSES[loss_name(loss)]
+
+
+def function_of(loss: str | LossFunction) -> LossFunction | None:
+    """Return a loss with its parameters, or with the defaults of a name; None if it has none."""
+    return with_defaults(loss) if isinstance(loss, str) else loss
+
+
+def check_loss(loss: object) -> str | LossFunction:
+    """Return a loss of `Network`: the name alone, if its parameters are the defaults."""
+    if isinstance(loss, LossFunction):
+        return loss.name if loss == with_defaults(loss.name) else loss
+    return checks.one_of(loss, "loss", LOSSES)
+
+
+def target_columns(loss: str | LossFunction, outputs: int) -> int:
+    """Return how many numbers a row of targets has."""
+    function = function_of(loss)
+    return outputs if function is None else function.target_columns(outputs)
+
+
+def check_output(loss: str | LossFunction, activation: str, units: int) -> None:
     """Check that an output layer fits a loss.
 
     Raises
@@ -157,7 +251,8 @@ def check_output(loss: str, activation: str, units: int) -> None:
     ValueError
         If it does not; the message names layers and losses that do.
     """
-    needs = LOSSES[loss]
+    function = function_of(loss)
+    loss, needs = loss_name(loss), row_of(loss)
     layer = f"Dense({units}, {activation!r})"
     if needs.activation is not None and activation != needs.activation:
         fitting = [name for name, other in LOSSES.items() if _accepts(other, activation, units)]
@@ -178,6 +273,8 @@ def check_output(loss: str, activation: str, units: int) -> None:
             f"Dense({needs.least_units}, {activation!r}), "
             "or Dense(1, 'sigmoid') with loss 'binary_cross_entropy'"
         )
+    if function is not None:
+        function.check_units(units)
 
 
 def _accepts(loss: Loss, activation: str, units: int) -> bool:
@@ -189,17 +286,24 @@ def _accepts(loss: Loss, activation: str, units: int) -> bool:
 
 
 def encode_targets(
-    loss: str, y: ArrayLike, n: int, outputs: int, name: str = "y", dtype: str = "float64"
+    loss: str | LossFunction,
+    y: ArrayLike,
+    n: int,
+    outputs: int,
+    name: str = "y",
+    dtype: str = "float64",
+    classes: Sequence[str] | None = None,
 ) -> Targets:
     """Check targets and convert them for the engine.
 
     Parameters
     ----------
-    loss : str
-        Name of the loss.
+    loss : str or LossFunction
+        The loss.
     y : array_like
         Class indices, shape (n,), for losses with `labels`; or numbers, shape (n, outputs), of the
         kind that the loss has in `targets`. Numbers for a single output can have shape (n,).
+        Classes can also be given by their names, if the network has `classes`.
     n : int
         Number of samples.
     outputs : int
@@ -208,6 +312,8 @@ def encode_targets(
         Name of `y` in error messages.
     dtype : {"float32", "float64"}
         The type in which numbers must be finite.
+    classes : sequence of str or None
+        Names of the classes.
 
     Returns
     -------
@@ -220,19 +326,25 @@ def encode_targets(
     TypeError, ValueError
         If `y` is not as described.
     """
-    taken = LOSSES[loss]
+    taken, columns = row_of(loss), target_columns(loss, outputs)
+    function = function_of(loss)
     array = y if type(y) is np.ndarray else checks.array(y, name)
+    if classes is not None and array.dtype.kind in "OUT" and array.ndim == 1:
+        array = _named_classes(array, name, classes)
     if array.dtype.kind not in "buif":
         raise TypeError(f"{name} has dtype {array.dtype}, expected {_wanted(loss, outputs)}")
     if array.ndim != 0 and len(array) != n:
         raise ValueError(f"{name} has {len(array)} targets for {n} samples, expected {n}")
     if taken.labels and array.ndim == 1:
         return _class_indices(array, name, outputs, loss)
-    if array.ndim == 1 and outputs == 1:
+    repeats = function is not None and function.repeats_targets
+    if array.ndim == 1 and (columns == 1 or repeats):
         array = array[:, np.newaxis]
-    if not taken.rows or array.shape != (n, outputs):
-        raise ValueError(f"{name} has shape {array.shape}, expected {_wanted(loss, outputs)}")
-    rows = Samples(array, name, outputs, dtype)
+    if repeats and array.shape == (n, 1):
+        array = np.broadcast_to(array, (n, columns))
+    if not taken.rows or array.shape != (n, columns):
+        raise ValueError(f"{name} has shape {np.shape(y)}, expected {_wanted(loss, outputs)}")
+    rows = Samples(array, name, columns, dtype)
     if taken.targets == "probabilities":
         if not rows.within(0, inf):
             raise _outside(array, name, array < 0, "probabilities, of at least 0")
@@ -241,25 +353,46 @@ def encode_targets(
             raise ValueError(
                 f"{name} sums to {wrong[1]} in row {wrong[0]}, expected probabilities that sum to 1"
             )
+    if taken.targets == "counts" and not rows.within(0, inf):
+        raise _outside(array, name, array < 0, "counts or rates, of at least 0")
     if taken.targets == "fractions" and not rows.within(0, 1):
         raise _outside(array, name, (array < 0) | (array > 1), "numbers from 0 to 1")
     return rows
 
 
-def _wanted(name: str, outputs: int) -> str:
+def _wanted(loss: str | LossFunction, outputs: int) -> str:
     """Describe the expected `y` for an error message."""
-    loss = LOSSES[name]
-    kinds = []
-    if loss.labels:
+    row, columns, kinds = row_of(loss), target_columns(loss, outputs), []
+    function = function_of(loss)
+    if row.labels:
         kinds.append(f"integer class indices from 0 to {outputs - 1} of shape (n,)")
-    if loss.rows:
-        what = "probabilities" if loss.labels else "numbers"
-        shape = "(n,) or (n, 1)" if outputs == 1 else f"(n, {outputs})"
+    if row.rows:
+        what = "probabilities" if row.targets == "probabilities" else "numbers"
+        shape = "(n,) or (n, 1)" if columns == 1 else f"(n, {columns})"
+        if function is not None and function.repeats_targets and columns > 1:
+            shape = f"(n,), (n, 1) or {shape}"
         kinds.append(f"{what} of shape {shape}")
-    return f"{' or '.join(kinds)} for loss {name!r}"
+    return f"{' or '.join(kinds)} for loss {loss!r}"
 
 
-def _class_indices(array: NDArray[Any], name: str, outputs: int, loss: str) -> NDArray[np.int64]:
+def _named_classes(array: NDArray[Any], name: str, classes: Sequence[str]) -> NDArray[Any]:
+    """Return the index of each class name; the array itself, if it holds other objects."""
+    values = array.tolist()
+    if not all(isinstance(value, str) for value in values):
+        return array
+    indices = {each: index for index, each in enumerate(classes)}
+    for row, value in enumerate(values):
+        if value not in indices:
+            raise ValueError(
+                f"{name} holds {value!r} in row {row}, expected one of the network's classes: "
+                f"{', '.join(map(repr, classes))}"
+            )
+    return np.array([indices[value] for value in values], np.int64)
+
+
+def _class_indices(
+    array: NDArray[Any], name: str, outputs: int, loss: str | LossFunction
+) -> NDArray[np.int64]:
     if array.dtype.kind == "f":
         raise TypeError(
             f"{name} has dtype {array.dtype} and shape {array.shape}, "

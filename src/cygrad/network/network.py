@@ -20,7 +20,18 @@ from cygrad.network.activations import name_of, parameter_of
 from cygrad.network.descriptions import from_values, nested, to_values
 from cygrad.network.gradients import PARTS, Gradients, check_parts
 from cygrad.network.layers import Dense, Layer, check_descriptions, flatten
-from cygrad.network.losses import FORMULAS, LOSSES, NAMES, check_output, encode_targets
+from cygrad.network.loss_functions import LossFunction, from_config
+from cygrad.network.losses import (
+    FORMULAS,
+    NAMES,
+    check_loss,
+    check_output,
+    encode_targets,
+    function_of,
+    loss_name,
+    row_of,
+    target_columns,
+)
 from cygrad.network.standardization import mean_and_scale
 from cygrad.seeding import Seeds, seeds
 from cygrad.threads import check_threads, default_threads
@@ -47,9 +58,10 @@ class Network:
     layers : iterable of Dense, BatchNorm, LayerNorm, Dropout, GaussianNoise or Residual
         Descriptions of the layers, first to last. The network makes its own layers from them, so
         many networks can use the same list.
-    loss : {<losses>}
+    loss : {<losses>} or a loss of `cygrad.losses`
         The loss of one sample, with outputs a and targets y:
         <formulas>.
+        A name stands for the default parameters; ``cg.losses.huber(0.5)`` has others.
     reduction : {"mean", "sum"}
         C is the mean of the samples' losses, or their sum.
     dtype : {"float32", "float64"}
@@ -100,7 +112,7 @@ class Network:
         inputs: int,
         layers: Iterable[Description],
         *,
-        loss: str,
+        loss: str | LossFunction,
         reduction: Literal["mean", "sum"] = "mean",
         dtype: DTypeLike = "float32",
         rng: RandomSource = None,
@@ -115,7 +127,7 @@ class Network:
         self,
         inputs: int,
         layers: Iterable[Description],
-        loss: str,
+        loss: str | LossFunction,
         reduction: str,
         dtype: DTypeLike,
     ) -> None:
@@ -123,9 +135,9 @@ class Network:
         inputs = checks.whole_number(inputs, "inputs")
         descriptions = check_descriptions(layers)
         flat = flatten(descriptions, inputs)
-        checks.one_of(loss, "loss", LOSSES)
-        check_output(loss, name_of(flat[-1].description.activation), flat[-1].units)
-        self._loss = loss
+        self._loss = check_loss(loss)
+        check_output(self._loss, name_of(flat[-1].description.activation), flat[-1].units)
+        function = function_of(self._loss)
         self._reduction = checks.one_of(reduction, "reduction", REDUCTIONS)
 
         count = sum(layer.units * (layer.inputs + 1) for layer in flat)
@@ -137,7 +149,7 @@ class Network:
             [inputs, *(layer.units for layer in flat)],
             [name_of(layer.description.activation) for layer in flat],
             [layer.description.use_bias for layer in flat],
-            loss,
+            loss_name(self._loss),
             reduction,
             {
                 index: _numbers_of(layer.description)
@@ -145,6 +157,9 @@ class Network:
                 if not isinstance(layer.description, Dense)
             },
             [parameter_of(layer.description.activation) for layer in flat],
+            () if function is None else function.parameters,
+            target_columns(self._loss, flat[-1].units),
+            function is not None and function.repeats_targets,
         )
         self._layers = tuple(
             Layer(layer.description, layer.inputs, index, self._engine)
@@ -196,14 +211,14 @@ class Network:
         return self._layers
 
     @property
-    def loss(self) -> str:
-        """Name of the loss."""
+    def loss(self) -> str | LossFunction:
+        """Name of the loss; the loss itself if its parameters are not the defaults."""
         return self._loss
 
     @property
     def metric(self) -> str:
-        """Name of the metric reported next to the loss: "accuracy" or "mae"."""
-        return LOSSES[self._loss].metric
+        """Name of the metric reported next to the loss: "accuracy", "mae" or "deviance"."""
+        return row_of(self._loss).metric
 
     @property
     def reduction(self) -> str:
@@ -358,7 +373,8 @@ class Network:
         -------
         dict
             "loss": C, summed or averaged according to `reduction`. And either "accuracy", the share
-            of right predictions, or "mae", the mean of |a − y|; both are always averages.
+            of right predictions; "mae", the mean of |a − y|; or "deviance", the mean Poisson
+            deviance 2 (y ln(y / a) − y + a): always averages.
 
         Raises
         ------
@@ -657,7 +673,9 @@ class Network:
 
     def read_targets(self, y: ArrayLike, n: int, name: str = "y") -> Targets:
         """Check the targets of n samples and convert them for the engine."""
-        return encode_targets(self._loss, y, n, self.outputs, name, self._engine.dtype)
+        return encode_targets(
+            self._loss, y, n, self.outputs, name, self._engine.dtype, self._classes
+        )
 
     # Files and copies
 
@@ -687,7 +705,7 @@ class Network:
         return {
             "inputs": self.inputs,
             "layers": [to_values(each) for each in nested(self._structure, iter(self._layers))],
-            "loss": self._loss,
+            "loss": self._loss if isinstance(self._loss, str) else self._loss.config(),
             "reduction": self._reduction,
             "dtype": self.dtype.name,
             "classes": None if self._classes is None else list(self._classes),
@@ -717,7 +735,7 @@ class Network:
         network._build(
             config["inputs"],
             [from_values(layer) for layer in config["layers"]],
-            config["loss"],
+            from_config(config["loss"]),
             config["reduction"],
             config["dtype"],
         )

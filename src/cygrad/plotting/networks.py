@@ -9,7 +9,7 @@ import numpy as np
 from cygrad import checks
 from cygrad._engine.samples import Samples
 from cygrad.network import Network
-from cygrad.network.losses import LOSSES, encode_targets, takes_labels
+from cygrad.network.losses import LOSSES, encode_targets, row_of, takes_labels
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -34,7 +34,7 @@ def samples(net: Network, X: ArrayLike) -> NDArray[Any]:
 
 def classifies(net: Network) -> bool:
     """Return whether the network predicts one class for each sample."""
-    loss = LOSSES[net.loss]
+    loss = row_of(net.loss)
     return loss.labels or (loss.decides_at_half and net.outputs == 1)
 
 
@@ -66,6 +66,6 @@ def target_classes(net: Network, y: ArrayLike, n: int) -> NDArray[np.int64]:
     """
     encode_targets(net.loss, y, n, net.outputs, "y")
     targets = np.asarray(y)
-    if LOSSES[net.loss].decides_at_half:
+    if row_of(net.loss).decides_at_half:
         return (targets.reshape(n) >= 0.5).astype(np.int64)
     return targets.astype(np.int64) if targets.ndim == 1 else targets.argmax(axis=1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cygrad import checks
-from cygrad.network.losses import LOSSES
+from cygrad.network.losses import row_of
 from cygrad.plotting import style
 from cygrad.plotting.figures import axes_for
 from cygrad.plotting.networks import (
@@ -100,7 +100,7 @@ def _kind(net: Network, kind: str | None) -> str:
     if kind is None:
         return "probability" if net.outputs == 1 else "regions"
     checks.one_of(kind, "kind", KINDS)
-    scores = LOSSES[net.loss].outputs == "scores"
+    scores = row_of(net.loss).outputs == "scores"
     if kind == "probability" and (scores or net.outputs > 2):
         what = "scores" if scores else f"{net.outputs} classes"
         raise ValueError(f"kind is 'probability' for a network of {what}, expected 'regions'")

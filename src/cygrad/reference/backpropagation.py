@@ -68,10 +68,11 @@ def output_delta(loss: Loss, activation: Activation, z: Vector, a: Vector, y: Ve
 
     ∇ₐC is the input of the backward network. The two cross-entropies belong to one activation
     each, for which ∇ₐC and the slope cancel. With the sigmoid ∇ₐC = (a − y) / (a (1 − a)) and
-    σ′ = a (1 − a), so δᴸ = a − y; the same holds for the softmax.
+    σ′ = a (1 − a), so δᴸ = a − y; the same holds for the softmax. Some losses have a δᴸ of their
+    own, such as a multiple of a − y.
     """
     if loss.gradient is None:
-        return subtract(a, y)
+        return subtract(a, y) if loss.delta is None else loss.delta(z, a, y)
     return activation.backward(z, a, loss.gradient(a, y))
 
 

@@ -69,8 +69,8 @@ class Network:
         Number of inputs: numbers in a sample.
     layers : sequence of Dense, BatchNorm, LayerNorm, Dropout, GaussianNoise or Residual
         From the first hidden layer to the output layer.
-    loss : str
-        A name of `LOSSES`.
+    loss : str or Loss
+        A name of `LOSSES`, or a loss with parameters, such as ``losses.huber(0.5)``.
     reduction : {"mean", "sum"}
         Whether the loss of a batch is the mean or the sum over its samples.
 
@@ -88,21 +88,29 @@ class Network:
     """
 
     def __init__(
-        self, inputs: int, layers: Sequence[Description], *, loss: str, reduction: str = "mean"
+        self,
+        inputs: int,
+        layers: Sequence[Description],
+        *,
+        loss: str | Loss,
+        reduction: str = "mean",
     ) -> None:
         if inputs < 1:
             raise ValueError(f"inputs is {inputs}, expected an integer from 1")
         if not layers:
             raise ValueError("layers is empty, expected at least one Dense")
-        if loss not in LOSSES:
-            raise ValueError(f"loss is {loss!r}, expected one of {', '.join(LOSSES)}")
+        if isinstance(loss, str):
+            if loss not in LOSSES:
+                raise ValueError(f"loss is {loss!r}, expected one of {', '.join(LOSSES)}")
+            loss = LOSSES[loss]
         if reduction not in ("mean", "sum"):
             raise ValueError(f"reduction is {reduction!r}, expected 'mean' or 'sum'")
         self.layers = make_layers(inputs, layers)
-        check_combination(self.layers, LOSSES[loss])
+        check_combination(self.layers, loss)
         self.inputs = inputs
         self.outputs = self.layers[-1].units
-        self.loss = loss
+        self.loss = loss.name
+        self.loss_function = loss
         self.reduction = reduction
 
     @property
@@ -141,7 +149,7 @@ class Network:
             more. For the other losses the outputs.
         """
         outputs = self.forward(X)
-        if LOSSES[self.loss].classifies:
+        if self.loss_function.classifies:
             return [largest_index(a) for a in outputs]
         if self.loss == "binary_cross_entropy":
             yes = [[int(a_j >= 0.5) for a_j in a] for a in outputs]
@@ -157,7 +165,7 @@ class Network:
         samples = self.read_samples(X)
         targets = self.read_targets(y, len(samples))
         n = len(samples)
-        loss = LOSSES[self.loss]
+        loss = self.loss_function
         losses = metrics = 0.0
         run = forward_batch(self.layers, samples)
         for z, a, target in zip(run.z[-1], run.a[-1], targets, strict=True):
@@ -193,7 +201,7 @@ class Network:
         targets = self.read_targets(y, len(samples))
         scale = self.scale(len(samples))
 
-        loss = LOSSES[self.loss]
+        loss = self.loss_function
         run = forward_batch(self.layers, samples, mode)
         losses = 0.0
         output: Matrix = []  # δᴸ
@@ -293,7 +301,7 @@ class Network:
 
     def read_targets(self, y: Targets, samples: int) -> Matrix:
         """Copy the targets of `samples` samples as rows of floats, or raise a `ValueError`."""
-        return read_targets(LOSSES[self.loss], y, samples, self.outputs)
+        return read_targets(self.loss_function, y, samples, self.outputs)
 
 
 def check_combination(layers: Sequence[Layer], loss: Loss) -> None:
@@ -310,7 +318,8 @@ def check_combination(layers: Sequence[Layer], loss: Loss) -> None:
             f"the output activation is {name!r}, expected {loss.activation!r} "
             f"with the loss {loss.name!r}"
         )
-    if loss.targets == "class" and name == "softmax":  # its outputs are scores
+    is_of_scores = loss.targets == "class" and loss.activation is None
+    if is_of_scores and name == "softmax":
         raise ValueError(
             f"the output activation is 'softmax', expected another with the loss {loss.name!r}"
         )

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .clipping import KINDS, clip
-from .losses import LOSSES
 from .network import Gradients, Network, Rows, Targets
 from .optimizers import Optimizer, State, learning_rate_at
 from .passes import Mode
@@ -129,7 +128,7 @@ class Trainer:
                 gradients = self.descend([X[i] for i in batch], [y[i] for i in batch], start)
                 loss += gradients.loss / self.network.scale(len(batch))
                 for a, i in zip(gradients.activations[-1], batch, strict=True):
-                    metric += LOSSES[self.network.loss].metric(a, targets[i])
+                    metric += self.network.loss_function.metric(a, targets[i])
             history.loss.append(loss * self.network.scale(len(order)))
             history.metric.append(metric / len(order))
         return history
