@@ -28,6 +28,8 @@ class Training(SequentialPasses):
     steps: int
     rate: float
     @property
+    def epoch_steps(self) -> int: ...
+    @property
     def weight_done(self) -> float: ...
     def __init__(
         self,

@@ -116,6 +116,7 @@ cdef class Training(SequentialPasses):
     cdef const double[::1] rates_ahead  # of the single steps from `first_ahead` on, or None
     cdef int64_t first_ahead
     cdef const double *rates            # of the steps of the current call, or NULL: `rate` is for all
+    cdef readonly Py_ssize_t epoch_steps    # steps of the last epoch, if nothing ends it
     cdef readonly double weight_done    # sum of the weights of the steps of the last epoch, where there are weights
     cdef const double *scales           # of the losses of each batch of the current call, where there are weights
     cdef Samples x, y                   # of learn_one
@@ -294,9 +295,11 @@ cdef class Training(SequentialPasses):
         if learning_rates is not None:
             rates = &learning_rates[0]
         cdef double deadline = 0 if seconds is None else clock() + <double> seconds
+        self.epoch_steps = (rows + self.max_batch - 1) // self.max_batch
         if weights is not None:
             order, batch_scales, totals = weighted_batches(order, rows, self.max_batch, weights, self.engine.mean)
             scales, rows, self.weight_done = batch_scales, order.shape[0], 0
+            self.epoch_steps = scales.shape[0]
             if rows == 0:
                 return 0.0, 0.0, 0, False
             indices, first_scale = &order[0], &scales[0]

@@ -390,6 +390,14 @@ def _named_classes(array: NDArray[Any], name: str, classes: Sequence[str]) -> ND
     return np.array([indices[value] for value in values], np.int64)
 
 
+def sides_of_half(y: ArrayLike, classes: Sequence[str] | None) -> NDArray[np.int64]:
+    """Return the class, 0 or 1, of each target of a single output that decides at ½."""
+    array = np.asarray(y)
+    if classes is not None and array.dtype.kind in "OUT" and array.ndim == 1:
+        array = _named_classes(array, "y", classes)
+    return (array.reshape(len(array)).astype(np.float64) >= 0.5).astype(np.int64)
+
+
 def _class_indices(
     array: NDArray[Any], name: str, outputs: int, loss: str | LossFunction
 ) -> NDArray[np.int64]:

@@ -33,6 +33,7 @@ from cygrad.network.losses import (
     target_columns,
 )
 from cygrad.network.standardization import mean_and_scale
+from cygrad.network.weights import check_not_all_zero, read_weights
 from cygrad.seeding import Seeds, seeds
 from cygrad.threads import check_threads, default_threads
 
@@ -357,7 +358,14 @@ class Network:
         """
         return self._engine.predict_one(x, out)
 
-    def evaluate(self, X: ArrayLike, y: ArrayLike, threads: int | None = None) -> dict[str, float]:
+    def evaluate(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        threads: int | None = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+    ) -> dict[str, float]:
         """Return loss and metric over samples with known targets.
 
         Parameters
@@ -368,6 +376,10 @@ class Network:
             numbers otherwise, for binary_cross_entropy from 0 to 1.
         threads : int or None
             As for `forward`.
+        sample_weight : array_like or None
+            Finite numbers of at least 0, shape (n,): a sample of weight w counts w times. Means
+            are divided by the sum of the weights; PyTorch's ``weight=`` and Keras'
+            ``sample_weight`` divide some losses by n.
 
         Returns
         -------
@@ -383,12 +395,15 @@ class Network:
         """
         max_threads = default_threads if threads is None else check_threads(threads)
         samples = self.read_samples(X, check=False)
-        loss, metric = self._engine.evaluate(
-            samples, self.read_targets(y, samples.rows), max_threads
-        )
+        targets, divisor, weights = self.read_targets(y, samples.rows), float(samples.rows), None
+        if sample_weight is not None:
+            weights = read_weights(sample_weight, samples.rows, self.dtype)
+            check_not_all_zero(weights)
+            divisor = float(weights.sum())
+        loss, metric = self._engine.evaluate(samples, targets, max_threads, weights=weights)
         if self._reduction == "mean":
-            loss /= samples.rows
-        return {"loss": loss, self.metric: metric / samples.rows}
+            loss /= divisor
+        return {"loss": loss, self.metric: metric / divisor}
 
     def backward(
         self,
@@ -400,6 +415,7 @@ class Network:
         keep: Iterable[str] = PARTS,
         training: bool = False,
         step: int = 0,
+        sample_weight: ArrayLike | None = None,
     ) -> Gradients:
         """Compute all derivatives of the loss over samples by backpropagation.
 
@@ -420,6 +436,8 @@ class Network:
             `forward`.
         step : int
             See `training`.
+        sample_weight : array_like or None
+            As for `evaluate`; where all weights are 0, the loss and its derivatives are 0.
 
         Returns
         -------
@@ -442,10 +460,15 @@ class Network:
         max_threads = default_threads if threads is None else check_threads(threads)
         samples = self.read_samples(X)
         targets = self.read_targets(y, samples.rows)
+        weights = None
+        if sample_weight is not None:
+            weights = read_weights(sample_weight, samples.rows, self.dtype)
         wanted = checks.flag(input_gradient, "input_gradient")
         kept = keep if keep is PARTS else check_parts(keep)
         mode = self._mode(training, step, samples.rows)
-        results = self._engine.backward(samples, targets, wanted, kept, max_threads, *mode)
+        results = self._engine.backward(
+            samples, targets, wanted, kept, max_threads, *mode, weights=weights
+        )
         inputs = results[-1]
         if inputs is not None and self._input_scale is not None:
             inputs = (inputs * self._input_scale).astype(self.dtype)
@@ -461,6 +484,7 @@ class Network:
         *,
         training: bool = False,
         step: int = 0,
+        sample_weight: ArrayLike | None = None,
     ) -> tuple[float, NDArray[Any]]:
         """Compute the loss over samples and its gradient, for an optimiser or a loop of one's own.
 
@@ -477,6 +501,8 @@ class Network:
         training : bool
         step : int
             As for `backward`.
+        sample_weight : array_like or None
+            As for `evaluate`; where all weights are 0, the loss and its derivatives are 0.
 
         Returns
         -------
@@ -501,8 +527,11 @@ class Network:
         max_threads = default_threads if threads is None else check_threads(threads)
         samples = self.read_samples(X)
         targets = self.read_targets(y, samples.rows)
+        weights = None
+        if sample_weight is not None:
+            weights = read_weights(sample_weight, samples.rows, self.dtype)
         mode = self._mode(training, step, samples.rows)
-        return self._engine.gradient(samples, targets, out, max_threads, *mode)
+        return self._engine.gradient(samples, targets, out, max_threads, *mode, weights=weights)
 
     def _mode(self, training: bool, step: int, rows: int) -> tuple[bool, int]:
         """Check the arguments `training` and `step` of a pass over so many rows."""

@@ -160,20 +160,32 @@ class Network:
         """Predict the class or the outputs of one sample."""
         return self.predict([x])[0]
 
-    def evaluate(self, X: Rows, y: Targets) -> dict[str, float]:
-        """Return the loss, reduced as in training, and the mean metric over samples X."""
+    def evaluate(
+        self, X: Rows, y: Targets, sample_weight: Sequence[float] | None = None
+    ) -> dict[str, float]:
+        """Return the loss, reduced as in training, and the mean metric over samples X.
+
+        A sample of weight w counts w times.
+        """
         samples = self.read_samples(X)
         targets = self.read_targets(y, len(samples))
-        n = len(samples)
+        weights = read_weights(sample_weight, len(samples))
+        n = sum(weights)
         loss = self.loss_function
         losses = metrics = 0.0
         run = forward_batch(self.layers, samples)
-        for z, a, target in zip(run.z[-1], run.a[-1], targets, strict=True):
-            losses += loss.value(z, a, target)
-            metrics += loss.metric(a, target)
+        for z, a, target, w in zip(run.z[-1], run.a[-1], targets, weights, strict=True):
+            losses += w * loss.value(z, a, target)
+            metrics += w * loss.metric(a, target)
         return {"loss": self.scale(n) * losses, loss.metric_name: metrics / n}
 
-    def backward(self, X: Rows, y: Targets, mode: Mode = INFERENCE) -> Gradients:
+    def backward(
+        self,
+        X: Rows,
+        y: Targets,
+        mode: Mode = INFERENCE,
+        sample_weight: Sequence[float] | None = None,
+    ) -> Gradients:
         """Compute the loss of a batch and its derivatives.
 
         With the mean over n samples, C = 1/n Σ Cₛ: each sample's δᴸ is divided by n, and the
@@ -187,6 +199,8 @@ class Network:
             Numbers, (n,), can be passed for one output.
         mode : Mode
             Whether norms, dropout and noise compute as in training.
+        sample_weight : sequence of float, (n,), or None
+            A sample of weight w counts w times: n is then the sum of the weights.
 
         Returns
         -------
@@ -199,17 +213,18 @@ class Network:
         """
         samples = self.read_samples(X)
         targets = self.read_targets(y, len(samples))
-        scale = self.scale(len(samples))
+        weights = read_weights(sample_weight, len(samples))
+        scale = self.scale(sum(weights))
 
         loss = self.loss_function
         run = forward_batch(self.layers, samples, mode)
         losses = 0.0
         output: Matrix = []  # δᴸ
         activation = activation_of(self.layers[-1].activation)
-        for z, a, target in zip(run.z[-1], run.a[-1], targets, strict=True):
+        for z, a, target, w in zip(run.z[-1], run.a[-1], targets, weights, strict=True):
             delta_s = output_delta(loss, activation, z, a, target)
-            output.append([scale * delta_j for delta_j in delta_s])
-            losses += loss.value(z, a, target)
+            output.append([scale * w * delta_j for delta_j in delta_s])
+            losses += w * loss.value(z, a, target)
         delta, inputs = backward_batch(run, output)
         return Gradients(
             loss=scale * losses,
@@ -289,9 +304,12 @@ class Network:
         """Return the derivatives of one output with respect to the inputs, (n, in)."""
         return [matrix[output] for matrix in self.jacobian(X)]
 
-    def scale(self, samples: int) -> float:
-        """Return the factor of the sum of the samples' losses: 1/n for the mean, 1 for the sum."""
-        return 1 / samples if self.reduction == "mean" else 1.0
+    def scale(self, samples: float) -> float:
+        """Return the factor of the sum of the samples' losses: 1/n for the mean, 1 for the sum.
+
+        n may be a sum of weights; where that is 0, there is no loss, and the factor is 1.
+        """
+        return 1 / samples if self.reduction == "mean" and samples else 1.0
 
     def read_samples(self, X: Rows) -> Matrix:
         """Copy samples as rows of floats; a `ValueError` names the first bad one."""
@@ -302,6 +320,17 @@ class Network:
     def read_targets(self, y: Targets, samples: int) -> Matrix:
         """Copy the targets of `samples` samples as rows of floats, or raise a `ValueError`."""
         return read_targets(self.loss_function, y, samples, self.outputs)
+
+
+def read_weights(sample_weight: Sequence[float] | None, samples: int) -> Vector:
+    """Return the weights of the samples, all 1 if there are none."""
+    if sample_weight is None:
+        return [1.0] * samples
+    weights = read_vector("sample_weight", sample_weight, samples)
+    for i, w in enumerate(weights):
+        if w < 0:
+            raise ValueError(f"sample_weight[{i}] is {w}, expected a number from 0 on")
+    return weights
 
 
 def check_combination(layers: Sequence[Layer], loss: Loss) -> None:

@@ -8,19 +8,26 @@ update rules are described in `optimizers`; the parts of `fit` are in `budget`, 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
 from itertools import count
 from math import isfinite
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from cygrad import checks, seeding
 from cygrad._engine.training import Training
 from cygrad.network import Network
+from cygrad.network.losses import row_of, sides_of_half
+from cygrad.network.weights import (
+    check_not_all_zero,
+    read_weights,
+    rounded,
+    weights_of_classes,
+)
 from cygrad.threads import check_threads, default_threads
 from cygrad.training import validation as validating
 from cygrad.training.budget import Budget
@@ -41,6 +48,7 @@ if TYPE_CHECKING:
 
     from cygrad._engine.samples import Samples
     from cygrad.network.losses import Targets
+    from cygrad.network.weights import Weights
     from cygrad.seeding import RandomSource
     from cygrad.training.hooks import EpochFunction, Hooks
     from cygrad.training.metrics import Metric
@@ -265,6 +273,8 @@ class Trainer:
         max_seconds: float | None = None,
         reset: bool = False,
         statistics: bool = False,
+        sample_weight: ArrayLike | None = None,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
     ) -> History:
         """Train for a number of epochs.
 
@@ -310,6 +320,17 @@ class Trainer:
             Whether to record the norms of gradients, weights and updates, and the shares of dead
             and saturated units, of each layer after each epoch: `LayerStatistics` in
             ``history.statistics``. This takes about as long as two steps.
+        sample_weight : array_like or None
+            Finite numbers of at least 0, shape (n,): a sample of weight w counts w times, in the
+            loss, its gradient and the metric. With reduction "mean" each batch is divided by the
+            sum of its weights, for every loss; PyTorch's ``weight=`` divides some losses by the
+            number of rows, as Keras does all. For a batch without any weight there is no step.
+            Samples that `validation` holds out keep their weights.
+        class_weight : dict, "balanced" or None
+            Weights of classes, by index or by name, for targets that are classes; one that is not
+            in the dict has weight 1. They multiply `sample_weight` in training. "balanced":
+            n / (k · count) of a class with so many of the n training samples, of k classes, as in
+            scikit-learn.
 
         Returns
         -------
@@ -370,16 +391,25 @@ class Trainer:
         chosen = read_metrics(metrics, self._net)
         hooks = as_hooks(callbacks)
         if y is None:
-            given = {"validation": validation, "statistics": statistics or None}
+            given: dict[str, Any] = {"validation": validation, "statistics": statistics or None}
             given["train_metrics"] = train_metrics or None
+            given |= {"sample_weight": sample_weight, "class_weight": class_weight}
             held_out = self._own_validation(X_val, y_val)
             self._measure(held_out, chosen, y_val)
             return self._fit_batches(
                 X, given, budget, held_out, chosen, hooks, shuffle, verbose, reset
             )
         samples, targets = self._read_data(X, y)
-        held_out, rows = self._validation(samples, targets, validation, X_val, y_val)
-        trained = Validation(samples, targets, rows) if train_metrics and chosen else None
+        of_samples = self._weights(sample_weight, samples.rows)
+        held_out, rows = self._validation(samples, targets, validation, X_val, y_val, of_samples)
+        weights = of_samples
+        if class_weight is not None:
+            weights = self._class_weighted(class_weight, of_samples, targets, y, rows)
+        if weights is not None:
+            check_not_all_zero(weights if rows is None else weights[rows])
+        trained = None
+        if train_metrics and chosen:
+            trained = Validation(samples, targets, rows, of_samples)
         if trained is not None:
             self._measure(trained, chosen, y)
         if held_out is not None or trained is None:
@@ -411,7 +441,8 @@ class Trainer:
             stream = self._shuffling if shuffle else None
             parameters_before = np.empty_like(self._net.engine.storage)
             for epoch in count(1):
-                rows = order.draw(stream, min(budget.steps_of(steps) * step_rows, order.size))
+                rows_asked = min(budget.steps_of(steps) * step_rows, order.size)
+                rows = order.draw(stream, rows_asked)
                 begin = perf_counter()
                 run = partial(
                     training.epoch,
@@ -422,12 +453,15 @@ class Trainer:
                     poll,
                     threads,
                     seconds=budget.seconds_left,
+                    weights=weights,
                 )
                 *sums, done = self._run(epoch, run, parameters_before)
                 seconds = perf_counter() - begin
                 budget.spend(done)
                 rows_done = min(done * step_rows, order.size)
-                values = self._averages(sums, rows_done)
+                values = self._averages(
+                    sums, rows_done if weights is None else training.weight_done
+                )
                 found = None
                 if statistics:
                     last = last_batch(rows, rows_done, step_rows)
@@ -438,13 +472,13 @@ class Trainer:
                     trained.evaluate(self._net, threads)
                     values += trained.metrics(self._net)
                 if held_out is not None:
-                    values += self._averages(held_out.evaluate(self._net, threads), held_out.size)
+                    values += self._averages(held_out.evaluate(self._net, threads), held_out.total)
                     values += held_out.metrics(self._net)
                 rate = training.rate if rates is None else float(rates[0])
                 if found is not None:
                     self._history.statistics.append(found)
                 self._history.append(*values, rate, seconds)
-                partial_epoch = done < steps
+                partial_epoch = rows_asked < order.size or done < training.epoch_steps
                 self._history.partial_steps = done if partial_epoch else 0
                 if progress is not None:
                     progress.epoch_done(self._history.last())
@@ -530,7 +564,9 @@ class Trainer:
         self.learning_rate_scale = 1.0
         self.__dict__.pop("_shuffling", None)
 
-    def partial_fit(self, X: ArrayLike, y: ArrayLike) -> float:
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Train once on new rows, in their order: for data streams.
 
         Parameters
@@ -538,6 +574,8 @@ class Trainer:
         X, y : array_like
             As for `fit`. Each step takes `batch_size` rows, or `accumulate` times as many; the last
             one the remaining rows.
+        sample_weight : array_like or None
+            As for `fit`; they can all be 0, where nothing is changed and the loss counts as 0.
 
         Returns
         -------
@@ -561,22 +599,26 @@ class Trainer:
         that overflows is found in the next step only, because the parameters are not checked.
         """
         samples, targets = self._read_data(X, y)
+        weights = self._weights(sample_weight, samples.rows)
         with self._training as training:
             rates = self._rates_of(self.steps, -(-samples.rows // self._step_rows))
             loss, metric, done, diverged = training.epoch(
-                samples, targets, None, rates, None, self._max_threads
+                samples, targets, None, rates, None, self._max_threads, weights=weights
             )
         if diverged:
             raise DivergenceError(done + 1)
-        return self._averages((loss, metric), samples.rows)[0]
+        total = samples.rows if weights is None else float(weights.sum())
+        return self._averages((loss, metric), total)[0]
 
-    def step(self, X: ArrayLike, y: ArrayLike) -> float:
+    def step(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Do one step on one batch.
 
         Parameters
         ----------
         X, y : array_like
             As for `fit`; any number of rows, regardless of `batch_size`.
+        sample_weight : array_like or None
+            As for `partial_fit`.
 
         Returns
         -------
@@ -597,8 +639,9 @@ class Trainer:
         As for `partial_fit`.
         """
         samples, targets = self._read_data(X, y)
+        weights = self._weights(sample_weight, samples.rows)
         with self._training as training:
-            loss = training.step(samples, targets, self._max_threads)
+            loss = training.step(samples, targets, self._max_threads, weights)
         if not isfinite(loss):
             raise DivergenceError(1)
         return loss
@@ -662,8 +705,34 @@ class Trainer:
         samples = self._net.read_samples(X, f"X{suffix}")
         return samples, self._net.read_targets(y, samples.rows, f"y{suffix}")
 
-    def _averages(self, sums: Sequence[float], n: int) -> tuple[float, ...]:
+    def _weights(self, sample_weight: ArrayLike | None, n: int) -> Weights | None:
+        return None if sample_weight is None else read_weights(sample_weight, n, self._net.dtype)
+
+    def _class_weighted(
+        self,
+        class_weight: Mapping[Any, float] | str,
+        of_samples: Weights | None,
+        targets: Targets,
+        y: ArrayLike,
+        rows: NDArray[np.int64] | None,
+    ) -> Weights:
+        """Return the weights of the samples, times those of their classes."""
+        net = self._net
+        if isinstance(targets, np.ndarray):
+            labels, classes = targets, net.outputs
+        elif row_of(net.loss).decides_at_half and net.outputs == 1:
+            labels, classes = sides_of_half(y, net.classes), 2
+        else:
+            raise ValueError(
+                f"class_weight is {class_weight!r} and the targets are no classes, expected "
+                "class indices or names"
+            )
+        weights = weights_of_classes(class_weight, labels, classes, net.classes, rows)
+        return rounded(weights if of_samples is None else weights * of_samples, net.dtype)
+
+    def _averages(self, sums: Sequence[float], n: float) -> tuple[float, ...]:
         loss, metric = sums
+        n = n or 1  # of no weight at all: the sums are 0
         return loss / n if self._net.reduction == "mean" else loss, metric / n
 
     @property
@@ -692,6 +761,7 @@ class Trainer:
         validation: float | None,
         X_val: ArrayLike | None,
         y_val: ArrayLike | None,
+        weights: Weights | None,
     ) -> tuple[Validation | None, NDArray[np.int64] | None]:
         """Return the validation data, and the rows to train on, or None for all of them."""
         own = self._own_validation(X_val, y_val)
@@ -707,7 +777,9 @@ class Trainer:
         count = validating.check_share(validation, n)
         labels = targets if isinstance(targets, np.ndarray) else None
         rows, held_out = validating.split(n, count, labels, self._seeds.of("validation"))
-        return Validation(samples, targets, held_out), rows
+        if weights is not None:
+            check_not_all_zero(weights[held_out], "sample_weight of the validation rows")
+        return Validation(samples, targets, held_out, weights), rows
 
     def _own_validation(
         self, X_val: ArrayLike | None, y_val: ArrayLike | None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cygrad._engine.samples import Samples
     from cygrad.network import Network
     from cygrad.network.losses import Targets
+    from cygrad.network.weights import Weights
     from cygrad.seeding import Seeds
     from cygrad.training.metrics import Metric
 
@@ -32,15 +33,26 @@ class Validation:
     samples, targets : Samples, and their targets for the engine
     rows : ndarray of int64 or None
         Row numbers of the samples that are meant; None: all of them.
+    weights : ndarray of float64 or None
+        Of all samples.
     """
 
     def __init__(
-        self, samples: Samples, targets: Targets, rows: NDArray[np.int64] | None = None
+        self,
+        samples: Samples,
+        targets: Targets,
+        rows: NDArray[np.int64] | None = None,
+        weights: Weights | None = None,
     ) -> None:
         self.samples = samples
+        self.weights = weights
         self.targets = targets
         self.rows = rows
         self.size = samples.rows if rows is None else len(rows)
+        #: The divisor of means.
+        self.total: float = self.size
+        if weights is not None:
+            self.total = float((weights if rows is None else weights[rows]).sum())
         self._metrics: Sequence[Metric] = ()
         self._y: NDArray[Any] | None = None
         self._outputs: NDArray[Any] | None = None
@@ -56,14 +68,19 @@ class Validation:
 
     def evaluate(self, net: Network, threads: int | Callable[[], int]) -> tuple[float, float]:
         """Compute the outputs; return the sums of loss and metric over the samples."""
-        return net.engine.evaluate(self.samples, self.targets, threads, self.rows, self._outputs)
+        return net.engine.evaluate(
+            self.samples, self.targets, threads, self.rows, self._outputs, self.weights
+        )
 
     def metrics(self, net: Network) -> tuple[float, ...]:
         """Return the metrics of the outputs that `evaluate` has computed."""
         if self._y is None or self._outputs is None:
             return ()
         y, outputs, several = self._y, self._outputs, is_multilabel(net)
-        return tuple(metric(y, outputs, multilabel=several) for metric in self._metrics)
+        weights = self.weights
+        if weights is not None and self.rows is not None:
+            weights = weights[self.rows]
+        return tuple(metric(y, outputs, weights, multilabel=several) for metric in self._metrics)
 
 
 def check_share(validation: object, n: int) -> int:

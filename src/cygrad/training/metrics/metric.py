@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad import checks
-from cygrad.network.losses import LOSSES
+from cygrad.network.losses import row_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -117,11 +117,11 @@ class BuiltInMetric(Metric):
         return f"<metric {self.name} of {self.needs}, {better} is better: {self.formula}>"
 
     def check(self, net: Network) -> None:
-        loss = LOSSES[net.loss]
+        loss = row_of(net.loss)
         multilabel = is_multilabel(net)
         wanted = None
         if self.needs == "numbers":
-            if loss.metric == "accuracy":
+            if loss.metric == "accuracy" or loss.outputs == "moments":
                 wanted = "numbers as targets"
         elif loss.metric != "accuracy":
             wanted = "classes as targets"
@@ -191,4 +191,4 @@ def _per_output(
 
 def is_multilabel(net: Network) -> bool:
     """Return whether each of several outputs of a network is a decision of its own."""
-    return LOSSES[net.loss].decides_at_half and net.outputs > 1
+    return row_of(net.loss).decides_at_half and net.outputs > 1
