@@ -73,11 +73,13 @@ def normal_tail(t: Array) -> Array:
 
 
 def gelu(z: Array) -> Array:
+    """z Φ(z); near zero its first two terms, z/2 + z² φ(0), are enough and take less time."""
     size = np.abs(z)
     g = np.zeros_like(z)
-    inside = size < 40
+    inside = (size < 40) & (size > 2.0**-34)
     g[inside] = size[inside] * normal_tail(size[inside])
-    y: Array = np.maximum(z, 0) - g
+    near = z / 2 + z * z * z.dtype.type("0.39894228040143267794")
+    y: Array = np.where(size > 2.0**-34, np.maximum(z, 0) - g, near)
     return y
 
 
