@@ -43,7 +43,8 @@ enum cg_property {
     CG_TAKES_ROWS = 64,       /* a target can be a row of numbers */
     CG_DECIDES_AT_HALF = 128, /* an output of at least one half predicts 1, a smaller one 0 */
     CG_CORRECTS_MOMENTS = 256, /* rate and epsilon include Adam's bias corrections */
-    CG_INTERNAL = 1 << 16     /* the package itself uses the row; users cannot name it */
+    CG_INTERNAL = 1 << 16,    /* the package itself uses the row; users cannot name it */
+    CG_DIVIDES = 1 << 17      /* a step takes a division or a square root, longer than all else */
 };
 
 enum cg_activation {
@@ -129,11 +130,15 @@ typedef struct {
     ptrdiff_t row, rows, offset, lines_per_tile;
 } cg_prefetch;
 
-/* One step of an optimiser. For Adam `rate` and `epsilon` include the bias corrections of step t:
- * rate = η √(1 − β₂ᵗ) / (1 − β₁ᵗ), epsilon = ε √(1 − β₂ᵗ). */
+/* One step of an optimiser. `rate` and `epsilon` are η̂ and ε̂ of the rule: for Adam they include the bias corrections of
+ * step t, rate = η √(1 − β₂ᵗ) / (1 − β₁ᵗ), epsilon = ε √(1 − β₂ᵗ). Around the rule, in this order:
+ * g ← g + weight_decay w;  w ← (1 − shrinkage) w;  the rule;  w ← sign(w) max(|w| − threshold, 0). */
 typedef struct {
     int rule;
-    double rate, momentum, beta1, beta2, epsilon, weight_decay;
+    double rate, momentum, beta1, beta2, epsilon, weight_decay, shrinkage, threshold;
+    double gradient_rate;                               /* η′ of nadam */
+    double root_factor;                                 /* r of radam */
+    double decrease, increase, least_step, largest_step; /* of rprop: η⁻, η⁺, and the limits of Δ */
 } cg_update;
 
 /* Arguments and results of output_delta. A row of weight w counts w times, in the loss, the metric and the delta; without
@@ -227,6 +232,10 @@ typedef struct {
     void (*apply_gradient)(ptrdiff_t rows, ptrdiff_t cols, const char *gradient, char *w,
                            const ptrdiff_t *state_offsets, const cg_update *update, double power, double factor,
                            double limit);
+    /* w[:, j] = w[:, j] · limit / ‖w[:, j]‖ where ‖w[:, j]‖ > limit, for one panel of columns: w is [in, out], `inputs`
+     * its rows. No other column changes, nor one whose norm is not finite */
+    void (*limit_norms)(ptrdiff_t panel, ptrdiff_t inputs, const cg_matrix *w, double limit);
+
     /* What stands between dense layers: norms.h and noise.h have the formulas and the shapes. */
     void (*moments)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *x, const cg_norm *norm);
     void (*batch_norm)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *x, const cg_norm *norm, cg_matrix *z);

@@ -94,6 +94,7 @@ const cg_kernels CG_TABLE = {
     .add_noise = add_noise,
     .matrix_sum = matrix_sum,
     .matrix_product = matrix_product,
+    .limit_norms = limit_norms,
     .function = function,
     .multiply_adds = multiply_adds,
 };

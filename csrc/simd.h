@@ -120,6 +120,8 @@ CG_INLINE vec select_(mask m, vec a, vec b) { return (vec)(((mask)a & m) | ((mas
 CG_INLINE vec abs_(vec a) { return (vec)((mask)a & ~(mask)splat((real)-0.0)); }
 CG_INLINE vec zero(void) { return (vec){0}; }
 CG_INLINE vec masked(vec a, mask m) { return (vec)((mask)a & m); }
+/* −1, 1, or a itself, which is 0 or NaN */
+CG_INLINE vec sign_(vec a) { return select_(a > zero(), splat(1), select_(a < zero(), splat(-1), a)); }
 
 CG_INLINE mask splat_integer(integer x) { return x + (mask){0}; }
 

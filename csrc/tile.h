@@ -380,7 +380,8 @@ static void prefetch_some(cg_prefetch *ahead)
     }
 }
 
-/* A tile whose update by Adam runs beside the products of the next tile: a row after each eighth of the samples. */
+/* A tile whose update by a rule that divides runs beside the products of the next tile: a row after each eighth of the
+ * samples. RULE is a constant for each such rule, or -1 where updates are not woven in. */
 typedef struct {
     const update_scalars *scalars;
     parameter_block block;
@@ -388,16 +389,16 @@ typedef struct {
     ptrdiff_t row; /* the next one */
 } woven_update;
 
-CG_INLINE void update_rest(woven_update *woven)
+CG_INLINE void update_rest(const int RULE, woven_update *woven)
 {
     for (; woven->row < woven->block.rows; woven->row++)
-        update_row_by_adam(woven->scalars, &woven->block, woven->row, woven->g);
+        update_row(RULE, woven->scalars, &woven->block, woven->row, woven->g);
 }
 
 /* g[m, j] = start[m, j] + Σₖ a[k, m] · d[k, j], without `start` from zero on: a is [batch, in] and d is [batch, out],
  * `a` pointing at column m = 0 of a panel's first row; g and start are [ROWS, P] */
-CG_INLINE void weight_gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t batch, const real *a, const real *d,
-                                    const real *start, real *g, woven_update *woven)
+CG_INLINE void weight_gradient_tile(const int ROWS, const int VECTORS, const int RULE, ptrdiff_t batch, const real *a,
+                                    const real *d, const real *start, real *g, woven_update *woven)
 {
     tile t;
     CG_UNROLL for (int m = 0; m < ROWS; m++)
@@ -409,7 +410,7 @@ CG_INLINE void weight_gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t
         for (ptrdiff_t row = before.row; row < before.block.rows; row++, batch -= slice) {
             multiply_add(ROWS, VECTORS, t, slice, a, 1, P, d, 0);
             a += slice * P, d += slice * P;
-            update_row_by_adam(&scalars, &before.block, row, before.g);
+            update_row(RULE, &scalars, &before.block, row, before.g);
         }
         woven->row = before.block.rows;
     }
@@ -419,15 +420,16 @@ CG_INLINE void weight_gradient_tile(const int ROWS, const int VECTORS, ptrdiff_t
 
 /* The same for a block [rows, P]. Without `woven`, `block` is prefetched; else the gradient is complete if there is a
  * block, and its update begins. */
-CG_INLINE void gradient_of_block(ptrdiff_t rows, int vectors, ptrdiff_t batch, const real *a, const real *d,
-                                 const real *start, real *g, const parameter_block *block, woven_update *woven,
-                                 cg_prefetch *ahead)
+CG_INLINE void gradient_of_block(const int RULE, ptrdiff_t rows, int vectors, ptrdiff_t batch, const real *a,
+                                 const real *d, const real *start, real *g, const parameter_block *block,
+                                 woven_update *woven, cg_prefetch *ahead)
 {
 #define CG_TILE(ROWS, VECTORS)                                                                                      \
     do {                                                                                                            \
         ptrdiff_t at = r * P + j * LANES;                                                                           \
         if (!woven && block && j == 0) prefetch_parameters(block, r, ROWS);                                         \
-        weight_gradient_tile(ROWS, VECTORS, batch, a + r, d + j * LANES, start ? start + at : NULL, g + at, woven); \
+        weight_gradient_tile(ROWS, VECTORS, RULE, batch, a + r, d + j * LANES, start ? start + at : NULL, g + at,   \
+                             woven);                                                                               \
         if (woven && block) {                                                                                       \
             woven->block = part_of_block(block, r, ROWS, j, VECTORS);                                               \
             woven->g = g + at, woven->row = 0;                                                                      \
@@ -472,8 +474,8 @@ CG_INLINE void few_columns(const update_scalars *scalars, const parameter_block 
 {
     real transposed[FEW_COLUMNS + FEW_COLUMNS % 2][P] __attribute__((aligned(CG_PANEL_BYTES)));
     gradient_of_columns(block->rows, cols, batch, a, d, start, transposed);
-    if (cols == 1 && scalars->rule == CG_RULE_adam) {
-        update_column_by_adam(scalars, block, transposed[0]);
+    if (cols == 1 && scalars->divides) {
+        update_column(scalars, block, transposed[0]);
         return;
     }
     real g[P * P] __attribute__((aligned(CG_PANEL_BYTES)));
@@ -487,16 +489,20 @@ CG_INLINE void few_columns(const update_scalars *scalars, const parameter_block 
 CG_SHARED void plain_gradient(ptrdiff_t rows, int vectors, ptrdiff_t batch, const real *a, const real *d,
                               const real *start, real *g, const parameter_block *fetch, cg_prefetch *ahead)
 {
-    gradient_of_block(rows, vectors, batch, a, d, start, g, fetch, NULL, ahead);
+    gradient_of_block(-1, rows, vectors, batch, a, d, start, g, fetch, NULL, ahead);
 }
 
 #if CG_WEAVE
-CG_SHARED void woven_gradient(ptrdiff_t rows, int vectors, ptrdiff_t batch, const real *a, const real *d,
-                              const real *start, real *g, const parameter_block *completed, woven_update *woven,
-                              cg_prefetch *ahead)
-{
-    gradient_of_block(rows, vectors, batch, a, d, start, g, completed, woven, ahead);
-}
+#define CG_WOVEN(RULE)                                                                                            \
+    CG_SHARED void woven_gradient_##RULE(ptrdiff_t rows, int vectors, ptrdiff_t batch, const real *a, const real *d, \
+                                         const real *start, real *g, const parameter_block *completed,           \
+                                         woven_update *woven, cg_prefetch *ahead)                                \
+    {                                                                                                             \
+        gradient_of_block(CG_RULE_##RULE, rows, vectors, batch, a, d, start, g, completed, woven, ahead);         \
+    }
+CG_WOVEN(adam)
+CG_WOVEN(rmsprop)
+#undef CG_WOVEN
 #endif
 
 /* ∂C/∂W = aᵀ δ and the update of W, block [P, P] by block, for one panel of columns of W: a is [batch, in], delta is
@@ -515,6 +521,10 @@ static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a
     int vectors = used_vectors(cols);
 #if CG_WEAVE
     woven_update woven = {&scalars, {0}, NULL, 0};
+    int weaves_adam = scalars.rule == CG_RULE_adam && !(scalars.threshold > 0);
+    int weaves_rmsprop = scalars.rule == CG_RULE_rmsprop && !(scalars.threshold > 0);
+#else
+    enum { weaves_adam = 0, weaves_rmsprop = 0 };
 #endif
     for (ptrdiff_t i = 0; i < a->cols; i += P) {
         const real *a_panel = panel_of(a, i / P);
@@ -522,7 +532,7 @@ static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a
         char *w_rows = (char *)panel_of(w, panel) + i * CG_PANEL_BYTES;
         parameter_block block = block_of(&scalars, rows, vectors, w_rows, state_offsets);
         const real *start = sums ? (const real *)(sums + (w_rows - w->data)) : NULL;
-        if (cols <= FEW_COLUMNS && (batch >= FEW_COLUMNS_BATCH || (cols == 1 && scalars.rule == CG_RULE_adam))) {
+        if (cols <= FEW_COLUMNS && (batch >= FEW_COLUMNS_BATCH || (cols == 1 && scalars.divides))) {
             few_columns(&scalars, &block, cols, batch, a_panel, d_panel, start);
             for (ptrdiff_t r = 0; ahead && r < rows; r += TILE_ROWS) prefetch_some(ahead);
             continue;
@@ -536,19 +546,23 @@ static void weight_gradient(ptrdiff_t panel, ptrdiff_t batch, const cg_matrix *a
         do {
             ptrdiff_t count = batch - k < BATCH_BLOCK ? batch - k : BATCH_BLOCK;
 #if CG_WEAVE
-            if (scalars.rule == CG_RULE_adam)
-                woven_gradient(rows, vectors, count, a_panel + k * P, d_panel + k * P, start, g,
-                               k + count == batch ? &block : NULL, &woven, ahead);
+            if (weaves_adam)
+                woven_gradient_adam(rows, vectors, count, a_panel + k * P, d_panel + k * P, start, g,
+                                    k + count == batch ? &block : NULL, &woven, ahead);
+            else if (weaves_rmsprop)
+                woven_gradient_rmsprop(rows, vectors, count, a_panel + k * P, d_panel + k * P, start, g,
+                                       k + count == batch ? &block : NULL, &woven, ahead);
             else
 #endif
                 plain_gradient(rows, vectors, count, a_panel + k * P, d_panel + k * P, start, g,
                                k == 0 && batch > BATCH_BLOCK ? &block : NULL, ahead);
             k += count, start = g;
         } while (k < batch);
-        if (!CG_WEAVE || scalars.rule != CG_RULE_adam) update(&scalars, &block, g);
+        if (!weaves_adam && !weaves_rmsprop) update(&scalars, &block, g);
     }
 #if CG_WEAVE
-    update_rest(&woven);
+    if (weaves_rmsprop) update_rest(CG_RULE_rmsprop, &woven);
+    else update_rest(CG_RULE_adam, &woven);
 #endif
 }
 
@@ -570,6 +584,33 @@ static void bias_gradient(ptrdiff_t rows, const cg_matrix *delta, char *b, const
         parameter_block block = block_of(&scalars, 1, vectors, b, state_offsets);
         update(&scalars, &block, g);
     }
+}
+
+/* w = w · limit / ‖w‖ for each column of a panel whose norm is above the limit; the squares are added in the order of the
+ * rows. A norm that is not finite limits nothing: the weights show that training diverges. */
+static void limit_norms(ptrdiff_t panel, ptrdiff_t inputs, const cg_matrix *w, double limit)
+{
+    vec most = splat((real)limit), finite = splat(CG_BITS == 32 ? FLT_MAX : (real)DBL_MAX);
+    real *column = panel_of(w, panel);
+    vec factor[PANEL_VECTORS]; /* the sums of the squares, then 1 for columns within the limit */
+    CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++) factor[j] = zero();
+    for (ptrdiff_t i = 0; i < inputs; i++)
+        CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++) {
+            vec x = load(column + i * P + j * LANES);
+            factor[j] = fma_(x, x, factor[j]);
+        }
+    mask above[PANEL_VECTORS];
+    CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++) {
+        vec norm = sqrt_(factor[j]);
+        above[j] = (norm > most) & (norm <= finite);
+        factor[j] = select_(above[j], most / norm, splat(1));
+    }
+    if (!any(above)) return;
+    for (ptrdiff_t i = 0; i < inputs; i++)
+        CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++) {
+            real *place = column + i * P + j * LANES;
+            store(place, load(place) * factor[j]);
+        }
 }
 
 #endif

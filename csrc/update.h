@@ -7,20 +7,35 @@
 
 /* The scalars of one step, as numbers of the kernels' dtype. */
 typedef struct {
-    int rule, states;
-    real rate, momentum, one_minus_beta1, one_minus_beta2, epsilon, decay;
+    int rule, states, decays, divides;
+    real rate, momentum, one_minus_beta1, one_minus_beta2, epsilon, decay, kept, threshold;
+    real gradient_rate, root_factor, beta2, decrease, increase, least_step, largest_step; /* after adam's row only */
 } update_scalars;
 
 static update_scalars scalars_of(const cg_update *u)
 {
     /* If ε̂ were flushed to zero, a zero gradient (all padding has one) would give 0/0. */
     double epsilon = u->epsilon > CG_MIN_NORMAL ? u->epsilon : CG_MIN_NORMAL;
-    return (update_scalars){u->rule, cg_rule_states(u->rule), (real)u->rate, (real)u->momentum, (real)(1 - u->beta1),
-                            (real)(1 - u->beta2), (real)epsilon, (real)u->weight_decay};
+    update_scalars s;
+    s.rule = u->rule, s.states = cg_rule_states(u->rule);
+    s.decays = u->weight_decay != 0 || u->shrinkage != 0;
+    s.divides = cg_rule_properties(u->rule) & CG_DIVIDES;
+    s.rate = (real)u->rate, s.momentum = (real)u->momentum, s.epsilon = (real)epsilon;
+    s.one_minus_beta1 = (real)(1 - u->beta1), s.one_minus_beta2 = (real)(1 - u->beta2);
+    s.decay = (real)u->weight_decay, s.kept = (real)(1 - u->shrinkage), s.threshold = (real)u->threshold;
+    if (u->rule > CG_RULE_adam) {
+        s.gradient_rate = (real)u->gradient_rate, s.root_factor = (real)u->root_factor, s.beta2 = (real)u->beta2;
+        s.decrease = (real)u->decrease, s.increase = (real)u->increase;
+        s.least_step = (real)u->least_step, s.largest_step = (real)u->largest_step;
+    }
+    return s;
 }
 
 /* 1 if the update by a gradient of 0 leaves every parameter and every state as they are. */
-CG_INLINE int zero_gradient_changes_nothing(const update_scalars *u) { return u->rule == CG_RULE_sgd && u->decay == 0; }
+CG_INLINE int zero_gradient_changes_nothing(const update_scalars *u)
+{
+    return u->rule == CG_RULE_sgd && !u->decays && !(u->threshold > 0);
+}
 
 /* Some rows of parameters, `vectors` vectors each, and the `states` states of the optimiser at the same places. */
 typedef struct {
@@ -60,7 +75,8 @@ CG_INLINE void update_rows(const int OUTER, const update_scalars *scalars, const
                            const real *g_or_delta)
 {
     const update_scalars u = *scalars; /* a copy, which no store can change */
-    vec rate = splat(u.rate), momentum = splat(u.momentum), decay = splat(u.decay), epsilon = splat(u.epsilon);
+    vec rate = splat(u.rate), momentum = splat(u.momentum), epsilon = splat(u.epsilon);
+    vec decay = splat(u.decay), kept = splat(u.kept);
     vec one_minus_beta1 = splat(u.one_minus_beta1), one_minus_beta2 = splat(u.one_minus_beta2);
     ptrdiff_t rows = block->rows, width = block->vectors * LANES;
     real *w_row = block->w, *state1 = block->state1, *state2 = block->state2, *state3 = block->state3;
@@ -71,7 +87,7 @@ CG_INLINE void update_rows(const int OUTER, const update_scalars *scalars, const
         for (ptrdiff_t i = 0; i < width; i += LANES) {                           \
             vec g = load(g_or_delta + i), w = load(w_row + i);                   \
             if (OUTER) g = fma_(a_row, g, zero());                               \
-            if (DECAY) g = fma_(decay, w, g);                                    \
+            if (DECAY) g = fma_(decay, w, g), w = kept * w;                      \
             __VA_ARGS__;                                                         \
             store(w_row + i, w);                                                 \
         }                                                                        \
@@ -80,7 +96,7 @@ CG_INLINE void update_rows(const int OUTER, const update_scalars *scalars, const
     switch (u.rule) {
 #define CG_ROW(NAME, STATES, PROPERTIES, ...)    \
     case CG_RULE_##NAME:                         \
-        if (u.decay != 0) {                      \
+        if (u.decays) {                          \
             CG_UPDATE(1, __VA_ARGS__)            \
         } else {                                 \
             CG_UPDATE(0, __VA_ARGS__)            \
@@ -92,14 +108,28 @@ CG_INLINE void update_rows(const int OUTER, const update_scalars *scalars, const
 #undef CG_UPDATE
 }
 
+/* w = sign(w) max(|w| − threshold, 0): exactly 0 where |w| ≤ threshold */
+CG_SHARED void shrink_to_zero(real threshold, const parameter_block *block)
+{
+    vec most = splat(threshold), least = splat(-threshold);
+    for (ptrdiff_t row = 0; row < block->rows; row++)
+        for (ptrdiff_t i = 0; i < block->vectors * LANES; i += LANES) {
+            real *place = block->w + row * P + i;
+            vec w = load(place);
+            store(place, w - maximum(minimum(w, most), least));
+        }
+}
+
 CG_SHARED void update(const update_scalars *u, const parameter_block *block, const real *g)
 {
     update_rows(0, u, block, NULL, g);
+    if (u->threshold > 0) shrink_to_zero(u->threshold, block);
 }
 
 CG_SHARED void update_by_sample(const update_scalars *u, const parameter_block *block, const real *a, const real *delta)
 {
     update_rows(1, u, block, a, delta);
+    if (u->threshold > 0) shrink_to_zero(u->threshold, block);
 }
 
 CG_INLINE void copy_spaced(ptrdiff_t count, const real *from, ptrdiff_t from_step, real *to, ptrdiff_t to_step)
@@ -108,32 +138,35 @@ CG_INLINE void copy_spaced(ptrdiff_t count, const real *from, ptrdiff_t from_ste
     for (ptrdiff_t i = 0; i < count; i++, from += from_step, to += to_step) *to = *from;
 }
 
-/* Update the first column of a block of up to P rows by Adam, with its gradients side by side in g: whole vectors, in
- * copies, for a square root and a division for each row would take longer. */
-CG_SHARED void update_column_by_adam(const update_scalars *u, const parameter_block *block, const real *g)
+/* Update the first column of a block of up to P rows, with its gradients side by side in g: whole vectors, in copies, for
+ * a square root and a division for each row would take longer. */
+CG_SHARED void update_column(const update_scalars *u, const parameter_block *block, const real *g)
 {
     real w[P] __attribute__((aligned(CG_PANEL_BYTES))) = {0};
     real state1[P] __attribute__((aligned(CG_PANEL_BYTES))) = {0};
     real state2[P] __attribute__((aligned(CG_PANEL_BYTES))) = {0};
-    parameter_block copy = {1, (block->rows + LANES - 1) / LANES, block->states, w, state1, state2, state2};
+    real state3[P] __attribute__((aligned(CG_PANEL_BYTES))) = {0};
+    parameter_block copy = {1, (block->rows + LANES - 1) / LANES, block->states, w, state1, state2, state3};
     copy_spaced(block->rows, block->w, P, w, 1);
     copy_spaced(block->rows, block->state1, P, state1, 1);
-    copy_spaced(block->rows, block->state2, P, state2, 1);
+    if (block->states > 1) copy_spaced(block->rows, block->state2, P, state2, 1);
+    if (block->states > 2) copy_spaced(block->rows, block->state3, P, state3, 1);
     update(u, &copy, g);
     copy_spaced(block->rows, w, 1, block->w, P);
     copy_spaced(block->rows, state1, 1, block->state1, P);
-    copy_spaced(block->rows, state2, 1, block->state2, P);
+    if (block->states > 1) copy_spaced(block->rows, state2, 1, block->state2, P);
+    if (block->states > 2) copy_spaced(block->rows, state3, 1, block->state3, P);
 }
 
 /* Parameters are prefetched so many rows before their update. */
 enum { PREFETCH_ROWS = 16 };
 
-/* One row of a block by Adam, whose square root and division take longer than all else. */
-CG_INLINE void update_row_by_adam(const update_scalars *scalars, const parameter_block *block, ptrdiff_t row,
-                                  const real *g)
+/* One row of a block by the rule RULE. */
+CG_INLINE void update_row(const int RULE, const update_scalars *scalars, const parameter_block *block, ptrdiff_t row,
+                          const real *g)
 {
     update_scalars u = *scalars;
-    u.rule = CG_RULE_adam;
+    u.rule = RULE;
     parameter_block one = part_of_block(block, row, 1, 0, block->vectors);
     prefetch_parameters(block, row + PREFETCH_ROWS, 1);
     update_rows(0, &u, &one, NULL, g + row * P);

@@ -156,6 +156,52 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "adam decay": {"learning_rate": 0.01, "beta1": 0.8, "beta2": 0.99, "weight_decay": 0.03},
     "schedule": {"learning_rate": lambda step: 0.004 / (1 + step), "momentum": 0.9},
 }
+# The others, and what all have besides their rule.
+MORE_OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "adam amsgrad": {"learning_rate": 0.01, "beta2": 0.9, "amsgrad": True, "weight_decay": 0.03},
+    "adam limits": {"l1": 0.2, "decoupled_decay": 0.1, "max_norm": 1.0},
+    "adam factors": {"learning_rate": 0.01, "decoupled_decay": 0.1, "l1": 0.2},
+    "adamw": {"learning_rate": 0.01, "weight_decay": 0.1},
+    "adamw amsgrad": {"learning_rate": 0.01, "amsgrad": True, "l1": 0.2},
+    "nadam": {"learning_rate": 0.01, "weight_decay": 0.03},
+    "nadam factors": {"learning_rate": lambda step: 0.01 / (1 + step), "momentum_decay": 0.3},
+    "radam": {"learning_rate": 0.01, "beta2": 0.8, "weight_decay": 0.03},
+    "adamax": {"learning_rate": 0.01, "beta2": 0.9, "weight_decay": 0.03},
+    "rmsprop": {"learning_rate": 0.001},
+    "rmsprop limits": {"learning_rate": 0.001, "rho": 0.9, "l1": 0.2, "max_norm": 1.0},
+    "rmsprop momentum": {"learning_rate": 0.001, "rho": 0.9, "momentum": 0.5},
+    "rmsprop centered": {"learning_rate": 0.001, "rho": 0.8, "centered": True, "eps": 0.1},
+    "rmsprop both": {
+        "learning_rate": 0.001,
+        "rho": 0.8,
+        "centered": True,
+        "momentum": 0.5,
+        "eps": 0.1,
+        "weight_decay": 0.03,
+    },
+    "adagrad": {"learning_rate": 0.01, "initial_accumulator": 0.1, "weight_decay": 0.03},
+    "adadelta": {"eps": 1e-4, "weight_decay": 0.03},
+    "lion": {"learning_rate": 0.003, "decoupled_decay": 0.1},
+    "rprop": {"learning_rate": 0.003, "largest_step": 0.004, "weight_decay": 0.03},
+    "sgd decoupled": {"learning_rate": 0.004, "decoupled_decay": 0.3, "weight_decay": 0.03},
+    "sgd factors": {"learning_rate": 0.004, "weight_decay": 0.03},
+    "momentum limits": {"learning_rate": 0.001, "momentum": 0.5, "l1": 0.2, "max_norm": 0.8},
+    "nesterov decoupled": {
+        "learning_rate": 0.001,
+        "momentum": 0.5,
+        "nesterov": True,
+        "decoupled_decay": 0.3,
+    },
+}
+# With "factors" the layers take these in turn: of the learning rates of weights and biases.
+RATE_FACTORS = ((2.0, 0.5), 0.25, (0.0, 3.0))
+
+_CLASSES = {name.lower(): name for name in reference.optimizers.__all__}
+
+
+def optimizer_class(name: str) -> str:
+    """Return the class of an optimiser of the tables; by default it is SGD."""
+    return _CLASSES.get(name.split()[0], "SGD")
 
 
 @dataclass(frozen=True)
@@ -216,8 +262,8 @@ class Case:
 
     def optimizers(self) -> tuple[Any, Any]:
         """The package's optimiser, and the reference's."""
-        name = "Adam" if self.optimizer.startswith("adam") else "SGD"
-        arguments = OPTIMIZERS[self.optimizer].copy()
+        name = optimizer_class(self.optimizer)
+        arguments = {**OPTIMIZERS, **MORE_OPTIMIZERS}[self.optimizer].copy()
         if self.reduction == "sum" and name == "SGD" and not callable(arguments["learning_rate"]):
             arguments["learning_rate"] /= self.batch_size  # the same steps as with the mean
         return getattr(cg, name)(**arguments), getattr(reference, name)(**arguments)
@@ -235,6 +281,9 @@ class Case:
                 "activation": activation_in(module, activation),
                 "use_bias": use_bias,
                 "trainable": trainable,
+                "learning_rate_factor": (
+                    RATE_FACTORS[index % len(RATE_FACTORS)] if "factors" in self.optimizer else 1.0
+                ),
             }
 
     def draw(self, seed: int) -> "Data":
@@ -327,6 +376,23 @@ OTHER_COLUMNS = (
 )
 CASES = tuple(Case(*row) for row in every_pair(COLUMNS))
 LOSS_CASES = tuple(Case(*row) for row in every_pair(OTHER_COLUMNS))
+
+# The other optimisers, with less of the rest.
+CASES += tuple(
+    Case(*row)
+    for row in every_pair(
+        (
+            ("tanh", "relu"),
+            (Output("tanh", "mse", "values"), Output("softmax", "cross_entropy", "labels")),
+            REDUCTIONS,
+            ((2, 1, 1), (9, 37, 7, 5), (33, 31, 32)),
+            ((1, 3), (7, 17), (64, 77)),
+            ((True,), (False, True)),
+            ((True,), ("biases", True, "weights")),
+            tuple(MORE_OPTIMIZERS),
+        )
+    )
+)
 
 
 def other_cases() -> Iterator[Case]:

@@ -11,7 +11,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from cases import ACTIVATIONS, OPTIMIZERS, OTHER_ACTIVATIONS, OTHER_OUTPUTS, OUTPUTS
+from cases import (
+    ACTIVATIONS,
+    MORE_OPTIMIZERS,
+    OPTIMIZERS,
+    OTHER_ACTIVATIONS,
+    OTHER_OUTPUTS,
+    OUTPUTS,
+    optimizer_class,
+)
 
 import cygrad as cg
 from cygrad import network, reference
@@ -136,9 +144,8 @@ def test_every_update_rule_is_everywhere():
     rules = [rule for rule in kernels.RULES if rule != "store"]
     assert_has("_engine/loops.pyx", codes("RULE"), kernels.RULES)
     used = set()
-    for name, arguments in OPTIMIZERS.items():
-        optimizer = cg.Adam if name.startswith("adam") else cg.SGD
-        used.add(optimizer(**arguments).rule)
+    for name, arguments in {**OPTIMIZERS, **MORE_OPTIMIZERS}.items():
+        used.add(getattr(cg, optimizer_class(name))(**arguments).rule)
     assert_has("tests/cases.py", used, rules)
 
 
@@ -157,6 +164,7 @@ def test_the_properties_of_a_row_are_those_of_csrc():
     assert not relu.increasing
     assert not gaussian.increasing
     assert network.ACTIVATIONS["softmax"].output_only
-    assert kernels.RULES == {"store": 0, "sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2}
+    states = {"store": 0, "sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2, "amsgrad": 3}
+    assert {name: kernels.RULES[name] for name in states} == states
     assert network.LOSSES["hinge"].labels
     assert not network.LOSSES["hinge"].rows

@@ -56,7 +56,7 @@ def trained(
 @cache
 def by_loops(dtype: str, name: str, batch: int, kind: str) -> np.ndarray:
     net, optimizer = network(dtype), OPTIMIZERS[name]
-    layers, (X, y), steps = layers_of(net, optimizer.rule), data(), 0
+    layers, (X, y), steps = layers_of(net, optimizer), data(), 0
     for _ in range(EPOCHS):
         steps += loops.train_epoch(
             layers,

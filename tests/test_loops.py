@@ -48,16 +48,18 @@ class Trained(NamedTuple):
     parameters: list[np.ndarray]
 
 
-def layers_of(net: cg.Network, rule: str) -> list[loops.Layer]:
+def layers_of(net: cg.Network, optimizer: Any) -> list[loops.Layer]:
     return [
         loops.Layer(
             np.array(layer.weights.T, order="C"),
             layer.biases.copy(),
             layer.activation_name,
-            rule,
+            optimizer.rule,
             layer.train_weights,
             layer.train_biases,
             layer.activation_parameter,
+            layer.rate_factors,
+            optimizer.hyperparameters.get("initial", 0.0),
         )
         for layer in net.layers
     ]
@@ -77,7 +79,7 @@ def train_by_loops(
     epochs: int,
     weights: np.ndarray | None = None,
 ) -> Trained:
-    layers = layers_of(net, optimizer.rule)
+    layers = layers_of(net, optimizer)
     losses, metrics, steps = [], [], 0
     for _ in range(epochs):
         loss, metric, done = loops.train_epoch(

@@ -116,6 +116,7 @@ int main(int count, char **arguments)
         check_bias_gradient();
         check_sum_of_squares();
         check_apply_gradient();
+        check_limit_norms();
         check_function();
         check_activate();
         check_softmax();

@@ -1,9 +1,10 @@
-/* check_products.h: the products of a dense layer (forward, hidden_delta, weight_gradient) and the update rules.
+/* check_products.h: the products of a dense layer (forward, hidden_delta, weight_gradient).
  * Every element of a product is one chain of fused multiply-adds in the order of k, and its bits are compared. */
 #ifndef CHECK_PRODUCTS_H
 #define CHECK_PRODUCTS_H
 
 #include "check_panels.h"
+#include "check_updates.h"
 #include "checks.h"
 
 /* z[r, j] = b[j] + Σₖ a[r, k] w[k, j], then max(0, z) if relu; with gathers, a is gathered on the way; for one panel,
@@ -57,78 +58,6 @@ static void hidden_delta_case(ptrdiff_t rows, ptrdiff_t in, ptrdiff_t out, int r
                 expect(below, r, first + i, relu ? sum * (at(a, r, first + i) > 0) : sum, 0);
             }
         end();
-    }
-}
-
-/* ---- update rules ---- */
-
-static cg_update update_of(int rule, double weight_decay)
-{
-    return (cg_update){rule, 0.01, 0.9, 0.9, 0.999, 1e-7, weight_decay};
-}
-
-/* An optimiser state of the parameters p, of the same shape, or NULL if the rule has none; squares: not negative. */
-static buffer *state_of(const char *name, const buffer *p, int wanted, int squares)
-{
-    if (!wanted) return NULL;
-    buffer *s = p->capacity == 1 ? biases_of(name, p->cols) : weights_of(name, p->rows, p->cols);
-    for (ptrdiff_t i = 0; squares && i < s->count; i++)
-        if (s->expected[i] != UNTOUCHED) set(s, i, fabs(s->expected[i]));
-    return s;
-}
-
-/* The states of some parameters, and the distances to them in bytes; to forbidden memory where there is no state. */
-typedef struct {
-    buffer *state[CG_MOST_STATES];
-    ptrdiff_t offsets[CG_MOST_STATES];
-} optimizer_states;
-
-static optimizer_states states_of(const buffer *p, int rule)
-{
-    static const char *NAMES[CG_MOST_STATES] = {"state1", "state2", "state3"};
-    optimizer_states s;
-    for (int i = 0; i < CG_MOST_STATES; i++) {
-        s.state[i] = state_of(NAMES[i], p, cg_rule_states(rule) > i, i > 0);
-        const char *there = s.state[i] ? s.state[i]->actual : forbidden();
-        s.offsets[i] = (ptrdiff_t)((intptr_t)there - (intptr_t)p->actual);
-    }
-    return s;
-}
-
-/* Expect parameter [r, c] and its states after an update with gradient g. */
-static void expect_update(const cg_update *u, double g, buffer *p, const optimizer_states *states, ptrdiff_t r,
-                          ptrdiff_t c)
-{
-    buffer *state1 = states->state[0], *state2 = states->state[1];
-    double w = at(p, r, c), rate = u->rate, size = fabs(g), error = tolerance(8);
-    if (u->weight_decay != 0) g += u->weight_decay * w, size += fabs(u->weight_decay * w);
-    switch (u->rule) {
-    case CG_RULE_store:
-        if (u->weight_decay == 0) expect(p, r, c, g, 0);
-        else expect(p, r, c, g, error * size);
-        break;
-    case CG_RULE_sgd: expect(p, r, c, w - rate * g, error * (fabs(w) + rate * size)); break;
-    case CG_RULE_momentum:
-    case CG_RULE_nesterov: {
-        double before = at(state1, r, c), v = u->momentum * before - rate * g;
-        double terms = fabs(u->momentum * before) + rate * size;
-        expect(state1, r, c, v, error * terms);
-        double after = u->rule == CG_RULE_momentum ? w + v : w + u->momentum * v - rate * g;
-        expect(p, r, c, after, error * (fabs(w) + 2 * terms));
-        break;
-    }
-    case CG_RULE_adam: {
-        double m = at(state1, r, c), v = at(state2, r, c);
-        double one_minus_beta1 = 1 - u->beta1, one_minus_beta2 = 1 - u->beta2;
-        double m_size = fabs(m) + one_minus_beta1 * size, v_size = v + one_minus_beta2 * size * size;
-        m += one_minus_beta1 * (g - m);
-        v += one_minus_beta2 * (g * g - v);
-        expect(state1, r, c, m, error * m_size);
-        expect(state2, r, c, v, error * v_size);
-        double down = sqrt(v) + u->epsilon, cancelled = v > 0 ? v_size / v : 1;
-        expect(p, r, c, w - rate * m / down, error * (fabs(w) + rate * m_size / down * (1 + cancelled)));
-        break;
-    }
     }
 }
 

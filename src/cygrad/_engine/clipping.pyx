@@ -127,21 +127,19 @@ cdef void update(const Workspace *s, const Pass *p, const Part *part) noexcept n
     """P ← P − η ∂C/∂P by the optimiser's rule, by the stored gradient times its factor, or each number within ± limit"""
     cdef const Layer *layer = &s.layers[part.layer]
     cdef Py_ssize_t panel, width = s.kernels.panel_width
-    cdef cg_update rule = p.update
+    cdef cg_update of_weights = update_of_layer(&p.update, layer.weights_rate_factor, layer.kind == DENSE)
+    cdef cg_update of_biases = update_of_layer(&p.update, layer.biases_rate_factor, False)
     cdef double power = s.power[part.layer], factor = s.factor[part.layer]
     cdef double limit = s.clipping.limit if s.clipping.kind == CLIP_VALUE else INFINITY
     cdef cg_matrix w = from_row(&layer.w, part.first)
     cdef char *b = layer.b + part.panel * CG_PANEL_BYTES
     cdef char *place
-    if layer.kind != DENSE:     # norms do not decay
-        rule.weight_decay = 0
     for panel in range(part.panel, part.panel + part.panels if layer.train_weights else part.panel):
         place = w.data + panel * w.capacity * CG_PANEL_BYTES
         s.kernels.apply_gradient(part.rows, w.cols - panel * width, place + p.gradient_offset, place, p.state_offsets,
-                                 &rule, power, factor, limit)
+                                 &of_weights, power, factor, limit)
     if layer.train_biases and part.first == 0:
-        rule.weight_decay = 0
-        s.kernels.apply_gradient(part.panels, width, b + p.gradient_offset, b, p.state_offsets, &rule, power, factor,
+        s.kernels.apply_gradient(part.panels, width, b + p.gradient_offset, b, p.state_offsets, &of_biases, power, factor,
                                  limit)
     if layer.kind == BATCH_NORM and part.panel == 0:
         update_running_moments(s, p, part.layer)

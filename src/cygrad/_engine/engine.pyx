@@ -124,6 +124,7 @@ cdef class Engine:
             self.layers[l].activation = _activations.index(activations[l - 1])
             self.layers[l].parameter = activation_parameters[l - 1] if activation_parameters else 0
             self.layers[l].w.cols = self.sizes[l]
+            self.layers[l].weights_rate_factor = self.layers[l].biases_rate_factor = 1
             self.weight_rows.append(None)
             self.bias_rows.append(None)
             if l - 1 in others:
@@ -333,6 +334,11 @@ cdef class Engine:
         self.trained[layer + 1].train_weights = weights and self.layers[layer + 1].train_weights
         self.trained[layer + 1].train_biases = biases and self.layers[layer + 1].train_biases
         self.plan_version += 1
+
+    def set_rate_factors(self, Py_ssize_t layer, double weights, double biases):
+        """Set what multiplies the learning rate for the weights and the biases of a layer, counted from 0."""
+        self.trained[layer + 1].weights_rate_factor = weights
+        self.trained[layer + 1].biases_rate_factor = biases
 
     def set_standardization(self, mean, scale):
         """Replace every sample x by (x − mean) · scale where samples are read; None: do not."""

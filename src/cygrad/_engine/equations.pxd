@@ -23,6 +23,7 @@ cdef struct Layer:
     Py_ssize_t inputs           # rows of W; one of a norm, none where there are no parameters
     cg_matrix w                 # [in, out]; its rows are padded to whole panels
     char *b                     # [out]
+    double weights_rate_factor, biases_rate_factor      # multiply the learning rate
     char *running_mean          # [out], of batch norm; and the variance
     char *running_variance
     double amount               # ε of a norm, the rate of dropout, the standard deviation of noise
@@ -95,6 +96,7 @@ cdef struct Pass:
     Py_ssize_t gradient_offset  # bytes from a parameter to where its gradient is stored
     Py_ssize_t state_offsets[CG_MOST_STATES]    # bytes from a parameter to its optimiser states
     cg_update update
+    double max_norm             # of the weights of a unit, where the plan has LIMIT_NORMS
     cg_prefetch ahead           # rows that the next pass will gather
     uint64_t seed               # of the random numbers of dropout and noise
     int64_t step
@@ -121,3 +123,15 @@ cdef inline cg_matrix from_row(const cg_matrix *m, Py_ssize_t first) noexcept no
 cdef inline bint is_trained(const Layer *layer) noexcept nogil:
     """Whether training changes parameters of a layer: all that is done with a gradient is for these."""
     return layer.train_weights or layer.train_biases
+
+
+cdef inline cg_update update_of_layer(const cg_update *u, double rate_factor, bint decays) noexcept nogil:
+    """A step with the learning rate of a layer's weights, which decay, or of its biases, which do not."""
+    cdef cg_update update = u[0]
+    if not decays:
+        update.weight_decay = update.shrinkage = update.threshold = 0
+    update.rate *= rate_factor
+    update.gradient_rate *= rate_factor
+    update.shrinkage *= rate_factor
+    update.threshold *= rate_factor
+    return update

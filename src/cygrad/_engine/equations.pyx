@@ -8,7 +8,7 @@ the calls cost nothing: as a module of its own it made a small step 2 % slower.
 """
 
 from cygrad._engine.equations cimport (
-    CLIP_NORM, CLIP_NOTHING, CLIP_VALUE, Layer, Part, Pass, Workspace, from_row, is_trained
+    CLIP_NORM, CLIP_NOTHING, CLIP_VALUE, Layer, Part, Pass, Workspace, from_row, is_trained, update_of_layer
 )
 from cygrad._engine.kernels cimport (
     CG_ACTIVATION_identity, CG_ACTIVATION_relu, CG_GIVES_DELTA, CG_PANEL_BYTES, CG_RULE_store, CG_WHOLE_ROWS,
@@ -137,11 +137,12 @@ cdef void hidden_delta(const Workspace *s, const Pass *p, const Part *part) noex
         complete_delta(s, p, part)
 
 
-cdef cg_update block_update(const Pass *p) noexcept nogil:
-    """The optimiser's rule; the gradient is only stored before the last block of a batch, and where it is clipped."""
-    cdef cg_update update = p.update
-    if not p.is_last or p.stores_gradient:
-        update.rule, update.weight_decay = CG_RULE_store, 0
+cdef cg_update block_update(const Pass *p, double rate_factor, bint decays) noexcept nogil:
+    """The step for parameters of a layer; the gradient is only stored before the last block, and where it is clipped."""
+    cdef bint stores = not p.is_last or p.stores_gradient
+    cdef cg_update update = update_of_layer(&p.update, rate_factor, decays and not stores)
+    if stores:
+        update.rule = CG_RULE_store
     return update
 
 
@@ -151,7 +152,7 @@ cdef void weight_gradient(const Workspace *s, const Pass *p, const Part *part, c
     cdef cg_rows samples = cg_rows(p.x, p.order, p.start)
     cdef cg_matrix a = layer_input(s, p, part), w = from_row(&layer.w, part.first)
     cdef cg_matrix delta = from_row(&s.delta[part.layer], p.first)
-    cdef cg_update update = block_update(p)
+    cdef cg_update update = block_update(p, layer.weights_rate_factor, True)
     cdef const char *sums = w.data + p.sums_offset if p.continues else NULL
     cdef Py_ssize_t panel
     if part.gathers:
@@ -175,7 +176,7 @@ cdef void sparse_gradient(const Workspace *s, const Pass *p, const Part *part) n
     """∂C/∂W¹ = (a⁰)ᵀ δ¹ over the non-zeros of a⁰, and the update"""
     cdef const Layer *layer = &s.layers[part.layer]
     cdef cg_matrix w = layer.w, delta = from_row(&s.delta[part.layer], p.first)
-    cdef cg_update update = block_update(p)
+    cdef cg_update update = block_update(p, layer.weights_rate_factor, True)
     cdef const char *sums = w.data + p.sums_offset if p.continues else NULL
     cdef Py_ssize_t panel
     if layer.train_weights:
@@ -190,15 +191,22 @@ cdef void bias_gradient(const Workspace *s, const Pass *p, const Part *part) noe
     cdef const Layer *layer = &s.layers[part.layer]
     cdef Py_ssize_t width = s.kernels.panel_width
     cdef cg_matrix delta = from_row(&s.delta[part.layer], p.first)
-    cdef cg_update update = block_update(p)
+    cdef cg_update update = block_update(p, layer.biases_rate_factor, False)
     cdef char *b = layer.b + part.panel * CG_PANEL_BYTES
     cdef const char *sums = b + p.sums_offset if p.continues else NULL
     if layer.train_biases:
-        update.weight_decay = 0
         b += p.gradient_offset if p.is_last else p.sums_offset
         delta.data += part.panel * delta.capacity * CG_PANEL_BYTES
         delta.cols = min(delta.cols - part.panel * width, part.panels * width)
         s.kernels.bias_gradient(p.rows, &delta, b, sums, p.state_offsets, &update)
+
+
+cdef void limit_norms(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
+    """w ← w c / ‖w‖ where ‖w‖ > c, for the weights w of each unit, after their update"""
+    cdef const Layer *layer = &s.layers[part.layer]
+    cdef Py_ssize_t panel
+    for panel in range(part.panel, part.panel + part.panels):
+        s.kernels.limit_norms(panel, layer.inputs, &layer.w, p.max_norm)
 
 
 include "clipping.pyx"

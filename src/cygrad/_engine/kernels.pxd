@@ -19,6 +19,9 @@ cdef extern from "cygrad.h" nogil:
         CG_ACTIVATION_hard_sigmoid
         CG_ACTIVATION_COUNT
         CG_LOSS_COUNT
+        CG_RULE_adamax
+        CG_RULE_nadam
+        CG_RULE_radam
         CG_RULE_store
         CG_RULE_COUNT
 
@@ -32,6 +35,7 @@ cdef extern from "cygrad.h" nogil:
         CG_TAKES_ROWS
         CG_DECIDES_AT_HALF
         CG_CORRECTS_MOMENTS
+        CG_DIVIDES
         CG_INTERNAL
 
     const char *cg_activation_name(int activation)
@@ -102,7 +106,9 @@ cdef extern from "cygrad.h" nogil:
 
     ctypedef struct cg_update:
         int rule
-        double rate, momentum, beta1, beta2, epsilon, weight_decay
+        double rate, momentum, beta1, beta2, epsilon, weight_decay, shrinkage, threshold
+        double gradient_rate, root_factor
+        double decrease, increase, least_step, largest_step
 
     ctypedef struct cg_output:
         int loss
@@ -169,6 +175,7 @@ cdef extern from "cygrad.h" nogil:
         void (*apply_gradient)(Py_ssize_t rows, Py_ssize_t cols, const char *gradient, char *w,
                                const Py_ssize_t *state_offsets, const cg_update *update, double power, double factor,
                                double limit) noexcept nogil
+        void (*limit_norms)(Py_ssize_t panel, Py_ssize_t inputs, const cg_matrix *w, double limit) noexcept nogil
         void (*moments)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *x, const cg_norm *norm) noexcept nogil
         void (*batch_norm)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *x, const cg_norm *norm,
                            cg_matrix *z) noexcept nogil

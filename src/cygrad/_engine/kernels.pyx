@@ -19,6 +19,7 @@ cdef dict _properties = {
     "takes_rows": CG_TAKES_ROWS,
     "decides_at_half": CG_DECIDES_AT_HALF,
     "corrects_moments": CG_CORRECTS_MOMENTS,
+    "divides": CG_DIVIDES,
     "internal": CG_INTERNAL,
 }
 

@@ -134,10 +134,9 @@ cdef void scale_gradient(const Workspace *s, const Pass *p, const Part *part) no
     cdef const Layer *layer = &s.layers[part.layer]
     cdef cg_matrix delta = from_row(&s.delta[part.layer], p.first), normalized
     cdef cg_norm norm = norm_of(s, part.layer, p.first, &normalized)
-    cdef cg_update update = block_update(p)
+    cdef cg_update update = block_update(p, layer.weights_rate_factor, False)
     cdef char *scale = layer.w.data
     cdef Part whole = part[0]
-    update.weight_decay = 0
     if layer.train_weights:
         s.kernels.scale_gradient(p.rows, &delta, &normalized, scale + (p.gradient_offset if p.is_last else p.sums_offset),
                                  scale + p.sums_offset if p.continues else NULL, p.state_offsets, &update)

@@ -22,6 +22,8 @@ class Layer:
         train_weights: bool = True,
         train_biases: bool = True,
         parameter: float = 0,
+        rate_factors: tuple[float, float] = (1.0, 1.0),
+        initial: float = 0.0,
     ) -> None: ...
 
 def gradient_norm(gradients: list[list[NDArray[Any]]]) -> tuple[float, int]: ...
@@ -42,13 +44,9 @@ def train_epoch(
     rule: str,
     rates: Sequence[float],
     steps: int = 0,
-    momentum: float = 0.0,
-    beta1: float = 0.0,
-    beta2: float = 0.0,
-    epsilon: float = 0.0,
-    weight_decay: float = 0.0,
     clip: str | None = None,
     clip_limit: float = 0.0,
+    **hyperparameters: float,
 ) -> tuple[float, float, int]: ...
 
 __pyx_capi__: dict[str, Any]  # for the other compiled modules

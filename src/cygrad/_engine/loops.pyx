@@ -18,14 +18,17 @@ from libc.float cimport DBL_MAX, DBL_MIN, FLT_MAX, FLT_MIN
 from libc.math cimport INFINITY, NAN, copysign, copysignf, fabs, fabsf, fma, fmaf, frexp, isfinite, ldexp, sqrt, sqrtf
 from libc.stdint cimport int32_t, int64_t
 
+from cygrad._engine.equations cimport update_of_layer
 from cygrad._engine.kernels cimport (
-    CG_CORRECTS_MOMENTS, CG_GIVES_DELTA, CG_MOST_STATES, cg_flush_denormals, cg_loss_properties, cg_restore_denormals,
+    CG_GIVES_DELTA, CG_MOST_STATES, cg_flush_denormals, cg_loss_properties, cg_restore_denormals,
     cg_rule_properties, cg_rule_states, cg_update
 )
 
 import numpy as np
 
 import cygrad._engine.kernels as _kernels
+
+include "step_update.pyx"
 
 
 cdef extern from "scalar.h" nogil:
@@ -101,6 +104,15 @@ cdef extern from "cygrad.h" nogil:
         CG_RULE_momentum
         CG_RULE_nesterov
         CG_RULE_adam
+        CG_RULE_amsgrad
+        CG_RULE_rmsprop
+        CG_RULE_rmsprop_momentum
+        CG_RULE_rmsprop_centered
+        CG_RULE_rmsprop_centered_momentum
+        CG_RULE_adagrad
+        CG_RULE_adadelta
+        CG_RULE_lion
+        CG_RULE_rprop
 
 cdef enum:
     PANEL = 32          # P of float32, the larger one
@@ -779,13 +791,15 @@ cdef int update(const cg_update *u, const real[::1] gradient, real[::1] w, real[
     gradient [n] IN, w [n] IN and OUT, state1, state2, state3 [n] IN and OUT where the rule has them
     """
     cdef Py_ssize_t i
-    cdef real g, v, rate = <real> u.rate, momentum = <real> u.momentum, decay = <real> u.weight_decay
+    cdef real g, v, d, rate = <real> u.rate, momentum = <real> u.momentum
+    cdef real decay = <real> u.weight_decay, kept = <real> (1 - u.shrinkage), threshold = <real> u.threshold
     cdef real one_minus_beta1 = <real> (1 - u.beta1), one_minus_beta2 = <real> (1 - u.beta2)
     cdef real epsilon = <real> max(u.epsilon, FLT_MIN if real is float else DBL_MIN)    # or it would be flushed to 0
     for i in range(w.shape[0]):
         g = gradient[i]
-        if decay != 0:
+        if u.weight_decay != 0 or u.shrinkage != 0:
             g = multiply_add(decay, w[i], g)
+            w[i] = kept * w[i]
         if u.rule == CG_RULE_store:
             w[i] = g
         elif u.rule == CG_RULE_sgd:
@@ -797,10 +811,99 @@ cdef int update(const cg_update *u, const real[::1] gradient, real[::1] w, real[
             state1[i] = multiply_add(momentum, state1[i], -(rate * g))
             w[i] = w[i] + multiply_add(momentum, state1[i], -(rate * g))
         elif u.rule == CG_RULE_adam:
-            state1[i] = multiply_add(one_minus_beta1, g - state1[i], state1[i])
-            v = multiply_add(g, g, -state2[i])
-            state2[i] = multiply_add(one_minus_beta2, v, state2[i])
+            state1[i] = toward(g, one_minus_beta1, state1[i])
+            state2[i] = mean_square(g, one_minus_beta2, state2[i])
             w[i] = w[i] - rate * state1[i] / (root(state2[i]) + epsilon)
+        elif u.rule == CG_RULE_amsgrad:
+            state1[i] = toward(g, one_minus_beta1, state1[i])
+            state2[i] = mean_square(g, one_minus_beta2, state2[i])
+            state3[i] = larger(state3[i], state2[i])
+            w[i] = w[i] - rate * state1[i] / (root(state3[i]) + epsilon)
+        elif u.rule == CG_RULE_nadam:
+            state1[i] = toward(g, one_minus_beta1, state1[i])
+            state2[i] = mean_square(g, one_minus_beta2, state2[i])
+            d = multiply_add(rate, state1[i], <real> u.gradient_rate * g)
+            w[i] = w[i] - d / (root(state2[i]) + epsilon)
+        elif u.rule == CG_RULE_radam:
+            state1[i] = toward(g, one_minus_beta1, state1[i])
+            state2[i] = mean_square(g, one_minus_beta2, state2[i])
+            w[i] = w[i] - rate * state1[i] / multiply_add(<real> u.root_factor, root(state2[i]), epsilon)
+        elif u.rule == CG_RULE_adamax:
+            state1[i] = toward(g, one_minus_beta1, state1[i])
+            state2[i] = larger(<real> u.beta2 * state2[i], absolute(g) + epsilon)
+            w[i] = w[i] - rate * state1[i] / state2[i]
+        elif u.rule == CG_RULE_rmsprop:
+            state1[i] = mean_square(g, one_minus_beta2, state1[i])
+            w[i] = w[i] - rate * g / (root(state1[i]) + epsilon)
+        elif u.rule == CG_RULE_rmsprop_momentum:
+            state1[i] = mean_square(g, one_minus_beta2, state1[i])
+            d = rate * g / (root(state1[i]) + epsilon)
+            state2[i] = multiply_add(momentum, state2[i], d)
+            w[i] = w[i] - state2[i]
+        elif u.rule == CG_RULE_rmsprop_centered or u.rule == CG_RULE_rmsprop_centered_momentum:
+            state1[i] = mean_square(g, one_minus_beta2, state1[i])
+            state2[i] = toward(g, one_minus_beta2, state2[i])
+            v = larger(<real> 0, multiply_add(-state2[i], state2[i], state1[i]))
+            d = rate * g / (root(v) + epsilon)
+            if u.rule == CG_RULE_rmsprop_centered_momentum:
+                d = multiply_add(momentum, state3[i], d)
+                state3[i] = d
+            w[i] = w[i] - d
+        elif u.rule == CG_RULE_adagrad:
+            state1[i] = multiply_add(g, g, state1[i])
+            w[i] = w[i] - rate * g / (root(state1[i]) + epsilon)
+        elif u.rule == CG_RULE_adadelta:
+            state1[i] = mean_square(g, one_minus_beta2, state1[i])
+            d = root(state2[i] + epsilon) / root(state1[i] + epsilon) * g
+            state2[i] = mean_square(d, one_minus_beta2, state2[i])
+            w[i] = multiply_add(-rate, d, w[i])
+        elif u.rule == CG_RULE_lion:
+            d = toward(g, one_minus_beta1, state1[i])
+            state1[i] = toward(g, one_minus_beta2, state1[i])
+            w[i] = multiply_add(-rate, step_sign(d), w[i])
+        elif u.rule == CG_RULE_rprop:
+            d = step_sign(g) * state1[i]
+            state1[i] = step_sign(g)
+            if d > 0:
+                state2[i] = smaller(state2[i] * <real> u.increase, <real> u.largest_step)
+            elif d < 0:
+                state2[i] = larger(state2[i] * <real> u.decrease, <real> u.least_step)
+                state1[i] = 0
+            w[i] = multiply_add(-(rate * state2[i]), state1[i], w[i])
+        if threshold > 0:
+            w[i] = w[i] - larger(smaller(w[i], threshold), -threshold)
+    return 0
+
+
+cdef inline real toward(real g, real share, real mean) noexcept nogil:
+    """A running mean after one more number."""
+    return multiply_add(share, g - mean, mean)
+
+cdef inline real mean_square(real g, real share, real mean) noexcept nogil:
+    """A running mean of squares after one more number."""
+    return multiply_add(share, multiply_add(g, g, -mean), mean)
+
+cdef inline real step_sign(real x) noexcept nogil:
+    """−1, 1, or x itself, which is 0 or NaN."""
+    return 1 if x > 0 else -1 if x < 0 else x
+
+
+cdef int limit_norms(double limit, real[:, ::1] w) except -1 nogil:
+    """w ← w c / ‖w‖ for the weights w of each unit, where c < ‖w‖ < ∞.
+
+    w [in, out] IN and OUT
+    """
+    cdef Py_ssize_t i, j
+    cdef real norm, factor
+    for j in range(w.shape[1]):
+        norm = 0
+        for i in range(w.shape[0]):
+            norm = multiply_add(w[i, j], w[i, j], norm)
+        norm = root(norm)
+        if norm > <real> limit and isfinite(norm):
+            factor = <real> limit / norm
+            for i in range(w.shape[0]):
+                w[i, j] = w[i, j] * factor
     return 0
 
 
@@ -913,24 +1016,31 @@ class Layer:
     parameter : float
         Of the activation, if it has one.
     rule : str
-        The update rule, whose states begin with 0.
+        The update rule.
+    rate_factors : (float, float)
+        Of the learning rates of weights and biases.
+    initial : float
+        The last state begins with it, the others with 0.
     """
 
     def __init__(self, weights, biases, str activation, str rule="sgd", bint train_weights=True, bint train_biases=True,
-                 double parameter=0):
+                 double parameter=0, rate_factors=(1.0, 1.0), initial=0.0):
         self.weights, self.biases, self.activation = weights, biases, _activations.index(activation)
         self.train_weights, self.train_biases, self.parameter = train_weights, train_biases, parameter
+        self.weights_rate_factor, self.biases_rate_factor = rate_factors
         count = cg_rule_states(_rules.index(rule))
         self.weight_states = [np.zeros_like(weights) if i < count else weights for i in range(CG_MOST_STATES)]
         self.bias_states = [np.zeros_like(biases) if i < count else biases for i in range(CG_MOST_STATES)]
+        if initial:
+            self.weight_states[count - 1].fill(initial)
+            self.bias_states[count - 1].fill(initial)
 
 
 cdef list _activations = list(_kernels.ACTIVATIONS), _losses = list(_kernels.LOSSES), _rules = list(_kernels.RULES)
 
 
 def train_epoch(list layers, X, y, order, *, str loss, bint mean, Py_ssize_t batch_size, str rule, rates, steps=0,
-                double momentum=0, double beta1=0, double beta2=0, double epsilon=0, double weight_decay=0,
-                str clip=None, double clip_limit=0, parameters=None, weights=None):
+                str clip=None, double clip_limit=0, parameters=None, weights=None, **hyperparameters):
     """Run one step per batch of `order`, as `Training.epoch` of the engine does.
 
     Parameters
@@ -954,6 +1064,8 @@ def train_epoch(list layers, X, y, order, *, str loss, bint mean, Py_ssize_t bat
         Steps done before.
     clip : {"value", "norm", "global_norm"} or None
         How the gradient is clipped, at `clip_limit`, before weight decay and update.
+    **hyperparameters : float
+        Of the rule.
 
     Returns
     -------
@@ -962,23 +1074,18 @@ def train_epoch(list layers, X, y, order, *, str loss, bint mean, Py_ssize_t bat
     done : int
         The number of steps. If the loss of a step, or a gradient to clip, is not finite, neither this step nor any after it is done.
     """
+    cdef Optimizer optimizer = new_optimizer(rule, hyperparameters)
     cdef cg_update u
     cdef unsigned long saved
-    cdef double loss_sum = 0, metric_sum = 0, correction
+    cdef double loss_sum = 0, metric_sum = 0
     cdef int code = _losses.index(loss)
-    u.rule = _rules.index(rule)
-    u.momentum, u.beta1, u.beta2, u.weight_decay = momentum, beta1, beta2, weight_decay
     dtype = layers[0].weights.dtype
     sums = np.empty(2)
     done = 0
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
         x, targets = X[rows].astype(dtype), np.ascontiguousarray(y[rows], np.int64 if y.ndim == 1 else dtype)
-        u.rate, u.epsilon = rates[done], epsilon
-        if cg_rule_properties(u.rule) & CG_CORRECTS_MOMENTS:
-            correction = sqrt(1 - power(beta2, steps + done + 1))
-            u.rate = u.rate * correction / (1 - power(beta1, steps + done + 1))
-            u.epsilon = epsilon * correction
+        u = update_of_step(&optimizer, rates[done], steps + done + 1)
         of_rows = None if weights is None else weights[rows]
         scale = 1.0 / (len(rows) if of_rows is None else sequential_sum(of_rows)) if mean else 1.0
         if of_rows is not None:
@@ -986,9 +1093,11 @@ def train_epoch(list layers, X, y, order, *, str loss, bint mean, Py_ssize_t bat
         saved = cg_flush_denormals()
         try:
             if dtype == np.float32:
-                train_batch[float](layers, x, targets, of_rows, code, parameters, scale, &u, clip, clip_limit, sums)
+                train_batch[float](layers, x, targets, of_rows, code, parameters, scale, &u, optimizer.max_norm, clip,
+                                   clip_limit, sums)
             else:
-                train_batch[double](layers, x, targets, of_rows, code, parameters, scale, &u, clip, clip_limit, sums)
+                train_batch[double](layers, x, targets, of_rows, code, parameters, scale, &u, optimizer.max_norm, clip,
+                                    clip_limit, sums)
         finally:
             cg_restore_denormals(saved)
         if not isfinite(sums[0]):
@@ -997,17 +1106,6 @@ def train_epoch(list layers, X, y, order, *, str loss, bint mean, Py_ssize_t bat
         loss_sum += sums[0]
         metric_sum += sums[1]
     return loss_sum, metric_sum, done
-
-
-cdef double power(double base, Py_ssize_t exponent) noexcept:
-    """baseⁿ by repeated squaring."""
-    cdef double result = 1
-    while exponent:
-        if exponent & 1:
-            result *= base
-        base *= base
-        exponent >>= 1
-    return result
 
 
 cdef double sequential_sum(const double[::1] numbers) except? -1:
@@ -1020,8 +1118,8 @@ cdef double sequential_sum(const double[::1] numbers) except? -1:
 
 
 cdef int train_batch(list layers, const real[:, ::1] x, targets, const real[::1] weights, int loss,
-                     const double[::1] parameters, double scale, const cg_update *u, clip, double limit,
-                     sums) except -1:
+                     const double[::1] parameters, double scale, const cg_update *u, double max_norm, clip,
+                     double limit, sums) except -1:
     """One step: forward from the first layer to the last, δ from the last to the first, then the updates."""
     cdef Py_ssize_t depth = len(layers), l
     cdef list a = [np.asarray(x)], z = [None], delta = [None] * (depth + 1)     # of layers 0 … depth
@@ -1053,6 +1151,8 @@ cdef int train_batch(list layers, const real[:, ::1] x, targets, const real[::1]
             return 0
     for l in range(depth, 0, -1):
         update_layer[real](layers[l - 1], gradients[l - 1], factors[l - 1], limit if clip == "value" else INFINITY, u, 0)
+        if max_norm != 0 and layers[l - 1].train_weights:
+            limit_norms[real](max_norm, layers[l - 1].weights)
     return 0
 
 
@@ -1070,19 +1170,19 @@ cdef layer_gradient(layer, const real[:, ::1] a, const real[:, ::1] delta):
 
 cdef int update_layer(layer, gradients, factors, double limit, const cg_update *u, real zero) except -1:
     """The update of W, then of b, which does not decay."""
-    cdef cg_update without_decay = u[0]
+    cdef cg_update of_weights = update_of_layer(u, layer.weights_rate_factor, True)
+    cdef cg_update of_biases = update_of_layer(u, layer.biases_rate_factor, False)
     weights, biases = gradients
     if layer.train_weights:
         clipped = np.empty_like(weights).reshape(-1)
         clip_gradient[real](weights.reshape(-1), factors[0], factors[1], limit, clipped)
         states = [state.reshape(-1) for state in layer.weight_states]
-        update[real](u, clipped, layer.weights.reshape(-1), states[0], states[1], states[2])
+        update[real](&of_weights, clipped, layer.weights.reshape(-1), states[0], states[1], states[2])
     if layer.train_biases:
-        without_decay.weight_decay = 0
         clipped = np.empty_like(layer.biases)
         clip_gradient[real](biases[0], factors[0], factors[1], limit, clipped)
         states = layer.bias_states
-        update[real](&without_decay, clipped, layer.biases, states[0], states[1], states[2])
+        update[real](&of_biases, clipped, layer.biases, states[0], states[1], states[2])
     return 0
 
 

@@ -12,7 +12,8 @@ from libc.string cimport memcpy
 
 from cygrad._engine cimport loops
 from cygrad._engine.equations cimport (
-    BATCH_NORM, CLIP_NORM, CLIP_VALUE, DENSE, DROPOUT, LAYER_NORM, RESIDUAL_SUM, Layer, Pass, Workspace, from_row
+    BATCH_NORM, CLIP_NORM, CLIP_VALUE, DENSE, DROPOUT, LAYER_NORM, RESIDUAL_SUM, Layer, Pass, Workspace, from_row,
+    update_of_layer
 )
 from cygrad._engine.kernels cimport (
     CG_ACTIVATION_identity, CG_FLOAT32, CG_FLOAT64, CG_MOST_STATES, CG_PANEL_BYTES, CG_RULE_store, CG_UINT64,
@@ -21,8 +22,9 @@ from cygrad._engine.kernels cimport (
 )
 from cygrad._engine.loops cimport real
 from cygrad._engine.plan cimport (
-    ADD_SOURCE, ADD_SOURCE_DELTA, CLIP, DISTURB, DISTURB_DELTA, FORWARD, GATHER, GRADIENT, HIDDEN_DELTA, NORMALIZE,
-    NORMALIZE_DELTA, OUTPUT_DELTA, SCALE_GRADIENT, SOFTMAX, SPARSE_FORWARD, SPARSE_GRADIENT, UPDATE, Operation, Plan
+    ADD_SOURCE, ADD_SOURCE_DELTA, CLIP, DISTURB, DISTURB_DELTA, FORWARD, GATHER, GRADIENT, HIDDEN_DELTA, LIMIT_NORMS,
+    NORMALIZE, NORMALIZE_DELTA, OUTPUT_DELTA, SCALE_GRADIENT, SOFTMAX, SPARSE_FORWARD, SPARSE_GRADIENT, UPDATE, Operation,
+    Plan
 )
 from cygrad._engine.samples cimport read_integer, read_number
 from cygrad._engine.interrupts cimport Interrupts
@@ -55,7 +57,7 @@ cdef class LoopsPlan(Plan):
             return True
         if op.kind == OUTPUT_DELTA or op.kind == CLIP:
             return p.stop_if_not_finite and not isfinite(p.loss)
-        return op.kind not in (GRADIENT, SCALE_GRADIENT, SPARSE_GRADIENT, UPDATE) and (
+        return op.kind not in (GRADIENT, SCALE_GRADIENT, SPARSE_GRADIENT, UPDATE, LIMIT_NORMS) and (
             interrupts.check(op.panels * op.work))
 
 
@@ -130,6 +132,10 @@ cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -
         pass_layer[real](s, p, l, zero)
     elif op.kind in (NORMALIZE_DELTA, DISTURB_DELTA, ADD_SOURCE_DELTA):
         pass_back[real](s, p, l, zero)
+    elif op.kind == LIMIT_NORMS:
+        w = weights_of[real](&s.layers[l], zero)
+        loops.limit_norms[real](p.max_norm, w)
+        pack[real](&s.layers[l].w, 0, w)
     return 0
 
 
@@ -336,20 +342,21 @@ cdef int update_layer(const Layer *layer, const Pass *p, const real[:, ::1] a, c
         biases = np.empty((1, layer.w.cols), np.asarray(a).dtype)
         loops.bias_gradient[real](delta, biases[0])
     if p.stores_gradient:
-        rule.rule, rule.weight_decay = CG_RULE_store, 0
+        rule.rule = CG_RULE_store
     return update_parameters[real](layer, p, rule, p.gradient_offset, weights, biases, 0)
 
 
 cdef int update_parameters(const Layer *layer, const Pass *p, cg_update rule, Py_ssize_t offset, weight_gradient,
                            bias_gradient, real zero) except -1:
     """Update what lies `offset` bytes from the parameters, and its states; they are changed where they are."""
+    cdef bint decays = rule.rule != CG_RULE_store and layer.kind == DENSE      # norms do not decay
+    cdef cg_update of_weights = update_of_layer(&rule, layer.weights_rate_factor, decays)
+    cdef cg_update of_biases = update_of_layer(&rule, layer.biases_rate_factor, False)
     cdef cg_matrix w = layer.w
     cdef cg_matrix[CG_MOST_STATES] states
     cdef Py_ssize_t[CG_MOST_STATES] to_state
     cdef char *b = layer.b + offset
     cdef int i
-    if layer.kind != DENSE:     # norms do not decay
-        rule.weight_decay = 0
     w.data += offset
     for i in range(CG_MOST_STATES):
         to_state[i] = p.state_offsets[i] if offset == 0 else 0
@@ -360,14 +367,13 @@ cdef int update_parameters(const Layer *layer, const Pass *p, cg_update rule, Py
         numbers = []
         for i in range(CG_MOST_STATES):
             numbers.append(unpacked[real](&states[i], 0, layer.inputs, 0))
-        loops.update[real](&rule, weight_gradient.reshape(-1), weights.reshape(-1), numbers[0].reshape(-1),
+        loops.update[real](&of_weights, weight_gradient.reshape(-1), weights.reshape(-1), numbers[0].reshape(-1),
                            numbers[1].reshape(-1), numbers[2].reshape(-1))
         for i in range(CG_MOST_STATES):
             pack[real](&states[i], 0, numbers[i])
         pack[real](&w, 0, weights)
     if bias_gradient is not None:
-        rule.weight_decay = 0
-        loops.update[real](&rule, bias_gradient.reshape(-1), as_array[real](b, w.cols, 0),
+        loops.update[real](&of_biases, bias_gradient.reshape(-1), as_array[real](b, w.cols, 0),
                            as_array[real](b + to_state[0], w.cols, 0), as_array[real](b + to_state[1], w.cols, 0),
                            as_array[real](b + to_state[2], w.cols, 0))
     return 0

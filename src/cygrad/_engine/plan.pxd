@@ -25,6 +25,7 @@ cdef enum Kind:
     ADD_SOURCE
     ADD_SOURCE_DELTA
     SCALE_GRADIENT  # ∂C/∂γ = Σ δ ⊙ x̂, ∂C/∂β = Σ δ, and the updates
+    LIMIT_NORMS     # w ← w c / ‖w‖ where ‖w‖ > c, for the weights w of each unit
 
 
 # One operation of a pass. A task computes one panel of columns of its result, for one block of its rows.
@@ -104,6 +105,7 @@ cdef class Plan:
     cdef bint passes_through(self, Py_ssize_t l) noexcept nogil
     @cython.final
     cdef bint is_source(self, Py_ssize_t l) noexcept nogil
+    cdef int add_norm_limits(self) except -1
     @cython.final
     cdef bint run(self, Pass *p, int member, Interrupts interrupts) noexcept nogil
     cdef bint run_operation(self, const Operation *op, Pass *p, int member, Interrupts interrupts) noexcept nogil

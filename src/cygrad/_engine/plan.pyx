@@ -146,7 +146,7 @@ cdef class Plan:
         s.delta = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
         s.kept = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
         s.statistics = <char **> calloc(depth + 1, sizeof(char *))
-        self.operation = <Operation *> calloc(4 * depth + 5, sizeof(Operation))
+        self.operation = <Operation *> calloc(5 * depth + 5, sizeof(Operation))
         if s.a == NULL or s.z == NULL or s.delta == NULL or s.kept == NULL or s.statistics == NULL or (
                 self.operation == NULL):
             raise MemoryError()
@@ -368,7 +368,7 @@ cdef class Plan:
         """
         cdef Operation *op = &self.operation[self.operations]
         self.operations += 1
-        op.kind, op.layer, op.once_per_batch = kind, layer, kind in (CLIP, UPDATE)
+        op.kind, op.layer, op.once_per_batch = kind, layer, kind in (CLIP, UPDATE, LIMIT_NORMS)
         op.panels = self.panels(columns)
         op.blocks, op.rows, op.block_rows, op.unit = 1, rows, rows, unit
         op.work = rows * work
@@ -457,6 +457,19 @@ cdef class Plan:
                 waiting += 1
         return 0
 
+    cdef int add_norm_limits(self) except -1:
+        """Add the limits of the norms, after all updates: an update may run beside that of another layer."""
+        cdef Py_ssize_t l
+        cdef const Layer *layer
+        cdef Operation *op
+        for l in range(self.workspace.depth, 0, -1):
+            layer = &self.workspace.layers[l]
+            if layer.kind == DENSE and layer.train_weights:
+                op = &self.operation[self.operations]
+                self.add(LIMIT_NORMS, l, layer.w.cols, layer.inputs, layer.inputs, self.workspace.kernels.panel_width)
+                op.is_split = self.members > 1 and op.panels > 1 and self.max_tasks(op) > 1
+        return 0
+
     # Passes
 
     @cython.final
@@ -507,6 +520,9 @@ cdef class Plan:
         if op.kind == UPDATE:
             part.rows = min(self.workspace.layers[op.layer].inputs - part.first, op.block_rows)
             update(&self.workspace, p, &part)
+            return False
+        if op.kind == LIMIT_NORMS:
+            limit_norms(&self.workspace, p, &part)
             return False
         if op.kind == SPARSE_GRADIENT:
             part.rows = min(self.workspace.layers[op.layer].inputs - part.first, op.block_rows)

@@ -39,15 +39,11 @@ class Training(SequentialPasses):
         learning_rate: float | Callable[[int], float] = 0.0,
         *,
         learning_rates: Callable[[int, int], NDArray[np.float64]] | None = None,
-        momentum: float = 0,
-        beta1: float = 0,
-        beta2: float = 0,
-        epsilon: float = 0,
-        weight_decay: float = 0,
         clip: str | None = None,
         clip_limit: float = 0,
         max_block: int = 0,
         seed: int = 0,
+        **hyperparameters: float,
     ) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(

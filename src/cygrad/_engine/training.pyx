@@ -16,7 +16,7 @@ from cygrad._engine.equations cimport (
 )
 from cygrad._engine.interrupts cimport Interrupts, clock
 from cygrad._engine.kernels cimport (
-    CG_CORRECTS_MOMENTS, CG_FLOAT32, cg_random_below, cg_rule_properties, cg_rule_states, cg_sparse, cg_update
+    CG_FLOAT32, cg_random_below, cg_sparse
 )
 from cygrad._engine.passes cimport SequentialPasses
 from cygrad._engine.plan cimport Plan, address, costs
@@ -28,6 +28,7 @@ import cygrad._engine.kernels as _kernels
 from cygrad._engine.plan import aligned
 
 include "statistics.pyx"
+include "step_update.pyx"
 
 
 cdef list _rules = list(_kernels.RULES)      # in the order of their codes
@@ -35,6 +36,7 @@ cdef dict _clippings = {None: CLIP_NOTHING, "value": CLIP_VALUE, "norm": CLIP_NO
 
 cdef Py_ssize_t CACHE_LINE = 64
 RATES_AHEAD = 1024      # learning rates of single steps that are computed at once
+
 cdef uint64_t GOLDEN_GAMMA = 0x9E3779B97F4A7C15   # 2⁶⁴ divided by the golden ratio
 
 
@@ -79,19 +81,6 @@ cdef tuple weighted_batches(const int64_t[::1] order, Py_ssize_t rows, Py_ssize_
     return np.asarray(left)[:kept], np.asarray(scales)[:batches], np.asarray(totals)[:batches]
 
 
-cdef double integer_power(double base, int64_t exponent) noexcept nogil:
-    """Compute baseⁿ by repeated squaring: pow of the C library does not promise the same bits everywhere."""
-    cdef double result = 1
-    cdef double[2] factor       # indexed by the last bit of the exponent: a branch on it would often be mispredicted
-    factor[0] = 1
-    while exponent:
-        factor[1] = base
-        result *= factor[exponent & 1]
-        base *= base
-        exponent >>= 1
-    return result
-
-
 @cython.final
 cdef class Training(SequentialPasses):
     """The state of an optimiser, and the workspace of its steps on one engine.
@@ -100,8 +89,7 @@ cdef class Training(SequentialPasses):
     """
 
     cdef Engine engine
-    cdef cg_update update
-    cdef double beta1, beta2, epsilon
+    cdef Optimizer optimizer
     cdef Clipping clipping
     cdef object gradient                # as bytes, in the layout of the parameters, or None: it is never stored
     cdef Py_ssize_t max_batch           # samples of a step in an epoch
@@ -128,24 +116,20 @@ cdef class Training(SequentialPasses):
     cdef public int64_t steps           # number of steps so far
 
     def __init__(self, Engine engine, str rule, Py_ssize_t batch_size, learning_rate=0.0, *, learning_rates=None,
-                 double momentum=0, double beta1=0, double beta2=0, double epsilon=0, double weight_decay=0, clip=None,
-                 double clip_limit=0, Py_ssize_t max_block=0, uint64_t seed=0):
+                 clip=None, double clip_limit=0, Py_ssize_t max_block=0, uint64_t seed=0, **hyperparameters):
         cdef Py_ssize_t i
         cdef ClippingKind kind = _clippings[clip]
-        cdef int states
         self.engine, self.max_batch, self.steps, self.owner = engine, batch_size, 0, 0
         self.learning_rate = learning_rate if callable(learning_rate) else None
         self.learning_rates, self.rates_ahead, self.first_ahead = learning_rates, None, 0
         self.rate = 0 if callable(learning_rate) else learning_rate
         self.x, self.y, self.single_interrupts = Samples.__new__(Samples), Samples.__new__(Samples), Interrupts()
-        self.update.rule = _rules.index(rule)
-        self.update.momentum, self.update.weight_decay = momentum, weight_decay
-        self.update.beta1, self.update.beta2 = beta1, beta2
-        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
-        states = cg_rule_states(self.update.rule)
-        self.blocks = [aligned(engine.block.size) for _ in range(states)]
+        self.optimizer = new_optimizer(rule, hyperparameters)
+        self.blocks = [aligned(engine.block.size) for _ in range(self.optimizer.states)]
         self.state = [block.view(engine.numpy_dtype) for block in self.blocks]
-        for i in range(states):
+        self.fill_last_state()
+        self.p.max_norm = self.optimizer.max_norm
+        for i in range(self.optimizer.states):
             self.p.state_offsets[i] = address(self.blocks[i]) - address(engine.block)
         self.clipping, self.gradient, self.max_block = Clipping(kind, clip_limit), None, max_block
         if kind != CLIP_NOTHING:
@@ -166,6 +150,12 @@ cdef class Training(SequentialPasses):
         self.steps = 0
         for array in self.state:
             array.fill(0)
+        self.fill_last_state()
+
+    cdef int fill_last_state(self) except -1:
+        if self.optimizer.initial:      # else it is 0 from the beginning, and takes no memory until it is used
+            self.state[self.optimizer.states - 1].fill(self.optimizer.initial)
+        return 0
 
     cdef int ensure_plan(self, Samples X, Py_ssize_t rows, threads, bint in_blocks) except -1:
         """Make a plan for batches of up to `rows` rows, in blocks where they may be divided, unless the present one serves.
@@ -188,6 +178,7 @@ cdef class Training(SequentialPasses):
         """Make a plan for batches of up to `capacity` rows, in blocks if these are allowed."""
         cdef Engine engine = self.engine
         cdef Py_ssize_t l, lowest = engine.depth + 1
+        cdef Plan plan
         for l in range(engine.depth, 0, -1):
             if is_trained(&engine.trained[l]):
                 lowest = l
@@ -198,6 +189,8 @@ cdef class Training(SequentialPasses):
                                   self.max_block if self.max_block > 0 else capacity, self.clipping, sparse, True)
         else:
             plan = new_plan(engine, engine.trained, lowest, capacity, members, 1, self.clipping, sparse, True)
+        if self.optimizer.max_norm:
+            plan.add_norm_limits()
         self.set_up(plan, capacity, engine.block)
         return 0
 
@@ -221,16 +214,10 @@ cdef class Training(SequentialPasses):
         self.rates_ahead = None
 
     cdef void begin_step(self, double rate) noexcept nogil:
-        """Count the next step, and compute its learning rate and ε."""
-        cdef double correction
+        """Count the next step, and compute its update."""
         self.p.step = self.steps
         self.steps += 1
-        self.p.update = self.update
-        self.p.update.rate = rate
-        if cg_rule_properties(self.update.rule) & CG_CORRECTS_MOMENTS:
-            correction = sqrt(1 - integer_power(self.beta2, self.steps))
-            self.p.update.rate = rate * correction / (1 - integer_power(self.beta1, self.steps))
-            self.p.update.epsilon = self.epsilon * correction
+        self.p.update = update_of_step(&self.optimizer, rate, self.steps)
 
     cdef void prepare_batch(self) noexcept nogil:
         if self.p.weights != NULL:

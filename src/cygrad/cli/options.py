@@ -161,13 +161,17 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
     training.add_argument(
         "--optimizer", choices=tuple(OPTIMIZERS), default="adam", help="default: adam"
     )
+    with_momentum = " or ".join(name for name, row in OPTIMIZERS.items() if row.has_momentum)
     rates = ", ".join(f"{row.learning_rate} for {name}" for name, row in OPTIMIZERS.items())
     training.add_argument("--learning-rate", metavar="X", type=_number(), help=f"default: {rates}")
     training.add_argument(
-        "--momentum", metavar="X", type=_number(below=1.0), help="only with sgd (default: 0)"
+        "--momentum",
+        metavar="X",
+        type=_number(below=1.0),
+        help=f"only with {with_momentum} (default: 0)",
     )
     training.add_argument(
-        "--weight-decay", metavar="X", type=_number(), default=0.0, help="default: 0"
+        "--weight-decay", metavar="X", type=_number(), help="default: 0.01 for adamw, 0 for others"
     )
     loop.add_options(parser, _integer, _path)
     training.add_argument(

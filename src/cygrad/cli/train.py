@@ -184,7 +184,8 @@ def _optimizer(arguments: Namespace, steps_per_epoch: int) -> Optimizer:
     rate = row.learning_rate if arguments.learning_rate is None else arguments.learning_rate
     rate = loop.learning_rate(arguments, rate, steps_per_epoch)
     momentum = {} if arguments.momentum is None else {"momentum": arguments.momentum}
-    return row.optimizer(rate, weight_decay=arguments.weight_decay, **momentum)
+    decay = {} if arguments.weight_decay is None else {"weight_decay": arguments.weight_decay}
+    return row.optimizer(rate, **decay, **momentum)
 
 
 def _fit_quantities(

@@ -45,12 +45,15 @@ def nested(structure: Iterable[Description], layers: Iterator[Layer]) -> list[De
 def to_values(description: Description) -> dict[str, Any]:
     """Return a description as values for JSON, without initialisers."""
     if isinstance(description, Dense):
-        return {
+        values = {
             "units": description.units,
             "activation": described(description.activation),
             "use_bias": description.use_bias,
             "trainable": description.trainable,
         }
+        if description.learning_rate_factor != 1:  # older versions read the others
+            values["learning_rate_factor"] = description.learning_rate_factor
+        return values
     values: dict[str, Any] = {"kind": description.kind}
     if isinstance(description, Residual):
         layers = [to_values(layer) for layer in description.layers]

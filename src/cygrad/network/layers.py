@@ -7,7 +7,7 @@ holds the parameters; a `Layer` reads and writes them there. Other descriptions 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
@@ -57,6 +57,9 @@ class Dense:
         False leaves b out: z = W a.
     trainable : bool or {"weights", "biases"}
         Train all parameters of the layer, none, or only these.
+    learning_rate_factor : float or (float, float)
+        Multiplies the optimiser's learning rate for the layer, or for its weights and for its
+        biases; 0 or more. Decay and l1, which go by the learning rate, change with it.
     weights_init : str, float, array (units, inputs), function of (rng, shape) or None
         Initial weights, see `cygrad.initializers`. None takes the default that
         `cygrad.network.ACTIVATIONS` has for the activation: He for relu, Glorot for most others.
@@ -74,6 +77,7 @@ class Dense:
     _: KW_ONLY
     use_bias: bool = True
     trainable: Trainable = True
+    learning_rate_factor: float | tuple[float, float] = 1.0
     weights_init: str | ArrayLike | Initializer | None = None
     bias_init: str | ArrayLike | Initializer = "zeros"
 
@@ -87,6 +91,7 @@ class Dense:
         set_field(self, "trainable", checks.trainable(self.trainable))
         if self.trainable == "biases" and not self.use_bias:
             raise ValueError("trainable is 'biases' with use_bias=False, expected False")
+        set_field(self, "learning_rate_factor", _check_factor(self.learning_rate_factor))
 
         weights = resolve(self.initial_weights(), "weights_init")
         biases = resolve(self.bias_init, "bias_init")
@@ -140,6 +145,7 @@ class Layer:
         self._index = index
         self._engine = engine
         engine.set_trained(index, self.train_weights, self.train_biases)
+        engine.set_rate_factors(index, *self.rate_factors)
 
     @property
     def description(self) -> Flat:
@@ -210,6 +216,28 @@ class Layer:
     def train_biases(self) -> bool:
         """True if training changes the biases."""
         return self.use_bias and self.trainable in (True, "biases")
+
+    @property
+    def learning_rate_factor(self) -> float | tuple[float, float]:
+        """The factor of the learning rate, or of those of weights and biases.
+
+        Can be assigned, in dense layers; 1 in all others.
+        """
+        description = self._description
+        return description.learning_rate_factor if isinstance(description, Dense) else 1.0
+
+    @learning_rate_factor.setter
+    def learning_rate_factor(self, factor: float | tuple[float, float]) -> None:
+        if not isinstance(self._description, Dense):
+            raise self._without_parameters("learning_rate_factor")
+        self._description = replace(self._description, learning_rate_factor=factor)
+        self._engine.set_rate_factors(self._index, *self.rate_factors)
+
+    @property
+    def rate_factors(self) -> tuple[float, float]:
+        """The factors of the learning rates of weights and biases."""
+        factor = self.learning_rate_factor
+        return factor if isinstance(factor, tuple) else (factor, factor)
 
     @property
     def weights(self) -> NDArray[Any]:
@@ -429,3 +457,16 @@ def _append(flat: list[FlatLayer], layers: Iterable[Description], inputs: int) -
             flat.append(FlatLayer(description, inputs, units_of(description, inputs)))
             inputs = flat[-1].units
     return inputs
+
+
+def _check_factor(factor: float | Sequence[float]) -> float | tuple[float, float]:
+    """Return one factor, or a pair of different ones for weights and biases."""
+    name = "learning_rate_factor"
+    if not isinstance(factor, (tuple, list)):
+        number = checks.number(factor, name, least=0)
+        return Dense.learning_rate_factor if number == 1 else number
+    if len(factor) != 2:
+        raise ValueError(f"{name} is {factor!r}, expected a number or two, for weights and biases")
+    weights = checks.number(factor[0], f"{name}[0]", least=0)
+    biases = checks.number(factor[1], f"{name}[1]", least=0)
+    return _check_factor(weights) if weights == biases else (weights, biases)

@@ -4,6 +4,7 @@ The equations over weights and biases are in `cygrad.reference.backpropagation`,
 dropout and noise in `normalization` and `noise`, beside their descriptions.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 
@@ -28,6 +29,8 @@ class Dense:
     trainable : bool or str
         False freezes all parameters, ``"weights"`` trains the weights alone, ``"biases"`` the
         biases. A gradient is computed for frozen parameters too.
+    learning_rate_factor : float or (float, float)
+        Multiplies the learning rate of the layer; or that of its weights, and that of its biases.
 
     Raises
     ------
@@ -40,6 +43,7 @@ class Dense:
     _: KW_ONLY
     use_bias: bool = True
     trainable: bool | str = True
+    learning_rate_factor: float | tuple[float, float] = 1.0
 
     def __post_init__(self) -> None:
         if self.units < 1:
@@ -52,6 +56,16 @@ class Dense:
             raise ValueError(
                 f"trainable is {self.trainable!r}, expected True, False, 'weights' or 'biases'"
             )
+        if not all(0 <= factor < math.inf for factor in self.rate_factors):
+            raise ValueError(
+                f"learning_rate_factor is {self.learning_rate_factor}, expected numbers from 0"
+            )
+
+    @property
+    def rate_factors(self) -> tuple[float, float]:
+        """The factors of the learning rates of weights and biases."""
+        factor = self.learning_rate_factor
+        return factor if isinstance(factor, tuple) else (factor, factor)
 
 
 @dataclass(frozen=True)
@@ -93,6 +107,7 @@ class Layer:
         self.description = description
         self.source = source
         self.activation: str | Activation = getattr(description, "activation", "identity")
+        self.weights_rate_factor = self.biases_rate_factor = 1.0
         self.units = inputs
         self.use_bias = isinstance(description, (Dense, BatchNorm, LayerNorm))
         trainable: bool | str = getattr(description, "trainable", False)
@@ -100,6 +115,7 @@ class Layer:
         self._biases: Vector = []
         if isinstance(description, Dense):
             self.units = description.units
+            self.weights_rate_factor, self.biases_rate_factor = description.rate_factors
             self.use_bias = description.use_bias
             self._weights = zeros(description.units, inputs)
             self._biases = [0.0] * description.units

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from .clipping import KINDS, clip
 from .network import Gradients, Network, Rows, Targets
-from .optimizers import Optimizer, State, learning_rate_at
+from .optimizers import Optimizer, State, learning_rate_at, shrunk
 from .passes import Mode
 from .vectors import Vector
 
@@ -42,7 +42,7 @@ class Trainer:
     ----------
     network : Network
         Its parameters are changed in place.
-    optimizer : SGD or Adam
+    optimizer : SGD, Adam or another optimiser
         The update rule.
     batch_size : int
         Samples in a step; the last batch of an epoch may have fewer.
@@ -172,25 +172,41 @@ class Trainer:
 
     def apply(self, gradients: Gradients) -> None:
         """Update all trained parameters: P ← P − η ∂C/∂P, or the optimiser's other rule."""
-        rate = learning_rate_at(self.optimizer.learning_rate, self.steps)
+        optimizer = self.optimizer
+        rate = learning_rate_at(optimizer.learning_rate, self.steps)
         for index, layer in enumerate(self.network.layers):
             if layer.trains_weights:
                 for weights, gradient, states in zip(
                     layer.weights, gradients.weights[index], self.weights_state[index], strict=True
                 ):
-                    decay = self.optimizer.weight_decay if layer.decays else 0.0
-                    self._update_row(weights, gradient, states, rate, decay)
+                    eta = rate * layer.weights_rate_factor
+                    if layer.decays:
+                        gradient = [
+                            g + optimizer.gradient_decay * w
+                            for g, w in zip(gradient, weights, strict=True)
+                        ]
+                        weights[:] = [w * (1 - eta * optimizer.step_decay) for w in weights]
+                    self._update_row(weights, gradient, states, eta)
+                    if layer.decays:
+                        weights[:] = [shrunk(w, eta * optimizer.l1) for w in weights]
+                        limit_norm(weights, optimizer.max_norm)
             if layer.trains_biases:
                 self._update_row(
-                    layer.biases, gradients.biases[index], self.biases_state[index], rate, 0.0
+                    layer.biases,
+                    gradients.biases[index],
+                    self.biases_state[index],
+                    rate * layer.biases_rate_factor,
                 )
         self.steps += 1
 
-    def _update_row(
-        self, row: Vector, gradients: Vector, states: list[State], rate: float, decay: float
-    ) -> None:
-        """Update a row of parameters and their states in place; the gradient is g + λ P."""
+    def _update_row(self, row: Vector, gradients: Vector, states: list[State], rate: float) -> None:
+        """Update a row of parameters and their states in place."""
         for k, gradient in enumerate(gradients):
-            row[k], states[k] = self.optimizer.update(
-                row[k], gradient + decay * row[k], states[k], rate, self.steps
-            )
+            row[k], states[k] = self.optimizer.update(row[k], gradient, states[k], rate, self.steps)
+
+
+def limit_norm(weights: Vector, limit: float | None) -> None:
+    """w ← w c / ‖w‖ where ‖w‖ > c, in place."""
+    norm = math.sqrt(sum(w * w for w in weights))
+    if limit is not None and norm > limit:
+        weights[:] = [w * (limit / norm) for w in weights]
