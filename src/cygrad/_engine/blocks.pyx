@@ -75,4 +75,4 @@ cdef bint sums_go_on(Engine engine, bint rows_of_targets) noexcept:
     """
     if engine.has_batch_norm:
         return False
-    return not rows_of_targets or engine.outputs <= engine.kernels.panel_width
+    return engine.custom_loss is None and (not rows_of_targets or engine.outputs <= engine.kernels.panel_width)

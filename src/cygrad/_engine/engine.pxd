@@ -21,6 +21,7 @@ cdef class Engine:
     cdef Py_ssize_t plan_version    # increased when `trained` changes, since plans depend on it
     cdef readonly Py_ssize_t depth
     cdef int loss
+    cdef public object custom_loss          # a Python function, or None
     cdef const double *loss_parameters      # or NULL
     cdef Py_ssize_t n_loss_parameters
     cdef object loss_numbers                # the array that holds them
@@ -114,5 +115,6 @@ cdef Plan new_plan(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, 
 cdef bint sums_go_on(Engine engine, bint rows_of_targets) noexcept
 
 cdef const cg_samples *target_rows(targets)
+cdef void set_targets(Engine engine, Pass *p, targets)
 cdef const int64_t *target_labels(targets)
 cdef double sum_of_weights(const double[::1] weights, const int64_t *order, Py_ssize_t start, Py_ssize_t rows) noexcept nogil

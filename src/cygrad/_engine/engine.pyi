@@ -4,6 +4,7 @@ from typing import Any, TypeAlias, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cygrad._engine.plan import CustomTargets
 from cygrad._engine.samples import Samples
 
 # The largest number of threads, or a function for it, called only if more than one would pay.
@@ -25,6 +26,7 @@ class Engine:
         target_columns: int | None = None,
         repeats_targets: bool = False,
     ) -> None: ...
+    custom_loss: Callable[..., Any] | None
     @property
     def has_batch_norm(self) -> bool: ...
     @property
@@ -60,7 +62,7 @@ class Engine:
     def evaluate(
         self,
         X: Samples,
-        targets: NDArray[np.int64] | Samples,
+        targets: NDArray[np.int64] | Samples | CustomTargets,
         threads: _Threads = 1,
         rows: NDArray[np.int64] | None = None,
         outputs: NDArray[Any] | None = None,
@@ -69,7 +71,7 @@ class Engine:
     def gradient(
         self,
         X: Samples,
-        targets: NDArray[np.int64] | Samples,
+        targets: NDArray[np.int64] | Samples | CustomTargets,
         out: NDArray[Any] | None = None,
         threads: _Threads = 1,
         training: bool = False,
@@ -80,7 +82,7 @@ class Engine:
     def backward(
         self,
         X: Samples,
-        targets: NDArray[np.int64] | Samples,
+        targets: NDArray[np.int64] | Samples | CustomTargets,
         input_gradient: bool,
         keep: Collection[str],
         threads: _Threads = 1,

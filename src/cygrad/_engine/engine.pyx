@@ -27,7 +27,7 @@ import os
 import numpy as np
 
 import cygrad._engine.kernels as _kernels
-from cygrad._engine.plan import aligned
+from cygrad._engine.plan import CustomTargets, aligned
 from cygrad._engine.sparse import is_sparse
 
 include "parameters.pyx"
@@ -510,7 +510,8 @@ cdef class Engine:
         cdef double[2] total
         cdef double *sums = NULL
         memset(&p, 0, sizeof(Pass))
-        p.x, p.y, p.labels = &X.view, target_rows(targets), target_labels(targets)
+        p.x = &X.view
+        set_targets(self, &p, targets)
         p.sparse = X.sparse_rows()
         if rows is not None:
             p.order = &rows[0]
@@ -729,7 +730,8 @@ cdef class Engine:
         cdef SequentialPasses passes = context.passes
         cdef Py_ssize_t n = X.view.rows
         cdef double divisor = n
-        passes.p.x, passes.p.y, passes.p.labels = &X.view, target_rows(targets), target_labels(targets)
+        passes.p.x = &X.view
+        set_targets(self, &passes.p, targets)
         passes.p.sparse = X.sparse_rows()
         passes.p.weights = NULL
         if weights is not None:
@@ -802,6 +804,13 @@ cdef Py_ssize_t memory_size(Plan plan):
     return sum([block.size for block in plan.memory])
 
 
+cdef void set_targets(Engine engine, Pass *p, targets):
+    """Point a pass to its targets; the caller keeps them alive."""
+    p.y, p.labels, p.custom = target_rows(targets), target_labels(targets), NULL
+    if engine.custom_loss is not None:
+        p.custom, p.custom_targets = <void *> engine.custom_loss, <void *> targets.array
+
+
 cdef const cg_samples *target_rows(targets):
     """Return rows of targets, or NULL; the caller keeps them alive."""
     return &(<Samples> targets).view if isinstance(targets, Samples) else NULL
@@ -819,7 +828,7 @@ cdef double sum_of_weights(const double[::1] weights, const int64_t *order, Py_s
 
 cdef const int64_t *target_labels(targets):
     """Return class indices, or NULL; the caller keeps the array alive."""
-    if isinstance(targets, Samples):
+    if isinstance(targets, (Samples, CustomTargets)):
         return NULL
     cdef const int64_t[::1] view = targets
     return &view[0]

@@ -81,6 +81,9 @@ cdef struct Pass:
     const cg_sparse *sparse     # the samples, where they are sparse; of `x` only the shape is used then
     const cg_samples *y         # rows of targets, or NULL
     const int64_t *labels       # class indices, or NULL
+    void *custom                # a loss that is a Python function, or NULL; and its targets
+    void *custom_targets
+    double custom_loss          # the sum of its losses over the rows
     const double *weights       # of the samples, which are numbers of the dtype, or NULL: all count once
     double scale                # 1, or 1 / (sum of the batch's weights); only where there are weights
     const int64_t *order        # row numbers to gather, or NULL for start, start + 1, …

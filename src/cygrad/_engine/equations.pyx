@@ -102,7 +102,7 @@ cdef void output_delta(const Workspace *s, Pass *p) noexcept nogil:
     output.parameters, output.n_parameters = s.parameters, s.n_parameters
     output.weights = s.weights + p.first * s.kernels.itemsize if p.weights != NULL else NULL
     output.z, output.a = &z, &a
-    output.y = &y if p.y != NULL else NULL
+    output.y = &y if p.y != NULL or p.custom != NULL else NULL
     output.labels = s.labels + p.first if p.labels != NULL else NULL
     output.log_sum_exp = s.log_sum_exp + p.first * s.kernels.itemsize
     output.delta = &delta if s.delta[s.depth].data != NULL else NULL
@@ -110,6 +110,8 @@ cdef void output_delta(const Workspace *s, Pass *p) noexcept nogil:
     output.partial_sums = p.partial_sums if p.partial_sums != NULL else <void *> sums
     s.kernels.output_delta(p.rows, &output)
     p.loss, p.metric = output.loss_sum, output.metric_sum
+    if p.custom != NULL:
+        p.loss = p.metric = p.custom_loss
     if output.delta == NULL or cg_loss_properties(s.loss) & CG_GIVES_DELTA:
         return      # the cross-entropies give δᴸ = a − y at once
     if cg_activation_properties(layer.activation) & CG_WHOLE_ROWS:

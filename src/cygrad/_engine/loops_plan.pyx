@@ -24,7 +24,7 @@ from cygrad._engine.loops cimport real
 from cygrad._engine.plan cimport (
     ADD_SOURCE, ADD_SOURCE_DELTA, CLIP, DISTURB, DISTURB_DELTA, FORWARD, GATHER, GRADIENT, HIDDEN_DELTA, LIMIT_NORMS,
     NORMALIZE, NORMALIZE_DELTA, OUTPUT_DELTA, SCALE_GRADIENT, SOFTMAX, SPARSE_FORWARD, SPARSE_GRADIENT, UPDATE, Operation,
-    Plan
+    Plan, call_custom
 )
 from cygrad._engine.samples cimport read_integer, read_number
 from cygrad._engine.interrupts cimport Interrupts
@@ -44,6 +44,8 @@ cdef class LoopsPlan(Plan):
     cdef bint run_operation(self, const Operation *op, Pass *p, int member, Interrupts interrupts) noexcept nogil:
         """Run one operation. True: stop, no parameter has been changed."""
         cdef bint stop = False
+        if op.kind == OUTPUT_DELTA and p.custom != NULL and not call_custom(&self.workspace, p, interrupts):
+            return True
         with gil:
             try:
                 if self.workspace.kernels.itemsize == sizeof(float):
@@ -77,7 +79,8 @@ cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -
             gather[real](p.y, p, from_row(&s.y, p.first), zero)
         for r in range(n if p.labels != NULL else 0):
             s.labels[p.first + r] = p.labels[p.order[p.start + r] if p.order != NULL else p.start + r]
-        of_batch = as_array[real](s.weights + p.first * sizeof(real), n, zero)
+        if p.weights != NULL:
+            of_batch = as_array[real](s.weights + p.first * sizeof(real), n, zero)
         for r in range(n if p.weights != NULL else 0):
             of_batch[r] = <real> p.weights[p.order[p.start + r] if p.order != NULL else p.start + r]
     elif op.kind == FORWARD or op.kind == SPARSE_FORWARD:
@@ -96,7 +99,7 @@ cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -
         pack[real](&s.a[l], p.first, a)
     elif op.kind == OUTPUT_DELTA:
         a = unpacked[real](&s.a[l], p.first, n, zero)
-        y = None if p.y == NULL else unpacked[real](&s.y, p.first, n, zero)
+        y = None if p.y == NULL and p.custom == NULL else unpacked[real](&s.y, p.first, n, zero)
         labels = None if p.labels == NULL else np.asarray(<int64_t[:n]> (s.labels + p.first))
         parameters = None if s.n_parameters == 0 else np.asarray(<double[:s.n_parameters]> (<double *> s.parameters))
         of_rows = None if p.weights == NULL else np.asarray(as_array[real](
@@ -108,6 +111,8 @@ cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -
         if s.delta[l].data != NULL:
             pack[real](&s.delta[l], p.first, delta)
         p.loss, p.metric = sums[0], sums[1]
+        if p.custom != NULL:
+            p.loss = p.metric = p.custom_loss
     elif op.kind == HIDDEN_DELTA:
         a = unpacked[real](&s.a[l] if l > 0 else &s.delta[0], p.first, n, zero)      # of the input only the shape is used
         z = a if l == 0 else unpacked[real](&s.z[l], p.first, n, zero)

@@ -122,3 +122,4 @@ cdef class Plan:
 
 
 cdef char *address(block) except NULL
+cdef bint call_custom(const Workspace *s, Pass *p, Interrupts interrupts) noexcept with gil

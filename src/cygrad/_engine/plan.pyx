@@ -23,6 +23,7 @@ import numpy as np
 
 
 include "equations.pyx"
+include "custom.pyx"
 include "layers.pyx"
 
 
@@ -485,6 +486,8 @@ cdef class Plan:
         """Run one operation. True: stop, no parameter has been changed. The interrupts are those of member 0."""
         cdef Py_ssize_t index
         if op.kind == OUTPUT_DELTA:
+            if p.custom != NULL and not call_custom(&self.workspace, p, interrupts):
+                return True
             output_delta(&self.workspace, p)
             return p.stop_if_not_finite and p.is_last and not isfinite(p.loss)
         if op.kind == CLIP:

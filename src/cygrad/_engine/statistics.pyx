@@ -89,7 +89,8 @@ def layer_statistics(Engine engine, Samples X, targets, const int64_t[::1] order
     cdef int activation
     changes = change.view(np.uint8)
     to_change = address(changes) - address(engine.block)
-    passes.p.x, passes.p.y, passes.p.labels = &X.view, target_rows(targets), target_labels(targets)
+    passes.p.x = &X.view
+    set_targets(engine, &passes.p, targets)
     passes.p.order, passes.p.sparse, passes.p.step = &order[0], X.sparse_rows(), step
     try:
         passes.run(n, n, 1, None)

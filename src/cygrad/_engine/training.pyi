@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cygrad._engine.engine import Engine
 from cygrad._engine.passes import SequentialPasses
+from cygrad._engine.plan import CustomTargets
 from cygrad._engine.samples import Samples
 
 # The largest number of threads, or a function for it, called only if more than one would pay.
@@ -16,7 +17,7 @@ def permute(order: NDArray[np.int64], seed: int) -> None: ...
 def layer_statistics(
     engine: Engine,
     X: Samples,
-    targets: NDArray[np.int64] | Samples,
+    targets: NDArray[np.int64] | Samples | CustomTargets,
     order: NDArray[np.int64],
     change: NDArray[Any],
     step: int,
@@ -61,7 +62,7 @@ class Training(SequentialPasses):
     def epoch(
         self,
         X: Samples,
-        targets: NDArray[np.int64] | Samples,
+        targets: NDArray[np.int64] | Samples | CustomTargets,
         order: NDArray[np.int64] | None,
         learning_rates: NDArray[np.float64] | None = None,
         poll: Callable[[int, float], None] | None = None,
@@ -72,7 +73,7 @@ class Training(SequentialPasses):
     def step(
         self,
         X: Samples,
-        targets: NDArray[np.int64] | Samples,
+        targets: NDArray[np.int64] | Samples | CustomTargets,
         threads: _Threads = 1,
         weights: NDArray[np.float64] | None = None,
     ) -> float: ...

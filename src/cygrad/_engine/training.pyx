@@ -9,7 +9,7 @@ from cpython.float cimport PyFloat_Check
 from cpython.long cimport PyLong_Check
 
 from cygrad._engine.engine cimport (
-    BLOCK_MULTIPLE, Engine, fork_count, new_plan, plan_in_blocks, sum_of_weights, sums_go_on, target_labels, target_rows
+    BLOCK_MULTIPLE, Engine, fork_count, new_plan, plan_in_blocks, sum_of_weights, sums_go_on, set_targets
 )
 from cygrad._engine.equations cimport (
     CLIP_GLOBAL_NORM, CLIP_NORM, CLIP_NOTHING, CLIP_VALUE, Clipping, ClippingKind, is_trained
@@ -109,6 +109,7 @@ cdef class Training(SequentialPasses):
     cdef const double *scales           # of the losses of each batch of the current call, where there are weights
     cdef Samples x, y                   # of learn_one
     cdef int64_t label
+    cdef object custom_target           # of a loss that is a Python function
     cdef Interrupts single_interrupts
     cdef Py_ssize_t owner               # the process of the current call, or 0
     cdef list blocks
@@ -240,7 +241,8 @@ cdef class Training(SequentialPasses):
         self.owner = fork_count
         try:
             self.ensure_plan(X, min(batch_size, rows), threads, sums_go_on(self.engine, isinstance(targets, Samples)))
-            self.p.x, self.p.y, self.p.labels = &X.view, target_rows(targets), target_labels(targets)
+            self.p.x = &X.view
+            set_targets(self.engine, &self.p, targets)
             self.p.sparse = X.sparse_rows()
             self.p.order, self.rates, self.deadline = order, rates, deadline
             self.p.weights, self.scales = &weights[0] if weights is not None else NULL, scales
@@ -361,6 +363,12 @@ cdef class Training(SequentialPasses):
         cdef bint classes = self.engine.takes_classes(), integer = PyLong_Check(y)
         cdef Py_ssize_t outputs = self.engine.target_columns, axes = 0
         cdef double value = INFINITY
+        self.p.custom = NULL
+        if self.engine.custom_loss is not None:
+            self.custom_target = np.asarray(y)[np.newaxis]
+            self.p.custom, self.p.custom_targets = <void *> self.engine.custom_loss, <void *> self.custom_target
+            self.p.y, self.p.labels = NULL, NULL
+            return 0
         if integer or PyFloat_Check(y):
             try:
                 value = y

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cygrad.network.losses import LOSSES
+from cygrad.network.losses import row_of
 from cygrad.training import CSVLogger, EarlyStopping, ReduceOnPlateau
 from cygrad.training.metrics import METRICS, Metric
 from cygrad.training.metrics.table import read_metrics
@@ -157,7 +157,7 @@ def evaluate(net: Network, X: Any, y: Any, metrics: list[Metric]) -> dict[str, f
     results = net.evaluate(X, y)
     if metrics:
         outputs = net.forward(X)
-        several = LOSSES[net.loss].decides_at_half and net.outputs > 1
+        several = row_of(net.loss).decides_at_half and net.outputs > 1
         results |= {metric.name: metric(y, outputs, multilabel=several) for metric in metrics}
     return results
 

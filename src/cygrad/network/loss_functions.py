@@ -321,8 +321,25 @@ def with_defaults(name: str) -> LossFunction | None:
     return None if kind is None else kind()
 
 
-def from_config(config: str | dict[str, Any]) -> str | LossFunction:
-    """Return the loss that `LossFunction.config` described."""
+def missing_loss(outputs: NDArray[Any], targets: Any) -> tuple[ArrayLike, ArrayLike]:
+    """Stand for the function of a network that was saved with one, and say so."""
+    raise ValueError(
+        "the network was saved with a Python function as its loss, which its file does not hold; "
+        "to train or evaluate it, expected load(path, loss=function)"
+    )
+
+
+def config_of(loss: str | LossFunction | CustomLoss) -> str | dict[str, Any]:
+    """Return the description of a loss, as values for JSON; of a function, that it is one."""
+    if isinstance(loss, str):
+        return loss
+    return loss.config() if isinstance(loss, LossFunction) else {"name": CUSTOM}
+
+
+def from_config(config: str | dict[str, Any]) -> str | LossFunction | CustomLoss:
+    """Return the loss that `config_of` described."""
+    if config == {"name": CUSTOM}:
+        return missing_loss
     if not isinstance(config, dict):
         return config
     name = config.get("name")

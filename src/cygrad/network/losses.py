@@ -13,15 +13,18 @@ import numpy as np
 
 from cygrad import checks
 from cygrad._engine import kernels
+from cygrad._engine.plan import CustomTargets
 from cygrad._engine.samples import Samples, class_indices
-from cygrad.network.loss_functions import LossFunction, with_defaults
+from cygrad.network.loss_functions import CUSTOM, LossFunction, with_defaults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-    Targets = NDArray[np.int64] | Samples
+    from cygrad.network.loss_functions import CustomLoss
+
+    Targets = NDArray[np.int64] | Samples | CustomTargets
     KinkDistances = Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
 
 # Largest distance from 1 of the sum of a row of probabilities: float32 softmax outputs pass.
@@ -215,35 +218,59 @@ def takes_labels() -> tuple[str, ...]:
     return tuple(name for name, loss in LOSSES.items() if loss.labels)
 
 
-def loss_name(loss: str | LossFunction) -> str:
-    """Return the name of a loss, with or without parameters."""
-    return loss if isinstance(loss, str) else loss.name
+# A loss that is a Python function.
+_CUSTOM = Loss(
+    "of a Python function",
+    "mean_loss",
+    "numbers",
+    None,
+    None,
+    (),
+    1,
+    labels=False,
+    decides_at_half=False,
+    rows=False,
+    kink_distances=None,
+)
 
 
-def row_of(loss: str | LossFunction) -> Loss:
+def loss_name(loss: str | LossFunction | CustomLoss) -> str:
+    """Return the name of a loss, with or without parameters; "custom" for a function."""
+    if isinstance(loss, str):
+        return loss
+    return loss.name if isinstance(loss, LossFunction) else CUSTOM
+
+
+def row_of(loss: str | LossFunction | CustomLoss) -> Loss:
     """Return the row of the table for a loss, with or without parameters."""
-    return LOSSES[loss_name(loss)]
+    name = loss_name(loss)
+    return _CUSTOM if name == CUSTOM else LOSSES[name]
 
 
-def function_of(loss: str | LossFunction) -> LossFunction | None:
+def function_of(loss: str | LossFunction | CustomLoss) -> LossFunction | None:
     """Return a loss with its parameters, or with the defaults of a name; None if it has none."""
-    return with_defaults(loss) if isinstance(loss, str) else loss
+    if isinstance(loss, str):
+        return with_defaults(loss)
+    return loss if isinstance(loss, LossFunction) else None
 
 
-def check_loss(loss: object) -> str | LossFunction:
+def check_loss(loss: Any) -> str | LossFunction | CustomLoss:
     """Return a loss of `Network`: the name alone, if its parameters are the defaults."""
     if isinstance(loss, LossFunction):
         return loss.name if loss == with_defaults(loss.name) else loss
+    if callable(loss) and not isinstance(loss, type):
+        function: CustomLoss = loss
+        return function
     return checks.one_of(loss, "loss", LOSSES)
 
 
-def target_columns(loss: str | LossFunction, outputs: int) -> int:
+def target_columns(loss: str | LossFunction | CustomLoss, outputs: int) -> int:
     """Return how many numbers a row of targets has."""
     function = function_of(loss)
     return outputs if function is None else function.target_columns(outputs)
 
 
-def check_output(loss: str | LossFunction, activation: str, units: int) -> None:
+def check_output(loss: str | LossFunction | CustomLoss, activation: str, units: int) -> None:
     """Check that an output layer fits a loss.
 
     Raises
@@ -286,7 +313,7 @@ def _accepts(loss: Loss, activation: str, units: int) -> bool:
 
 
 def encode_targets(
-    loss: str | LossFunction,
+    loss: str | LossFunction | CustomLoss,
     y: ArrayLike,
     n: int,
     outputs: int,
@@ -329,6 +356,10 @@ def encode_targets(
     taken, columns = row_of(loss), target_columns(loss, outputs)
     function = function_of(loss)
     array = y if type(y) is np.ndarray else checks.array(y, name)
+    if taken is _CUSTOM:
+        if array.ndim == 0 or len(array) != n:
+            raise ValueError(f"{name} has shape {array.shape}, expected a target for each of {n}")
+        return CustomTargets(array)
     if classes is not None and array.dtype.kind in "OUT" and array.ndim == 1:
         array = _named_classes(array, name, classes)
     if array.dtype.kind not in "buif":
@@ -360,7 +391,7 @@ def encode_targets(
     return rows
 
 
-def _wanted(loss: str | LossFunction, outputs: int) -> str:
+def _wanted(loss: str | LossFunction | CustomLoss, outputs: int) -> str:
     """Describe the expected `y` for an error message."""
     row, columns, kinds = row_of(loss), target_columns(loss, outputs), []
     function = function_of(loss)
@@ -399,7 +430,7 @@ def sides_of_half(y: ArrayLike, classes: Sequence[str] | None) -> NDArray[np.int
 
 
 def _class_indices(
-    array: NDArray[Any], name: str, outputs: int, loss: str | LossFunction
+    array: NDArray[Any], name: str, outputs: int, loss: str | LossFunction | CustomLoss
 ) -> NDArray[np.int64]:
     if array.dtype.kind == "f":
         raise TypeError(

@@ -20,7 +20,13 @@ from cygrad.network.activations import name_of, parameter_of
 from cygrad.network.descriptions import from_values, nested, to_values
 from cygrad.network.gradients import PARTS, Gradients, check_parts
 from cygrad.network.layers import Dense, Layer, check_descriptions, flatten
-from cygrad.network.loss_functions import LossFunction, from_config
+from cygrad.network.loss_functions import (
+    CUSTOM,
+    LossFunction,
+    config_of,
+    from_config,
+    missing_loss,
+)
 from cygrad.network.losses import (
     FORMULAS,
     NAMES,
@@ -41,6 +47,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from cygrad.network.layers import Description
+    from cygrad.network.loss_functions import CustomLoss
     from cygrad.network.losses import Targets
     from cygrad.seeding import RandomSource
 
@@ -62,7 +69,9 @@ class Network:
     loss : {<losses>} or a loss of `cygrad.losses`
         The loss of one sample, with outputs a and targets y:
         <formulas>.
-        A name stands for the default parameters; ``cg.losses.huber(0.5)`` has others.
+        A name stands for the default parameters; ``cg.losses.huber(0.5)`` has others. Or a function
+        ``loss(outputs, targets)`` that returns the loss of each sample, shape (n,), and its
+        derivatives with respect to the outputs, shape (n, outputs): see Notes.
     reduction : {"mean", "sum"}
         C is the mean of the samples' losses, or their sum.
     dtype : {"float32", "float64"}
@@ -77,6 +86,12 @@ class Network:
 
     Notes
     -----
+    A function as loss is called once for each batch, with the outputs, a new array (n, outputs) of
+    the network's dtype, and the rows of the caller's own `y`, of any dtype and shape. Weights of
+    samples multiply its results. `evaluate` calls it for up to 256 rows at a time. The metric is
+    "mean_loss". An error that it raises ends the call, and the step is not done. A file of `save`
+    does not hold it: see `load`. In the function denormal numbers can count as zero.
+
     Any number of threads can use a network at the same time, while no other thread changes it.
 
     The network keeps the memory of a call for the next one, unless it is large: for inference and
@@ -113,7 +128,7 @@ class Network:
         inputs: int,
         layers: Iterable[Description],
         *,
-        loss: str | LossFunction,
+        loss: str | LossFunction | CustomLoss,
         reduction: Literal["mean", "sum"] = "mean",
         dtype: DTypeLike = "float32",
         rng: RandomSource = None,
@@ -128,7 +143,7 @@ class Network:
         self,
         inputs: int,
         layers: Iterable[Description],
-        loss: str | LossFunction,
+        loss: str | LossFunction | CustomLoss,
         reduction: str,
         dtype: DTypeLike,
     ) -> None:
@@ -139,6 +154,7 @@ class Network:
         self._loss = check_loss(loss)
         check_output(self._loss, name_of(flat[-1].description.activation), flat[-1].units)
         function = function_of(self._loss)
+        is_custom = loss_name(self._loss) == CUSTOM
         self._reduction = checks.one_of(reduction, "reduction", REDUCTIONS)
 
         count = sum(layer.units * (layer.inputs + 1) for layer in flat)
@@ -150,7 +166,7 @@ class Network:
             [inputs, *(layer.units for layer in flat)],
             [name_of(layer.description.activation) for layer in flat],
             [layer.description.use_bias for layer in flat],
-            loss_name(self._loss),
+            "linear" if is_custom else loss_name(self._loss),
             reduction,
             {
                 index: _numbers_of(layer.description)
@@ -162,6 +178,8 @@ class Network:
             target_columns(self._loss, flat[-1].units),
             function is not None and function.repeats_targets,
         )
+        own: Any = self._loss if is_custom else None
+        self._engine.custom_loss = own
         self._layers = tuple(
             Layer(layer.description, layer.inputs, index, self._engine)
             for index, layer in enumerate(flat)
@@ -212,7 +230,7 @@ class Network:
         return self._layers
 
     @property
-    def loss(self) -> str | LossFunction:
+    def loss(self) -> str | LossFunction | CustomLoss:
         """Name of the loss; the loss itself if its parameters are not the defaults."""
         return self._loss
 
@@ -734,7 +752,7 @@ class Network:
         return {
             "inputs": self.inputs,
             "layers": [to_values(each) for each in nested(self._structure, iter(self._layers))],
-            "loss": self._loss if isinstance(self._loss, str) else self._loss.config(),
+            "loss": config_of(self._loss),
             "reduction": self._reduction,
             "dtype": self.dtype.name,
             "classes": None if self._classes is None else list(self._classes),
@@ -758,13 +776,25 @@ class Network:
         return arrays
 
     @classmethod
-    def restore(cls, config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Self:
-        """Make a network from the results of `config` and `arrays`."""
+    def restore(
+        cls,
+        config: dict[str, Any],
+        arrays: dict[str, NDArray[Any]],
+        loss: CustomLoss | None = None,
+    ) -> Self:
+        """Make a network from the results of `config` and `arrays`, and its loss function."""
+        given = from_config(config["loss"])
+        if loss is not None:
+            if given is not missing_loss or not callable(loss):
+                raise ValueError(
+                    f"loss is {loss!r}, and the network has loss {config['loss']!r}, expected None"
+                )
+            given = loss
         network = cls.__new__(cls)
         network._build(
             config["inputs"],
             [from_values(layer) for layer in config["layers"]],
-            from_config(config["loss"]),
+            given,
             config["reduction"],
             config["dtype"],
         )
@@ -789,10 +819,14 @@ class Network:
 
     def as_dtype(self, dtype: str) -> Self:
         """Return a copy that computes in another dtype."""
-        return self.restore({**self.config(), "dtype": dtype}, self.arrays())
+        return self.restore({**self.config(), "dtype": dtype}, self.arrays(), self._own_loss())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).restore, (self.config(), self.arrays())
+        return type(self).restore, (self.config(), self.arrays(), self._own_loss())
+
+    def _own_loss(self) -> CustomLoss | None:
+        """Return the function that is the loss, or None."""
+        return self._engine.custom_loss
 
 
 def _numbers_of(description: Any) -> tuple[str, float, float, int]:
@@ -807,7 +841,7 @@ if Network.__doc__ is not None:  # python -OO leaves docstrings out
     Network.__doc__ = Network.__doc__.replace("<losses>", NAMES).replace("<formulas>", FORMULAS)
 
 
-def load(path: str | os.PathLike[str]) -> Network:
+def load(path: str | os.PathLike[str], loss: CustomLoss | None = None) -> Network:
     """Load a network from a file of `Network.save`.
 
     Loading runs no code from the file, whoever wrote it.
@@ -816,6 +850,9 @@ def load(path: str | os.PathLike[str]) -> Network:
     ----------
     path : str or os.PathLike
         The exact name of the file.
+    loss : function or None
+        The loss of a network that was saved with a Python function as loss. Without it the network
+        predicts, but cannot be trained or evaluated.
 
     Returns
     -------
@@ -834,8 +871,11 @@ def load(path: str | os.PathLike[str]) -> Network:
 
     config, arrays = storage.read(path)
     try:
-        return Network.restore(config, arrays)
+        network = Network.restore(config, arrays)
     except MemoryError:
         raise
     except Exception as error:
         raise storage.damaged_error(path, error) from error
+    if loss is None:
+        return network
+    return Network.restore(config, arrays, loss)
