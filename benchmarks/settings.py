@@ -36,6 +36,9 @@ SECTIONS = {
         "pairs", "this build of cygrad next to another", per_threads=True, needs="against"
     ),
     "growth": Section("growth", "a step of cygrad by width, batch and threads", per_threads=True),
+    "features": Section(
+        "features", "dropout, norms, clipping, … next to the step without them", per_threads=True
+    ),
     "costs": Section("costs", "the constants of the cost model, each with its worth"),
     "sparse": Section("sparse", "an epoch on sparse samples, next to dense ones", per_threads=True),
     "forward": Section("forward", "the outputs of 1 to 4096 rows, next to NumPy and a step"),
