@@ -34,7 +34,7 @@ COLUMNS = (
     Column("lower", "25 %", 6, ".3f"),
     Column("upper", "75 %", 6, ".3f"),
 )
-INPUTS, UNITS, CLASSES, BATCH, STEPS = 784, 128, 10, 64, 40
+INPUTS, UNITS, CLASSES, BATCH, STEPS = 784, 128, 10, 64, 100
 CHECKED_STEPS = 3
 
 Layers = list[Any]

@@ -46,13 +46,13 @@ class CSVLogger(Callback):
 
     Examples
     --------
-    >>> import cygrad as cg, os, tempfile
+    >>> import cygrad as cg, pathlib, tempfile
     >>> net = cg.Network(1, [cg.Dense(1, weights_init=0.0)], loss="mse")
     >>> trainer = cg.Trainer(net, cg.SGD(0.5), batch_size=1)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = os.path.join(folder, "log.csv")
+    ...     path = pathlib.Path(folder, "log.csv")
     ...     history = trainer.fit([[0.0]], [1.0], 2, callbacks=[cg.CSVLogger(path)])
-    ...     rows = open(path).read().split()
+    ...     rows = path.read_text().split()
     >>> rows[0], rows[1][:12], rows[2][:12]
     ('epoch,steps,loss,mae,learning_rate,seconds', '1,1,1.0,1.0,', '2,2,0.0,0.0,')
     """

@@ -1,0 +1,26 @@
+"""The examples in the docstrings give what they say.
+
+Those of `plotting` use names from around them, such as `trainer`, and are not run.
+"""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import cygrad
+
+
+def modules_with_examples() -> list[str]:
+    names = [module.name for module in pkgutil.walk_packages(cygrad.__path__, "cygrad.")]
+    skipped = ("cygrad._engine", "cygrad.plotting", "cygrad.__main__")
+    return ["cygrad", *(name for name in names if not name.startswith(skipped))]
+
+
+@pytest.mark.parametrize("name", modules_with_examples())
+def test_examples(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some write files
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    failed, _ = doctest.testmod(importlib.import_module(name), optionflags=flags)
+    assert failed == 0
