@@ -147,9 +147,7 @@ def compared(turn: Callable[[int], float], rounds: int) -> dict[str, float]:
     }
 
 
-def peers(
-    X: Array, y: Array, weights: Array, settings: Settings, rounds: int
-) -> Iterator[Row]:
+def peers(X: Array, y: Array, weights: Array, settings: Settings, rounds: int) -> Iterator[Row]:
     """Yield PyTorch's step as a multiple of ours, with dropout, batch norm and AdamW."""
     if find_spec("torch") is None:
         return
