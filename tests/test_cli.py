@@ -401,8 +401,11 @@ def test_usage(capsys: pytest.CaptureFixture[str], argv: list[str], message: str
         (["FLOWERS"], "has no target, expected one named with --target"),
         (["FLOWERS", "--target", "sort"], "has the columns a, b, kind, c, d, and so no column"),
         (["FLOWERS", "--target", "a"], "line 2, column 3 (kind) is 'rose', expected a number"),
-        (["FLOWERS", "--target", "kind", "--loss", "mse"], "expected cross_entropy or hinge"),
-        (["digits", "--loss", "mse"], "--loss is mse, expected cross_entropy or hinge"),
+        (
+            ["FLOWERS", "--target", "kind", "--loss", "mse"],
+            "expected cross_entropy or focal or hinge",
+        ),
+        (["digits", "--loss", "mse"], "--loss is mse, expected cross_entropy or focal"),
         (["FLOWERS", "--target", "kind", "--output", "FLOWERS"], "is the data"),
         (["digits", "--output", "nowhere/model.npz"], "is in no folder that exists"),
         (["digits", "--output", "."], "cannot be written"),

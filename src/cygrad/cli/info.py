@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from cygrad.cli.summary import describe, print_json, print_summary
+from cygrad.cli.summary import describe, layer_texts, print_json, print_summary
 from cygrad.config import show_config
 from cygrad.network import load
 
 
 def run(arguments: Namespace) -> None:
     """Print the layers and settings of a model, or the versions and settings of the package."""
-    if arguments.model is None:
+    net = None if arguments.model is None else load(arguments.model)
+    if net is None:
         summary = show_config("dicts")
     else:
-        net = load(arguments.model)
         summary = {
             "model": arguments.model,
             **describe(net),
@@ -24,4 +24,6 @@ def run(arguments: Namespace) -> None:
     if arguments.json:
         print_json(summary)
     else:
+        if net is not None:
+            summary["layers"] = layer_texts(net)
         print_summary(summary)

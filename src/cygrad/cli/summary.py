@@ -8,11 +8,18 @@ import sys
 from typing import Any
 
 from cygrad.network import Network
+from cygrad.network.descriptions import kind_text
 
 
 def describe(net: Network) -> dict[str, Any]:
-    """Return the sizes, loss and dtype of a network, ready for JSON."""
-    layers = [{"units": layer.units, "activation": str(layer.activation)} for layer in net.layers]
+    """Return the layers, loss and dtype of a network, ready for JSON."""
+    layers = []
+    for layer in net.layers:
+        values = {"units": layer.units, "activation": str(layer.activation), "kind": layer.kind}
+        for name in ("rate", "deviation"):
+            if hasattr(layer.description, name):
+                values[name] = getattr(layer.description, name)
+        layers.append(values)
     return {
         "inputs": net.inputs,
         "layers": layers,
@@ -20,6 +27,23 @@ def describe(net: Network) -> dict[str, Any]:
         "loss": str(net.loss),
         "dtype": net.dtype.name,
     }
+
+
+def sizes_text(net: Network) -> str:
+    """Return the units of the inputs and of each dense layer, as in 64-32-10."""
+    dense = (layer.units for layer in net.layers if layer.kind == "dense")
+    return "-".join(map(str, (net.inputs, *dense)))
+
+
+def layer_texts(net: Network) -> list[str]:
+    """Return units and activation of each dense layer, kind and activation of the others."""
+    texts = []
+    for layer in net.layers:
+        dense = layer.kind == "dense"
+        name = str(layer.units) if dense else kind_text(layer.description)
+        activation = f" {layer.activation}" if dense or layer.activation != "identity" else ""
+        texts.append(name + activation)
+    return texts
 
 
 def print_summary(summary: dict[str, Any]) -> None:
@@ -53,8 +77,6 @@ def _value_text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(map(_value_text, value))
-    if isinstance(value, dict):
-        return " ".join(map(str, value.values()))
     return str(value)
 
 

@@ -17,7 +17,14 @@ from cygrad.cli import loop
 from cygrad.cli.dataset import Dataset, read_dataset
 from cygrad.cli.options import CLASSIFICATION_LOSSES, DIGITS, REGRESSION_LOSSES
 from cygrad.cli.outputs import output_path
-from cygrad.cli.summary import describe, metric_text, print_json, print_summary
+from cygrad.cli.summary import (
+    describe,
+    layer_texts,
+    metric_text,
+    print_json,
+    print_summary,
+    sizes_text,
+)
 from cygrad.network import Network
 from cygrad.network.layers import Dense
 from cygrad.network.losses import LOSSES
@@ -81,7 +88,7 @@ def run(arguments: Namespace) -> None:
     if arguments.json:
         print_json(result)
     else:
-        _print_result(result, [net.metric, *(metric.name for metric in metrics)])
+        _print_result(result, net, [net.metric, *(metric.name for metric in metrics)])
 
 
 def _parts(dataset: Dataset) -> dict[str, NDArray[np.int64]]:
@@ -219,12 +226,13 @@ def _fit_quantities(
     return history
 
 
-def _print_result(result: dict[str, Any], metrics: list[str]) -> None:
+def _print_result(result: dict[str, Any], net: Network, metrics: list[str]) -> None:
     task = result["task"]
     if result["classes"]:
         task += f" ({len(result['classes'])} classes)"
-    layers = [result["inputs"], *(layer["units"] for layer in result["layers"])]
-    lines = {"task": task, "network": "-".join(map(str, layers))}
+    lines = {"task": task, "network": sizes_text(net)}
+    if any(layer.kind != "dense" for layer in net.layers):
+        lines["layers"] = ", ".join(layer_texts(net))
     for part, size in result["samples"].items():
         for metric in metrics if size else ():
             value = metric_text(metric, result[part][metric])

@@ -15,7 +15,7 @@ from cygrad.network.normalization import BatchNorm, LayerNorm
 from cygrad.network.residual import Residual
 
 if TYPE_CHECKING:
-    from cygrad.network.layers import Description, Layer
+    from cygrad.network.layers import Description, Flat, Layer
 
 # The numbers of each kind, besides activation and trainable.
 _NUMBERS: dict[str, tuple[str, ...]] = {
@@ -80,6 +80,22 @@ def from_values(values: dict[str, Any]) -> Description:
         raise ValueError(f"kind of a layer is {kind!r}, expected one of {', '.join(_CLASSES)}")
     description: Description = _CLASSES[kind](**given)
     return description
+
+
+def kind_text(description: Flat) -> str:
+    """Return the kind of a layer in words, with its rate or deviation: "dropout 0.2".
+
+    Examples
+    --------
+    >>> import cygrad as cg
+    >>> kind_text(cg.Dropout(0.2)), kind_text(cg.BatchNorm("relu"))
+    ('dropout 0.2', 'batch norm')
+    """
+    if isinstance(description, Dropout):
+        return f"dropout {description.rate:g}"
+    if isinstance(description, GaussianNoise):
+        return f"noise {description.deviation:g}"
+    return description.kind.replace("_", " ")
 
 
 def flat_values(layers: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -174,8 +174,9 @@ def gradient_flow(
     """Draw the norm of ∂C/∂W of each layer, on a logarithmic scale.
 
     If the norm falls from the last layer to the first, gradients vanish; if it rises, they explode.
-    Layers are counted from 0, the norm is the root of the sum of squares. A logarithmic scale has
-    no 0, so a norm of 0 is a hollow marker with a "0" at the lower edge.
+    Layers are counted from 0, the norm is the root of the sum of squares; layers without weights
+    have none. A logarithmic scale has no 0, so a norm of 0 is a hollow marker with a "0" at the
+    lower edge.
 
     Parameters
     ----------
@@ -217,8 +218,9 @@ def gradient_flow(
             "linestyle": style.line_style(index),
             "label": label,
         }
+        layers = np.flatnonzero(~np.isnan(values))  # the line crosses layers without weights
         drawn = np.where(values > 0, values, np.nan)
-        ax.plot(np.arange(len(values)), drawn, **(artist_options | kwargs))
+        ax.plot(layers, drawn[layers], **(artist_options | kwargs))
         zeros = np.flatnonzero(values == 0).tolist()
         _draw_zeros(ax, zeros, [zeros_drawn[layer] for layer in zeros], artist_options)
         zeros_drawn.update(zeros)
@@ -294,8 +296,13 @@ def _rates(rate: object, count: int, label: str) -> NDArray[np.float64]:
 
 
 def _norms(gradients: Gradients) -> NDArray[np.float64]:
-    """Return ‖∂C/∂W‖ of each layer."""
-    return np.array([np.linalg.norm(each.astype(np.float64)) for each in gradients.weights])
+    """Return ‖∂C/∂W‖ of each layer; NaN for layers without weights."""
+    return np.array(
+        [
+            np.nan if each is None else np.linalg.norm(each.astype(np.float64))
+            for each in gradients.weights
+        ]
+    )
 
 
 def _draw_zeros(

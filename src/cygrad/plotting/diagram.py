@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from itertools import pairwise, product
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from cygrad import checks
+from cygrad.network.descriptions import kind_text
+from cygrad.network.residual import ResidualSum
 from cygrad.plotting import style
 from cygrad.plotting.figures import axes_for, size_in_points
 from cygrad.plotting.networks import check_network
@@ -19,16 +21,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cygrad.network import Network
+    from cygrad.network.layers import Layer
 
 # Lengths, where the distance between two neighbouring units of a layer is 1.
 RADIUS = 0.4
 CAPTION_HEIGHT = 1.5  # below the units
+CAPTION_LINE = 0.45
 LEGEND_HEIGHT = 1.0  # above the units
+SKIP_HEIGHT = 0.4  # of a line around a residual block, above those in it
 NAME_WIDTH = 5.0  # at most, of the name of a class
 SIDE_MARGIN = 0.9  # on either side of the outer units' centres
 POSITIVE, NEGATIVE = style.color(0), style.color(1)
 HEAD_LENGTH, HEAD_WIDTH = 0.24, 0.2
 THINNEST, THICKEST = 0.3, 3.0  # lines, in points
+UNWEIGHTED = 0.8  # lines of layers without weights, in points
 ARROWS = ("forward", "backward")
 
 
@@ -58,6 +64,10 @@ def network_diagram(
     Thicker lines are larger weights, on one scale for the whole network. Biases are not drawn. The
     activation and the number of units are written below each layer, the network's class
     names, if it has any, beside the outputs.
+
+    Units of a norm, of dropout or noise and of a residual sum have one line each, from the unit
+    before; those of a norm are its weights γ, the others thin and black. A line from above the
+    input of a residual block to its sum shows the block.
 
     Parameters
     ----------
@@ -97,6 +107,7 @@ def network_diagram(
     most = checks.whole_number(most, "most", least=3)
     labels = _labels(unit_labels, sizes)
     texts = _captions(net, captions)
+    skips = _skips(net)
     weight_labels = checks.flag(weight_labels, "weight_labels")
     if arrows is not None:
         checks.one_of(arrows, "arrows", ARROWS)
@@ -110,7 +121,9 @@ def network_diagram(
     ax = axes_for(ax, size=(max(6.4, 1.6 * len(sizes)), 4.8))
     ax.set_aspect("equal")
     ax.set_xlim(-SIDE_MARGIN, columns[-1].x + SIDE_MARGIN)
-    ax.set_ylim(-half - CAPTION_HEIGHT, half + LEGEND_HEIGHT)
+    more_lines = max(0, *(text.count("\n") - 1 for text in texts))
+    top = half + SKIP_HEIGHT * max((level for _, _, level in skips), default=0)
+    ax.set_ylim(-half - CAPTION_HEIGHT - CAPTION_LINE * more_lines, top + LEGEND_HEIGHT)
     ax.set_axis_off()
 
     # Thick lines would cover small circles.
@@ -119,7 +132,8 @@ def network_diagram(
     if weight_labels:
         _write_weights(ax, net, columns)
     else:
-        _draw_scale(ax, columns[-1].x / 2, half + 0.75, largest, thickest)
+        _draw_scale(ax, columns[-1].x / 2, top + 0.75, largest, thickest)
+    _draw_skips(ax, columns, skips, half)
     _draw_units(ax, columns, labels, kwargs)
     _draw_texts(ax, net, columns, texts, -half - 0.6)
     return ax
@@ -156,8 +170,12 @@ def _format_label(label: object, name: str) -> str:
 
 def _captions(net: Network, captions: Sequence[str | None] | None) -> list[str]:
     """Return the text below each column."""
-    layers = [("inputs", net.inputs), *((layer.activation, layer.units) for layer in net.layers)]
-    texts = [f"{name}\n{count:,}" for name, count in layers]
+    texts = [f"inputs\n{net.inputs:,}"]
+    for layer in net.layers:
+        names = [] if layer.kind == "dense" else [kind_text(layer.description)]
+        if layer.kind == "dense" or layer.activation != "identity":
+            names.append(str(layer.activation))
+        texts.append("\n".join([*names, f"{layer.units:,}"]))
     if captions is None:
         return texts
     if isinstance(captions, str) or len(captions) != len(texts):
@@ -182,17 +200,19 @@ def _draw_weights(
 ) -> float:
     """Draw a line for every weight between two drawn units, the largest on top.
 
-    Return the weight of the thickest line.
+    Lines without a weight are black. Return the weight of the thickest line.
     """
     from matplotlib.collections import LineCollection, PolyCollection
 
     ends, values = _lines(net, columns)
-    largest = float(np.abs(values).max(initial=0)) or 1.0
+    plain = np.isnan(values)
+    largest = float(np.abs(values[~plain]).max(initial=0)) or 1.0
     order = np.argsort(np.abs(values), kind="stable")
-    ends, values = ends[order], values[order]
-    colors = [POSITIVE if value > 0 else NEGATIVE for value in values]
+    ends, values, plain = ends[order], values[order], plain[order]
+    colors = np.where(plain, style.INK, np.where(values > 0, POSITIVE, NEGATIVE)).tolist()
     widths = np.maximum(THINNEST, thickest * np.abs(values) / largest)
-    styles = ["-" if value > 0 else "--" for value in values]
+    widths[plain] = min(UNWEIGHTED, thickest)
+    styles = ["--" if value < 0 else "-" for value in values]
     if arrows is not None:
         tips = ends if arrows == "forward" else ends[:, ::-1]
         ax.add_collection(PolyCollection(_arrow_heads(tips), facecolors=colors, zorder=1.5))
@@ -219,33 +239,74 @@ def _write_weights(ax: Axes, net: Network, columns: list[_Column]) -> None:
     from cygrad.plotting.fitting import write
 
     for layer, (left, right) in zip(net.layers, pairwise(columns), strict=True):
-        smaller = min(len(left.ys), len(right.ys))
+        if not layer.has_weights:
+            continue
+        smaller = 1 if layer.kind != "dense" else min(len(left.ys), len(right.ys))
         # Close to the larger layer, where the lines of its units do not cross yet.
         part = smaller / (smaller + 1) if len(right.ys) > len(left.ys) else 1 / (smaller + 1)
-        texts = [[_format_label(weight, "weights") for weight in unit] for unit in layer.weights]
-        longest = max(len(text) for unit in texts for text in unit)
-        for unit, y in zip(right.units, right.ys, strict=True):
-            for below, y_below in zip(left.units, left.ys, strict=True):
-                center = (1 - part) * left.x + part * right.x, (1 - part) * y_below + part * y
-                text = texts[unit][below]
-                max_size = 0.9 * len(text) / longest, 0.85 / (smaller + 1)
-                box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
-                write(ax, *center, text, max_size, bbox=box, zorder=1.8)
+        weights = layer.weights
+        longest = max(len(_format_label(weight, "weights")) for weight in weights.flat)
+        for unit, below, y, y_below in _pairs(layer, left, right):
+            center = (1 - part) * left.x + part * right.x, (1 - part) * y_below + part * y
+            weight = weights[unit] if weights.ndim == 1 else weights[unit, below]
+            text = _format_label(weight, "weights")
+            max_size = 0.9 * len(text) / longest, 0.85 / (smaller + 1)
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+            write(ax, *center, text, max_size, bbox=box, zorder=1.8)
 
 
 def _lines(net: Network, columns: list[_Column]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the ends of the lines, (lines, 2, 2), and their weights; a weight of 0 has no line."""
+    """Return the ends of the lines, (lines, 2, 2), and their weights.
+
+    A weight of 0 has no line, and lines of layers without weights have the weight NaN.
+    """
     ends, values = [], []
     for layer, (left, right) in zip(net.layers, pairwise(columns), strict=True):
-        weights = layer.weights
-        for unit, y in zip(right.units, right.ys, strict=True):
-            for below, y_below in zip(left.units, left.ys, strict=True):
-                start, end = np.array([left.x, y_below]), np.array([right.x, y])
-                inset = RADIUS * (end - start) / np.linalg.norm(end - start)
-                if weights[unit, below] != 0:
-                    ends.append([start + inset, end - inset])
-                    values.append(weights[unit, below])
+        weights = layer.weights if layer.has_weights else np.full(layer.units, np.nan)
+        for unit, below, y, y_below in _pairs(layer, left, right):
+            weight = weights[unit] if weights.ndim == 1 else weights[unit, below]
+            if weight == 0:
+                continue
+            start, end = np.array([left.x, y_below]), np.array([right.x, y])
+            inset = RADIUS * (end - start) / np.linalg.norm(end - start)
+            ends.append([start + inset, end - inset])
+            values.append(weight)
     return np.array(ends).reshape(-1, 2, 2), np.array(values, dtype=np.float64)
+
+
+def _pairs(layer: Layer, left: _Column, right: _Column) -> Iterator[tuple[int, int, float, float]]:
+    """Yield the connected units that are drawn: the unit, the unit before it, and both heights."""
+    units = zip(right.units, right.ys, strict=True)
+    before = zip(left.units, left.ys, strict=True)
+    for (unit, y), (below, y_below) in product(units, before):
+        if layer.kind == "dense" or unit == below:
+            yield unit, below, y, y_below
+
+
+def _skips(net: Network) -> list[tuple[int, int, int]]:
+    """Return the columns of input and sum of each residual block, and its height in levels."""
+    skips: list[tuple[int, int, int]] = []
+    for column, layer in enumerate(net.layers, 1):
+        if isinstance(layer.description, ResidualSum):
+            source = layer.description.source
+            inner = [level for first, _, level in skips if first >= source]
+            skips.append((source, column, 1 + max(inner, default=0)))
+    return skips
+
+
+def _draw_skips(
+    ax: Axes, columns: list[_Column], skips: list[tuple[int, int, int]], half: float
+) -> None:
+    """Draw a line with an arrow head over each residual block, from its input to its sum."""
+    for source, column, level in skips:
+        # A column can end one block and begin others.
+        begin, end = columns[source].x + 0.1 + 0.15 / level, columns[column].x - 0.1
+        y = half + RADIUS + 0.2 + SKIP_HEIGHT * (level - 1)
+        low, high = columns[source].ys[0] + RADIUS, columns[column].ys[0] + RADIUS
+        artist_options = {"color": style.INK, "linewidth": UNWEIGHTED, "zorder": 1}
+        ax.plot([begin, begin, end, end], [low, y, y, high + 0.1], **artist_options)
+        tip = np.array([[end, high], [end - 0.08, high + 0.14], [end + 0.08, high + 0.14]])
+        ax.fill(*tip.T, color=style.INK, linewidth=0, zorder=1)
 
 
 def _arrow_heads(ends: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -289,7 +350,7 @@ def _draw_texts(
     spacing = columns[1].x - columns[0].x
     widths = [max(map(len, caption.split("\n"))) for caption in captions]
     for column, caption, width in zip(columns, captions, widths, strict=True):
-        max_size = 0.9 * spacing * width / max(1, *widths), 0.45 * (1 + caption.count("\n"))
+        max_size = 0.9 * spacing * width / max(1, *widths), CAPTION_LINE * (1 + caption.count("\n"))
         write(ax, column.x, y, caption, max_size, va="top")
     if net.classes is not None and len(net.classes) == net.outputs:
         last = columns[-1]

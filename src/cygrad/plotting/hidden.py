@@ -169,6 +169,8 @@ def _draw_boundary(
 ) -> None:
     """Draw the line or plane between the two predicted classes, as far as it is in the box."""
     output = net.layers[-1]
+    if output.kind != "dense":
+        return
     # Where a increases with z, the z of two classes are equal on their boundary.
     if not classifies(net) or output.units > 2 or not row_of(output.activation).increasing:
         return

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def weights_as_images(
     net: Network,
     *,
-    layer: int = 0,
+    layer: int | None = None,
     shape: tuple[int, int] | None = None,
     units: int | Sequence[int] | None = None,
     ax: Axes | None = None,
@@ -37,8 +37,8 @@ def weights_as_images(
     Parameters
     ----------
     net : Network
-    layer : int
-        Index of the layer; −1 is the last.
+    layer : int or None
+        Index of a dense layer; −1 is the last layer. None takes the first dense layer.
     shape : (int, int) or None
         Rows and columns of an image; their product is the number of the layer's inputs. None makes
         square images, which needs a square number of inputs.
@@ -61,7 +61,7 @@ def weights_as_images(
         If an argument is not as described.
     """
     check_network(net)
-    index = resolve_index(layer, "layer", len(net.layers))
+    index = _dense_layer(net, layer)
     rows, columns = _shape(shape, net.layers[index].inputs, index)
     shown = _units(units, net.layers[index].units)
     images = net.layers[index].weights[shown].reshape(len(shown), rows, columns)
@@ -85,6 +85,21 @@ def weights_as_images(
     for side in ax.spines.values():
         side.set_visible(False)
     return ax
+
+
+def _dense_layer(net: Network, layer: int | None) -> int:
+    dense = [index for index, each in enumerate(net.layers) if each.kind == "dense"]
+    if layer is None:
+        if not dense:
+            raise ValueError("net has no dense layer, expected one")
+        return dense[0]
+    index = resolve_index(layer, "layer", len(net.layers))
+    if index not in dense:
+        raise ValueError(
+            f"layer is {layer}, and layers[{index}] is {net.layers[index].description!r}; "
+            f"expected a dense layer: {', '.join(map(str, dense)) or 'there is none'}"
+        )
+    return index
 
 
 def _shape(shape: tuple[int, int] | None, inputs: int, layer: int) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from cygrad import checks
 from cygrad.network import Network
-from cygrad.network.layers import Dense
+from cygrad.network.descriptions import flat_values, from_values
 from cygrad.plotting import style, ticks
 from cygrad.plotting.figures import axes_for
 from cygrad.plotting.networks import check_network, resolve_index, samples
@@ -50,8 +50,8 @@ class _Location(NamedTuple):
         start = sum(layer.n_parameters for layer in net.layers[: self.layer])
         layer = net.layers[self.layer]
         if self.array == "biases":
-            return start + layer.units * layer.inputs + self.entry[0]
-        return start + self.entry[0] * layer.inputs + self.entry[1]
+            return start + layer.n_parameters - layer.units + self.entry[0]
+        return start + int(np.ravel_multi_index(self.entry, layer.weights_shape))
 
 
 class _Computed(NamedTuple):
@@ -92,7 +92,7 @@ def cost_surface(
     parameter_1, parameter_2 : tuple
         The parameters on the first and the second axis: the layer, "weights" or "biases", and the
         index in that array. ``(0, "weights", (2, 1))`` is ``net.layers[0].weights[2, 1]``, and
-        ``(-1, "biases", 0)`` is ``net.layers[-1].biases[0]``.
+        ``(-1, "biases", 0)`` is ``net.layers[-1].biases[0]``. Weights of a norm have one index.
     path : array_like, shape (steps + 1, 2) or (steps + 1, n_parameters), or None
         The path of a descent: the two parameters, or all of `Network.parameters`, before the first
         step and after each. It is drawn on the surface, even if the other parameters had different
@@ -151,22 +151,28 @@ def cost_surface(
 def _loss_function(
     net: Network, X: ArrayLike, y: ArrayLike, locations: tuple[_Location, _Location]
 ) -> Callable[[float, float], float]:
-    """Return the loss as a function of the two parameters; it computes no layer before them."""
-    first = min(location.layer for location in locations)
+    """Return the loss as a function of the two parameters.
+
+    It computes no layer before them, but complete residual blocks.
+    """
+    below, first = _begin(net, min(location.layer for location in locations))
     if first > 0:
         rows = net.backward(X, y, input_gradient=False).activations[first - 1]
     else:
         rows = samples(net, X) if net.input_mean is None else net.apply_standardization(X, "X")
-    layers = net.layers[first:]
     upper = Network(
-        layers[0].inputs,
-        [Dense(layer.units, layer.activation, use_bias=layer.use_bias) for layer in layers],
+        net.layers[first].inputs,
+        [from_values(values) for values in net.config()["layers"][below:]],
         loss=net.loss,
         reduction=net.reduction,  # type: ignore[arg-type]
         dtype=net.dtype,
     )
     start = sum(layer.n_parameters for layer in net.layers[:first])
     upper.parameters = net.parameters[start:]
+    for layer, original in zip(upper.layers, net.layers[first:], strict=True):
+        if layer.kind == "batch_norm":
+            layer.running_mean = original.running_mean
+            layer.running_variance = original.running_variance
     moved = [location._replace(layer=location.layer - first) for location in locations]
 
     def loss(*values: float) -> float:
@@ -175,6 +181,17 @@ def _loss_function(
         return upper.evaluate(rows, y)["loss"]
 
     return loss
+
+
+def _begin(net: Network, layer: int) -> tuple[int, int]:
+    """Return the number of layers and blocks before the one with a layer, and of their layers."""
+    first = 0
+    for below, values in enumerate(net.config()["layers"]):
+        size = sum(1 for _ in flat_values([values]))
+        if layer < first + size:
+            return below, first
+        first += size
+    raise AssertionError(f"layer is {layer}, and the network has {first}")
 
 
 def _locate(net: Network, parameter: object, name: str) -> _Location:
@@ -187,12 +204,12 @@ def _locate(net: Network, parameter: object, name: str) -> _Location:
     layer_index = resolve_index(parameter[0], f"{name}[0]", len(net.layers))
     array = checks.one_of(parameter[1], f"{name}[1]", ("weights", "biases"))
     layer = net.layers[layer_index]
-    if array == "biases" and not layer.use_bias:
-        raise ValueError(f"{name} is {parameter!r}, and layers[{layer_index}] has no biases")
+    if not layer.has_weights or (array == "biases" and not layer.use_bias):
+        raise ValueError(f"{name} is {parameter!r}, and layers[{layer_index}] has no {array}")
     shape = layer.weights_shape if array == "weights" else (layer.units,)
     index = parameter[2] if isinstance(parameter[2], tuple) else (parameter[2],)
     if len(index) != len(shape):
-        expected = "(unit, input)" if array == "weights" else "unit"
+        expected = "unit" if len(shape) == 1 else "(unit, input)"
         raise ValueError(f"{name}[2] is {parameter[2]!r}, expected {expected}")
     entry = (
         resolve_index(value, f"{name}[2]", size) for value, size in zip(index, shape, strict=True)

@@ -16,7 +16,7 @@ from cygrad.cli.report import results, settings
 from cygrad.cli.report.markup import Markup, element
 from cygrad.cli.report.pictures import check_matplotlib
 from cygrad.cli.report.run import Run, data_summary, sha256
-from cygrad.cli.summary import metric_text
+from cygrad.cli.summary import metric_text, sizes_text
 from cygrad.network import Network
 
 # Browsers may show the page but load nothing for it.
@@ -101,7 +101,6 @@ def _header(run: Run, name: str) -> Markup:
     result, metric = run.result, run.net.metric
     classes = run.dataset.classes
     task = f"Classification into {len(classes):,} classes" if classes else "Regression"
-    sizes = "-".join(str(size) for size in (run.net.inputs, *(x.units for x in run.net.layers)))
     highlights = [
         (f"{part} {results.METRICS[metric]}", metric_text(metric, result[part][metric]))
         for part in ("test", "train")
@@ -118,7 +117,7 @@ def _header(run: Run, name: str) -> Markup:
         "header",
         element("p", "Training report, ", time, class_="kind"),
         element("h1", name),
-        element("p", f"{task} by a network of {sizes} units"),
+        element("p", f"{task} by a network of {sizes_text(run.net)} units"),
         element(
             "dl",
             *(

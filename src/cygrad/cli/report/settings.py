@@ -21,7 +21,9 @@ from cygrad.cli.report.run import Run
 from cygrad.config import show_config
 from cygrad.network import Network
 from cygrad.network.activations import row_of
-from cygrad.network.losses import LOSSES
+from cygrad.network.descriptions import kind_text
+from cygrad.network.layers import Layer
+from cygrad.network.losses import row_of as loss_row
 
 # Limits that keep the page short and small.
 MOST_CLASSES = 50
@@ -52,15 +54,26 @@ def _layers(net: Network) -> Markup:
         rows.append(
             (
                 number,
-                f"{layer.activation}, {row_of(layer.activation).formula}",
+                _layer_text(layer),
                 f"{layer.units:,}",
-                " × ".join(f"{size:,}" for size in layer.weights_shape),
+                " × ".join(f"{size:,}" for size in layer.weights_shape)
+                if layer.has_weights
+                else "",
                 f"{layer.n_parameters:,}",
             )
         )
     caption = f"Layers, with {net.n_parameters:,} parameters in all"
     columns = ("layer", "activation", "units", "weights", "parameters")
     return columns_table(caption, columns, rows, texts=2)
+
+
+def _layer_text(layer: Layer) -> str:
+    """Return activation and formula of a dense layer, and of others also what they are."""
+    activation = f"{layer.activation}, {row_of(layer.activation).formula}"
+    if layer.kind == "dense":
+        return activation
+    kind = kind_text(layer.description)
+    return kind if layer.activation == "identity" else f"{kind}, {activation}"
 
 
 def hyperparameters(run: Run) -> Iterator[Markup]:
@@ -75,7 +88,7 @@ def hyperparameters(run: Run) -> Iterator[Markup]:
         "inputs": "standardised" if arguments.standardize else "as they are",
         "hidden layers": ", ".join(map(str, arguments.hidden)) or "none",
         "their activation": arguments.activation if arguments.hidden else "none",
-        "loss": f"{result['loss']}, {LOSSES[result['loss']].formula} of a sample",
+        "loss": f"{result['loss']}, {loss_row(run.net.loss).formula} of a sample",
         "dtype": result["dtype"],
         "epochs": f"{result['epochs']:,}",
         "batch size": f"{result['batch_size']:,}",
