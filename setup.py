@@ -49,12 +49,13 @@ UNSAFE_FLAGS = {
     "-ffinite-math-only",
     "-fno-signed-zeros",
 }
+X86 = sysconfig.get_platform().endswith(("x86_64", "amd64"))
 VARIANTS = {
-    "portable": [],
+    # On x86 for processors before 2013, whose fused multiply-adds are calls of the C library.
+    "portable": ["-Os"] if X86 else [],
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma"],
 }
-X86 = sysconfig.get_platform().endswith(("x86_64", "amd64"))
 
 # The sources in csrc that a module is linked with and that are compiled with C_FLAGS: those with a
 # file for each variant, and those compiled once.
@@ -105,7 +106,7 @@ class BuildEngine(build_ext):
         try:
             self._require_a_compiler()
             self.compiler_works = True
-            variants = [name for name, flags in VARIANTS.items() if self._runs(flags)]
+            variants = [name for name in VARIANTS if self._can_be_built(name)]
             needed = {
                 extension.name: [*compilations_of(extension), *kernels_of(extension.name, variants)]
                 for extension in self.extensions
@@ -150,9 +151,8 @@ class BuildEngine(build_ext):
                 return False
         return True
 
-    def _runs(self, flags: list[str]) -> bool:
-        """Return whether a variant with these flags can be built."""
-        return not flags or (X86 and self._accepts(flags))
+    def _can_be_built(self, variant: str) -> bool:
+        return variant == "portable" or (X86 and self._accepts(VARIANTS[variant]))
 
     def _compile(self, compilations: Iterable[Compilation]) -> dict[Compilation, str]:
         """Compile on all processors, the longest first, and return the path of each object.
@@ -299,13 +299,12 @@ setup(
             ),
             module("interrupts", "csrc/processor.c"),
             module("team", "csrc/team.c", "csrc/processor.c"),
-            module("loops", "csrc/processor.c"),
+            module("loops", "csrc/processor.c", optimize="-Os"),  # defines the bits, slowly
             module("plan"),
-            module("loops_plan", "csrc/processor.c", "csrc/sparse.c"),
+            module("loops_plan", "csrc/processor.c", "csrc/sparse.c", optimize="-Os"),
             module("passes", "csrc/team.c"),
-            module("engine"),
+            module("engine", "csrc/team.c"),
             module("training"),
-            module("derivatives", "csrc/team.c"),
             module("tape"),
             views(),
         ],

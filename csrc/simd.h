@@ -79,8 +79,14 @@ CG_INLINE vec minimum(vec a, vec b) { return CG_X86(min)(a, b); }
 
 CG_INLINE vec splat(real x) { return x - (vec){0}; } /* −0 too: −0 − 0 is −0 */
 
-/* One rounding, on every processor: an instruction if there is one, else the exact function of the C library. */
-CG_INLINE vec fma_(vec a, vec b, vec c)
+/* One rounding, on every processor: an instruction if there is one, else the exact function of the C library. That takes
+ * so long that a call more does not count, and a copy of it at each place would be most of the code. */
+#if (CG_BITS == 32 && defined(__FP_FAST_FMAF)) || (CG_BITS == 64 && defined(__FP_FAST_FMA))
+CG_INLINE
+#else
+CG_SHARED
+#endif
+vec fma_(vec a, vec b, vec c)
 {
     vec v = {0};
 #if CG_BITS == 32

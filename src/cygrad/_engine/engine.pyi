@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cygrad._engine.plan import CustomTargets
 from cygrad._engine.samples import Samples
+from cygrad._engine.team import Team
 
 # The largest number of threads, or a function for it, called only if more than one would pay.
 _Threads: TypeAlias = int | Callable[[], int]
@@ -106,3 +107,10 @@ class Inference: ...
 class Differentiation: ...
 
 __pyx_capi__: dict[str, Any]  # for the other compiled modules
+
+@final
+class JacobianPasses(Team): ...
+
+def jacobian(
+    engine: Engine, X: Samples, first: int, outputs: int, threads: _Threads = 1
+) -> NDArray[Any]: ...

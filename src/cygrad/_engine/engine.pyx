@@ -832,3 +832,6 @@ cdef const int64_t *target_labels(targets):
         return NULL
     cdef const int64_t[::1] view = targets
     return &view[0]
+
+
+include "derivatives.pyx"

@@ -642,7 +642,7 @@ class Network:
     def _output_derivatives(
         self, X: ArrayLike, first: int, outputs: int, threads: int | None
     ) -> NDArray[Any]:
-        from cygrad._engine.derivatives import jacobian  # only where it is asked for
+        from cygrad._engine.engine import jacobian  # only where it is asked for
 
         max_threads = default_threads if threads is None else check_threads(threads)
         found = jacobian(self._engine, self.read_samples(X), first, outputs, max_threads)
