@@ -49,13 +49,16 @@ UNSAFE_FLAGS = {
     "-ffinite-math-only",
     "-fno-signed-zeros",
 }
-X86 = sysconfig.get_platform().endswith(("x86_64", "amd64"))
 VARIANTS = {
-    # On x86 for processors before 2013, whose fused multiply-adds are calls of the C library.
-    "portable": ["-Os"] if X86 else [],
+    "portable": [],
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma"],
 }
+X86 = sysconfig.get_platform().endswith(("x86_64", "amd64"))
+# There the portable kernels are for processors before 2013, and their fused multiply-adds are calls
+# of the C library: nothing makes them fast.
+if X86:
+    VARIANTS["portable"] = ["-Os"]
 
 # The sources in csrc that a module is linked with and that are compiled with C_FLAGS: those with a
 # file for each variant, and those compiled once.

@@ -4,7 +4,7 @@
 
 #include "check_functions.h"
 
-static const double PARAMETER = 0.75; /* of the losses that have one */
+static const double LOSS_PARAMETER = 0.75; /* of the losses that have one */
 
 /* The sum of a loss or a metric: its value, and the sum of the sizes of its terms. */
 typedef struct {
@@ -118,8 +118,8 @@ static void expect_focal(output_case *o, sum *loss, sum *metric)
     for (ptrdiff_t r = 0; r < o->rows; r++) {
         ptrdiff_t label = (ptrdiff_t)o->labels[r];
         double l = rounded(at(o->log_sum_exp, 0, r) - at(o->z, r, label)), wrong = (double)-expm1l(-l);
-        double power = wrong > smallest() ? pow(wrong, PARAMETER) : pow(smallest(), PARAMETER);
-        double factor = power * (1 + (wrong > smallest() ? PARAMETER * at(o->a, r, label) * l / wrong : 0));
+        double power = wrong > smallest() ? pow(wrong, LOSS_PARAMETER) : pow(smallest(), LOSS_PARAMETER);
+        double factor = power * (1 + (wrong > smallest() ? LOSS_PARAMETER * at(o->a, r, label) * l / wrong : 0));
         add(loss, weight_of(o, r) * power * l, 8 * weight_of(o, r) * power * fabs(l));
         for (ptrdiff_t c = 0; c < o->cols; c++)
             expect_delta(o, r, c, factor * (at(o->a, r, c) - (c == label)), 8 * factor);
@@ -131,7 +131,7 @@ static void expect_focal(output_case *o, sum *loss, sum *metric)
 static void expect_gaussian_nll(output_case *o, sum *loss, sum *metric)
 {
     ptrdiff_t means = o->cols / 2;
-    double least = rounded(log(PARAMETER)), k_means = (double)means;
+    double least = rounded(log(LOSS_PARAMETER)), k_means = (double)means;
     for (ptrdiff_t r = 0; r < o->rows; r++)
         for (ptrdiff_t c = 0; c < means; c++) {
             double y = at(o->y, r, c), e = at(o->a, r, c) - y, size = fabs(at(o->a, r, c)) + fabs(y), w = weight_of(o, r);
@@ -168,7 +168,7 @@ static terms mae_terms(double z, double a, double y, double total)
 /* ½ e² up to the parameter, and linear beyond */
 static terms huber_terms(double z, double a, double y, double total)
 {
-    double e = a - y, size = fabs(a) + fabs(y), d = PARAMETER, slope = e > d ? d : e < -d ? -d : e;
+    double e = a - y, size = fabs(a) + fabs(y), d = LOSS_PARAMETER, slope = e > d ? d : e < -d ? -d : e;
     (void)z, (void)total;
     if (isnan(e)) return (terms){NAN, e, NAN, 0, 0, 0};
     return (terms){fabs(e) <= d ? e * e / 2 : d * (fabs(e) - d / 2), slope, fabs(e), size * (d + size), size, size};
@@ -187,7 +187,7 @@ static terms log_cosh_terms(double z, double a, double y, double total)
 /* max(−q e, (1 − q) e) for the quantile q */
 static terms pinball_terms(double z, double a, double y, double total)
 {
-    double e = rounded(a - y), size = fabs(a) + fabs(y), slope = e > 0 ? 1 - PARAMETER : e == 0 ? 0 : -PARAMETER;
+    double e = rounded(a - y), size = fabs(a) + fabs(y), slope = e > 0 ? 1 - LOSS_PARAMETER : e == 0 ? 0 : -LOSS_PARAMETER;
     (void)z, (void)total;
     return (terms){slope * e, slope, fabs(e), size, 1, size};
 }
@@ -258,7 +258,7 @@ static void output_case_of(int loss_code, int targets, ptrdiff_t rows, ptrdiff_t
         if (!begin("output %s %s rows=%td cols=%td delta=%d weights=%d smoothed=%d", cg_loss_name(loss_code),
                    TARGET_NAMES[targets], rows, cols, back, weighted, smoothed))
             continue;
-        output_case o = {rows, cols, rows > 1 ? 1 / (double)rows : 1, smoothed ? PARAMETER : 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
+        output_case o = {rows, cols, rows > 1 ? 1 / (double)rows : 1, smoothed ? LOSS_PARAMETER : 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
         o.z = samples_of("z", rows, cols, 3);
         o.a = samples_of("a", rows, cols, 2);
         if (of_softmax) {
@@ -291,7 +291,7 @@ static void output_case_of(int loss_code, int targets, ptrdiff_t rows, ptrdiff_t
         if (o.y) y = matrix_of(o.y);
         if (o.delta) delta = matrix_of(o.delta);
         double sums[2 * CG_PANEL_BYTES / sizeof(double)];
-        cg_output output = {loss_code, o.scale, &PARAMETER, may_be_smoothed ? smoothed : 1, o.weights ? o.weights->actual : NULL, &z, &a, o.y ? &y : NULL, o.labels,
+        cg_output output = {loss_code, o.scale, &LOSS_PARAMETER, may_be_smoothed ? smoothed : 1, o.weights ? o.weights->actual : NULL, &z, &a, o.y ? &y : NULL, o.labels,
                             o.log_sum_exp ? o.log_sum_exp->actual : NULL, o.delta ? &delta : NULL, NAN, NAN, 0, sums};
         k->output_delta(rows, &output);
         if (o.labels || cols <= k->panel_width) check_continued(output, rows);

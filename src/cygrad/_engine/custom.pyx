@@ -64,7 +64,7 @@ cdef int call_function(const Workspace *s, Pass *p) except -1:
     return 0
 
 
-def checked_result(result, str name, shape, dtype):
+cdef checked_result(result, str name, shape, dtype):
     """Return one result of the function as a contiguous array of the dtype."""
     array = np.asarray(result)
     if array.dtype.kind not in "buif":

@@ -109,7 +109,8 @@ class Differentiation: ...
 __pyx_capi__: dict[str, Any]  # for the other compiled modules
 
 @final
-class JacobianPasses(Team): ...
+class JacobianPasses(Team):
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
 def jacobian(
     engine: Engine, X: Samples, first: int, outputs: int, threads: _Threads = 1

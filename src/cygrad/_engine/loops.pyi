@@ -4,6 +4,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+HYPERPARAMETERS: frozenset[str]
+
 class Layer:
     weights: NDArray[Any]
     biases: NDArray[Any]
@@ -21,7 +23,7 @@ class Layer:
         rule: str = "sgd",
         train_weights: bool = True,
         train_biases: bool = True,
-        parameter: float = 0,
+        parameter: float = 0.0,
         rate_factors: tuple[float, float] = (1.0, 1.0),
         initial: float = 0.0,
     ) -> None: ...

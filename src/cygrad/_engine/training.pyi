@@ -24,6 +24,9 @@ def layer_statistics(
     threads: _Threads = 1,
 ) -> list[tuple[int, float, float, float, float | None, float | None]]: ...
 
+HYPERPARAMETERS: frozenset[str]
+RATES_AHEAD: int
+
 @final
 class Training(SequentialPasses):
     steps: int
