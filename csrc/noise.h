@@ -9,26 +9,47 @@
 
 enum { PHILOX_CALLS = 8, PHILOX_UNITS = 4 * PHILOX_CALLS, PHILOX_ROUNDS = 10 };
 
+/* A word of some calls each, in the lower half of a lane; the upper half may hold anything. */
+typedef uint64_t word_vec __attribute__((vector_size(CG_VECTOR_BYTES)));
+enum { CALLS = CG_VECTOR_BYTES / 8, PHILOX_VECTORS = PHILOX_CALLS / CALLS };
+
+/* The products of lower halves, 64 bits each. */
+CG_INLINE word_vec multiply_words(word_vec a, word_vec b)
+{
+#if CG_VECTOR_BYTES == 64
+    return (word_vec)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif CG_VECTOR_BYTES == 32
+    return (word_vec)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#else
+    return (a & 0xffffffff) * (b & 0xffffffff);
+#endif
+}
+
 /* The random words of 32 units: those of panel `panel` begin with word panel · P mod 32. */
 CG_INLINE void random_words(const cg_noise *noise, int64_t row, ptrdiff_t panel, uint32_t words[4][PHILOX_CALLS])
 {
-    uint32_t first = (uint32_t)(panel * P / PHILOX_UNITS * PHILOX_CALLS);
+    uint64_t first = (uint64_t)(panel * P / PHILOX_UNITS * PHILOX_CALLS);
     uint32_t key0 = (uint32_t)noise->seed, key1 = (uint32_t)(noise->seed >> 32);
-    uint32_t c3 = (uint32_t)noise->layer + ((uint32_t)(row >> 32) << 16);
-    for (int i = 0; i < PHILOX_CALLS; i++) {
-        words[0][i] = first + (uint32_t)i, words[1][i] = (uint32_t)row;
-        words[2][i] = (uint32_t)noise->step, words[3][i] = c3;
+    uint32_t layer = (uint32_t)noise->layer + ((uint32_t)((uint64_t)row >> 32) << 16);
+    const word_vec none = {0}, factor0 = none + 0xD2511F53, factor2 = none + 0xCD9E8D57;
+    word_vec c0[PHILOX_VECTORS], c1[PHILOX_VECTORS], c2[PHILOX_VECTORS], c3[PHILOX_VECTORS];
+    CG_UNROLL for (int v = 0; v < PHILOX_VECTORS; v++) {
+        CG_UNROLL for (int i = 0; i < CALLS; i++) c0[v][i] = first + (uint64_t)(v * CALLS + i);
+        c1[v] = none + (uint32_t)row, c2[v] = none + (uint32_t)noise->step, c3[v] = none + layer;
     }
     for (int round = 0; round < PHILOX_ROUNDS; round++) {
-        for (int i = 0; i < PHILOX_CALLS; i++) {
-            uint64_t product0 = (uint64_t)0xD2511F53 * words[0][i], product1 = (uint64_t)0xCD9E8D57 * words[2][i];
-            uint32_t w0 = (uint32_t)(product1 >> 32) ^ words[1][i] ^ key0;
-            uint32_t w2 = (uint32_t)(product0 >> 32) ^ words[3][i] ^ key1;
-            words[0][i] = w0, words[1][i] = (uint32_t)product1;
-            words[2][i] = w2, words[3][i] = (uint32_t)product0;
+        CG_UNROLL for (int v = 0; v < PHILOX_VECTORS; v++) {
+            word_vec product0 = multiply_words(factor0, c0[v]), product2 = multiply_words(factor2, c2[v]);
+            c0[v] = (product2 >> 32) ^ c1[v] ^ (none + key0), c1[v] = product2;
+            c2[v] = (product0 >> 32) ^ c3[v] ^ (none + key1), c3[v] = product0;
         }
         key0 += 0x9E3779B9, key1 += 0xBB67AE85;
     }
+    CG_UNROLL for (int v = 0; v < PHILOX_VECTORS; v++)
+        CG_UNROLL for (int i = 0; i < CALLS; i++) {
+            words[0][v * CALLS + i] = (uint32_t)c0[v][i], words[1][v * CALLS + i] = (uint32_t)c1[v][i];
+            words[2][v * CALLS + i] = (uint32_t)c2[v][i], words[3][v * CALLS + i] = (uint32_t)c3[v][i];
+        }
 }
 
 /* kept = 0 with probability `amount`, else 1 / (1 − amount); a = x ⊙ kept, for one panel: all are [batch, units] */
