@@ -14,6 +14,7 @@ import pytest
 import cygrad as cg
 from cygrad import Dense, Network
 from cygrad.network import storage
+from cygrad.network.descriptions import FIRST_KEYS
 
 
 def make(dtype="float32", **options):
@@ -378,9 +379,56 @@ def test_the_format_is_the_one_that_old_files_have(saved):
         "classes",
     ]
     assert header["version"] == 1
+    assert set(header["layers"][0]) == FIRST_KEYS
     assert header["layers"][0] == {
         "units": 5,
         "activation": "relu",
         "use_bias": False,
         "trainable": True,
     }
+
+
+def format_of(net, path):
+    """Return the version of the format that the network's file has."""
+    net.save(path)
+    with np.load(path) as file:
+        return json.loads(file["header"].tobytes())["version"]
+
+
+def squared_error(outputs, targets):
+    errors = outputs - targets
+    return (errors**2).sum(axis=1), 2 * errors
+
+
+@pytest.mark.parametrize(
+    ("loss", "activation", "version"),
+    [
+        ("mse", "identity", 1),
+        ("hinge", "identity", 1),
+        ("cross_entropy", "softmax", 1),
+        (cg.losses.cross_entropy(), "softmax", 1),
+        ("binary_cross_entropy", "sigmoid", 1),
+        ("mae", "identity", 2),
+        (cg.losses.huber(), "identity", 2),
+        (cg.losses.huber(0.5), "identity", 2),
+        (cg.losses.pinball([0.1, 0.9]), "identity", 2),
+        ("gaussian_nll", "identity", 2),
+        ("squared_hinge", "identity", 2),
+        ("focal", "softmax", 2),
+        ("kl_divergence", "softmax", 2),
+        (cg.losses.cross_entropy(label_smoothing=0.1), "softmax", 2),
+        (cg.losses.binary_cross_entropy(label_smoothing=0.1), "sigmoid", 2),
+        (squared_error, "identity", 2),
+    ],
+    ids=lambda value: getattr(value, "__name__", None) or str(value),
+)
+def test_losses_that_older_versions_cannot_read_have_format_2(loss, activation, version, path):
+    net = Network(3, [Dense(2, activation)], loss=loss)
+    assert format_of(net, path) == version
+    assert cg.load(path, loss if loss is squared_error else None).loss == net.loss
+
+
+@pytest.mark.parametrize(("factor", "version"), [(1, 1), (0.5, 2)])
+def test_a_learning_rate_of_a_layer_has_format_2(factor, version, path):
+    net = Network(3, [Dense(2, learning_rate_factor=factor)], loss="mse")
+    assert format_of(net, path) == version

@@ -24,6 +24,8 @@ _NUMBERS: dict[str, tuple[str, ...]] = {
     "dropout": ("rate",),
     "noise": ("deviation",),
 }
+# What a dense layer has in the first version of files.
+FIRST_KEYS = {"units", "activation", "use_bias", "trainable"}
 _CLASSES = {each.kind: each for each in (BatchNorm, LayerNorm, Dropout, GaussianNoise)}
 
 
@@ -44,6 +46,7 @@ def nested(structure: Iterable[Description], layers: Iterator[Layer]) -> list[De
 
 def to_values(description: Description) -> dict[str, Any]:
     """Return a description as values for JSON, without initialisers."""
+    values: dict[str, Any]
     if isinstance(description, Dense):
         values = {
             "units": description.units,
@@ -54,7 +57,7 @@ def to_values(description: Description) -> dict[str, Any]:
         if description.learning_rate_factor != 1:  # older versions read the others
             values["learning_rate_factor"] = description.learning_rate_factor
         return values
-    values: dict[str, Any] = {"kind": description.kind}
+    values = {"kind": description.kind}
     if isinstance(description, Residual):
         layers = [to_values(layer) for layer in description.layers]
         return {**values, "layers": layers, "activation": described(description.activation)}

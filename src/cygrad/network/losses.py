@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     Targets = NDArray[np.int64] | Samples | CustomTargets
     KinkDistances = Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
 
+# The names that files had in the first version of their format.
+FIRST_LOSSES = ("quadratic", "mse", "binary_cross_entropy", "cross_entropy", "hinge")
+
 # Largest distance from 1 of the sum of a row of probabilities: float32 softmax outputs pass.
 PROBABILITY_TOLERANCE = 1e-5
 

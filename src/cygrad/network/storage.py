@@ -5,7 +5,7 @@ The archive is not compressed, as `numpy.savez` writes it; `numpy.load` can read
 - ``header``: UTF-8 bytes of a JSON text, with "format" ("cygrad network"), "version" (of the
   format, an integer), "cygrad" (the version that wrote it), "standardized" (true if the file has
   mean and scale), and the description of the network: "inputs", "layers", "loss", "reduction",
-  "dtype" and "classes"; version 2 has layers that are not dense, and version 1 has none;
+  "dtype" and "classes"; version 2 has layers that are not dense, and more activations and losses;
 - ``weights_0``, ``biases_0``, ``weights_1``, …: the parameters of each layer, W of shape
   (units, inputs) and b of shape (units,) in the network's dtype; no b for a layer without
   biases;
@@ -32,7 +32,8 @@ from numpy.lib import format as npy
 from cygrad import __version__, checks
 from cygrad.atomic_write import atomic_write
 from cygrad.network.activations import FIRST_ACTIVATIONS
-from cygrad.network.descriptions import flat_values
+from cygrad.network.descriptions import FIRST_KEYS, flat_values
+from cygrad.network.losses import FIRST_LOSSES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,11 +77,14 @@ def save(
 def _version(config: dict[str, Any]) -> int:
     """Return the first version of the format that has all of a configuration.
 
-    Version 2 has more kinds of layers, and more activations, some as {"name": …, "slope": …}.
+    Version 2 has more kinds of layers, and more activations and losses, some with parameters, as
+    {"name": …, "slope": …}; and layers with a learning rate of their own.
     """
-    layers = config["layers"]
-    first = all("kind" not in each and each["activation"] in FIRST_ACTIVATIONS for each in layers)
-    return 1 if first else 2
+    has_first_layers = all(
+        each.keys() == FIRST_KEYS and each["activation"] in FIRST_ACTIVATIONS
+        for each in config["layers"]
+    )
+    return 1 if has_first_layers and config["loss"] in FIRST_LOSSES else 2
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
