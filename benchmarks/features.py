@@ -57,8 +57,7 @@ class Variant:
         return cg.Trainer(net, self.optimizer(), batch, rng=0, threads=threads, **self.trainer)
 
     def run(self, trainer: cg.Trainer, X: Array, y: Array, weights: Array) -> None:
-        more = {"sample_weight": weights} if self.weighted else {}
-        trainer.fit(X, y, 1, **self.fit, **more)
+        trainer.fit(X, y, 1, **self.fit, sample_weight=weights if self.weighted else None)
 
 
 PLAIN = Variant()
