@@ -167,7 +167,59 @@ def test_reset():
     assert_same_bits(one.net.parameters, other.net.parameters)
 
 
+WEIGHTS = np.random.default_rng(2).integers(0, 4, ROWS).astype(float)
+WEIGHTS[16:32] = 0  # a batch without any weight
+
+
+def weighted(size=16, weights=WEIGHTS):
+    return [(*part, weights[i * size : (i + 1) * size]) for i, part in enumerate(pieces(size))]
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("size", [16, 32, ROWS])
+def test_weights_have_the_bits_of_the_same_rows_in_one_array(size, reduction):
+    one, other = trainer(reduction=reduction), trainer(reduction=reduction)
+    own = {"X_val": X[:9], "y_val": Y[:9], "sample_weight_val": WEIGHTS[:9], "shuffle": False}
+    own["metrics"] = ["f1_macro"]
+    found = one.fit(weighted(size), epochs=3, **own)
+    expected = other.fit(X, Y, epochs=3, sample_weight=WEIGHTS, **own)
+    assert_same_bits(one.net.parameters, other.net.parameters)
+    assert one.steps == other.steps == 12
+    for name in ("val_loss", "val_accuracy", "val_f1_macro"):
+        assert found[name] == expected[name]
+    np.testing.assert_allclose(found.loss, expected.loss, rtol=1e-14)
+    np.testing.assert_allclose(found.metric, expected.metric, rtol=1e-14)
+    assert found.partial_steps == 0
+
+
+def test_weights_of_some_batches():
+    batches = [(X[:16], Y[:16], None), (X[16:32], Y[16:32], np.full(16, 2.0)), (X[32:48], Y[32:48])]
+    one, other = trainer(), trainer()
+    history = one.fit(batches, shuffle=False)
+    losses = [other.step(*batch[:2]) for batch in batches]
+    assert_same_bits(one.net.parameters, other.net.parameters)
+    assert history.loss[0] == pytest.approx(np.average(losses, weights=[1, 2, 1]), rel=1e-6)
+
+
+def test_a_step_of_the_budget_is_one_with_weight():
+    one, other = trainer(), trainer()
+    history = one.fit(weighted(ROWS), max_steps=2)
+    assert (one.steps, history.partial_steps, history.stopped) == (2, 2, "max_steps")
+    for start in (0, 32):
+        rows = slice(start, start + 16)
+        other.step(X[rows], Y[rows], WEIGHTS[rows])
+    assert_same_bits(one.net.parameters, other.net.parameters)
+
+
 class TestErrors:
+    def test_weights_of_batches_are_checked(self):
+        with pytest.raises(
+            ValueError, match=r"^sample_weight of batch 0 has shape \(3,\), expected"
+        ):
+            trainer().fit([(X, Y, [1.0, 2.0, 3.0])])
+        with pytest.raises(ValueError, match="X gave no batch with a weight above 0 in this ep"):
+            trainer().fit([(X, Y, np.zeros(ROWS))])
+
     def test_an_iterator_serves_one_epoch(self):
         one = trainer()
         with pytest.raises(ValueError, match=r"^X is an iterator, which ended with the epoch bef"):

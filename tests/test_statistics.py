@@ -250,3 +250,35 @@ class TestPictures:
             plotting.gradient_health(3)
         with pytest.raises(ValueError, match="history has no statistics"):
             plotting.gradient_health(fit(network(), statistics=False))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_gradient_is_that_of_the_weighted_batch(reduction):
+    net = cg.Network(
+        17,
+        [cg.Dense(5, "tanh"), cg.Dense(3, "softmax")],
+        loss="cross_entropy",
+        reduction=reduction,
+        dtype="float64",
+        rng=0,
+    )
+    weights = RNG.uniform(0, 3, 70)
+    trainer = cg.Trainer(net, cg.SGD(0.01), 16, rng=0)
+    history = trainer.fit(X, Y, shuffle=False, statistics=True, sample_weight=weights)
+    rows = slice(54, 70)
+    g = net.backward(X[rows], Y[rows], sample_weight=weights[rows])
+    for found, of_weights, of_biases in zip(
+        history.statistics[0], g.weights, g.biases, strict=True
+    ):
+        norm = np.hypot(np.linalg.norm(of_weights), np.linalg.norm(of_biases))
+        assert found.gradient_norm == pytest.approx(norm, rel=1e-12)
+
+
+def test_weights_of_an_earlier_gradient_are_forgotten():
+    found = []
+    for weights in (None, RNG.uniform(1, 3, 16)):
+        net = network()
+        trainer = cg.Trainer(net, cg.SGD(0.1), 16, rng=0)
+        net.backward(X[:16], Y[:16], sample_weight=weights, training=True)
+        found.append(trainer.fit(X, Y, statistics=True).statistics)
+    assert found[0] == found[1]

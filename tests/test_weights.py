@@ -290,3 +290,62 @@ def test_small_weights_count_and_tiny_ones_do_not():
     assert net.gradient(X, y, sample_weight=tiny)[0] == 0
     one = net.evaluate(X[:1], y[:1])["loss"]
     assert net.evaluate(X, y, sample_weight=[1e-37, 0, 0, 0])["loss"] == pytest.approx(one, 1e-6)
+
+
+def test_validation_data_of_ones_own_have_weights():
+    X, y = samples(60)
+    weights = np.random.default_rng(3).uniform(0, 2, 20)
+    net = small()
+    history = cg.Trainer(net, cg.Adam(), 16, rng=0).fit(
+        X[20:], y[20:], 2, X_val=X[:20], y_val=y[:20], sample_weight_val=weights, metrics=["f1"]
+    )
+    found = net.evaluate(X[:20], y[:20], sample_weight=weights)
+    assert history.val_loss[-1] == pytest.approx(found["loss"], rel=1e-14)
+    assert history.val_metric[-1] == pytest.approx(found["accuracy"], rel=1e-14)
+    outputs = net.forward(X[:20])
+    assert history["val_f1"][-1] == cg.metrics.f1(y[:20], outputs, weights)
+    assert history["val_f1"][-1] != cg.metrics.f1(y[:20], outputs)
+
+
+def test_weights_of_validation_data_are_checked_before_anything_is_changed():
+    X, y = samples(6)
+    trainer = cg.Trainer(small(), cg.Adam(), 3)
+    own = {"X_val": X, "y_val": y}
+    before = trainer.net.parameters
+    with pytest.raises(ValueError, match="sample_weight_val is given and X_val is None"):
+        trainer.fit(X, y, sample_weight_val=np.ones(6))
+    with pytest.raises(ValueError, match=r"^sample_weight_val has shape \(5,\), expected 6"):
+        trainer.fit(X, y, **own, sample_weight_val=np.ones(5))
+    with pytest.raises(ValueError, match="sample_weight_val is 0 for all samples"):
+        trainer.fit(X, y, **own, sample_weight_val=np.zeros(6))
+
+    def own_metric(y, outputs):
+        return 0.0
+
+    for options in (
+        own | {"sample_weight_val": np.ones(6)},
+        {"validation": 2, "sample_weight": np.ones(6)},
+        {"train_metrics": True, "sample_weight": np.ones(6)},
+    ):
+        with pytest.raises(TypeError, match="own_metric is a function without one"):
+            trainer.fit(X, y, metrics=[own_metric], **options)
+    assert_same_bits(trainer.net.parameters, before, "parameters")
+
+
+def test_one_sample_can_have_the_name_of_its_class():
+    X, _ = samples(3)
+    nets = small(), small()
+    trainers = [cg.Trainer(net, cg.Adam()) for net in nets]
+    with pytest.raises(TypeError, match="y has dtype <U1"):
+        trainers[0].learn_one(X[0], "b")
+    nets[0].classes = ["a", "b", "c"]
+    for x, name, index in zip(X, ["b", np.str_("c"), "a"], [1, 2, 0], strict=True):
+        assert trainers[0].learn_one(x, name) == trainers[1].learn_one(x, index)
+    assert_same_bits(nets[0].parameters, nets[1].parameters, "parameters")
+    with pytest.raises(ValueError, match=r"y is 'd', expected one of .* 'a', 'b', 'c'"):
+        trainers[0].learn_one(X[0], "d")
+    assert trainers[0].steps == 3
+    net = small("binary_cross_entropy", 1, "sigmoid")
+    net.classes = ["no", "yes"]
+    twin = cg.Trainer(small("binary_cross_entropy", 1, "sigmoid"), cg.Adam())
+    assert cg.Trainer(net, cg.Adam()).learn_one(X[0], "yes") == twin.learn_one(X[0], 1)

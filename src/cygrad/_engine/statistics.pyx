@@ -73,12 +73,12 @@ cdef double share_of_flat_slopes(const cg_matrix *a, Py_ssize_t rows, int activa
 
 
 def layer_statistics(Engine engine, Samples X, targets, const int64_t[::1] order, change, int64_t step,
-                     threads=1):
+                     threads=1, const double[::1] weights=None):
     """Run one pass forward and back over the rows `order`, and describe each layer that is trained.
 
     Returns tuples: the layer, counted from 0, ‖∂C/∂P‖ of its trained parameters, ‖W‖, ‖`change` of W‖, and the shares of
     idle units and of flat slopes, None where the activation has no such thing. `change` is laid out as the storage.
-    Layers are in training, with the random numbers of `step`.
+    Layers are in training, with the random numbers of `step`. `weights` are those of all samples of X.
     """
     cdef Py_ssize_t n = order.shape[0], l, to_change
     cdef Differentiation context = engine.begin_differentiation(X, n, 1, True, False, threads, n > 1)
@@ -87,11 +87,16 @@ def layer_statistics(Engine engine, Samples X, targets, const int64_t[::1] order
     cdef const Layer *layer
     cdef const cg_matrix *a
     cdef int activation
+    cdef double total
     changes = change.view(np.uint8)
     to_change = address(changes) - address(engine.block)
     passes.p.x = &X.view
     set_targets(engine, &passes.p, targets)
     passes.p.order, passes.p.sparse, passes.p.step = &order[0], X.sparse_rows(), step
+    passes.p.weights = NULL
+    if weights is not None:
+        total = sum_of_weights(weights, &order[0], 0, n) or 1
+        passes.p.weights, passes.p.scale = &weights[0], 1 / total if engine.mean else 1
     try:
         passes.run(n, n, 1, None)
         if passes.interrupts.error is not None:
@@ -113,5 +118,5 @@ def layer_statistics(Engine engine, Samples X, targets, const int64_t[::1] order
                          idle, flat))
         return rows
     finally:
-        passes.p.order = NULL
+        passes.p.order, passes.p.weights = NULL, NULL
         engine.end_differentiation(context)

@@ -22,6 +22,7 @@ def layer_statistics(
     change: NDArray[Any],
     step: int,
     threads: _Threads = 1,
+    weights: NDArray[np.float64] | None = None,
 ) -> list[tuple[int, float, float, float, float | None, float | None]]: ...
 
 HYPERPARAMETERS: frozenset[str]

@@ -424,6 +424,16 @@ def _named_classes(array: NDArray[Any], name: str, classes: Sequence[str]) -> ND
     return np.array([indices[value] for value in values], np.int64)
 
 
+def class_named(label: str, name: str, classes: Sequence[str]) -> int:
+    """Return the index of one class name."""
+    if label not in classes:
+        raise ValueError(
+            f"{name} is {label!r}, expected one of the network's classes: "
+            f"{', '.join(map(repr, classes))}"
+        )
+    return classes.index(label)
+
+
 def sides_of_half(y: ArrayLike, classes: Sequence[str] | None) -> NDArray[np.int64]:
     """Return the class, 0 or 1, of each target of a single output that decides at ½."""
     array = np.asarray(y)

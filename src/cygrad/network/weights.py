@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 CLASS_WEIGHT = 'a dict {class: weight} or "balanced"'
 
 
-def read_weights(sample_weight: ArrayLike, n: int, dtype: np.dtype[Any]) -> Weights:
+def read_weights(
+    sample_weight: ArrayLike, n: int, dtype: np.dtype[Any], name: str = "sample_weight"
+) -> Weights:
     """Return the weights of n samples, rounded to the dtype; denormal numbers become 0.
 
     Raises
@@ -30,7 +32,7 @@ def read_weights(sample_weight: ArrayLike, n: int, dtype: np.dtype[Any]) -> Weig
     TypeError, ValueError
         If `sample_weight` is not n finite numbers of at least 0.
     """
-    name, expected = "sample_weight", f"{n} finite numbers of at least 0, shape ({n},)"
+    expected = f"{n} finite numbers of at least 0, shape ({n},)"
     given = checks.array(sample_weight, name)
     if given.dtype.kind not in "buif":
         raise TypeError(f"{name} has dtype {given.dtype}, expected {expected}")

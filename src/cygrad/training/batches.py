@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from numpy.random import Generator
+    from numpy.typing import NDArray
 
     from cygrad._engine.samples import Samples
     from cygrad._engine.training import Training
     from cygrad.network.losses import Targets
+    from cygrad.network.weights import Weights
     from cygrad.training.budget import Budget
     from cygrad.training.hooks import Hooks
     from cygrad.training.metrics import Metric
@@ -103,17 +105,21 @@ class Batch(NamedTuple):
 
     samples: Samples
     targets: Targets
+    weights: Weights | None = None
 
 
 def read_batch(trainer: Trainer, number: int, given: Any) -> Batch:
     """Check one batch and convert it for the engine."""
-    if not isinstance(given, (tuple, list)) or len(given) != 2:
+    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
         kind = f"{type(given).__name__}"
         if isinstance(given, (tuple, list)):
             kind += f" of {len(given)}"
-        raise TypeError(f"batch {number} is a {kind}, expected (X, y)")
-    X, y = given
-    return Batch(*trainer._read_data(X, y, f" of batch {number}"))
+        raise TypeError(f"batch {number} is a {kind}, expected (X, y) or (X, y, weights)")
+    X, y, weights = given if len(given) == 3 else (*given, None)
+    suffix = f" of batch {number}"
+    samples, targets = trainer._read_data(X, y, suffix)
+    weights = trainer._weights(weights, samples.rows, f"sample_weight{suffix}")
+    return Batch(samples, targets, weights)
 
 
 class Reader:
@@ -219,10 +225,10 @@ def fit_batches(
             begin = perf_counter()
             *sums, done = trainer._run(epoch, run, parameters_before)
             seconds = perf_counter() - begin
-            values = trainer._averages(sums, run.rows)
+            values = trainer._averages(sums, run.total)
             if held_out is not None:
                 found = held_out.evaluate(trainer.net, trainer._max_threads)
-                values += trainer._averages(found, held_out.size)
+                values += trainer._averages(found, held_out.total)
                 values += held_out.metrics(trainer.net)
             history.append(*values, first_rate, seconds)
             history.partial_steps = done if run.is_partial else 0
@@ -244,8 +250,8 @@ class _Epoch:
 
     Attributes
     ----------
-    rows : int
-        The rows of the steps done.
+    total : float
+        The rows of the steps done, or the sum of their weights.
     is_partial : bool
         Whether batches were left.
     """
@@ -259,8 +265,8 @@ class _Epoch:
     ) -> None:
         self._trainer, self._training, self._budget = trainer, training, budget
         self._items: Iterator[tuple[int, Any]] | None = items
-        self.rows = 0
-        self.is_partial = False
+        self.total = 0.0
+        self.is_partial = self._has_weights = False
 
     def __call__(self) -> tuple[float, float, int, bool]:
         """Return the sums of loss and metric, the steps, and whether the next one diverged."""
@@ -281,7 +287,8 @@ class _Epoch:
                 if self.is_partial:
                     break
         if steps == 0:
-            raise ValueError("X gave no batch in this epoch, expected at least one")
+            weight = " with a weight above 0" if self._has_weights else ""
+            raise ValueError(f"X gave no batch{weight} in this epoch, expected at least one")
         return loss, metric, steps, False
 
     def _take_items(self) -> Iterator[tuple[int, Any]]:
@@ -294,18 +301,38 @@ class _Epoch:
         """Do the steps of one batch, as many as the budget allows."""
         trainer, size = self._trainer, batch.samples.rows
         step_rows = min(trainer._step_rows, size)
+        order, weights = None, batch.weights
+        if weights is not None:
+            self._has_weights = True
+            order = weighted_rows(weights, step_rows)
+            size = len(order)
+            if size == 0:
+                return 0.0, 0.0, 0, False
         steps = -(-size // step_rows)
         allowed = self._budget.steps_of(steps)
         rows = min(allowed * step_rows, size)
+        if order is not None or rows < size:
+            order = np.arange(rows) if order is None else order[:rows]
         results = self._training.epoch(
             batch.samples,
             batch.targets,
-            None if rows == size else np.arange(rows),
+            order,
             trainer._rates_of(trainer.steps, allowed),
             None,
             trainer._max_threads,
             seconds=seconds,
+            weights=weights,
         )
-        self.rows += min(results[2] * step_rows, size)
+        if weights is None:
+            self.total += min(results[2] * step_rows, size)
+        else:
+            self.total += self._training.weight_done
         self.is_partial = results[2] < steps and not results[3]
         return results
+
+
+def weighted_rows(weights: Weights, step_rows: int) -> NDArray[np.int64]:
+    """Return the rows of the steps that are done: of those whose weights are not all 0."""
+    starts = np.arange(0, len(weights), step_rows)
+    counts = np.maximum.reduceat(weights, starts) > 0
+    return np.flatnonzero(np.repeat(counts, step_rows)[: len(weights)])

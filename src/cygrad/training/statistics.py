@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from cygrad._engine.samples import Samples
     from cygrad.network import Network
     from cygrad.network.losses import Targets
+    from cygrad.network.weights import Weights
 
 
 class LayerStatistics(NamedTuple):
     """The state of one trained layer after an epoch of `Trainer.fit`.
 
     The gradient and the activations are those of one batch, the last whole one of the epoch, with
-    the parameters after the epoch and the layers in training. W of a norm is its γ.
+    the parameters after the epoch and the layers in training. W of a norm is its γ. The gradient is
+    that of the weighted samples, if there are weights; the shares count all samples alike.
 
     Attributes
     ----------
@@ -71,6 +73,7 @@ def epoch_statistics(
     parameters_before: NDArray[Any],
     step: int,
     threads: int | Callable[[], int],
+    weights: Weights | None = None,
 ) -> tuple[LayerStatistics, ...]:
     """Return the statistics of each trained layer.
 
@@ -82,9 +85,11 @@ def epoch_statistics(
         The engine's storage before the epoch. It is overwritten.
     step : int
         Steps done: dropout and noise are those of the next one.
+    weights : ndarray of float64 or None
+        Of all samples.
     """
     change = np.subtract(net.engine.storage, parameters_before, out=parameters_before)
-    found = layer_statistics(net.engine, samples, targets, rows, change, step, threads)
+    found = layer_statistics(net.engine, samples, targets, rows, change, step, threads, weights)
     return tuple(
         LayerStatistics(layer, gradient, weight, ratio(moved, weight), dead, saturated)
         for layer, gradient, weight, moved, dead, saturated in found

@@ -21,7 +21,7 @@ import numpy as np
 from cygrad import checks, seeding
 from cygrad._engine.training import Training
 from cygrad.network import Network
-from cygrad.network.losses import row_of, sides_of_half
+from cygrad.network.losses import class_named, row_of, sides_of_half
 from cygrad.network.weights import (
     check_not_all_zero,
     read_weights,
@@ -264,6 +264,7 @@ class Trainer:
         validation: float | None = None,
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
         metrics: Iterable[MetricLike] = (),
         train_metrics: bool = False,
         callbacks: Iterable[Hooks | EpochFunction] = (),
@@ -295,6 +296,8 @@ class Trainer:
             class labels have the same shares in both parts. The samples are not copied.
         X_val, y_val : array_like or None
             Samples and targets of one's own to evaluate the network with; both or neither.
+        sample_weight_val : array_like or None
+            Weights of the samples in `X_val`, as `sample_weight`: for their loss and metrics.
         metrics : iterable of str, Metric or function
             Metrics besides the network's own, by their names in `cygrad.metrics`, such as "f1"; or
             functions ``f(y, outputs)``. They are computed for the validation data after each epoch,
@@ -325,7 +328,8 @@ class Trainer:
             loss, its gradient and the metric. With reduction "mean" each batch is divided by the
             sum of its weights, for every loss; PyTorch's ``weight=`` divides some losses by the
             number of rows, as Keras does all. For a batch without any weight there is no step.
-            Samples that `validation` holds out keep their weights.
+            Samples that `validation` holds out keep their weights. Metrics take them too; functions
+            as metrics are refused.
         class_weight : dict, "balanced" or None
             Weights of classes, by index or by name, for targets that are classes; one that is not
             in the dict has weight 1. They multiply `sample_weight` in training. "balanced":
@@ -362,8 +366,9 @@ class Trainer:
 
         Data that do not fit in memory are given as batches, and without `y`: as an object with
         ``len(batches)`` and ``batches[i]``, as an iterable, such as a `DataLoader` of PyTorch, or
-        as a function that returns an iterator for each epoch. A batch is a tuple (X, y) with any
-        number of rows: it is one step, or as many as `batch_size` divides it into. `shuffle` gives
+        as a function that returns an iterator for each epoch. A batch is a tuple (X, y), or
+        (X, y, sample_weight), with any number of rows: it is one step, or as many as `batch_size`
+        divides it into. `shuffle` gives
         the batches of the first kind a new random order in each epoch. A thread reads two batches
         ahead, while the engine trains on another one; an error of the reader ends the training.
         A schedule that counts epochs takes the steps of the epoch before as those of an epoch.
@@ -394,14 +399,15 @@ class Trainer:
             given: dict[str, Any] = {"validation": validation, "statistics": statistics or None}
             given["train_metrics"] = train_metrics or None
             given |= {"sample_weight": sample_weight, "class_weight": class_weight}
-            held_out = self._own_validation(X_val, y_val)
+            held_out = self._own_validation(X_val, y_val, sample_weight_val)
             self._measure(held_out, chosen, y_val)
             return self._fit_batches(
                 X, given, budget, held_out, chosen, hooks, shuffle, verbose, reset
             )
         samples, targets = self._read_data(X, y)
         of_samples = self._weights(sample_weight, samples.rows)
-        held_out, rows = self._validation(samples, targets, validation, X_val, y_val, of_samples)
+        own = self._own_validation(X_val, y_val, sample_weight_val)
+        held_out, rows = self._validation(samples, targets, validation, own, of_samples)
         weights = of_samples
         if class_weight is not None:
             weights = self._class_weighted(class_weight, of_samples, targets, y, rows)
@@ -466,7 +472,14 @@ class Trainer:
                 if statistics:
                     last = last_batch(rows, rows_done, step_rows)
                     found = epoch_statistics(
-                        self._net, samples, targets, last, parameters_before, self.steps, threads
+                        self._net,
+                        samples,
+                        targets,
+                        last,
+                        parameters_before,
+                        self.steps,
+                        threads,
+                        weights,
                     )
                 if trained is not None:
                     trained.evaluate(self._net, threads)
@@ -653,10 +666,10 @@ class Trainer:
         ----------
         x : array_like, shape (inputs,)
             Numbers of any real dtype, in any memory layout.
-        y : int, float or array_like of shape (outputs,)
-            A class index for a loss of classes, a number for a single output, or one number
-            for each output. A class index must be one of the network's. Besides that, only shape
-            and dtype of `x` and `y` are checked.
+        y : int, float, str or array_like of shape (outputs,)
+            A class index, or the name of a class, for a loss of classes; a number for a single
+            output, or one number for each output. A class must be one of the network's. Besides
+            that, only shape and dtype of `x` and `y` are checked.
 
         Returns
         -------
@@ -676,7 +689,13 @@ class Trainer:
         -----
         As for `partial_fit`. Uses one thread.
         """
-        loss = self._training.learn_one(x, y)
+        try:
+            loss = self._training.learn_one(x, y)
+        except (TypeError, ValueError):
+            if not isinstance(y, str) or self._net.classes is None:
+                raise
+            # A name of a class is found here, so that it costs the other targets nothing.
+            loss = self._training.learn_one(x, class_named(y, "y", self._net.classes))
         if not isfinite(loss):
             raise DivergenceError(1)
         return loss
@@ -705,8 +724,12 @@ class Trainer:
         samples = self._net.read_samples(X, f"X{suffix}")
         return samples, self._net.read_targets(y, samples.rows, f"y{suffix}")
 
-    def _weights(self, sample_weight: ArrayLike | None, n: int) -> Weights | None:
-        return None if sample_weight is None else read_weights(sample_weight, n, self._net.dtype)
+    def _weights(
+        self, sample_weight: ArrayLike | None, n: int, name: str = "sample_weight"
+    ) -> Weights | None:
+        if sample_weight is None:
+            return None
+        return read_weights(sample_weight, n, self._net.dtype, name)
 
     def _class_weighted(
         self,
@@ -759,12 +782,10 @@ class Trainer:
         samples: Samples,
         targets: Targets,
         validation: float | None,
-        X_val: ArrayLike | None,
-        y_val: ArrayLike | None,
+        own: Validation | None,
         weights: Weights | None,
     ) -> tuple[Validation | None, NDArray[np.int64] | None]:
         """Return the validation data, and the rows to train on, or None for all of them."""
-        own = self._own_validation(X_val, y_val)
         if own is not None:
             if validation is not None:
                 raise ValueError(
@@ -782,15 +803,25 @@ class Trainer:
         return Validation(samples, targets, held_out, weights), rows
 
     def _own_validation(
-        self, X_val: ArrayLike | None, y_val: ArrayLike | None
+        self,
+        X_val: ArrayLike | None,
+        y_val: ArrayLike | None,
+        sample_weight_val: ArrayLike | None,
     ) -> Validation | None:
         """Return the validation data that were given, or None."""
         if (X_val is None) != (y_val is None):
             missing, given = ("X_val", "y_val") if X_val is None else ("y_val", "X_val")
             raise ValueError(f"{missing} is None and {given} is given, expected both or neither")
+        name = "sample_weight_val"
         if X_val is None or y_val is None:
+            if sample_weight_val is not None:
+                raise ValueError(f"{name} is given and X_val is None, expected X_val and y_val")
             return None
-        return Validation(*self._read_data(X_val, y_val, "_val"))
+        samples, targets = self._read_data(X_val, y_val, "_val")
+        weights = self._weights(sample_weight_val, samples.rows, name)
+        if weights is not None:
+            check_not_all_zero(weights, name)
+        return Validation(samples, targets, weights=weights)
 
     def __getstate__(self) -> dict[str, Any]:
         state = {**self.__dict__, "_shuffling": self._shuffling}  # copies share the stream

@@ -60,6 +60,9 @@ class Validation:
     def measure(self, metrics: Sequence[Metric], y: ArrayLike, net: Network) -> None:
         """Compute metrics too, of the targets `y` as they were given."""
         if metrics:
+            if self.weights is not None:
+                for metric in metrics:
+                    metric.check_weights()
             # Class indices have been read from what was given.
             y = self.targets if isinstance(self.targets, np.ndarray) else np.asarray(y)
             self._y = y if self.rows is None else y[self.rows]

@@ -68,6 +68,10 @@ class Metric:
     def check(self, net: Network) -> None:
         """Raise a ValueError if the metric is not one of this network's outputs."""
 
+    def check_weights(self) -> None:
+        """Raise a TypeError if the metric takes no weights."""
+        raise TypeError(f"sample_weight is given, and {self.name} is a function without one")
+
     def __call__(
         self,
         y: ArrayLike,
@@ -91,7 +95,7 @@ class Metric:
             Whether each output is a decision of its own, 1 where it is at least ½.
         """
         if sample_weight is not None:
-            raise TypeError(f"sample_weight is given, and {self.name} is a function without one")
+            self.check_weights()
         return float(self.function(y, outputs))
 
 
@@ -115,6 +119,9 @@ class BuiltInMetric(Metric):
     def __repr__(self) -> str:
         better = "higher" if self.higher_is_better else "lower"
         return f"<metric {self.name} of {self.needs}, {better} is better: {self.formula}>"
+
+    def check_weights(self) -> None:
+        """Do nothing: it takes weights."""
 
     def check(self, net: Network) -> None:
         loss = row_of(net.loss)
