@@ -349,3 +349,41 @@ def test_one_sample_can_have_the_name_of_its_class():
     net.classes = ["no", "yes"]
     twin = cg.Trainer(small("binary_cross_entropy", 1, "sigmoid"), cg.Adam())
     assert cg.Trainer(net, cg.Adam()).learn_one(X[0], "yes") == twin.learn_one(X[0], 1)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize(
+    ("optimizer", "other"),
+    [
+        (cg.SGD(0.1, momentum=0.9), reference.SGD(0.1, momentum=0.9)),
+        (cg.Adam(0.01), reference.Adam(0.01)),
+    ],
+    ids=["SGD", "Adam"],
+)
+@pytest.mark.parametrize("has_zero_batch", [False, True])
+def test_training_is_that_of_the_reference(has_zero_batch, optimizer, other, reduction, isa):
+    X, y = samples(30)
+    weights = np.random.default_rng(4).uniform(0, 2, 30)
+    weights[3] = 0
+    if has_zero_batch:
+        weights[8:16] = 0
+    net = small(reduction=reduction)
+    layers = [reference.Dense(5, "tanh"), reference.Dense(3, "softmax")]
+    expected = reference.Network(4, layers, loss="cross_entropy", reduction=reduction)
+    expected.parameters = net.parameters.tolist()
+    first, second = cg.Trainer(net, optimizer, 8), reference.Trainer(expected, other, 8)
+    found = first.fit(X, y, 3, shuffle=False, sample_weight=weights)
+    wanted = second.fit(X.tolist(), y.tolist(), [range(30)] * 3, weights.tolist())
+    assert found.loss == pytest.approx(wanted.loss, rel=1e-12)
+    assert found.metric == pytest.approx(wanted.metric, rel=1e-12)
+    assert first.steps == second.steps == (9 if has_zero_batch else 12)
+    one = first.step(X, y, weights)
+    assert one == pytest.approx(second.step(X.tolist(), y.tolist(), weights.tolist()), rel=1e-12)
+    one = first.partial_fit(X, y, weights)
+    assert one == pytest.approx(
+        second.partial_fit(X.tolist(), y.tolist(), weights.tolist()), rel=1e-12
+    )
+    nothing = [0.0] * 30
+    assert first.step(X, y, nothing) == second.step(X.tolist(), y.tolist(), nothing) == 0
+    assert first.steps == second.steps
+    np.testing.assert_allclose(net.parameters, expected.parameters, rtol=0, atol=1e-12)

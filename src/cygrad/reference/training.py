@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .clipping import KINDS, clip
-from .network import Gradients, Network, Rows, Targets
+from .network import Gradients, Network, Rows, Targets, read_weights
 from .optimizers import Optimizer, State, learning_rate_at, shrunk
 from .passes import Mode
 from .vectors import Vector
@@ -28,7 +28,7 @@ class History:
     loss : list of float
         The mean or the sum over the samples, according to the network's `reduction`.
     metric : list of float
-        The mean over the samples.
+        The mean over the samples. Samples of weight w count w times.
     """
 
     loss: list[float] = field(default_factory=list)
@@ -95,7 +95,13 @@ class Trainer:
         ]
         self.biases_state = [[initial for _ in layer.biases] for layer in network.layers]
 
-    def fit(self, X: Rows, y: Targets, orders: Sequence[Sequence[int]]) -> History:
+    def fit(
+        self,
+        X: Rows,
+        y: Targets,
+        orders: Sequence[Sequence[int]],
+        sample_weight: Sequence[float] | None = None,
+    ) -> History:
         """Train for one epoch per order.
 
         Parameters
@@ -104,16 +110,19 @@ class Trainer:
         orders : sequence of sequences of int
             For each epoch, the row numbers in the order in which they are used. Batches are
             consecutive slices; a row may be missing or used more than once.
+        sample_weight : sequence of float, (n,), or None
+            A sample of weight w counts w times. A batch whose weights are all 0 is no step.
 
         Raises
         ------
         ValueError
-            If X, y or an order is not as described; then nothing is changed.
+            If X, y, an order or a weight is not as described; then nothing is changed.
         DivergenceError
             If the loss of a batch is NaN or infinite. The steps before it stay done.
         """
         samples = self.network.read_samples(X)
         targets = self.network.read_targets(y, len(samples))
+        weights = read_weights(sample_weight, len(samples))
         for epoch, order in enumerate(orders):
             if len(order) == 0 or min(order) < 0 or max(order) >= len(samples):
                 raise ValueError(
@@ -125,27 +134,46 @@ class Trainer:
             rows = self.batch_size * self.accumulate
             for start in range(0, len(order), rows):
                 batch = order[start : start + rows]
-                gradients = self.descend([X[i] for i in batch], [y[i] for i in batch], start)
-                loss += gradients.loss / self.network.scale(len(batch))
+                of_batch = [weights[i] for i in batch]
+                if not any(of_batch):
+                    continue
+                gradients = self.descend(
+                    [X[i] for i in batch], [y[i] for i in batch], start, of_batch
+                )
+                loss += gradients.loss / self.network.scale(sum(of_batch))
                 for a, i in zip(gradients.activations[-1], batch, strict=True):
-                    metric += self.network.loss_function.metric(a, targets[i])
-            history.loss.append(loss * self.network.scale(len(order)))
-            history.metric.append(metric / len(order))
+                    metric += weights[i] * self.network.loss_function.metric(a, targets[i])
+            total = sum(weights[i] for i in order)
+            history.loss.append(loss * self.network.scale(total))
+            history.metric.append(metric / (total or 1))
         return history
 
-    def partial_fit(self, X: Rows, y: Targets) -> float:
+    def partial_fit(
+        self, X: Rows, y: Targets, sample_weight: Sequence[float] | None = None
+    ) -> float:
         """Train once through the rows, in their order, and return their loss, as `fit` does."""
-        return self.fit(X, y, [range(len(X))]).loss[0]
+        return self.fit(X, y, [range(len(X))], sample_weight).loss[0]
 
-    def step(self, X: Rows, y: Targets) -> float:
-        """Do one step on all rows as one batch, and return their loss before it."""
-        return self.descend(X, y).loss
+    def step(self, X: Rows, y: Targets, sample_weight: Sequence[float] | None = None) -> float:
+        """Do one step on all rows as one batch, and return their loss before it.
+
+        If all weights are 0, there is no step, and the loss is 0.
+        """
+        if not any(read_weights(sample_weight, len(X))):
+            return 0.0
+        return self.descend(X, y, sample_weight=sample_weight).loss
 
     def learn_one(self, x: Sequence[float], y: float | Sequence[float]) -> float:
         """Do one step on one sample, and return its loss before it."""
         return self.step([x], [y])
 
-    def descend(self, X: Rows, y: Targets, row: int = 0) -> Gradients:
+    def descend(
+        self,
+        X: Rows,
+        y: Targets,
+        row: int = 0,
+        sample_weight: Sequence[float] | None = None,
+    ) -> Gradients:
         """Do one step down the gradient of the loss of a batch, and return the gradients.
 
         `row` is the place of the first sample in the epoch's order, for the random numbers.
@@ -158,7 +186,7 @@ class Trainer:
             If the loss, or a gradient to be clipped, is NaN or infinite. Then the step is not done.
         """
         mode = Mode(training=True, seed=self.seed, step=self.steps, row=row)
-        gradients = self.network.backward(X, y, mode)
+        gradients = self.network.backward(X, y, mode, sample_weight)
         if not math.isfinite(gradients.loss):
             raise DivergenceError(f"the loss is {gradients.loss} at step {self.steps}")
         if self.clip is not None:
