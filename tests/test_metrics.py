@@ -294,3 +294,42 @@ def test_metrics_need_outputs_that_fit_and_samples():
         )
     with pytest.raises(ValueError, match=r"metrics is \['f1'\], and there are no samples"):
         _trainer().fit(X, LABELS, metrics=["f1"])
+
+
+def fitted(loss, units, y, **options):
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    net = cg.Network(3, [cg.Dense(units)], loss=loss, rng=0, dtype="float64")
+    seen = []
+
+    def raw(y, outputs):
+        seen.append((np.shape(y), outputs.shape))
+        return 0.0
+
+    history = cg.Trainer(net, cg.SGD(0.01), 10).fit(
+        X, y, X_val=X, y_val=y, metrics=["rmse", "r2", raw], **options
+    )
+    assert seen == [(np.shape(y), (20, units))]  # one's own has all outputs
+    return history, net.forward(X)
+
+
+def test_numbers_are_compared_with_the_means():
+    y = np.random.default_rng(1).normal(size=(20, 2))
+    history, outputs = fitted("gaussian_nll", 4, y)
+    assert history["val_rmse"] == [cg.metrics.rmse(y, outputs[:, :2])]
+    assert history["val_r2"] == [cg.metrics.r2(y, outputs[:, :2])]
+    history, outputs = fitted("gaussian_nll", 2, y[:, 0])
+    assert history["val_rmse"] == [cg.metrics.rmse(y[:, 0], outputs[:, :1])]
+
+
+def test_one_target_is_compared_with_the_middle_quantile():
+    y = np.random.default_rng(1).normal(size=20)
+    loss = cg.losses.pinball([0.05, 0.4, 0.95])
+    for targets in (y, y[:, np.newaxis]):
+        history, outputs = fitted(loss, 3, targets)
+        assert history["val_rmse"] == [cg.metrics.rmse(y, outputs[:, 1])]
+        assert history["val_r2"] == [cg.metrics.r2(y, outputs[:, 1])]
+    rows = np.stack([y, y + 1, y + 2], axis=1)
+    history, outputs = fitted(loss, 3, rows)
+    assert history["val_rmse"] == [cg.metrics.rmse(rows, outputs)]
+    history, outputs = fitted(cg.losses.pinball(0.4), 3, rows)
+    assert history["val_rmse"] == [cg.metrics.rmse(rows, outputs)]

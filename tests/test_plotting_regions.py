@@ -188,3 +188,25 @@ def test_a_network_needs_its_samples():
     line = cg.Network(64, [cg.Dense(1)], loss="mse")
     with pytest.raises(ValueError, match="net has loss 'mse' and 1 outputs"):
         plotting.confusion_matrix(line, X, y)
+
+
+@pytest.mark.parametrize(
+    ("loss", "units", "activation"),
+    [("cross_entropy", 3, "softmax"), ("binary_cross_entropy", 1, "sigmoid")],
+)
+def test_targets_can_be_names_of_classes(loss, units, activation, axes_2d):
+    X = np.random.default_rng(0).normal(size=(12, 2))
+    net = cg.Network(2, [cg.Dense(units, activation)], loss=loss, rng=0)
+    indices = np.arange(12) % max(units, 2)
+    plotting.confusion_matrix(net, X, indices, ax=axes_2d)
+    expected = _cells(axes_2d, max(units, 2)).tolist()
+    net.classes = ["a", "b", "c"][: max(units, 2)]
+    named = np.array(net.classes)[indices]
+    for y in (named, named.tolist(), indices):
+        axes_2d.clear()
+        plotting.confusion_matrix(net, X, y, ax=axes_2d)
+        assert _cells(axes_2d, max(units, 2)).tolist() == expected
+    axes_2d.clear()
+    plotting.decision_regions(net, X, named, ax=axes_2d)
+    with pytest.raises(ValueError, match="y holds 'd' in row 1, expected one of"):
+        plotting.confusion_matrix(net, X, ["a", "d", *named[2:]])

@@ -97,3 +97,38 @@ def test_a_network_of_classes_is_refused():
         ValueError, match="trained by cross_entropy, expected a loss for regression"
     ):
         plotting.residuals(net, np.zeros((2, 3)), [0, 1])
+
+
+def of_loss(loss, units):
+    rng = np.random.default_rng(0)
+    net = cg.Network(3, [cg.Dense(4, "tanh"), cg.Dense(units)], loss=loss, rng=0)
+    return net, rng.normal(size=(20, 3)), rng.normal(size=20)
+
+
+def test_means_are_drawn_and_not_variances():
+    net, X, y = of_loss("gaussian_nll", 2)
+    points, _ = plotting.residuals(net, X, y, kind="prediction", ax=axes()).lines
+    assert_allclose(points.get_xdata(), y)
+    assert_allclose(points.get_ydata(), net.forward(X)[:, 0])
+    net, X, y = of_loss("gaussian_nll", 4)
+    y = np.stack([y, -y], axis=1)
+    lines = plotting.residuals(net, X, y, kind="prediction", ax=axes()).lines
+    assert len(lines) == 3
+    assert_allclose(lines[1].get_xdata(), y[:, 1])
+    assert_allclose(lines[1].get_ydata(), net.forward(X)[:, 1])
+    with pytest.raises(ValueError, match="output is 2"):
+        plotting.residuals(net, X, y, output=2, ax=axes())
+
+
+def test_the_middle_quantile_is_drawn_or_the_one_asked_for():
+    net, X, y = of_loss(cg.losses.pinball([0.1, 0.6, 0.95]), 3)
+    for targets in (y, y[:, np.newaxis]):
+        points, _ = plotting.residuals(net, X, targets, ax=axes()).lines
+        assert_allclose(points.get_xdata(), net.forward(X)[:, 1])
+        assert_allclose(points.get_ydata(), y - net.forward(X)[:, 1], rtol=1e-6)
+    points, _ = plotting.residuals(net, X, y, output=2, ax=axes()).lines
+    assert_allclose(points.get_xdata(), net.forward(X)[:, 2])
+    rows = np.stack([y, y + 1, y + 2], axis=1)
+    lines = plotting.residuals(net, X, rows, kind="prediction", ax=axes()).lines
+    assert len(lines) == 4
+    assert_allclose(lines[2].get_xdata(), y + 2)

@@ -279,6 +279,6 @@ def test_weights_of_an_earlier_gradient_are_forgotten():
     for weights in (None, RNG.uniform(1, 3, 16)):
         net = network()
         trainer = cg.Trainer(net, cg.SGD(0.1), 16, rng=0)
-        net.backward(X[:16], Y[:16], sample_weight=weights, training=True)
+        net.backward(X[:16], Y[:16], False, sample_weight=weights, training=True)
         found.append(trainer.fit(X, Y, statistics=True).statistics)
     assert found[0] == found[1]

@@ -273,6 +273,29 @@ def target_columns(loss: str | LossFunction | CustomLoss, outputs: int) -> int:
     return outputs if function is None else function.target_columns(outputs)
 
 
+def compared_outputs(
+    loss: str | LossFunction | CustomLoss, y: NDArray[Any], outputs: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the targets and the outputs that predict them, both (n, k).
+
+    Of `gaussian_nll` the outputs are the means. One target for several quantiles is repeated for
+    each of them.
+    """
+    columns = target_columns(loss, outputs.shape[1])
+    rows = y.reshape(len(outputs), -1)
+    return np.broadcast_to(rows, (len(outputs), columns)), outputs[:, :columns]
+
+
+def middle_quantile(
+    loss: str | LossFunction | CustomLoss, y: NDArray[Any], outputs: int
+) -> int | None:
+    """Return the output whose quantile is the nearest to ½; None if outputs have own targets."""
+    function = function_of(loss)
+    if function is None or not function.repeats_targets or outputs == 1 or y[0].size != 1:
+        return None
+    return int(np.argmin([abs(quantile - 0.5) for quantile in function.parameters]))
+
+
 def check_output(loss: str | LossFunction | CustomLoss, activation: str, units: int) -> None:
     """Check that an output layer fits a loss.
 

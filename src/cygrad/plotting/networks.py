@@ -9,7 +9,13 @@ import numpy as np
 from cygrad import checks
 from cygrad._engine.samples import Samples
 from cygrad.network import Network
-from cygrad.network.losses import LOSSES, encode_targets, row_of, takes_labels
+from cygrad.network.losses import (
+    LOSSES,
+    encode_targets,
+    row_of,
+    sides_of_half,
+    takes_labels,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -57,15 +63,17 @@ def class_names(net: Network) -> list[str]:
 
 
 def target_classes(net: Network, y: ArrayLike, n: int) -> NDArray[np.int64]:
-    """Return the class of each of n targets: the index, the most probable, or 1 from ½ on.
+    """Return the class of each of n targets: the index or name, the most probable, or 1 from ½ on.
 
     Raises
     ------
     TypeError, ValueError
         If `y` is not what the network's loss takes.
     """
-    encode_targets(net.loss, y, n, net.outputs, "y")
-    targets = np.asarray(y)
+    targets = encode_targets(net.loss, y, n, net.outputs, "y", classes=net.classes)
+    if isinstance(targets, np.ndarray):
+        return targets
     if row_of(net.loss).decides_at_half:
-        return (targets.reshape(n) >= 0.5).astype(np.int64)
-    return targets.astype(np.int64) if targets.ndim == 1 else targets.argmax(axis=1)
+        return sides_of_half(y, net.classes)
+    classes: NDArray[np.int64] = np.asarray(y).argmax(axis=1)
+    return classes

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from cygrad import checks
-from cygrad.network.losses import encode_targets
+from cygrad.network.losses import compared_outputs, encode_targets, middle_quantile
 from cygrad.plotting import style
 from cygrad.plotting.figures import axes_for
 from cygrad.plotting.networks import check_network, resolve_index, samples
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
@@ -48,7 +50,9 @@ def residuals(
         The residuals, true − predicted, against the predictions; or the predictions against the
         true values. A line marks perfect predictions.
     output : int or None
-        Index of the output to draw; None draws all, each with its own colour and marker.
+        Index of the output to draw; None draws all, each with its own colour and marker. Outputs of
+        `losses.gaussian_nll` are the means. Of several quantiles of one target, None draws the one
+        nearest to ½.
     ax : matplotlib axes or None
         Where to draw; None makes a new figure.
     **kwargs
@@ -71,11 +75,16 @@ def residuals(
     X = samples(net, X)
     encode_targets(net.loss, y, len(X), net.outputs, "y")
     kind_name = checks.one_of(kind, "kind", get_args(Kind))
-    chosen = (
-        range(net.outputs) if output is None else [resolve_index(output, "output", net.outputs)]
+    true, predicted = compared_outputs(
+        net.loss, np.asarray(y, np.float64), net.forward(X).astype(np.float64)
     )
-    true = np.asarray(y, np.float64).reshape(len(X), net.outputs)
-    predicted = net.forward(X).astype(np.float64)
+    columns = true.shape[1]
+    middle = middle_quantile(net.loss, np.asarray(y), net.outputs)
+    chosen: Sequence[int] = range(columns)
+    if output is not None:
+        chosen = [resolve_index(output, "output", columns)]
+    elif middle is not None:
+        chosen = [middle]
 
     ax = axes_for(ax)
     draw = _draw_residuals if kind_name == "residual" else _draw_predictions

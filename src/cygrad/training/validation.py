@@ -83,7 +83,10 @@ class Validation:
         weights = self.weights
         if weights is not None and self.rows is not None:
             weights = weights[self.rows]
-        return tuple(metric(y, outputs, weights, multilabel=several) for metric in self._metrics)
+        return tuple(
+            metric(*metric.compared(net, y, outputs), weights, multilabel=several)
+            for metric in self._metrics
+        )
 
 
 def check_share(validation: object, n: int) -> int:

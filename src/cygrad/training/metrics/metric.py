@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad import checks
-from cygrad.network.losses import row_of
+from cygrad.network.losses import compared_outputs, middle_quantile, row_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -68,6 +68,12 @@ class Metric:
     def check(self, net: Network) -> None:
         """Raise a ValueError if the metric is not one of this network's outputs."""
 
+    def compared(
+        self, net: Network, y: NDArray[Any], outputs: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return targets and outputs as the metric takes them: as they are."""
+        return y, outputs
+
     def check_weights(self) -> None:
         """Raise a TypeError if the metric takes no weights."""
         raise TypeError(f"sample_weight is given, and {self.name} is a function without one")
@@ -120,6 +126,20 @@ class BuiltInMetric(Metric):
         better = "higher" if self.higher_is_better else "lower"
         return f"<metric {self.name} of {self.needs}, {better} is better: {self.formula}>"
 
+    def compared(
+        self, net: Network, y: NDArray[Any], outputs: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return targets and outputs: numbers with the outputs that predict them.
+
+        These are the means of `gaussian_nll`, and of several quantiles of one target the one
+        nearest to ½.
+        """
+        if self.needs != "numbers":
+            return y, outputs
+        middle = middle_quantile(net.loss, y, net.outputs)
+        y, outputs = compared_outputs(net.loss, y, outputs)
+        return (y, outputs) if middle is None else (y[:, [middle]], outputs[:, [middle]])
+
     def check_weights(self) -> None:
         """Do nothing: it takes weights."""
 
@@ -128,7 +148,7 @@ class BuiltInMetric(Metric):
         multilabel = is_multilabel(net)
         wanted = None
         if self.needs == "numbers":
-            if loss.metric == "accuracy" or loss.outputs == "moments":
+            if loss.metric == "accuracy":
                 wanted = "numbers as targets"
         elif loss.metric != "accuracy":
             wanted = "classes as targets"
