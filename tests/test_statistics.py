@@ -282,3 +282,14 @@ def test_weights_of_an_earlier_gradient_are_forgotten():
         net.backward(X[:16], Y[:16], False, sample_weight=weights, training=True)
         found.append(trainer.fit(X, Y, statistics=True).statistics)
     assert found[0] == found[1]
+
+
+def test_the_last_batch_is_one_with_weight():
+    weights = np.ones(70)
+    weights[16:32] = weights[64:] = 0
+    net = cg.Network(17, [cg.Dense(3, "softmax")], loss="cross_entropy", dtype="float64", rng=0)
+    trainer = cg.Trainer(net, cg.SGD(0.01), 16, rng=0)
+    history = trainer.fit(X, Y, shuffle=False, statistics=True, sample_weight=weights)
+    g = net.backward(X[48:64], Y[48:64])
+    norm = np.hypot(np.linalg.norm(g.weights[0]), np.linalg.norm(g.biases[0]))
+    assert history.statistics[0][0].gradient_norm == pytest.approx(norm, rel=1e-12)

@@ -387,3 +387,39 @@ def test_training_is_that_of_the_reference(has_zero_batch, optimizer, other, red
     assert first.step(X, y, nothing) == second.step(X.tolist(), y.tolist(), nothing) == 0
     assert first.steps == second.steps
     np.testing.assert_allclose(net.parameters, expected.parameters, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_a_budget_of_steps_counts_those_with_weight(shuffle):
+    X, y = samples(70)
+    weights = np.zeros(70)
+    weights[:40] = np.r_[np.ones(16), np.zeros(16), np.ones(8)]
+    nets = small(), small()
+    trainer = cg.Trainer(nets[0], cg.Adam(), 8, rng=0)
+    history = trainer.fit(X, y, max_steps=25, sample_weight=weights, shuffle=shuffle)
+    assert (trainer.steps, history.stopped) == (25, "max_steps")
+    if not shuffle:  # 3 steps in an epoch
+        assert (len(history), history.partial_steps) == (9, 1)
+        other = cg.Trainer(nets[1], cg.Adam(), 8, rng=0)
+        for _ in range(9):
+            for rows in (slice(0, 8), slice(8, 16), slice(32, 40)):
+                if other.steps < 25:
+                    other.step(X[rows], y[rows], weights[rows])
+        assert_same_bits(nets[0].parameters, nets[1].parameters, "parameters")
+
+
+def test_dropout_counts_the_rows_of_steps_with_weight(isa):
+    X, y = samples(24)
+    weights = np.r_[np.zeros(8), np.ones(16)]
+
+    def layers(package):
+        return [package.Dense(6, "tanh"), package.Dropout(0.5), package.Dense(3, "softmax")]
+
+    net = cg.Network(4, layers(cg), loss="cross_entropy", dtype="float64", rng=0)
+    expected = reference.Network(4, layers(reference), loss="cross_entropy")
+    expected.parameters = net.parameters.tolist()
+    trainer = cg.Trainer(net, cg.SGD(0.1), 8, rng=0)
+    other = reference.Trainer(expected, reference.SGD(0.1), 8, seed=trainer._dropout_seed)
+    found = trainer.fit(X, y, 2, shuffle=False, sample_weight=weights)
+    wanted = other.fit(X.tolist(), y.tolist(), [range(24)] * 2, weights.tolist())
+    assert found.loss == pytest.approx(wanted.loss, rel=1e-12)

@@ -132,14 +132,16 @@ class Trainer:
         for order in orders:
             loss = metric = 0.0
             rows = self.batch_size * self.accumulate
+            done = 0
             for start in range(0, len(order), rows):
                 batch = order[start : start + rows]
                 of_batch = [weights[i] for i in batch]
                 if not any(of_batch):
                     continue
                 gradients = self.descend(
-                    [X[i] for i in batch], [y[i] for i in batch], start, of_batch
+                    [X[i] for i in batch], [y[i] for i in batch], done, of_batch
                 )
+                done += len(batch)
                 loss += gradients.loss / self.network.scale(sum(of_batch))
                 for a, i in zip(gradients.activations[-1], batch, strict=True):
                     metric += weights[i] * self.network.loss_function.metric(a, targets[i])
@@ -176,7 +178,7 @@ class Trainer:
     ) -> Gradients:
         """Do one step down the gradient of the loss of a batch, and return the gradients.
 
-        `row` is the place of the first sample in the epoch's order, for the random numbers.
+        `row` counts the samples of the epoch's steps before it, for the random numbers.
 
         Raises
         ------

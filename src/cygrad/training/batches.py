@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from cygrad.training.history import History
-from cygrad.training.order import Order
+from cygrad.training.order import Order, rows_that_count
 from cygrad.training.progress import Progress
 
 if TYPE_CHECKING:
@@ -301,17 +301,18 @@ class _Epoch:
         """Do the steps of one batch, as many as the budget allows."""
         trainer, size = self._trainer, batch.samples.rows
         step_rows = min(trainer._step_rows, size)
-        order, weights = None, batch.weights
+        order: NDArray[np.int64] | None = None
+        weights = batch.weights
         if weights is not None:
             self._has_weights = True
-            order = weighted_rows(weights, step_rows)
-            size = len(order)
+            order = rows_that_count(None, weights, step_rows)
+            size = size if order is None else len(order)
             if size == 0:
                 return 0.0, 0.0, 0, False
         steps = -(-size // step_rows)
         allowed = self._budget.steps_of(steps)
         rows = min(allowed * step_rows, size)
-        if order is not None or rows < size:
+        if rows < size:
             order = np.arange(rows) if order is None else order[:rows]
         results = self._training.epoch(
             batch.samples,
@@ -329,10 +330,3 @@ class _Epoch:
             self.total += self._training.weight_done
         self.is_partial = results[2] < steps and not results[3]
         return results
-
-
-def weighted_rows(weights: Weights, step_rows: int) -> NDArray[np.int64]:
-    """Return the rows of the steps that are done: of those whose weights are not all 0."""
-    starts = np.arange(0, len(weights), step_rows)
-    counts = np.maximum.reduceat(weights, starts) > 0
-    return np.flatnonzero(np.repeat(counts, step_rows)[: len(weights)])

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
+    from cygrad.network.weights import Weights
+
 
 class Order:
     """The row numbers of each epoch, in one array that is filled again.
@@ -48,3 +50,25 @@ class Order:
             np.take(self._rows, self._permutation, out=self._order, mode="clip")
         assert self._order is not None
         return self._order[:count]
+
+
+def rows_that_count(
+    order: NDArray[np.int64] | None, weights: Weights, step_rows: int
+) -> NDArray[np.int64] | None:
+    """Return the rows of an epoch without the steps whose weights are all 0, which are not done.
+
+    Parameters
+    ----------
+    order : ndarray of int64 or None
+        The rows of the epoch; None: all of them, in their order.
+    weights : ndarray of float64
+        Of all samples.
+    step_rows : int
+        Rows of a step; the last one may have fewer.
+    """
+    of_rows = weights if order is None else weights[order]
+    counts = np.maximum.reduceat(of_rows, np.arange(0, len(of_rows), step_rows)) > 0
+    if counts.all():
+        return order
+    kept = np.flatnonzero(np.repeat(counts, step_rows)[: len(of_rows)])
+    return kept if order is None else order[kept]

@@ -36,7 +36,7 @@ from cygrad.training.history import DivergenceError, History
 from cygrad.training.hooks import as_hooks
 from cygrad.training.metrics.table import read_metrics
 from cygrad.training.optimizers import Optimizer
-from cygrad.training.order import Order
+from cygrad.training.order import Order, rows_that_count
 from cygrad.training.progress import Progress
 from cygrad.training.rates import Rates
 from cygrad.training.statistics import epoch_statistics, last_batch
@@ -447,8 +447,14 @@ class Trainer:
             stream = self._shuffling if shuffle else None
             parameters_before = np.empty_like(self._net.engine.storage)
             for epoch in count(1):
-                rows_asked = min(budget.steps_of(steps) * step_rows, order.size)
-                rows = order.draw(stream, rows_asked)
+                size, allowed = order.size, budget.steps_of(steps) * step_rows
+                if weights is None:
+                    rows = order.draw(stream, min(allowed, size))
+                else:
+                    rows = rows_that_count(order.draw(stream, size), weights, step_rows)
+                    size = size if rows is None else len(rows)
+                    if allowed < size:
+                        rows = (np.arange(size) if rows is None else rows)[:allowed]
                 begin = perf_counter()
                 run = partial(
                     training.epoch,
@@ -464,7 +470,7 @@ class Trainer:
                 *sums, done = self._run(epoch, run, parameters_before)
                 seconds = perf_counter() - begin
                 budget.spend(done)
-                rows_done = min(done * step_rows, order.size)
+                rows_done = min(done * step_rows, size)
                 values = self._averages(
                     sums, rows_done if weights is None else training.weight_done
                 )
@@ -491,7 +497,7 @@ class Trainer:
                 if found is not None:
                     self._history.statistics.append(found)
                 self._history.append(*values, rate, seconds)
-                partial_epoch = rows_asked < order.size or done < training.epoch_steps
+                partial_epoch = allowed < size or done < training.epoch_steps
                 self._history.partial_steps = done if partial_epoch else 0
                 if progress is not None:
                     progress.epoch_done(self._history.last())
