@@ -381,7 +381,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "x.csv", "--test-fraction", "1"], "at least 0 and below 1"),
         (["train", "digits", "--hidden", "3,,4"], "'3,,4', expected units as in 64,32, or none"),
         (["train", "digits", "--hidden", "0"], "expected units"),
-        (["train", "digits", "--activation", "softmax"], "invalid choice: 'softmax'"),
+        (["train", "digits", "--activation", "softmax"], "'softmax', expected one of"),
         (["train", "digits", "--momentum", "0.9"], "only with --optimizer sgd"),
         (["train", "digits", "--target", "3"], "--target: the digits have their own"),
         (["train", "digits", "--test-fraction", "0.5"], "--test-fraction: the digits have"),

@@ -248,7 +248,7 @@ def test_which_curves_are_logarithmic(monkeypatch: pytest.MonkeyPatch) -> None:
         run = SimpleNamespace(
             result=result,
             dataset=SimpleNamespace(classes=classes),
-            net=SimpleNamespace(metric=metric),
+            net=SimpleNamespace(metric=metric, loss="mse"),
         )
         list(results.curves(run))  # type: ignore[arg-type]
         assert drawn == expected

@@ -158,7 +158,9 @@ def evaluate(net: Network, X: Any, y: Any, metrics: list[Metric]) -> dict[str, f
     if metrics:
         outputs = net.forward(X)
         several = row_of(net.loss).decides_at_half and net.outputs > 1
-        results |= {metric.name: metric(y, outputs, multilabel=several) for metric in metrics}
+        for metric in metrics:
+            compared = metric.compared(net, y, outputs)
+            results[metric.name] = metric(*compared, multilabel=several)
     return results
 
 

@@ -1,41 +1,32 @@
-"""The options of the command line, their defaults and their checks."""
+"""The commands of the command line and their options, with defaults and checks.
+
+Those of ``cygrad train`` on the network are in `architecture`, on the steps in `descent`, on the
+epochs in `loop`.
+"""
 
 from __future__ import annotations
 
 import argparse
-import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from cygrad import __version__
-from cygrad.checks import DTYPES
-from cygrad.cli import loop
+from cygrad.cli import architecture, descent, loop, values
 from cygrad.experiments import EXPERIMENTS
-from cygrad.network.activations import ACTIVATIONS
-from cygrad.network.losses import LOSSES, Loss
 from cygrad.tables.table import TASKS
-from cygrad.training.optimizers import OPTIMIZERS
-
-
-def _default_first(default: str, is_suitable: Callable[[Loss], bool]) -> tuple[str, ...]:
-    """Return the names of all suitable losses."""
-    others = (name for name, loss in LOSSES.items() if is_suitable(loss) and name != default)
-    return default, *others
-
 
 #: The word to give in place of a file, for the digits of the package.
 DIGITS = "digits"
 #: The word to give in place of an experiment, for all of them.
 ALL = "all"
-# The losses of each task, the default first.
-CLASSIFICATION_LOSSES = _default_first("cross_entropy", lambda loss: loss.labels)
-REGRESSION_LOSSES = _default_first("mse", lambda loss: loss.outputs == "numbers")
 EXAMPLES = """\
 examples:
   cygrad train digits
   cygrad train digits --report report.html
   cygrad train data.csv --target species --output model.npz
+  cygrad train data.csv --target price --hidden 64,64 --activation gelu --norm batch \\
+      --dropout 0.1 --optimizer adamw --schedule cosine --validation 0.1 --early-stopping 10
   cygrad predict model.npz new.csv --output predictions.csv
   cygrad experiments run rbf
   cygrad train --help
@@ -114,7 +105,7 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
     data.add_argument(
         "--test-fraction",
         metavar="X",
-        type=_number(below=1.0),
+        type=values.number(below=1.0),
         help="share of the samples to test with, 0 for none (default: 0.2)",
     )
     data.add_argument(
@@ -123,75 +114,20 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
         action="store_false",
         help="take the inputs as they are",
     )
-    network = parser.add_argument_group("network")
-    network.add_argument(
-        "--hidden",
-        metavar="UNITS",
-        type=_hidden,
-        default=(64,),
-        help="units of the hidden layers, as in 64,32, or none (default: 64)",
-    )
-    network.add_argument(
-        "--activation",
-        choices=[name for name, row in ACTIVATIONS.items() if not row.output_only],
-        default="relu",
-        help="activation of the hidden layers (default: relu)",
-    )
-    network.add_argument(
-        "--loss",
-        choices=("auto", *CLASSIFICATION_LOSSES, *REGRESSION_LOSSES),
-        default="auto",
-        help="default: cross_entropy for classes, mse for quantities",
-    )
-    network.add_argument("--dtype", choices=DTYPES, default="float32", help="default: float32")
-    training = parser.add_argument_group("training")
-    training.add_argument(
-        "--epochs",
-        metavar="N",
-        type=_integer(1),
-        default=50,
-        help="passes over all training samples (default: 50)",
-    )
-    training.add_argument(
-        "--batch-size",
-        metavar="N",
-        type=_integer(1),
-        help="samples per step (default: 32, or all of fewer samples)",
-    )
-    training.add_argument(
-        "--optimizer", choices=tuple(OPTIMIZERS), default="adam", help="default: adam"
-    )
-    with_momentum = " or ".join(name for name, row in OPTIMIZERS.items() if row.has_momentum)
-    rates = ", ".join(f"{row.learning_rate} for {name}" for name, row in OPTIMIZERS.items())
-    training.add_argument("--learning-rate", metavar="X", type=_number(), help=f"default: {rates}")
-    training.add_argument(
-        "--momentum",
-        metavar="X",
-        type=_number(below=1.0),
-        help=f"only with {with_momentum} (default: 0)",
-    )
-    training.add_argument(
-        "--weight-decay", metavar="X", type=_number(), help="default: 0.01 for adamw, 0 for others"
-    )
-    loop.add_options(parser, _integer, _path)
-    training.add_argument(
-        "--seed",
-        metavar="N",
-        type=_integer(0),
-        default=0,
-        help="the same seed gives the same model, to the bit (default: 0)",
-    )
+    architecture.add_options(parser)
+    descent.add_options(parser)
+    loop.add_options(parser, values.integer, values.path)
     results = parser.add_argument_group("results")
     results.add_argument(
         "--output",
         metavar="MODEL",
-        type=_path,
+        type=values.path,
         help="file of the model (default: NAME-model.npz for NAME.csv, in the current folder)",
     )
     results.add_argument(
         "--report",
         metavar="HTML",
-        type=_path,
+        type=values.path,
         help="file of a page with curves, settings, results and the command to repeat the run; "
         "needs matplotlib (pip install 'cygrad[plot]')",
     )
@@ -201,10 +137,10 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
 
 
 def _check_train(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    loop.check(parser, arguments)
-    with_momentum = [name for name, row in OPTIMIZERS.items() if row.has_momentum]
-    if arguments.momentum is not None and arguments.optimizer not in with_momentum:
-        parser.error(f"argument --momentum: only with --optimizer {' or '.join(with_momentum)}")
+    for options in (architecture, descent, loop):
+        options.check(parser, arguments)
+    if arguments.class_weight is not None and arguments.task == "regression":
+        parser.error("argument --class-weight: only for classes")
     if arguments.data == DIGITS:
         for option in ("target", "test_fraction"):
             if getattr(arguments, option) is not None:
@@ -229,7 +165,10 @@ def _add_predict(commands: Any) -> None:
         help="the targets, as for cygrad train: not an input, but compared with the predictions",
     )
     parser.add_argument(
-        "--output", metavar="CSV", type=_path, help="file of the predictions (default: stdout)"
+        "--output",
+        metavar="CSV",
+        type=values.path,
+        help="file of the predictions (default: stdout)",
     )
     parser.add_argument(
         "--probabilities", action="store_true", help="add the probability of each class"
@@ -274,52 +213,7 @@ def _add_experiments(commands: Any) -> None:
     run.add_argument(
         "--output",
         metavar="DIR",
-        type=_path,
+        type=values.path,
         default="cygrad-experiments",
         help="folder of the pictures (default: cygrad-experiments)",
     )
-
-
-def _path(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError("'', expected a path")
-    return text
-
-
-def _integer(least: int) -> Callable[[str], int]:
-    def parse_integer(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = least - 1
-        if number < least:
-            raise argparse.ArgumentTypeError(f"{text!r}, expected an integer of at least {least}")
-        return number
-
-    return parse_integer
-
-
-def _number(below: float = math.inf) -> Callable[[str], float]:
-    def parse_number(text: str) -> float:
-        try:
-            number = float(text)
-        except ValueError:
-            number = math.nan
-        if not 0.0 <= number < below:
-            limit = "" if below == math.inf else f" and below {below:g}"
-            raise argparse.ArgumentTypeError(f"{text!r}, expected a number of at least 0{limit}")
-        return number
-
-    return parse_number
-
-
-def _hidden(text: str) -> tuple[int, ...]:
-    if text == "none":
-        return ()
-    try:
-        units = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        units = (0,)
-    if min(units) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}, expected units as in 64,32, or none")
-    return units

@@ -17,6 +17,7 @@ from cygrad import datasets
 from cygrad.atomic_write import atomic_write
 from cygrad.cli.summary import metric_text
 from cygrad.network import Network, load
+from cygrad.network.loss_functions import pinball
 from cygrad.network.losses import row_of
 from cygrad.tables.table import Task
 
@@ -89,8 +90,18 @@ def _predicted_columns(
         return ["prediction"], [np.array(net.classes, object)[predicted]]
     if predicted.shape[1] == 1:
         return ["prediction"], [map(str, predicted[:, 0])]
-    header = [f"prediction_{number}" for number in range(1, predicted.shape[1] + 1)]
-    return header, [map(str, column) for column in predicted.T]
+    return _headers(net, predicted.shape[1]), [map(str, column) for column in predicted.T]
+
+
+def _headers(net: Network, columns: int) -> list[str]:
+    """Return the headers of several outputs."""
+    if isinstance(net.loss, pinball) and net.loss.repeats_targets:
+        return [f"quantile_{share:g}" for share in net.loss.parameters]
+    moments = row_of(net.loss).outputs == "moments"
+    names = ("prediction", "log_variance") if moments else ("prediction",)
+    count = columns // len(names)
+    ends = [""] if count == 1 else [f"_{number}" for number in range(1, count + 1)]
+    return [name + end for name in names for end in ends]
 
 
 def _output_names(net: Network) -> Sequence[str]:

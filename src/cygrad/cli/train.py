@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cygrad.cli import loop
+from cygrad.cli import architecture, descent, loop, quantities
 from cygrad.cli.dataset import Dataset, read_dataset
-from cygrad.cli.options import CLASSIFICATION_LOSSES, DIGITS, REGRESSION_LOSSES
+from cygrad.cli.options import DIGITS
 from cygrad.cli.outputs import output_path
 from cygrad.cli.summary import (
     describe,
@@ -26,17 +26,12 @@ from cygrad.cli.summary import (
     sizes_text,
 )
 from cygrad.network import Network
-from cygrad.network.layers import Dense
-from cygrad.network.losses import LOSSES
 from cygrad.training import Trainer
 from cygrad.training.history import History
-from cygrad.training.optimizers import OPTIMIZERS, Optimizer
 
 if TYPE_CHECKING:
     from cygrad.cli.report import Report
     from cygrad.training.metrics import Metric
-
-DEFAULT_BATCH_SIZE = 32
 
 
 def run(arguments: Namespace) -> None:
@@ -44,22 +39,26 @@ def run(arguments: Namespace) -> None:
     output = _model_path(arguments)
     report = _report(arguments, output)
     dataset = read_dataset(arguments)
-    net = _network(arguments, dataset)
+    class_weight = _class_weight(arguments, dataset)
+    net = architecture.network(arguments, dataset)
     X, y = dataset.X[dataset.train], dataset.y[dataset.train]
     if arguments.standardize:
         net.standardize_inputs(X)
-    batch_size = _batch_size(arguments.batch_size, len(X))
-    steps = -(-len(X) // batch_size)
-    trainer = Trainer(net, _optimizer(arguments, steps), batch_size, rng=arguments.seed)
+    batch_size = _batch_size(arguments, len(X))
+    step_rows = min(batch_size * arguments.accumulate, len(X))
+    optimizer = descent.optimizer(arguments, -(-len(X) // step_rows))
+    options = descent.trainer_options(arguments)
+    trainer = Trainer(net, optimizer, batch_size, rng=arguments.seed, **options)
     metrics = loop.chosen_metrics(arguments, net)
 
     begin = perf_counter()
-    fit = trainer.fit if dataset.classes else partial(_fit_quantities, trainer)
-    history = fit(X, y, arguments.epochs, **_fit_options(arguments, dataset, report, metrics))
+    fit = trainer.fit if dataset.classes else partial(quantities.fit, trainer)
+    options = _fit_options(arguments, dataset, report, metrics)
+    history = fit(X, y, arguments.epochs, class_weight=class_weight, **options)
     seconds = perf_counter() - begin
     rows_done = len(history) * len(X)
     if history.partial_steps:
-        rows_done += history.partial_steps * batch_size - len(X)
+        rows_done += history.partial_steps * step_rows - len(X)
 
     result = {
         "data": arguments.data,
@@ -71,6 +70,8 @@ def run(arguments: Namespace) -> None:
         "epochs": len(history),
         "stopped": history.stopped,
         "batch_size": batch_size,
+        **descent.trainer_options(arguments),
+        "class_weight": arguments.class_weight,
         "seed": arguments.seed,
         "seconds": seconds,
         "samples_per_second": rows_done / seconds,
@@ -81,14 +82,26 @@ def run(arguments: Namespace) -> None:
             for part, rows in _parts(dataset).items()
         },
         "history": dict(history),
+        **_statistics(history),
         "output": str(output),
         "report": None if report is None else str(report.path),
     }
-    _save(net, output, None if report is None else partial(report.write, dataset, net, result))
+    _save(
+        net,
+        output,
+        None if report is None else partial(report.write, dataset, net, result, history),
+    )
     if arguments.json:
         print_json(result)
     else:
         _print_result(result, net, [net.metric, *(metric.name for metric in metrics)])
+
+
+def _statistics(history: History) -> dict[str, Any]:
+    """Return the statistics of the layers for each epoch, if they were asked for."""
+    if not history.statistics:
+        return {}
+    return {"statistics": [[row._asdict() for row in epoch] for epoch in history.statistics]}
 
 
 def _parts(dataset: Dataset) -> dict[str, NDArray[np.int64]]:
@@ -110,6 +123,7 @@ def _fit_options(
         "verbose": not arguments.quiet,
         "max_seconds": arguments.max_seconds,
         "max_steps": arguments.max_steps,
+        "statistics": arguments.statistics,
         "callbacks": loop.callbacks(arguments, validated=len(rows) > 0),
     }
     if not len(rows) and report is not None:
@@ -120,14 +134,32 @@ def _fit_options(
     return options
 
 
-def _batch_size(given: int | None, n: int) -> int:
+def _batch_size(arguments: Namespace, n: int) -> int:
+    given = arguments.batch_size
     if given is not None and given > n:
         print(
             f"cygrad: --batch-size is {given}, and there are {n} samples to train on: each step "
             "takes all of them",
             file=sys.stderr,
         )
-    return min(given or DEFAULT_BATCH_SIZE, n)
+    return descent.batch_size(arguments, n)
+
+
+def _class_weight(arguments: Namespace, dataset: Dataset) -> Any:
+    """Return the weights of the classes, after a check that these exist."""
+    weights = arguments.class_weight
+    if weights is None:
+        return None
+    if dataset.classes is None:
+        raise ValueError("--class-weight: the targets are quantities, expected classes")
+    if isinstance(weights, dict):
+        for name in weights:
+            if name not in dataset.classes:
+                raise ValueError(
+                    f"--class-weight: {name!r}, expected classes of the data: "
+                    f"{', '.join(dataset.classes)}"
+                )
+    return weights
 
 
 def _save(net: Network, output: Path, write_report: Callable[..., None] | None) -> None:
@@ -168,64 +200,6 @@ def _data_file(arguments: Namespace) -> dict[str, str | Path]:
     return {} if arguments.data == DIGITS else {"data": arguments.data}
 
 
-def _network(arguments: Namespace, dataset: Dataset) -> Network:
-    hidden = [Dense(units, arguments.activation) for units in arguments.hidden]
-    if dataset.classes is None:
-        allowed = REGRESSION_LOSSES
-        outputs = 1 if dataset.y.ndim == 1 else dataset.y.shape[1]
-    else:
-        allowed = CLASSIFICATION_LOSSES
-        outputs = len(dataset.classes)
-    loss = allowed[0] if arguments.loss == "auto" else arguments.loss
-    if loss not in allowed:
-        task = "regression" if dataset.classes is None else "classification"
-        raise ValueError(f"--loss is {loss}, expected {' or '.join(allowed)} for {task}")
-    layers = [*hidden, Dense(outputs, LOSSES[loss].activation or "identity")]
-    net = Network(dataset.X.shape[1], layers, loss=loss, dtype=arguments.dtype, rng=arguments.seed)
-    net.classes = dataset.classes
-    return net
-
-
-def _optimizer(arguments: Namespace, steps_per_epoch: int) -> Optimizer:
-    row = OPTIMIZERS[arguments.optimizer]
-    rate = row.learning_rate if arguments.learning_rate is None else arguments.learning_rate
-    rate = loop.learning_rate(arguments, rate, steps_per_epoch)
-    momentum = {} if arguments.momentum is None else {"momentum": arguments.momentum}
-    decay = {} if arguments.weight_decay is None else {"weight_decay": arguments.weight_decay}
-    return row.optimizer(rate, **decay, **momentum)
-
-
-def _fit_quantities(
-    trainer: Trainer,
-    X: NDArray[Any],
-    y: NDArray[Any],
-    epochs: int,
-    *,
-    y_val: NDArray[Any] | None = None,
-    **options: Any,
-) -> History:
-    """Train on standardised targets, then scale the outputs back to the unit of `y`.
-
-    If a = W x + b predicts (y − m) / s, then s a + m = (s W) x + (s b + m) predicts y: mean and
-    scale become part of the last layer, and the network needs no other step afterwards.
-    """
-    rows = y.reshape(len(y), -1).astype(np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, scale = rows.mean(axis=0), rows.std(axis=0)
-        finite = np.isfinite(np.array([mean, scale], trainer.net.dtype)).all()
-    if not finite:
-        raise ValueError(f"the targets are too large for {trainer.net.dtype}")
-    scale[scale == 0] = 1.0
-    if y_val is not None:
-        y_val = (y_val.reshape(len(y_val), -1) - mean) / scale
-    y = (rows - mean) / scale
-    history = trainer.fit(X, y, epochs, y_val=y_val, **options)
-    last = trainer.net.layers[-1]
-    last.weights = last.weights * scale[:, np.newaxis]
-    last.biases = last.biases * scale + mean
-    return history
-
-
 def _print_result(result: dict[str, Any], net: Network, metrics: list[str]) -> None:
     task = result["task"]
     if result["classes"]:
@@ -245,4 +219,13 @@ def _print_result(result: dict[str, Any], net: Network, metrics: list[str]) -> N
     lines["saved to"] = result["output"]
     if result["report"] is not None:
         lines["report"] = result["report"]
+    for row in result.get("statistics", [()])[-1]:
+        lines[f"layer {row['layer']}"] = _statistics_text(row)
     print_summary(lines)
+
+
+def _statistics_text(row: dict[str, Any]) -> str:
+    parts = [f"gradient {row['gradient_norm']:.3g}, weights {row['weight_norm']:.3g}"]
+    parts.append(f"update of the last epoch {100 * row['update_ratio']:.3g} %")
+    parts += [f"{name} {100 * row[name]:.3g} %" for name in ("dead", "saturated") if row[name]]
+    return ", ".join(parts)

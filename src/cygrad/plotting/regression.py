@@ -43,7 +43,7 @@ def residuals(
     Parameters
     ----------
     net : Network
-        A network whose metric is the mean absolute error.
+        A network whose metric is the mean absolute error, or the deviance.
     X, y : array_like
         Samples and targets, as for `Network.evaluate`.
     kind : {"residual", "prediction"}
@@ -70,7 +70,7 @@ def residuals(
         If an argument is not as described.
     """
     check_network(net)
-    if net.metric != "mae":
+    if net.metric not in ("mae", "deviance"):
         raise ValueError(f"net is trained by {net.loss}, expected a loss for regression")
     X = samples(net, X)
     encode_targets(net.loss, y, len(X), net.outputs, "y")

@@ -18,6 +18,7 @@ from cygrad.cli.report.pictures import check_matplotlib
 from cygrad.cli.report.run import Run, data_summary, sha256
 from cygrad.cli.summary import metric_text, sizes_text
 from cygrad.network import Network
+from cygrad.training import History
 
 # Browsers may show the page but load nothing for it.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -47,10 +48,18 @@ class Report:
         self._arguments = arguments
         self._data = data_summary(arguments)
 
-    def write(self, dataset: Dataset, net: Network, result: dict[str, Any], saved: bool) -> None:
+    def write(
+        self,
+        dataset: Dataset,
+        net: Network,
+        result: dict[str, Any],
+        history: History | None = None,
+        *,
+        saved: bool,
+    ) -> None:
         """Write the complete page or nothing; `saved` is True if the network has been saved."""
         model = sha256(result["output"]) if saved else None
-        page = render(Run(self._arguments, dataset, net, result, self._data, model))
+        page = render(Run(self._arguments, dataset, net, result, self._data, model, history))
         with atomic_write(self.path, "--report", text=True) as file:
             # Bytes of a file name that are not UTF-8 are lone surrogates, which UTF-8 cannot hold.
             file.write(page.encode("utf-8", "replace").decode())
@@ -65,6 +74,7 @@ def render(run: Run) -> str:
         section = _section("Residuals", *results.residuals(run), class_="wide")
     else:
         section = _section("Confusion matrix", *results.confusion(run), class_="wide")
+    layers = list(results.statistics(run))
     main = element(
         "main",
         _header(run, name),
@@ -72,6 +82,7 @@ def render(run: Run) -> str:
         _section("Repeat this run", *settings.repeat(run)),
         _section("Learning curves", *results.curves(run), class_="wide"),
         section,
+        *([_section("Layers in training", *layers, class_="wide")] if layers else []),
         _section("Network", *settings.network(run.net), class_="wide"),
         _section("Settings", *settings.hyperparameters(run)),
         _section("Data", *settings.data(run)),

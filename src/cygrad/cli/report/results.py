@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cygrad.cli import quantities
 from cygrad.cli.loop import ENDINGS
 from cygrad.cli.report.markup import Markup, columns_table, element, scrolled, summary_table
 from cygrad.cli.report.pictures import picture
 from cygrad.cli.report.run import Run
 from cygrad.cli.summary import metric_text
+from cygrad.network.losses import row_of
 
 if TYPE_CHECKING:
-    from cygrad.plotting.regression import Kind
+    from matplotlib.axes import Axes
 
-METRICS = {"accuracy": "accuracy", "mae": "mean absolute error"}
+    from cygrad.plotting.regression import Kind
+    from cygrad.training import History
+
+METRICS = {
+    "accuracy": "accuracy",
+    "mae": "mean absolute error",
+    "deviance": "mean Poisson deviance",
+}
 
 # Limits that keep the page short and small.
 MOST_EPOCHS = 25
@@ -68,7 +77,7 @@ def curves(run: Run) -> Iterator[Markup]:
     from cygrad import plotting
 
     history = run.result["history"]
-    if run.dataset.classes is None:
+    if run.dataset.classes is None and quantities.are_standardised(run.net):
         text = "The network learns the target with mean 0 and standard deviation 1: these figures "
         yield element("p", text, "are in standard deviations of the target.")
     if "val_loss" in history and "validation" not in run.result["samples"]:
@@ -85,6 +94,26 @@ def curves(run: Run) -> Iterator[Markup]:
         pictures.append(picture(quantity, title, draw))
     yield element("div", *pictures, class_="pictures")
     yield element("details", element("summary", "The curves in numbers"), _epochs(history))
+
+
+def statistics(run: Run) -> Iterator[Markup]:
+    """Yield pictures of the statistics of the layers, if they were recorded."""
+    from cygrad import plotting
+    from cygrad.plotting.health import QUANTITIES
+
+    history = run.history
+    if history is None or not history.statistics:
+        return
+    pictures = []
+    for name, (title, _) in QUANTITIES.items():
+        if any(getattr(row, name) is not None for row in history.statistics[0]):
+            draw = partial(_draw_statistics, plotting.gradient_health, history, name)
+            pictures.append(picture(f"statistics-{name}", title.capitalize(), draw))
+    yield element("div", *pictures, class_="pictures")
+
+
+def _draw_statistics(draw: Callable[..., object], history: History, name: str, ax: Axes) -> None:
+    draw(history, name, axes=[ax])
 
 
 def _epochs(history: dict[str, list[float]]) -> Markup:
@@ -196,6 +225,8 @@ def residuals(run: Run) -> Iterator[Markup]:
 
     part, rows = run.displayed_samples()
     X, y, outputs = run.dataset.X[rows], run.dataset.y[rows], run.net.outputs
+    if row_of(run.net.loss).outputs == "moments":
+        outputs //= 2  # the means
     shown = min(outputs, MOST_OUTPUTS)
     text = f"{_counted(len(rows), part)}, in the unit of the target."
     if shown < outputs:

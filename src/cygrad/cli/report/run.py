@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cygrad.cli.dataset import Dataset
 from cygrad.cli.options import DIGITS
 from cygrad.network import Network
+from cygrad.training import History
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Run:
         The result of `data_summary` before the training.
     model : str or None
         The SHA-256 of the file of the network; None if it could not be saved.
+    history : History or None
+        The record of the training; None: only what `result` has of it.
     """
 
     arguments: Namespace
@@ -41,6 +44,7 @@ class Run:
     result: dict[str, Any]
     data: dict[str, str]
     model: str | None = None
+    history: History | None = None
 
     def displayed_samples(self) -> tuple[str, NDArray[np.int64]]:
         """Return the name and the rows of the test part, or else of the training part."""

@@ -87,12 +87,19 @@ def hyperparameters(run: Run) -> Iterator[Markup]:
         "validation part": _validation_part(run),
         "inputs": "standardised" if arguments.standardize else "as they are",
         "hidden layers": ", ".join(map(str, arguments.hidden)) or "none",
-        "their activation": arguments.activation if arguments.hidden else "none",
+        "their activation": str(arguments.activation) if arguments.hidden else "none",
+        "their norm": arguments.norm or "none",
+        "residual sums": "where widths allow" if arguments.residual else "none",
+        "dropout": f"{arguments.dropout:g}, of inputs {arguments.input_dropout:g}",
+        "noise on inputs": f"{arguments.noise:g}",
         "loss": f"{result['loss']}, {loss_row(run.net.loss).formula} of a sample",
         "dtype": result["dtype"],
         "epochs": f"{result['epochs']:,}",
         "batch size": f"{result['batch_size']:,}",
+        "batches per step": f"{arguments.accumulate:,}",
         "optimiser": result["optimizer"],
+        "limit of gradients": _clipping(run),
+        "weights of classes": _class_weight(run),
         "schedule": _schedule(run),
         "early stopping": _early_stopping(run),
         "limits": _limits(run),
@@ -137,6 +144,23 @@ def _schedule(run: Run) -> str:
     plural = "epoch" if arguments.warmup == 1 else "epochs"
     warmup = f", after a rise over {arguments.warmup} {plural}" if arguments.warmup else ""
     return f"{arguments.schedule}{warmup}"
+
+
+def _clipping(run: Run) -> str:
+    names = {"clip_value": "each number", "clip_norm": "norm of each layer"}
+    names["clip_global_norm"] = "norm of all layers"
+    for argument, what in names.items():
+        limit = getattr(run.arguments, argument)
+        if limit is not None:
+            return f"{what}, at most {limit:g}"
+    return "none"
+
+
+def _class_weight(run: Run) -> str:
+    weights = run.arguments.class_weight
+    if isinstance(weights, dict):
+        return ", ".join(f"{name} {weight:g}" for name, weight in weights.items())
+    return weights or "none"
 
 
 def _early_stopping(run: Run) -> str:

@@ -1,0 +1,59 @@
+"""Training on quantities: their targets are standardised, and the outputs scaled back after it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cygrad.network.losses import row_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cygrad.network import Network
+    from cygrad.training import History, Trainer
+
+
+def are_standardised(net: Network) -> bool:
+    """Return whether the targets are standardised: rates stay, since they are above 0."""
+    return row_of(net.loss).outputs != "rates"
+
+
+def fit(
+    trainer: Trainer,
+    X: NDArray[Any],
+    y: NDArray[Any],
+    epochs: int,
+    *,
+    y_val: NDArray[Any] | None = None,
+    **options: Any,
+) -> History:
+    """Train on standardised targets, then scale the outputs back to the unit of `y`.
+
+    If a = W x + b predicts (y − m) / s, then s a + m = (s W) x + (s b + m) predicts y: mean and
+    scale become part of the last layer, and the network needs no other step afterwards. The
+    logarithm of a variance v of (y − m) / s becomes that of s² v: ln v + 2 ln s.
+    """
+    net = trainer.net
+    if not are_standardised(net):
+        return trainer.fit(X, y, epochs, y_val=y_val, **options)
+    rows = y.reshape(len(y), -1).astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, scale = rows.mean(axis=0), rows.std(axis=0)
+        finite = np.isfinite(np.array([mean, scale], net.dtype)).all()
+    if not finite:
+        raise ValueError(f"the targets are too large for {net.dtype}")
+    scale[scale == 0] = 1.0
+    if y_val is not None:
+        y_val = (y_val.reshape(len(y_val), -1) - mean) / scale
+    y = (rows - mean) / scale
+    history = trainer.fit(X, y, epochs, y_val=y_val, **options)
+    last = net.layers[-1]
+    if row_of(net.loss).outputs == "moments":
+        factor, offset = np.append(scale, np.ones_like(scale)), np.append(mean, 2 * np.log(scale))
+    else:
+        factor, offset = scale, mean
+    last.weights = last.weights * factor[:, np.newaxis]
+    last.biases = last.biases * factor + offset
+    return history
