@@ -126,6 +126,7 @@ def test_statistics_are_printed_and_drawn(
 def test_the_help_is_by_subject(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--help"]) == 0
     out = capsys.readouterr().out
+    assert out.isascii()  # for any terminal
     groups = [line[:-1] for line in out.splitlines() if line.endswith(":") and line[0] != " "]
     assert groups == [
         "positional arguments",

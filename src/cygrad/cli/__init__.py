@@ -2,8 +2,9 @@
 
 Results go to stdout, progress and messages to stderr. Errors that the user can fix are printed as
 one line. The exit code is then 1, or 2 for a wrong command line, or 130 after Ctrl-C. Each command
-has a module; `options` holds the options of all, and `report` makes the page about a training. The
-commands call the package's public interface and compute only counts themselves.
+has a module; `options` holds the options of all, `architecture`, `descent` and `loop` those of a
+training, and `report` makes the page about it. The commands call the package's public interface and
+compute only counts themselves.
 """
 
 from __future__ import annotations

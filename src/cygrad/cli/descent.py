@@ -78,7 +78,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--decoupled-decay",
         metavar="X",
         type=values.number(),
-        help="multiply the weights by 1 − X times the learning rate in each step (default: 0)",
+        help="lower each weight by X times the learning rate times itself in each step (default: "
+        "0)",
     )
     weights.add_argument(
         "--l1",

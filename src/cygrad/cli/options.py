@@ -79,7 +79,8 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
         description="Train a network and save it. Inputs are standardised by the mean and the "
         "standard deviation of the training part, which the model keeps. Quantities to "
         "predict are standardised while the network learns: the figures of the epochs are in "
-        "standard deviations, the final ones in the unit of the data.",
+        "standard deviations, the final ones in the unit of the data. Counts for the loss poisson "
+        "stay as they are.",
         epilog="The test part of the digits is fixed: of each class, every fifth image. Other "
         "data are divided by --seed, so that both parts are alike in their targets.",
         allow_abbrev=False,
