@@ -109,7 +109,7 @@ def test_every_activation_is_everywhere():
     of_any_layer = [name for name, row in network.ACTIVATIONS.items() if not row.output_only]
     tested = {text.partition(" ")[0] for text in (*ACTIVATIONS, *OTHER_ACTIVATIONS)}
     assert_has("tests/cases.py", tested, of_any_layer)
-    chosen = [name for name in cg.activations.__all__ if name in names]
+    chosen = [name for name in network.activations.__all__ if name in names]
     assert_has("network/activations.py: __all__", chosen, names)
     measured = {*functions.FUNCTIONS, *EXACT}
     assert_has("benchmarks/functions.py", measured - {"log", "log1p"}, of_any_layer)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from cygrad.config import show_config
     from cygrad.gradcheck import GradientError, GradientReport, check_gradients
     from cygrad.training import (
+        LBFGS,
         SGD,
         Adadelta,
         Adagrad,
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "LBFGS",
     "SGD",
     "Adadelta",
     "Adagrad",
@@ -151,6 +153,7 @@ _LAZY = {
     "GradientReport": "gradcheck",
     "History": "training",
     "InverseTimeDecay": "training",
+    "LBFGS": "training",
     "LinearDecay": "training",
     "Lion": "training",
     "MultiStepDecay": "training",

@@ -8,6 +8,7 @@ update rules in `cygrad._engine`.
 from cygrad.training import optimizers
 from cygrad.training.callbacks import Callback, CSVLogger, EarlyStopping, ReduceOnPlateau
 from cygrad.training.history import DivergenceError, History
+from cygrad.training.lbfgs import LBFGS
 from cygrad.training.optimizers import *  # noqa: F403
 from cygrad.training.optimizers import Optimizer
 from cygrad.training.schedules import (
@@ -28,6 +29,7 @@ from cygrad.training.statistics import LayerStatistics
 from cygrad.training.trainer import Trainer
 
 __all__ = [
+    "LBFGS",
     "CSVLogger",
     "Callback",
     "CosineDecay",

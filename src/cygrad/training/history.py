@@ -35,8 +35,8 @@ class History:
     Attributes
     ----------
     stopped : str or None
-        Why the training ended: "epochs", "callback", "max_steps" or "max_seconds"; None while it
-        runs, and after an error or an interrupt.
+        Why the training ended: "epochs", "callback", "max_steps", "max_seconds", or "converged" of
+        `LBFGS`; None while it runs, and after an error or an interrupt.
     partial_steps : int
         The steps of the last epoch, if that was ended early; else 0.
 

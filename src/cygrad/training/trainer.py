@@ -29,11 +29,13 @@ from cygrad.network.weights import (
     weights_of_classes,
 )
 from cygrad.threads import check_threads, default_threads
+from cygrad.training import lbfgs
 from cygrad.training import validation as validating
 from cygrad.training.budget import Budget
 from cygrad.training.clipping import read_clipping
 from cygrad.training.history import DivergenceError, History
 from cygrad.training.hooks import as_hooks
+from cygrad.training.lbfgs import LBFGS
 from cygrad.training.metrics.table import read_metrics
 from cygrad.training.optimizers import Optimizer
 from cygrad.training.order import Order, rows_that_count
@@ -73,7 +75,7 @@ class Trainer:
     net : Network
         Its parameters are changed in place. One trainer at a time can train it.
     optimizer : SGD, Adam or another optimiser
-        The update rule with its hyperparameters.
+        The update rule with its hyperparameters. `LBFGS` takes all samples at once, in `fit` alone.
     batch_size : int
         Samples per step. The last batch of an epoch may have fewer.
     rng : int, numpy.random.Generator, numpy.random.SeedSequence or None
@@ -387,6 +389,11 @@ class Trainer:
         >>> len(history), trainer.steps
         (2, 114)
         """
+        quasi_newton = isinstance(self._optimizer, LBFGS)
+        if isinstance(self._optimizer, LBFGS):
+            lbfgs.check(self, statistics)
+            if epochs is None and max_steps is None and max_seconds is None:
+                epochs = self._optimizer.max_iterations
         budget = Budget(epochs, max_steps, max_seconds)
         shuffle = checks.flag(shuffle, "shuffle")
         verbose = checks.flag(verbose, "verbose")
@@ -395,6 +402,8 @@ class Trainer:
         train_metrics = checks.flag(train_metrics, "train_metrics")
         chosen = read_metrics(metrics, self._net)
         hooks = as_hooks(callbacks)
+        if y is None and quasi_newton:
+            raise TypeError("X are batches and optimizer is LBFGS, expected X, y")
         if y is None:
             given: dict[str, Any] = {"validation": validation, "statistics": statistics or None}
             given["train_metrics"] = train_metrics or None
@@ -420,6 +429,21 @@ class Trainer:
             self._measure(trained, chosen, y)
         if held_out is not None or trained is None:
             self._measure(held_out, chosen, y if y_val is None else y_val)
+        if quasi_newton:
+            return lbfgs.fit(
+                self,
+                samples,
+                targets,
+                weights,
+                rows,
+                budget=budget,
+                held_out=held_out,
+                trained=trained,
+                metrics=chosen,
+                hooks=hooks,
+                verbose=verbose,
+                reset=reset,
+            )
         order = Order(samples.rows, rows, shuffle)
         step_rows = self._clipped_step_rows(order.size)
         steps = -(-order.size // step_rows)
@@ -582,6 +606,35 @@ class Trainer:
         self._training.reset()
         self.learning_rate_scale = 1.0
         self.__dict__.pop("_shuffling", None)
+
+    # For `lbfgs`
+
+    @property
+    def clips(self) -> bool:
+        """True if gradients are clipped."""
+        return self._clipping.kind is not None
+
+    @property
+    def max_threads(self) -> int | Callable[[], int]:
+        """Maximum number of threads, or a function for it."""
+        return self._max_threads
+
+    def exclusive(self) -> Training:
+        """Return a context in which no other call can train the network."""
+        return self._training
+
+    def begin_anew(self) -> None:
+        """Begin anew, inside of `exclusive`; see `reset`."""
+        self._begin_anew()
+
+    def begin_history(self, history: History) -> History:
+        """Make this the history of the latest `fit`."""
+        self._history = history
+        return history
+
+    def averages(self, sums: tuple[float, float], n: float) -> tuple[float, ...]:
+        """Return loss and metric of their sums over samples."""
+        return self._averages(sums, n)
 
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
