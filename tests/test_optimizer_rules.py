@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import warnings
 from typing import Any
 
 import numpy as np
@@ -252,3 +253,12 @@ def test_bad_factors_are_refused(factor, error, message):
 def test_bad_arguments_are_named(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_rprop_warns_of_steps_that_do_not_take_all_samples():
+    net = cg.Network(1, [cg.Dense(1)], loss="mse", rng=0)
+    with pytest.warns(UserWarning, match="a step of Rprop takes 2 of 3 samples"):
+        cg.Trainer(net, cg.Rprop(), 2).fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cg.Trainer(net, cg.Rprop(), 3).fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])

@@ -357,7 +357,8 @@ class Trainer:
         Warns
         -----
         UserWarning
-            If there are fewer samples than `batch_size`: then each step takes all of them.
+            If there are fewer samples than `batch_size`: then each step takes all of them. If the
+            optimiser is Rprop and a step does not take all samples.
 
         Notes
         -----
@@ -834,7 +835,15 @@ class Trainer:
                 UserWarning,
                 stacklevel=3,
             )
-        return min(self._step_rows, n)
+        rows = min(self._step_rows, n)
+        if self._optimizer.rule == "rprop" and rows < n:
+            warnings.warn(
+                f"a step of Rprop takes {rows} of {n} samples, and it needs the gradient of all: "
+                f"expected batch_size {n}",
+                UserWarning,
+                stacklevel=3,
+            )
+        return rows
 
     def _validation(
         self,
