@@ -21,17 +21,19 @@ def test_the_examples_run(tmp_path, monkeypatch, capsys):
     X, y, test = (names[name] for name in ("X", "y", "test"))
     assert names["net"].evaluate(X[test], y[test])["accuracy"] >= 0.97
     assert "epoch 30/30" in capsys.readouterr().err
-    steps = names["trainer"].steps
     exec(compile(examples[1], "README.md", "exec"), names)
+    assert names["deep"].evaluate(X[test], y[test])["accuracy"] >= 0.97
+    steps = names["trainer"].steps
+    exec(compile(examples[2], "README.md", "exec"), names)
     assert names["trainer"].steps == steps + 1 + 1 + 57  # 1797 rows in batches of 32
     if find_spec("matplotlib") is not None:
         from matplotlib import pyplot
 
         pyplot.switch_backend("agg")
-        exec(compile(examples[2], "README.md", "exec"), names)
+        exec(compile(examples[3], "README.md", "exec"), names)
         pyplot.close("all")
         assert (tmp_path / "weights.svg").exists()
-    exec(compile(examples[3], "README.md", "exec"), names)
+    exec(compile(examples[4], "README.md", "exec"), names)
     drawn = (tmp_path / "circuit.svg").read_text(encoding="utf-8")
     assert drawn == (README.parent / "tests" / "circuit.svg").read_text(encoding="utf-8")
     assert names["value"].tolist() == [-32.0, -28.0, -24.0]
@@ -43,3 +45,6 @@ def test_counts():
     assert f"there are {len(cg.graph.GATES)} gates" in text
     assert len(cg.experiments.EXPERIMENTS) == 10
     assert "Ten experiments" in text
+    assert f"{len(cg.network.ACTIVATIONS)} activations" in text
+    assert f"{len(cg.network.LOSSES)} losses" in text
+    assert f"{len(cg.training.optimizers.__all__)} optimisers and L-BFGS" in text
