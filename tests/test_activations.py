@@ -314,8 +314,8 @@ def test_other_rooms_take_a_parameter(tmp_path):
         "leaky_relu(slope=0.2)"
     )
     assert "leaky_relu(slope=0.2), z where z &gt; 0" in str(settings._layers(net))
-    pytest.importorskip("matplotlib", reason="plotting needs it")
-    plotting.network_diagram(net)
+    figure = pytest.importorskip("matplotlib.figure", reason="plotting needs it")
+    plotting.network_diagram(net, ax=figure.Figure().add_subplot())
 
 
 @pytest.mark.parametrize("name", ["gelu", "hard_tanh"])

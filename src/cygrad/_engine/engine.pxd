@@ -36,6 +36,7 @@ cdef class Engine:
     cdef Py_ssize_t target_columns          # numbers in a row of targets
     cdef bint repeats_targets               # whether one number can stand for all of them
     cdef const double[::1] input_mean, input_scale      # or None
+    cdef tuple standardization                          # both arrays, or None
     cdef list weight_rows, bias_rows        # slices of `storage`; the former for the γ of norms
     cdef readonly bint has_batch_norm       # whether outputs depend on the other rows of a batch in training
     cdef readonly bint is_random            # whether training draws numbers

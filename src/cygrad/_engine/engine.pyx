@@ -146,7 +146,7 @@ cdef class Engine:
             widest = max(widest, padded[l])
             self.trained[l] = self.layers[l]
         self.plan_version = self.owner = 0
-        self.input_mean = self.input_scale = None
+        self.input_mean = self.input_scale = self.standardization = None
         self.decides_at_half = cg_loss_properties(self.loss) & CG_DECIDES_AT_HALF != 0
         self.predicts_classes = self.decides_at_half or self.takes_classes()
         # A pass has the samples, and the outputs of two layers at a time, in panels.
@@ -343,6 +343,7 @@ cdef class Engine:
     def set_standardization(self, mean, scale):
         """Replace every sample x by (x − mean) · scale where samples are read; None: do not."""
         self.input_mean, self.input_scale = mean, scale
+        self.standardization = None if mean is None else (mean, scale)
 
     @property
     def finite(self):
@@ -386,11 +387,12 @@ cdef class Engine:
         samples = Samples.__new__(Samples)
         if type(X) is not ndarray and is_sparse(X):
             self.check_first_layer(name)
-            samples.read_sparse(X, name, self.inputs, self.dtype, self.input_mean, self.input_scale)
+            samples.read_sparse(X, name, self.inputs, self.dtype, self.input_mean, self.input_scale,
+                                self.standardization)
             return samples
         samples.read(X, name, self.inputs, self.dtype, check and is_plain)
         if not is_plain:
-            samples.standardize(self.input_mean, self.input_scale)
+            samples.standardize(self.input_mean, self.input_scale, self.standardization)
             if check:
                 samples.check()
         return samples
@@ -409,7 +411,7 @@ cdef class Engine:
         """Read one sample (in,) into `x`."""
         x.acquire_row(array, "x", self.inputs)
         if self.input_mean is not None:
-            x.standardize(self.input_mean, self.input_scale)
+            x.standardize(self.input_mean, self.input_scale, self.standardization)
         return 0
 
     cdef Plan plan(self, Py_ssize_t capacity, bint targets=False, Py_ssize_t lowest_delta=-1, bint keep=False,

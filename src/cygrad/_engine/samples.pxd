@@ -13,13 +13,13 @@ cdef class Samples:
     cdef cg_sparse sparse
     cdef object parts               # the arrays that `sparse` points to
     cdef double number              # of `hold_number`
-    cdef const double[::1] mean, scale      # which standardise the rows, or None
+    cdef object standardization     # mean and scale that standardise the rows, which `view` points to, or None
     cdef bint is_checked            # whether all numbers are known to be finite in the dtype
     cdef bint single                # whether that is float32
     cdef object array, name, dtype  # for the error, until they are checked
     cdef int read(self, array, str name, Py_ssize_t columns, str dtype, bint check) except -1
     cdef int read_sparse(self, X, str name, Py_ssize_t columns, str dtype, const double[::1] mean,
-                         const double[::1] scale) except -1
+                         const double[::1] scale, tuple owner) except -1
     cdef const cg_sparse *sparse_rows(self) noexcept nogil
     cdef int check(self) except -1
     cdef bint rows_are_finite(self, Py_ssize_t start, Py_ssize_t rows, Py_ssize_t *place) noexcept nogil
@@ -30,7 +30,7 @@ cdef class Samples:
     cdef void as_row(self) noexcept
     cdef int hold_number(self, double number) except -1
     cdef void release(self) noexcept
-    cdef void standardize(self, const double[::1] mean, const double[::1] scale) noexcept
+    cdef void standardize(self, const double[::1] mean, const double[::1] scale, tuple owner) noexcept
     cdef bint find_nonfinite(self, bint single, Py_ssize_t *row, Py_ssize_t *col) except -1
 
 

@@ -189,7 +189,7 @@ cdef class Samples:
         return 0
 
     cdef int read_sparse(self, X, str name, Py_ssize_t columns, str dtype, const double[::1] mean,
-                         const double[::1] scale) except -1:
+                         const double[::1] scale, tuple owner) except -1:
         """Acquire the rows of a sparse matrix in compressed rows, and check them; standardised by `scale`, if not None."""
         cdef cg_sparse *x = &self.sparse
         cdef Samples indices = Samples.__new__(Samples), numbers = Samples.__new__(Samples)
@@ -224,7 +224,7 @@ cdef class Samples:
         self.view.data, self.view.type = NULL, numbers.view.type
         self.view.rows, self.view.cols = x.rows, x.cols
         self.view.row_stride = self.view.col_stride = 0
-        self.mean, self.scale, x.scale = mean, scale, NULL
+        self.standardization, x.scale = owner, NULL
         if scale is not None:
             x.scale = &scale[0]
         self.parts = (starts, indices, numbers)
@@ -238,7 +238,7 @@ cdef class Samples:
         cdef Samples numbers = self.parts[2]
         if self.sparse.scale != NULL:
             with np.errstate(over="ignore", invalid="ignore"):
-                values = values * np.asarray(self.scale)[columns]
+                values = values * self.standardization[1][columns]
             numbers = Samples.__new__(Samples)
             numbers.acquire_array(values, self.name)
         if not numbers.find_nonfinite(self.single, &place, &row):
@@ -339,9 +339,9 @@ cdef class Samples:
         self.view.mean = NULL
         return 0
 
-    cdef void standardize(self, const double[::1] mean, const double[::1] scale) noexcept:
-        """Let every row x stand for (x − mean) · scale, computed in float64 wherever it is read."""
-        self.mean, self.scale = mean, scale
+    cdef void standardize(self, const double[::1] mean, const double[::1] scale, tuple owner) noexcept:
+        """Let every row x stand for (x − mean) · scale, computed in float64 wherever it is read; `owner` has both arrays."""
+        self.standardization = owner
         self.view.mean, self.view.scale = &mean[0], &scale[0]
 
     cdef void release(self) noexcept:

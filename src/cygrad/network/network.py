@@ -548,8 +548,8 @@ class Network:
         weights = None
         if sample_weight is not None:
             weights = read_weights(sample_weight, samples.rows, self.dtype)
-        mode = self._mode(training, step, samples.rows)
-        return self._engine.gradient(samples, targets, out, max_threads, *mode, weights=weights)
+        training, step = self._mode(training, step, samples.rows)
+        return self._engine.gradient(samples, targets, out, max_threads, training, step, weights)
 
     def _mode(self, training: bool, step: int, rows: int) -> tuple[bool, int]:
         """Check the arguments `training` and `step` of a pass over so many rows."""
