@@ -520,6 +520,20 @@ cdef class Plan:
         part.panel = index if op.blocks == 1 else index // op.blocks    # a division takes its time
         part.panels = op.panels if self.takes_all_panels(op, p) else 1
         part.first = (index - part.panel * op.blocks) * op.block_rows
+        if op.kind == GRADIENT:
+            part.rows = min(self.workspace.layers[op.layer].inputs - part.first, op.block_rows)
+            part.gathers = self.members > 1 and self.claim_gather(&part)
+            ahead.rows = 0
+            if op.layer == 1 and p.ahead.rows > 0:
+                self.look_ahead(op, index + part.panels - 1, part.rows, p, &ahead)
+            weight_gradient(&self.workspace, p, &part, &ahead if ahead.rows > 0 else NULL)
+            if part.first == 0:
+                bias_gradient(&self.workspace, p, &part)
+            if p.stores_gradient and p.is_last:
+                sum_squares(&self.workspace, p, &part)
+            # Half a step cannot be given up, but gradients that are only stored can.
+            return member == 0 and not p.in_turn and (
+                p.update.rule == CG_RULE_store or p.stores_gradient or not p.is_last) and interrupts.check(op.work)
         if op.kind == UPDATE:
             part.rows = min(self.workspace.layers[op.layer].inputs - part.first, op.block_rows)
             update(&self.workspace, p, &part)
@@ -535,20 +549,6 @@ cdef class Plan:
             if p.stores_gradient and p.is_last:
                 sum_squares(&self.workspace, p, &part)
             return member == 0 and (
-                p.update.rule == CG_RULE_store or p.stores_gradient or not p.is_last) and interrupts.check(op.work)
-        if op.kind == GRADIENT:
-            part.rows = min(self.workspace.layers[op.layer].inputs - part.first, op.block_rows)
-            part.gathers = self.members > 1 and self.claim_gather(&part)
-            ahead.rows = 0
-            if op.layer == 1 and p.ahead.rows > 0:
-                self.look_ahead(op, index + part.panels - 1, part.rows, p, &ahead)
-            weight_gradient(&self.workspace, p, &part, &ahead if ahead.rows > 0 else NULL)
-            if part.first == 0:
-                bias_gradient(&self.workspace, p, &part)
-            if p.stores_gradient and p.is_last:
-                sum_squares(&self.workspace, p, &part)
-            # Half a step cannot be given up, but gradients that are only stored can.
-            return member == 0 and not p.in_turn and (
                 p.update.rule == CG_RULE_store or p.stores_gradient or not p.is_last) and interrupts.check(op.work)
         if op.kind == SCALE_GRADIENT:
             scale_gradient(&self.workspace, p, &part)
