@@ -35,6 +35,7 @@ C_FLAGS = [
     "-ffp-contract=off",
     "-fwrapv",
     "-fvisibility=hidden",
+    "-fno-asynchronous-unwind-tables",  # no exception passes through C
     "-Wall",
     "-Wextra",
 ]
@@ -260,7 +261,8 @@ LINK_FLAGS = ["-Wl,--strip-all"] if sys.platform == "linux" else []
 VIEWS = "cygrad._engine.views"
 
 
-def module(name: str, *c_sources: str, optimize: str = "-O2") -> Extension:
+def module(name: str, *c_sources: str, optimize: str = "-O2", vectorize: bool = False) -> Extension:
+    loops = ["-ftree-vectorize", "-fvect-cost-model=dynamic"] if vectorize else []
     return Extension(
         f"cygrad._engine.{name}",
         [f"src/cygrad/_engine/{name}.pyx", *c_sources],
@@ -271,7 +273,7 @@ def module(name: str, *c_sources: str, optimize: str = "-O2") -> Extension:
         ],
         include_dirs=["csrc"],
         define_macros=DEFINES,
-        extra_compile_args=[optimize, "-g0", "-ffp-contract=off", "-fvisibility=hidden"],
+        extra_compile_args=[optimize, *loops, "-g0", "-ffp-contract=off", "-fvisibility=hidden"],
         extra_link_args=LINK_FLAGS,
         libraries=["m"],
         py_limited_api=True,
@@ -298,7 +300,7 @@ setup(
                 "csrc/samples.c",
                 "csrc/sparse.c",
                 "csrc/processor.c",
-                optimize="-O3",  # loops that become vectors
+                vectorize=True,
             ),
             module("interrupts", "csrc/processor.c"),
             module("team", "csrc/team.c", "csrc/processor.c"),
