@@ -159,10 +159,12 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
 # The others, and what all have besides their rule.
 MORE_OPTIMIZERS: dict[str, dict[str, Any]] = {
     "adam amsgrad": {"learning_rate": 0.01, "beta2": 0.9, "amsgrad": True, "weight_decay": 0.03},
+    "adam epsilon_hat": {"learning_rate": 0.01, "eps": 1e-3, "epsilon_hat": True},
     "adam limits": {"l1": 0.2, "decoupled_decay": 0.1, "max_norm": 1.0},
     "adam factors": {"learning_rate": 0.01, "decoupled_decay": 0.1, "l1": 0.2},
     "adamw": {"learning_rate": 0.01, "weight_decay": 0.1},
     "adamw amsgrad": {"learning_rate": 0.01, "amsgrad": True, "l1": 0.2},
+    "adamw epsilon_hat": {"eps": 1e-3, "amsgrad": True, "epsilon_hat": True},
     "nadam": {"learning_rate": 0.01, "weight_decay": 0.03},
     "nadam factors": {"learning_rate": lambda step: 0.01 / (1 + step), "momentum_decay": 0.3},
     "radam": {"learning_rate": 0.01, "beta2": 0.8, "weight_decay": 0.03},

@@ -17,6 +17,12 @@ def test_adam_adds_epsilon_after_the_correction():
     assert small_step(cg.Adam(1e-3)) == pytest.approx(-9.091e-4, rel=1e-4)
 
 
+@pytest.mark.parametrize("make", [cg.Adam, cg.AdamW])
+def test_epsilon_hat_is_added_before_the_correction(make):
+    """scikit-learn and Keras with ε = 1e-8: η √v̂ / (√v̂ + ε / √(1 − β₂)), where √v̂ is 1e-7."""
+    assert small_step(make(1e-3, epsilon_hat=True)) == pytest.approx(-2.40253e-4, rel=1e-5)
+
+
 def small_step(optimizer: Any) -> float:
     """Return the first step for a gradient of 1e-7."""
     net = linear_network([[0.0]])
@@ -52,7 +58,7 @@ def test_lion_steps_by_the_sign_of_its_momentum():
 EVERY = (
     cg.SGD(0.05, momentum=0.5),
     cg.Adam(0.01, amsgrad=True),
-    cg.AdamW(0.01),
+    cg.AdamW(0.01, epsilon_hat=True),
     cg.NAdam(0.01, momentum_decay=0.2),
     cg.RAdam(0.01, beta2=0.9),
     cg.Adamax(0.01),

@@ -18,7 +18,12 @@ RULES = [
     (
         cg.Adam(0.05, beta1=0.8, beta2=0.99, eps=1e-6, weight_decay=0.1),
         "adam",
-        {"beta1": 0.8, "beta2": 0.99, "epsilon": 1e-6, "weight_decay": 0.1},
+        {"beta1": 0.8, "beta2": 0.99, "epsilon": 1e-6, "weight_decay": 0.1, "epsilon_hat": 0},
+    ),
+    (
+        cg.Adam(0.05, eps=1e-2, epsilon_hat=True),
+        "adam",
+        {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-2, "weight_decay": 0, "epsilon_hat": 1},
     ),
 ]
 
@@ -38,6 +43,9 @@ def test_optimizers_are_values():
     assert optimizer != cg.SGD(0.5) != cg.Adam(0.5)
     text = "SGD(learning_rate=0.5, momentum=0.9, nesterov=False, weight_decay=0.0)"
     assert repr(optimizer) == text
+    hat = cg.Adam(epsilon_hat=True)
+    assert hat == pickle.loads(pickle.dumps(hat)) == eval(repr(hat), {"Adam": cg.Adam}) != cg.Adam()
+    assert repr(hat).endswith("weight_decay=0.0, epsilon_hat=True)")
     with pytest.raises(AttributeError):
         optimizer.momentum = 0.5
 
@@ -60,6 +68,8 @@ def test_optimizers_are_values():
         (lambda: cg.Adam(beta1=1.0), ValueError, "beta1 is 1.0"),
         (lambda: cg.Adam(beta2="0.9"), TypeError, "beta2 is '0.9'"),
         (lambda: cg.Adam(eps=0), ValueError, "eps is 0"),
+        (lambda: cg.Adam(epsilon_hat=1), TypeError, "epsilon_hat is 1, expected True or False"),
+        (lambda: cg.AdamW(epsilon_hat="yes"), TypeError, "epsilon_hat is 'yes'"),
         (lambda: cg.Adam(weight_decay=math.nan), ValueError, "weight_decay is nan"),
     ],
 )
@@ -124,7 +134,10 @@ def _descend(optimizer, x, y, w, b, steps):
                 s[1] = optimizer.beta2 * s[1] + (1 - optimizer.beta2) * g * g
                 m = s[0] / (1 - optimizer.beta1 ** (step + 1))
                 v = s[1] / (1 - optimizer.beta2 ** (step + 1))
-                change[name] = -rate * m / (math.sqrt(v) + optimizer.eps)
+                eps = optimizer.eps
+                if optimizer.epsilon_hat:
+                    eps /= math.sqrt(1 - optimizer.beta2 ** (step + 1))
+                change[name] = -rate * m / (math.sqrt(v) + eps)
             else:
                 s[0] = optimizer.momentum * s[0] - rate * g
                 ahead = optimizer.momentum * s[0] - rate * g

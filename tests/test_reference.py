@@ -305,6 +305,13 @@ def test_adam_first_step_is_the_learning_rate():
     assert adam.update(1.0, 1e-3, adam.initial_state, 0.1, 0)[0] == pytest.approx(0.9, abs=2e-6)
 
 
+def test_adam_with_epsilon_hat():
+    # The rate is 0.5 · √(1 − 0.75) / (1 − 0.5) = 0.5, and m = √v = 1: P = 1 − 0.5 · 1/(1 + 1).
+    values, state = two_updates(Adam(0.5, beta1=0.5, beta2=0.75, eps=1.0, epsilon_hat=True))
+    assert values == close([0.75, 0.75])
+    assert state == close([0.0, 1.0])
+
+
 @pytest.mark.parametrize("optimizer", [SGD(0.5, weight_decay=0.5), Adam(0.5, weight_decay=0.5)])
 def test_weight_decay_moves_weights_alone(optimizer):
     network = Network(1, [Dense(1)], loss="quadratic")

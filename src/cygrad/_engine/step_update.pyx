@@ -22,6 +22,7 @@ cdef struct Optimizer:
     double decoupled_decay      # λ′: w ← w (1 − η λ′)
     double l1
     double max_norm             # of a unit's weights; 0: no limit
+    bint epsilon_hat            # whether ε is added to the root before its correction, and not after it
     double initial              # the last state of each parameter begins with it, and the others with 0
     double mu_base              # 0.96^ψ of NAdam
     int64_t factors             # of the product μ₁ ⋯ μₜ, the number t
@@ -30,7 +31,7 @@ cdef struct Optimizer:
 
 HYPERPARAMETERS = frozenset((
     "momentum", "beta1", "beta2", "epsilon", "weight_decay", "decoupled_decay", "l1", "max_norm", "initial",
-    "momentum_decay", "decrease", "increase", "least_step", "largest_step",
+    "epsilon_hat", "momentum_decay", "decrease", "increase", "least_step", "largest_step",
 ))
 
 
@@ -50,6 +51,7 @@ cdef Optimizer new_optimizer(str rule, dict numbers):
     u.least_step, u.largest_step = get("least_step", 0), get("largest_step", 0)
     o.states = cg_rule_states(u.rule)
     o.decoupled_decay, o.l1, o.max_norm = get("decoupled_decay", 0), get("l1", 0), get("max_norm", 0)
+    o.epsilon_hat = get("epsilon_hat", False)
     o.initial, o.mu_base, o.factors, o.product = get("initial", 0), 1, 0, 1
     if "momentum_decay" in numbers:     # the kernels' exp has the same bits everywhere, unlike pow of the C library
         o.mu_base = _kernels.evaluate("exp", np.array([numbers["momentum_decay"] * LN_096], np.float64))[0]
@@ -83,7 +85,8 @@ cdef cg_update update_of_step(Optimizer *o, double rate, int64_t t) noexcept nog
     if cg_rule_properties(u.rule) & CG_CORRECTS_MOMENTS:
         correction = sqrt(1 - integer_power(u.beta2, t))
         u.rate = rate * correction / (1 - integer_power(u.beta1, t))
-        u.epsilon = u.epsilon * correction
+        if not o.epsilon_hat:
+            u.epsilon *= correction
         if u.rule == CG_RULE_nadam:
             # Usually one more factor; after a resumption, or a step that was given up, the product up to there.
             if o.factors > t:

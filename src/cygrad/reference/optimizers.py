@@ -183,6 +183,7 @@ class Adam(Regularization):
         m ← β₁ m + (1 − β₁) g
         v ← β₂ v + (1 − β₂) g²
         P ← P − η m̂ / (√v̂ + ε),  m̂ = m / (1 − β₁ᵗ),  v̂ = v / (1 − β₂ᵗ)
+        P ← P − η √(1 − β₂ᵗ) / (1 − β₁ᵗ) m / (√v + ε)           with `epsilon_hat`
 
     Parameters
     ----------
@@ -196,6 +197,8 @@ class Adam(Regularization):
         λ, from 0.
     amsgrad : bool
         Divide by the root of the largest v so far.
+    epsilon_hat : bool
+        Add ε to √v, before the correction: the ε̂ of section 2 of the paper.
 
     Notes
     -----
@@ -209,6 +212,7 @@ class Adam(Regularization):
     eps: float = 1e-8
     weight_decay: float = 0.0
     amsgrad: bool = False
+    epsilon_hat: bool = False
 
     def __post_init__(self) -> None:
         self.check()
@@ -224,12 +228,15 @@ class Adam(Regularization):
     def update(
         self, parameter: float, gradient: float, state: State, rate: float, step: int
     ) -> tuple[float, State]:
-        """P ← P − η m̂ / (√v̂ + ε)."""
+        """P ← P − η m̂ / (√v̂ + ε), or √(1 − β₂ᵗ) m̂ / (√v + ε) in place of m̂ / (√v̂ + ε)."""
         t = step + 1
         m = self.beta1 * state[0] + (1 - self.beta1) * gradient
         v = self.beta2 * state[1] + (1 - self.beta2) * gradient * gradient
         moments = (m, v, max(state[2], v)) if self.amsgrad else (m, v)
         m_hat = m / (1 - self.beta1**t)
+        if self.epsilon_hat:
+            rate *= math.sqrt(1 - self.beta2**t)
+            return parameter - rate * m_hat / (math.sqrt(moments[-1]) + self.eps), moments
         v_hat = moments[-1] / (1 - self.beta2**t)
         return parameter - rate * m_hat / (math.sqrt(v_hat) + self.eps), moments
 
