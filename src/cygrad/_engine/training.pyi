@@ -14,6 +14,7 @@ from cygrad._engine.samples import Samples
 _Threads: TypeAlias = int | Callable[[], int]
 
 def permute(order: NDArray[np.int64], seed: int) -> None: ...
+def is_permutation(order: NDArray[np.int64]) -> bool: ...
 def layer_statistics(
     engine: Engine,
     X: Samples,

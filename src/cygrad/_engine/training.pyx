@@ -3,7 +3,7 @@
 cimport cython
 
 from libc.math cimport INFINITY, fabs, sqrt
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from cpython.float cimport PyFloat_Check
 from cpython.long cimport PyLong_Check
@@ -55,6 +55,21 @@ def permute(int64_t[::1] order, uint64_t seed):
             j = cg_random_below(splitmix64(seed + <uint64_t> (i + 1) * GOLDEN_GAMMA), i + 1)
             order[i] = order[j]
             order[j] = i
+
+
+def is_permutation(const int64_t[::1] order):
+    """Return whether each of 0, 1, … n − 1 is in `order` once."""
+    cdef Py_ssize_t i, n = order.shape[0], different = 0
+    cdef int64_t row
+    cdef uint8_t[::1] found = bytearray(n)
+    with nogil:
+        for i in range(n):
+            row = order[i]
+            if row < 0 or row >= n or found[row]:
+                break
+            found[row] = 1
+            different += 1
+    return different == n
 
 
 cdef tuple weighted_batches(const int64_t[::1] order, Py_ssize_t rows, Py_ssize_t batch_size,

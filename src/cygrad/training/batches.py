@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from cygrad.training.budget import Budget
     from cygrad.training.hooks import Hooks
     from cygrad.training.metrics import Metric
+    from cygrad.training.order import Shuffle
     from cygrad.training.trainer import Trainer
     from cygrad.training.validation import Validation
 
@@ -48,11 +49,12 @@ class BatchSource:
     source : sequence, iterable or function
         With ``len(source)`` and ``source[i]``; or iterable; or a function without arguments that
         returns an iterable for each epoch.
-    shuffle : bool
-        Whether the batches of a sequence come in a new random order in each epoch.
+    shuffle : bool or function
+        Whether the batches of a sequence come in a new random order in each epoch; or a function
+        for their order, which other sources refuse.
     """
 
-    def __init__(self, source: Any, shuffle: bool) -> None:
+    def __init__(self, source: Any, shuffle: Shuffle) -> None:
         is_sequence = hasattr(source, "__len__") and hasattr(source, "__getitem__")
         if (
             isinstance(source, (str, bytes, Mapping))
@@ -63,6 +65,11 @@ class BatchSource:
             raise TypeError(
                 f"y is None and X is a {type(source).__name__}, expected X and y; or, as X, a "
                 "sequence or an iterable of batches (X, y), or a function that returns one"
+            )
+        if callable(shuffle) and not is_sequence:
+            raise ValueError(
+                f"shuffle is {shuffle!r} and X is a {type(source).__name__}, whose batches have no "
+                "other order than theirs; expected a sequence, or shuffle True or False"
             )
         self._source = source
         self._is_sequence = is_sequence
@@ -196,7 +203,7 @@ def fit_batches(
     held_out: Validation | None,
     metrics: list[Metric],
     hooks: list[Hooks],
-    shuffle: bool,
+    shuffle: Shuffle,
     verbose: bool,
     reset: bool,
 ) -> History:
@@ -220,7 +227,7 @@ def fit_batches(
             trainer._rates_changed()
             rate = trainer._rates_of(trainer.steps, 1)
             first_rate = training.rate if rate is None else float(rate[0])
-            stream = trainer._shuffling if shuffle else None
+            stream = trainer._shuffling if shuffle is True else None
             run = _Epoch(trainer, training, source.epoch(stream), budget)
             begin = perf_counter()
             *sums, done = trainer._run(epoch, run, parameters_before)

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 
-from cygrad._engine.training import permute
+from cygrad._engine.frames import as_array
+from cygrad._engine.training import is_permutation, permute
 
 if TYPE_CHECKING:
     from numpy.random import Generator
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from cygrad.network.weights import Weights
+
+Shuffle: TypeAlias = "bool | Callable[[int], ArrayLike]"
+
+
+def check_shuffle(shuffle: object) -> Shuffle:
+    """Return `shuffle` if it is a flag or a function."""
+    if callable(shuffle):
+        return cast("Callable[[int], ArrayLike]", shuffle)
+    if isinstance(shuffle, (bool, np.bool_)):
+        return bool(shuffle)
+    raise TypeError(
+        f"shuffle is {shuffle!r}, expected True, False or a function of the number of samples"
+    )
 
 
 class Order:
@@ -24,32 +39,58 @@ class Order:
         Number of rows of the data.
     rows : ndarray of int64 or None
         The rows that take part; None: all of them.
-    shuffle : bool
-        Whether each epoch has them in a new random order, or in that of `rows`.
+    shuffle : bool or function
+        Whether each epoch has them in a new random order, or in that of `rows`; or a function of
+        their number that returns a permutation of their positions.
     """
 
-    def __init__(self, n: int, rows: NDArray[np.int64] | None, shuffle: bool) -> None:
+    def __init__(self, n: int, rows: NDArray[np.int64] | None, shuffle: Shuffle) -> None:
         self.size = n if rows is None else len(rows)
         self._rows = rows
+        self._function = shuffle if callable(shuffle) else None
         self._permutation = np.empty(self.size, np.int64) if shuffle else None
         self._order = self._permutation if rows is None else np.empty_like(rows)
 
     def draw(self, stream: Generator | None, count: int) -> NDArray[np.int64] | None:
         """Return the first `count` rows of the next epoch; None for all rows in their order.
 
-        A shuffled order takes one random number from `stream`.
+        A shuffled order takes one random number from `stream`, or one call of the function.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the function returns no permutation.
         """
         if self._permutation is None:
             if count == self.size:
                 return self._rows
             return np.arange(count) if self._rows is None else self._rows[:count]
-        assert stream is not None
-        permute(self._permutation, stream.bit_generator.random_raw())
+        if self._function is not None:
+            self._permutation[:] = _positions(self._function(self.size), self.size)
+            if not is_permutation(self._permutation):  # of the copy, which nobody else can change
+                raise ValueError(
+                    f"shuffle({self.size}) has numbers twice or out of range, expected each of 0 "
+                    f"to {self.size - 1} once"
+                )
+        else:
+            assert stream is not None
+            permute(self._permutation, stream.bit_generator.random_raw())
         if self._rows is not None:
             # Indices are in range, and "clip" needs no buffer for the result.
             np.take(self._rows, self._permutation, out=self._order, mode="clip")
         assert self._order is not None
         return self._order[:count]
+
+
+def _positions(returned: ArrayLike, size: int) -> NDArray[np.integer]:
+    """Return the order from a function as an array of so many integers."""
+    name = f"shuffle({size})"
+    positions = np.asarray(as_array(returned, name))
+    if positions.dtype.kind not in "iu":
+        raise TypeError(f"{name} has dtype {positions.dtype}, expected integers")
+    if positions.shape != (size,):
+        raise ValueError(f"{name} has shape {positions.shape}, expected ({size},)")
+    return positions
 
 
 def rows_that_count(

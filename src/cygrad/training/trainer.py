@@ -38,7 +38,7 @@ from cygrad.training.hooks import as_hooks
 from cygrad.training.lbfgs import LBFGS
 from cygrad.training.metrics.table import read_metrics
 from cygrad.training.optimizers import Optimizer
-from cygrad.training.order import Order, rows_that_count
+from cygrad.training.order import Order, check_shuffle, rows_that_count
 from cygrad.training.progress import Progress
 from cygrad.training.rates import Rates
 from cygrad.training.statistics import epoch_statistics, last_batch
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from cygrad.training.hooks import EpochFunction, Hooks
     from cygrad.training.metrics import Metric
     from cygrad.training.metrics.table import MetricLike
+    from cygrad.training.order import Shuffle
 
 __all__ = ["DivergenceError", "History", "Trainer"]
 
@@ -271,7 +272,7 @@ class Trainer:
         train_metrics: bool = False,
         callbacks: Iterable[Hooks | EpochFunction] = (),
         verbose: bool = False,
-        shuffle: bool = True,
+        shuffle: Shuffle = True,
         max_steps: int | None = None,
         max_seconds: float | None = None,
         reset: bool = False,
@@ -312,8 +313,11 @@ class Trainer:
             ``f(trainer, epoch, logs)``, and stops the training if it returns True.
         verbose : bool
             Whether to show the progress on stderr.
-        shuffle : bool
-            Take the samples in a new random order in each epoch; False: in the order of X.
+        shuffle : bool or function
+            Take the samples in a new random order in each epoch; False: in the order of X. Or a
+            function ``f(n)``, called before each epoch with the number of samples to train on: it
+            returns their order, integers of shape (n,), each of 0 to n − 1 once. With `validation`
+            these are positions among the other samples. `LBFGS` needs no order.
         max_steps : int or None
             Number of steps after which the training ends, also within an epoch.
         max_seconds : float or None
@@ -348,6 +352,7 @@ class Trainer:
         TypeError, ValueError
             If an argument is not as described, before anything is changed. The learning rates of
             an epoch are checked before its first step.
+            So is an order from `shuffle` before its epoch.
         DivergenceError
             If the loss or a parameter becomes NaN or infinite. The parameters of the last good
             epoch are restored, and the optimiser's state and step count are reset to 0.
@@ -371,8 +376,9 @@ class Trainer:
         ``len(batches)`` and ``batches[i]``, as an iterable, such as a `DataLoader` of PyTorch, or
         as a function that returns an iterator for each epoch. A batch is a tuple (X, y), or
         (X, y, sample_weight), with any number of rows: it is one step, or as many as `batch_size`
-        divides it into. `shuffle` gives
-        the batches of the first kind a new random order in each epoch. A thread reads two batches
+        divides it into. `shuffle` gives the batches of the first kind a new random order in each
+        epoch, or as a function of their number another one; the others come in their own order, and
+        for them a function is refused. A thread reads two batches
         ahead, while the engine trains on another one; an error of the reader ends the training.
         A schedule that counts epochs takes the steps of the epoch before as those of an epoch.
         Validation data are given as `X_val` and `y_val`, and `statistics` are not computed.
@@ -396,7 +402,7 @@ class Trainer:
             if epochs is None and max_steps is None and max_seconds is None:
                 epochs = self._optimizer.max_iterations
         budget = Budget(epochs, max_steps, max_seconds)
-        shuffle = checks.flag(shuffle, "shuffle")
+        shuffle = check_shuffle(shuffle)
         verbose = checks.flag(verbose, "verbose")
         reset = checks.flag(reset, "reset")
         statistics = checks.flag(statistics, "statistics")
@@ -469,7 +475,7 @@ class Trainer:
                 poll = progress.poll if progress.on_terminal else None
 
             threads = self._max_threads
-            stream = self._shuffling if shuffle else None
+            stream = self._shuffling if shuffle is True else None
             parameters_before = np.empty_like(self._net.engine.storage)
             for epoch in count(1):
                 size, allowed = order.size, budget.steps_of(steps) * step_rows
@@ -545,7 +551,7 @@ class Trainer:
         held_out: Validation | None,
         metrics: list[Metric],
         hooks: list[Hooks],
-        shuffle: bool,
+        shuffle: Shuffle,
         verbose: bool,
         reset: bool,
     ) -> History:
