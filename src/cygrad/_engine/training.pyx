@@ -73,13 +73,13 @@ def is_permutation(const int64_t[::1] order):
 
 
 cdef tuple weighted_batches(const int64_t[::1] order, Py_ssize_t rows, Py_ssize_t batch_size,
-                            const double[::1] weights, bint mean):
-    """Return the order without the batches whose weights are all 0; the scale, and the weight, of each batch left."""
+                            const double[::1] weights):
+    """Return the order without the batches whose weights are all 0, and the sum of the weights of each batch left."""
     cdef Py_ssize_t start = 0, size, i, kept = 0, batches = 0
     cdef const int64_t *given = NULL
     cdef double total
     cdef int64_t[::1] left = np.empty(rows, np.int64)
-    cdef double[::1] scales = np.empty((rows + batch_size - 1) // batch_size), totals = np.empty_like(scales)
+    cdef double[::1] totals = np.empty((rows + batch_size - 1) // batch_size)
     if order is not None:
         given = &order[0]
     with nogil:
@@ -87,13 +87,13 @@ cdef tuple weighted_batches(const int64_t[::1] order, Py_ssize_t rows, Py_ssize_
             size = min(batch_size, rows - start)
             total = sum_of_weights(weights, given, start, size)
             if total != 0:
-                scales[batches], totals[batches] = 1 / total if mean else 1, total
+                totals[batches] = total
                 batches += 1
                 for i in range(size):
                     left[kept + i] = given[start + i] if given != NULL else start + i
                 kept += size
             start += size
-    return np.asarray(left)[:kept], np.asarray(scales)[:batches], np.asarray(totals)[:batches]
+    return np.asarray(left)[:kept], np.asarray(totals)[:batches]
 
 
 @cython.final
@@ -121,7 +121,10 @@ cdef class Training(SequentialPasses):
     cdef const double *rates            # of the steps of the current call, or NULL: `rate` is for all
     cdef readonly Py_ssize_t epoch_steps    # steps of the last epoch, if nothing ends it
     cdef readonly double weight_done    # sum of the weights of the steps of the last epoch, where there are weights
-    cdef const double *scales           # of the losses of each batch of the current call, where there are weights
+    cdef const double *totals           # sums of the weights of each batch of the current call, where there are weights
+    cdef double[::1] losses             # of the steps of the last epoch, divided as the reduction says, and room for more
+    cdef Py_ssize_t recorded            # the number of these steps, before the current call
+    cdef bint records                   # whether the steps of the current call are recorded
     cdef Samples x, y                   # of learn_one
     cdef int64_t label
     cdef object custom_target           # of a loss that is a Python function
@@ -153,6 +156,7 @@ cdef class Training(SequentialPasses):
             self.p.gradient_offset = address(self.gradient) - address(engine.block)
             self.p.stores_gradient = True
         self.p.stop_if_not_finite, self.p.seed = True, seed
+        self.losses, self.recorded, self.records = np.empty(0), 0, False
 
     def __enter__(self):
         self.engine.begin_training()
@@ -237,15 +241,43 @@ cdef class Training(SequentialPasses):
 
     cdef void prepare_batch(self) noexcept nogil:
         if self.p.weights != NULL:
-            self.p.scale = self.scales[self.batches_done]
+            self.p.scale = 1 / self.totals[self.batches_done] if self.engine.mean else 1
         self.begin_step(self.rate if self.rates == NULL else self.rates[self.batches_done])
 
+    cdef double divisor(self) noexcept nogil:
+        """Return the number by which the loss of the current batch is divided."""
+        if not self.engine.mean:
+            return 1
+        return self.totals[self.batches_done] if self.p.weights != NULL else self.p.batch_rows
+
+    cdef void end_batch(self) noexcept nogil:
+        if self.records:
+            self.losses[self.recorded + self.batches_done] = self.p.loss / self.divisor()
+        SequentialPasses.end_batch(self)
+
+    cdef int make_room(self, Py_ssize_t steps) except -1:
+        """Make room to record so many steps after those that are recorded."""
+        if self.recorded + steps > self.losses.shape[0]:
+            losses = np.empty(max(self.recorded + steps, 2 * self.recorded))
+            losses[: self.recorded] = self.losses[: self.recorded]
+            self.losses = losses
+        return 0
+
+    @property
+    def batch_losses(self):
+        """The loss of each step's batch before its update, in the last epoch."""
+        return np.array(self.losses[: self.recorded])
+
+    @batch_losses.setter
+    def batch_losses(self, losses):
+        self.losses, self.recorded = losses.copy(), len(losses)
+
     cdef int train(self, Samples X, targets, const int64_t *order, Py_ssize_t rows, Py_ssize_t batch_size,
-                   const double *rates, poll, threads, const double[::1] weights, const double *scales,
-                   double deadline) except -1:
+                   const double *rates, poll, threads, const double[::1] weights, const double *totals,
+                   double deadline, bint records) except -1:
         """Run one step per batch of `batch_size` rows, in `order` or, if it is NULL, in their own order.
 
-        weights: of all samples, or None; scales: then the factor of the loss of each batch.
+        weights: of all samples, or None; totals: then their sum in each batch. records: whether steps are recorded.
         """
         cdef Py_ssize_t row_bytes = X.view.cols * X.view.col_stride
         if self.engine.has_batch_norm and (rows == 1 or rows % batch_size == 1 or batch_size == 1):
@@ -253,14 +285,16 @@ cdef class Training(SequentialPasses):
                              f"another batch_size than {batch_size}, or other rows")
         if self.owner == fork_count:
             raise RuntimeError("this training is already running, expected one call at a time")
-        self.owner = fork_count
+        self.owner, self.batches_done, self.records = fork_count, 0, records
         try:
+            if records:
+                self.make_room((rows + batch_size - 1) // batch_size)
             self.ensure_plan(X, min(batch_size, rows), threads, sums_go_on(self.engine, isinstance(targets, Samples)))
             self.p.x = &X.view
             set_targets(self.engine, &self.p, targets)
             self.p.sparse = X.sparse_rows()
             self.p.order, self.rates, self.deadline = order, rates, deadline
-            self.p.weights, self.scales = &weights[0] if weights is not None else NULL, scales
+            self.p.weights, self.totals = &weights[0] if weights is not None else NULL, totals
             self.p.ahead.samples, self.p.ahead.rows = &X.view, 0
             # Lines between the columns of a row are not fetched: of an array in Fortran order they are the whole array.
             self.fetch_ahead = (order != NULL and not X.is_sparse and X.view.rows * row_bytes > costs.prefetch_bytes
@@ -270,6 +304,8 @@ cdef class Training(SequentialPasses):
                 self.steps -= 1
         finally:
             self.owner = 0
+            if records:
+                self.recorded += self.batches_done
         if self.interrupts.error is not None:
             raise self.interrupts.error
         return 0
@@ -280,7 +316,7 @@ cdef class Training(SequentialPasses):
         return self.plan.capacity, self.plan.members, self.plan.copies
 
     def epoch(self, Samples X, targets, const int64_t[::1] order, const double[::1] learning_rates=None, poll=None,
-              threads=1, seconds=None, const double[::1] weights=None):
+              threads=1, seconds=None, const double[::1] weights=None, bint continues=False):
         """Run one step per batch of `order`, or of all rows in their order, outside the GIL.
 
         `learning_rates` has one for each step, unless all are the same. With `weights`, of the samples, there is no step
@@ -288,11 +324,12 @@ cdef class Training(SequentialPasses):
         the sum of the weights of the steps done. Returns the sums of loss and metric over the samples of the steps done,
         the number of these steps, and whether the loss of the step after them was NaN or
         infinite; that step changed nothing. After so many seconds, no other step begins; the first one always does.
+        With `continues` the steps are recorded after those of the last call, as steps of one epoch.
         """
         cdef const int64_t *indices = NULL
         cdef const double *rates = NULL
-        cdef const double *first_scale = NULL
-        cdef const double[::1] scales
+        cdef const double *first_total = NULL
+        cdef const double[::1] totals
         cdef Py_ssize_t rows = X.view.rows
         if order is not None:
             indices, rows = &order[0], order.shape[0]
@@ -300,16 +337,18 @@ cdef class Training(SequentialPasses):
             rates = &learning_rates[0]
         cdef double deadline = 0 if seconds is None else clock() + <double> seconds
         self.epoch_steps = (rows + self.max_batch - 1) // self.max_batch
+        if not continues:
+            self.recorded = 0
         if weights is not None:
-            order, batch_scales, totals = weighted_batches(order, rows, self.max_batch, weights, self.engine.mean)
-            scales, rows, self.weight_done = batch_scales, order.shape[0], 0
-            self.epoch_steps = scales.shape[0]
+            order, of_batches = weighted_batches(order, rows, self.max_batch, weights)
+            totals, rows, self.weight_done = of_batches, order.shape[0], 0
+            self.epoch_steps = totals.shape[0]
             if rows == 0:
                 return 0.0, 0.0, 0, False
-            indices, first_scale = &order[0], &scales[0]
-        self.train(X, targets, indices, rows, self.max_batch, rates, poll, threads, weights, first_scale, deadline)
+            indices, first_total = &order[0], &totals[0]
+        self.train(X, targets, indices, rows, self.max_batch, rates, poll, threads, weights, first_total, deadline, True)
         if weights is not None:
-            self.weight_done = float(totals[: self.batches_done].sum())
+            self.weight_done = float(of_batches[: self.batches_done].sum())
         return self.loss, self.metric, self.batches_done, bool(self.stopped)
 
     def step(self, Samples X, targets, threads=1, const double[::1] weights=None):
@@ -318,13 +357,12 @@ cdef class Training(SequentialPasses):
         If the loss is NaN or infinite, nothing is changed; nor if all weights are 0, where the loss counts as 0.
         """
         cdef Py_ssize_t n = X.view.rows
-        cdef double rate = self.next_rate(), divisor = n, scale = 1
+        cdef double rate = self.next_rate(), divisor = n
         if weights is not None:
             divisor = sum_of_weights(weights, NULL, 0, n)
             if divisor == 0:
                 return 0.0
-            scale = 1 / divisor if self.engine.mean else 1
-        self.train(X, targets, NULL, n, n, &rate, None, threads, weights, &scale, 0)
+        self.train(X, targets, NULL, n, n, &rate, None, threads, weights, &divisor, 0, False)
         return self.p.loss / divisor if self.engine.mean else self.p.loss
 
     def learn_one(self, x, y):

@@ -59,6 +59,8 @@ class Trainer:
     ----------
     steps : int
         Number of steps done.
+    batch_losses : list of float
+        The loss of each step's batch before its update, in the latest epoch.
     weights_state, biases_state : list
         The optimiser's state of every parameter, in the shape of the layers' weights and biases.
     """
@@ -89,6 +91,7 @@ class Trainer:
         self.clip, self.clip_limit = clip, clip_limit
         self.seed = seed
         self.steps = 0
+        self.batch_losses: list[float] = []
         initial = optimizer.initial_state
         self.weights_state = [
             [[initial for _ in row] for row in layer.weights] for layer in network.layers
@@ -131,6 +134,7 @@ class Trainer:
         history = History()
         for order in orders:
             loss = metric = 0.0
+            self.batch_losses = []
             rows = self.batch_size * self.accumulate
             done = 0
             for start in range(0, len(order), rows):
@@ -142,6 +146,7 @@ class Trainer:
                     [X[i] for i in batch], [y[i] for i in batch], done, of_batch
                 )
                 done += len(batch)
+                self.batch_losses.append(gradients.loss)
                 loss += gradients.loss / self.network.scale(sum(of_batch))
                 for a, i in zip(gradients.activations[-1], batch, strict=True):
                     metric += weights[i] * self.network.loss_function.metric(a, targets[i])

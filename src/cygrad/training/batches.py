@@ -286,7 +286,7 @@ class _Epoch:
                 if steps and (budget.steps_of(1) < 1 or (left is not None and left <= 0)):
                     self.is_partial = True
                     break
-                more_loss, more_metric, done, diverged = self._train(batch, left)
+                more_loss, more_metric, done, diverged = self._train(batch, left, steps > 0)
                 loss, metric, steps = loss + more_loss, metric + more_metric, steps + done
                 budget.spend(done)
                 if diverged:
@@ -304,8 +304,13 @@ class _Epoch:
         assert items is not None
         return items
 
-    def _train(self, batch: Batch, seconds: float | None) -> tuple[float, float, int, bool]:
-        """Do the steps of one batch, as many as the budget allows."""
+    def _train(
+        self, batch: Batch, seconds: float | None, continues: bool
+    ) -> tuple[float, float, int, bool]:
+        """Do the steps of one batch, as many as the budget allows.
+
+        continues : whether others of the epoch have gone before.
+        """
         trainer, size = self._trainer, batch.samples.rows
         step_rows = min(trainer._step_rows, size)
         order: NDArray[np.int64] | None = None
@@ -330,6 +335,7 @@ class _Epoch:
             trainer._max_threads,
             seconds=seconds,
             weights=weights,
+            continues=continues,
         )
         if weights is None:
             self.total += min(results[2] * step_rows, size)

@@ -251,6 +251,27 @@ class Trainer:
         """The epochs of the latest `fit`, also while it runs and after it failed."""
         return self._history
 
+    @property
+    def batch_losses(self) -> NDArray[np.float64]:
+        """The loss of each step's batch before its update, in the latest epoch.
+
+        A new array, shape (steps,), of the latest epoch of `fit` or `partial_fit`, with the steps
+        that were done: also of one that diverged, or ended early. Each loss is averaged or summed
+        over the batch according to the network's ``reduction``. Batches whose weights are all 0 are
+        no steps. Empty before the first epoch, and with `LBFGS`.
+
+        Examples
+        --------
+        >>> import cygrad as cg
+        >>> net = cg.Network(1, [cg.Dense(1, weights_init="zeros")], loss="mse", rng=0)
+        >>> trainer = cg.Trainer(net, cg.SGD(0.5), batch_size=2)
+        >>> trainer.partial_fit([[0], [0], [0]], [1, 1, 0])
+        1.0
+        >>> trainer.batch_losses        # the bias is 0, then 1
+        array([1., 1.])
+        """
+        return self._training.batch_losses
+
     def __repr__(self) -> str:
         more = f", accumulate={self._accumulate}" if self._accumulate > 1 else ""
         kind, limit = self._clipping
@@ -903,12 +924,15 @@ class Trainer:
         # Before the first step the state is all zeros.
         state["optimizer_state"] = training.state if training.steps else None
         state["steps"] = training.steps
+        state["batch_losses"] = training.batch_losses
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         steps, optimizer_state = state.pop("steps"), state.pop("optimizer_state")
+        batch_losses = state.pop("batch_losses")
         self.__dict__.update(state)
         self._training = self._new_training()
+        self._training.batch_losses = batch_losses
         if optimizer_state is not None:
             self._training.steps = steps
             for array, saved in zip(self._training.state, optimizer_state, strict=True):
