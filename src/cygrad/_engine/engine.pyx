@@ -638,7 +638,7 @@ cdef class Engine:
             context.plan = self.plan((rows + TILE_MULTIPLE - 1) // TILE_MULTIPLE * TILE_MULTIPLE, targets, -1, False, 1,
                                      sparse)
             context.interrupts, context.x, context.targets = Interrupts(), Samples.__new__(Samples), targets
-            context.is_kept = memory_size(context.plan) <= KEPT_BYTES + 2 * self.block.size
+            context.is_kept = context.plan.memory_size <= KEPT_BYTES + 2 * self.block.size
         return context
 
     cdef void end_inference(self, Inference context) noexcept:
@@ -772,7 +772,7 @@ cdef class Engine:
         else:
             plan = self.plan(n, True, lowest_delta, keep, members, X.sparse_rows(), training)
         context.passes.set_up(plan, n, self.block)
-        context.is_kept = memory_size(context.passes.plan) <= KEPT_GRADIENT_BYTES + 2 * self.block.size
+        context.is_kept = context.passes.plan.memory_size <= KEPT_GRADIENT_BYTES + 2 * self.block.size
         return context
 
     cdef void end_differentiation(self, Differentiation context) noexcept:
@@ -799,11 +799,6 @@ cdef class Inference:
 @cython.final
 cdef class Differentiation:
     """The plan and the buffers for gradients, used by one call at a time."""
-
-
-cdef Py_ssize_t memory_size(Plan plan):
-    """Return the bytes of a plan's workspace."""
-    return sum([block.size for block in plan.memory])
 
 
 cdef void set_targets(Engine engine, Pass *p, targets):

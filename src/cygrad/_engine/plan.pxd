@@ -77,7 +77,8 @@ cdef class Plan:
     cdef Operation *operation
     cdef Py_ssize_t pass_id         # of the current pass
     cdef Py_ssize_t *gathered       # for each member the pass whose samples are in its private input
-    cdef list memory
+    cdef list memory                # the arrays that hold the workspace
+    cdef Py_ssize_t memory_size     # bytes of the workspace
     cdef char *allocate(self, Py_ssize_t size) except NULL
     cdef int allocate_matrix(self, cg_matrix *m, Py_ssize_t columns) except -1
     @cython.final

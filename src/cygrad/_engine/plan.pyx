@@ -17,6 +17,7 @@ from cygrad._engine.kernels cimport (
     cg_loss_properties, cg_matrix, cg_prefetch, cg_sparse
 )
 from cygrad._engine.interrupts cimport Interrupts
+from cygrad._engine.samples cimport memory_of
 from cygrad._engine.team cimport cg_range_end
 
 import numpy as np
@@ -27,6 +28,7 @@ include "custom.pyx"
 include "layers.pyx"
 
 
+cdef object zeros = np.zeros, uint8 = np.uint8
 cdef Py_ssize_t PAGE = 4096
 # Blocks hold a multiple of this many rows: a tile, and the vectors in which softmax writes log_sum_exp.
 cdef Py_ssize_t TILE = 8, VECTOR = 64
@@ -68,15 +70,20 @@ def aligned(Py_ssize_t size):
     Where a store and a later load agree in the last twelve bits of their addresses but not in the others, the processor
     takes them for the same for a while (4 KiB aliasing).
     """
-    block = np.zeros(size + PAGE, np.uint8)
-    skip = PAGE - <Py_ssize_t> address(block) % PAGE
+    block = zeros(size + PAGE, uint8)
+    cdef Py_ssize_t skip = next_page(block) - address(block)
     return block[skip : skip + size]
+
+
+cdef char *next_page(block) except NULL:
+    """Return the first address after that of a block which is a multiple of the page."""
+    cdef char *start = address(block)
+    return start + (PAGE - <Py_ssize_t> (<size_t> start & (PAGE - 1)))
 
 
 cdef char *address(block) except NULL:
     """Return the address of a block of bytes; the caller keeps it alive."""
-    cdef unsigned char[::1] view = block
-    return <char *> &view[0]
+    return memory_of(block)
 
 
 cdef Py_ssize_t non_zeros_of(const cg_sparse *x, Py_ssize_t rows) noexcept:
@@ -105,9 +112,11 @@ cdef class Plan:
         free(self.operation)
 
     cdef char *allocate(self, Py_ssize_t size) except NULL:
-        block = aligned(size)
+        """Return a zeroed block that begins at a page, as `aligned` does; the plan keeps it alive."""
+        block = zeros(size + PAGE, uint8)
         self.memory.append(block)
-        return address(block)
+        self.memory_size += size
+        return next_page(block)
 
     cdef int allocate_matrix(self, cg_matrix *m, Py_ssize_t columns) except -1:
         m.capacity = self.copies * self.capacity
