@@ -58,6 +58,8 @@ def number(value: object, name: str, least: float = -math.inf) -> float:
 
 def flag(value: object, name: str) -> bool:
     """Return `value`, True or False, as a bool."""
+    if value is True or value is False:
+        return value
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} is {value!r}, expected True or False")
     return bool(value)

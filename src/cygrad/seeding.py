@@ -40,7 +40,7 @@ class Seeds(NamedTuple):
 
     def child(self, index: int) -> Seeds:
         """Return the child of this number, as `SeedSequence.spawn` counts them."""
-        return self._replace(spawn_key=(*self.spawn_key, index))
+        return Seeds(self.entropy, (*self.spawn_key, index), self.pool_size)
 
     def of(self, purpose: Purpose) -> Seeds:
         """Return the seeds of another purpose that `seeds` would make from the same source."""
@@ -48,9 +48,9 @@ class Seeds(NamedTuple):
 
     def sequence(self) -> SeedSequence:
         """Return the seed sequence."""
-        from numpy.random import SeedSequence
-
-        return SeedSequence(self.entropy, spawn_key=self.spawn_key, pool_size=self.pool_size)
+        return np.random.SeedSequence(
+            self.entropy, spawn_key=self.spawn_key, pool_size=self.pool_size
+        )
 
 
 def seeds(rng: RandomSource, purpose: Purpose) -> Seeds:
@@ -99,9 +99,8 @@ def seeds(rng: RandomSource, purpose: Purpose) -> Seeds:
 
 def generator(seeds: Seeds) -> Generator:
     """Return a PCG64 generator over `seeds`, whatever NumPy's default generator is."""
-    from numpy.random import PCG64, Generator
-
-    return Generator(PCG64(seeds.sequence()))
+    random = np.random  # NumPy imports it at the first use
+    return random.Generator(random.PCG64(seeds.sequence()))
 
 
 def stream(rng: RandomSource, purpose: Purpose) -> Generator:

@@ -174,6 +174,11 @@ INITIALIZERS: dict[str, Initializer] = {
 }
 
 
+def draws(initializer: Initializer) -> bool:
+    """Return whether an initialiser may draw numbers: all but `Constant` and `Given`."""
+    return type(initializer) not in (Constant, Given)
+
+
 def resolve(given: str | ArrayLike | Initializer, name: str) -> Initializer:
     """Return the initialiser for an argument.
 
@@ -201,6 +206,8 @@ def resolve(given: str | ArrayLike | Initializer, name: str) -> Initializer:
         raise TypeError(f"{name} is the class {given.__name__}, expected an instance of it")
     if callable(given):
         return given
+    if type(given) is float and math.isfinite(given):
+        return Constant(given)
     values = checks.array(given, name)
     if values.dtype.kind not in "uif":
         raise TypeError(

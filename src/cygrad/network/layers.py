@@ -23,7 +23,15 @@ from cygrad.network.activations import (
     parameter_of,
     row_of,
 )
-from cygrad.network.initializers import Constant, Given, Siren, VarianceScaling, resolve, zeros
+from cygrad.network.initializers import (
+    Constant,
+    Given,
+    Siren,
+    VarianceScaling,
+    draws,
+    resolve,
+    zeros,
+)
 from cygrad.network.noise import Dropout, GaussianNoise
 from cygrad.network.normalization import BatchNorm, LayerNorm
 from cygrad.network.residual import Residual, ResidualSum
@@ -39,6 +47,9 @@ if TYPE_CHECKING:
     Trainable = bool | Literal["weights", "biases"]
     Flat: TypeAlias = "Dense | BatchNorm | LayerNorm | Dropout | GaussianNoise | ResidualSum"
     Description: TypeAlias = "Flat | Residual"
+
+
+_ones = Constant(1.0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -144,8 +155,10 @@ class Layer:
         self._inputs = inputs
         self._index = index
         self._engine = engine
-        engine.set_trained(index, self.train_weights, self.train_biases)
-        engine.set_rate_factors(index, *self.rate_factors)
+        if self.trainable is not True:
+            engine.set_trained(index, self.train_weights, self.train_biases)
+        if self.learning_rate_factor != 1:
+            engine.set_rate_factors(index, *self.rate_factors)
 
     @property
     def description(self) -> Flat:
@@ -310,23 +323,26 @@ class Layer:
 
         All are 0 before; or, with `only_trained`, anything, and only those are set that are
         trained. The values drawn are the same. γ of a norm becomes 1 and β 0, its running mean 0
-        and its running variance 1.
+        and its running variance 1. Each layer has its own stream of `seeds`, so a change of one
+        layer leaves the others as they were.
         """
         description = self._description
         if not self.has_weights:
             return
-        rng = generator(seeds)
-        weights: NDArray[Any] = np.ones(self.units)
+        weights: Initializer = _ones
         biases: Initializer = zeros
         if isinstance(description, Dense):
-            weights = resolve(description.initial_weights(self._index == 0), "weights_init")(
-                rng, self.weights_shape
-            )
+            weights = resolve(description.initial_weights(self._index == 0), "weights_init")
             biases = resolve(description.bias_init, "bias_init")
-        if self.train_weights or not only_trained:
-            self._set_weights(weights, "weights_init")
-        wanted = self.train_biases if only_trained else self.use_bias and biases is not zeros
-        if wanted:
+        rng: Any = None
+        if draws(weights) or draws(biases):
+            rng = generator(seeds.child(self._index))
+        wanted = self.train_weights if only_trained else weights is not zeros
+        if wanted or draws(weights):
+            drawn = weights(rng, self.weights_shape)
+            if wanted:
+                self._set_weights(drawn, "weights_init")
+        if self.train_biases if only_trained else self.use_bias and biases is not zeros:
             self._set_biases(biases(rng, (self.units,)), "bias_init")
         if self.kind == "batch_norm":
             self.running_mean, self.running_variance = np.zeros(self.units), np.ones(self.units)

@@ -315,10 +315,12 @@ _KINDS: dict[str, type[LossFunction]] = {
 }
 
 
+_DEFAULTS = {name: kind() for name, kind in _KINDS.items()}
+
+
 def with_defaults(name: str) -> LossFunction | None:
     """Return the loss of this name with its default parameters; None if it has none."""
-    kind = _KINDS.get(name)
-    return None if kind is None else kind()
+    return _DEFAULTS.get(name)
 
 
 def missing_loss(outputs: NDArray[Any], targets: Any) -> tuple[ArrayLike, ArrayLike]:

@@ -379,8 +379,8 @@ def encode_targets(
     TypeError, ValueError
         If `y` is not as described.
     """
-    taken, columns = row_of(loss), target_columns(loss, outputs)
-    function = function_of(loss)
+    taken, function = row_of(loss), function_of(loss)
+    columns = outputs if function is None else function.target_columns(outputs)
     array = y if type(y) is np.ndarray else checks.array(y, name)
     if taken is _CUSTOM:
         if array.ndim == 0 or len(array) != n:

@@ -36,7 +36,6 @@ from cygrad.network.losses import (
     function_of,
     loss_name,
     row_of,
-    target_columns,
 )
 from cygrad.network.standardization import mean_and_scale
 from cygrad.network.weights import check_not_all_zero, read_weights
@@ -134,10 +133,9 @@ class Network:
         rng: RandomSource = None,
     ) -> None:
         self._build(inputs, layers, loss, reduction, dtype)
-        # Each layer has its own stream, so a change of one layer leaves the others as they were.
         source = seeds(rng, "initialisation")
-        for index, layer in enumerate(self._layers):
-            layer.initialize(source.child(index))
+        for layer in self._layers:
+            layer.initialize(source)
 
     def _build(
         self,
@@ -152,7 +150,8 @@ class Network:
         descriptions = check_descriptions(layers)
         flat = flatten(descriptions, inputs)
         self._loss = check_loss(loss)
-        check_output(self._loss, name_of(flat[-1].description.activation), flat[-1].units)
+        outputs = flat[-1].units
+        check_output(self._loss, name_of(flat[-1].description.activation), outputs)
         function = function_of(self._loss)
         is_custom = loss_name(self._loss) == CUSTOM
         self._reduction = checks.one_of(reduction, "reduction", REDUCTIONS)
@@ -175,7 +174,7 @@ class Network:
             },
             [parameter_of(layer.description.activation) for layer in flat],
             () if function is None else function.parameters,
-            target_columns(self._loss, flat[-1].units),
+            outputs if function is None else function.target_columns(outputs),
             function is not None and function.repeats_targets,
         )
         own: Any = self._loss if is_custom else None
@@ -209,8 +208,8 @@ class Network:
         True
         """
         source = rng if isinstance(rng, Seeds) else seeds(rng, "initialisation")
-        for index, layer in enumerate(self._layers):
-            layer.initialize(source.child(index), only_trained=True)
+        for layer in self._layers:
+            layer.initialize(source, only_trained=True)
 
     # Properties
 
