@@ -79,6 +79,8 @@ cdef class Engine:
     cdef Inference begin_inference(self, Py_ssize_t rows, bint targets, const cg_sparse *sparse)
     cdef void end_inference(self, Inference context) noexcept
     cdef int acquire_out(self, out, Py_ssize_t size, Py_buffer *buffer) except -1
+    cdef int write_gradient(self, Samples X, targets, out, threads, bint training, int64_t step,
+                            const double[::1] weights, double *found) except -1
     cdef double differentiate(self, Differentiation context, Samples X, targets,
                               const double[::1] weights) except? -1
     cdef Differentiation begin_differentiation(self, Samples X, Py_ssize_t n, Py_ssize_t lowest_delta, bint keep,
@@ -100,6 +102,7 @@ cdef class Differentiation:
     cdef SequentialPasses passes
     cdef object block           # the gradient, as bytes, in the layout of the parameters
     cdef Py_ssize_t offset      # bytes from a parameter to its gradient
+    cdef double divisor         # of loss and metric in the latest call: samples, or the sum of their weights
     cdef Py_ssize_t rows, members, lowest_delta     # for which the plan was made; and `keep`
     cdef bint keep
     cdef bint in_blocks         # whether the plan may be for blocks of the batch

@@ -79,6 +79,14 @@ class Engine:
         step: int = 0,
         weights: NDArray[np.float64] | None = None,
     ) -> tuple[float, NDArray[Any]]: ...
+    def gradient_and_metric(
+        self,
+        X: Samples,
+        targets: NDArray[np.int64] | Samples | CustomTargets,
+        out: NDArray[Any],
+        threads: _Threads = 1,
+        weights: NDArray[np.float64] | None = None,
+    ) -> tuple[float, float]: ...
     # What is not in `keep` is None.
     def backward(
         self,

@@ -680,23 +680,37 @@ cdef class Engine:
         The gradient is written to `out` if it is given, else to a new array. With `training` norms take the statistics of
         the batch, and dropout and noise draw the numbers of a step.
         """
-        cdef Differentiation context
-        cdef Py_buffer buffer
+        cdef double[2] found
         if out is None:
             out = self.empty(self.n_parameters, self.numpy_dtype)
+        self.write_gradient(X, targets, out, threads, training, step, weights, found)
+        return found[0], out
+
+    def gradient_and_metric(self, Samples X, targets, out, threads=1, const double[::1] weights=None):
+        """Write the gradient to `out`, as `gradient`; return the loss, and the metric averaged over the samples."""
+        cdef double[2] found
+        self.write_gradient(X, targets, out, threads, False, 0, weights, found)
+        return found[0], found[1]
+
+    cdef int write_gradient(self, Samples X, targets, out, threads, bint training, int64_t step,
+                            const double[::1] weights, double *found) except -1:
+        """Write the gradient to `out`; set loss and metric."""
+        cdef Differentiation context
+        cdef Py_buffer buffer
         self.acquire_out(out, self.n_parameters, &buffer)
         try:
             context = self.begin_differentiation(
                 X, X.view.rows, 1, False, sums_go_on(self, isinstance(targets, Samples)), threads, training)
             context.passes.p.step = step
             try:
-                loss = self.differentiate(context, X, targets, weights)
+                found[0] = self.differentiate(context, X, targets, weights)
+                found[1] = context.passes.metric / context.divisor
                 self.copy_parameters(context.offset, <char *> buffer.buf)
             finally:
                 self.end_differentiation(context)
         finally:
             PyBuffer_Release(&buffer)
-        return loss, out
+        return 0
 
     def backward(self, Samples X, targets, bint input_gradient, keep, threads=1, bint training=False, int64_t step=0,
                  const double[::1] weights=None):
@@ -739,6 +753,7 @@ cdef class Engine:
         if weights is not None:
             divisor = sum_of_weights(weights, NULL, 0, n) or 1     # of no weight at all: the loss is 0
             passes.p.weights, passes.p.scale = &weights[0], 1 / divisor if self.mean else 1
+        context.divisor = divisor
         passes.run(n, n, 1, None)
         if passes.interrupts.error is not None:
             error, passes.interrupts.error = passes.interrupts.error, None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cygrad.training.metrics import METRICS
 
@@ -11,6 +11,26 @@ if TYPE_CHECKING:
 
     from cygrad.training.metrics import Metric
     from cygrad.training.statistics import LayerStatistics
+
+
+class OptimizeResult(NamedTuple):
+    """SciPy's report on the end of an optimisation, by the names of ``scipy.optimize``.
+
+    Attributes
+    ----------
+    status : int
+        0: converged, 1: a limit of iterations or evaluations was reached, 2: the line search found
+        no lower loss, 99: ended by a callback or by `max_seconds`.
+    message : str
+        The reason in words.
+    nit, nfev : int
+        Number of iterations, and of evaluations of the loss of all samples.
+    """
+
+    status: int
+    message: str
+    nit: int
+    nfev: int
 
 
 class History:
@@ -35,10 +55,12 @@ class History:
     Attributes
     ----------
     stopped : str or None
-        Why the training ended: "epochs", "callback", "max_steps", "max_seconds", or "converged" of
-        `LBFGS`; None while it runs, and after an error or an interrupt.
+        Why the training ended: "epochs", "callback", "max_steps", "max_seconds", or "converged" or
+        "evaluations" of `LBFGS`; None while it runs, and after an error or an interrupt.
     partial_steps : int
         The steps of the last epoch, if that was ended early; else 0.
+    optimize_result : OptimizeResult or None
+        `status`, `message`, `nit` and `nfev` of SciPy, after a training by `LBFGS`.
 
     Parameters
     ----------
@@ -83,6 +105,7 @@ class History:
         }
         self.stopped: str | None = None
         self.partial_steps = 0
+        self.optimize_result: OptimizeResult | None = None
         # Rows, because an interrupt could leave columns of different lengths.
         self._rows: list[tuple[float, ...]] = []
         self.statistics: list[tuple[LayerStatistics, ...]] = []

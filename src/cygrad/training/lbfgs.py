@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import inf, isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from cygrad import checks
-from cygrad.training.history import DivergenceError, History
+from cygrad.training.history import DivergenceError, History, OptimizeResult
 from cygrad.training.optimizers import Optimizer
 from cygrad.training.progress import Progress
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from cygrad.training.metrics import Metric
     from cygrad.training.trainer import Trainer
     from cygrad.training.validation import Validation
+
+
+NO_LIMIT = 1 << 30  # of iterations or evaluations
 
 
 def _no_rate(step: int) -> float:
@@ -55,6 +59,15 @@ class LBFGS(Optimizer):
     weight_decay : float
         λ, 0 or more: adds ½ λ ‖W‖² to what is minimised; biases and norms do not decay. The losses
         in the history are without it.
+    max_evaluations : int or None
+        Limit of the passes over all samples: the iteration that exceeds it is the last one.
+    loss_tolerance : float
+        `fit` ends when an iteration lowers the loss by no more than this share,
+        (Cₖ − Cₖ₊₁) / max(abs Cₖ, abs Cₖ₊₁, 1); 0 or more.
+    l2_penalty : float
+        α, 0 or more: adds ½ α ‖W‖² / s to the loss, for the same weights as `weight_decay`, with s
+        the number of samples, or the sum of their weights, for reduction "mean", and 1 for "sum".
+        The training losses in the history contain it, those of validation data do not.
 
     Raises
     ------
@@ -66,7 +79,10 @@ class LBFGS(Optimizer):
     Notes
     -----
     The line search compares losses: with dtype "float64" it gets much further than with "float32".
-    When the method finds no better parameters, ``history.stopped`` is "converged".
+    ``history.stopped`` is "converged" when a tolerance is met or the line search finds no lower
+    loss, and "evaluations" after `max_evaluations`. ``history.optimize_result`` has SciPy's
+    ``status``, ``message``, ``nit`` and ``nfev``; the status is 0 for a tolerance, 1 for a limit of
+    iterations or evaluations, 2 for the line search, and 99 for a callback or `max_seconds`.
 
     References
     ----------
@@ -76,14 +92,20 @@ class LBFGS(Optimizer):
     Examples
     --------
     >>> import cygrad as cg
-    >>> cg.LBFGS(max_iterations=200)
-    LBFGS(max_iterations=200, memory=10, tolerance=1e-05, weight_decay=0.0)
+    >>> X, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
+    >>> net = cg.Network(1, [cg.Dense(1)], loss="mse", dtype="float64", rng=0)
+    >>> history = cg.Trainer(net, cg.LBFGS(max_iterations=200)).fit(X, y)
+    >>> history.stopped, net.predict([[3.0]]).round(3)
+    ('converged', array([[7.]]))
     """
 
     max_iterations: int = 100
     memory: int = 10
     tolerance: float = 1e-5
     weight_decay: float = 0.0
+    max_evaluations: int | None = None
+    loss_tolerance: float = 0.0
+    l2_penalty: float = 0.0
 
     learning_rate: ClassVar[Any] = staticmethod(_no_rate)  # type: ignore[misc]
 
@@ -91,7 +113,10 @@ class LBFGS(Optimizer):
         for name in ("max_iterations", "memory"):
             whole = checks.whole_number(getattr(self, name), name)
             object.__setattr__(self, name, whole)
-        for name in ("tolerance", "weight_decay"):
+        if self.max_evaluations is not None:
+            whole = checks.whole_number(self.max_evaluations, "max_evaluations")
+            object.__setattr__(self, "max_evaluations", whole)
+        for name in ("tolerance", "weight_decay", "loss_tolerance", "l2_penalty"):
             number = checks.number(getattr(self, name), name, least=0)
             object.__setattr__(self, name, number)
 
@@ -104,12 +129,21 @@ class LBFGS(Optimizer):
         return {}
 
 
-class _Ended(Exception):
-    """An iteration was the last one; the argument is the reason."""
-
-
 class _Problem:
-    """The loss of all samples as a function of the trained parameters."""
+    """The loss of all samples as a function of the trained parameters, and its derivatives.
+
+    Parameters
+    ----------
+    decay : float
+        λ of a penalty ½ λ ‖W‖² that is minimised and not reported.
+    penalty : float
+        The same of one that is reported.
+
+    Attributes
+    ----------
+    loss, metric : float
+        At the latest point: the loss as it is reported, and the metric.
+    """
 
     def __init__(
         self,
@@ -119,38 +153,82 @@ class _Problem:
         weights: Weights | None,
         threads: Any,
         decay: float,
+        penalty: float,
     ) -> None:
-        self.net, self.samples, self.targets = net, samples, targets
-        self.weights, self.threads, self.decay = weights, threads, decay
-        self.trained, self.decays = _masks(net)
-        self.parameters = net.parameters
-        self.gradient = np.empty_like(self.parameters)
-        self.loss = np.inf
+        self._engine = net.engine
+        self._samples, self._targets, self._weights = samples, targets, weights
+        self._threads = threads
+        self._decay, self._penalty = decay, penalty
+        trained, decays = _masks(net)
+        # Most networks train all parameters: these need no copies.
+        self._trained = None if trained.all() else trained
+        self._decays = decays.astype(np.float64)
+        self._parameters = net.parameters
+        self._new_gradient()
+        self._point = b""  # compared at less expense than an array
+        self.loss = self.metric = np.nan
 
-    def start(self) -> NDArray[np.float64]:
-        return self.parameters[self.trained].astype(np.float64)
+    def _new_gradient(self) -> None:
+        self._gradient = np.empty_like(self._parameters)
+        self._derivatives = self._gradient  # as float64, of the trained parameters
 
-    def set(self, x: NDArray[np.float64]) -> None:
-        self.parameters[self.trained] = x
-        self.net.parameters = self.parameters
+    def read(self) -> NDArray[np.float64]:
+        """Return the trained parameters of the network."""
+        parameters: NDArray[Any] = self._engine.parameters()
+        if self._trained is not None:
+            parameters = parameters[self._trained]
+        return parameters.astype(np.float64, copy=False)
 
-    def __call__(self, x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def set(self, x: NDArray[np.float64]) -> bool:
+        """Set the trained parameters of the network, if they are finite in its dtype."""
+        if self._trained is None:
+            return self._engine.set_parameters(x)
         with np.errstate(over="ignore"):
-            finite = np.isfinite(x.astype(self.parameters.dtype)).all()
-        if not finite:
-            return np.inf, np.zeros_like(x)
-        self.set(x)
-        loss, gradient = self.net.engine.gradient(
-            self.samples, self.targets, self.gradient, self.threads, weights=self.weights
+            self._parameters[self._trained] = x
+        return self._engine.set_parameters(self._parameters)
+
+    def __call__(self, x: NDArray[np.float64]) -> float:
+        """Return what is minimised at x, infinity if it is not finite; keep its derivatives."""
+        value = self._compute(x)
+        if isfinite(value) and _are_finite(self._derivatives):
+            self._point = x.tobytes()
+            return value
+        self._point = b""
+        self._derivatives = np.zeros_like(x)
+        return inf
+
+    def _compute(self, x: NDArray[np.float64]) -> float:
+        if not self.set(x):
+            return inf
+        self.loss, self.metric = self._engine.gradient_and_metric(
+            self._samples, self._targets, self._gradient, self._threads, self._weights
         )
-        derivatives = gradient[self.trained].astype(np.float64)
-        if self.decay:
-            w = np.where(self.decays, x, 0.0)
-            loss += 0.5 * self.decay * float(w @ w)
-            derivatives += self.decay * w
-        if not (np.isfinite(loss) and np.isfinite(derivatives).all()):
-            return np.inf, np.zeros_like(x)
-        return loss, derivatives
+        derivatives = self._gradient if self._trained is None else self._gradient[self._trained]
+        self._derivatives = derivatives.astype(np.float64, copy=False)
+        value = self.loss
+        if self._decay or self._penalty:
+            w = x * self._decays
+            half_square = 0.5 * float(w @ w)
+            w *= self._decay + self._penalty
+            self._derivatives += w
+            value += (self._decay + self._penalty) * half_square
+            self.loss += self._penalty * half_square
+        return value
+
+    def derivatives(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the derivatives at x, which is always the latest point."""
+        return self._derivatives
+
+    def visit(self, x: NDArray[np.float64]) -> None:
+        """Have loss, metric and the network's parameters at x; as a rule they already are."""
+        if x.tobytes() != self._point:
+            self._new_gradient()  # SciPy may keep the other one
+            self(x)
+
+
+def _are_finite(numbers: NDArray[np.float64]) -> bool:
+    # A finite sum of squares is the quick answer, but it can overflow.
+    return isfinite(numbers @ numbers) or bool(np.isfinite(numbers).all())
 
 
 def _masks(net: Network) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -234,17 +312,24 @@ def fit(
             scale = 1 if net.reduction == "mean" else samples.rows
             progress = Progress(budget.epochs_of(1), samples.rows, samples.rows, scale)
             cleanup.enter_context(progress)
-        problem = _Problem(net, samples, targets, weights, threads, optimizer.weight_decay)
-        accepted = problem.start()
+        penalty = optimizer.l2_penalty / total if net.reduction == "mean" else optimizer.l2_penalty
+        problem = _Problem(net, samples, targets, weights, threads, optimizer.weight_decay, penalty)
+        accepted = start = problem.read()
+        limit = budget.epochs_of(1)
         begin = perf_counter()
+
+        def loss_of(x: NDArray[np.float64]) -> float:
+            value = problem(x)
+            if value == inf and np.array_equal(x, start):
+                raise DivergenceError(1, 1, history)
+            return value
 
         def iteration_done(x: NDArray[np.float64]) -> None:
             nonlocal accepted, begin
+            problem.visit(x)
             accepted = x.copy()
-            problem.set(accepted)
             epoch = len(history) + 1
-            sums = net.engine.evaluate(samples, targets, threads, None, None, weights)
-            values = trainer.averages(sums, total)
+            values: tuple[float, ...] = (problem.loss, problem.metric)
             seconds = perf_counter() - begin
             for data in (trained, held_out):
                 if data is not None:
@@ -254,35 +339,36 @@ def fit(
             if progress is not None:
                 progress.epoch_done(history.last())
             stops = [hook.on_epoch_end(trainer, epoch, history.last()) for hook in hooks]
-            accepted = net.parameters[problem.trained].astype(np.float64)  # a hook may change them
+            if hooks:  # they may change the parameters
+                accepted = problem.read()
             budget.spend(1)
-            spent = budget.spent(epoch, partial=False)
+            history.stopped = budget.spent(epoch, partial=False)
             if any(stops):
-                spent = "callback"
-            if spent is not None:
-                raise _Ended(spent)
+                history.stopped = "callback"
+            if history.stopped is not None and epoch != limit:  # at which SciPy ends by itself
+                raise StopIteration
             begin = perf_counter()
 
-        if not np.isfinite(problem(accepted)[0]):
-            raise DivergenceError(1, 1, history)
         try:
-            minimize(
-                problem,
-                accepted,
-                jac=True,
+            result = minimize(
+                loss_of,
+                start,
+                jac=problem.derivatives,
                 method="L-BFGS-B",
                 callback=iteration_done,
                 options={
-                    "maxiter": 1 << 30,
-                    "maxfun": 1 << 30,
+                    "maxiter": NO_LIMIT if limit is None else limit,
+                    "maxfun": optimizer.max_evaluations or NO_LIMIT,
                     "maxcor": optimizer.memory,
                     "gtol": optimizer.tolerance,
-                    "ftol": 0.0,
+                    "ftol": optimizer.loss_tolerance,
                 },
             )
-            history.stopped = "converged"
-        except _Ended as ended:
-            history.stopped = str(ended)
         finally:  # also after Ctrl-C: not the parameters that a line search has tried
             problem.set(accepted)
+        history.optimize_result = OptimizeResult(
+            int(result.status), str(result.message), int(result.nit), int(result.nfev)
+        )
+        if history.stopped is None:
+            history.stopped = "evaluations" if result.status == 1 else "converged"
     return history
