@@ -158,11 +158,11 @@ class _Problem:
         self._engine = net.engine
         self._samples, self._targets, self._weights = samples, targets, weights
         self._threads = threads
-        self._decay, self._penalty = decay, penalty
         trained, decays = _masks(net)
         # Most networks train all parameters: these need no copies.
         self._trained = None if trained.all() else trained
-        self._decays = decays.astype(np.float64)
+        self._factors = decays * (decay + penalty) if decay or penalty else None
+        self._reported_share = penalty / (decay + penalty) if penalty else 0.0
         self._parameters = net.parameters
         self._new_gradient()
         self._point = b""  # compared at less expense than an array
@@ -206,13 +206,12 @@ class _Problem:
         derivatives = self._gradient if self._trained is None else self._gradient[self._trained]
         self._derivatives = derivatives.astype(np.float64, copy=False)
         value = self.loss
-        if self._decay or self._penalty:
-            w = x * self._decays
-            half_square = 0.5 * float(w @ w)
-            w *= self._decay + self._penalty
-            self._derivatives += w
-            value += (self._decay + self._penalty) * half_square
-            self.loss += self._penalty * half_square
+        if self._factors is not None:
+            of_penalties = x * self._factors
+            self._derivatives += of_penalties
+            penalties = 0.5 * float(x @ of_penalties)
+            value += penalties
+            self.loss += self._reported_share * penalties
         return value
 
     def derivatives(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
