@@ -77,8 +77,9 @@ cdef class Plan:
     cdef Operation *operation
     cdef Py_ssize_t pass_id         # of the current pass
     cdef Py_ssize_t *gathered       # for each member the pass whose samples are in its private input
-    cdef list memory                # the arrays that hold the workspace
-    cdef Py_ssize_t memory_size     # bytes of the workspace
+    cdef object memory              # the block of the workspace
+    cdef char *base                 # its address
+    cdef Py_ssize_t memory_size     # its bytes
     cdef char *allocate(self, Py_ssize_t size) except NULL
     cdef int allocate_matrix(self, cg_matrix *m, Py_ssize_t columns) except -1
     @cython.final
@@ -89,6 +90,7 @@ cdef class Plan:
                      int copies=*, Clipping clipping=*, const cg_sparse *sparse=*, bint training=*) except -1
     cdef bint serves(self, const cg_sparse *sparse) noexcept
     cdef int allocate_columns(self, const cg_sparse *sparse) except -1
+    cdef int lay_out_all(self, bint targets, Py_ssize_t lowest_delta, bint keep, const cg_sparse *sparse) except -1
     cdef int lay_out(self, bint targets, Py_ssize_t lowest_delta, bint keep) except -1
     cdef int list_operations(self, bint targets, Py_ssize_t lowest_delta) except -1
     cdef int add(self, Kind kind, Py_ssize_t layer, Py_ssize_t columns, Py_ssize_t rows, Py_ssize_t unit,

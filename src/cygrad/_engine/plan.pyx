@@ -28,7 +28,6 @@ include "custom.pyx"
 include "layers.pyx"
 
 
-cdef object zeros = np.zeros, uint8 = np.uint8
 cdef Py_ssize_t PAGE = 4096
 # Blocks hold a multiple of this many rows: a tile, and the vectors in which softmax writes log_sum_exp.
 cdef Py_ssize_t TILE = 8, VECTOR = 64
@@ -70,15 +69,9 @@ def aligned(Py_ssize_t size):
     Where a store and a later load agree in the last twelve bits of their addresses but not in the others, the processor
     takes them for the same for a while (4 KiB aliasing).
     """
-    block = zeros(size + PAGE, uint8)
-    cdef Py_ssize_t skip = next_page(block) - address(block)
+    block = np.zeros(size + PAGE, np.uint8)
+    skip = PAGE - <Py_ssize_t> address(block) % PAGE
     return block[skip : skip + size]
-
-
-cdef char *next_page(block) except NULL:
-    """Return the first address after that of a block which is a multiple of the page."""
-    cdef char *start = address(block)
-    return start + (PAGE - <Py_ssize_t> (<size_t> start & (PAGE - 1)))
 
 
 cdef char *address(block) except NULL:
@@ -98,7 +91,6 @@ cdef class Plan:
         memset(&self.workspace, 0, sizeof(Workspace))
         self.gathered = NULL
         self.operation = NULL
-        self.memory = []
 
     def __dealloc__(self):
         free(self.workspace.private_input)
@@ -112,11 +104,10 @@ cdef class Plan:
         free(self.operation)
 
     cdef char *allocate(self, Py_ssize_t size) except NULL:
-        """Return a zeroed block that begins at a page, as `aligned` does; the plan keeps it alive."""
-        block = zeros(size + PAGE, uint8)
-        self.memory.append(block)
-        self.memory_size += size
-        return next_page(block)
+        """Return the address of a zeroed block that begins at a page."""
+        cdef char *block = self.base + self.memory_size
+        self.memory_size += (size + PAGE - 1) // PAGE * PAGE
+        return block
 
     cdef int allocate_matrix(self, cg_matrix *m, Py_ssize_t columns) except -1:
         m.capacity = self.copies * self.capacity
@@ -167,8 +158,21 @@ cdef class Plan:
         self.members = self.best_thread_count(members)
         if self.members > 1:
             self.split_operations()
+        self.base = <char *> PAGE       # of no memory yet: this only counts the bytes
+        self.lay_out_all(targets, lowest_delta, keep, sparse)
+        self.memory = aligned(self.memory_size)
+        self.base, self.memory_size = address(self.memory), 0
+        self.lay_out_all(targets, lowest_delta, keep, sparse)
+        return 0
+
+    cdef int lay_out_all(self, bint targets, Py_ssize_t lowest_delta, bint keep, const cg_sparse *sparse) except -1:
+        """Lay out the workspace from `base` on.
+
+        It is one block: of several, which are freed one by one, the C library returns the pages to the system at the end
+        of each training, and the next one takes a page fault for every one of them.
+        """
         self.lay_out(targets, lowest_delta, keep)
-        if clipping.kind != CLIP_NOTHING:
+        if self.workspace.clipping.kind != CLIP_NOTHING:
             self.allocate_factors()
         if sparse != NULL and lowest_delta <= 1:
             self.allocate_columns(sparse)
@@ -233,7 +237,8 @@ cdef class Plan:
         """Allocate what `clipping` computes."""
         cdef Workspace *s = &self.workspace
         cdef Py_ssize_t l
-        s.squares = <double **> calloc(s.depth + 1, sizeof(double *))
+        if s.squares == NULL:
+            s.squares = <double **> calloc(s.depth + 1, sizeof(double *))
         if s.squares == NULL:
             raise MemoryError()
         s.power = <double *> self.allocate((s.depth + 1) * sizeof(double))
@@ -301,8 +306,9 @@ cdef class Plan:
         cdef int member
         if self.operation[1].blocks > 1 or size > costs.private_input_bytes or self.is_read_again():
             return 0
-        s.private_input = <cg_matrix *> calloc(self.members, sizeof(cg_matrix))
-        self.gathered = <Py_ssize_t *> calloc(self.members * CACHE_LINE_PAIR, sizeof(Py_ssize_t))
+        if s.private_input == NULL:
+            s.private_input = <cg_matrix *> calloc(self.members, sizeof(cg_matrix))
+            self.gathered = <Py_ssize_t *> calloc(self.members * CACHE_LINE_PAIR, sizeof(Py_ssize_t))
         if s.private_input == NULL or self.gathered == NULL:
             raise MemoryError()
         s.private_input[0] = s.a[0]
