@@ -99,9 +99,9 @@ cdef class Engine:
         self.depth = len(self.sizes) - 1
         self.inputs, self.outputs = self.sizes[0], self.sizes[self.depth]
         self.loss = _losses.index(loss)
-        self.loss_numbers, self.n_loss_parameters = np.array(loss_parameters, np.float64), len(loss_parameters)
-        self.loss_parameters = NULL
+        self.n_loss_parameters, self.loss_parameters = len(loss_parameters), NULL
         if self.n_loss_parameters > 0:
+            self.loss_numbers = np.array(loss_parameters, np.float64)
             self.loss_parameters = <const double *> memory_of(self.loss_numbers)
         self.target_columns = self.outputs if target_columns is None else target_columns
         self.repeats_targets = repeats_targets
@@ -344,6 +344,13 @@ cdef class Engine:
         """Replace every sample x by (x − mean) · scale where samples are read; None: do not."""
         self.input_mean, self.input_scale = mean, scale
         self.standardization = None if mean is None else (mean, scale)
+
+    def copy_storage(self, out):
+        """Copy `storage` to another array of its size and dtype."""
+        cdef Py_ssize_t size = self.block.size
+        if out.nbytes != size:
+            raise ValueError(f"out has {out.nbytes} bytes, expected {size}")
+        memcpy(memory_of(out), address(self.block), size)
 
     @property
     def finite(self):

@@ -39,20 +39,18 @@ cdef Optimizer new_optimizer(str rule, dict numbers):
     """Return the optimiser of a rule with some of the HYPERPARAMETERS; the others are 0."""
     cdef Optimizer o
     cdef cg_update *u = &o.constants
-    unknown = numbers.keys() - HYPERPARAMETERS
-    if unknown:
-        raise TypeError(f"unknown hyperparameters: {', '.join(sorted(unknown))}")
-    get = numbers.get
+    if not HYPERPARAMETERS.issuperset(numbers):
+        raise TypeError(f"unknown hyperparameters: {', '.join(sorted(numbers.keys() - HYPERPARAMETERS))}")
     u.rule = _rules.index(rule)
     u.rate = u.shrinkage = u.threshold = u.gradient_rate = u.root_factor = 0
-    u.momentum, u.beta1, u.beta2 = get("momentum", 0), get("beta1", 0), get("beta2", 0)
-    u.epsilon, u.weight_decay = get("epsilon", 0), get("weight_decay", 0)
-    u.decrease, u.increase = get("decrease", 0), get("increase", 0)
-    u.least_step, u.largest_step = get("least_step", 0), get("largest_step", 0)
+    u.momentum, u.beta1, u.beta2 = numbers.get("momentum", 0), numbers.get("beta1", 0), numbers.get("beta2", 0)
+    u.epsilon, u.weight_decay = numbers.get("epsilon", 0), numbers.get("weight_decay", 0)
+    u.decrease, u.increase = numbers.get("decrease", 0), numbers.get("increase", 0)
+    u.least_step, u.largest_step = numbers.get("least_step", 0), numbers.get("largest_step", 0)
     o.states = cg_rule_states(u.rule)
-    o.decoupled_decay, o.l1, o.max_norm = get("decoupled_decay", 0), get("l1", 0), get("max_norm", 0)
-    o.epsilon_hat = get("epsilon_hat", False)
-    o.initial, o.mu_base, o.factors, o.product = get("initial", 0), 1, 0, 1
+    o.decoupled_decay, o.l1, o.max_norm = numbers.get("decoupled_decay", 0), numbers.get("l1", 0), numbers.get("max_norm", 0)
+    o.epsilon_hat = numbers.get("epsilon_hat", False)
+    o.initial, o.mu_base, o.factors, o.product = numbers.get("initial", 0), 1, 0, 1
     if "momentum_decay" in numbers:     # the kernels' exp has the same bits everywhere, unlike pow of the C library
         o.mu_base = _kernels.evaluate("exp", np.array([numbers["momentum_decay"] * LN_096], np.float64))[0]
     return o

@@ -230,7 +230,9 @@ def fit_batches(
             stream = trainer._shuffling if shuffle is True else None
             run = _Epoch(trainer, training, source.epoch(stream), budget)
             begin = perf_counter()
-            *sums, done = trainer._run(epoch, run, parameters_before)
+            engine.copy_storage(parameters_before)
+            *sums, done, diverged = run()
+            trainer._check_epoch(epoch, done, diverged, parameters_before)
             seconds = perf_counter() - begin
             values = trainer._averages(sums, run.total)
             if held_out is not None:

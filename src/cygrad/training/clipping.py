@@ -17,6 +17,9 @@ class Clipping(NamedTuple):
     limit: float
 
 
+NOTHING = Clipping(None, 0.0)
+
+
 def read_clipping(
     clip_value: float | None, clip_norm: float | None, clip_global_norm: float | None
 ) -> Clipping:
@@ -27,6 +30,8 @@ def read_clipping(
     TypeError, ValueError
         If a limit is not a finite number above 0, or more than one is given.
     """
+    if clip_value is None and clip_norm is None and clip_global_norm is None:
+        return NOTHING
     given = {
         name: limit
         for name, limit in (
@@ -41,6 +46,5 @@ def read_clipping(
             raise ValueError(f"{name} is {limit}, expected a number above 0, or None")
     if len(given) > 1:
         raise ValueError(f"{' and '.join(given)} are given, expected at most one of them")
-    for name, limit in given.items():
-        return Clipping(name.removeprefix("clip_"), float(limit))
-    return Clipping(None, 0.0)
+    ((name, limit),) = given.items()
+    return Clipping(name.removeprefix("clip_"), float(limit))

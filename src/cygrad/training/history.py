@@ -87,16 +87,11 @@ class History:
         train_metrics: bool = False,
     ) -> None:
         self._metric = metric
-        names = tuple(other.name for other in metrics)
-        validation = ("loss", metric, *names) if validated else ()
-        self._names = (
-            "loss",
-            metric,
-            *(names if train_metrics else ()),
-            *(f"val_{name}" for name in validation),
-            "learning_rate",
-            "seconds",
-        )
+        own_names, names = ["loss", metric], [other.name for other in metrics]
+        columns = own_names + names if train_metrics else own_names
+        if validated:
+            columns = columns + [f"val_{name}" for name in own_names + names]
+        self._names = (*columns, "learning_rate", "seconds")
         own = METRICS.get(metric)
         self._directions = {
             "loss": False,

@@ -79,7 +79,7 @@ class Order:
             # Indices are in range, and "clip" needs no buffer for the result.
             np.take(self._rows, self._permutation, out=self._order, mode="clip")
         assert self._order is not None
-        return self._order[:count]
+        return self._order if count == self.size else self._order[:count]
 
 
 def _positions(returned: ArrayLike, size: int) -> NDArray[np.integer]:

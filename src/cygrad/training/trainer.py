@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import count
 from math import isfinite
 from time import perf_counter
@@ -163,7 +163,7 @@ class Trainer:
         if net.engine.is_random:
             stream = seeding.stream(rng, "dropout")
             self._dropout_seed = int(stream.bit_generator.random_raw())
-        self._history = History(net.metric, False)
+        self._history: History | None = None
         self._training = self._new_training()
 
     @cached_property
@@ -249,6 +249,8 @@ class Trainer:
     @property
     def history(self) -> History:
         """The epochs of the latest `fit`, also while it runs and after it failed."""
+        if self._history is None:
+            self._history = History(self._net.metric, False)
         return self._history
 
     @property
@@ -482,7 +484,7 @@ class Trainer:
             rates = self._rates_of(0 if reset else self.steps, budget.steps_of(steps))
             if reset:
                 self._begin_anew()
-            self._history = History(
+            history = self._history = History(
                 self._net.metric, held_out is not None, chosen, trained is not None
             )
             for hook in hooks:
@@ -497,7 +499,8 @@ class Trainer:
 
             threads = self._max_threads
             stream = self._shuffling if shuffle is True else None
-            parameters_before = np.empty_like(self._net.engine.storage)
+            engine = self._net.engine
+            parameters_before = np.empty_like(engine.storage)
             for epoch in count(1):
                 size, allowed = order.size, budget.steps_of(steps) * step_rows
                 if weights is None:
@@ -508,18 +511,11 @@ class Trainer:
                     if allowed < size:
                         rows = (np.arange(size) if rows is None else rows)[:allowed]
                 begin = perf_counter()
-                run = partial(
-                    training.epoch,
-                    samples,
-                    targets,
-                    rows,
-                    rates,
-                    poll,
-                    threads,
-                    seconds=budget.seconds_left,
-                    weights=weights,
+                engine.copy_storage(parameters_before)
+                *sums, done, diverged = training.epoch(
+                    samples, targets, rows, rates, poll, threads, budget.seconds_left, weights
                 )
-                *sums, done = self._run(epoch, run, parameters_before)
+                self._check_epoch(epoch, done, diverged, parameters_before)
                 seconds = perf_counter() - begin
                 budget.spend(done)
                 rows_done = min(done * step_rows, size)
@@ -547,22 +543,22 @@ class Trainer:
                     values += held_out.metrics(self._net)
                 rate = training.rate if rates is None else float(rates[0])
                 if found is not None:
-                    self._history.statistics.append(found)
-                self._history.append(*values, rate, seconds)
+                    history.statistics.append(found)
+                history.append(*values, rate, seconds)
                 partial_epoch = allowed < size or done < training.epoch_steps
-                self._history.partial_steps = done if partial_epoch else 0
+                history.partial_steps = done if partial_epoch else 0
                 if progress is not None:
-                    progress.epoch_done(self._history.last())
+                    progress.epoch_done(history.last())
                 # Call all callbacks, also after one that stops the training.
-                stops = [hook.on_epoch_end(self, epoch, self._history.last()) for hook in hooks]
+                stops = [hook.on_epoch_end(self, epoch, history.last()) for hook in hooks]
                 spent = budget.spent(epoch, partial=partial_epoch)
                 if any(stops) and not partial_epoch:
                     spent = "callback"
                 if spent is not None:
-                    self._history.stopped = spent
+                    history.stopped = spent
                     break
                 rates = self._rates_of(self.steps, budget.steps_of(steps))
-        return self._history
+        return history
 
     def _fit_batches(
         self,
@@ -787,25 +783,18 @@ class Trainer:
             raise DivergenceError(1)
         return loss
 
-    def _run(
-        self,
-        epoch: int,
-        run: Callable[[], tuple[float, float, int, bool]],
-        parameters_before: NDArray[Any],  # OUT
-    ) -> tuple[float, float, int]:
-        """Run one epoch; return the sums of loss and metric, and the number of steps done.
+    def _check_epoch(
+        self, epoch: int, done: int, diverged: bool, parameters_before: NDArray[Any]
+    ) -> None:
+        """If training diverged, restore the parameters and raise a DivergenceError.
 
-        If training diverges, restore the parameters and raise a DivergenceError.
+        `diverged`: the loss of the step after the `done` ones was NaN or infinite.
         """
-        parameters = self._net.engine.storage
-        np.copyto(parameters_before, parameters)
-        loss, metric, done, diverged = run()
         # The update of the last step can overflow, and no later loss would show it.
         if diverged or not self._net.engine.finite:
-            np.copyto(parameters, parameters_before)
+            np.copyto(self._net.engine.storage, parameters_before)
             self._training.reset()
             raise DivergenceError(done + 1 if diverged else done, epoch, self._history)
-        return loss, metric, done
 
     def _read_data(self, X: ArrayLike, y: ArrayLike, suffix: str = "") -> tuple[Samples, Targets]:
         samples = self._net.read_samples(X, f"X{suffix}")

@@ -123,8 +123,10 @@ class Optimizer(ABC):
     def _check_numbers(self, *names: str) -> None:
         """Check the named numbers, at least 0, and store them as floats."""
         for name in names:
-            number = checks.number(getattr(self, name), name, least=0)
-            object.__setattr__(self, name, number)  # because the class is frozen
+            given = getattr(self, name)
+            number = checks.number(given, name, least=0)
+            if number is not given:
+                object.__setattr__(self, name, number)  # because the class is frozen
 
     def _check_positive(self, *names: str) -> None:
         """Check the named numbers, above 0, and store them as floats."""
