@@ -186,6 +186,10 @@ MORE_OPTIMIZERS: dict[str, dict[str, Any]] = {
     "lion": {"learning_rate": 0.003, "decoupled_decay": 0.1},
     "rprop": {"learning_rate": 0.003, "largest_step": 0.004, "weight_decay": 0.03},
     "sgd decoupled": {"learning_rate": 0.004, "decoupled_decay": 0.3, "weight_decay": 0.03},
+    "sgd penalty": {"learning_rate": 0.004, "l2_penalty": 0.5},
+    "adam penalty": {"learning_rate": 0.01, "l2_penalty": 0.2, "weight_decay": 0.03},
+    "momentum penalty": {"learning_rate": 0.001, "momentum": 0.5, "l2_penalty": 0.5, "l1": 0.2},
+    "rprop penalty": {"learning_rate": 0.003, "largest_step": 0.004, "l2_penalty": 0.5},
     "sgd factors": {"learning_rate": 0.004, "weight_decay": 0.03},
     "momentum limits": {"learning_rate": 0.001, "momentum": 0.5, "l1": 0.2, "max_norm": 0.8},
     "nesterov decoupled": {

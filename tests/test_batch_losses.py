@@ -1,4 +1,7 @@
-"""`Trainer.batch_losses`: the loss of each step of the latest epoch, before its update."""
+"""`Trainer.batch_losses`: the loss of each step of the latest epoch, before its update.
+
+`batch_penalties` are in test_penalty.
+"""
 
 import copy
 import pickle
@@ -98,6 +101,7 @@ def test_before_the_first_epoch_there_are_none():
     trainer = trainer_of()
     assert trainer.batch_losses.shape == (0,)
     assert trainer.batch_losses.dtype == np.float64
+    assert trainer.batch_penalties.shape == (0,)
     trainer.step(X, Y)
     trainer.learn_one(X[0], Y[0])
     assert trainer.batch_losses.shape == (0,)
@@ -109,6 +113,7 @@ def test_they_are_of_the_latest_epoch_and_a_copy():
     trainer.fit(X, Y, 3, callbacks=[lambda trainer, *_: found.append(trainer.batch_losses)])
     assert [len(each) for each in found] == [4, 4, 4]
     assert_same_bits(trainer.batch_losses, found[2])
+    assert_same_bits(trainer.batch_penalties, np.zeros(4))
     assert not np.array_equal(found[1], found[2])
     trainer.batch_losses[:] = 0
     trainer.step(X, Y)

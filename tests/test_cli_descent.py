@@ -40,7 +40,16 @@ def test_limits_reach_optimiser_and_trainer(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     argv = ["--optimizer", "sgd", "--momentum", "0.5", "--weight-decay", "0.01"]
-    argv += ["--decoupled-decay", "0.02", "--l1", "0.003", "--max-norm", "1.5"]
+    argv += [
+        "--decoupled-decay",
+        "0.02",
+        "--l2-penalty",
+        "0.3",
+        "--l1",
+        "0.003",
+        "--max-norm",
+        "1.5",
+    ]
     argv += ["--clip-norm", "0.7", "--accumulate", "3", "--schedule", "linear", "--seed", "1"]
     result = train(capsys, tmp_path, *SMALL, *argv)
     assert (result["clip_norm"], result["accumulate"]) == (0.7, 3)
@@ -52,7 +61,7 @@ def test_limits_reach_optimiser_and_trainer(
     steps = 2 * 15  # 1438 samples, 96 in a step
     optimizer = cg.SGD(
         cg.schedules.LinearDecay(0.01, steps), 0.5, weight_decay=0.01, decoupled_decay=0.02,
-        l1=0.003, max_norm=1.5,
+        l2_penalty=0.3, l1=0.003, max_norm=1.5,
     )  # fmt: skip
     trainer = cg.Trainer(net, optimizer, 32, rng=1, accumulate=3, clip_norm=0.7)
     trainer.fit(X[rows], y[rows], 2)
@@ -156,6 +165,11 @@ def test_the_help_is_by_subject(capsys: pytest.CaptureFixture[str]) -> None:
             ["--optimizer", "adamw", "--decoupled-decay", "0.1"],
             "argument --decoupled-decay: not with --optimizer adamw",
         ),
+        (
+            ["--optimizer", "adamw", "--l2-penalty", "0.1"],
+            "argument --l2-penalty: not with --optimizer adamw",
+        ),
+        (["--l2-penalty", "-1"], "argument --l2-penalty: '-1', expected a number of at least 0"),
         (
             ["--optimizer", "rprop", "--schedule", "cosine"],
             "argument --schedule: not with --optimizer rprop",

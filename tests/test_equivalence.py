@@ -100,8 +100,8 @@ def try_to_train(case: Case, data: Data) -> Trained | None:
             gradients = net.backward(X_batch, y_batch)
             if kink_distance(net, gradients, y_batch) <= margin:
                 return None
-            first_loss = gradients.loss if first_loss is None else first_loss
             history = trainer.fit(X_batch, y_batch, [range(len(batch))])
+            first_loss = history.loss[0] if first_loss is None else first_loss
             after.append(net.parameters)
             loss += history.loss[0] / net.scale(len(batch))
             metric += history.metric[0] * len(batch)

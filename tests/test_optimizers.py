@@ -31,7 +31,7 @@ RULES = [
 @pytest.mark.parametrize(("optimizer", "rule", "hyperparameters"), RULES)
 def test_the_engine_hears_of_every_number(optimizer, rule, hyperparameters):
     assert optimizer.rule == rule
-    unused = {"decoupled_decay": 0, "l1": 0, "max_norm": 0}
+    unused = {"decoupled_decay": 0, "l2_penalty": 0, "l1": 0, "max_norm": 0}
     assert optimizer.hyperparameters == {**unused, **hyperparameters}
 
 

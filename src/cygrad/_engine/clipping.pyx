@@ -17,21 +17,28 @@ cdef inline Py_ssize_t width_in_panels(const Workspace *s, Py_ssize_t columns) n
     return (columns + s.kernels.panel_width - 1) // s.kernels.panel_width
 
 
+cdef inline void sum_blocks(const Workspace *s, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t rows,
+                            Py_ssize_t offset) noexcept nogil:
+    """Σ² of each block of P × P numbers, in some rows of a panel, of what lies `offset` bytes from the weights."""
+    cdef const cg_matrix *w = &s.layers[l].w
+    cdef Py_ssize_t width = s.kernels.panel_width, inputs = s.layers[l].inputs, i, r
+    cdef double *sums = s.squares[l] + panel * width_in_panels(s, inputs)
+    for i in range(first // width, width_in_panels(s, first + rows)):
+        r = i * width
+        sums[i] = s.kernels.sum_of_squares(min(width, inputs - r),
+                                           w.data + offset + (panel * w.capacity + r) * CG_PANEL_BYTES)
+
+
 cdef void sum_squares(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
     """Σ (∂C/∂P)² for each block of P × P weights, and each panel of biases"""
     cdef const Layer *layer = &s.layers[part.layer]
-    cdef Py_ssize_t width = s.kernels.panel_width, blocks = width_in_panels(s, layer.inputs), panel, i, r
+    cdef Py_ssize_t blocks = width_in_panels(s, layer.inputs), panel
     cdef double *sums = s.squares[part.layer]
-    cdef cg_matrix w = layer.w
-    w.data += p.gradient_offset
     for panel in range(part.panel, part.panel + part.panels):
         if layer.train_weights:
-            for i in range(part.first // width, width_in_panels(s, part.first + part.rows)):
-                r = i * width
-                sums[panel * blocks + i] = s.kernels.sum_of_squares(
-                    min(width, layer.inputs - r), w.data + (panel * w.capacity + r) * CG_PANEL_BYTES)
+            sum_blocks(s, part.layer, panel, part.first, part.rows, p.gradient_offset)
         if layer.train_biases and part.first == 0:
-            sums[width_in_panels(s, w.cols) * blocks + panel] = s.kernels.sum_of_squares(
+            sums[width_in_panels(s, layer.w.cols) * blocks + panel] = s.kernels.sum_of_squares(
                 1, layer.b + p.gradient_offset + panel * CG_PANEL_BYTES)
 
 

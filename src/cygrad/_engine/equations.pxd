@@ -70,7 +70,8 @@ cdef struct Workspace:
     char *transposed            # one panel of Wᵀ for each member
     Py_ssize_t transposed_size  # bytes
     Clipping clipping
-    double **squares            # for each layer Σ (∂C/∂P)² of the blocks of its weights, and of its biases
+    double **squares            # for each layer Σ (∂C/∂P)² of the blocks of its weights, and of its biases; before
+                                # these are known, Σ W² of the same blocks, where there is a penalty
     double *power               # of two, by which each layer's gradient is multiplied, and then
     double *factor              # by this
 
@@ -99,12 +100,14 @@ cdef struct Pass:
     Py_ssize_t gradient_offset  # bytes from a parameter to where its gradient is stored
     Py_ssize_t state_offsets[CG_MOST_STATES]    # bytes from a parameter to its optimiser states
     cg_update update
+    double l2_penalty           # α of the penalty, or 0
     double max_norm             # of the weights of a unit, where the plan has LIMIT_NORMS
     cg_prefetch ahead           # rows that the next pass will gather
     uint64_t seed               # of the random numbers of dropout and noise
     int64_t step
     bint stop_if_not_finite     # whether a loss that is not finite stops the pass
     double loss, metric         # sums over the rows of the batch so far, set by output_delta
+    double penalty              # ½ α Σ W² before the update: it counts as a part of the loss of the whole batch
 
 
 # The part of an equation that one task computes: panels of columns, and a block of rows of them.

@@ -212,3 +212,4 @@ cdef void limit_norms(const Workspace *s, const Pass *p, const Part *part) noexc
 
 
 include "clipping.pyx"
+include "penalty.pyx"

@@ -26,6 +26,7 @@ cdef int clip_gradient(const real[::1] gradient, double power, double factor, do
                        real[::1] clipped) except -1 nogil
 cdef int update(const cg_update *u, const real[::1] gradient, real[::1] w, real[::1] state1,
                 real[::1] state2, real[::1] state3) except -1 nogil
+cdef double penalty(list weights, double alpha, real zero) except? -1
 cdef int limit_norms(double limit, real[:, ::1] w) except -1 nogil
 
 # Of loops_layers.pyx.

@@ -907,7 +907,7 @@ cdef int limit_norms(double limit, real[:, ::1] w) except -1 nogil:
     return 0
 
 
-# Clipping, between the gradient of all layers and the update.
+# Clipping, between the gradient of all layers and the update; and the penalty, whose squares are summed likewise.
 
 cdef double sum_of_squares(const real[:, ::1] gradient, double total) except? -1:
     """total + Σ g², in double precision.
@@ -931,6 +931,14 @@ cdef double sum_of_squares(const real[:, ::1] gradient, double total) except? -1
                     partial[i] += partial[i + half]
             total += partial[0]
     return total
+
+
+cdef double penalty(list weights, double alpha, real zero) except? -1:
+    """½ α Σ W² over the weights [in, out] of the layers that decay."""
+    cdef double total = 0
+    for array in weights:
+        total += sum_of_squares[real](array, 0)
+    return 0.5 * alpha * total
 
 
 def gradient_norm(list gradients):
@@ -1070,7 +1078,7 @@ def train_epoch(list layers, X, y, order, *, str loss, bint mean, Py_ssize_t bat
     Returns
     -------
     loss, metric : float
-        Sums over the samples.
+        Sums over the samples; the loss with the penalties ½ α Σ W² of the batches, where α is `l2_penalty`.
     done : int
         The number of steps. If the loss of a step, or a gradient to clip, is not finite, neither this step nor any after it is done.
     """
@@ -1085,19 +1093,19 @@ def train_epoch(list layers, X, y, order, *, str loss, bint mean, Py_ssize_t bat
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
         x, targets = X[rows].astype(dtype), np.ascontiguousarray(y[rows], np.int64 if y.ndim == 1 else dtype)
-        u = update_of_step(&optimizer, rates[done], steps + done + 1)
         of_rows = None if weights is None else weights[rows]
         scale = 1.0 / (len(rows) if of_rows is None else sequential_sum(of_rows)) if mean else 1.0
+        u = update_of_step(&optimizer, rates[done], scale, steps + done + 1)
         if of_rows is not None:
             of_rows = of_rows.astype(dtype)
         saved = cg_flush_denormals()
         try:
             if dtype == np.float32:
-                train_batch[float](layers, x, targets, of_rows, code, parameters, scale, &u, optimizer.max_norm, clip,
-                                   clip_limit, sums)
+                train_batch[float](layers, x, targets, of_rows, code, parameters, scale, &u, &optimizer, clip, clip_limit,
+                                   sums)
             else:
-                train_batch[double](layers, x, targets, of_rows, code, parameters, scale, &u, optimizer.max_norm, clip,
-                                    clip_limit, sums)
+                train_batch[double](layers, x, targets, of_rows, code, parameters, scale, &u, &optimizer, clip, clip_limit,
+                                    sums)
         finally:
             cg_restore_denormals(saved)
         if not isfinite(sums[0]):
@@ -1118,8 +1126,8 @@ cdef double sequential_sum(const double[::1] numbers) except? -1:
 
 
 cdef int train_batch(list layers, const real[:, ::1] x, targets, const real[::1] weights, int loss,
-                     const double[::1] parameters, double scale, const cg_update *u, double max_norm, clip,
-                     double limit, sums) except -1:
+                     const double[::1] parameters, double scale, const cg_update *u, const Optimizer *optimizer,
+                     clip, double limit, sums) except -1:
     """One step: forward from the first layer to the last, δ from the last to the first, then the updates."""
     cdef Py_ssize_t depth = len(layers), l
     cdef list a = [np.asarray(x)], z = [None], delta = [None] * (depth + 1)     # of layers 0 … depth
@@ -1134,6 +1142,8 @@ cdef int train_batch(list layers, const real[:, ::1] x, targets, const real[::1]
     delta[depth] = np.empty_like(a[depth])
     output_delta[real](loss, parameters, layers[depth - 1].activation, layers[depth - 1].parameter, scale, z[depth], a[depth],
                        y, labels, log_sum_exp, weights, delta[depth], sums)
+    if optimizer.l2_penalty != 0:
+        sums[0] += penalty[real]([layer.weights for layer in layers if layer.train_weights], optimizer.l2_penalty, 0)
     if not isfinite(sums[0]):
         return 0
     for l in range(depth - 1, 0, -1):
@@ -1151,8 +1161,8 @@ cdef int train_batch(list layers, const real[:, ::1] x, targets, const real[::1]
             return 0
     for l in range(depth, 0, -1):
         update_layer[real](layers[l - 1], gradients[l - 1], factors[l - 1], limit if clip == "value" else INFINITY, u, 0)
-        if max_norm != 0 and layers[l - 1].train_weights:
-            limit_norms[real](max_norm, layers[l - 1].weights)
+        if optimizer.max_norm != 0 and layers[l - 1].train_weights:
+            limit_norms[real](optimizer.max_norm, layers[l - 1].weights)
     return 0
 
 

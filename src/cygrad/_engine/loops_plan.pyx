@@ -58,7 +58,7 @@ cdef class LoopsPlan(Plan):
         if stop:
             return True
         if op.kind == OUTPUT_DELTA or op.kind == CLIP:
-            return p.stop_if_not_finite and not isfinite(p.loss)
+            return p.stop_if_not_finite and not isfinite(p.loss + p.penalty)
         return op.kind not in (GRADIENT, SCALE_GRADIENT, SPARSE_GRADIENT, UPDATE, LIMIT_NORMS) and (
             interrupts.check(op.panels * op.work))
 
@@ -113,6 +113,8 @@ cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -
         p.loss, p.metric = sums[0], sums[1]
         if p.custom != NULL:
             p.loss = p.metric = p.custom_loss
+        if p.l2_penalty:
+            p.penalty = loops.penalty[real](decaying_weights[real](s, zero), p.l2_penalty, zero)
     elif op.kind == HIDDEN_DELTA:
         a = unpacked[real](&s.a[l] if l > 0 else &s.delta[0], p.first, n, zero)      # of the input only the shape is used
         z = a if l == 0 else unpacked[real](&s.z[l], p.first, n, zero)
@@ -411,6 +413,16 @@ cdef unpacked(const cg_matrix *m, Py_ssize_t first, Py_ssize_t rows, real zero):
 cdef weights_of(const Layer *layer, real zero):
     """Copy the weights of a layer: [in, out]."""
     return unpacked[real](&layer.w, 0, layer.inputs, 0)
+
+
+cdef list decaying_weights(const Workspace *s, real zero):
+    """Copy the weights of the layers that decay."""
+    cdef Py_ssize_t l
+    weights = []
+    for l in range(1, s.depth + 1):
+        if s.layers[l].kind == DENSE and s.layers[l].train_weights:
+            weights.append(weights_of[real](&s.layers[l], zero))
+    return weights
 
 
 cdef int pack(const cg_matrix *m, Py_ssize_t first, const real[:, ::1] numbers) except -1:

@@ -127,7 +127,7 @@ cdef class SequentialPasses(Team):
         self.next = 0
 
     cdef void end_batch(self) noexcept nogil:
-        self.loss += self.p.loss
+        self.loss += self.p.loss + self.p.penalty
         self.metric += self.p.metric
         self.batches_done += 1
         self.interrupts.steps, self.interrupts.loss = self.batches_done, self.loss
@@ -187,7 +187,7 @@ cdef class SequentialPasses(Team):
                 p.loss, p.metric = self.p.loss, self.p.metric
             stopped = self.plan.run_operation(op, &p, member, self.interrupts)
             if op.kind == OUTPUT_DELTA:
-                self.p.loss, self.p.metric = p.loss, p.metric
+                self.p.loss, self.p.metric, self.p.penalty = p.loss, p.metric, p.penalty
             if stopped:
                 return True
             cg_team_pass_turn(self.team, part, block)

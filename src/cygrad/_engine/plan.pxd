@@ -78,6 +78,7 @@ cdef class Plan:
     cdef Py_ssize_t pass_id         # of the current pass
     cdef Py_ssize_t *gathered       # for each member the pass whose samples are in its private input
     cdef object memory              # the block of the workspace
+    cdef object memory_of_squares   # those of the penalty, or None
     cdef char *base                 # its address
     cdef Py_ssize_t memory_size     # its bytes
     cdef char *allocate(self, Py_ssize_t size) except NULL
@@ -99,6 +100,7 @@ cdef class Plan:
     cdef int best_thread_count(self, int most) noexcept nogil
     cdef int split_operations(self) except -1
     cdef double cost_in_turn(self, Py_ssize_t rows, Py_ssize_t block, int members) noexcept nogil
+    cdef Py_ssize_t bytes_of_squares(self, Py_ssize_t l) noexcept
     cdef int allocate_factors(self) except -1
     cdef int allocate_private_inputs(self) except -1
     cdef bint has_update(self, Py_ssize_t l) noexcept nogil
@@ -109,6 +111,7 @@ cdef class Plan:
     @cython.final
     cdef bint is_source(self, Py_ssize_t l) noexcept nogil
     cdef int add_norm_limits(self) except -1
+    cdef int add_penalty(self) except -1
     @cython.final
     cdef bint run(self, Pass *p, int member, Interrupts interrupts) noexcept nogil
     cdef bint run_operation(self, const Operation *op, Pass *p, int member, Interrupts interrupts) noexcept nogil

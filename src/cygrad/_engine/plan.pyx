@@ -233,6 +233,11 @@ cdef class Plan:
             self.allocate_matrix(&s.y, s.layers[s.depth].w.cols)
         return 0
 
+    cdef Py_ssize_t bytes_of_squares(self, Py_ssize_t l) noexcept:
+        """Return the size of a sum for each block of P × P weights of layer l, and each panel of its biases."""
+        cdef const Layer *layer = &self.workspace.layers[l]
+        return self.panels(layer.w.cols) * (self.panels(layer.inputs) + 1) * sizeof(double)
+
     cdef int allocate_factors(self) except -1:
         """Allocate what `clipping` computes."""
         cdef Workspace *s = &self.workspace
@@ -244,8 +249,7 @@ cdef class Plan:
         s.power = <double *> self.allocate((s.depth + 1) * sizeof(double))
         s.factor = <double *> self.allocate((s.depth + 1) * sizeof(double))
         for l in range(1, s.depth + 1):
-            s.squares[l] = <double *> self.allocate(
-                self.panels(s.layers[l].w.cols) * (self.panels(s.layers[l].inputs) + 1) * sizeof(double))
+            s.squares[l] = <double *> self.allocate(self.bytes_of_squares(l))
         return 0
 
     cdef int allocate_columns(self, const cg_sparse *sparse) except -1:
@@ -486,6 +490,25 @@ cdef class Plan:
                 op.is_split = self.members > 1 and op.panels > 1 and self.max_tasks(op) > 1
         return 0
 
+    cdef int add_penalty(self) except -1:
+        """Make room for the sums of squares of the penalty, unless there are those of clipping, which come later."""
+        cdef Workspace *s = &self.workspace
+        cdef Py_ssize_t l, size = 0
+        cdef char *place
+        if s.squares != NULL:
+            return 0
+        s.squares = <double **> calloc(s.depth + 1, sizeof(double *))
+        if s.squares == NULL:
+            raise MemoryError()
+        for l in range(1, s.depth + 1):
+            size += self.bytes_of_squares(l)
+        self.memory_of_squares = aligned(size)
+        place = address(self.memory_of_squares)
+        for l in range(1, s.depth + 1):
+            s.squares[l] = <double *> place
+            place += self.bytes_of_squares(l)
+        return 0
+
     # Passes
 
     @cython.final
@@ -504,7 +527,9 @@ cdef class Plan:
             if p.custom != NULL and not call_custom(&self.workspace, p, interrupts):
                 return True
             output_delta(&self.workspace, p)
-            return p.stop_if_not_finite and p.is_last and not isfinite(p.loss)
+            if p.l2_penalty and p.is_last:
+                p.penalty = penalty(&self.workspace, p.l2_penalty)
+            return p.stop_if_not_finite and p.is_last and not isfinite(p.loss + p.penalty)
         if op.kind == CLIP:
             return clip(&self.workspace, p)
         if op.kind == SORT_BY_COLUMN:
@@ -579,8 +604,12 @@ cdef class Plan:
         elif op.kind == FORWARD:
             part.gathers = self.claim_gather(&part)
             forward(&self.workspace, p, &part)
+            if p.l2_penalty and part.first == 0 and not p.continues:
+                sum_weights(&self.workspace, &part)
         elif op.kind == SPARSE_FORWARD:
             sparse_forward(&self.workspace, p, &part)
+            if p.l2_penalty and part.first == 0 and not p.continues:
+                sum_weights(&self.workspace, &part)
         elif op.kind == SOFTMAX:
             softmax(&self.workspace, p, &part)
         elif op.kind == HIDDEN_DELTA:

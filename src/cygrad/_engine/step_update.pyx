@@ -20,6 +20,7 @@ cdef struct Optimizer:
     cg_update constants         # the rule, and all numbers but those that depend on the step
     int states                  # of a parameter
     double decoupled_decay      # λ′: w ← w (1 − η λ′)
+    double l2_penalty           # α: the loss of a batch includes ½ α Σ W², scaled as the loss is
     double l1
     double max_norm             # of a unit's weights; 0: no limit
     bint epsilon_hat            # whether ε is added to the root before its correction, and not after it
@@ -30,8 +31,8 @@ cdef struct Optimizer:
 
 
 HYPERPARAMETERS = frozenset((
-    "momentum", "beta1", "beta2", "epsilon", "weight_decay", "decoupled_decay", "l1", "max_norm", "initial",
-    "epsilon_hat", "momentum_decay", "decrease", "increase", "least_step", "largest_step",
+    "momentum", "beta1", "beta2", "epsilon", "weight_decay", "decoupled_decay", "l2_penalty", "l1", "max_norm",
+    "initial", "epsilon_hat", "momentum_decay", "decrease", "increase", "least_step", "largest_step",
 ))
 
 
@@ -48,8 +49,8 @@ cdef Optimizer new_optimizer(str rule, dict numbers):
     u.decrease, u.increase = numbers.get("decrease", 0), numbers.get("increase", 0)
     u.least_step, u.largest_step = numbers.get("least_step", 0), numbers.get("largest_step", 0)
     o.states = cg_rule_states(u.rule)
-    o.decoupled_decay, o.l1, o.max_norm = numbers.get("decoupled_decay", 0), numbers.get("l1", 0), numbers.get("max_norm", 0)
-    o.epsilon_hat = numbers.get("epsilon_hat", False)
+    o.decoupled_decay, o.l2_penalty = numbers.get("decoupled_decay", 0), numbers.get("l2_penalty", 0)
+    o.l1, o.max_norm, o.epsilon_hat = numbers.get("l1", 0), numbers.get("max_norm", 0), numbers.get("epsilon_hat", False)
     o.initial, o.mu_base, o.factors, o.product = numbers.get("initial", 0), 1, 0, 1
     if "momentum_decay" in numbers:     # the kernels' exp has the same bits everywhere, unlike pow of the C library
         o.mu_base = _kernels.evaluate("exp", np.array([numbers["momentum_decay"] * LN_096], np.float64))[0]
@@ -75,11 +76,13 @@ cdef double nadam_mu(const Optimizer *o, int64_t t) noexcept nogil:
     return o.constants.beta1 * (1 - 0.5 * integer_power(o.mu_base, t))
 
 
-cdef cg_update update_of_step(Optimizer *o, double rate, int64_t t) noexcept nogil:
-    """Return the update of step t, counted from 1, with the learning rate `rate`."""
+cdef cg_update update_of_step(Optimizer *o, double rate, double scale, int64_t t) noexcept nogil:
+    """Return the update of step t, counted from 1, with the learning rate `rate`; `scale` is that of the loss."""
     cdef cg_update u = o.constants
     cdef double correction, mu, next_mu, limit, power, rho
     u.rate, u.shrinkage, u.threshold = rate, rate * o.decoupled_decay, rate * o.l1
+    if o.l2_penalty:
+        u.weight_decay += o.l2_penalty * scale
     if cg_rule_properties(u.rule) & CG_CORRECTS_MOMENTS:
         correction = sqrt(1 - integer_power(u.beta2, t))
         u.rate = rate * correction / (1 - integer_power(u.beta1, t))

@@ -122,7 +122,7 @@ cdef class Training(SequentialPasses):
     cdef readonly Py_ssize_t epoch_steps    # steps of the last epoch, if nothing ends it
     cdef readonly double weight_done    # sum of the weights of the steps of the last epoch, where there are weights
     cdef const double *totals           # sums of the weights of each batch of the current call, where there are weights
-    cdef double[::1] losses             # of the steps of the last epoch, divided as the reduction says, and room for more
+    cdef double[:, ::1] recorded_numbers    # loss and penalty of the steps of the last epoch, and room for more
     cdef Py_ssize_t recorded            # the number of these steps, before the current call
     cdef bint records                   # whether the steps of the current call are recorded
     cdef Samples x, y                   # of learn_one
@@ -147,7 +147,7 @@ cdef class Training(SequentialPasses):
         self.blocks = [aligned(engine.block.size) for _ in range(self.optimizer.states)]
         self.state = [block.view(engine.numpy_dtype) for block in self.blocks]
         self.fill_last_state()
-        self.p.max_norm = self.optimizer.max_norm
+        self.p.max_norm, self.p.l2_penalty = self.optimizer.max_norm, self.optimizer.l2_penalty
         for i in range(self.optimizer.states):
             self.p.state_offsets[i] = address(self.blocks[i]) - address(engine.block)
         self.clipping, self.gradient, self.max_block = Clipping(kind, clip_limit), None, max_block
@@ -156,7 +156,7 @@ cdef class Training(SequentialPasses):
             self.p.gradient_offset = address(self.gradient) - address(engine.block)
             self.p.stores_gradient = True
         self.p.stop_if_not_finite, self.p.seed = True, seed
-        self.losses, self.recorded, self.records = np.empty(0), 0, False
+        self.recorded_numbers, self.recorded, self.records = np.empty((2, 0)), 0, False
 
     def __enter__(self):
         self.engine.begin_training()
@@ -211,6 +211,8 @@ cdef class Training(SequentialPasses):
             plan = new_plan(engine, engine.trained, lowest, capacity, members, 1, self.clipping, sparse, True)
         if self.optimizer.max_norm:
             plan.add_norm_limits()
+        if self.optimizer.l2_penalty:
+            plan.add_penalty()
         self.set_up(plan, capacity, engine.block)
         return 0
 
@@ -233,16 +235,15 @@ cdef class Training(SequentialPasses):
         """Forget the rates that were computed ahead: they have changed."""
         self.rates_ahead = None
 
-    cdef void begin_step(self, double rate) noexcept nogil:
-        """Count the next step, and compute its update."""
+    cdef void begin_step(self, double rate, double scale) noexcept nogil:
+        """Count the next step, and compute its update; `scale` is that of its loss."""
         self.p.step = self.steps
         self.steps += 1
-        self.p.update = update_of_step(&self.optimizer, rate, self.steps)
+        self.p.update = update_of_step(&self.optimizer, rate, scale, self.steps)
 
     cdef void prepare_batch(self) noexcept nogil:
-        if self.p.weights != NULL:
-            self.p.scale = 1 / self.totals[self.batches_done] if self.engine.mean else 1
-        self.begin_step(self.rate if self.rates == NULL else self.rates[self.batches_done])
+        self.p.scale = 1 / self.divisor()       # for `output_delta` only where there are weights
+        self.begin_step(self.rate if self.rates == NULL else self.rates[self.batches_done], self.p.scale)
 
     cdef double divisor(self) noexcept nogil:
         """Return the number by which the loss of the current batch is divided."""
@@ -251,26 +252,28 @@ cdef class Training(SequentialPasses):
         return self.totals[self.batches_done] if self.p.weights != NULL else self.p.batch_rows
 
     cdef void end_batch(self) noexcept nogil:
+        cdef double divisor = self.divisor()
         if self.records:
-            self.losses[self.recorded + self.batches_done] = self.p.loss / self.divisor()
+            self.recorded_numbers[0, self.recorded + self.batches_done] = self.p.loss / divisor
+            self.recorded_numbers[1, self.recorded + self.batches_done] = self.p.penalty / divisor
         SequentialPasses.end_batch(self)
 
     cdef int make_room(self, Py_ssize_t steps) except -1:
         """Make room to record so many steps after those that are recorded."""
-        if self.recorded + steps > self.losses.shape[0]:
-            losses = np.empty(max(self.recorded + steps, 2 * self.recorded))
-            losses[: self.recorded] = self.losses[: self.recorded]
-            self.losses = losses
+        if self.recorded + steps > self.recorded_numbers.shape[1]:
+            numbers = np.empty((2, max(self.recorded + steps, 2 * self.recorded)))
+            numbers[:, : self.recorded] = self.recorded_numbers[:, : self.recorded]
+            self.recorded_numbers = numbers
         return 0
 
     @property
-    def batch_losses(self):
-        """The loss of each step's batch before its update, in the last epoch."""
-        return np.array(self.losses[: self.recorded])
+    def record(self):
+        """Loss and penalty of each step's batch before its update, in the last epoch: shape (2, steps)."""
+        return np.array(self.recorded_numbers[:, : self.recorded])
 
-    @batch_losses.setter
-    def batch_losses(self, losses):
-        self.losses, self.recorded = losses.copy(), len(losses)
+    @record.setter
+    def record(self, numbers):
+        self.recorded_numbers, self.recorded = numbers.copy(), numbers.shape[1]
 
     cdef int train(self, Samples X, targets, const int64_t *order, Py_ssize_t rows, Py_ssize_t batch_size,
                    const double *rates, poll, threads, const double[::1] weights, const double *totals,
@@ -363,7 +366,8 @@ cdef class Training(SequentialPasses):
             if divisor == 0:
                 return 0.0
         self.train(X, targets, NULL, n, n, &rate, None, threads, weights, &divisor, 0, False)
-        return self.p.loss / divisor if self.engine.mean else self.p.loss
+        cdef double loss = self.p.loss + self.p.penalty
+        return loss / divisor if self.engine.mean else loss
 
     def learn_one(self, x, y):
         """Run one step on one sample (in,) and its target; return the loss before it.
@@ -392,7 +396,7 @@ cdef class Training(SequentialPasses):
             if self.single_interrupts.error is not None:
                 error, self.single_interrupts.error = self.single_interrupts.error, None
                 raise error
-            return self.p.loss
+            return self.p.loss + self.p.penalty
         finally:
             self.x.release()
             self.y.release()
@@ -404,7 +408,7 @@ cdef class Training(SequentialPasses):
         self.p.x, self.p.order, self.p.start, self.p.ahead.rows = &self.x.view, NULL, 0, 0
         self.p.sparse, self.p.weights = NULL, NULL
         self.p.rows, self.p.batch_rows, self.p.continues, self.p.is_last = 1, 1, False, True
-        self.begin_step(rate)
+        self.begin_step(rate, 1)
         self.plan.pass_id += 1
         self.single_interrupts.flush_denormals()
         stopped = self.plan.run(&self.p, 0, self.single_interrupts)

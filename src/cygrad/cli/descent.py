@@ -12,7 +12,7 @@ from cygrad.training.optimizers import OPTIMIZERS, Optimizer
 DEFAULT_BATCH_SIZE = 32
 ALL_SAMPLES = ("rprop",)  # optimisers whose steps need them: their default of --batch-size
 # Options that are arguments of the optimiser and of the trainer, under their own names.
-OF_OPTIMIZER = ("momentum", "weight_decay", "decoupled_decay", "l1", "max_norm")
+OF_OPTIMIZER = ("momentum", "weight_decay", "decoupled_decay", "l2_penalty", "l1", "max_norm")
 OF_TRAINER = ("clip_value", "clip_norm", "clip_global_norm", "accumulate")
 
 
@@ -82,6 +82,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "0)",
     )
     weights.add_argument(
+        "--l2-penalty",
+        metavar="X",
+        type=values.number(),
+        help="add X/2 times the sum of the squared weights, divided by the samples of the batch, "
+        "to the loss in training; not with adamw (default: 0)",
+    )
+    weights.add_argument(
         "--l1",
         metavar="X",
         type=values.number(),
@@ -120,6 +127,8 @@ def check(parser: argparse.ArgumentParser, arguments: Namespace) -> None:
             expected = f"only with --optimizer {_with(argument)}"
             if argument == "decoupled_decay":
                 expected = f"not with --optimizer {name}, whose --weight-decay is decoupled"
+            if argument == "l2_penalty":
+                expected = f"not with --optimizer {name}, whose decay is not in the loss"
             parser.error(f"argument {option}: {expected}")
     if name == "rprop":
         if arguments.learning_rate == 0:

@@ -4,13 +4,14 @@ Every parameter is updated by itself, so a rule is a function of single numbers.
 parameter's state of the step before and returns the new one; `Trainer` keeps it. Around the rule,
 `Trainer` does the same for all optimisers::
 
-    g ← ∂C/∂P + λ P                          weight decay λ
+    g ← ∂C/∂P + (λ + α / s) P                weight decay λ, penalty ½ α ΣP² / s
     P ← P (1 − η λ′)                         decoupled decay λ′
     the rule
     P ← sign(P) max(|P| − η l₁, 0)           l1: weights become exactly 0
     w ← w c / ‖w‖  where ‖w‖ > c             max-norm c, w the weights of one unit
 
-each for weights and not for biases. η is the step's learning rate, times the layer's factor.
+each for weights and not for biases. 1/s is the scale of the batch's loss: one over its rows for the
+mean, 1 for the sum. η is the step's learning rate, times the layer's factor.
 """
 
 import math
@@ -49,6 +50,10 @@ class Optimizer(Protocol):
     @property
     def gradient_decay(self) -> float:
         """λ: the gradient of a weight is g + λ P."""
+
+    @property
+    def l2_penalty(self) -> float:
+        """α: the loss of a batch includes ½ α ΣP² / s over the weights P."""
 
     @property
     def step_decay(self) -> float:
@@ -91,6 +96,7 @@ class Regularization:
 
     _: KW_ONLY
     decoupled_decay: float = 0.0
+    l2_penalty: float = 0.0
     l1: float = 0.0
     max_norm: float | None = None
 
@@ -110,6 +116,7 @@ class Regularization:
         check_learning_rate(getattr(self, "learning_rate"))  # noqa: B009
         numbers |= {"weight_decay": getattr(self, "weight_decay")}  # noqa: B009
         numbers |= {"decoupled_decay": self.decoupled_decay, "l1": self.l1}
+        numbers |= {"l2_penalty": self.l2_penalty}
         for name, value in numbers.items():
             check_not_negative(name, value)
         if self.max_norm is not None:

@@ -26,7 +26,8 @@ class History:
     Attributes
     ----------
     loss : list of float
-        The mean or the sum over the samples, according to the network's `reduction`.
+        The mean or the sum over the samples, according to the network's `reduction`, with the
+        penalties of the batches.
     metric : list of float
         The mean over the samples. Samples of weight w count w times.
     """
@@ -49,7 +50,7 @@ class Trainer:
     accumulate : int
         A step takes so many batches, as one batch.
     clip : {"value", "norm", "global_norm"} or None
-        How the gradient is clipped before weight decay and the update; see `clipping`.
+        How the gradient is clipped before weight decay, penalty and update; see `clipping`.
     clip_limit : float
         Its limit, above 0.
     seed : int
@@ -60,7 +61,9 @@ class Trainer:
     steps : int
         Number of steps done.
     batch_losses : list of float
-        The loss of each step's batch before its update, in the latest epoch.
+        The loss of each step's batch before its update, in the latest epoch, without the penalty.
+    batch_penalties : list of float
+        The penalty of each of these batches, ½ α ΣW² / s.
     weights_state, biases_state : list
         The optimiser's state of every parameter, in the shape of the layers' weights and biases.
     """
@@ -92,6 +95,7 @@ class Trainer:
         self.seed = seed
         self.steps = 0
         self.batch_losses: list[float] = []
+        self.batch_penalties: list[float] = []
         initial = optimizer.initial_state
         self.weights_state = [
             [[initial for _ in row] for row in layer.weights] for layer in network.layers
@@ -134,7 +138,7 @@ class Trainer:
         history = History()
         for order in orders:
             loss = metric = 0.0
-            self.batch_losses = []
+            self.batch_losses, self.batch_penalties = [], []
             rows = self.batch_size * self.accumulate
             done = 0
             for start in range(0, len(order), rows):
@@ -142,12 +146,13 @@ class Trainer:
                 of_batch = [weights[i] for i in batch]
                 if not any(of_batch):
                     continue
-                gradients = self.descend(
+                gradients, penalty = self.descend(
                     [X[i] for i in batch], [y[i] for i in batch], done, of_batch
                 )
                 done += len(batch)
                 self.batch_losses.append(gradients.loss)
-                loss += gradients.loss / self.network.scale(sum(of_batch))
+                self.batch_penalties.append(penalty)
+                loss += (gradients.loss + penalty) / self.network.scale(sum(of_batch))
                 for a, i in zip(gradients.activations[-1], batch, strict=True):
                     metric += weights[i] * self.network.loss_function.metric(a, targets[i])
             total = sum(weights[i] for i in order)
@@ -162,13 +167,14 @@ class Trainer:
         return self.fit(X, y, [range(len(X))], sample_weight).loss[0]
 
     def step(self, X: Rows, y: Targets, sample_weight: Sequence[float] | None = None) -> float:
-        """Do one step on all rows as one batch, and return their loss before it.
+        """Do one step on all rows as one batch, and return their loss before it, with the penalty.
 
         If all weights are 0, there is no step, and the loss is 0.
         """
         if not any(read_weights(sample_weight, len(X))):
             return 0.0
-        return self.descend(X, y, sample_weight=sample_weight).loss
+        gradients, penalty = self.descend(X, y, sample_weight=sample_weight)
+        return gradients.loss + penalty
 
     def learn_one(self, x: Sequence[float], y: float | Sequence[float]) -> float:
         """Do one step on one sample, and return its loss before it."""
@@ -180,8 +186,10 @@ class Trainer:
         y: Targets,
         row: int = 0,
         sample_weight: Sequence[float] | None = None,
-    ) -> Gradients:
-        """Do one step down the gradient of the loss of a batch, and return the gradients.
+    ) -> tuple[Gradients, float]:
+        """Do one step down the gradient of the loss of a batch with its penalty.
+
+        Returns the gradients of the loss, and the penalty.
 
         `row` counts the samples of the epoch's steps before it, for the random numbers.
 
@@ -194,21 +202,37 @@ class Trainer:
         """
         mode = Mode(training=True, seed=self.seed, step=self.steps, row=row)
         gradients = self.network.backward(X, y, mode, sample_weight)
-        if not math.isfinite(gradients.loss):
-            raise DivergenceError(f"the loss is {gradients.loss} at step {self.steps}")
+        scale = self.network.scale(sum(read_weights(sample_weight, len(X))))
+        penalty = self.penalty(scale)
+        if not math.isfinite(gradients.loss + penalty):
+            raise DivergenceError(f"the loss is {gradients.loss + penalty} at step {self.steps}")
         if self.clip is not None:
             try:
                 clip(self.network.layers, gradients, self.clip, self.clip_limit)
             except ArithmeticError as error:
                 raise DivergenceError(f"{error} at step {self.steps}") from None
-        self.apply(gradients)
+        self.apply(gradients, scale)
         self.network.update_statistics(gradients)
-        return gradients
+        return gradients, penalty
 
-    def apply(self, gradients: Gradients) -> None:
+    def penalty(self, scale: float) -> float:
+        """½ α ΣW² times `scale`, over the weights that are trained and decay."""
+        if self.optimizer.l2_penalty == 0:
+            return 0.0  # also of weights whose squares overflow
+        squares = sum(
+            w * w
+            for layer in self.network.layers
+            if layer.trains_weights and layer.decays
+            for weights in layer.weights
+            for w in weights
+        )
+        return 0.5 * self.optimizer.l2_penalty * squares * scale
+
+    def apply(self, gradients: Gradients, scale: float) -> None:
         """Update all trained parameters: P ← P − η ∂C/∂P, or the optimiser's other rule."""
         optimizer = self.optimizer
         rate = learning_rate_at(optimizer.learning_rate, self.steps)
+        decay = optimizer.gradient_decay + optimizer.l2_penalty * scale
         for index, layer in enumerate(self.network.layers):
             if layer.trains_weights:
                 for weights, gradient, states in zip(
@@ -216,10 +240,7 @@ class Trainer:
                 ):
                     eta = rate * layer.weights_rate_factor
                     if layer.decays:
-                        gradient = [
-                            g + optimizer.gradient_decay * w
-                            for g, w in zip(gradient, weights, strict=True)
-                        ]
+                        gradient = [g + decay * w for g, w in zip(gradient, weights, strict=True)]
                         weights[:] = [w * (1 - eta * optimizer.step_decay) for w in weights]
                     self._update_row(weights, gradient, states, eta)
                     if layer.decays:

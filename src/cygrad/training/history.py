@@ -40,7 +40,8 @@ class History:
     ``len(history)`` the number of epochs, and ``dict(history)`` all columns. They are
 
     - ``loss``: loss of the training samples, each with the parameters at its own step; averaged or
-      summed over the samples according to the network's ``reduction``;
+      summed over the samples according to the network's ``reduction``; with the optimiser's
+      `l2_penalty`;
     - ``accuracy`` or ``mae``: the metric of the same samples, averaged;
     - the names of other metrics, of the training samples after the epoch, only with
       ``fit(train_metrics=True)``;

@@ -109,12 +109,12 @@ class Trainer:
     Notes
     -----
     Clipping [1]_ changes the gradient ∂C/∂P of the trained parameters, of the loss summed or
-    averaged by the network's ``reduction``, before weight decay and the optimiser's rule. A
-    gradient within the limit stays as it is, bit by bit. PyTorch's ``clip_grad_norm_`` divides by
-    ‖g‖ + 1e-6, and Keras multiplies by c / ‖g‖ in two steps that also round gradients within the
-    limit. Their norm of float32 gradients overflows from 1e19 on, and the training stalls. Here the
-    squares cannot overflow, and a gradient with NaN or infinity is a `DivergenceError`, with the
-    step not done.
+    averaged by the network's ``reduction``, before weight decay, the penalty and the optimiser's
+    rule. A gradient within the limit stays as it is, bit by bit. PyTorch's ``clip_grad_norm_``
+    divides by ‖g‖ + 1e-6, and Keras multiplies by c / ‖g‖ in two steps that also round gradients
+    within the limit. Their norm of float32 gradients overflows from 1e19 on, and the training
+    stalls. Here the squares cannot overflow, and a gradient with NaN or infinity is a
+    `DivergenceError`, with the step not done.
 
     References
     ----------
@@ -259,8 +259,9 @@ class Trainer:
 
         A new array, shape (steps,), of the latest epoch of `fit` or `partial_fit`, with the steps
         that were done: also of one that diverged, or ended early. Each loss is averaged or summed
-        over the batch according to the network's ``reduction``. Batches whose weights are all 0 are
-        no steps. Empty before the first epoch, and with `LBFGS`.
+        over the batch according to the network's ``reduction``, without the optimiser's
+        `l2_penalty`. Batches whose weights are all 0 are no steps. Empty before the first epoch,
+        and with `LBFGS`.
 
         Examples
         --------
@@ -272,7 +273,18 @@ class Trainer:
         >>> trainer.batch_losses        # the bias is 0, then 1
         array([1., 1.])
         """
-        return self._training.batch_losses
+        losses: NDArray[np.float64] = self._training.record[0]
+        return losses
+
+    @property
+    def batch_penalties(self) -> NDArray[np.float64]:
+        """The penalty of each step's batch before its update, in the latest epoch.
+
+        A new array of the shape of `batch_losses`: ½ α Σ W² / s of the optimiser's `l2_penalty`, 0
+        without it. The losses that `fit`, `partial_fit` and `step` report are the sums of both.
+        """
+        penalties: NDArray[np.float64] = self._training.record[1]
+        return penalties
 
     def __repr__(self) -> str:
         more = f", accumulate={self._accumulate}" if self._accumulate > 1 else ""
@@ -913,15 +925,15 @@ class Trainer:
         # Before the first step the state is all zeros.
         state["optimizer_state"] = training.state if training.steps else None
         state["steps"] = training.steps
-        state["batch_losses"] = training.batch_losses
+        state["record"] = training.record
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         steps, optimizer_state = state.pop("steps"), state.pop("optimizer_state")
-        batch_losses = state.pop("batch_losses")
+        record = state.pop("record")
         self.__dict__.update(state)
         self._training = self._new_training()
-        self._training.batch_losses = batch_losses
+        self._training.record = record
         if optimizer_state is not None:
             self._training.steps = steps
             for array, saved in zip(self._training.state, optimizer_state, strict=True):

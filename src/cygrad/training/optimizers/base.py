@@ -26,6 +26,11 @@ DESCRIPTIONS = {
         Biases are not decayed, here and below.
     decoupled_decay : float
         λ′, 0 or more: W ← W (1 − η λ′) before each step, apart from the gradient.
+    l2_penalty : float
+        α, 0 or more: adds ½ α Σ W² / s to the loss of each batch, and so α W / s to the gradients,
+        as scikit-learn's ``alpha`` does. With the network's reduction "mean", s is the number of
+        rows of the batch, or the sum of their weights; with "sum" it is 1. The losses that training
+        reports include it, those of validation do not.
     <shrinking>""",
     "<shrinking>": """l1 : float
         Moves each weight by up to η · l1 to 0 after each step, W ← sign(W) max(|W| − η l1, 0), as
@@ -35,7 +40,8 @@ DESCRIPTIONS = {
         is above c, and no change where it is not. None for no limit.
 
     The meaning of decay, l1 and max_norm does not depend on the batch size, nor on the network's
-    reduction. A layer's `learning_rate_factor` multiplies η in all of them.""",
+    reduction. Decay and penalty are added to the gradient after clipping. A layer's
+    `learning_rate_factor` multiplies η in all of them.""",
     "<raises>": """Raises
     ------
     TypeError, ValueError
@@ -181,19 +187,20 @@ class LimitingOptimizer(Optimizer):
 
 @dataclass(frozen=True, repr=False)
 class DecayingOptimizer(LimitingOptimizer):
-    """An optimiser with weight decay in the gradient, and apart from it."""
+    """An optimiser with weight decay in the gradient, and apart from it, and with a penalty."""
 
     _: KW_ONLY
     decoupled_decay: float = 0.0
+    l2_penalty: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_numbers("decoupled_decay")
+        self._check_numbers("decoupled_decay", "l2_penalty")
 
     @property
     def hyperparameters(self) -> dict[str, float]:
         decays = {"weight_decay": self.weight_decay, "decoupled_decay": self.decoupled_decay}
-        return {**decays, **super().hyperparameters}
+        return {**decays, "l2_penalty": self.l2_penalty, **super().hyperparameters}
 
 
 def _checked_rate(step: int, value: object) -> float:
