@@ -58,6 +58,7 @@ cdef class Engine:
     cdef bint takes_rows(self) noexcept
     cdef Plan plan(self, Py_ssize_t capacity, bint targets=*, Py_ssize_t lowest_delta=*, bint keep=*, int members=*,
                    const cg_sparse *sparse=*, bint training=*)
+    cdef Py_ssize_t padded(self, Py_ssize_t l) except -1
     cdef Py_ssize_t rows_in_memory(self, Py_ssize_t padded_inputs, other) except -1
     cdef Py_ssize_t place_other(self, Py_ssize_t l, Py_ssize_t offset, Py_ssize_t padded, str kind, double amount,
                                 double momentum, Py_ssize_t source) except -1

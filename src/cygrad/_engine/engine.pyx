@@ -83,7 +83,7 @@ cdef class Engine:
         of running statistics, and the number from 1 of the layer that a residual sum adds, 0 for the samples.
         `activation_parameters` has the parameter of each activation, 0 where it has none.
         """
-        cdef Py_ssize_t l, width, rows, offset = 0, widest = 0
+        cdef Py_ssize_t l, rows, offset = 0, widest = 0
         cdef char *base
         others = {} if others is None else others
         self.work = self.n_parameters = 0
@@ -106,20 +106,17 @@ cdef class Engine:
         self.target_columns = self.outputs if target_columns is None else target_columns
         self.repeats_targets = repeats_targets
         self.mean = reduction == "mean"
-        width = self.kernels.panel_width
         self.layers = <Layer *> calloc(self.depth + 1, sizeof(Layer))
         self.trained = <Layer *> calloc(self.depth + 1, sizeof(Layer))
         if self.layers == NULL or self.trained == NULL:
             raise MemoryError()
-        padded = [-(-size // width) * width for size in self.sizes]
-        sizes_in_memory = [
-            self.rows_in_memory(padded[l], others.get(l)) * padded[l + 1] for l in range(self.depth)
-        ]
-        self.block = aligned(sum(sizes_in_memory) * self.kernels.itemsize)
+        for l in range(self.depth):
+            offset += self.rows_in_memory(self.padded(l), others.get(l)) * self.padded(l + 1)
+        self.block = aligned(offset * self.kernels.itemsize)
         self.storage = self.block.view(self.numpy_dtype)
         self.weight_rows, self.bias_rows = [], []
         self.has_batch_norm = self.is_random = False
-        base = address(self.block)
+        base, offset = address(self.block), 0
         for l in range(1, self.depth + 1):
             self.layers[l].activation = _activations.index(activations[l - 1])
             self.layers[l].parameter = activation_parameters[l - 1] if activation_parameters else 0
@@ -129,29 +126,34 @@ cdef class Engine:
             self.bias_rows.append(None)
             if l - 1 in others:
                 kind, amount, momentum, source = others[l - 1]
-                offset = self.place_other(l, offset, padded[l], kind, amount, momentum, source)
+                offset = self.place_other(l, offset, self.padded(l), kind, amount, momentum, source)
             else:
-                rows = padded[l - 1]
+                rows = self.padded(l - 1)
                 self.layers[l].kind, self.layers[l].inputs = DENSE, self.sizes[l - 1]
                 self.layers[l].train_weights = True
                 self.layers[l].train_biases = use_bias[l - 1]
                 self.layers[l].w.data = base + offset * self.kernels.itemsize
                 self.layers[l].w.capacity = rows
-                offset += rows * padded[l]
+                offset += rows * self.padded(l)
                 self.layers[l].b = base + offset * self.kernels.itemsize
                 self.bias_rows[l - 1] = slice(offset, offset + self.sizes[l])
-                offset += padded[l]
+                offset += self.padded(l)
                 self.work += self.sizes[l - 1] * self.sizes[l]
                 self.n_parameters += self.sizes[l] * (self.sizes[l - 1] + use_bias[l - 1])
-            widest = max(widest, padded[l])
+            widest = max(widest, self.padded(l))
             self.trained[l] = self.layers[l]
         self.plan_version = self.owner = 0
         self.input_mean = self.input_scale = self.standardization = None
         self.decides_at_half = cg_loss_properties(self.loss) & CG_DECIDES_AT_HALF != 0
         self.predicts_classes = self.decides_at_half or self.takes_classes()
         # A pass has the samples, and the outputs of two layers at a time, in panels.
-        rows = CHUNK_BYTES // ((padded[0] + 2 * widest) * self.kernels.itemsize)
+        rows = CHUNK_BYTES // ((self.padded(0) + 2 * widest) * self.kernels.itemsize)
         self.chunk = min(max(rows // CHUNK_MULTIPLE, 1) * CHUNK_MULTIPLE, MAX_CHUNK)
+
+    cdef Py_ssize_t padded(self, Py_ssize_t l) except -1:
+        """Return the columns of the panels of layer l; layer 0 is the input."""
+        cdef Py_ssize_t width = self.kernels.panel_width, size = self.sizes[l]
+        return (size + width - 1) // width * width
 
     cdef Py_ssize_t rows_in_memory(self, Py_ssize_t padded_inputs, other) except -1:
         """Return the number of rows [units] that a layer takes: W and b, or γ and β and the running statistics."""

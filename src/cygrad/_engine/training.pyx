@@ -34,6 +34,7 @@ include "step_update.pyx"
 cdef list _rules = list(_kernels.RULES)      # in the order of their codes
 cdef dict _clippings = {None: CLIP_NOTHING, "value": CLIP_VALUE, "norm": CLIP_NORM, "global_norm": CLIP_GLOBAL_NORM}
 
+cdef double[:, ::1] nothing_recorded = np.empty((2, 0))
 cdef Py_ssize_t CACHE_LINE = 64
 RATES_AHEAD = 1024      # learning rates of single steps that are computed at once
 
@@ -156,7 +157,7 @@ cdef class Training(SequentialPasses):
             self.p.gradient_offset = address(self.gradient) - address(engine.block)
             self.p.stores_gradient = True
         self.p.stop_if_not_finite, self.p.seed = True, seed
-        self.recorded_numbers, self.recorded, self.records = np.empty((2, 0)), 0, False
+        self.recorded_numbers, self.recorded, self.records = nothing_recorded, 0, False
 
     def __enter__(self):
         self.engine.begin_training()

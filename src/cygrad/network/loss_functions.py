@@ -42,7 +42,7 @@ class LossFunction:
     @property
     def parameters(self) -> tuple[float, ...]:
         """The parameters in the order in which the engine expects them."""
-        return tuple(getattr(self, field.name) for field in fields(self))
+        return tuple(vars(self).values())  # in the order of the fields
 
     def target_columns(self, outputs: int) -> int:
         """Return how many numbers a row of targets has."""

@@ -97,8 +97,9 @@ class History:
         self._directions = {
             "loss": False,
             metric: False if own is None else own.higher_is_better,
-            **{other.name: other.higher_is_better for other in metrics},
         }
+        for other in metrics:
+            self._directions[other.name] = other.higher_is_better
         self.stopped: str | None = None
         self.partial_steps = 0
         self.optimize_result: OptimizeResult | None = None

@@ -130,8 +130,8 @@ class Optimizer(ABC):
         """Check the named numbers, at least 0, and store them as floats."""
         for name in names:
             given = getattr(self, name)
-            number = checks.number(given, name, least=0)
-            if number is not given:
+            if type(given) is not float or not 0 <= given < np.inf:
+                number = checks.number(given, name, least=0)
                 object.__setattr__(self, name, number)  # because the class is frozen
 
     def _check_positive(self, *names: str) -> None:
