@@ -311,6 +311,7 @@ setup(
             module("engine", "csrc/team.c"),
             module("training"),
             module("tape"),
+            module("delimited", "csrc/decimal.c"),
             views(),
         ],
         shared_utility_qualified_name=VIEWS,

@@ -44,6 +44,7 @@ SECTIONS = {
     "forward": Section("forward", "the outputs of 1 to 4096 rows, next to NumPy and a step"),
     "latency": Section("latency", "single calls: a prediction, a sample, a batch, a short fit"),
     "graph": Section("graph", "computational graphs: compiled, next to plain Python and NumPy"),
+    "read": Section("reading", "reading a CSV file, next to NumPy, pandas and polars"),
     "import": Section("import_time", "the import of the package, next to that of NumPy"),
     "memory": Section("memory", "the memory that training takes"),
     "functions": Section("functions", "the errors of exp, tanh and the others, in ulp"),

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from cygrad import tables
+from cygrad import datasets
 from cygrad.tables import idx as idx_files
+from cygrad.tables.samples import Task
 
 # --- CSV ----------------------------------------------------------------------------------------
 
@@ -28,7 +29,7 @@ IRIS = "length,width,species\n5.1,3.5,setosa\n4.9,-3e0,virginica\n6, 2.75,setosa
 
 
 def test_csv_with_header_and_text_labels(tmp_path: Path) -> None:
-    table = tables.read(write(tmp_path, IRIS), "species")
+    table = datasets.read(write(tmp_path, IRIS), "species")
     assert_array_equal(table.X, [[5.1, 3.5], [4.9, -3.0], [6.0, 2.75]])
     assert table.X.dtype == np.float64
     assert table.y is not None
@@ -41,12 +42,12 @@ def test_csv_with_header_and_text_labels(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", [3, -1, "3", "-1", "species"])
 def test_csv_target_by_number_or_name(tmp_path: Path, target: str | int) -> None:
-    table = tables.read(write(tmp_path, IRIS), target)
+    table = datasets.read(write(tmp_path, IRIS), target)
     assert table.target == "species"
 
 
 def test_csv_target_in_the_middle(tmp_path: Path) -> None:
-    table = tables.read(write(tmp_path, "a,b,c\n1,2.5,3\n4,5.5,6\n"), "b")
+    table = datasets.read(write(tmp_path, "a,b,c\n1,2.5,3\n4,5.5,6\n"), "b")
     assert_array_equal(table.X, [[1, 3], [4, 6]])
     assert table.y is not None
     assert_array_equal(table.y, [2.5, 5.5])
@@ -54,29 +55,29 @@ def test_csv_target_in_the_middle(tmp_path: Path) -> None:
 
 
 def test_csv_without_header(tmp_path: Path) -> None:
-    table = tables.read(write(tmp_path, "5.1,3.5,setosa\n4.9,3,virginica\n"), -1)
+    table = datasets.read(write(tmp_path, "5.1,3.5,setosa\n4.9,3,virginica\n"), -1)
     assert_array_equal(table.X, [[5.1, 3.5], [4.9, 3.0]])
     assert table.features is table.target is None
     assert table.classes == ("setosa", "virginica")
 
 
 def test_csv_without_target(tmp_path: Path) -> None:
-    table = tables.read(write(tmp_path, "a\n1\n2\n"))
+    table = datasets.read(write(tmp_path, "a\n1\n2\n"))
     assert_array_equal(table.X, [[1], [2]])
     assert (table.y, table.features, table.classes) == (None, ("a",), None)
 
 
 def test_csv_target_shows_that_numbers_are_a_header(tmp_path: Path) -> None:
     path = write(tmp_path, "0,1,label\n7.5,8,1.5\n9,10,2.5\n")
-    table = tables.read(path, "label")
+    table = datasets.read(path, "label")
     assert_array_equal(table.X, [[7.5, 8], [9, 10]])
     with pytest.raises(ValueError, match=r"line 1, column 3 is 'label', expected a number"):
-        tables.read(path, -1)
+        datasets.read(path, -1)
 
 
 def test_csv_never_drops_a_bad_first_row_as_a_header(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"line 1, column 1 is 'NA', expected a number"):
-        tables.read(write(tmp_path, "NA,2,3\n1,2,3\n"), -1)
+        datasets.read(write(tmp_path, "NA,2,3\n1,2,3\n"), -1)
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -88,13 +89,13 @@ def test_csv_delimiters_newlines_and_compression(
     rows = ["", '"a",b', "1,2", "", '"3",4', ""]
     data = ("\ufeff" + newline.join(rows).replace(",", delimiter)).encode()
     path = write(tmp_path, gzip.compress(data) if compressed else data)
-    table = tables.read(path)
+    table = datasets.read(path)
     assert_array_equal(table.X, [[1, 2], [3, 4]])
     assert table.features == ("a", "b")
 
 
 def test_csv_delimiter_inside_quotes_does_not_count(tmp_path: Path) -> None:
-    table = tables.read(write(tmp_path, '"a;b",c\n1,2\n'))
+    table = datasets.read(write(tmp_path, '"a;b",c\n1,2\n'))
     assert table.features == ("a;b", "c")
 
 
@@ -117,12 +118,12 @@ def test_csv_delimiter_inside_quotes_does_not_count(tmp_path: Path) -> None:
 def test_csv_decides_between_names_and_quantities(
     tmp_path: Path,
     values: list[str],
-    task: tables.table.Task,
+    task: Task,
     y: list[float],
     classes: tuple[str, ...] | None,
 ) -> None:
     path = write(tmp_path, "x,y\n" + "".join(f"0,{value}\n" for value in values))
-    table = tables.read(path, "y", task=task)
+    table = datasets.read(path, "y", task=task)
     assert table.y is not None
     assert_array_equal(table.y, y)
     assert table.classes == classes
@@ -130,22 +131,22 @@ def test_csv_decides_between_names_and_quantities(
 
 def test_integers_of_many_values_are_quantities(tmp_path: Path) -> None:
     rows = "".join(f"0,{i % 21}\n" for i in range(210))
-    assert tables.read(write(tmp_path, rows), 2).classes is None
+    assert datasets.read(write(tmp_path, rows), 2).classes is None
     rows = "".join(f"0,{i % 20}\n" for i in range(210))
-    assert len(tables.read(write(tmp_path, rows), 2).classes or ()) == 20
+    assert len(datasets.read(write(tmp_path, rows), 2).classes or ()) == 20
 
 
 def test_targets_are_indices_into_given_classes(tmp_path: Path) -> None:
     path = write(tmp_path, "x,y\n0,cat\n0,dog\n0,cat\n")
-    table = tables.read(path, "y", classes=("dog", "cow", "cat"))
+    table = datasets.read(path, "y", classes=("dog", "cow", "cat"))
     assert table.y is not None
     assert_array_equal(table.y, [2, 0, 2])
     assert table.classes == ("dog", "cow", "cat")
     with pytest.raises(ValueError, match=r"line 3, column 2 \(y\) is 'dog', expected one of cow"):
-        tables.read(path, "y", classes=("cow", "cat"))
-    numbered = tables.read(write(tmp_path, "x,y\n0,01\n0,2.0\n"), "y", classes=("1", "2"))
+        datasets.read(path, "y", classes=("cow", "cat"))
+    numbered = datasets.read(write(tmp_path, "x,y\n0,01\n0,2.0\n"), "y", classes=("1", "2"))
     assert_array_equal(np.asarray(numbered.y), [0, 1])
-    spelled = tables.read(write(tmp_path, "x,y\n0,01\n0,01\n"), "y", classes=("01", "a"))
+    spelled = datasets.read(write(tmp_path, "x,y\n0,01\n0,01\n"), "y", classes=("01", "a"))
     assert_array_equal(np.asarray(spelled.y), [0, 0])
 
 
@@ -188,12 +189,12 @@ def test_malformed_csv(
     tmp_path: Path, text: str | bytes, target: str | int | None, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        tables.read(write(tmp_path, text), target)
+        datasets.read(write(tmp_path, text), target)
 
 
 def test_regression_refuses_text(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"line 2, column 3 \(species\) is 'setosa', expected"):
-        tables.read(write(tmp_path, IRIS), "species", task="regression")
+        datasets.read(write(tmp_path, IRIS), "species", task="regression")
 
 
 # --- NumPy's files ------------------------------------------------------------------------------
@@ -203,25 +204,25 @@ def test_npy_is_mapped_without_its_target_column(tmp_path: Path) -> None:
     data = np.arange(12, dtype=np.float32).reshape(4, 3)
     np.save(tmp_path / "data.npy", data)
     for target, left in ((1, [1, 2]), (2, [0, 2]), (-1, [0, 1])):
-        table = tables.read(tmp_path / "data.npy", target)
+        table = datasets.read(tmp_path / "data.npy", target)
         assert_array_equal(table.X, data[:, left])
         assert table.X.dtype == np.float32
         assert table.y is not None
         assert_array_equal(table.y, data[:, target - 1 if target > 0 else target])
         assert table.classes is None
-    assert isinstance(tables.read(tmp_path / "data.npy", -1).X, np.memmap)
+    assert isinstance(datasets.read(tmp_path / "data.npy", -1).X, np.memmap)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_npy_without_target(tmp_path: Path, order: Any) -> None:
     data = np.asarray(np.arange(24).reshape(2, 3, 4), order=order)
     np.save(tmp_path / "data.npy", data)
-    assert_array_equal(tables.read(tmp_path / "data.npy").X, data.reshape(2, 12))
+    assert_array_equal(datasets.read(tmp_path / "data.npy").X, data.reshape(2, 12))
 
 
 def test_npy_whole_numbers_in_a_float_array_are_classes(tmp_path: Path) -> None:
     np.save(tmp_path / "data.npy", [[0.5, 1.0], [0.25, 3.0], [0.75, 1.0], [0.125, 3.0]])
-    table = tables.read(tmp_path / "data.npy", -1)
+    table = datasets.read(tmp_path / "data.npy", -1)
     assert table.classes == ("1", "3")
 
 
@@ -230,19 +231,19 @@ def test_npz(tmp_path: Path, save: Any) -> None:
     X = np.arange(8, dtype=np.uint8).reshape(4, 2)
     path = tmp_path / "data.npz"
     save(path, X=X, y=np.array(["b", "a", "a", "b"]), z=[[0.5], [1], [2], [3]])
-    table = tables.read(path)
+    table = datasets.read(path)
     assert_array_equal(table.X, X)
     assert table.X.dtype == np.uint8
     assert_array_equal(np.asarray(table.y), [1, 0, 0, 1])
     assert (table.target, table.classes) == ("y", ("a", "b"))
-    other = tables.read(path, "z")
+    other = datasets.read(path, "z")
     assert_array_equal(np.asarray(other.y), [0.5, 1, 2, 3])
     save(path, x=X.reshape(2, 2, 2), y=np.ones((2, 3)))
-    both = tables.read(path)
+    both = datasets.read(path)
     assert both.X.shape == (2, 4)
     assert np.asarray(both.y).shape == (2, 3)
     save(path, X=X)
-    assert tables.read(path).y is None
+    assert datasets.read(path).y is None
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -251,22 +252,22 @@ def test_numbers_that_are_not_finite_are_located(tmp_path: Path, value: float) -
     X[4998, 1, 0] = value
     np.save(tmp_path / "data.npy", X)
     with pytest.raises(ValueError, match=rf"data.npy, row 4999, column 3 is {value}, expected a f"):
-        tables.read(tmp_path / "data.npy")
+        datasets.read(tmp_path / "data.npy")
     np.savez(tmp_path / "data.npz", X=X)
     with pytest.raises(ValueError, match=rf"data.npz, array X, row 4999, column 3 is {value}"):
-        tables.read(tmp_path / "data.npz")
+        datasets.read(tmp_path / "data.npz")
     (tmp_path / "idx3").write_bytes(
         b"\0\0\x0e\x03" + np.array(X.shape, ">u4").tobytes() + X.astype(">f8").tobytes()
     )
     with pytest.raises(ValueError, match=rf"idx3, row 4999, column 3 is {value}"):
-        tables.read(tmp_path / "idx3")
+        datasets.read(tmp_path / "idx3")
 
 
 def test_npz_labels_of_bytes_and_booleans(tmp_path: Path) -> None:
     path = tmp_path / "data.npz"
     for labels, classes in (([b"x", "é".encode()], ("x", "é")), ([True, False], ("False", "True"))):
         np.savez(path, X=np.eye(2), y=np.array(labels))
-        assert tables.read(path).classes == classes
+        assert datasets.read(path).classes == classes
 
 
 @pytest.mark.parametrize(
@@ -289,7 +290,7 @@ def test_npz_with_wrong_arrays(
 ) -> None:
     np.savez(tmp_path / "data.npz", **arrays)
     with pytest.raises(ValueError, match=message):
-        tables.read(tmp_path / "data.npz", target)
+        datasets.read(tmp_path / "data.npz", target)
 
 
 def test_damaged_numpy_files(tmp_path: Path) -> None:
@@ -297,32 +298,32 @@ def test_damaged_numpy_files(tmp_path: Path) -> None:
     whole = (tmp_path / "whole.npy").read_bytes()
     short = r"short.npy ends at byte 360, expected byte 368 for float64 values of shape \(10, 3\)"
     with pytest.raises(ValueError, match=short):
-        tables.read(write(tmp_path, whole[:-8], "short.npy"))
+        datasets.read(write(tmp_path, whole[:-8], "short.npy"))
     for start in (whole[:20], b"\x93NUMPY\x09\x00" + whole[8:], whole[:12] + b"?" + whole[13:]):
         with pytest.raises(ValueError, match=r"bad.npy is not a readable .npy array"):
-            tables.read(write(tmp_path, start, "bad.npy"))
+            datasets.read(write(tmp_path, start, "bad.npy"))
     huge = whole.replace(b"(10, 3)", b"(10, 3)"[:-1] + b"0" * 9 + b")").replace(b" " * 9, b"", 1)
     with pytest.raises(ValueError, match=r"expected byte 24000000"):
-        tables.read(write(tmp_path, huge, "huge.npy"))
+        datasets.read(write(tmp_path, huge, "huge.npy"))
 
     np.savez(tmp_path / "whole.npz", X=np.arange(300.0).reshape(100, 3))
     whole = (tmp_path / "whole.npz").read_bytes()
     flipped = whole[:1000] + bytes([whole[1000] ^ 1]) + whole[1001:]
     for damaged in (whole[:-100], flipped):
         with pytest.raises(ValueError, match=r"bad.npz is a damaged .npz file"):
-            tables.read(write(tmp_path, damaged, "bad.npz"))
+            datasets.read(write(tmp_path, damaged, "bad.npz"))
     with pytest.raises(ValueError, match=r"text.npz is not a .npz file: it begins with b'a,b"):
-        tables.read(write(tmp_path, "a,b\n1,2\n", "text.npz"))
+        datasets.read(write(tmp_path, "a,b\n1,2\n", "text.npz"))
 
 
 def test_pickles_are_never_opened(tmp_path: Path) -> None:
     np.save(tmp_path / "data.npy", np.array([[print]], object), allow_pickle=True)
     with pytest.raises(ValueError, match="holds values of type object"):
-        tables.read(tmp_path / "data.npy")
+        datasets.read(tmp_path / "data.npy")
     with zipfile.ZipFile(tmp_path / "data.npz", "w") as archive:
         archive.writestr("X.npy", b"\x80\x04N.")
     with pytest.raises(ValueError, match="array X is not a readable"):
-        tables.read(tmp_path / "data.npz")
+        datasets.read(tmp_path / "data.npz")
 
 
 # --- IDX ----------------------------------------------------------------------------------------
@@ -343,9 +344,9 @@ LABELS = [7, 2, 7]
 def test_idx_finds_the_labels_in_the_folder(tmp_path: Path, compressed: bool, style: str) -> None:
     ending, compress = (".gz", gzip.compress) if compressed else ("", bytes)
     images = write(tmp_path, compress(idx(IMAGES)), style.format("images", 3) + ending)
-    assert tables.read(images).y is None
+    assert datasets.read(images).y is None
     write(tmp_path, compress(idx(LABELS)), style.format("labels", 1) + ending)
-    table = tables.read(images)
+    table = datasets.read(images)
     assert_array_equal(table.X, IMAGES.reshape(3, 8))
     assert table.X.dtype == np.uint8
     assert_array_equal(np.asarray(table.y), [1, 0, 1])
@@ -355,16 +356,16 @@ def test_idx_finds_the_labels_in_the_folder(tmp_path: Path, compressed: bool, st
 def test_idx_labels_with_another_name_and_compression(tmp_path: Path) -> None:
     images = write(tmp_path, gzip.compress(idx(IMAGES)), "images-idx3")
     write(tmp_path, idx(LABELS), "labels-idx1.gz")
-    assert tables.read(images).classes == ("2", "7")
+    assert datasets.read(images).classes == ("2", "7")
     other = write(tmp_path, idx([0.5, 1, 2], 0x0D), "other")
-    table = tables.read(images, str(other))
+    table = datasets.read(images, str(other))
     assert_array_equal(np.asarray(table.y), [0.5, 1, 2])
     assert table.classes is None
 
 
 @pytest.mark.parametrize("code", idx_files.TYPES)
 def test_idx_types_become_native(tmp_path: Path, code: int) -> None:
-    table = tables.read(write(tmp_path, idx(IMAGES, code)))
+    table = datasets.read(write(tmp_path, idx(IMAGES, code)))
     assert_array_equal(table.X, IMAGES.reshape(3, 8))
     assert table.X.dtype.isnative
 
@@ -385,7 +386,7 @@ def test_idx_types_become_native(tmp_path: Path, code: int) -> None:
 )
 def test_malformed_idx(tmp_path: Path, data: bytes, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        tables.read(write(tmp_path, data, "some-images"))
+        datasets.read(write(tmp_path, data, "some-images"))
 
 
 def test_idx_labels_that_do_not_fit(tmp_path: Path) -> None:
@@ -396,7 +397,7 @@ def test_idx_labels_that_do_not_fit(tmp_path: Path) -> None:
     ):
         write(tmp_path, labels, "labels")
         with pytest.raises(ValueError, match=message):
-            tables.read(images)
+            datasets.read(images)
 
 
 # --- all formats --------------------------------------------------------------------------------
@@ -405,8 +406,8 @@ def test_idx_labels_that_do_not_fit(tmp_path: Path) -> None:
 def test_read_checks_its_own_arguments(tmp_path: Path) -> None:
     path = write(tmp_path, IRIS)
     with pytest.raises(ValueError, match="task is 'guess', expected one of auto"):
-        tables.read(path, task="guess")  # type: ignore[arg-type]
+        datasets.read(path, task="guess")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="target is True, expected a name"):
-        tables.read(path, True)
+        datasets.read(path, True)
     with pytest.raises(FileNotFoundError):
-        tables.read(tmp_path / "none.csv")
+        datasets.read(tmp_path / "none.csv")

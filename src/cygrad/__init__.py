@@ -11,8 +11,9 @@
   `History`; `schedules`, `callbacks`, `metrics`, `initializers` and `losses` modify the training;
   `activations` has those with a parameter.
 - `Network.save` writes a network to a file, `load` reads it.
-- `datasets` reads samples, `check_gradients` compares backpropagation with numerical derivatives,
-  `reference` has the same mathematics in plain Python, to read.
+- `tables` reads files as they come, `datasets` reads samples.
+- `check_gradients` compares backpropagation with numerical derivatives, `reference` has the same
+  mathematics in plain Python, to read.
 - `graph` builds computational graphs of gates from expressions and differentiates them;
   `plotting` draws networks and their predictions, `experiments` shows backpropagation at work.
 - `show_config` prints the versions and the variant of the engine in use.
@@ -38,7 +39,7 @@ from cygrad.network import (
 )
 
 if TYPE_CHECKING:
-    from cygrad import datasets, experiments, graph, losses, plotting, reference
+    from cygrad import datasets, experiments, graph, losses, plotting, reference, tables
     from cygrad.config import show_config
     from cygrad.gradcheck import GradientError, GradientReport, check_gradients
     from cygrad.training import (
@@ -132,6 +133,7 @@ __all__ = [
     "reference",
     "schedules",
     "show_config",
+    "tables",
 ]
 
 # The modules of the public names that are imported on first use, so that a program that only
@@ -180,6 +182,7 @@ _LAZY = {
     "reference": "reference",
     "schedules": "training.schedules",
     "show_config": "config",
+    "tables": "tables",
 }
 
 

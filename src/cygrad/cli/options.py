@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from cygrad import __version__
 from cygrad.cli import architecture, descent, loop, values
 from cygrad.experiments import EXPERIMENTS
-from cygrad.tables.table import TASKS
+from cygrad.tables.samples import TASKS
 
 #: The word to give in place of a file, for the digits of the package.
 DIGITS = "digits"

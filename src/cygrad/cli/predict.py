@@ -19,7 +19,7 @@ from cygrad.cli.summary import metric_text
 from cygrad.network import Network, load
 from cygrad.network.loss_functions import pinball
 from cygrad.network.losses import row_of
-from cygrad.tables.table import Task
+from cygrad.tables.samples import Task
 
 
 def run(arguments: Namespace) -> None:

@@ -1,11 +1,12 @@
 """Data to train on: the digits that ship with the package, and the division of samples.
 
 `load_digits` returns the digits, `split` divides rows into a training and a test part. `read`,
-which reads a CSV, NumPy or IDX file into a `Table`, is imported from `cygrad.tables`.
+which reads a CSV, NumPy or IDX file into `Samples`, is imported from `cygrad.tables`.
 """
 
 from cygrad.datasets.digits import load_digits
 from cygrad.datasets.splitting import split
-from cygrad.tables import Table, read
+from cygrad.tables.sample_files import read
+from cygrad.tables.samples import Samples
 
-__all__ = ["Table", "load_digits", "read", "split"]
+__all__ = ["Samples", "load_digits", "read", "split"]

@@ -1,12 +1,15 @@
-"""Readers of data files. `read` returns a `Table` of samples and targets.
+"""Data as they come: `read` reads a file into a `Table` of named columns, numbers or text.
 
-There is one module for each format. `files` chooses it by the first bytes of a file, `columns`
-finds the target's column, and `table` decides whether targets are classes or quantities. Samples
-that ship with the package are in `cygrad.datasets`. Nothing here depends on networks or training,
-and no values are scaled, shuffled or filled in.
+- `files` chooses the reader; `delimited` reads text whose `layout` was guessed, from `sources` that
+  may be compressed; `arrays` and `frames` make tables of what is in memory.
+- `sample_files` reads inputs and targets at once, for `cygrad.datasets.read` and the command line:
+  `sample_rows`, `npy` and `idx` have the formats, `samples` decides between classes and quantities.
+
+Nothing here depends on networks or training, and no values are scaled, shuffled or filled in.
 """
 
 from cygrad.tables.files import read
-from cygrad.tables.table import Table
+from cygrad.tables.layout import GAPS
+from cygrad.tables.table import Column, Table
 
-__all__ = ["Table", "read"]
+__all__ = ["GAPS", "Column", "Table", "read"]

@@ -1,56 +1,78 @@
-"""Read a file of samples in any of the formats; each format has a module of its own."""
+"""Read a file into a `Table`; the format is found by its first bytes, not by its name."""
 
 from __future__ import annotations
 
+import codecs
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cygrad.tables.compression import open_decompressed
-from cygrad.tables.delimited import read_csv
-from cygrad.tables.idx import is_idx, read_idx
-from cygrad.tables.npy import NPY_MAGIC, ZIP_MAGIC, read_npy, read_npz
-from cygrad.tables.table import TASKS, Table, Task
+from cygrad.tables.delimited import read_delimited
+from cygrad.tables.layout import GAPS, SEPARATORS, Options
+from cygrad.tables.sources import contents_of_pipe
+from cygrad.tables.table import Table
+
+PICKLES = (".pkl", ".pickle", ".joblib")
 
 
 def read(
     path: str | os.PathLike[str],
-    target: str | int | None = None,
     *,
-    task: Task = "auto",
-    classes: Sequence[str] | None = None,
+    separator: str | None = None,
+    header: bool | None = None,
+    names: Sequence[str] | None = None,
+    kinds: Mapping[str | int, str] | None = None,
+    gaps: Sequence[str] | None = None,
+    decimal: str | None = None,
+    quote: str | None = None,
+    comments: str | None = None,
+    encoding: str | None = None,
+    max_bytes: int | None = None,
+    progress: bool | None = None,
 ) -> Table:
-    """Read samples and, if the file has them, their targets.
+    """Read a file of delimited text: named columns of numbers or text, with gaps.
 
-    The format is found from the first bytes, not from the name. CSV and IDX files may be compressed
-    with gzip.
+    A number is ``[+-]?(\\d+\\.?\\d*|\\.\\d+)([eE][+-]?\\d+)?`` in ASCII and becomes the nearest
+    double, as with Python's float; everything else is text or a gap. A column with one text is
+    text, and so is one of whole numbers with zeros before them, such as 01, which are names.
+    Whatever is not given by an argument is guessed, and each guess is in ``table.notes``.
 
-    - **CSV**, UTF-8: one sample per row, with fields separated by tab, semicolon or comma, in this
-      order of preference. The first row is a header if none of its fields is a number, or if
-      `target` is a name. All columns except the target hold numbers.
-    - **.npy**: one array, one sample per row. The file is memory-mapped, not copied.
-    - **.npz**: inputs in the array ``X`` (or ``x``), targets in ``y`` or the array named `target`.
-    - **IDX**, the format of MNIST: images. Labels come from the file `target`; without `target`,
-      from the file in the same folder whose name has ``labels`` and ``idx1`` instead of ``images``
-      and ``idx3``, if it exists.
-
-    Samples with more than one dimension, such as images, are flattened.
+    Blanks around fields are ignored, and so are empty lines. A field in quotes may hold separators,
+    ends of lines and doubled quotes. Lines may end as on Windows; a byte order mark is passed over.
+    Columns with the same name are numbered, and columns and rows at the end that are empty are
+    left out, with a note. Files may be compressed with gzip, bz2, xz or, with Python 3.14, zstd.
 
     Parameters
     ----------
     path : str or os.PathLike
-    target : str, int or None
-        Column of the targets in a CSV file (name or number) or ``.npy`` file (number). Columns
-        count from 1, as in error messages; -1 is the last one. For the other formats see above.
-        With None every column is an input.
-    task : {"auto", "classification", "regression"}
-        "classification" if targets are names of classes, "regression" if they are quantities.
-        "auto" means classification for text, booleans, integer labels of an IDX file, and integers
-        with at most 20 distinct values that occur at least twice on average. Whole numbers in a
-        ``.npy`` file, which has one type for all columns, count as integers.
-    classes : sequence of str or None
-        Names of the classes, in the order of their indices. None takes the distinct targets of the
-        file, in ascending order.
+    separator : str or None
+        ``","``, ``";"``, ``"\\t"``, ``"|"``, ``" "`` for runs of white space, or ``""`` for one
+        column.
+    header : bool or None
+        Whether the first row has the names of the columns.
+    names : sequence of str or None
+        Names of the columns, instead of those in the file; without names in the file and here they
+        are column_1, column_2, …
+    kinds : mapping of str or int to {"number", "text"}, or None
+        Kinds of columns by name, or by number from 1 on, −1 for the last; a field of a column of
+        numbers that is none is an error.
+    gaps : sequence of str or None
+        Fields that are gaps, as a whole; by default `GAPS`: empty, ``?``, ``NA``, ``N/A``, ``NaN``,
+        ``nan``, ``null``, ``None`` and ``-``. A number, such as ``-200``, stands for its value.
+    decimal : {".", ","} or None
+        The decimal mark. Separators of thousands are never read.
+    quote : str or None
+        ``'"'``, ``"'"``, or ``""`` for quotes that are part of the text.
+    comments : str or None
+        Characters with which lines begin that are passed over; by default those of ``#%|`` with
+        which lines at the start of the file begin. ``""`` for none.
+    encoding : str or None
+        Encoding of the text; by default UTF-8, or UTF-16 with a byte order mark.
+    max_bytes : int or None
+        The most bytes of text of a compressed file. By default 16 MiB and 200 times its size, so
+        that a small file cannot fill the memory.
+    progress : bool or None
+        Whether progress is shown on stderr; None: on a terminal, if it takes more than 2 s.
 
     Returns
     -------
@@ -59,31 +81,93 @@ def read(
     Raises
     ------
     ValueError
-        If the file is malformed (the message gives the line and column, or the byte), or if
-        `target` or `task` is not among the choices.
+        If the file is malformed: the message has line, column, field, and what was expected. If it
+        is a pickle, which is never opened, or no text. If an argument is not among the choices.
     OSError
-        If a file cannot be read.
+        If the file cannot be read.
+
+    Notes
+    -----
+    The memory taken is at most a multiple of the text: 8 bytes for a number, 4 for a text and once
+    its words. Sources of the exact numbers are named in ``csrc/decimal.c``.
     """
-    if task not in TASKS:
-        raise ValueError(f"task is {task!r}, expected one of {', '.join(TASKS)}")
-    if isinstance(target, bool) or not isinstance(target, str | int | None):
-        raise TypeError(f"target is {target!r}, expected a name, a number or None")
+    options = _options(separator, header, names, kinds, gaps, decimal, quote, comments)
+    if encoding is not None:
+        encoding = _encoding(encoding)
+    if max_bytes is not None and (isinstance(max_bytes, bool) or max_bytes < 1):
+        raise ValueError(f"max_bytes is {max_bytes!r}, expected a whole number of at least 1")
     path = Path(path)
-    first_bytes = _read_first_bytes(path)
-    if first_bytes.startswith(NPY_MAGIC):
-        return read_npy(path, target, task, classes)
-    if first_bytes.startswith(ZIP_MAGIC):
-        return read_npz(path, target, task, classes)
-    if is_idx(first_bytes):
-        return read_idx(path, target, task, classes)
-    if path.suffix in (".npy", ".npz"):
-        raise ValueError(f"{path} is not a {path.suffix} file: it begins with {first_bytes!r}")
-    return read_csv(path, target, task, classes)
+    _refuse_pickles(path)
+    contents = contents_of_pipe(path, max_bytes)
+    return read_delimited(path, contents, options, encoding, max_bytes, progress)
 
 
-def _read_first_bytes(path: Path) -> bytes:
-    with open_decompressed(path) as file:
-        first_bytes = file.read(8)
-    if not first_bytes:
-        raise ValueError(f"{path} is empty")
-    return first_bytes
+def _options(
+    separator: str | None,
+    header: bool | None,
+    names: Sequence[str] | None,
+    kinds: Mapping[str | int, str] | None,
+    gaps: Sequence[str] | None,
+    decimal: str | None,
+    quote: str | None,
+    comments: str | None,
+) -> Options:
+    """Check the arguments and return them."""
+    if separator is not None and separator not in (*SEPARATORS, ""):
+        raise ValueError(
+            f"separator is {separator!r}, expected ',', ';', '|', '\\t', ' ' (white space) or ''"
+        )
+    if decimal not in (None, ".", ","):
+        raise ValueError(f"decimal is {decimal!r}, expected '.' or ','")
+    if decimal == "," and separator == ",":
+        raise ValueError("decimal and separator are both ',', expected another separator")
+    if quote not in (None, '"', "'", ""):
+        raise ValueError(f"quote is {quote!r}, expected '\"', \"'\" or ''")
+    if header not in (None, True, False):
+        raise TypeError(f"header is {header!r}, expected True, False or None")
+    if comments is not None and not (comments.isascii() and comments.isprintable()):
+        raise ValueError(f"comments is {comments!r}, expected ASCII characters")
+    if isinstance(gaps, str):
+        raise TypeError(f"gaps is {gaps!r}, expected a sequence of texts, such as [{gaps!r}]")
+    if isinstance(names, str):
+        raise TypeError(f"names is {names!r}, expected a sequence of names")
+    if names is not None and len(set(names)) < len(names):
+        twice = next(name for name in names if list(names).count(name) > 1)
+        raise ValueError(f"names has {twice!r} twice, expected different names")
+    for key, kind in (kinds or {}).items():
+        if kind not in ("number", "text"):
+            raise ValueError(f"kinds[{key!r}] is {kind!r}, expected 'number' or 'text'")
+    return Options(
+        separator=separator,
+        header=header,
+        decimal=decimal,
+        quote=quote,
+        comments=comments,
+        gaps=GAPS if gaps is None else tuple(dict.fromkeys(gaps)),
+        guesses_gaps=gaps is None,
+        kinds=kinds,
+        names=names,
+    )
+
+
+def _encoding(name: str) -> str:
+    try:
+        "".encode(name)
+        return codecs.lookup(name).name
+    except LookupError:
+        raise ValueError(f"encoding is {name!r}, expected one that Python knows") from None
+
+
+def _refuse_pickles(path: Path) -> None:
+    """Raise a ValueError for a pickle, known by its name or its first bytes."""
+    first = b""
+    if path.is_file():
+        with path.open("rb") as file:
+            first = file.read(2)
+    if any(suffix.lower() in PICKLES for suffix in path.suffixes) or (
+        first[:1] == b"\x80" and first[1:] <= b"\x05"
+    ):
+        raise ValueError(
+            f"{path} is a pickle, which runs code when it is opened, and is never read; save the "
+            "data as .csv, .npz or Parquet instead"
+        )

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cygrad.tables.compression import open_decompressed
-from cygrad.tables.table import Table, Task, check_finite, targets
+from cygrad.tables.samples import Samples, Task, check_finite, targets
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 CHUNK = 1 << 20
@@ -31,7 +31,7 @@ def is_idx(magic: bytes) -> bool:
 
 def read_idx(
     path: Path, target: str | int | None, task: Task, classes: Sequence[str] | None
-) -> Table:
+) -> Samples:
     """Read a file of images and the file of their labels; see `cygrad.datasets.read`."""
     images = _read_array(path)
     if images.ndim < 2 or 0 in images.shape:
@@ -40,7 +40,7 @@ def read_idx(
     check_finite(X, str(path))
     labels_path = _find_labels(path) if target is None else Path(str(target))
     if labels_path is None:
-        return Table(X)
+        return Samples(X)
     labels = _read_array(labels_path)
     if labels.shape != images.shape[:1]:
         raise ValueError(
@@ -50,7 +50,7 @@ def read_idx(
     if task == "auto" and labels.dtype.kind in "iu":
         task = "classification"
     y, class_names = targets(labels, task, classes, lambda row: f"{labels_path}, label {row + 1}")
-    return Table(X, y, classes=class_names)
+    return Samples(X, y, classes=class_names)
 
 
 def _find_labels(path: Path) -> Path | None:

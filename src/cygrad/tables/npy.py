@@ -17,7 +17,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from cygrad.tables.columns import target_column
-from cygrad.tables.table import Table, Task, check_finite, targets
+from cygrad.tables.samples import Samples, Task, check_finite, targets
 
 NPY_MAGIC = b"\x93NUMPY"
 ZIP_MAGIC = b"PK\x03\x04"
@@ -27,14 +27,14 @@ TARGETS = "y"
 
 def read_npy(
     path: Path, target: str | int | None, task: Task, classes: Sequence[str] | None
-) -> Table:
+) -> Samples:
     """Read a ``.npy`` file; see `cygrad.datasets.read`."""
     with path.open("rb") as file:
         shape, fortran, dtype = _header(file, str(path), path.stat().st_size)
         offset = file.tell()
     X = _inputs(np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C"), str(path))
     if target is None:
-        return Table(X)
+        return Samples(X)
     column = target_column(path, target, X.shape[1])
     if X.shape[1] == 1:
         raise ValueError(f"{path} has no column beside the target, expected at least one input")
@@ -51,12 +51,12 @@ def read_npy(
         inputs = X[:, :-1]
     else:
         inputs = np.delete(X, column, axis=1)
-    return Table(inputs, y, classes=class_names)
+    return Samples(inputs, y, classes=class_names)
 
 
 def read_npz(
     path: Path, target: str | int | None, task: Task, classes: Sequence[str] | None
-) -> Table:
+) -> Samples:
     """Read a ``.npz`` file; see `cygrad.datasets.read`."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -69,7 +69,7 @@ def read_npz(
                 raise ValueError(f"{path} has the arrays {', '.join(names)}, and so no {label!r}")
             X = _inputs(_member(archive, inputs, path), f"{path}, array {inputs}")
             if label not in names:
-                return Table(X)
+                return Samples(X)
             values = _member(archive, label, path)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise ValueError(f"{path} is a damaged .npz file: {error}") from None
@@ -82,7 +82,7 @@ def read_npz(
     y, class_names = targets(
         values, task, classes, lambda row: f"{path}, array {label}, row {row + 1}"
     )
-    return Table(X, y, target=label, classes=class_names)
+    return Samples(X, y, target=label, classes=class_names)
 
 
 def _member(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:

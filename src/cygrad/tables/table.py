@@ -1,135 +1,289 @@
-"""`Table`, the samples read from a file, and the interpretation of their targets.
+"""`Table`: named columns of numbers or text, with gaps.
 
-A target is either the name of a class (classification) or a quantity (regression). `targets`
-decides which, in the same way for all file formats. Nothing is read from files here.
+A column of numbers is a float64 array with NaN in its gaps. A column of text is kept as codes into
+its different words, −1 in its gaps, so that a word is stored once. Nothing is read from files here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Task = Literal["auto", "classification", "regression"]
-TASKS: tuple[Task, ...] = get_args(Task)
+Kind = Literal["number", "text"]
 
-#: With task "auto", integers with more distinct values than this are quantities.
-MOST_INTEGER_CLASSES = 20
-BLOCK_ROWS = 4096
+#: Columns that `repr` shows.
+SHOWN_COLUMNS = 20
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
-    """Samples as read from a file.
+class Column:
+    """A column of a table: numbers, or codes and words.
 
     Attributes
     ----------
-    X : ndarray, shape (n, features)
-        Inputs, in the file's own type if it has one, otherwise float64.
-    y : ndarray or None
-        Targets: int64 class indices, shape (n,), if `classes` is set; otherwise quantities,
-        shape (n,) or (n, outputs). None if the file has no targets.
-    features : tuple of str or None
-        Names of the columns of `X`, if the file names them.
-    target : str or None
-        Name of the target, if the file names it.
-    classes : tuple of str or None
-        Names of the classes; `y` holds indices into them.
+    name : str
+    numbers : ndarray of float64, shape (rows,), or None
+        The numbers, NaN in gaps. None for text.
+    codes : ndarray of int32, shape (rows,), or None
+        Positions in `words`, −1 in gaps. None for numbers.
+    words : tuple of str
+        The different words in the order in which they first appear; no word is the empty tuple.
     """
 
-    X: NDArray[Any]
-    y: NDArray[Any] | None = None
-    features: tuple[str, ...] | None = None
-    target: str | None = None
-    classes: tuple[str, ...] | None = None
+    name: str
+    numbers: NDArray[np.float64] | None = None
+    codes: NDArray[np.int32] | None = None
+    words: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> Kind:
+        """``"number"`` or ``"text"``."""
+        return "text" if self.numbers is None else "number"
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """Numbers, or an array of the objects str and None."""
+        if self.numbers is not None:
+            return self.numbers
+        values = np.empty(len(self.words) + 1, object)
+        values[:-1] = self.words  # the last one, None, has the code −1
+        return values[self.codes]
+
+    @property
+    def is_gap(self) -> NDArray[np.bool_]:
+        """True in the rows without a value."""
+        if self.numbers is not None:
+            return np.isnan(self.numbers)
+        assert self.codes is not None
+        return self.codes < 0
+
+    def take(self, rows: Any) -> Column:
+        """Return the column of some rows, as an index of NumPy gives them."""
+        if self.numbers is not None:
+            return replace(self, numbers=self.numbers[rows])
+        assert self.codes is not None
+        return replace(self, codes=self.codes[rows])
+
+    def __len__(self) -> int:
+        values = self.codes if self.numbers is None else self.numbers
+        assert values is not None
+        return len(values)
+
+    def __repr__(self) -> str:
+        gaps = int(self.is_gap.sum())
+        words = "" if self.numbers is not None else f", {len(self.words)} words"
+        return f"{self.name} ({self.kind}{words}{f', {gaps} gaps' if gaps else ''})"
 
 
-def targets(
-    values: NDArray[Any],
-    task: Task,
-    classes: Sequence[str] | None,
-    locate: Callable[[int], str],
-) -> tuple[NDArray[Any], tuple[str, ...] | None]:
-    """Return class indices and class names, or quantities and None.
+class Table:
+    """Named columns of numbers or text with gaps, as they come from a file, arrays or a data frame.
 
-    Parameters
+    ``table["name"]`` is the array of a column: float64 with NaN in gaps, or str with None in gaps.
+    ``len(table)`` is the number of rows, and iteration is over the names of the columns.
+
+    Attributes
     ----------
-    values : ndarray, shape (n,) or (n, outputs)
-        Numbers, booleans or text.
-    task : {"auto", "classification", "regression"}
-        "auto" means classification for text, booleans, and integers with at most 20 distinct values
-        that occur at least twice on average, and regression for all other numbers.
-    classes : sequence of str or None
-        Names of the classes. None takes the distinct values in ascending order.
-    locate : callable
-        Returns the location in the file, for a message, of the target with a given row number.
+    names : tuple of str
+        Names of the columns, all different.
+    notes : tuple of str
+        What was guessed, with the argument that decides it, and what was left out or changed.
+    source : str
+        The file's path, or what the table was made from; for messages.
 
-    Raises
-    ------
-    ValueError
-        If a number is not finite, a quantity is text, or a class is unknown.
+    Examples
+    --------
+    >>> import cygrad as cg
+    >>> table = cg.tables.Table.from_arrays({"size": [1.5, 2.0, None], "kind": ["a", None, "b"]})
+    >>> table
+    Table of 3 rows: size (number, 1 gaps), kind (text, 2 words, 1 gaps)
+    >>> table["size"]
+    array([1.5, 2. , nan])
+    >>> table["kind"].tolist()
+    ['a', None, 'b']
     """
-    is_text = values.dtype.kind not in "biuf"
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        row = int(np.argmin(np.isfinite(values).reshape(len(values), -1).all(axis=1)))
-        raise ValueError(f"{locate(row)} is {values[row]}, expected a finite number")
-    if classes is not None or task == "classification":
-        is_classification = True
-    elif task == "regression":
-        is_classification = False
-    else:
-        is_classification = is_text or values.dtype.kind == "b" or _are_few_integers(values)
-    if not is_classification:
-        if is_text:
-            raise ValueError(f"{locate(0)} is {values[0]!r}, expected a number")
-        return values, None
-    if values.ndim != 1:
-        raise ValueError(f"{locate(0)} is one of {values.shape[1]} numbers, expected one class")
-    distinct, indices = np.unique(values, return_inverse=True)
-    names = tuple(_name(value) for value in distinct.tolist())
-    if classes is None:
-        return indices.astype(np.int64), names
-    index_of = {name: index for index, name in enumerate(classes)}
-    for position, name in enumerate(names):
-        if name not in index_of:
-            row = int(np.argmax(indices == position))
-            raise ValueError(f"{locate(row)} is {name!r}, expected one of {_shortened(classes)}")
-    return np.array([index_of[name] for name in names], np.int64)[indices], tuple(classes)
 
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        notes: Sequence[str] = (),
+        source: str = "table",
+        lines: NDArray[np.int64] | None = None,
+        block: NDArray[np.float64] | None = None,
+    ) -> None:
+        lengths = {len(column) for column in columns}
+        if not columns or len(lengths) > 1:
+            raise ValueError(f"columns have the lengths {sorted(lengths)}, expected one length")
+        self._columns = {column.name: column for column in columns}
+        if len(self._columns) < len(columns):
+            names = [column.name for column in columns]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"{names.count(twice)} columns are named {twice!r}, expected one")
+        self.notes = tuple(notes)
+        self.source = source
+        # Rows and lines, [(row, line), …], wherever a row is not on the line behind the one before.
+        self._lines = lines
+        self._rows = lengths.pop()
+        # The columns of numbers, in the order of the table, are those of one array.
+        self._block = block
 
-def check_finite(X: NDArray[Any], location: str) -> None:
-    """Raise a ValueError if an input is NaN or infinite; the message counts from 1."""
-    if X.dtype.kind != "f":
-        return
-    # In blocks: X may be mapped from a file larger than the memory.
-    for start in range(0, len(X), BLOCK_ROWS):
-        finite = np.isfinite(X[start : start + BLOCK_ROWS])
-        if not finite.all():
-            row, column = map(int, np.argwhere(~finite)[0])
-            row += start
-            raise ValueError(
-                f"{location}, row {row + 1}, column {column + 1} is {X[row, column]}, "
-                "expected a finite number"
+    @classmethod
+    def from_arrays(
+        cls,
+        arrays: Mapping[str, Any] | Sequence[Any] | NDArray[Any],
+        names: Sequence[str] | None = None,
+    ) -> Table:
+        """Return a table of arrays.
+
+        Parameters
+        ----------
+        arrays : mapping of str to array, sequence of arrays, or array of shape (rows, columns)
+            Numbers, booleans (0 and 1) or text; gaps are None, NaN, NaT or masked. Times become
+            seconds since 1970, durations become seconds.
+        names : sequence of str or None
+            Names of the columns, where `arrays` has none; by default column_1, column_2, …
+
+        Raises
+        ------
+        TypeError
+            If a column holds neither numbers nor text, or both.
+        ValueError
+            If lengths or the number of names differ, or a number is infinite.
+        """
+        from cygrad.tables import arrays as reader
+
+        return reader.table(arrays, names)
+
+    @classmethod
+    def from_frame(cls, frame: Any) -> Table:
+        """Return a table of a data frame: pandas, polars, PyArrow and others that narwhals knows.
+
+        Nulls are gaps, and so is NaN. Categories are text, whatever they are made of; dates and
+        times become seconds since 1970, durations seconds. Needs narwhals
+        (``pip install 'cygrad[frames]'``).
+
+        Raises
+        ------
+        ImportError
+            If narwhals is not installed.
+        TypeError
+            If `frame` is no data frame, or a column holds neither numbers, text nor times.
+        ValueError
+            If a number is infinite, or `frame` has no columns.
+        """
+        from cygrad.tables import frames
+
+        return frames.table(frame)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(self._columns)
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """``"number"`` or ``"text"`` for each name."""
+        return {name: column.kind for name, column in self._columns.items()}
+
+    @property
+    def gaps(self) -> dict[str, int]:
+        """The number of gaps for each name."""
+        return {name: int(column.is_gap.sum()) for name, column in self._columns.items()}
+
+    def column(self, name: str) -> Column:
+        """Return a column with all that is known of it."""
+        try:
+            return self._columns[name]
+        except KeyError:
+            known = ", ".join(self.names[:SHOWN_COLUMNS])
+            more = "" if len(self.names) <= SHOWN_COLUMNS else f", … ({len(self.names)} in all)"
+            raise KeyError(f"{self.source} has the columns {known}{more}; no {name!r}") from None
+
+    def numbers(self, names: Sequence[str] | None = None) -> NDArray[np.float64]:
+        """Return columns of numbers as an array of shape (rows, columns).
+
+        All columns of numbers of a file, in their order, are not copied.
+
+        Parameters
+        ----------
+        names : sequence of str or None
+            Names of columns; None takes all columns of numbers.
+
+        Raises
+        ------
+        TypeError
+            If a column holds text.
+        ValueError
+            If there is no column.
+        """
+        numeric = [name for name, column in self._columns.items() if column.kind == "number"]
+        chosen = numeric if names is None else list(names)
+        if self._block is not None and chosen == numeric:
+            return self._block
+        if not chosen:
+            raise ValueError(f"{self.source} has no columns of numbers, expected at least one")
+        columns = []
+        for name in chosen:
+            column = self.column(name)
+            if column.numbers is None:
+                raise TypeError(f"column {name!r} of {self.source} is text, expected numbers")
+            columns.append(column.numbers)
+        return np.column_stack(columns)
+
+    def select(self, names: Sequence[str]) -> Table:
+        """Return a table of some columns, in the order of `names`; nothing is copied."""
+        columns = [self.column(name) for name in names]
+        block = None
+        if [name for name in self.names if self._columns[name].kind == "number"] == [
+            column.name for column in columns if column.kind == "number"
+        ]:
+            block = self._block
+        return Table(columns, notes=self.notes, source=self.source, lines=self._lines, block=block)
+
+    def take(self, rows: Any) -> Table:
+        """Return a table of some rows: a slice, numbers of rows, or a boolean for each row."""
+        columns = [column.take(rows) for column in self._columns.values()]
+        lines = None
+        if self._lines is not None:
+            lines = np.column_stack(
+                [np.arange(len(columns[0])), self._lines_of(np.arange(len(self))[rows])]
             )
+        return Table(columns, notes=self.notes, source=self.source, lines=lines)
 
+    def locate(self, row: int, name: str | None = None) -> str:
+        """Return where a row, counted from 0, comes from: file, line, column; for messages."""
+        place = f"row {row}"
+        if self._lines is not None:
+            place = f"line {self._lines_of(np.array([row]))[0]}"
+        if name is None:
+            return f"{self.source}, {place}"
+        return f"{self.source}, {place}, column {self.names.index(name) + 1} ({name})"
 
-def _are_few_integers(values: NDArray[Any]) -> bool:
-    if values.dtype.kind not in "iu" or values.ndim != 1:
-        return False
-    distinct = len(np.unique(values))
-    return distinct <= MOST_INTEGER_CLASSES and 2 * distinct <= len(values)
+    def _lines_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        assert self._lines is not None
+        jump = np.searchsorted(self._lines[:, 0], rows, side="right") - 1
+        lines: NDArray[np.int64] = self._lines[jump, 1] + rows - self._lines[jump, 0]
+        return lines
 
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self.column(name).values
 
-def _name(value: object) -> str:
-    # 1 and 1.0 are the same class, whatever the type of the labels in the file.
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return value.decode() if isinstance(value, bytes) else str(value)
+    def __len__(self) -> int:
+        return self._rows
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
 
-def _shortened(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:10])
-    return shown if len(names) <= 10 else f"{shown}, ... ({len(names)} classes)"
+    def __contains__(self, name: object) -> bool:
+        return name in self._columns
+
+    def __repr__(self) -> str:
+        shown = ", ".join(repr(self._columns[name]) for name in self.names[:SHOWN_COLUMNS])
+        more = len(self.names) - SHOWN_COLUMNS
+        return (
+            f"Table of {len(self)} rows: {shown}{f', … ({more} more columns)' if more > 0 else ''}"
+        )

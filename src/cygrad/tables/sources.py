@@ -1,0 +1,184 @@
+"""The bytes of a file, decompressed and as UTF-8, block by block, with a bound on their number.
+
+The kind of compression is found by the first bytes, not by the name. A small file can expand to
+almost any size, so the text may have at most `max_bytes`, by default `FREE_BYTES` and `EXPANSION`
+times the size of the compressed file. Files that are not compressed have no bound.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import stat
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any
+
+FREE_BYTES = 16 << 20
+EXPANSION = 200
+READ_BYTES = 1 << 18
+
+MAGIC = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bz2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+
+
+class Source:
+    """A file that is being read."""
+
+    def __init__(
+        self, path: Path, file: IO[bytes], raw: IO[bytes], size: int, limit: int | None
+    ) -> None:
+        self.path = path
+        self._file = file
+        self._raw = raw
+        self._size = size
+        self._limit = limit
+        self._count = 0
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._encoding = "utf-8"
+        self._ended = False
+
+    def decode(self, encoding: str, start: bytes) -> bytes:
+        """Convert the bytes read so far, and all that follow, from an encoding to UTF-8."""
+        self._encoding = encoding
+        self._decoder = codecs.getincrementaldecoder(encoding)("strict")
+        return self._recode(start, False)
+
+    def read(self, size: int) -> bytes:
+        """Return at most about `size` bytes; none at the end."""
+        if self._decoder is None:
+            return self._bytes(size)
+        text = b""
+        while not text and not self._ended:
+            data = self._bytes(size)
+            self._ended = not data
+            text = self._recode(data, self._ended)
+        return text
+
+    def _recode(self, data: bytes, is_last: bool) -> bytes:
+        assert self._decoder is not None
+        try:
+            text = self._decoder.decode(data, is_last)
+        except UnicodeDecodeError as error:
+            place = max(0, self._count - len(data) + error.start) + 1
+            raise ValueError(
+                f"{self.path} is not {self._encoding} text near byte {place}: {error.reason}; "
+                "expected another encoding="
+            ) from None
+        return text.encode("utf-8", "surrogatepass")
+
+    def share_read(self) -> float:
+        """Return the share of the file that was read, from 0 to 1."""
+        return min(1.0, self._raw.tell() / self._size) if self._size else 0.0
+
+    def _bytes(self, size: int) -> bytes:
+        data = self._file.read(size)
+        self._count += len(data)
+        if self._limit is not None and self._count > self._limit:
+            raise ValueError(
+                f"{self.path} expands to more than {self._limit:,} bytes, which may exhaust the "
+                "memory; max_bytes= allows more"
+            )
+        return data
+
+
+def contents_of_pipe(path: Path, max_bytes: int | None) -> bytes | None:
+    """Return the bytes of a pipe, which can be read once only, and None for a file."""
+    mode = path.stat().st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # opening a folder raises the right error
+        return None
+    if not stat.S_ISFIFO(mode):
+        raise ValueError(f"{path} is a device, expected a file")
+    with path.open("rb") as file:
+        contents = file.read() if max_bytes is None else file.read(max_bytes + 1)
+    if max_bytes is not None and len(contents) > max_bytes:
+        raise ValueError(f"{path} has more than {max_bytes:,} bytes; max_bytes= allows more")
+    return contents
+
+
+@contextmanager
+def opened(path: Path, max_bytes: int | None, contents: bytes | None = None) -> Iterator[Source]:
+    """Open a file, or the contents of a pipe; damage that is found becomes a ValueError."""
+    with ExitStack() as stack:
+        if contents is None:
+            raw: Any = stack.enter_context(path.open("rb"))
+            size = path.stat().st_size
+        else:
+            raw, size = io.BufferedReader(io.BytesIO(contents)), len(contents)
+        first = raw.peek(6)[:6]
+        kind = next((name for magic, name in MAGIC.items() if first.startswith(magic)), None)
+        limit = max_bytes
+        if kind is None:
+            file = raw
+        else:
+            if limit is None:
+                limit = FREE_BYTES + EXPANSION * size
+            file = stack.enter_context(_decompressed(raw, kind, path))
+        try:
+            yield Source(path, file, raw, size, limit)
+        except Exception as error:
+            is_damage = isinstance(error, EOFError | zlib.error | gzip.BadGzipFile)
+            is_damage |= type(error).__name__ in ("LZMAError", "ZstdError")
+            is_damage |= kind == "bz2" and isinstance(error, OSError) and error.errno is None
+            if kind is None or not is_damage:
+                raise
+            raise ValueError(f"{path} is a damaged {kind} file: {error}") from None
+
+
+def _decompressed(raw: IO[bytes], kind: str, path: Path) -> Any:
+    if kind == "gzip":
+        return gzip.GzipFile(fileobj=raw)
+    if kind == "bz2":
+        return import_module("bz2").BZ2File(raw)
+    if kind == "xz":
+        # The memory of the dictionary is bounded too: the largest preset needs 65 MiB.
+        return io.BufferedReader(_XZ(raw), READ_BYTES)
+    try:
+        return import_module("compression.zstd").ZstdFile(raw)
+    except ImportError:
+        raise ValueError(
+            f"{path} is compressed with zstd, which needs Python 3.14 or newer; "
+            "expected gzip, bz2 or xz, or the file as 'unzstd' writes it"
+        ) from None
+
+
+class _XZ(io.RawIOBase):
+    """An xz file whose decompression may take at most 128 MiB."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._lzma = import_module("lzma")
+        self._decompressor: Any = None
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while True:
+            if self._decompressor is None or self._decompressor.eof:
+                data = (self._decompressor.unused_data if self._decompressor else b"").lstrip(b"\0")
+                data = data or self._file.read(READ_BYTES).lstrip(b"\0")
+                if not data:
+                    return 0
+                self._decompressor = self._lzma.LZMADecompressor(
+                    self._lzma.FORMAT_XZ, memlimit=128 << 20
+                )
+            elif self._decompressor.needs_input:
+                data = self._file.read(READ_BYTES)
+                if not data:
+                    raise EOFError("it ends before the end-of-stream marker")
+            else:
+                data = b""
+            text = self._decompressor.decompress(data, len(buffer))
+            if text:
+                buffer[: len(text)] = text
+                return len(text)
