@@ -33,8 +33,9 @@ EXACT = {"identity", "relu", "hard_tanh"}  # no rounding errors to measure
 
 ROOT = Path(__file__).parent.parent
 GUIDE = ROOT / ".github" / "CONTRIBUTING.md"
-# The experiments show some of the functions to the reader; they do not define them.
-USERS = "src/cygrad/experiments/"
+# The experiments show some of the functions to the reader, and the estimators give scikit-learn's
+# names to some; they do not define them.
+USERS = ("src/cygrad/experiments/", "src/cygrad/sklearn/")
 
 pytestmark = pytest.mark.skipif(not GUIDE.exists(), reason="there is no .github/CONTRIBUTING.md")
 

@@ -1,0 +1,56 @@
+"""Estimators for scikit-learn: `MLPClassifier` and `MLPRegressor`, trained and run by cygrad.
+
+They take the place of scikit-learn's classes of the same names::
+
+    from cygrad.sklearn import MLPClassifier, MLPRegressor
+
+Parameters, attributes, random numbers, warnings and errors are those of scikit-learn 1.9: the same
+`random_state` gives the same initial parameters, validation part, orders of samples and, up to
+rounding, the same trained network. This module needs the extra ``cygrad[sklearn]``, with
+scikit-learn 1.6 or newer; the rest of the package does not import it.
+
+Differences
+-----------
+What scikit-learn 1.9 does, and what these estimators do instead:
+
+==================================  ===============================  ===============================
+case                                scikit-learn                     here
+==================================  ===============================  ===============================
+best parameters of early stopping,  are the trained arrays: the      are a copy
+second fit with warm_start          restored ones have moved on
+early_stopping switched between     AttributeError or TypeError      works; scores begin anew
+fits with warm_start
+other hidden_layer_sizes with       trains the old sizes             ValueError
+warm_start
+`partial_fit` with an integer       every call from the second on    a new order in every call
+random_state                        has the same order
+`set_params` between two            new rates are not used           all new parameters are used
+`partial_fit`
+a batch whose weights are all 0     ZeroDivisionError                is no step
+negative sample weights             are used                         ValueError
+negative targets, loss "poisson"    `loss_` is NaN                   ValueError
+parameters or losses overflow       `loss_` is NaN for the rest of   ValueError; with early stopping
+                                    the fit                          the best parameters are kept
+a validation score that is NaN      counts as progress               counts as an epoch without
+several squared errors, L-BFGS      minimises one function by the    minimises what it reports: the
+                                    gradient of another              mean over the targets
+several squared errors, descent     `loss_` is the mean, the         the same; target_gradient=
+                                    gradient that of the sum         "mean" goes down the mean
+early_stopping, three classes or    draws without regard to classes  the same; stratify="always"
+more                                                                 keeps their shares
+`loss_` of probabilities near 0     cut off at −ln ε = 36            exact
+`coefs_` changed in place           changes the network              read-only; items are assigned
+                                                                     (``est.coefs_[0] = W``)
+momentum=1                          never slows down                 ValueError, expected below 1
+==================================  ===============================  ===============================
+"""
+
+try:
+    import sklearn  # noqa: F401
+except ImportError as error:
+    raise ImportError("cygrad.sklearn needs scikit-learn: pip install 'cygrad[sklearn]'") from error
+
+from cygrad.sklearn.classifier import MLPClassifier
+from cygrad.sklearn.regressor import MLPRegressor
+
+__all__ = ["MLPClassifier", "MLPRegressor"]

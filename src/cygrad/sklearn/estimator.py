@@ -1,0 +1,617 @@
+"""The part of the estimators that classifier and regressor share: how they train and predict."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from inspect import signature
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.optimize import _check_optimize_result
+from sklearn.utils.validation import check_is_fitted
+
+from cygrad.network.losses import row_of
+from cygrad.sklearn import documentation, inputs
+from cygrad.sklearn.architecture import (
+    check_describable,
+    dense_layers,
+    draw_parameters,
+    dropout_of,
+    dropout_rates,
+    hidden_activations,
+    hidden_sizes,
+    new_network,
+    same_sizes,
+)
+from cygrad.sklearn.coefficients import Coefficients
+from cygrad.sklearn.epochs import Epochs, Iterations, Orders
+from cygrad.sklearn.objective import OUTPUT_NAMES
+from cygrad.sklearn.parameters import OPTIMIZERS_BY_NAME
+from cygrad.sklearn.solvers import carry_over, lbfgs_of, optimizer_of, rate_factor
+from cygrad.training import DivergenceError, Trainer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.random import RandomState
+    from numpy.typing import ArrayLike, NDArray
+
+    from cygrad.network import Network
+    from cygrad.sklearn.epochs import Scorer
+    from cygrad.sklearn.objective import Objective
+
+    Split = tuple[Any, Any, Any, Any, Any, Any]
+
+DIVERGED = (
+    "Solver produced non-finite parameter weights. The input data may contain large values and "
+    "need to be preprocessed."
+)
+#: Rows whose pre-activations, of all layers, are in memory at once.
+ROWS_OF_SCORES = 1024
+#: Validated combinations of parameters that are kept; see `Perceptron._validate_params`.
+MOST_VALIDATED = 1024
+
+
+class Perceptron(BaseEstimator, ABC):
+    """What `MLPClassifier` and `MLPRegressor` have in common."""
+
+    # The parameters of the constructors.
+    hidden_layer_sizes: Any
+    activation: Any
+    solver: Any
+    alpha: float
+    batch_size: Any
+    learning_rate: Any
+    max_iter: int
+    loss: Any
+    shuffle: bool
+    random_state: Any
+    tol: float
+    verbose: Any
+    warm_start: bool
+    early_stopping: bool | str
+    validation_fraction: float
+    n_iter_no_change: float
+    dropout: Any
+    callbacks: Any
+    n_threads: int | None
+    dtype: str | None
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]]
+    _validated: ClassVar[set[tuple[Any, ...]]]
+
+    _net: Network
+    _given_network: Network | None
+    _description: tuple[Any, ...]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._validated = set()
+        if cls.__doc__ is not None:  # python -OO leaves docstrings out
+            of = "classifier" if cls.__name__.endswith("Classifier") else "regressor"
+            names = list(signature(cls.__init__).parameters)[1:]
+            marks = {
+                "<parameters>": documentation.section(names, of, OPTIMIZERS_BY_NAME),
+                "<attributes>": documentation.attributes(of),
+            }
+            for mark, text in marks.items():
+                cls.__doc__ = cls.__doc__.replace(mark, text)
+
+    # What a subclass decides
+
+    @abstractmethod
+    def _read(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+        """Return samples and targets, checked."""
+
+    def _read_classes(self, y: Any, incremental: bool) -> None:
+        """Find out the classes of the targets, if they have some."""
+
+    @abstractmethod
+    def _encode(self, y: Any) -> NDArray[Any]:
+        """Return the targets of the network."""
+
+    @abstractmethod
+    def _objective(self, y: NDArray[Any]) -> Objective:
+        """Return the loss for encoded targets."""
+
+    @abstractmethod
+    def _score_outputs(self, y: NDArray[Any], outputs: NDArray[Any], weights: Any) -> float:
+        """Return the score of outputs for encoded targets."""
+
+    def _stratified(self, y: NDArray[Any]) -> Any:
+        """Return the classes by which a validation part is drawn, or None."""
+        return None
+
+    def _constants(self, y: NDArray[Any]) -> NDArray[np.float64] | None:
+        """Return what the reported loss of each sample has besides the network's, or None."""
+        return None
+
+    def _training_weights(self, y: Any, weights: Any) -> Any:
+        """Return the weights of the samples to train on."""
+        return weights
+
+    # Training
+
+    def _validate_params(self) -> None:
+        """Check the parameters by scikit-learn's rules, unless the same ones were checked before.
+
+        This takes longer than the training of a small network, and searches over parameters and
+        repeated fits ask for the same ones again.
+        """
+        values = tuple(map(self.__dict__.get, self._parameter_constraints))
+        key = values + tuple(map(type, values))
+        try:
+            known = key in self._validated
+        except TypeError:  # lists, such as of sizes, are not kept
+            super()._validate_params()
+            return
+        if not known:
+            super()._validate_params()
+            if len(self._validated) >= MOST_VALIDATED:
+                self._validated.clear()
+            self._validated.add(key)
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Train on samples and targets.
+
+        Parameters
+        ----------
+        X : array_like, data frame or sparse matrix, shape (n, features)
+            float32 and float64 stay as they are, other numbers become float64.
+        y : array_like, shape (n,) or (n, outputs)
+            Labels of classes, or rows of 0 and 1 for several labels; numbers for the regressor.
+        sample_weight : array_like, shape (n,), or None
+            0 or more: a sample of weight w counts w times. A batch is divided by the sum of its
+            weights; one whose weights are all 0 is no step.
+        X_val, y_val : array_like or None
+            Samples to validate with after each epoch, in place of a part of X; both or neither.
+        sample_weight_val : array_like or None
+            Their weights.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or an argument is not as described; if parameters or losses overflow.
+        """
+        if not get_config()["skip_parameter_validation"]:
+            self._validate_params()
+        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val, False)
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
+        if not hasattr(self, "_net") and not get_config()["skip_parameter_validation"]:
+            self._validate_params()
+        return self._fit(X, y, sample_weight, None, None, None, True)
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        X_val: Any,
+        y_val: Any,
+        sample_weight_val: Any,
+        incremental: bool,
+    ) -> Self:
+        sizes = hidden_sizes(self.hidden_layer_sizes)
+        first = "_net" not in self.__dict__ or not (self.warm_start or incremental)
+        X, y = self._read(X, y, first)
+        self._read_classes(y, incremental)
+        weights = inputs.read_weights(sample_weight, X)
+        if incremental and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        y = self._encode(y)
+        objective = self._objective(y)
+        own = self._own_validation(X_val, y_val, sample_weight_val)
+        random = self._random(incremental)
+        self._prepare_network(X, sizes, objective, random, first)
+        if self.solver == "lbfgs":
+            self._fit_lbfgs(X, y, weights, own, objective)
+        else:
+            self._fit_descent(X, y, weights, own, objective, random, incremental)
+        return self
+
+    def _random(self, incremental: bool) -> RandomState:
+        """Return the random numbers of this fit; `partial_fit` goes on with those of the last one.
+
+        In scikit-learn each `partial_fit` has the same ones, and so the same order of samples.
+        """
+        given = self.random_state
+        if isinstance(given, (int, np.integer)):
+            latest = self.__dict__.get("_latest_random")
+            if incremental and latest is not None and latest[0] == given:
+                goes_on: RandomState = latest[1]
+                return goes_on
+            random: RandomState = check_random_state(given)
+            self._latest_random = (given, random)
+            return random
+        self.__dict__.pop("_latest_random", None)
+        return check_random_state(given)
+
+    def _own_validation(self, X_val: Any, y_val: Any, sample_weight_val: Any) -> Any:
+        """Return checked validation samples, encoded targets and weights, or None."""
+        if (X_val is None) != (y_val is None):
+            missing, given = ("X_val", "y_val") if X_val is None else ("y_val", "X_val")
+            raise ValueError(f"{missing} is None and {given} is given, expected both or neither")
+        if X_val is None:
+            if sample_weight_val is not None:
+                raise ValueError("sample_weight_val is given and X_val is None, expected X_val")
+            return None
+        X, y = self._read(X_val, y_val, False)
+        self._check_targets_val(y)
+        weights = inputs.read_weights(sample_weight_val, X, "sample_weight_val")
+        return X, self._encode(y), weights
+
+    def _check_targets_val(self, y: Any) -> None:
+        """Raise a ValueError if validation targets do not fit."""
+
+    def _prepare_network(
+        self, X: Any, sizes: list[int], objective: Objective, random: RandomState, first: bool
+    ) -> None:
+        """Make the network of the present parameters; without `first`, with the weights so far."""
+        before: Network | None = None if first else self._net
+        given: Network | None = self.__dict__.get("_given_network")
+        if given is not None:
+            if before is not None:
+                return
+            check_describable(given)
+        activations = hidden_activations(self.activation, len(sizes))
+        rates = dropout_rates(self.dropout, len(sizes))
+        dtype: Any = self.dtype
+        if dtype is None:
+            dtype = X.dtype if before is None else before.dtype
+            if self.solver == "lbfgs":
+                dtype = np.dtype(np.float64)
+        description = (X.shape[1], sizes, activations, rates, objective, np.dtype(dtype))
+        if before is not None and description == self._description:
+            return
+        net = new_network(*description)
+        if before is None:
+            self._forget_training()
+            # The output layer is drawn by the rule of the layer below.
+            of_all = activations or hidden_activations(self.activation, 1)
+            draw_parameters(net, [*activations, of_all[-1]], random)
+        else:
+            self.__dict__.pop("_trainer", None)
+            if not same_sizes(dense_layers(before), dense_layers(net)):
+                shapes = [layer.units for layer in dense_layers(before)][:-1]
+                raise ValueError(
+                    f"hidden_layer_sizes is {self.hidden_layer_sizes!r} and the fitted network has "
+                    f"{tuple(shapes)}; expected the same sizes, or warm_start=False"
+                )
+            net.parameters = before.parameters.astype(net.dtype)
+        self._net, self._description = net, description
+        self._given_network = None
+        self._name_layers(len(sizes) + 2, objective.units, objective.activation)
+
+    def _take_network(self, net: Network, parameters: dict[str, Any]) -> None:
+        """Become the fitted estimator of a network."""
+        if net.reduction != "mean":
+            raise ValueError(f"net has reduction {net.reduction!r}, expected 'mean'")
+        layers = dense_layers(net)
+        self.set_params(
+            **{
+                "hidden_layer_sizes": tuple(layer.units for layer in layers[:-1]),
+                "activation": [layer.description.activation for layer in layers[:-1]],
+                "dropout": dropout_of(net),
+                "dtype": net.dtype.name,
+                **parameters,
+            }
+        )
+        self._net = self._given_network = net
+        self.n_features_in_ = net.inputs
+        self._forget_training()
+        self._name_layers(len(layers) + 1, net.outputs, layers[-1].activation_name)
+
+    def _name_layers(self, layers: int, outputs: int, activation: str) -> None:
+        self.n_layers_, self.n_outputs_ = layers, outputs
+        self.out_activation_ = OUTPUT_NAMES.get(activation, activation)
+
+    def _forget_training(self) -> None:
+        """Begin the records of training anew."""
+        for name in ("_best_parameters", "_trainer", "history_", "best_loss_", "loss_curve_"):
+            self.__dict__.pop(name, None)
+        for name in ("validation_scores_", "best_validation_score_"):
+            self.__dict__.pop(name, None)
+        self.n_iter_ = self.t_ = 0
+        self._no_improvement_count = 0
+
+    def _begin_records(self, validates: bool) -> None:
+        """Begin the records that this fit needs and that earlier ones do not have."""
+        records = self.__dict__
+        records.setdefault("loss_curve_", [])
+        if validates:
+            if records.get("validation_scores_") is None:
+                self.validation_scores_: list[float] | None = []
+        else:
+            self.validation_scores_ = None
+        if self.early_stopping:
+            self.best_loss_: float | None = None
+            if records.get("best_validation_score_") is None:
+                self.best_validation_score_: float | None = -np.inf
+                self._best_parameters = self._net.parameters
+        else:
+            self.best_validation_score_ = None
+            if records.get("best_loss_") is None:
+                self.best_loss_ = np.inf
+
+    def _validation_split(self, X: Any, y: Any, weights: Any, random: RandomState) -> Split:
+        """Draw the validation part as scikit-learn does."""
+        classes = self._stratified(y)
+        how = {"random_state": random, "test_size": self.validation_fraction}
+        try:
+            rows, held_out = train_test_split(np.arange(len(y)), stratify=classes, **how)
+        except ValueError:
+            if classes is None:
+                raise
+            # A column of classes takes longer, and has scikit-learn name them in its error.
+            rows, held_out = train_test_split(
+                np.arange(len(y)), stratify=classes.reshape(-1, 1), **how
+            )
+        if len(held_out) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' "
+                "or the size of your dataset."
+            )
+        parts = [None, None] if weights is None else [weights[rows], weights[held_out]]
+        return (X[rows], y[rows], parts[0], X[held_out], y[held_out], parts[1])
+
+    def _fit_descent(
+        self,
+        X: Any,
+        y: NDArray[Any],
+        weights: Any,
+        own: Any,
+        objective: Objective,
+        random: RandomState,
+        incremental: bool,
+    ) -> None:
+        X_val, y_val, weights_val = (None, None, None) if own is None else own
+        if self.early_stopping and own is None:
+            X, y, weights, X_val, y_val, weights_val = self._validation_split(X, y, weights, random)
+        weights = self._training_weights(y, weights)
+        rows = len(y)
+        batch_size = min(200, rows)
+        if not isinstance(self.batch_size, str):
+            if self.batch_size > rows:
+                warnings.warn(
+                    "Got `batch_size` less than 1 or larger than "
+                    "sample size. It is going to be clipped",
+                    stacklevel=4,
+                )
+            batch_size = min(int(self.batch_size), rows)
+        trainer = self._prepare_trainer(objective, batch_size, random, incremental)
+        self._begin_records(X_val is not None)
+        self.n_iter_ = 0
+        orders = Orders(random) if self.shuffle else None
+        scorer, validation = self._scorer(X_val, y_val, weights_val)
+        epochs = Epochs(
+            self,
+            objective,
+            rows,
+            batch_size,
+            orders,
+            weights,
+            self._constants(y),
+            scorer,
+            incremental,
+        )
+        try:
+            trainer.fit(
+                X,
+                y,
+                1 if incremental else self.max_iter,
+                callbacks=[epochs, *self.callbacks],
+                shuffle=orders or False,
+                sample_weight=weights,
+                **validation,
+            )
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=4)
+        except DivergenceError as error:
+            best, scores = self.best_validation_score_, self.validation_scores_
+            if best is None or scores is None or best == -np.inf:
+                raise ValueError(DIVERGED) from error
+            scores.append(float("nan"))
+            warnings.warn(
+                f"The training diverged in epoch {self.n_iter_ + 1}: the parameters of the best "
+                "validation score before are kept.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        self.history_ = trainer.history
+        if self.early_stopping:
+            self._net.parameters = self._best_parameters
+
+    def _scorer(
+        self, X_val: Any, y_val: Any, weights_val: Any
+    ) -> tuple[Scorer | None, dict[str, Any]]:
+        """Return the function for the validation score, and what the trainer must evaluate."""
+        if X_val is None:
+            return None, {}
+        if isinstance(self.early_stopping, str):
+            name = self.early_stopping
+            chosen = [] if name == "loss" or name == self._net.metric else [name]
+            validation = {
+                "X_val": X_val,
+                "y_val": y_val,
+                "sample_weight_val": weights_val,
+                "metrics": chosen,
+            }
+
+            def logged(trainer: Trainer, logs: Mapping[str, float]) -> float:
+                value = logs[f"val_{name}"]
+                return value if trainer.history.higher_is_better(name) else -value
+
+            return logged, validation
+        net, threads = self._net, self.n_threads
+
+        def score(trainer: Trainer, logs: Mapping[str, float]) -> float:
+            outputs = net.forward(X_val, threads)
+            if not np.isfinite(outputs).all():
+                return float("nan")
+            return float(self._score_outputs(y_val, outputs, weights_val))
+
+        return score, {}
+
+    def _prepare_trainer(
+        self, objective: Objective, batch_size: int, random: RandomState, incremental: bool
+    ) -> Trainer:
+        """Return the trainer of this fit; `partial_fit` goes on with that of the one before."""
+        optimizer = optimizer_of(self, objective)
+        before: Trainer | None = self.__dict__.get("_trainer") if incremental else None
+        if before is not None:
+            same = before.optimizer == optimizer and before.threads == self.n_threads
+            if same and before.batch_size == batch_size:
+                return before
+        seed = random.randint(1 << 31) if any(self._rates_of_noise()) else 0
+        self._trainer = Trainer(self._net, optimizer, batch_size, rng=seed, threads=self.n_threads)
+        self._rate_factor = rate_factor(self, objective)
+        if before is None:
+            self._trainer.learning_rate_scale = self._rate_factor
+        else:
+            self._trainer.learning_rate_scale = before.learning_rate_scale
+            carry_over(before, self._trainer)
+        return self._trainer
+
+    def _rates_of_noise(self) -> list[bool]:
+        return [layer.kind in ("dropout", "noise") for layer in self._net.layers]
+
+    def _fit_lbfgs(
+        self, X: Any, y: NDArray[Any], weights: Any, own: Any, objective: Objective
+    ) -> None:
+        weights = self._training_weights(y, weights)
+        trainer = Trainer(self._net, lbfgs_of(self, objective), threads=self.n_threads)
+        self.validation_scores_ = None if own is None else []
+        self.n_iter_ = 0
+        scorer, validation = self._scorer(*((None, None, None) if own is None else own))
+        constants = self._constants(y)
+        constant = 0.0 if constants is None else float(np.average(constants, weights=weights))
+        iterations = Iterations(self, objective, constant, scorer)
+        try:
+            trainer.fit(
+                X,
+                y,
+                self.max_iter,
+                callbacks=[iterations, *self.callbacks],
+                sample_weight=weights,
+                **validation,
+            )
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=4)
+        except DivergenceError as error:
+            raise ValueError(DIVERGED) from error
+        self.history_ = trainer.history
+        result = trainer.history.optimize_result
+        if result is not None:
+            self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
+        if self.n_iter_ == 0:  # the first parameters were the best
+            found = self._net.evaluate(X, y, self.n_threads, sample_weight=weights)
+            iterations.record(found["loss"] + self._penalty(objective, y, weights))
+
+    def _penalty(self, objective: Objective, y: NDArray[Any], weights: Any) -> float:
+        """Return ½ (α / c) ΣW² / Σw of the present weights."""
+        total = len(y) if weights is None else float(weights.sum())
+        squares = sum(float((layer.weights**2).sum()) for layer in dense_layers(self._net))
+        return 0.5 * self.alpha / objective.descent_factor * squares / total
+
+    # Predictions
+
+    def _outputs(self, X: Any) -> NDArray[Any]:
+        """Return the outputs of the network for samples as they were given."""
+        if "_net" not in self.__dict__:
+            check_is_fitted(self)
+        if inputs.is_simple(self, X, False):
+            try:
+                return self._net.forward(X, self.n_threads)
+            except ValueError:  # numbers that are not finite
+                pass
+        return self._net.forward(inputs.read_samples(self, X), self.n_threads)
+
+    def _scores(self, X: Any) -> NDArray[Any]:
+        """Return the pre-activations of the output layer, shape (n, outputs)."""
+        outputs = self._outputs(X)
+        if self._net.layers[-1].activation_name == "identity":
+            return outputs
+        if not inputs.is_simple(self, X, False):
+            X = inputs.read_samples(self, X)
+        scores, takes_labels = np.empty_like(outputs), row_of(self._net.loss).labels
+        for start in range(0, len(outputs), ROWS_OF_SCORES):
+            rows = slice(start, start + ROWS_OF_SCORES)
+            # Any targets do: the pre-activations do not depend on them.
+            targets = np.zeros(outputs[rows].shape[: 1 if takes_labels else 2], np.int64)
+            found = self._net.backward(
+                X[rows], targets, False, self.n_threads, keep=("pre_activations",)
+            )
+            assert found.pre_activations is not None
+            scores[rows] = found.pre_activations[-1]
+        return scores
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "_net" in self.__dict__
+
+    def _fitted_network(self, name: str) -> Network:
+        """Return the network, or raise the AttributeError of an attribute that is not there."""
+        net: Network | None = self.__dict__.get("_net")
+        if net is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return net
+
+    @property
+    def network_(self) -> Network:
+        """The network: it can be saved, exported, and its parameters assigned."""
+        return self._fitted_network("network_")
+
+    @property
+    def coefs_(self) -> list[NDArray[Any]]:
+        """The weights of each layer, shape (in, out): copies; an item can be assigned."""
+        return Coefficients(dense_layers(self._fitted_network("coefs_")), True)
+
+    @coefs_.setter
+    def coefs_(self, arrays: Iterable[ArrayLike]) -> None:
+        Coefficients(dense_layers(self._fitted_network("coefs_")), True).assign(arrays)
+
+    @property
+    def intercepts_(self) -> list[NDArray[Any]]:
+        """The biases of each layer, shape (out,): copies; an item can be assigned."""
+        return Coefficients(dense_layers(self._fitted_network("intercepts_")), False)
+
+    @intercepts_.setter
+    def intercepts_(self, arrays: Iterable[ArrayLike]) -> None:
+        Coefficients(dense_layers(self._fitted_network("intercepts_")), False).assign(arrays)
+
+    @property
+    def learning_rate_(self) -> float:
+        """The learning rate of the next step, for solvers with steps."""
+        trainer: Trainer | None = self.__dict__.get("_trainer")
+        if trainer is None:
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute 'learning_rate_'"
+            )
+        return trainer.learning_rate / self._rate_factor
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+__all__ = ["NotFittedError", "Perceptron"]
