@@ -154,7 +154,10 @@ def _parser() -> argparse.ArgumentParser:
         "src of a checkout that is built in place",
     )
     parser.add_argument(
-        "--mnist", type=Path, metavar="DIR", help="folder of MNIST's t10k files, for accuracy"
+        "--mnist",
+        type=Path,
+        metavar="DIR",
+        help="folder of MNIST's t10k files, for accuracy and sklearn",
     )
     return parser
 
@@ -162,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
 def _describe(name: str) -> str:
     section = SECTIONS[name]
     needs = f" (needs --{section.needs})" if section.needs else ""
-    return f"  {name:<10} {section.help}{needs}"
+    return f"  {name:<14} {section.help}{needs}"
 
 
 if __name__ == "__main__":

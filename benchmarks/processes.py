@@ -1,7 +1,9 @@
 """Run sections, in a process of its own for each number of threads.
 
 Most libraries take their number of threads from the environment when they are imported. So the
-environment is set first, and the sections run in a fresh process.
+environment is set first, and the sections run in a fresh process. Sections that are `alone` compare
+with another library as it is installed: they have one thread, and no variables that choose
+OpenBLAS's kernels or blocks for it.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from importlib import import_module
 from multiprocessing import get_context
 
@@ -24,11 +27,23 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "NPROC",  # of XLA
 )
+BLAS_CHOICES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 EIGEN = "--xla_cpu_multi_thread_eigen"  # XLA's threads within an operation
 
 
 def run(names: list[str], settings: Settings, *, quiet: bool) -> dict[str, list[Row]]:
     """Run sections in turn, print their tables unless `quiet`, and return their rows."""
+    together = [name for name in names if not SECTIONS[name].alone]
+    results = _in_process(together, settings, quiet) if together else {}
+    for name in names:
+        if SECTIONS[name].alone:
+            kept = {key: os.environ.pop(key) for key in BLAS_CHOICES if key in os.environ}
+            results |= _in_process([name], replace(settings, threads=1), quiet)
+            os.environ.update(kept)
+    return results
+
+
+def _in_process(names: list[str], settings: Settings, quiet: bool) -> dict[str, list[Row]]:
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(settings.threads)
     flags = os.environ.get("XLA_FLAGS", "").split()

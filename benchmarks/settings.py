@@ -22,6 +22,7 @@ class Section:
     help: str
     per_threads: bool = False  # True if there is a table for each number of threads
     needs: str = ""  # the option without which it does not run
+    alone: bool = False  # True if it has its own process: one thread, OpenBLAS by its defaults
 
 
 SECTIONS = {
@@ -48,6 +49,14 @@ SECTIONS = {
     "import": Section("import_time", "the import of the package, next to that of NumPy"),
     "memory": Section("memory", "the memory that training takes"),
     "functions": Section("functions", "the errors of exp, tanh and the others, in ulp"),
+    "sklearn": Section(
+        "estimators.section",
+        "cygrad.sklearn next to scikit-learn: fits, predictions, a search",
+        alone=True,
+    ),
+    "sklearn-scores": Section(
+        "estimators.scores", "the scores of both over ten seeds, on four data sets", alone=True
+    ),
     "accuracy": Section("accuracy", "time and accuracy on MNIST", needs="mnist"),
     "wheel": Section("wheel", "the wheel of this source tree: its size and its tags"),
 }

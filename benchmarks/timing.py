@@ -34,12 +34,20 @@ def alternate(
     measures: Mapping[str, Callable[[], float]], rounds: int, threads: int = 1
 ) -> dict[str, float]:
     """Call all measures once per round, and return the median of each."""
+    values = in_turn(measures, rounds, threads)
+    return {name: median(numbers) for name, numbers in values.items()}
+
+
+def in_turn(
+    measures: Mapping[str, Callable[[], float]], rounds: int, threads: int = 1
+) -> dict[str, list[float]]:
+    """Call all measures once per round, and return the values of each, by rounds."""
     values: dict[str, list[float]] = {name: [] for name in measures}
     for _ in range(rounds):
         for name, measure in measures.items():
             wait_until_idle(threads)
             values[name].append(measure())
-    return {name: median(numbers) for name, numbers in values.items()}
+    return values
 
 
 def wait_until_idle(threads: int) -> None:
