@@ -63,15 +63,15 @@ def new_network(
     activations: Sequence[str | ChosenActivation],
     rates: Sequence[float],
     objective: Objective,
-    dtype: Any,
+    dtype: str,
 ) -> Network:
     """Return a network whose parameters are all 0."""
     layers: list[Description] = []
     for units, activation, rate in zip(sizes, activations, rates, strict=True):
-        layers.append(Dense(units, activation, weights_init=0.0))
+        layers.append(Dense(units, activation, weights_init="zeros"))
         if rate:
             layers.append(Dropout(rate))
-    layers.append(Dense(objective.units, objective.activation, weights_init=0.0))
+    layers.append(Dense(objective.units, objective.activation, weights_init="zeros"))
     return Network(inputs, layers, loss=objective.loss, dtype=dtype)
 
 

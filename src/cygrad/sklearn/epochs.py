@@ -77,7 +77,7 @@ class Epochs(Callback):
         self._rows, self._orders, self._weights = rows, orders, weights
         self._constants, self._scorer, self._incremental = constants, scorer, incremental
         self._starts = np.arange(0, rows, batch_size)
-        self._sizes = np.diff(self._starts, append=rows)
+        self._sizes = np.minimum(batch_size, rows - self._starts)
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Mapping[str, float]) -> bool:
         est = self._estimator

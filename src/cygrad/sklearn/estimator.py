@@ -13,7 +13,6 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
 from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import check_is_fitted
 
@@ -35,6 +34,7 @@ from cygrad.sklearn.epochs import Epochs, Iterations, Orders
 from cygrad.sklearn.objective import OUTPUT_NAMES
 from cygrad.sklearn.parameters import OPTIMIZERS_BY_NAME
 from cygrad.sklearn.solvers import carry_over, lbfgs_of, optimizer_of, rate_factor
+from cygrad.sklearn.streams import Continued, stream_of_fit
 from cygrad.training import DivergenceError, Trainer
 
 if TYPE_CHECKING:
@@ -221,30 +221,34 @@ class Perceptron(BaseEstimator, ABC):
         y = self._encode(y)
         objective = self._objective(y)
         own = self._own_validation(X_val, y_val, sample_weight_val)
-        random = self._random(incremental)
+        if incremental:
+            # In scikit-learn each call has the same random numbers, and the same order of samples.
+            before = self.__dict__.get("_continued")
+            self._continued = Continued.after(before, self.random_state)
+            self._train(X, y, weights, own, objective, sizes, self._continued.stream, first, True)
+        else:
+            self.__dict__.pop("_continued", None)
+            with stream_of_fit(self.random_state) as random:
+                self._train(X, y, weights, own, objective, sizes, random, first, False)
+        return self
+
+    def _train(
+        self,
+        X: Any,
+        y: NDArray[Any],
+        weights: Any,
+        own: Any,
+        objective: Objective,
+        sizes: list[int],
+        random: RandomState,
+        first: bool,
+        incremental: bool,
+    ) -> None:
         self._prepare_network(X, sizes, objective, random, first)
         if self.solver == "lbfgs":
             self._fit_lbfgs(X, y, weights, own, objective)
         else:
             self._fit_descent(X, y, weights, own, objective, random, incremental)
-        return self
-
-    def _random(self, incremental: bool) -> RandomState:
-        """Return the random numbers of this fit; `partial_fit` goes on with those of the last one.
-
-        In scikit-learn each `partial_fit` has the same ones, and so the same order of samples.
-        """
-        given = self.random_state
-        if isinstance(given, (int, np.integer)):
-            latest = self.__dict__.get("_latest_random")
-            if incremental and latest is not None and latest[0] == given:
-                goes_on: RandomState = latest[1]
-                return goes_on
-            random: RandomState = check_random_state(given)
-            self._latest_random = (given, random)
-            return random
-        self.__dict__.pop("_latest_random", None)
-        return check_random_state(given)
 
     def _own_validation(self, X_val: Any, y_val: Any, sample_weight_val: Any) -> Any:
         """Return checked validation samples, encoded targets and weights, or None."""
@@ -275,12 +279,12 @@ class Perceptron(BaseEstimator, ABC):
             check_describable(given)
         activations = hidden_activations(self.activation, len(sizes))
         rates = dropout_rates(self.dropout, len(sizes))
-        dtype: Any = self.dtype
+        dtype = self.dtype
         if dtype is None:
-            dtype = X.dtype if before is None else before.dtype
-            if self.solver == "lbfgs":
-                dtype = np.dtype(np.float64)
-        description = (X.shape[1], sizes, activations, rates, objective, np.dtype(dtype))
+            found = X.dtype if before is None else before.dtype
+            single = found.char == "f" and self.solver != "lbfgs"
+            dtype = "float32" if single else "float64"
+        description = (X.shape[1], sizes, activations, rates, objective, dtype)
         if before is not None and description == self._description:
             return
         net = new_network(*description)
