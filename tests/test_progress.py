@@ -1,4 +1,4 @@
-"""What `verbose=True` writes: bars on a terminal, lines elsewhere, the last one always."""
+"""What `verbose=True` writes: one line on a terminal, a few elsewhere, the last one always."""
 
 import io
 import re
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import cygrad as cg
+from cygrad import streams
 from cygrad.training import progress
 from cygrad.training.progress import Count, Progress
 
@@ -23,8 +24,8 @@ class _Terminal(io.StringIO):
 
 
 def _redirect(monkeypatch, stream):
-    """Replace stderr in `progress` by `stream`; sys.stderr itself belongs to pytest."""
-    monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=stream))
+    """Replace stderr of progress by `stream`; sys.stderr itself belongs to pytest."""
+    monkeypatch.setattr(streams, "sys", SimpleNamespace(stderr=stream))
 
 
 @pytest.fixture
@@ -78,36 +79,40 @@ def test_silence_without_verbose(terminal, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_line_per_epoch(plain, capsys):
+def test_a_line_for_each_of_few_epochs(plain, capsys):
     X = np.eye(2)
-    history = _fit(12, X_val=X, y_val=[1, 0], verbose=True)
+    history = _fit(10, X_val=X, y_val=[1, 0], verbose=True)
     lines = plain.getvalue().splitlines()
-    assert len(lines) == 12
+    assert len(lines) == 10
     for epoch, line in enumerate(lines):
         values = [f"{name} {history[name][epoch]:.4g}" for name in list(history)[:4]]
-        expected = [f"epoch {epoch + 1:2}/12", *values, f"{history.seconds[epoch]:.4g} s"]
+        expected = [f"epoch {epoch + 1:2}/10", *values, f"{history.seconds[epoch]:.4g} s"]
         assert line == "  ".join(expected)
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("epochs", [51, 999, 12345])
+@pytest.mark.parametrize("epochs", [11, 18, 19, 50, 51, 90, 999, 12345])
 def test_many_epochs_leave_few_lines_and_the_last(plain, clock, epochs):
     with Progress(epochs, samples=10, batch_size=1, loss_scale=1) as display:
         for epoch in range(epochs):
+            clock.now += 60
             display.epoch_done({"loss": epoch})
     lines = plain.getvalue().splitlines()
-    assert 20 <= len(lines) <= progress.MAX_LINES + 2
+    assert 6 <= len(lines) <= 10
     assert lines[0].split() == ["epoch", f"1/{epochs}", "loss", "0"]
     assert lines[-1].startswith(f"epoch {epochs}/{epochs}  loss")
     assert len(set(lines)) == len(lines)
 
 
-def test_slow_epochs_are_not_kept_waiting_for_a_line(plain, clock):
-    with Progress(1000, samples=10, batch_size=1, loss_scale=1) as display:
-        for epoch in range(9):
-            clock.now += progress.SECONDS_BETWEEN_LINES
+@pytest.mark.parametrize("epochs", [1, 8, 9, 300, 511, 512, 100_000])
+def test_an_unknown_number_of_epochs_leaves_few_lines_and_the_last(plain, clock, epochs):
+    with Progress(None, samples=10, batch_size=1, loss_scale=1) as display:
+        for epoch in range(epochs):
             display.epoch_done({"loss": epoch})
-    assert len(plain.getvalue().splitlines()) == 9
+    numbers = [int(line.split()[1]) for line in plain.getvalue().splitlines()]
+    assert len(numbers) <= 10
+    assert numbers[:-1] == [2**power for power in range(len(numbers) - 1)]
+    assert numbers[-1] == epochs
 
 
 def test_the_last_line_is_there_when_training_stops_early(plain):
@@ -115,18 +120,20 @@ def test_the_last_line_is_there_when_training_stops_early(plain):
     assert plain.getvalue().splitlines()[-1].startswith("epoch   42/5000  loss ")
 
 
-def test_a_bar_per_epoch_on_a_terminal(terminal, bars):
-    history = _fit(3, verbose=True)
-    rows = terminal.rows()
-    assert rows.pop() == ""
-    assert len(rows) == 3
-    for epoch, row in enumerate(rows):
-        assert f"epoch {epoch + 1}/3" in row
-        assert f"loss {history.loss[epoch]:.4g}" in row
-        assert f"mae {history.metric[epoch]:.4g}" in row
+@pytest.mark.parametrize("seconds", [0.0, 1.0])
+def test_a_run_is_one_line_on_a_terminal(terminal, clock, bars, seconds):
+    def wait(trainer, epoch, logs):
+        clock.now += seconds
+
+    history = _fit(30, verbose=True, callbacks=[wait])
+    row, rest = terminal.rows()
+    assert rest == ""
+    assert "epoch 30/30" in row
+    assert f"loss {history.loss[-1]:.4g}" in row
+    assert f"mae {history.metric[-1]:.4g}" in row
 
 
-def test_the_bar_grows_within_an_epoch(terminal, clock, bars):
+def test_the_bar_grows_within_epochs_over_the_run(terminal, clock, bars):
     with Progress(2, samples=95, batch_size=10, loss_scale=1) as display:
         for step in (1, 5, 10):
             clock.now += 1
@@ -134,15 +141,29 @@ def test_the_bar_grows_within_an_epoch(terminal, clock, bars):
             assert f"loss {0.25 if step < 10 else 100 * 0.25 / 95:.4g}" in terminal.rows()[-1]
         clock.now += 1
         display.epoch_done({"loss": 0.125})
+        assert re.search(r"epoch 1/2.*loss 0.125", terminal.rows()[-1])
         clock.now += 1
-        display.poll(3, 15)
+        display.poll(4, 20)
+        assert re.search(r"epoch 2/2.*loss 0.5", terminal.rows()[-1])
     drawn = terminal.getvalue()
     if bars == "own":
         filled = [row.count("#") for row in drawn.split("\r")[1:]]
-        assert filled == [2, 10, 20, 20, 6]
-    assert re.search(r"epoch 1/2.*loss 0.125", terminal.rows()[0])
-    assert re.search(r"epoch 2/2.*loss 0.5", terminal.rows()[1])
+        assert filled == [1, 5, 10, 10, 14, 10]  # the last whole epoch stays
     assert drawn.endswith("\n")
+    assert drawn.count("\n") == 1
+
+
+def test_the_bar_is_of_the_epoch_where_their_number_is_unknown(terminal, clock, bars):
+    with Progress(None, samples=100, batch_size=10, loss_scale=1) as display:
+        for epoch in range(3):
+            clock.now += 1
+            display.poll(5, 50)
+            if bars == "own":
+                assert terminal.rows()[-1].count("#") == 10
+            clock.now += 1
+            display.epoch_done({"loss": epoch})
+    assert re.search(r"epoch 3 .*loss 2", terminal.rows()[0])
+    assert terminal.getvalue().count("\n") == 1
 
 
 def test_a_summed_loss_is_shown_as_for_all_samples(terminal, clock, without_tqdm):
@@ -178,7 +199,7 @@ def test_a_narrow_terminal_shows_the_numbers_rather_than_the_bar(
     drawn = [line for row in terminal.getvalue().split("\n") for line in row.split("\r")]
     assert max(map(len, drawn)) < columns
     if columns >= 45:
-        assert f"mae {history.metric[1]:.4g}" in terminal.rows()[1]
+        assert f"mae {history.metric[1]:.4g}" in terminal.rows()[0]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
@@ -211,9 +232,58 @@ def test_an_interrupted_epoch_leaves_the_last_whole_one_on_the_line(terminal, cl
     assert re.search(r"epoch +2/1000.*loss 0.5", terminal.rows()[-2])
 
 
-def test_a_program_without_stderr_trains(monkeypatch):
-    _redirect(monkeypatch, None)
+class _Writer:
+    """A stream of a logger or a window, which has `write` alone."""
+
+    def __init__(self):
+        self.text = ""
+
+    def write(self, text):
+        self.text += text
+
+
+class _Faulty(_Terminal):
+    """A terminal whose methods raise, all or one of them."""
+
+    def __init__(self, *names):
+        super().__init__()
+        for name in names:
+            setattr(self, name, self._fail)
+
+    def _fail(self, *arguments):
+        raise OSError("the terminal is gone")
+
+
+def _closed():
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+ODD_STREAMS = {
+    "none": lambda: None,
+    "closed": _closed,
+    "isatty raises": lambda: _Faulty("isatty"),
+    "write raises": lambda: _Faulty("write"),
+    "flush raises": lambda: _Faulty("flush"),
+    "all raise": lambda: _Faulty("isatty", "write", "flush"),
+    "no letters": lambda: io.TextIOWrapper(io.BytesIO(), "undefined"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_STREAMS)
+def test_no_stream_ends_a_training(monkeypatch, bars, kind):
+    _redirect(monkeypatch, ODD_STREAMS[kind]())
     assert len(_fit(2, verbose=True)) == 2
+    with Count("gradients", 4) as count:
+        count.show(1, "")
+
+
+def test_a_stream_with_write_alone_gets_the_lines(monkeypatch):
+    stream = _Writer()
+    _redirect(monkeypatch, stream)
+    _fit(2, verbose=True)
+    assert [line[:9] for line in stream.text.splitlines()] == ["epoch 1/2", "epoch 2/2"]
 
 
 def test_a_count_is_a_bar_on_a_terminal(terminal, clock, bars):

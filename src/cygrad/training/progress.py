@@ -1,27 +1,24 @@
-"""Progress of long computations on stderr: bars on a terminal, lines elsewhere.
+"""Progress of long computations on stderr: a bar on a terminal, a few lines elsewhere.
 
-`Progress` is the display of `Trainer.fit`, a bar for each epoch; `Count` is the display of other
-work with a known number of parts.
+`Progress` is the display of `Trainer.fit`, `Count` that of other work with a known number of parts.
 
-tqdm draws the bars if it is installed, else `_SimpleBar`. Bars are drawn at most ten times a
-second, so short epochs are not slowed down. In very long runs only some epochs keep their line, so
-the output stays readable.
+A terminal shows one line, which is redrawn at most ten times a second, so that short epochs are not
+slowed down: by tqdm if it is installed, else by `_SimpleBar`. A pipe or a file gets at most ten
+lines, evenly over the epochs. Whatever fails there does not end the training.
 """
 
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Mapping
 from importlib import import_module
-from io import StringIO
 from time import monotonic, time
 from types import TracebackType
-from typing import Any, Protocol, Self, TextIO
+from typing import Any, Protocol, Self
 
-# A run writes at most about this many lines, and one more whenever this time passes without one.
-MAX_LINES = 50
-SECONDS_BETWEEN_LINES = 10.0
+from cygrad.streams import ErrorStream
+
+MAX_LINES = 10  # of a run, where lines cannot be redrawn
 SECONDS_BETWEEN_DRAWINGS = 0.1
 BAR_CELLS = 20
 
@@ -32,7 +29,8 @@ class Progress:
     Parameters
     ----------
     epochs : int or None
-        Number of epochs; None: not known.
+        Number of epochs; None: not known. Then the bar is of the epoch, not of the run, and lines
+        are written after 1, 2, 4, 8, … epochs.
     samples, batch_size : int
         Number of samples, and samples per step.
     loss_scale : float
@@ -48,13 +46,15 @@ class Progress:
         self._batch_size = batch_size
         self._loss_scale = loss_scale
         self._steps = -(-samples // batch_size)
-        self._stride = 1 if epochs is None else -(-epochs // MAX_LINES)
-        stream = sys.stderr or StringIO()  # a program without a console has no stderr
+        stream = ErrorStream()
         self.on_terminal = stream.isatty()
-        self._line = _make_bar(stream, self._steps) if self.on_terminal else _PlainLine(stream)
+        self._line: _Line = _PlainLine(stream)
+        if self.on_terminal:
+            self._line = _make_bar(stream, self._steps * (1 if epochs is None else epochs))
         self._epoch = 1
+        self._lines = 0
         self._pending_text = ""
-        self._began = self._last_written = self._last_drawn = monotonic()
+        self._began = self._last_drawn = monotonic()
 
     def poll(self, steps_done: int, loss_sum: float) -> None:
         """Draw the bar within an epoch; called by the engine."""
@@ -71,18 +71,24 @@ class Progress:
         """Show the numbers of the epoch that just ended."""
         now = monotonic()
         self._pending_text = _format_numbers(logs)
-        if (
-            self._epoch in (1, self._epochs)
-            or (self._epoch % self._stride == 0 and (self._epochs or self._epoch <= MAX_LINES))
-            or now - self._last_written >= SECONDS_BETWEEN_LINES
-        ):
-            self._write_line()
-            self._last_written = self._last_drawn = now
-        elif now - self._last_drawn >= SECONDS_BETWEEN_DRAWINGS:
+        if not self.on_terminal:
+            if self._has_line():
+                self._write_line()
+        elif self._epoch == 1 or now - self._last_drawn >= SECONDS_BETWEEN_DRAWINGS:
             self._draw(self._steps, self._pending_text)
             self._last_drawn = now
         self._epoch += 1
-        self._began = now
+        if self._epochs is None:
+            self._began = now
+
+    def _has_line(self) -> bool:
+        """Return whether a line is written after this epoch, where lines cannot be redrawn."""
+        if self._epochs is None:
+            return self._epoch & (self._epoch - 1) == 0 and self._lines < MAX_LINES - 1
+        if self._epochs <= MAX_LINES:
+            return True
+        stride = -(-self._epochs // (MAX_LINES - 1))
+        return self._epoch in (1, self._epochs) or self._epoch % stride == 0
 
     def __enter__(self) -> Self:
         return self
@@ -95,19 +101,22 @@ class Progress:
     ) -> None:
         if self._pending_text:
             self._epoch -= 1
-            self._write_line()
+            self._draw(self._steps, self._pending_text)
         self._line.end()
 
     def _draw(self, steps_done: int, numbers: str) -> None:
+        """Draw the line after so many steps of this epoch."""
         epoch = f"{self._epoch}"
         if self._epochs is not None:
             epoch = f"{self._epoch:{len(str(self._epochs))}}/{self._epochs}"
+            steps_done += (self._epoch - 1) * self._steps
         self._line.draw(f"epoch {epoch}", steps_done, monotonic() - self._began, numbers)
 
     def _write_line(self) -> None:
         self._draw(self._steps, self._pending_text)
         self._line.end()
         self._pending_text = ""
+        self._lines += 1
 
 
 class Count:
@@ -122,7 +131,7 @@ class Count:
     """
 
     def __init__(self, title: str, total: int) -> None:
-        stream = sys.stderr or StringIO()
+        stream = ErrorStream()
         self._title = title
         self._line = _make_bar(stream, total) if stream.isatty() else _PlainLine(stream)
         self._began = monotonic()
@@ -173,7 +182,7 @@ class _Line(Protocol):
 class _PlainLine:
     """A line that is written once, at its end."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: ErrorStream) -> None:
         self._stream = stream
         self._text = ""
 
@@ -190,7 +199,7 @@ class _PlainLine:
 class _SimpleBar:
     """A bar that is redrawn in place with carriage returns."""
 
-    def __init__(self, stream: TextIO, steps: int) -> None:
+    def __init__(self, stream: ErrorStream, steps: int) -> None:
         self._stream = stream
         self._steps = steps
         self._length = 0
@@ -213,9 +222,9 @@ class _SimpleBar:
 
 
 class _TqdmBar:
-    """The bar of tqdm, one object for each line that stays."""
+    """The bar of tqdm."""
 
-    def __init__(self, tqdm: Any, stream: TextIO, steps: int) -> None:
+    def __init__(self, tqdm: Any, stream: ErrorStream, steps: int) -> None:
         # tqdm's monitor thread is not needed, because all drawing is done here.
         self._make = type("Bar", (tqdm,), {"monitor_interval": 0})
         self._stream = stream
@@ -256,7 +265,7 @@ def _bar_cells(columns: int, others: int) -> int:
     return cells if cells >= 5 else 0
 
 
-def _make_bar(stream: TextIO, steps: int) -> _Line:
+def _make_bar(stream: ErrorStream, steps: int) -> _Line:
     try:
         tqdm = import_module("tqdm").tqdm
     except ImportError:
