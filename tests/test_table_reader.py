@@ -452,7 +452,8 @@ def test_infinite_and_rounded_numbers(write):
         ("<!DOCTYPE html>\n<html></html>\n", "is HTML"),
         ("\n<HTML><body>404", "is HTML"),
         ('<?xml version="1.0"?><a/>', "is XML"),
-        (b"PK\x03\x04\x14\0\0\0\0\0", "is not text"),
+        (b"PK\x03\x04\x14\0\0\0\0\0", "is a damaged .npz file"),
+        (b"\x7fELF\x02\0\0\0\0\0", "is not text"),
         (b"\x80\x05\x95\x0b\0\0", "is a pickle"),
     ],
 )

@@ -7,9 +7,12 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cygrad.tables import array_files
 from cygrad.tables.delimited import read_delimited
+from cygrad.tables.idx import is_idx
 from cygrad.tables.layout import GAPS, SEPARATORS, Options
-from cygrad.tables.sources import contents_of_pipe
+from cygrad.tables.npy import NPY_MAGIC, ZIP_MAGIC
+from cygrad.tables.sources import contents_of_pipe, opened
 from cygrad.tables.table import Table
 
 PICKLES = (".pkl", ".pickle", ".joblib")
@@ -27,10 +30,20 @@ def read(
     quote: str | None = None,
     comments: str | None = None,
     encoding: str | None = None,
+    arrays: Sequence[str] | None = None,
     max_bytes: int | None = None,
     progress: bool | None = None,
 ) -> Table:
-    """Read a file of delimited text: named columns of numbers or text, with gaps.
+    """Read a file as named columns of numbers or text, with gaps.
+
+    The format is found from the first bytes, not from the name:
+
+    - **delimited text**, see below;
+    - **.npy**: each column of the array is a column, other dimensions are flattened;
+    - **.npz**: the columns of all arrays with the same number of rows, or of `arrays`. If there are
+      ``x_train`` and ``y_train``, these are read, with a note;
+    - **IDX**, the format of MNIST: the pixels, and the column ``label`` if the file of the labels
+      is in the same folder.
 
     A number is ``[+-]?(\\d+\\.?\\d*|\\.\\d+)([eE][+-]?\\d+)?`` in ASCII and becomes the nearest
     double, as with Python's float; everything else is text or a gap. A column with one text is
@@ -68,6 +81,8 @@ def read(
         which lines at the start of the file begin. ``""`` for none.
     encoding : str or None
         Encoding of the text; by default UTF-8, or UTF-16 with a byte order mark.
+    arrays : sequence of str or None
+        Names of the arrays of a ``.npz`` file, such as ``["x_test", "y_test"]``.
     max_bytes : int or None
         The most bytes of text of a compressed file. By default 16 MiB and 200 times its size, so
         that a small file cannot fill the memory.
@@ -99,6 +114,19 @@ def read(
     path = Path(path)
     _refuse_pickles(path)
     contents = contents_of_pipe(path, max_bytes)
+    with opened(path, max_bytes, contents) as source:
+        first = source.read(8)
+    if first.startswith((NPY_MAGIC, ZIP_MAGIC)) or is_idx(first):
+        _refuse_options(path, options, encoding)
+        if contents is not None:
+            raise ValueError(f"{path} is a pipe, expected a file for this format")
+        if arrays is not None and not first.startswith(ZIP_MAGIC):
+            raise ValueError(f"arrays is {list(arrays)}, but {path} is no .npz file")
+        if first.startswith(ZIP_MAGIC):
+            return array_files.read_npz(path, arrays, max_bytes)
+        return array_files.read_npy(path) if first[0] else array_files.read_idx(path)
+    if arrays is not None:
+        raise ValueError(f"arrays is {list(arrays)}, but {path} is no .npz file")
     return read_delimited(path, contents, options, encoding, max_bytes, progress)
 
 
@@ -148,6 +176,17 @@ def _options(
         kinds=kinds,
         names=names,
     )
+
+
+def _refuse_options(path: Path, options: Options, encoding: str | None) -> None:
+    """Raise a ValueError if an argument for delimited text is given with another format."""
+    plain = Options()
+    for name in ("separator", "header", "names", "kinds", "gaps", "decimal", "quote", "comments"):
+        value = getattr(options, name)
+        if value != getattr(plain, name):
+            raise ValueError(f"{name} is {value!r}, but {path} is no delimited text")
+    if encoding is not None:
+        raise ValueError(f"encoding is {encoding!r}, but {path} is no text")
 
 
 def _encoding(name: str) -> str:

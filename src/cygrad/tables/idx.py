@@ -33,15 +33,15 @@ def read_idx(
     path: Path, target: str | int | None, task: Task, classes: Sequence[str] | None
 ) -> Samples:
     """Read a file of images and the file of their labels; see `cygrad.datasets.read`."""
-    images = _read_array(path)
+    images = read_array(path)
     if images.ndim < 2 or 0 in images.shape:
         raise ValueError(f"{path} has dimensions {images.shape}, expected rows of numbers")
     X = images.reshape(images.shape[0], -1)
     check_finite(X, str(path))
-    labels_path = _find_labels(path) if target is None else Path(str(target))
+    labels_path = find_labels(path) if target is None else Path(str(target))
     if labels_path is None:
         return Samples(X)
-    labels = _read_array(labels_path)
+    labels = read_array(labels_path)
     if labels.shape != images.shape[:1]:
         raise ValueError(
             f"{labels_path} has dimensions {labels.shape}, "
@@ -53,7 +53,8 @@ def read_idx(
     return Samples(X, y, classes=class_names)
 
 
-def _find_labels(path: Path) -> Path | None:
+def find_labels(path: Path) -> Path | None:
+    """Return the file of the labels in the folder of the images, or None."""
     name = re.sub(r"idx\d", "idx1", path.name.replace("images", "labels")).removesuffix(".gz")
     if name == path.name.removesuffix(".gz"):
         return None
@@ -61,7 +62,8 @@ def _find_labels(path: Path) -> Path | None:
     return next((candidate for candidate in candidates if candidate.exists()), None)
 
 
-def _read_array(path: Path) -> NDArray[Any]:
+def read_array(path: Path) -> NDArray[Any]:
+    """Return the array of an IDX file."""
     with open_decompressed(path) as file:
         return _parse(file, path)
 

@@ -187,6 +187,8 @@ def guess(text: str, is_whole: bool, options: Options, place: str) -> Layout | N
         return None
     if not rows:  # an open quote
         rows = records(text, start, line, separator, "", comments)[:1]
+    if not rows:
+        raise ValueError(f"{place} has no rows")
     width = len(rows[0].fields)
     if width > MOST_COLUMNS:
         raise ValueError(f"{place} has {width:,} columns, expected at most {MOST_COLUMNS:,}")
@@ -252,7 +254,7 @@ def _pass_comments(
         content = match[1].lstrip(" \t")
         if content and content[0] not in known:
             break
-        if content.startswith("|") and comments is None and content.count("|") > 1:
+        if content[:1] == "|" and comments is None and "|" not in found and content.count("|") > 1:
             break  # a row between bars
         if content:
             passed.append(content)

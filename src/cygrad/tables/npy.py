@@ -29,10 +29,7 @@ def read_npy(
     path: Path, target: str | int | None, task: Task, classes: Sequence[str] | None
 ) -> Samples:
     """Read a ``.npy`` file; see `cygrad.datasets.read`."""
-    with path.open("rb") as file:
-        shape, fortran, dtype = _header(file, str(path), path.stat().st_size)
-        offset = file.tell()
-    X = _inputs(np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C"), str(path))
+    X = _inputs(mapped(path), str(path))
     if target is None:
         return Samples(X)
     column = target_column(path, target, X.shape[1])
@@ -67,10 +64,10 @@ def read_npz(
             label = TARGETS if target is None else str(target)
             if target is not None and label not in names:
                 raise ValueError(f"{path} has the arrays {', '.join(names)}, and so no {label!r}")
-            X = _inputs(_member(archive, inputs, path), f"{path}, array {inputs}")
+            X = _inputs(member(archive, inputs, path), f"{path}, array {inputs}")
             if label not in names:
                 return Samples(X)
-            values = _member(archive, label, path)
+            values = member(archive, label, path)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise ValueError(f"{path} is a damaged .npz file: {error}") from None
     if values.ndim == 2 and values.shape[1] == 1:
@@ -85,7 +82,18 @@ def read_npz(
     return Samples(X, y, target=label, classes=class_names)
 
 
-def _member(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:
+def mapped(path: Path) -> NDArray[Any]:
+    """Return the array of a ``.npy`` file, mapped from it."""
+    with path.open("rb") as file:
+        shape, fortran, dtype = _header(file, str(path), path.stat().st_size)
+        offset = file.tell()
+    if 0 in shape or dtype.itemsize == 0:  # nothing can be mapped
+        return np.empty(shape, dtype)
+    return np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C")
+
+
+def member(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:
+    """Return an array of a ``.npz`` file."""
     location = f"{path}, array {name}"
     info = archive.getinfo(f"{name}.npy")
     with archive.open(info) as file:

@@ -67,10 +67,11 @@ class Source:
         assert self._decoder is not None
         try:
             text = self._decoder.decode(data, is_last)
-        except UnicodeDecodeError as error:
-            place = max(0, self._count - len(data) + error.start) + 1
+        except UnicodeError as error:
+            place = max(0, self._count - len(data) + getattr(error, "start", 0)) + 1
+            reason = getattr(error, "reason", error)
             raise ValueError(
-                f"{self.path} is not {self._encoding} text near byte {place}: {error.reason}; "
+                f"{self.path} is not {self._encoding} text near byte {place}: {reason}; "
                 "expected another encoding="
             ) from None
         return text.encode("utf-8", "surrogatepass")
