@@ -118,7 +118,9 @@ def test_a_wrong_fit_is_refused(monkeypatch):
 
     _change_ours(monkeypatch, change)
     X, y = data.load("100 rows", SETTINGS)
-    with pytest.raises(WrongResult, match=r"max_iter 4, 3 epochs: cygrad 4 epochs, score"):
+    with pytest.raises(
+        WrongResult, match=r"max_iter 4, 100 rows, 3 epochs: cygrad 4 epochs, score"
+    ):
         fits.fit_row(SHORT, X, y, SETTINGS)
 
 
@@ -133,6 +135,24 @@ def test_rounding_errors_of_a_long_fit_give_a_ratio_per_epoch(monkeypatch):
     assert (row["agrees"], row["epochs"]) == ("no", 5)
     assert row["ratio"] == pytest.approx(5 / 4)
     assert "cygrad 5 epochs" in row["notes"][0]
+
+
+def test_whole_fits_that_disagree_are_checked_on_few_rows(monkeypatch):
+    seen = []
+
+    def fitted(parameters, X, y):
+        seen.append((parameters["max_iter"], len(X)))
+        return pair.fitted(parameters, X, y)
+
+    monkeypatch.setattr(fits, "fitted", fitted)
+    monkeypatch.setattr(fits, "FEW_ROWS", 40)
+    X, y = data.load("100 rows", SETTINGS)
+    whole = pair.fitted(SHORT.parameters, X, y)
+    assert fits.check("", SHORT.parameters, whole, X, y, 1e-6) == "coefs"
+    assert seen == []
+    whole[OURS].n_iter_ += 1
+    assert fits.check("", SHORT.parameters, whole, X, y, 1e-6) == "no"
+    assert seen == [(3, 40)]
 
 
 def test_the_same_score_is_enough_and_nan_is_not():

