@@ -36,6 +36,7 @@ from cygrad.sklearn.parameters import OPTIMIZERS_BY_NAME
 from cygrad.sklearn.solvers import carry_over, lbfgs_of, optimizer_of, rate_factor
 from cygrad.sklearn.streams import Continued, stream_of_fit
 from cygrad.training import DivergenceError, Trainer
+from cygrad.training.metrics.table import read_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -454,6 +455,13 @@ class Perceptron(BaseEstimator, ABC):
         if isinstance(self.early_stopping, str):
             name = self.early_stopping
             chosen = [] if name == "loss" or name == self._net.metric else [name]
+            try:
+                read_metrics(chosen, self._net)
+            except ValueError as error:
+                raise ValueError(
+                    f"early_stopping is {name!r}, expected True, False, 'loss' or the name of a "
+                    f"metric for this network: {error}"
+                ) from None
             validation = {
                 "X_val": X_val,
                 "y_val": y_val,
