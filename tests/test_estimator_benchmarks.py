@@ -247,6 +247,8 @@ def test_the_interval_is_that_of_student():
         (-0.001, 0.002, "not worse"),
         (-0.001, 0.02, "unclear"),
         (-0.02, 0.01, "worse"),
+        (-0.002, 0.001, "worse"),
+        (-1e-15, 1e-16, "not worse"),
     ],
 )
 def test_verdicts(difference, half, verdict):

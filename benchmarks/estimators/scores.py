@@ -2,7 +2,8 @@
 
 Each seed divides the rows anew, a quarter of them held out, and draws the parameters. Both get the
 same rows and the same seed. The intervals are Student's, and that of the differences decides: ours
-is not worse if it lies above −1 %, and worse if it lies below 0; otherwise there are too few seeds.
+is worse if it lies below 0 by more than rounding, and not worse if it lies above −1 %; otherwise
+there are too few seeds.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 SEEDS, FEW_SEEDS, QUICK_EPOCHS = 10, 3, 5
 HELD_OUT = 0.25
 MARGIN = 0.01
+ROUNDING = 1e-6  # of a score: the tolerance of the parameters
 
 
 def rows(settings: Settings) -> Iterator[Row]:
@@ -102,6 +104,6 @@ def half_width(values: Sequence[float]) -> float:
 
 
 def verdict(difference: float, half: float) -> str:
-    if difference + half < 0:
+    if difference + half < -ROUNDING:
         return "worse"
     return "not worse" if difference - half > -MARGIN else "unclear"
