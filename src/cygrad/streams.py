@@ -1,4 +1,4 @@
-"""Streams for messages that are no results, such as progress: no error of theirs ends a computation.
+"""Streams for messages that are no results, such as progress: their errors end no computation.
 
 Loggers and windows put objects with `write` alone in the place of sys.stderr; a program without a
 console has None; and a stream can be closed, or its reader gone.
