@@ -34,6 +34,7 @@ SHOWN = 40  # characters of a field in a message
 SHOWN_NAMES = 10
 CHECKED_WORDS = 100_000  # of a column, for numbers among them
 
+_SVMLIGHT = re.compile(rb"[-+0-9.]+(?: qid:[0-9]+)?(?:[ \t]+[0-9]+:[-+0-9.eE]+)+\s")
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
@@ -418,6 +419,8 @@ def _refuse_other_formats(start: bytes, path: Path) -> None:
     if head.startswith((b"<!doctype html", b"<html", b"<?xml")):
         kind = "XML" if head.startswith(b"<?xml") else "HTML, perhaps the page of an error"
         raise ValueError(f"{path} is {kind}, expected rows of fields")
+    if _SVMLIGHT.match(start):
+        raise ValueError(f"{path} is in the format of svmlight, expected tables.read_svmlight")
     if b"\0" in start[:4096]:
         raise ValueError(
             f"{path} is not text: it begins with {start[:8]!r}; expected text, or encoding="

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cygrad.tables import array_files
+from cygrad.tables.arff import is_arff, read_arff
 from cygrad.tables.delimited import read_delimited
 from cygrad.tables.idx import is_idx
 from cygrad.tables.layout import GAPS, SEPARATORS, Options
@@ -15,6 +16,7 @@ from cygrad.tables.npy import NPY_MAGIC, ZIP_MAGIC
 from cygrad.tables.sources import contents_of_pipe, opened
 from cygrad.tables.table import Table
 
+FIRST_BYTES = 1 << 16  # of comments, at most, above an ARFF file
 PICKLES = (".pkl", ".pickle", ".joblib")
 
 
@@ -42,6 +44,8 @@ def read(
     - **.npy**: each column of the array is a column, other dimensions are flattened;
     - **.npz**: the columns of all arrays with the same number of rows, or of `arrays`. If there are
       ``x_train`` and ``y_train``, these are read, with a note;
+    - **ARFF**, dense and sparse: nominal values keep their order, dates become seconds since 1970,
+      and what is absent in a sparse row is 0, or the first value of a nominal attribute;
     - **IDX**, the format of MNIST: the pixels, and the column ``label`` if the file of the labels
       is in the same folder.
 
@@ -115,7 +119,13 @@ def read(
     _refuse_pickles(path)
     contents = contents_of_pipe(path, max_bytes)
     with opened(path, max_bytes, contents) as source:
-        first = source.read(8)
+        first = source.read(FIRST_BYTES)
+    if is_arff(first):
+        _refuse_options(path, options, None)
+        if arrays is not None:
+            raise ValueError(f"arrays is {list(arrays)}, but {path} is no .npz file")
+        with opened(path, max_bytes, contents) as source:
+            return read_arff(source, encoding, max_bytes)
     if first.startswith((NPY_MAGIC, ZIP_MAGIC)) or is_idx(first):
         _refuse_options(path, options, encoding)
         if contents is not None:

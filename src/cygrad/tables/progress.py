@@ -1,11 +1,11 @@
-"""Progress of reading a long file, on stderr. Nothing that goes wrong there stops the reading."""
+"""Progress of reading a long file, on stderr."""
 
 from __future__ import annotations
 
-import sys
-from contextlib import suppress
 from time import monotonic
 from typing import Any, Self
+
+from cygrad.streams import ErrorStream
 
 SECONDS_BEFORE = 2.0  # on a terminal nothing is shown for files that are read sooner
 SECONDS_BETWEEN_DRAWINGS = 0.1
@@ -25,12 +25,9 @@ class Progress:
 
     def __init__(self, name: str, wanted: bool | None) -> None:
         self._name = name
-        self._stream = sys.stderr
-        on_terminal = False
-        with suppress(Exception):
-            on_terminal = self._stream.isatty()
-        self._on_terminal = on_terminal
-        self._is_shown = on_terminal if wanted is None else wanted
+        self._stream = ErrorStream()
+        self._on_terminal = self._stream.isatty()
+        self._is_shown = self._on_terminal if wanted is None else wanted
         self._next = monotonic() + (SECONDS_BEFORE if wanted is None else 0.0)
         self._length = 0
 
@@ -43,19 +40,17 @@ class Progress:
 
     def _write(self, share: float) -> None:
         text = f"reading {self._name}  {100 * share:3.0f} %"
-        with suppress(Exception):
-            if self._on_terminal:
-                self._stream.write("\r" + text.ljust(self._length))
-                self._length = len(text)
-            else:
-                self._stream.write(text + "\n")
-            self._stream.flush()
+        if self._on_terminal:
+            self._stream.write("\r" + text.ljust(self._length))
+            self._length = len(text)
+        else:
+            self._stream.write(text + "\n")
+        self._stream.flush()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: Any) -> None:
         if self._length:
-            with suppress(Exception):
-                self._stream.write("\r" + " " * self._length + "\r")
-                self._stream.flush()
+            self._stream.write("\r" + " " * self._length + "\r")
+            self._stream.flush()

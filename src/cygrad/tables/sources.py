@@ -39,7 +39,7 @@ class Source:
         self.path = path
         self._file = file
         self._raw = raw
-        self._size = size
+        self.size = size
         self._limit = limit
         self._count = 0
         self._decoder: codecs.IncrementalDecoder | None = None
@@ -78,7 +78,7 @@ class Source:
 
     def share_read(self) -> float:
         """Return the share of the file that was read, from 0 to 1."""
-        return min(1.0, self._raw.tell() / self._size) if self._size else 0.0
+        return min(1.0, self._raw.tell() / self.size) if self.size else 0.0
 
     def _bytes(self, size: int) -> bytes:
         data = self._file.read(size)
