@@ -115,15 +115,16 @@ def test_refusals(tmp_path, monkeypatch):
             read(path)
     np.save(path, np.zeros((2, 2)))
     for arguments, message in (
-        ({"separator": ","}, "separator is ',', but .*data.npy is no delimited text"),
+        ({"separator": ","}, "separator is ',', but .*data.npy is a file of .npy"),
         ({"gaps": ["x"]}, "gaps is"),
         ({"encoding": "latin-1"}, "encoding is"),
-        ({"arrays": ["X"]}, r"arrays is \['X'\], but .*data.npy is no .npz file"),
+        ({"arrays": ["X"]}, r"arrays is \['X'\], but .*data.npy is a file of .npy"),
+        ({"sheet": 1}, "sheet is 1, but .*data.npy is a file of .npy"),
     ):
         with pytest.raises(ValueError, match=message):
             read(path, **arguments)
     path.write_text("1,2\n")
-    with pytest.raises(ValueError, match=r"is no .npz file"):
+    with pytest.raises(ValueError, match=r"data.npy is a file of delimited text"):
         read(path, arrays=["X"])
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("sheet.xml", "<x/>")

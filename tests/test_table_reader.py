@@ -687,7 +687,7 @@ def test_progress_on_a_terminal_begins_late(monkeypatch):
 FIELDS = st.one_of(
     st.none(),
     st.floats(allow_nan=False, allow_infinity=False),
-    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8),
+    st.text("aN?#1.-é€ \t,;|'\"\n\r", max_size=8),
 )
 
 

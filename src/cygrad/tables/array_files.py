@@ -27,7 +27,7 @@ def read_npy(path: Path) -> Table:
     """Read a ``.npy`` file; see `cygrad.tables.read`."""
     array = npy.mapped(path)
     notes: list[str] = []
-    return _table(path, _columns(str(path), "column", array, notes), notes)
+    return table_of(path, array_columns(str(path), "column", array, notes), notes)
 
 
 def read_npz(path: Path, chosen: Sequence[str] | None, max_bytes: int | None) -> Table:
@@ -61,21 +61,21 @@ def read_npz(path: Path, chosen: Sequence[str] | None, max_bytes: int | None) ->
         raise ValueError(f"{path} is a damaged .npz file: {error}") from None
     columns: list[Column] = []
     for name, array in parts.items():
-        columns += _columns(f"{path}, array {name}", name, array, notes)
+        columns += array_columns(f"{path}, array {name}", name, array, notes)
     if not columns:
         raise ValueError(f"{path} has no arrays")
     lengths = {name: len(array) for name, array in parts.items()}
     if len(set(lengths.values())) > 1:
         sizes = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise ValueError(f"{path} has arrays with other numbers of rows: {sizes}; expected arrays=")
-    return _table(path, columns, notes)
+    return table_of(path, columns, notes)
 
 
 def read_idx(path: Path) -> Table:
     """Read a file of images, and of their labels if it is found; see `cygrad.tables.read`."""
     images = idx.read_array(path)
     notes: list[str] = []
-    columns = _columns(str(path), "column", images, notes)
+    columns = array_columns(str(path), "column", images, notes)
     labels_path = idx.find_labels(path)
     if labels_path is not None:
         labels = idx.read_array(labels_path)
@@ -86,10 +86,11 @@ def read_idx(path: Path) -> Table:
             )
         columns.append(arrays.column("label", labels, notes))
         notes.append(f"guessed: labels from {labels_path.name}")
-    return _table(path, columns, notes)
+    return table_of(path, columns, notes)
 
 
-def _table(path: Path, columns: list[Column], notes: list[str]) -> Table:
+def table_of(path: Path, columns: list[Column], notes: list[str]) -> Table:
+    """Return the table of the columns of a file of arrays."""
     if len(columns[0]) == 0:
         raise ValueError(f"{path} has no rows")
     numbers = [column.numbers for column in columns if column.numbers is not None]
@@ -99,7 +100,7 @@ def _table(path: Path, columns: list[Column], notes: list[str]) -> Table:
     return Table(columns, notes=notes, source=str(path), block=block if is_block else None)
 
 
-def _columns(place: str, name: str, array: NDArray[Any], notes: list[str]) -> list[Column]:
+def array_columns(place: str, name: str, array: NDArray[Any], notes: list[str]) -> list[Column]:
     """Return the columns of an array, named by it and a number from 1 on."""
     if array.ndim == 0 or 0 in array.shape[1:]:
         raise ValueError(f"{place} has shape {array.shape}, expected rows")

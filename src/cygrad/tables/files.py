@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import codecs
 import os
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cygrad.tables import array_files
+from cygrad.tables import array_files, library_files
 from cygrad.tables.arff import is_arff, read_arff
 from cygrad.tables.delimited import read_delimited
 from cygrad.tables.idx import is_idx
@@ -33,6 +34,7 @@ def read(
     comments: str | None = None,
     encoding: str | None = None,
     arrays: Sequence[str] | None = None,
+    sheet: str | int | None = None,
     max_bytes: int | None = None,
     progress: bool | None = None,
 ) -> Table:
@@ -47,7 +49,12 @@ def read(
     - **ARFF**, dense and sparse: nominal values keep their order, dates become seconds since 1970,
       and what is absent in a sparse row is 0, or the first value of a nominal attribute;
     - **IDX**, the format of MNIST: the pixels, and the column ``label`` if the file of the labels
-      is in the same folder.
+      is in the same folder;
+    - **Parquet**, **Feather** and **Arrow** (needs narwhals and pyarrow), **Excel** (pandas and
+      openpyxl), **MATLAB** up to version 7 (SciPy): numbers, text and times, as `Table.from_frame`
+      takes them. In Excel the first row is a header if it has text only.
+
+    A pickle is refused: it runs code when it is opened.
 
     A number is ``[+-]?(\\d+\\.?\\d*|\\.\\d+)([eE][+-]?\\d+)?`` in ASCII and becomes the nearest
     double, as with Python's float; everything else is text or a gap. A column with one text is
@@ -86,10 +93,13 @@ def read(
     encoding : str or None
         Encoding of the text; by default UTF-8, or UTF-16 with a byte order mark.
     arrays : sequence of str or None
-        Names of the arrays of a ``.npz`` file, such as ``["x_test", "y_test"]``.
+        Names of the arrays of a ``.npz`` or MATLAB file, such as ``["x_test", "y_test"]``.
+    sheet : str, int or None
+        Name or number, from 1 on, of the sheet of an Excel file; by default the first, with a note.
     max_bytes : int or None
         The most bytes of text of a compressed file. By default 16 MiB and 200 times its size, so
-        that a small file cannot fill the memory.
+        that a small file cannot fill the memory. In formats that can be short for many values, the
+        most bytes of these as numbers.
     progress : bool or None
         Whether progress is shown on stderr; None: on a terminal, if it takes more than 2 s.
 
@@ -101,7 +111,9 @@ def read(
     ------
     ValueError
         If the file is malformed: the message has line, column, field, and what was expected. If it
-        is a pickle, which is never opened, or no text. If an argument is not among the choices.
+        is a pickle, or no text. If an argument is not among the choices, or not for this format.
+    ImportError
+        If a library that the format needs is not installed.
     OSError
         If the file cannot be read.
 
@@ -120,24 +132,59 @@ def read(
     contents = contents_of_pipe(path, max_bytes)
     with opened(path, max_bytes, contents) as source:
         first = source.read(FIRST_BYTES)
-    if is_arff(first):
-        _refuse_options(path, options, None)
-        if arrays is not None:
-            raise ValueError(f"arrays is {list(arrays)}, but {path} is no .npz file")
+    kind = _format(path, first, contents)
+    given = {"arrays": arrays, "sheet": sheet}
+    for name, value in given.items():
+        if value is not None and kind not in _FORMATS_WITH[name]:
+            raise ValueError(f"{name} is {value!r}, but {path} is a file of {kind}")
+    if kind == "delimited text":
+        return read_delimited(path, contents, options, encoding, max_bytes, progress)
+    _refuse_options(path, options, encoding, kind)
+    if kind == "ARFF":
         with opened(path, max_bytes, contents) as source:
             return read_arff(source, encoding, max_bytes)
-    if first.startswith((NPY_MAGIC, ZIP_MAGIC)) or is_idx(first):
-        _refuse_options(path, options, encoding)
-        if contents is not None:
-            raise ValueError(f"{path} is a pipe, expected a file for this format")
-        if arrays is not None and not first.startswith(ZIP_MAGIC):
-            raise ValueError(f"arrays is {list(arrays)}, but {path} is no .npz file")
-        if first.startswith(ZIP_MAGIC):
+    if contents is not None:
+        raise ValueError(f"{path} is a pipe, expected a file of {kind}")
+    match kind:
+        case ".npy":
+            return array_files.read_npy(path)
+        case ".npz":
             return array_files.read_npz(path, arrays, max_bytes)
-        return array_files.read_npy(path) if first[0] else array_files.read_idx(path)
-    if arrays is not None:
-        raise ValueError(f"arrays is {list(arrays)}, but {path} is no .npz file")
-    return read_delimited(path, contents, options, encoding, max_bytes, progress)
+        case "IDX":
+            return array_files.read_idx(path)
+        case "MATLAB":
+            return library_files.read_matlab(path, arrays, max_bytes)
+        case "Parquet":
+            return library_files.read_parquet(path, max_bytes)
+        case "Arrow":
+            return library_files.read_arrow(path, max_bytes)
+    return library_files.read_excel(path, sheet, header, max_bytes)
+
+
+_FORMATS_WITH = {"arrays": (".npz", "MATLAB"), "sheet": ("Excel",)}
+
+
+def _format(path: Path, first: bytes, contents: bytes | None) -> str:
+    """Return the format of a file that begins with these bytes, decompressed."""
+    if is_arff(first):
+        return "ARFF"
+    if first.startswith(NPY_MAGIC):
+        return ".npy"
+    if first.startswith(ZIP_MAGIC):
+        if contents is None and zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                if "[Content_Types].xml" in archive.namelist():
+                    return "Excel"
+        return ".npz"
+    if first.startswith(library_files.EXCEL_MAGIC):
+        return "Excel"
+    if first.startswith(library_files.PARQUET_MAGIC):
+        return "Parquet"
+    if first.startswith(library_files.ARROW_MAGIC):
+        return "Arrow"
+    if first.startswith(library_files.MATLAB_MAGIC):
+        return "MATLAB"
+    return "IDX" if is_idx(first) else "delimited text"
 
 
 def _options(
@@ -188,15 +235,15 @@ def _options(
     )
 
 
-def _refuse_options(path: Path, options: Options, encoding: str | None) -> None:
+def _refuse_options(path: Path, options: Options, encoding: str | None, kind: str) -> None:
     """Raise a ValueError if an argument for delimited text is given with another format."""
     plain = Options()
     for name in ("separator", "header", "names", "kinds", "gaps", "decimal", "quote", "comments"):
         value = getattr(options, name)
-        if value != getattr(plain, name):
-            raise ValueError(f"{name} is {value!r}, but {path} is no delimited text")
-    if encoding is not None:
-        raise ValueError(f"encoding is {encoding!r}, but {path} is no text")
+        if value != getattr(plain, name) and (name, kind) != ("header", "Excel"):
+            raise ValueError(f"{name} is {value!r}, but {path} is a file of {kind}")
+    if encoding is not None and kind != "ARFF":
+        raise ValueError(f"encoding is {encoding!r}, but {path} is a file of {kind}")
 
 
 def _encoding(name: str) -> str:

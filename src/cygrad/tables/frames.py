@@ -10,7 +10,7 @@ from cygrad.tables import arrays
 from cygrad.tables.table import Column, Table
 
 
-def table(frame: Any) -> Table:
+def table(frame: Any, source: str | None = None) -> Table:
     """Return a table of a data frame; see `Table.from_frame`."""
     try:
         import narwhals.stable.v1 as nw
@@ -29,7 +29,9 @@ def table(frame: Any) -> Table:
         raise ValueError("frame has no columns, expected at least one")
     notes: list[str] = []
     columns = [_column(nw, name, data[name], notes) for name in data.columns]
-    return Table(columns, notes=notes, source=f"frame of {nw.get_native_namespace(data).__name__}")
+    if source is None:
+        source = f"frame of {nw.get_native_namespace(data).__name__}"
+    return Table(columns, notes=notes, source=source)
 
 
 def _column(nw: Any, name: str, series: Any, notes: list[str]) -> Column:

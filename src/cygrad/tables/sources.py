@@ -116,12 +116,11 @@ def opened(path: Path, max_bytes: int | None, contents: bytes | None = None) -> 
             raw, size = io.BufferedReader(io.BytesIO(contents)), len(contents)
         first = raw.peek(6)[:6]
         kind = next((name for magic, name in MAGIC.items() if first.startswith(magic)), None)
-        limit = max_bytes
+        limit = None
         if kind is None:
             file = raw
         else:
-            if limit is None:
-                limit = FREE_BYTES + EXPANSION * size
+            limit = FREE_BYTES + EXPANSION * size if max_bytes is None else max_bytes
             file = stack.enter_context(_decompressed(raw, kind, path))
         try:
             yield Source(path, file, raw, size, limit)
