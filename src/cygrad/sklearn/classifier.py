@@ -17,7 +17,12 @@ from cygrad.network.losses import row_of
 from cygrad.sklearn import inputs
 from cygrad.sklearn.estimator import Perceptron
 from cygrad.sklearn.labels import Labels
-from cygrad.sklearn.objective import gives_probabilities, names_for_classes, of_classes
+from cygrad.sklearn.objective import (
+    gives_probabilities,
+    names_for_classes,
+    of_classes,
+    takes_several_labels,
+)
 from cygrad.sklearn.parameters import CONSTRAINTS, LOSS_OBJECTS
 
 if TYPE_CHECKING:
@@ -27,6 +32,17 @@ if TYPE_CHECKING:
 
     from cygrad.network import Network
     from cygrad.sklearn.objective import Objective
+
+
+def _balanced(y: NDArray[Any], weights: Any) -> NDArray[np.float64]:
+    """Return Σw / (k Σw_c) of the class c of each sample, for the k classes that have any weight.
+
+    So a sample of weight 2 is two samples here too.
+    """
+    sums = np.bincount(y, weights)
+    shares = sums / (sums.sum() / np.count_nonzero(sums))
+    found: NDArray[np.float64] = np.divide(1, shares, where=shares > 0, out=np.zeros_like(shares))
+    return found[y]
 
 
 def _has_steps(estimator: MLPClassifier) -> bool:
@@ -233,7 +249,10 @@ class MLPClassifier(ClassifierMixin, Perceptron):
     def _training_weights(self, y: Any, weights: Any) -> Any:
         if self.class_weight is None:
             return weights
-        of_classes = compute_sample_weight(self._weights_by_index(), y)
+        if self.class_weight == "balanced" and y.ndim == 1:
+            of_classes = _balanced(y, weights)
+        else:
+            of_classes = compute_sample_weight(self._weights_by_index(), y)
         return of_classes if weights is None else of_classes * weights
 
     def _weights_by_index(self) -> Any:
@@ -352,5 +371,5 @@ class MLPClassifier(ClassifierMixin, Perceptron):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
+        tags.classifier_tags.multi_label = takes_several_labels(self.loss)
         return tags

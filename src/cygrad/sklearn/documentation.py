@@ -88,7 +88,8 @@ PARAMETERS = {
     "class_weight": (
         "dict, 'balanced' or None",
         """Weights of the classes, which multiply `sample_weight` in training; 'balanced':
-        n / (k · count). Validation scores are without them.""",
+        Σw / (k Σw_c), which is n / (k · count) without other weights. Validation scores are without
+        them.""",
     ),
     "stratify": (
         "{'binary', 'always'}",

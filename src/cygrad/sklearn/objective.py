@@ -117,6 +117,16 @@ def of_classes(loss: NetworkLoss, kind: str, classes: int) -> Objective:
     return Objective(loss, row.activation or "identity", max(classes, 2))
 
 
+def takes_several_labels(loss: Any) -> bool:
+    """Return whether a classifier with the loss can have several labels for each sample.
+
+    Also True for what is no loss: parameters are validated by `fit` only.
+    """
+    if isinstance(loss, str) and loss not in LOSSES:
+        return True
+    return loss_name(loss) == CUSTOM or row_of(loss).decides_at_half
+
+
 def gives_probabilities(objective: Objective) -> bool:
     """Return whether the outputs are probabilities."""
     return row_of(objective.loss).outputs == "probabilities"
