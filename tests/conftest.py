@@ -38,6 +38,13 @@ def interrupt() -> Iterator[Callable[[], None]]:
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.fixture(scope="module")
+def one_blas_thread() -> Iterator[None]:
+    """Small products of other libraries in one thread: several wait for each other for long."""
+    with import_module("threadpoolctl").threadpool_limits(1):
+        yield
+
+
 @pytest.fixture
 def own_figures() -> Iterator[None]:
     """Nothing of a test stays: no figure, and no setting that it could have changed."""
