@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from cygrad.network.loss_functions import CustomLoss
     from cygrad.network.losses import Targets
     from cygrad.seeding import RandomSource
+    from cygrad.tables.encoder import Encoder
 
 REDUCTIONS = ("mean", "sum")
 # Far more than any memory holds, and few enough that sizes in bytes do not overflow.
@@ -109,6 +110,7 @@ class Network:
     __slots__ = (
         "__weakref__",
         "_classes",
+        "_encoder",
         "_engine",
         "_input_mean",
         "_input_scale",
@@ -121,6 +123,7 @@ class Network:
     _input_mean: NDArray[np.float64] | None
     _input_scale: NDArray[np.float64] | None
     _classes: tuple[str, ...] | None
+    _encoder: Encoder | None
 
     def __init__(
         self,
@@ -183,7 +186,7 @@ class Network:
             Layer(layer.description, layer.inputs, index, self._engine)
             for index, layer in enumerate(flat)
         )
-        self._input_mean = self._input_scale = self._classes = None
+        self._input_mean = self._input_scale = self._classes = self._encoder = None
 
     def initialize(self, rng: RandomSource | Seeds = None) -> None:
         """Draw the parameters anew, as for a new network with this `rng`.
@@ -280,6 +283,8 @@ class Network:
     @classes.setter
     def classes(self, classes: Iterable[str] | None) -> None:
         if classes is None:
+            if self._encoder is not None and self._encoder.classes is not None:
+                raise ValueError("classes is None, and the encoder has names of classes")
             self._classes = None
             return
         expected = max(self.outputs, 2)
@@ -289,7 +294,51 @@ class Network:
             raise TypeError(f"classes is {classes!r}, expected {expected} names")
         if len(names) != expected or len(set(names)) != expected:
             raise ValueError(f"classes is {classes!r}, expected {expected} different names")
+        if self._encoder is not None and self._encoder.classes not in (None, names):
+            raise ValueError(
+                f"classes is {classes!r}, and the encoder has {self._encoder.classes!r}"
+            )
         self._classes = tuple(str(name) for name in names)
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """The encoder of tables, saved with the network, or None; a copy when it is assigned.
+
+        With it the network takes tables and data frames where it takes `X`: columns are found by
+        their names, in any order, and others are ignored. Arrays are encoded inputs. Names of
+        classes become `classes`.
+
+        Raises
+        ------
+        TypeError
+            If it is no `cygrad.tables.Encoder`.
+        ValueError
+            If it is not fitted, or inputs or targets are not those of the network.
+
+        Examples
+        --------
+        >>> import cygrad as cg
+        >>> table = {"size": [1.0, 2.0, 3.0], "color": ["red", "blue", "red"]}
+        >>> encoder = cg.tables.Encoder(target="color").fit(table)
+        >>> net = cg.Network(1, [cg.Dense(2, "softmax")], loss="cross_entropy", rng=0)
+        >>> net.encoder = encoder
+        >>> net.classes, net.predict({"size": [1.0]}).shape
+        (('blue', 'red'), (1,))
+        """
+        return self._encoder
+
+    @encoder.setter
+    def encoder(self, encoder: Encoder | None) -> None:
+        if encoder is None:
+            self._encoder = None
+            return
+        from cygrad.network.encoding import check_encoder
+
+        check_encoder(self, encoder)
+        self._encoder = None
+        if encoder.classes is not None:
+            self.classes = encoder.classes
+        self._encoder = encoder.copy()
 
     def __repr__(self) -> str:
         descriptions = ", ".join(map(repr, nested(self._structure, iter(self._layers))))
@@ -314,6 +363,8 @@ class Network:
             is made: the first layer and its gradient are computed over the numbers that are not
             zero, with the bits of the dense X as long as the weights are finite. It is copied if
             its columns are not sorted; numbers of the same place are added then.
+            If the network has an `encoder`: also a table of `cygrad.tables`, a data frame or a
+            mapping of arrays, with the columns of the training in any order.
         threads : int or None
             Maximum number of threads, see `Trainer`. Small batches use fewer.
 
@@ -328,6 +379,8 @@ class Network:
             If `X` is not as described.
         """
         max_threads = default_threads if threads is None else check_threads(threads)
+        if self._encoder is not None:
+            X = self._encoded(X)
         return self._engine.forward(X, max_threads)
 
     def predict(self, X: ArrayLike, threads: int | None = None) -> NDArray[Any]:
@@ -335,7 +388,8 @@ class Network:
 
         Parameters
         ----------
-        X : array_like, shape (n, inputs)
+        X : array_like, shape (n, inputs), or table
+            As for `forward`.
         threads : int or None
             As for `forward`.
 
@@ -346,7 +400,15 @@ class Network:
             of the largest output, the first among equals. For binary_cross_entropy 1 if the output
             is at least 0.5, else 0, shape (n,) for one output and (n, outputs) for more, int64.
             For the other losses the outputs, shape (n, outputs).
+            For a table, if the network has an `encoder` with targets: names of classes, or numbers
+            if the column of the target has numbers, shape (n,); or quantities in their unit,
+            float64, shape (n,) for one output and (n, outputs) for more.
         """
+        if self._encoder is not None:
+            from cygrad.network import encoding
+
+            if encoding.is_table(X):
+                return encoding.predict(self, X, threads)
         max_threads = default_threads if threads is None else check_threads(threads)
         return self._engine.predict(X, max_threads)
 
@@ -378,7 +440,7 @@ class Network:
     def evaluate(
         self,
         X: ArrayLike,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         threads: int | None = None,
         *,
         sample_weight: ArrayLike | None = None,
@@ -387,10 +449,12 @@ class Network:
 
         Parameters
         ----------
-        X : array_like, shape (n, inputs)
+        X : array_like, shape (n, inputs), or table
+            As for `forward`.
         y : array_like, shape (n,) or (n, outputs)
             Class indices for a loss of classes, or rows of probabilities for cross_entropy;
             numbers otherwise, for binary_cross_entropy from 0 to 1.
+            For a table what its column of the target would hold; None: it is in the table.
         threads : int or None
             As for `forward`.
         sample_weight : array_like or None
@@ -403,16 +467,23 @@ class Network:
         dict
             "loss": C, summed or averaged according to `reduction`. And either "accuracy", the share
             of right predictions; "mae", the mean of |a − y|; or "deviance", the mean Poisson
-            deviance 2 (y ln(y / a) − y + a): always averages.
+            deviance 2 (y ln(y / a) − y + a): always averages. For a table the mean of |a − y| is in
+            the unit of the quantities; the loss is that of the training.
 
         Raises
         ------
         TypeError, ValueError
             If `X` or `y` is not as described.
         """
+        if self._encoder is not None:
+            from cygrad.network import encoding
+
+            if encoding.is_table(X):
+                return encoding.evaluate(self, X, y, threads, sample_weight)
         max_threads = default_threads if threads is None else check_threads(threads)
         samples = self.read_samples(X, check=False)
-        targets, divisor, weights = self.read_targets(y, samples.rows), float(samples.rows), None
+        targets = self.read_targets(y, samples.rows)  # type: ignore[arg-type]  # refuses None
+        divisor, weights = float(samples.rows), None
         if sample_weight is not None:
             weights = read_weights(sample_weight, samples.rows, self.dtype)
             check_not_all_zero(weights)
@@ -681,6 +752,7 @@ class Network:
         if X is None:
             self._set_standardization(None, None)
             return
+        X = X if self._encoder is None else self._encoded(X)
         Samples(X, "X", self.inputs)
         self._set_standardization(*mean_and_scale(np.asarray(as_array(X, "X"))))
 
@@ -715,7 +787,17 @@ class Network:
 
         With ``check=False`` the engine finds numbers that are not finite, when it reads them.
         """
+        if self._encoder is not None:
+            X = self._encoded(X)
         return self._engine.read_samples(X, name, check)
+
+    def _encoded(self, X: Any) -> Any:
+        """Return the inputs for a table or a data frame; anything else as it is."""
+        if type(X) is np.ndarray or isinstance(X, Samples):
+            return X
+        from cygrad.network import encoding
+
+        return self._encoder.transform(X) if self._encoder and encoding.is_table(X) else X
 
     def read_targets(self, y: ArrayLike, n: int, name: str = "y") -> Targets:
         """Check the targets of n samples and convert them for the engine."""
@@ -748,7 +830,7 @@ class Network:
 
     def config(self) -> dict[str, Any]:
         """Return the description of the network, without its arrays, as values for JSON."""
-        return {
+        config = {
             "inputs": self.inputs,
             "layers": [to_values(each) for each in nested(self._structure, iter(self._layers))],
             "loss": config_of(self._loss),
@@ -756,6 +838,9 @@ class Network:
             "dtype": self.dtype.name,
             "classes": None if self._classes is None else list(self._classes),
         }
+        if self._encoder is not None:  # older versions read the others
+            config["encoder"] = self._encoder.config()
+        return config
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays of the network, by their names in a file."""
@@ -814,6 +899,10 @@ class Network:
                     raise ValueError(f"biases_{index} has shape {biases.shape}")
         if "input_mean" in arrays:
             network._set_standardization(arrays["input_mean"], arrays["input_scale"])
+        if "encoder" in config:
+            from cygrad.tables.encoder import Encoder
+
+            network.encoder = Encoder.from_config(config["encoder"])
         return network
 
     def as_dtype(self, dtype: str) -> Self:

@@ -6,6 +6,7 @@ The archive is not compressed, as `numpy.savez` writes it; `numpy.load` can read
   format, an integer), "cygrad" (the version that wrote it), "standardized" (true if the file has
   mean and scale), and the description of the network: "inputs", "layers", "loss", "reduction",
   "dtype" and "classes"; version 2 has layers that are not dense, and more activations and losses;
+  version 3 has "encoder", what `cygrad.tables.Encoder.config` returns;
 - ``weights_0``, ``biases_0``, ``weights_1``, …: the parameters of each layer, W of shape
   (units, inputs) and b of shape (units,) in the network's dtype; no b for a layer without
   biases;
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMAT = "cygrad network"
-VERSION = 2
+VERSION = 3
 
 # The arrays of norms, each of shape (units,).
 _NORM_ARRAYS = {
@@ -78,8 +79,10 @@ def _version(config: dict[str, Any]) -> int:
     """Return the first version of the format that has all of a configuration.
 
     Version 2 has more kinds of layers, and more activations and losses, some with parameters, as
-    {"name": …, "slope": …}; and layers with a learning rate of their own.
+    {"name": …, "slope": …}; and layers with a learning rate of their own. Version 3 has encoders.
     """
+    if "encoder" in config:
+        return 3
     has_first_layers = all(
         each.keys() == FIRST_KEYS and each["activation"] in FIRST_ACTIVATIONS
         for each in config["layers"]

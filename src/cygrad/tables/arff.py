@@ -100,7 +100,8 @@ def read_arff(source: Source, encoding: str | None, max_bytes: int | None) -> Ta
     columns = []
     for one in attributes:
         if one.kind in ("numeric", "date"):
-            columns.append(Column(one.name, np.array(one.numbers, np.float64)))
+            numbers = np.array(one.numbers, np.float64)
+            columns.append(Column(one.name, numbers, is_time=one.kind == "date"))
         else:
             columns.append(
                 Column(one.name, codes=np.array(one.codes, np.int32), words=tuple(one.words))

@@ -105,7 +105,7 @@ def times(
     result[~missing] = (array[~missing] - zero) / step
     what = "seconds" if is_duration else "seconds since 1970"
     notes.append(f"column {name!r}: {what} as numbers")
-    return Column(name, result)
+    return Column(name, result, is_time=not is_duration)
 
 
 def text(name: str, values: Iterable[Any], gaps: NDArray[np.bool_] | None) -> Column:

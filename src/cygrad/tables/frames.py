@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -59,4 +60,5 @@ def _column(nw: Any, name: str, series: Any, notes: list[str]) -> Column:
     else:
         raise TypeError(f"column {name!r} has dtype {kind}, expected numbers, text or times")
     filled = np.asarray(moments.fill_null(0).to_numpy(), np.float64)
-    return arrays.numbers(name, filled / 1e6, gaps, notes)
+    column = arrays.numbers(name, filled / 1e6, gaps, notes)
+    return replace(column, is_time=kind != nw.Duration)

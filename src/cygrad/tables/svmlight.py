@@ -14,53 +14,17 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cygrad.tables.layout import number_pattern
 from cygrad.tables.sources import contents_of_pipe, opened
+from cygrad.tables.sparse_rows import SparseRows
 
 _MARKS = re.compile(rb"[0-9eE+\-.: \t]*")
 _ENTRY = re.compile(r"([0-9]+):(.*)", re.ASCII)
 LARGEST_COLUMN = 2**31 - 2
-
-
-@dataclass(frozen=True, eq=False)
-class SparseRows:
-    """Numbers in compressed rows (CSR), with the attributes that SciPy's matrices have.
-
-    Networks and trainers take it as X. ``scipy.sparse.csr_array((X.data, X.indices, X.indptr),
-    X.shape)`` has more operations.
-
-    Attributes
-    ----------
-    data : ndarray of float64
-        The numbers, row by row.
-    indices : ndarray of int32
-        Their columns, from 0 on, increasing in each row.
-    indptr : ndarray of int64, shape (rows + 1,)
-        Where each row begins in `data` and `indices`.
-    shape : (int, int)
-    """
-
-    data: NDArray[np.float64]
-    indices: NDArray[np.int32]
-    indptr: NDArray[np.int64]
-    shape: tuple[int, int]
-    format: str = "csr"
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of the numbers."""
-        return self.data.dtype
-
-    def toarray(self) -> NDArray[np.float64]:
-        """Return all numbers as an array of `shape`."""
-        dense = np.zeros(self.shape)
-        dense[np.repeat(np.arange(self.shape[0]), np.diff(self.indptr)), self.indices] = self.data
-        return dense
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,12 +32,15 @@ class Column:
         Positions in `words`, −1 in gaps. None for numbers.
     words : tuple of str
         The different words in the order in which they first appear; no word is the empty tuple.
+    is_time : bool
+        True if the numbers are seconds since 1970, of times.
     """
 
     name: str
     numbers: NDArray[np.float64] | None = None
     codes: NDArray[np.int32] | None = None
     words: tuple[str, ...] = ()
+    is_time: bool = False
 
     @property
     def kind(self) -> Kind:

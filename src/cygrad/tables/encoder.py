@@ -1,0 +1,657 @@
+"""`Encoder`: from the columns of a table to the inputs and targets of a network.
+
+Everything is learned from the rows given to `fit`, and from nothing else. `learning` decides what a
+column is, `encodings` and `scaling` have the inputs, `target_encoding` the targets. Networks keep a
+fitted encoder and save it (`Network.encoder`).
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cygrad import checks
+from cygrad.tables import target_encoding
+from cygrad.tables.description import DescribedColumn, Description
+from cygrad.tables.encodings import KINDS, Encoding, Part, names_of, words_and_codes
+from cygrad.tables.learning import ROW_NUMBERS, UNIQUE_TEXT, Choices, LearnedColumn, learn
+from cygrad.tables.samples import TASKS, Task
+from cygrad.tables.scaling import METHODS
+from cygrad.tables.sparse_rows import SparseRows
+from cygrad.tables.table import Table
+from cygrad.tables.target_encoding import SCALES, ClassTarget, QuantityTargets
+
+Names = Sequence[str | int]
+
+# From here on the first layer is faster with compressed rows: at least this many inputs, and at
+# most one number in so many that is stored.
+SPARSE_INPUTS = 256
+SPARSE_SHARE = 16
+#: A column with more inputs than this gets a note.
+MANY_INPUTS = 1000
+SHOWN_NAMES = 20
+
+
+class Encoder:
+    """The way from the columns of a table to the inputs of a network, learned from training rows.
+
+    - **Numbers** are standardised, see `numbers`; a column of 0 and 1, or of the words false and
+      true, has the input −1 or 1.
+    - **Text**, and what is in `categorical`, has one input for each word, which is 1 where the word
+      occurs and else 0; of two words, one input that is −1 or 1. Words that the training did not
+      have are 0 in all inputs, and are reported.
+    - **Dates**, which are text of ISO 8601, times of a data frame, and what is in `dates`, have the
+      year, standardised, and month, day of the week and seconds of the day as sine and cosine.
+    - **Gaps** get the middle of the numbers (0 as an input), or the most frequent word. A column
+      that had gaps in the training has one more input, which is 1 in gaps.
+    - **Left out** are columns with one value, numbers of rows (different whole numbers from 0 to
+      less than twice the number of rows), and text that is different in each row; the latter two
+      with a warning, and only if there are other columns.
+
+    Parameters
+    ----------
+    target : str, int, sequence of them, or None
+        The column to predict, by its name, or its number from 1 on, −1 for the last; several
+        columns are quantities.
+    task : {"auto", "classification", "regression"}
+        "auto" takes text, and at most 20 different whole numbers that occur at least twice on
+        average, for the names of classes.
+    target_scale : {"standard", "log", "log1p", "none"}
+        Quantities are standardised by mean and deviation of the training rows; before that "log"
+        takes their logarithm, "log1p" ln(1 + y). "none" leaves them, as the loss poisson needs it.
+    columns : sequence of str or int, or None
+        The only columns that become inputs. None: all but the targets.
+    drop : sequence of str or int
+        Columns that do not become inputs.
+    keep : sequence of str or int
+        Columns that are not left out, whatever they seem to be.
+    categorical : sequence of str or int
+        Columns of numbers, or of dates, that are categories.
+    dates : sequence of str or int, or mapping of them to str or None
+        Columns that are dates; a format is that of ``datetime.strptime``, as in
+        ``{"day": "%d.%m.%Y"}``, and None ISO 8601. Numbers are seconds since 1970.
+    numbers : {"standard", "robust", "quantile", "quantile_uniform", "none"}
+        How numbers are scaled: see Notes.
+    min_count : int
+        Words in fewer training rows have one input together.
+    sparse : bool or "auto"
+        Whether `transform` gives compressed rows (CSR), which the first layer reads faster if most
+        inputs are 0. "auto": with 256 inputs or more, of which a row has at most one in 16.
+    dtype : {"float32", "float64"}
+        The type of the inputs.
+
+    Attributes
+    ----------
+    notes : tuple of str
+        What was guessed, with the argument that decides it, and what was left out.
+
+    Notes
+    -----
+    With x̄ and s, median and quartiles of the training rows,
+    "standard" is (x − x̄) / s; "robust" is z / √(1 + (z / 3)²) with z = (x − median) / (q₇₅ − q₂₅),
+    as in RealMLP; "quantile" is the quantile of the normal distribution for the share of smaller
+    training numbers, "quantile_uniform" that of the uniform distribution with variance 1.
+
+    Examples
+    --------
+    >>> import cygrad as cg
+    >>> table = cg.tables.Table.from_arrays({
+    ...     "size": [1.0, 2.0, None, 3.0], "color": ["red", "blue", "red", "green"],
+    ...     "kind": ["a", "b", "a", "b"]})
+    >>> encoder = cg.tables.Encoder(target="kind").fit(table)
+    >>> encoder.input_names
+    ('size', 'size_gap', 'color=blue', 'color=green', 'color=red')
+    >>> encoder.transform(table).round(2).tolist()[2]
+    [0.0, 1.0, 0.0, 0.0, 1.0]
+    >>> encoder.targets(table), encoder.classes
+    (array([0, 1, 0, 1]), ('a', 'b'))
+    """
+
+    def __init__(
+        self,
+        target: str | int | Names | None = None,
+        *,
+        task: Task = "auto",
+        target_scale: str = "standard",
+        columns: Names | None = None,
+        drop: Names = (),
+        keep: Names = (),
+        categorical: Names = (),
+        dates: Names | Mapping[str | int, str | None] = (),
+        numbers: str = "standard",
+        min_count: int = 1,
+        sparse: bool | Literal["auto"] = "auto",
+        dtype: str = "float32",
+    ) -> None:
+        single = isinstance(target, str | int) and not isinstance(target, bool)
+        self._target = None if target is None else _names([target] if single else target, "target")
+        if self._target is not None and not self._target:
+            raise ValueError("target is empty, expected at least one column, or None")
+        self._task: Any = checks.one_of(task, "task", TASKS)
+        self._target_scale = checks.one_of(target_scale, "target_scale", SCALES)
+        self._columns = None if columns is None else _names(columns, "columns")
+        self._drop, self._keep = _names(drop, "drop"), _names(keep, "keep")
+        self._categorical = _names(categorical, "categorical")
+        given = dates.items() if isinstance(dates, Mapping) else ((key, None) for key in dates)
+        self._dates = dict(given)
+        _names(list(self._dates), "dates")
+        for key, pattern in self._dates.items():
+            if not isinstance(pattern, str | None):
+                raise TypeError(f"dates[{key!r}] is {pattern!r}, expected a format or None")
+        self._numbers = checks.one_of(numbers, "numbers", METHODS)
+        self._min_count = checks.whole_number(min_count, "min_count")
+        self._sparse: Any = sparse if sparse == "auto" else checks.flag(sparse, "sparse")
+        self._dtype = checks.one_of(dtype, "dtype", checks.DTYPES)
+        self.notes: tuple[str, ...] = ()
+        self._learned: tuple[LearnedColumn, ...] | None = None
+        self._targets: ClassTarget | QuantityTargets | None = None
+        self._target_counts: tuple[tuple[int, int], ...] = ()  # gaps and different values
+
+    # Learning
+
+    def fit(self, table: Any) -> Encoder:
+        """Learn from the training rows, and from nothing else; return the encoder.
+
+        Rows without a target are passed over, with a note.
+
+        Parameters
+        ----------
+        table : Table, data frame, or mapping of str to array
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no such column, no row with targets, or no input.
+
+        Warns
+        -----
+        UserWarning
+            If row numbers or unique texts are left out; it names them.
+        """
+        table = as_table(table)
+        notes: list[str] = []
+        target_names = [] if self._target is None else _found(table, self._target, "target")
+        chosen = self._input_columns(table, target_names)
+        counts: list[tuple[int, int]] = []
+        if target_names:
+            gaps = [int(table.column(name).is_gap.sum()) for name in target_names]
+            complete = _with_all(table, target_names)
+            count = len(table) - len(complete)
+            if count:
+                notes.append(f"left out: {count} rows without a target")
+                table = complete
+        if not len(table):
+            raise ValueError(f"{table.source} has no rows{' with targets' * bool(target_names)}")
+        targets = None
+        if target_names:
+            columns = [table.column(name) for name in target_names]
+            targets = target_encoding.learn_targets(
+                columns, self._task, self._target_scale, table.locate, notes
+            )
+            distinct = [len(np.unique(words_and_codes(column)[1])) for column in columns]
+            counts = list(zip(gaps, distinct, strict=True))
+        choices = Choices(
+            self._numbers,
+            self._min_count,
+            _found(table, self._categorical, "categorical"),
+            dict(zip(_found(table, self._dates, "dates"), self._dates.values(), strict=True)),
+            _found(table, self._keep, "keep"),
+        )
+        learned = [learn(table.column(name), choices, table.locate) for name in chosen]
+        ids = [each.name for each in learned if each.reason in (ROW_NUMBERS, UNIQUE_TEXT)]
+        if ids and not any(each.encoding is not None for each in learned):
+            # Nothing else is there to learn from: then they are meant.
+            choices = replace(choices, keep={*choices.keep, *ids})
+            learned = [learn(table.column(name), choices, table.locate) for name in chosen]
+            notes.append(f"kept: {', '.join(map(repr, ids))}, though only numbers of rows")
+            ids = []
+        for each in learned:
+            if each.reason:
+                notes.append(f"left out: column {each.name!r}, {each.reason} (keep=)")
+            elif each.encoding is not None and len(each.encoding.input_names) > MANY_INPUTS:
+                notes.append(
+                    f"column {each.name!r} became {len(each.encoding.input_names)} inputs "
+                    "(min_count= joins rare words, drop= leaves it out)"
+                )
+        if not any(each.encoding is not None for each in learned):
+            reasons = ", ".join(f"{each.name!r}: {each.reason}" for each in learned)
+            raise ValueError(
+                f"{table.source} has no column that can be an input ({reasons or 'only targets'})"
+            )
+        self._learned, self._targets, self.notes = tuple(learned), targets, tuple(notes)
+        self._target_counts = tuple(counts)
+        if ids:
+            warnings.warn(
+                f"left out, as they only number the rows: {', '.join(map(repr, ids))}; keep= "
+                "makes inputs of them",
+                stacklevel=2,
+            )
+        return self
+
+    def _input_columns(self, table: Table, targets: list[str]) -> list[str]:
+        given = list(table.names)
+        if self._columns is not None:
+            given = _found(table, self._columns, "columns")
+        dropped = _found(table, self._drop, "drop")
+        for name in _found(table, self._keep, "keep"):
+            if name in dropped:
+                raise ValueError(f"column {name!r} is in keep and in drop")
+        return [name for name in given if name not in targets and name not in dropped]
+
+    # Use
+
+    def transform(self, table: Any, notes: list[str] | None = None) -> Any:
+        """Return the inputs of a network for each row.
+
+        Parameters
+        ----------
+        table : Table, data frame, or mapping of str to array
+            The columns of the training, in any order; others are ignored.
+        notes : list or None
+            Gets what was not known from the training: unseen words, and gaps in columns that had
+            none. None: a warning has it.
+
+        Returns
+        -------
+        ndarray or SparseRows, shape (n, inputs)
+
+        Raises
+        ------
+        ValueError
+            If columns are missing; the message lists them. If text is no date.
+        TypeError
+            If a column that had numbers is text.
+        RuntimeError
+            If the encoder is not fitted.
+        """
+        table = as_table(table)
+        encodings = self._encodings()
+        missing = [each.name for each in encodings if each.name not in table]
+        if missing:
+            raise ValueError(
+                f"{table.source} lacks the columns {_shown(missing)}; it has {_shown(table.names)}"
+            )
+        found: list[str] = []
+        parts = [
+            part
+            for each in encodings
+            for part in each.parts(table.column(each.name), table.locate, found)
+        ]
+        if notes is not None:
+            notes += found
+        elif found:
+            warnings.warn(f"{table.source}: {'; '.join(found)}", stacklevel=2)
+        shape = len(table), self.inputs
+        dtype = np.dtype(self._dtype)
+        with np.errstate(over="ignore"):  # the network names the row of an infinite input
+            return (_compressed if self.is_sparse else _dense)(parts, shape, dtype)
+
+    def targets(self, table: Any) -> NDArray[Any]:
+        """Return the targets of each row, as a network learns them.
+
+        Returns
+        -------
+        ndarray
+            Class indices, int64, shape (n,), into `classes`; or standardised quantities, float64,
+            shape (n,) or (n, targets).
+
+        Raises
+        ------
+        ValueError
+            If a row has no target (`with_targets` leaves those out) or an unknown class.
+        """
+        table = as_table(table)
+        encoding = self._target_encoding()
+        missing = [name for name in encoding.names if name not in table]
+        if missing:
+            raise ValueError(f"{table.source} lacks the target {_shown(missing)}")
+        return encoding.encode([table.column(name) for name in encoding.names], table.locate)
+
+    def with_targets(self, table: Any) -> Table:
+        """Return the rows that have all targets."""
+        return _with_all(as_table(table), self._target_encoding().names)
+
+    def target_array(self, y: Any) -> NDArray[Any]:
+        """Return targets that are given beside a table, as a network learns them.
+
+        Parameters
+        ----------
+        y : array_like, shape (n,) or (n, targets)
+            What the columns of the targets would hold: names of classes, or quantities.
+        """
+        names = self._target_encoding().names
+        if isinstance(y, Table) or hasattr(y, "columns"):
+            return self.targets(y)
+        array = np.asarray(y)
+        columns = [y] if array.ndim == 1 else list(array.T)
+        if len(columns) != len(names):
+            raise ValueError(f"y has {len(columns)} columns, expected {len(names)}")
+        return self.targets(dict(zip(names, columns, strict=True)))
+
+    def decode(self, predicted: NDArray[Any], *, moments: bool = False) -> NDArray[Any]:
+        """Return what a network predicts as names of classes, or in the unit of the quantities.
+
+        Parameters
+        ----------
+        predicted : ndarray
+            Class indices, shape (n,), or outputs, shape (n, k).
+        moments : bool
+            Whether the second half of the outputs are logarithms of variances.
+
+        Returns
+        -------
+        ndarray
+            Names of classes as objects str, or numbers if the column has numbers, shape (n,);
+            quantities, float64, shape (n,) for one output, (n, k) for several.
+        """
+        encoding = self._target_encoding()
+        if isinstance(encoding, ClassTarget):
+            return encoding.decode(predicted)
+        return encoding.decode(predicted, moments=moments)
+
+    def describe(self) -> Description:
+        """Return a table of the columns: what each was taken for, its inputs, gaps and values."""
+        self._encodings()
+        assert self._learned is not None
+        rows = [
+            DescribedColumn(
+                each.name,
+                f"left out: {each.reason}" if each.encoding is None else each.encoding.kind,
+                0 if each.encoding is None else len(each.encoding.input_names),
+                each.gaps,
+                each.distinct,
+            )
+            for each in self._learned
+        ]
+        what = "quantity" if self.classes is None else "classes"
+        rows += [
+            DescribedColumn(name, f"target: {what}", 0, gaps, distinct)
+            for name, (gaps, distinct) in zip(self.target_names, self._target_counts, strict=True)
+        ]
+        return Description(rows)
+
+    # Properties
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs."""
+        return len(self.input_names)
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of the inputs: of columns, as in size, color=red, day_month_sin, size_gap."""
+        return tuple(name for each in self._encodings() for name in each.input_names)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that became inputs."""
+        return tuple(each.name for each in self._encodings())
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """Names of the columns to predict; none without a target."""
+        self._encodings()
+        return () if self._targets is None else self._targets.names
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Names of the classes, in the order of their indices; None for quantities."""
+        self._encodings()
+        return self._targets.classes if isinstance(self._targets, ClassTarget) else None
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs for the targets: one for each class or quantity."""
+        classes = self.classes
+        return len(self.target_names) if classes is None else len(classes)
+
+    @property
+    def scales_targets(self) -> bool:
+        """True if quantities are learned in another unit than that of the table."""
+        self._encodings()
+        return isinstance(self._targets, QuantityTargets) and self._targets.scale != "none"
+
+    @property
+    def takes_logarithms(self) -> bool:
+        """True if logarithms of the quantities are learned."""
+        self._encodings()
+        return isinstance(self._targets, QuantityTargets) and self._targets.scale.startswith("log")
+
+    @property
+    def is_sparse(self) -> bool:
+        """True if `transform` gives compressed rows."""
+        if self._sparse != "auto":
+            return bool(self._sparse)
+        stored = 0
+        for each in self._encodings():
+            width = len(each.input_names) - each.has_gaps
+            stored += 1 if each.kind == "category" else width
+        return self.inputs >= SPARSE_INPUTS and stored * SPARSE_SHARE <= self.inputs
+
+    # Files and copies
+
+    def config(self) -> dict[str, Any]:
+        """Return arguments and what was learned as values for JSON; floats keep their bits."""
+        encodings = self._encodings()
+        assert self._learned is not None
+        assert len(encodings) <= len(self._learned)
+        return {
+            "arguments": {
+                "target": None if self._target is None else list(self._target),
+                "task": self._task,
+                "target_scale": self._target_scale,
+                "columns": None if self._columns is None else list(self._columns),
+                "drop": list(self._drop),
+                "keep": list(self._keep),
+                "categorical": list(self._categorical),
+                "dates": [[key, pattern] for key, pattern in self._dates.items()],
+                "numbers": self._numbers,
+                "min_count": self._min_count,
+                "sparse": self._sparse,
+                "dtype": self._dtype,
+            },
+            "columns": [
+                {
+                    "name": each.name,
+                    "gaps": each.gaps,
+                    "distinct": each.distinct,
+                    **(
+                        {"left_out": each.reason}
+                        if each.encoding is None
+                        else {
+                            "kind": each.encoding.kind,
+                            "has_gaps": each.encoding.has_gaps,
+                            **each.encoding.to_values(),
+                        }
+                    ),
+                }
+                for each in self._learned
+            ],
+            "targets": None if self._targets is None else self._targets.to_values(),
+            "target_counts": [list(counts) for counts in self._target_counts],
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Encoder:
+        """Return the encoder of `config`, after a check of all that it holds.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If something is missing, or not as described.
+        """
+        arguments = dict(config["arguments"])
+        arguments["dates"] = {key: pattern for key, pattern in arguments["dates"]}
+        encoder = cls(**arguments)
+        learned = tuple(_learned_column(values) for values in config["columns"])
+        if len({each.name for each in learned}) < len(learned):
+            raise ValueError("columns of the encoder have the same name")
+        if not any(each.encoding is not None for each in learned):
+            raise ValueError("the encoder has no inputs")
+        targets = config["targets"]
+        encoder._targets = None if targets is None else target_encoding.from_values(targets)
+        encoder._target_counts = tuple(
+            (checks.whole_number(gaps, "gaps", 0), checks.whole_number(distinct, "distinct", 0))
+            for gaps, distinct in config["target_counts"]
+        )
+        names = () if encoder._targets is None else encoder._targets.names
+        if len(encoder._target_counts) != len(names):
+            raise ValueError("target_counts are not one for each target")
+        encoder.notes = names_of(config["notes"], "notes")
+        encoder._learned = learned
+        return encoder
+
+    def copy(self) -> Encoder:
+        """Return an encoder that has learned the same."""
+        return copy.copy(self)  # what it has learned never changes: `fit` replaces it
+
+    @property
+    def is_fitted(self) -> bool:
+        """True after `fit`."""
+        return self._learned is not None
+
+    def __repr__(self) -> str:
+        if not self.is_fitted:
+            return "Encoder, not fitted"
+        target = ", ".join(self.target_names) or "no target"
+        return f"Encoder of {len(self.columns)} columns to {self.inputs} inputs ({target})"
+
+    def _encodings(self) -> list[Encoding]:
+        if self._learned is None:
+            raise RuntimeError("the encoder is not fitted, expected fit(table) before")
+        return [each.encoding for each in self._learned if each.encoding is not None]
+
+    def _target_encoding(self) -> ClassTarget | QuantityTargets:
+        self._encodings()
+        if self._targets is None:
+            raise ValueError("the encoder has no target, expected Encoder(target=...)")
+        return self._targets
+
+
+def is_table(data: object) -> bool:
+    """Return whether data have named columns: a `Table`, a data frame, or a mapping of arrays."""
+    if isinstance(data, Table | Mapping):
+        return True
+    return hasattr(data, "columns") and not isinstance(data, np.ndarray)
+
+
+def as_table(data: Any) -> Table:
+    """Return data with named columns as a `Table`."""
+    if isinstance(data, Table):
+        return data
+    if isinstance(data, Mapping):
+        return Table.from_arrays(data)
+    if is_table(data):
+        return Table.from_frame(data)
+    raise TypeError(
+        f"table is a {type(data).__name__}, expected a Table, a data frame or a mapping of arrays"
+    )
+
+
+def _dense(parts: list[Part], shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
+    inputs = np.zeros(shape, dtype)
+    start = 0
+    for part in parts:
+        if part.numbers is not None:
+            inputs[:, start : start + part.width] = part.numbers
+        else:
+            assert part.positions is not None
+            rows = np.flatnonzero(part.positions >= 0)
+            inputs[rows, start + part.positions[rows]] = 1
+        start += part.width
+    return inputs
+
+
+def _compressed(parts: list[Part], shape: tuple[int, int], dtype: np.dtype[Any]) -> SparseRows:
+    """Return compressed rows: one place for each number and each category, zeros left out."""
+    places = sum(1 if part.numbers is None else part.width for part in parts)
+    columns = np.empty((shape[0], places), np.int32)
+    numbers = np.zeros((shape[0], places), dtype)
+    start = place = 0
+    for part in parts:
+        if part.numbers is not None:
+            columns[:, place : place + part.width] = np.arange(start, start + part.width)
+            numbers[:, place : place + part.width] = part.numbers
+            place += part.width
+        else:
+            assert part.positions is not None
+            columns[:, place] = start + part.positions
+            numbers[:, place] = part.positions >= 0
+            place += 1
+        start += part.width
+    stored = numbers != 0
+    indptr = np.concatenate(([0], np.cumsum(stored.sum(axis=1, dtype=np.int64))))
+    return SparseRows(numbers[stored], columns[stored], indptr, shape)
+
+
+def _learned_column(values: Mapping[str, Any]) -> LearnedColumn:
+    """Return the column that `Encoder.config` describes, checked."""
+    name = values["name"]
+    if not isinstance(name, str):
+        raise TypeError(f"name is {name!r}, expected text")
+    gaps = checks.whole_number(values["gaps"], "gaps", 0)
+    distinct = checks.whole_number(values["distinct"], "distinct", 0)
+    if "left_out" in values:
+        (reason,) = names_of([values["left_out"]], "left_out")
+        return LearnedColumn(name, None, reason, gaps, distinct)
+    kind = checks.one_of(values["kind"], "kind", KINDS)
+    has_gaps = checks.flag(values["has_gaps"], "has_gaps")
+    encoding = KINDS[kind].from_values(name, has_gaps, values)
+    return LearnedColumn(name, encoding, "", gaps, distinct)
+
+
+def _with_all(table: Table, names: Iterable[str]) -> Table:
+    """Return the rows of a table without gaps in some columns."""
+    gaps = np.zeros(len(table), bool)
+    for name in names:
+        gaps |= table.column(name).is_gap
+    return table.take(~gaps) if gaps.any() else table
+
+
+def _names(given: Any, argument: str) -> tuple[str | int, ...]:
+    """Return names and numbers of columns, checked."""
+    if isinstance(given, str | int) or not isinstance(given, Iterable):
+        raise TypeError(f"{argument} is {given!r}, expected a sequence of names or numbers")
+    names = tuple(given)
+    for name in names:
+        if isinstance(name, bool) or not isinstance(name, str | int):
+            raise TypeError(f"{argument} has {name!r}, expected names or numbers of columns")
+    return names
+
+
+def _found(table: Table, names: Iterable[str | int], argument: str) -> list[str]:
+    """Return the names of columns that are given by name or number, a name first."""
+    found: list[str] = []
+    width = len(table.names)
+    for given in names:
+        name = given
+        if not isinstance(name, str) or name not in table:
+            try:
+                number = int(name)
+            except ValueError:
+                raise ValueError(
+                    f"{argument}: {table.source} has no column {given!r}; it has "
+                    f"{_shown(table.names)}"
+                ) from None
+            if number == 0 or abs(number) > width:
+                raise ValueError(
+                    f"{argument}: {table.source} has no column {number}, expected 1 to {width}, "
+                    f"or -{width} to -1"
+                )
+            name = table.names[number - 1 if number > 0 else number]
+        if name in found:
+            raise ValueError(f"{argument} has column {name!r} twice")
+        found.append(name)
+    return found
+
+
+def _shown(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:SHOWN_NAMES])
+    return shown if len(names) <= SHOWN_NAMES else f"{shown}, … ({len(names)} in all)"

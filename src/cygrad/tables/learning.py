@@ -1,0 +1,187 @@
+"""Decide what each column of the training rows is, and learn its encoding.
+
+A column is left out if it cannot help: constants, and numbers of rows and unique texts, which a
+network can only learn by heart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cygrad.tables import dates
+from cygrad.tables.encodings import (
+    BOOLEANS,
+    CYCLES,
+    BooleanEncoding,
+    CategoryEncoding,
+    DateEncoding,
+    Encoding,
+    GapEncoding,
+    Locate,
+    NumberEncoding,
+    words_and_codes,
+)
+from cygrad.tables.scaling import is_rounding, learned
+from cygrad.tables.table import Column
+
+#: Columns with fewer values are not taken for numbers of rows, or for unique texts.
+LEAST_ROW_NUMBERS = 20
+LEAST_UNIQUE_TEXTS = 10
+
+ROW_NUMBERS = "row numbers"
+UNIQUE_TEXT = "unique text"
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the caller chose for all columns; see `Encoder`."""
+
+    numbers: str
+    min_count: int
+    categorical: Collection[str]
+    dates: Mapping[str, str | None]
+    keep: Collection[str]
+
+
+@dataclass(frozen=True)
+class LearnedColumn:
+    """What became of a column.
+
+    Attributes
+    ----------
+    name : str
+    encoding : Encoding or None
+        None if the column is left out.
+    reason : str
+        Why it is left out; empty otherwise.
+    gaps, distinct : int
+        Counts in the training rows; gaps are no value.
+    """
+
+    name: str
+    encoding: Encoding | None
+    reason: str
+    gaps: int
+    distinct: int
+
+
+def learn(column: Column, choices: Choices, locate: Locate) -> LearnedColumn:
+    """Learn the encoding of a column from its training rows."""
+    name = column.name
+    gaps = column.is_gap
+    count = int(gaps.sum())
+    kept = name in choices.keep
+    if count == len(gaps):
+        return LearnedColumn(name, None, "no values", count, 0)
+    is_category = name in choices.categorical
+    if name in choices.dates or (column.is_time and not is_category):
+        return _dates(column, gaps, choices.dates.get(name), name in choices.dates, locate)
+    if column.numbers is not None and not is_category:
+        present = column.numbers[~gaps]
+        distinct = np.unique(present)
+        reason = "" if kept else _reason_of_numbers(present, distinct, count)
+        encoding = None if reason else _number_encoding(name, present, distinct, count, choices)
+        return LearnedColumn(name, encoding, reason, count, len(distinct))
+    words, codes = words_and_codes(column)
+    counts = np.bincount(codes[codes >= 0], minlength=len(words))
+    used = {words[code]: int(counts[code]) for code in np.flatnonzero(counts).tolist()}
+    if not is_category and dates.are_dates(list(used)):
+        return _dates(column, gaps, None, False, locate)
+    rows = len(gaps) - count
+    reason = ""
+    if len(used) == 1 and not count:
+        reason = "constant"
+    elif len(used) == rows >= LEAST_UNIQUE_TEXTS:
+        reason = UNIQUE_TEXT
+    elif max(used.values()) < choices.min_count and not count:
+        reason = f"no value in {choices.min_count} rows"
+    if kept:
+        reason = ""
+    encoding = None if reason else _category_encoding(name, used, count > 0, is_category, choices)
+    return LearnedColumn(name, encoding, reason, count, len(used))
+
+
+def _reason_of_numbers(
+    present: NDArray[np.float64], distinct: NDArray[np.float64], gaps: int
+) -> str:
+    """Return why a column of numbers cannot help, or an empty text."""
+    rows = len(present)
+    if len(distinct) == 1:
+        return "" if gaps else "constant"
+    spread = float(distinct[-1] - distinct[0])
+    if not gaps and spread < 1e-9 * abs(float(distinct[0])):  # few columns need the exact answer
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = float(present.mean())
+            if is_rounding(rows, mean, float(np.square(present - mean).mean())):
+                return "constant"
+    is_dense = distinct[0] >= 0 and distinct[-1] < 2 * rows
+    if (
+        len(distinct) == rows >= LEAST_ROW_NUMBERS
+        and not gaps
+        and is_dense
+        and (distinct == np.floor(distinct)).all()
+    ):
+        return ROW_NUMBERS
+    return ""
+
+
+def _number_encoding(
+    name: str,
+    present: NDArray[np.float64],
+    distinct: NDArray[np.float64],
+    gaps: int,
+    choices: Choices,
+) -> Encoding:
+    if len(distinct) == 1 and gaps:
+        return GapEncoding(name)
+    if distinct.tolist() == [0.0, 1.0] and choices.numbers != "none":
+        fill = 1.0 if 2 * present.sum() > len(present) else -1.0
+        return BooleanEncoding(name, gaps > 0, fill)
+    scaling = learned(present, choices.numbers, name)
+    fill = float(present.mean()) if choices.numbers == "none" else 0.0
+    return NumberEncoding(name, gaps > 0, scaling, fill)
+
+
+def _category_encoding(
+    name: str, used: Mapping[str, int], has_gaps: bool, is_category: bool, choices: Choices
+) -> Encoding:
+    """Return the encoding of words with their counts."""
+    if len(used) == 1 and has_gaps:
+        return GapEncoding(name)
+    if len(used) == 2 and {word.lower() for word in used} == BOOLEANS.keys() and not is_category:
+        fill = 2 * BOOLEANS[max(sorted(used), key=lambda word: used[word]).lower()] - 1
+        return BooleanEncoding(name, has_gaps, fill)
+    # Numbers that are categories stay in the order of their names: files have them as text, too.
+    words = sorted(word for word in used if used[word] >= choices.min_count)
+    rare = sorted(word for word in used if used[word] < choices.min_count)
+    counts = [used[word] for word in words]
+    if rare:
+        counts.append(sum(used[word] for word in rare))
+    return CategoryEncoding(name, has_gaps, tuple(words), tuple(rare), int(np.argmax(counts)))
+
+
+def _dates(
+    column: Column,
+    gaps: NDArray[np.bool_],
+    pattern: str | None,
+    takes_numbers: bool,
+    locate: Locate,
+) -> LearnedColumn:
+    seconds = dates.column_seconds(column, pattern, locate, takes_numbers)
+    present = seconds[~gaps]
+    count, distinct = int(gaps.sum()), len(np.unique(present))
+    years, *others = dates.parts(present)
+    year = None if years.min() == years.max() else learned(years, "standard", column.name)
+    cycles = tuple(
+        part for part, values in zip(CYCLES, others, strict=True) if values.min() != values.max()
+    )
+    if year is None and not cycles and not count:
+        return LearnedColumn(column.name, None, "constant", count, distinct)
+    if year is None and not cycles:
+        return LearnedColumn(column.name, GapEncoding(column.name), "", count, distinct)
+    encoding = DateEncoding(column.name, count > 0, pattern, takes_numbers, year, cycles)
+    return LearnedColumn(column.name, encoding, "", count, distinct)

@@ -1,0 +1,254 @@
+"""Targets of a table: names of classes as indices, or quantities, standardised; and back."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cygrad import checks
+from cygrad.tables.encodings import Locate, names_of, words_and_codes
+from cygrad.tables.samples import MOST_INTEGER_CLASSES, Task
+from cygrad.tables.scaling import mean_and_deviation
+from cygrad.tables.table import Column
+
+SCALES = ("standard", "log", "log1p", "none")
+SHOWN_CLASSES = 10
+
+
+class TargetEncoding(ABC):
+    """The encoding of the targets; `names` are those of their columns."""
+
+    names: tuple[str, ...]
+
+    @abstractmethod
+    def encode(self, columns: list[Column], locate: Locate) -> NDArray[Any]:
+        """Return what a network learns: class indices (n,), or numbers (n,) or (n, targets)."""
+
+    @abstractmethod
+    def to_values(self) -> dict[str, Any]:
+        """Return what was learned as values for JSON."""
+
+
+@dataclass(frozen=True)
+class ClassTarget(TargetEncoding):
+    """One column with the names of classes, in ascending order.
+
+    Attributes
+    ----------
+    names : tuple of str
+    classes : tuple of str
+    are_numbers : bool
+        Whether the column has numbers.
+    """
+
+    names: tuple[str, ...]
+    classes: tuple[str, ...]
+    are_numbers: bool
+
+    def encode(self, columns: list[Column], locate: Locate) -> NDArray[np.int64]:
+        column = columns[0]
+        words, codes = words_and_codes(column)
+        index_of = {name: index for index, name in enumerate(self.classes)}
+        lookup = np.array([*(index_of.get(word, -1) for word in words), -1], np.int64)
+        indices: NDArray[np.int64] = lookup[codes]
+        if len(indices) and indices.min() < 0:
+            row = int(np.argmax(indices < 0))
+            found = "a gap" if codes[row] < 0 else repr(words[codes[row]])
+            known = ", ".join(self.classes[:SHOWN_CLASSES])
+            more = "" if len(self.classes) <= SHOWN_CLASSES else f", … ({len(self.classes)} in all)"
+            raise ValueError(
+                f"{locate(row, column.name)}: {found}, expected a class of the training: "
+                f"{known}{more}"
+            )
+        return indices
+
+    def decode(self, indices: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the names for class indices as objects str; numbers, if the column has numbers."""
+        if self.are_numbers:
+            numbers = np.array([float(name) for name in self.classes])
+            whole = (numbers == np.floor(numbers)).all() and np.abs(numbers).max() < 2**53
+            return (numbers.astype(np.int64) if whole else numbers)[indices]
+        return np.array(self.classes, object)[indices]
+
+    def to_values(self) -> dict[str, Any]:
+        return {
+            "names": list(self.names),
+            "classes": list(self.classes),
+            "are_numbers": self.are_numbers,
+        }
+
+
+@dataclass(frozen=True)
+class QuantityTargets(TargetEncoding):
+    """One or more columns of quantities: (t − `means`) / `deviations`, of t = y or its logarithm.
+
+    Attributes
+    ----------
+    names : tuple of str
+    scale : {"standard", "log", "log1p", "none"}
+    means, deviations : tuple of float
+        0 and 1 for "none".
+    """
+
+    names: tuple[str, ...]
+    scale: str
+    means: tuple[float, ...]
+    deviations: tuple[float, ...]
+
+    def encode(self, columns: list[Column], locate: Locate) -> NDArray[np.float64]:
+        numbers = quantities(columns, self.scale, locate)
+        scaled: NDArray[np.float64] = (numbers - self.means) / self.deviations
+        return scaled[:, 0] if len(columns) == 1 else scaled
+
+    def decode(self, outputs: NDArray[Any], *, moments: bool = False) -> NDArray[np.float64]:
+        """Return outputs (n, k) in the unit of the quantities, in float64.
+
+        With as many outputs as targets, each has the unit of its own; of one target, all have its.
+        With `moments` the second half of the outputs are logarithms of variances.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,) for one output, or (n, k)
+        """
+        means, deviations = np.array(self.means), np.array(self.deviations)
+        if moments:
+            offsets = np.concatenate([means, 2 * np.log(deviations)])
+            factors = np.concatenate([deviations, np.ones_like(deviations)])
+        else:
+            offsets, factors = means, deviations
+        numbers: NDArray[np.float64] = outputs.astype(np.float64) * factors + offsets
+        if self.scale in ("log", "log1p"):
+            with np.errstate(over="ignore"):
+                numbers = np.exp(numbers) if self.scale == "log" else np.expm1(numbers)
+        return numbers[:, 0] if numbers.shape[1] == 1 else numbers
+
+    def to_values(self) -> dict[str, Any]:
+        return {
+            "names": list(self.names),
+            "scale": self.scale,
+            "means": list(self.means),
+            "deviations": list(self.deviations),
+        }
+
+
+def from_values(values: Mapping[str, Any]) -> ClassTarget | QuantityTargets:
+    """Return the encoding of `to_values`, checked."""
+    names = names_of(values["names"], "names")
+    if "classes" in values:
+        classes = names_of(values["classes"], "classes")
+        if len(names) != 1 or len(set(classes)) != len(classes) or not classes:
+            raise ValueError("classes of one column are not different names")
+        are_numbers = checks.flag(values["are_numbers"], "are_numbers")
+        if are_numbers:
+            for name in classes:
+                checks.number(float(name), "classes")
+        return ClassTarget(names, classes, are_numbers)
+    scale = checks.one_of(values["scale"], "scale", SCALES)
+    means = tuple(checks.number(each, "means") for each in values["means"])
+    deviations = tuple(checks.number(each, "deviations") for each in values["deviations"])
+    if not names or not len(names) == len(means) == len(deviations) or min(deviations) <= 0:
+        raise ValueError("means and deviations are not one for each target, or one is not above 0")
+    return QuantityTargets(names, scale, means, deviations)
+
+
+def learn_targets(
+    columns: list[Column], task: Task, scale: str, locate: Locate, notes: list[str]
+) -> ClassTarget | QuantityTargets:
+    """Learn the encoding of targets from training rows without gaps.
+
+    Raises
+    ------
+    ValueError
+        If a column is text and no class is asked for, a quantity has no logarithm, or several
+        columns are classes.
+    """
+    names = tuple(column.name for column in columns)
+    quoted = ", ".join(map(repr, names))
+    kinds = [column.kind for column in columns]
+    is_class = task == "classification" or (
+        task == "auto" and len(columns) == 1 and _are_classes(columns[0])
+    )
+    if is_class:
+        if len(columns) > 1:
+            raise ValueError(
+                f"target is {quoted}, expected one column of classes; several are quantities"
+            )
+        classes, numbers = _classes(columns[0])
+        if len(classes) == 1:
+            raise ValueError(f"target {quoted} has one class, {classes[0]!r}, expected two or more")
+        if task == "auto" and numbers:
+            notes.append(
+                f"guessed: target {quoted} is {len(classes)} classes, as it has few different "
+                "whole numbers (task= or --task regression for quantities)"
+            )
+        return ClassTarget(names, classes, numbers)
+    for column, kind in zip(columns, kinds, strict=True):
+        if kind == "text":
+            assert column.codes is not None
+            raise ValueError(
+                f"{locate(0, column.name)}: {column.words[column.codes[0]]!r}, expected a number"
+            )
+    if task == "auto" and len(columns) == 1:
+        notes.append(
+            f"guessed: target {quoted} is a quantity (task= or --task classification for classes)"
+        )
+    if scale == "none":
+        return QuantityTargets(names, scale, (0.0,) * len(names), (1.0,) * len(names))
+    found = [
+        mean_and_deviation(values, name)
+        for name, values in zip(names, quantities(columns, scale, locate).T, strict=True)
+    ]
+    means, deviations = (tuple(part) for part in zip(*found, strict=True))
+    return QuantityTargets(names, scale, means, deviations)
+
+
+def quantities(columns: list[Column], scale: str, locate: Locate) -> NDArray[np.float64]:
+    """Return quantities or their logarithms, shape (n, targets).
+
+    Raises
+    ------
+    ValueError
+        If there is a gap, text, or a number without logarithm.
+    """
+    numbers = np.empty((len(columns[0]), len(columns)))
+    least = {"log": 0.0, "log1p": -1.0}.get(scale, -math.inf)
+    for index, column in enumerate(columns):
+        if column.numbers is None:
+            assert column.codes is not None
+            word = column.words[column.codes[0]] if column.codes[0] >= 0 else ""
+            raise ValueError(f"{locate(0, column.name)}: {word!r}, expected a number")
+        numbers[:, index] = column.numbers
+        wrong = ~(column.numbers > least)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            found = "a gap" if np.isnan(column.numbers[row]) else f"{column.numbers[row]:g}"
+            expected = "a number" if least == -math.inf else f"a number above {least:g}"
+            raise ValueError(f"{locate(row, column.name)}: {found}, expected {expected}")
+    if scale == "log":
+        return np.log(numbers)
+    return np.log1p(numbers) if scale == "log1p" else numbers
+
+
+def _are_classes(column: Column) -> bool:
+    """Return whether targets are text, or whole numbers with few different values."""
+    if column.numbers is None:
+        return True
+    if (column.numbers != np.floor(column.numbers)).any():
+        return False
+    distinct = len(np.unique(column.numbers))
+    return distinct <= MOST_INTEGER_CLASSES and 2 * distinct <= len(column)
+
+
+def _classes(column: Column) -> tuple[tuple[str, ...], bool]:
+    """Return the names of the classes that occur, in ascending order, and if they are numbers."""
+    words, codes = words_and_codes(column)
+    used = [words[code] for code in np.unique(codes).tolist()]
+    if column.numbers is None:
+        return tuple(sorted(used)), False
+    return tuple(used), True
