@@ -46,7 +46,7 @@ def rows(settings: Settings, rounds: int) -> Iterator[Row]:
         peer = MlpfileSGD(initial)
         label = f"{case.network}, mlpfile against cygrad"
         agreement.check_outputs(
-            label, np.asarray(network.predict_one(X[0])), peer.forward(X[0]), max(case.sizes)
+            label, np.ravel(network.predict_one(X[0])), peer.forward(X[0]), max(case.sizes)
         )
         for x, target in zip(X, y, strict=True):
             trainer.learn_one(x, target)

@@ -1,5 +1,5 @@
-/* classes.h: the class that the outputs of a sample predict: argmaxⱼ aⱼ, the first among equals, or the first NaN, as in
- * NumPy. For one row of a matrix in panels, of either dtype, in vectors of 16 bytes, which every processor has. */
+/* classes.h: the class that the outputs of a sample predict: argmaxⱼ aⱼ, the first among equals; −1 if an output is NaN or
+ * the largest one is infinite. For one row of a matrix in panels, of either dtype, in vectors of 16 bytes, which every processor has. */
 #ifndef CG_CLASSES_H
 #define CG_CLASSES_H
 
@@ -38,12 +38,7 @@
             }                                                                                           \
             any_nan |= is_nan[i];                                                                       \
         }                                                                                               \
-        for (ptrdiff_t c = 0; any_nan && c < a->cols; c++) {                                            \
-            enum { WIDTH = CG_PANEL_BYTES / sizeof(REAL) };                                             \
-            const char *row = a->data + (c / WIDTH * a->capacity + r) * CG_PANEL_BYTES;                 \
-            if (isnan(((const REAL *)row)[c % WIDTH])) return c;                                        \
-        }                                                                                               \
-        return place;                                                                                   \
+        return any_nan || isinf(largest) ? -1 : place;                                                  \
     }
 CG_LARGEST_OUTPUT(cg_largest_f32, float, int32_t, 0, 1, 2, 3)
 CG_LARGEST_OUTPUT(cg_largest_f64, double, int64_t, 0, 1)

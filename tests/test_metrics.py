@@ -333,3 +333,29 @@ def test_one_target_is_compared_with_the_middle_quantile():
     assert history["val_rmse"] == [cg.metrics.rmse(rows, outputs)]
     history, outputs = fitted(cg.losses.pinball(0.4), 3, rows)
     assert history["val_rmse"] == [cg.metrics.rmse(rows, outputs)]
+
+
+# Outputs that are no numbers
+
+
+def test_nan_is_no_class():
+    y, a = _classes(4)
+    a[7, 2] = np.nan
+    for name, metric in METRICS.items():
+        if metric.needs_decisions:
+            with pytest.raises(ValueError, match="outputs holds nan in row 7, column 2, expected"):
+                metric(y, a)
+            with pytest.raises(ValueError, match="outputs holds nan in row 7, column 0, expected"):
+                metric(y % 2, a[:, 2])
+        else:
+            assert np.isnan(metric(a, a)), name
+
+
+def test_metrics_of_an_epoch_are_nan_where_outputs_are():
+    net = cg.Network(2, [cg.Dense(2, "softmax", weights_init=1.0)], loss="cross_entropy", rng=0)
+    history = cg.Trainer(net, cg.SGD(0.1), 2, rng=0).fit(
+        [[0, 0], [1, 0]], [0, 1], 2, X_val=[[0, 1], [3e38, 3e38]], y_val=[0, 1], metrics=["f1"]
+    )
+    assert np.isnan(history.val_loss).all()
+    assert np.isnan(history["val_f1"]).all()
+    assert np.isfinite(history.loss).all()

@@ -336,6 +336,55 @@ class TestPredict:
         net = make(loss)
         np.testing.assert_array_equal(net.predict(samples()), net.forward(samples()))
 
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    @pytest.mark.parametrize("loss", ["mse", "huber", "poisson", "custom"])
+    def test_one_output_has_the_shape_of_its_targets(self, loss, dtype):
+        given = (lambda a, y: (a[:, 0] - y, np.ones_like(a))) if loss == "custom" else loss
+        activation = "exp" if loss == "poisson" else "identity"
+        net = cg.Network(4, [cg.Dense(1, activation)], loss=given, dtype=dtype, rng=0)
+        predicted = net.predict(samples())
+        assert predicted.shape == (6,)
+        assert predicted.dtype == dtype
+        assert predicted.tobytes() == net.forward(samples()).tobytes()
+        assert np.mean((predicted - net.forward(samples())[:, 0]) ** 2) == 0
+        one = net.predict_one(samples()[2])
+        assert type(one) is float
+        assert one == predicted[2]
+
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    @pytest.mark.parametrize("threads", [1, 2])
+    @pytest.mark.parametrize(
+        ("loss", "units"),
+        [
+            ("cross_entropy", 2),
+            ("cross_entropy", 40),
+            ("hinge", 3),
+            ("binary_cross_entropy", 1),
+            ("binary_cross_entropy", 35),
+        ],
+    )
+    def test_outputs_that_are_no_numbers_have_no_class(self, loss, units, threads, dtype):
+        activation = {"hinge": "identity", "cross_entropy": "softmax"}.get(loss, "sigmoid")
+        layers = [cg.Dense(64, weights_init=1.0), cg.Dense(units, activation, weights_init=0.0)]
+        net = cg.Network(2, layers, loss=loss, dtype=dtype, rng=0)
+        net.layers[1].weights = np.where(np.arange(64) % 2, 1.0, -1.0)[np.newaxis].repeat(units, 0)
+        X = np.zeros((20_000, 2))
+        X[[12_345, 15_000]] = np.finfo(dtype).max / 1.5
+        assert np.isnan(net.forward(X[12_345:12_346])).all()
+        with pytest.raises(ValueError, match="X has outputs in row 12345 that are NaN or infinite"):
+            net.predict(X, threads=threads)
+        with pytest.raises(ValueError, match="x has outputs that are NaN or infinite"):
+            net.predict_one(X[12_345])
+        assert (net.predict(X[:12_345], threads=threads) == net.predict_one(X[0])).all()
+
+    @pytest.mark.parametrize("sign", [1, -1])
+    def test_scores_that_all_overflow_have_no_class(self, sign):
+        net = cg.Network(2, [cg.Dense(3, weights_init=2.0 * sign)], loss="hinge", rng=0)
+        with pytest.raises(ValueError, match="X has outputs in row 1 that are NaN or infinite"):
+            net.predict([[1, 1], [3e38, 3e38]])
+        net.layers[0].weights = [[1, 1], [-2, -2], [0, 0]]
+        assert net.predict([[1.5e38, 1.5e38]]) == [0]  # one score is −∞, and loses
+
 
 class TestEvaluate:
     def expected(self, loss, a, y):

@@ -266,6 +266,14 @@ def test_predict():
     network = Network(1, [Dense(1, "sigmoid")], loss="binary_cross_entropy")
     network.layers[0].weights = [[1]]
     assert network.predict([[-1], [0], [1]]) == [0, 1, 1]
+    network = Network(1, [Dense(1)], loss="mse")
+    network.layers[0].weights = [[2]]
+    assert network.predict([[1], [3]]) == [2, 6]
+    assert network.predict_one([3]) == 6
+    network = Network(2, [Dense(2)], loss="hinge")
+    network.layers[0].weights = [[1, 1], [1, -1]]
+    with pytest.raises(ValueError, match=r"X has outputs \[.*\] in row 1, which have no class"):
+        network.predict([[1, 1], [1e308, 1e308]])
 
 
 # Optimisers: one parameter, P = 1, η = 0.5, gradients 2 and then −1

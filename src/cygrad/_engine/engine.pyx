@@ -457,38 +457,57 @@ cdef class Engine:
         return outputs
 
     def predict(self, X, threads=1):
-        """Return the classes of samples (n, in), for each sample or each output; the outputs, if they are no classes."""
+        """Return the classes of samples (n, in), for each sample or each output; the outputs, if they are no classes.
+
+        With one output the shape is (n,).
+        """
         cdef Results results = Results(NULL, NULL, self.decides_at_half)
         cdef Samples samples
-        if not self.predicts_classes:
+        cdef Py_ssize_t columns = predicted_columns(self), without_class
+        if not self.predicts_classes and columns > 1:
             return self.forward(X, threads)
         samples = self.samples_of(X, "X", False)
-        if self.decides_at_half and self.outputs > 1:
-            classes = self.empty((samples.view.rows, self.outputs), int64)
+        dtype = int64 if self.predicts_classes else self.numpy_dtype
+        if columns > 1:
+            predicted = self.empty((samples.view.rows, columns), dtype)
         else:
-            classes = self.empty(samples.view.rows, int64)
-        results.classes = <int64_t *> memory_of(classes)
+            predicted = self.empty(samples.view.rows, dtype)
+        if self.predicts_classes:
+            results.classes = <int64_t *> memory_of(predicted)
+        else:
+            results.outputs = memory_of(predicted)
         self.infer_all(samples, &results, threads)
-        return classes
+        if self.predicts_classes:
+            without_class = first_negative(results.classes, samples.view.rows * columns)
+            if without_class >= 0:
+                raise ValueError(_without_class(f"X has outputs in row {without_class // columns}"))
+        return predicted
 
     def predict_one(self, x, out=None):
-        """Predict the class index, or the outputs (out,), of one sample (in,).
+        """Predict the class index, the output, or the classes or outputs (out,), of one sample (in,).
 
-        The outputs are written to `out` if it is given, else to a new array, and returned.
+        The outputs are written to `out` if it is given; if they are no classes, it is returned.
         """
-        cdef bint index = self.predicts_classes and not (self.decides_at_half and self.outputs > 1)
+        cdef Py_ssize_t columns = predicted_columns(self)
         cdef Inference context = self.begin_inference(1, False, NULL)
         cdef Results results = Results(NULL, NULL, self.decides_at_half)
         cdef int64_t label
+        cdef double number
         cdef Py_buffer buffer
-        if index:
+        if self.predicts_classes:
             results.classes = &label
+            if columns > 1:
+                classes = self.empty(columns, int64)
+                results.classes = <int64_t *> memory_of(classes)
         try:
             self.read_row(context.x, x)
             if out is None:
-                if not index:
-                    out = self.empty(self.outputs, self.numpy_dtype)
-                    results.outputs = memory_of(out)
+                if not self.predicts_classes:
+                    if columns == 1:
+                        results.outputs = <char *> &number
+                    else:
+                        out = self.empty(columns, self.numpy_dtype)
+                        results.outputs = memory_of(out)
                 self.infer(context, context.x, &results)
             else:
                 self.acquire_out(out, self.outputs, &buffer)
@@ -497,9 +516,13 @@ cdef class Engine:
                     self.infer(context, context.x, &results)
                 finally:
                     PyBuffer_Release(&buffer)
-            if index:
-                return label
-            return (np.asarray(out) >= 0.5).astype(int64) if self.decides_at_half else out
+            if not self.predicts_classes:
+                if out is not None:
+                    return out
+                return number if self.kernels.itemsize == sizeof(double) else (<float *> &number)[0]
+            if first_negative(results.classes, columns) >= 0:
+                raise ValueError(_without_class("x has outputs"))
+            return label if columns == 1 else classes
         finally:
             context.x.release()
             self.end_inference(context)
@@ -823,6 +846,24 @@ cdef class Inference:
 @cython.final
 cdef class Differentiation:
     """The plan and the buffers for gradients, used by one call at a time."""
+
+
+cdef Py_ssize_t predicted_columns(Engine engine) noexcept:
+    """Return how many numbers are predicted for each sample."""
+    return 1 if engine.predicts_classes and not engine.decides_at_half else engine.outputs
+
+
+def _without_class(str outputs):
+    return f"{outputs} that are NaN or infinite, and so have no class; expected finite ones: forward returns them"
+
+
+cdef Py_ssize_t first_negative(const int64_t *classes, Py_ssize_t n) noexcept nogil:
+    """Return the position of the first class of outputs that are not finite, or −1."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        if classes[i] < 0:
+            return i
+    return -1
 
 
 cdef void set_targets(Engine engine, Pass *p, targets):

@@ -9,7 +9,7 @@ from cygrad._engine.team cimport Team
 # Where inference writes its results. NULL: these are not wanted.
 cdef struct Results:
     char *outputs               # [rows, out]
-    int64_t *classes            # [rows]; or [rows, out], if each output decides
+    int64_t *classes            # [rows]; or [rows, out], if each output decides; −1 where the outputs are not finite
     bint decides_at_half        # whether each output decides: 1 if it is at least ½
 
 

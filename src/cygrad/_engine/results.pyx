@@ -40,11 +40,11 @@ cdef void write_results(Plan plan, Py_ssize_t first, Py_ssize_t rows, const Resu
 
 
 cdef void decide_at_half(const cg_matrix *a, Py_ssize_t rows, int64_t *classes, floating zero) noexcept nogil:
-    """1 where an output is at least ½, else 0, for each output; `zero` has the dtype."""
+    """1 where an output is at least ½, else 0, and −1 where it is NaN, for each output; `zero` has the dtype."""
     cdef Py_ssize_t r, panel, j, width = CG_PANEL_BYTES // sizeof(floating)
     cdef const floating *row
     for r in range(rows):
         for panel in range((a.cols + width - 1) // width):
             row = <const floating *> (a.data + (panel * a.capacity + r) * CG_PANEL_BYTES)
             for j in range(min(a.cols - panel * width, width)):
-                classes[r * a.cols + panel * width + j] = row[j] >= 0.5
+                classes[r * a.cols + panel * width + j] = (row[j] >= 0.5) - (row[j] != row[j])

@@ -88,8 +88,6 @@ def _predicted_columns(
         if net.classes is None:
             return ["prediction"], [map(str, predicted)]
         return ["prediction"], [np.array(net.classes, object)[predicted]]
-    if predicted.shape[1] == 1:
-        return ["prediction"], [map(str, predicted[:, 0])]
     return _headers(net, predicted.shape[1]), [map(str, column) for column in predicted.T]
 
 

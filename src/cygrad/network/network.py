@@ -398,11 +398,16 @@ class Network:
         ndarray
             For a loss of classes, such as cross_entropy, the class index, shape (n,), int64: that
             of the largest output, the first among equals. For binary_cross_entropy 1 if the output
-            is at least 0.5, else 0, shape (n,) for one output and (n, outputs) for more, int64.
-            For the other losses the outputs, shape (n, outputs).
+            is at least 0.5, else 0, int64. For the other losses the outputs. These have shape (n,)
+            for one output, and (n, outputs) for more; `forward` returns (n, outputs) always.
             For a table, if the network has an `encoder` with targets: names of classes, or numbers
-            if the column of the target has numbers, shape (n,); or quantities in their unit,
-            float64, shape (n,) for one output and (n, outputs) for more.
+            if the column of the target has numbers; or quantities in their unit, float64.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` is not as described, or the outputs of a row have no class, because one is NaN
+            or the largest is infinite.
         """
         if self._encoder is not None:
             from cygrad.network import encoding
@@ -412,28 +417,31 @@ class Network:
         max_threads = default_threads if threads is None else check_threads(threads)
         return self._engine.predict(X, max_threads)
 
-    def predict_one(self, x: ArrayLike, out: NDArray[Any] | None = None) -> int | NDArray[Any]:
+    def predict_one(
+        self, x: ArrayLike, out: NDArray[Any] | None = None
+    ) -> int | float | NDArray[Any]:
         """Predict the class or the outputs of one sample, with little overhead: for control loops.
 
         Parameters
         ----------
         x : array_like, shape (inputs,)
             Numbers of any real dtype, in any memory layout. Only shape and dtype are checked: the
-            result for NaN and infinity is undefined, but harmless.
+            outputs for NaN and infinity are undefined, but harmless.
         out : ndarray or None
             Array for the outputs: contiguous, of shape (outputs,) and the network's dtype. Then
             nothing is allocated.
 
         Returns
         -------
-        int or ndarray
-            ``predict(x[np.newaxis])[0]``, with the same bits: a class index, or the outputs, in
-            `out` if it is given.
+        int, float or ndarray
+            ``predict(x[np.newaxis])[0]``, with the same bits: a class index, the number of a single
+            output, or the outputs; instead of these `out`, if it is given.
 
         Raises
         ------
         TypeError, ValueError
-            If `x` or `out` has another dtype or shape.
+            If `x` or `out` has another dtype or shape, or the outputs have no class, as in
+            `predict`.
         """
         return self._engine.predict_one(x, out)
 

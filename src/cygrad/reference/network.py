@@ -5,6 +5,7 @@ layers in `cygrad.reference.passes`, the updates of the parameters in
 `cygrad.reference.optimizers` and `cygrad.reference.training`.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -138,25 +139,36 @@ class Network:
         """Return the outputs aᴸ, (n, out), of samples X, (n, in)."""
         return forward_batch(self.layers, self.read_samples(X)).a[-1]
 
-    def predict(self, X: Rows) -> list[int] | list[list[int]] | Matrix:
+    def predict(self, X: Rows) -> list[int] | list[list[int]] | Vector | Matrix:
         """Predict the class or the outputs of every sample.
 
         Returns
         -------
         list
             For losses of classes the class, argmaxⱼ aⱼ. For binary_cross_entropy 1 where an
-            output is at least ½ and 0 elsewhere: a number per sample for one output, a row for
-            more. For the other losses the outputs.
+            output is at least ½ and 0 elsewhere; for the other losses the outputs: a number per
+            sample for one output, a row for more.
+
+        Raises
+        ------
+        ValueError
+            If the outputs of a sample have no class: one is NaN, or the largest is infinite.
         """
         outputs = self.forward(X)
+        binary = self.loss == "binary_cross_entropy"
+        for row, a in enumerate(outputs if self.loss_function.classifies or binary else []):
+            if any(map(math.isnan, a)) or math.isinf(max(a)):
+                raise ValueError(
+                    f"X has outputs {a} in row {row}, which have no class, expected finite ones"
+                )
         if self.loss_function.classifies:
             return [largest_index(a) for a in outputs]
-        if self.loss == "binary_cross_entropy":
+        if binary:
             yes = [[int(a_j >= 0.5) for a_j in a] for a in outputs]
             return [row[0] for row in yes] if self.outputs == 1 else yes
-        return outputs
+        return [a[0] for a in outputs] if self.outputs == 1 else outputs
 
-    def predict_one(self, x: Sequence[float]) -> int | list[int] | Vector:
+    def predict_one(self, x: Sequence[float]) -> int | float | list[int] | Vector:
         """Predict the class or the outputs of one sample."""
         return self.predict([x])[0]
 

@@ -90,7 +90,21 @@ class Labels:
         return outputs.argmax(axis=1)
 
     def decode(self, outputs: NDArray[Any]) -> Any:
-        """Return the labels that outputs decide for."""
+        """Return the labels that outputs decide for.
+
+        Raises
+        ------
+        ValueError
+            If the outputs of a sample decide for none: one is NaN, or the largest is infinite.
+        """
+        if not np.isfinite(outputs).all():
+            # max is NaN if one of them is.
+            undecided = ~np.isfinite(outputs.max(axis=1))
+            if undecided.any():
+                raise ValueError(
+                    f"X has outputs {outputs[undecided][0]} in row {int(np.argmax(undecided))}, "
+                    "which decide for no class; expected finite ones"
+                )
         if self._binarizer is not None:
             return self._binarizer.inverse_transform(outputs)
         return self.classes.take(self.decide(outputs))

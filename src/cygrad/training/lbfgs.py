@@ -96,7 +96,7 @@ class LBFGS(Optimizer):
     >>> net = cg.Network(1, [cg.Dense(1)], loss="mse", dtype="float64", rng=0)
     >>> history = cg.Trainer(net, cg.LBFGS(max_iterations=200)).fit(X, y)
     >>> history.stopped, net.predict([[3.0]]).round(3)
-    ('converged', array([[7.]]))
+    ('converged', array([7.]))
     """
 
     max_iterations: int = 100

@@ -5,12 +5,13 @@ Metrics of the training samples are computed in the same way.
 
 from __future__ import annotations
 
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cygrad import checks, seeding
-from cygrad.training.metrics.metric import is_multilabel
+from cygrad.training.metrics.metric import has_nan, is_multilabel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -83,8 +84,11 @@ class Validation:
         weights = self.weights
         if weights is not None and self.rows is not None:
             weights = weights[self.rows]
+        undecided = has_nan(outputs)  # the loss is NaN then, and so are metrics of classes
         return tuple(
-            metric(*metric.compared(net, y, outputs), weights, multilabel=several)
+            nan
+            if undecided and metric.needs_decisions
+            else metric(*metric.compared(net, y, outputs), weights, multilabel=several)
             for metric in self._metrics
         )
 

@@ -74,6 +74,11 @@ class Metric:
         """Return targets and outputs as the metric takes them: as they are."""
         return y, outputs
 
+    @property
+    def needs_decisions(self) -> bool:
+        """Whether outputs have to decide for classes, which NaN does not."""
+        return False
+
     def check_weights(self) -> None:
         """Raise a TypeError if the metric takes no weights."""
         raise TypeError(f"sample_weight is given, and {self.name} is a function without one")
@@ -140,6 +145,10 @@ class BuiltInMetric(Metric):
         y, outputs = compared_outputs(net.loss, y, outputs)
         return (y, outputs) if middle is None else (y[:, [middle]], outputs[:, [middle]])
 
+    @property
+    def needs_decisions(self) -> bool:
+        return self.needs != "numbers"
+
     def check_weights(self) -> None:
         """Do nothing: it takes weights."""
 
@@ -184,6 +193,12 @@ class BuiltInMetric(Metric):
                     f"sample_weight has shape {weights.shape}, expected {len(a)} numbers of at "
                     "least 0, not all 0"
                 )
+        if self.needs_decisions and has_nan(a):
+            row, column = np.argwhere(np.isnan(a))[0].tolist()
+            raise ValueError(
+                f"outputs holds nan in row {row}, column {column}, expected numbers, which decide "
+                "for a class"
+            )
         if self.needs == "numbers":
             return float(self.function(targets.reshape(a.shape).astype(np.float64), a, weights))
         if multilabel:
@@ -206,6 +221,11 @@ def _classes(
         return labels, (a[:, 0] >= 0.5).astype(np.int64), np.concatenate([1 - a, a], axis=1)
     labels = y if y.ndim == 1 else y.argmax(axis=1)
     return labels.astype(np.int64), a.argmax(axis=1), a
+
+
+def has_nan(a: NDArray[Any]) -> bool:
+    """Return whether one of the numbers is NaN."""
+    return bool(np.isnan(a).any())
 
 
 def _per_output(
