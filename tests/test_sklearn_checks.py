@@ -38,6 +38,7 @@ MORE_OF_BOTH = [
     {**FAST, "hidden_layer_sizes": (), "alpha": 0.1},
     {**FAST, "solver": "sgd", "nesterovs_momentum": False, "verbose": True, "dtype": "float64"},
     {**FAST, "learning_rate": cg.CosineDecay(0.02, 400), "callbacks": [cg.Callback()]},
+    {**FAST, "solver": cg.AdamW(0.02)},
 ]
 SLOW = [make(**each) for each in MORE_OF_BOTH for make in (MLPClassifier, MLPRegressor)]
 SLOW += [

@@ -228,7 +228,7 @@ def test_names_of_optimizers(make, solver):
 
 @BOTH
 def test_alpha_belongs_to_solvers_by_name(make):
-    with pytest.raises(ValueError, match=r"alpha is 0\.5 .* expected"):
+    with pytest.warns(UserWarning, match=r"alpha is 0\.5 and not used"):
         make(solver=cg.AdamW(0.01), alpha=0.5).fit(X_SCALED, Y_IRIS)
     make(solver=cg.AdamW(0.01), alpha=0, max_iter=1).fit(X_SCALED, Y_IRIS)
 

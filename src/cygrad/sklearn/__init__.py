@@ -42,6 +42,7 @@ more                                                                 keeps their
 `coefs_` changed in place           changes the network              read-only; items are assigned
                                                                      (``est.coefs_[0] = W``)
 momentum=1                          never slows down                 ValueError, expected below 1
+Ctrl-C in L-BFGS                    KeyboardInterrupt                a warning, as in descent
 ==================================  ===============================  ===============================
 """
 

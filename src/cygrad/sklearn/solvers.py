@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,9 +24,11 @@ def optimizer_of(estimator: Any, objective: Objective) -> Optimizer:
     solver, factor = estimator.solver, objective.descent_factor
     if isinstance(solver, Optimizer):
         if estimator.alpha not in UNUSED_ALPHA:
-            raise ValueError(
-                f"alpha is {estimator.alpha} and solver is {solver!r}; expected its own l2_penalty "
-                "or weight_decay, and alpha=0"
+            warnings.warn(
+                f"alpha is {estimator.alpha} and not used: solver is {solver!r}, with its own "
+                "l2_penalty or weight_decay",
+                UserWarning,
+                stacklevel=6,
             )
         return solver
     schedule = estimator.learning_rate
