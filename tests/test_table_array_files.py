@@ -132,6 +132,25 @@ def test_refusals(tmp_path, monkeypatch):
         read(path)
 
 
+def test_damaged_files(tmp_path):
+    path = tmp_path / "data.npy"
+    np.save(path, np.array(["a", "b"]))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-2] + b"\x8a\0")
+    with pytest.raises(ValueError, match=r"data.npy holds text that is not Unicode"):
+        read(path)
+    path.write_bytes(whole[:11] + b"(" + whole[12:])
+    with pytest.raises(ValueError, match=r"data.npy is not a readable .npy array"):
+        read(path)
+    np.savez(path.with_suffix(".npz"), X=np.eye(3))
+    archive = path.with_suffix(".npz").read_bytes()
+    directory = archive.rfind(b"PK\x01\x02")
+    for damaged in (archive[:directory] + b"PK\x01\x07" + archive[directory + 4 :], archive[:-30]):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"data.npy is a damaged .npz file"):
+            read(path)
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_a_small_archive_cannot_fill_the_memory(tmp_path, method):
     np.save(tmp_path / "zeros.npy", np.zeros((3_000_000, 3)))

@@ -57,7 +57,7 @@ def read_npz(path: Path, chosen: Sequence[str] | None, max_bytes: int | None) ->
             parts = {name: npy.member(archive, name, path) for name in chosen}
     except KeyError as error:
         raise ValueError(f"{path} has a member that is no array: {error}") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise ValueError(f"{path} is a damaged .npz file: {error}") from None
     columns: list[Column] = []
     for name, array in parts.items():

@@ -333,8 +333,7 @@ class _Reader:
         numbers = np.array([is_number(word.strip(" \t")) is not None for word in words], bool)
         others = [word for word, number in zip(words, numbers, strict=True) if not number]
         if others:
-            word = others[0]
-            place = table.locate(int(np.argmax(column.codes == words.index(word))))
+            word, place = others[0], ""
         elif first is not None and not has_leading_zero(first[1].decode("utf-8", "replace")):
             word = first[1].decode("utf-8", "replace")  # it comes behind all the words checked
             place = f"{self._path}, line {first[0]}"
@@ -347,7 +346,10 @@ class _Reader:
                     "digits (kinds= reads numbers)"
                 )
             return
-        if all(_reason(other, layout.decimal) for other in others):
+        is_meant = all(_reason(other, layout.decimal) for other in others)
+        if not place and (is_meant or numbers.any()):
+            place = table.locate(int(np.argmax(column.codes == words.index(word))))
+        if is_meant:
             number = table.names.index(column.name) + 1
             raise ValueError(
                 f"{place}, column {number} ({column.name}) is {_shown(word)}, expected a number "

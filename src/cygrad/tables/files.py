@@ -6,6 +6,7 @@ import codecs
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cygrad.tables import array_files, library_files
@@ -171,8 +172,8 @@ def _format(path: Path, first: bytes, contents: bytes | None) -> str:
     if first.startswith(NPY_MAGIC):
         return ".npy"
     if first.startswith(ZIP_MAGIC):
-        if contents is None and zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
+        if contents is None:
+            with suppress(Exception), zipfile.ZipFile(path) as archive:  # else it is damaged
                 if "[Content_Types].xml" in archive.namelist():
                     return "Excel"
         return ".npz"
@@ -180,7 +181,7 @@ def _format(path: Path, first: bytes, contents: bytes | None) -> str:
         return "Excel"
     if first.startswith(library_files.PARQUET_MAGIC):
         return "Parquet"
-    if first.startswith(library_files.ARROW_MAGIC):
+    if first.startswith(library_files.ARROW_MAGIC) or library_files.is_arrow_stream(first):
         return "Arrow"
     if first.startswith(library_files.MATLAB_MAGIC):
         return "MATLAB"

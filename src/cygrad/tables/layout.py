@@ -250,6 +250,11 @@ def _pass_comments(
     known = COMMENTS if comments is None else comments
     passed: list[str] = []
     found = "" if comments is None else comments
+    blank = re.compile(r"(?:[ \t]*(?:\r\n|\n|\r))*+").match(text, start)
+    if blank is not None:
+        passed_over = blank[0]
+        start = blank.end()
+        line += passed_over.count("\n") + passed_over.count("\r") - passed_over.count("\r\n")
     for match in re.compile(r"([^\r\n]*)(?:\r\n|\n|\r|\Z)").finditer(text, start):
         content = match[1].lstrip(" \t")
         if content and content[0] not in known:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import datetime
 import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -24,20 +25,25 @@ from cygrad.tables.sources import EXPANSION, FREE_BYTES
 from cygrad.tables.table import Column, Table
 
 PARQUET_MAGIC = b"PAR1"
-ARROW_MAGIC = (b"ARROW1", b"\xff\xff\xff\xff", b"FEA1")
+ARROW_MAGIC = (b"ARROW1", b"FEA1")
 EXCEL_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 MATLAB_MAGIC = (b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file")
+
+
+def is_arrow_stream(first: bytes) -> bool:
+    """Return whether bytes begin with a message of an Arrow stream: its mark, and its size."""
+    size = int.from_bytes(first[4:8], "little")
+    return first[:4] == b"\xff\xff\xff\xff" and 0 < size < 1 << 30 and size % 8 == 0
 
 
 def read_parquet(path: Path, max_bytes: int | None) -> Table:
     """Read a Parquet file; see `cygrad.tables.read`."""
     parquet = _library("pyarrow.parquet", "pyarrow", path)
-    try:
-        with parquet.ParquetFile(path) as file:
-            _check_size(path, file.metadata.num_rows, file.metadata.num_columns, max_bytes)
-            frame = file.read()
-    except (OSError, import_module("pyarrow").ArrowException) as error:
-        raise ValueError(f"{path} is a damaged Parquet file: {error}") from None
+    with _damage(path, "Parquet"):
+        found = parquet.read_metadata(path)
+    _check_size(path, found.num_rows, found.num_columns, max_bytes)
+    with _damage(path, "Parquet"):
+        frame = parquet.read_table(path)
     return frames.table(frame, str(path))
 
 
@@ -45,16 +51,13 @@ def read_arrow(path: Path, max_bytes: int | None) -> Table:
     """Read a Feather or Arrow file, or an Arrow stream; see `cygrad.tables.read`."""
     arrow = _library("pyarrow", "pyarrow", path)
     feather = _library("pyarrow.feather", "pyarrow", path)
-    try:
-        with arrow.memory_map(str(path)) as file:
-            if file.read(4) == b"\xff\xff\xff\xff":
-                file.seek(0)
-                frame = arrow.ipc.open_stream(file).read_all()
-            else:
-                frame = feather.read_table(path, memory_map=True)
-        _check_size(path, frame.num_rows, frame.num_columns, max_bytes)
-    except (OSError, arrow.ArrowException) as error:
-        raise ValueError(f"{path} is a damaged Arrow file: {error}") from None
+    with _damage(path, "Arrow"), arrow.memory_map(str(path)) as file:
+        if file.read(4) == b"\xff\xff\xff\xff":
+            file.seek(0)
+            frame = arrow.ipc.open_stream(file).read_all()
+        else:
+            frame = feather.read_table(path, memory_map=True)
+    _check_size(path, frame.num_rows, frame.num_columns, max_bytes)
     return frames.table(frame, str(path))
 
 
@@ -68,28 +71,25 @@ def read_matlab(path: Path, chosen: Sequence[str] | None, max_bytes: int | None)
             )
     io = _library("scipy.io", "scipy", path)
     notes: list[str] = []
-    try:
+    with _damage(path, "MATLAB"):
         found = {name: (shape, kind) for name, shape, kind in io.whosmat(path)}
-        readable = [
-            name
-            for name, (_, kind) in found.items()
-            if kind not in ("struct", "cell", "object", "function", "opaque", "unknown", "sparse")
-        ]
-        names = readable if chosen is None else list(chosen)
-        for name in names:
-            if name not in found:
-                raise ValueError(f"{path} has the arrays {', '.join(found)}, and no {name!r}")
-            if name not in readable:
-                raise ValueError(f"{path}, array {name} is a {found[name][1]}, expected numbers")
-            _check_size(path, 1, math.prod(found[name][0]), max_bytes)
-        left = [name for name in found if name not in readable]
-        if chosen is None and left:
-            notes.append(f"left out: {', '.join(left)}, as they are no arrays of numbers or text")
-        values = io.loadmat(path, variable_names=names, chars_as_strings=True) if names else {}
-    except (TypeError, NotImplementedError, OSError, EOFError, KeyError, IndexError) as error:
-        raise ValueError(f"{path} is a damaged MATLAB file: {error}") from None
+    other = ("struct", "cell", "object", "function", "opaque", "unknown", "sparse")
+    readable = [name for name, (_, kind) in found.items() if kind not in other]
+    names = readable if chosen is None else list(chosen)
+    for name in names:
+        if name not in found:
+            raise ValueError(f"{path} has the arrays {', '.join(found)}, and no {name!r}")
+        if name not in readable:
+            raise ValueError(f"{path}, array {name} is a {found[name][1]}, expected numbers")
+        _check_size(path, 1, math.prod(found[name][0]), max_bytes)
+    left = [name for name in found if name not in readable]
+    if chosen is None and left:
+        notes.append(f"left out: {', '.join(left)}, as they are no arrays of numbers or text")
     if not names:
         raise ValueError(f"{path} has no arrays of numbers or text")
+    with _damage(path, "MATLAB"):
+        values = io.loadmat(path, variable_names=names, chars_as_strings=True)
+        values = {name: np.atleast_2d(values[name]) for name in names}
     rows = max(len(values[name]) for name in names)
     columns: list[Column] = []
     for name in names:
@@ -113,20 +113,22 @@ def read_excel(
     """Read a sheet of an Excel file through pandas; see `cygrad.tables.read`."""
     pandas = _library("pandas", "pandas and openpyxl", path)
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
+        with _damage(path, "Excel"), zipfile.ZipFile(path) as archive:
             total = sum(member.file_size for member in archive.infolist())
         _check_size(path, 1, total // 8, max_bytes)
     notes: list[str] = []
-    try:
-        with pandas.ExcelFile(path) as book:
-            names = list(book.sheet_names)
-            if sheet is None and len(names) > 1:
-                notes.append(f"guessed: sheet {names[0]!r} of {', '.join(names)} (sheet=)")
-            if isinstance(sheet, str) and sheet not in names:
-                raise ValueError(f"{path} has the sheets {', '.join(names)}, and no {sheet!r}")
-            if isinstance(sheet, int) and not 1 <= sheet <= len(names):
-                raise ValueError(f"sheet is {sheet}, expected 1 to {len(names)} for {path}")
-            chosen = names[0] if sheet is None else sheet
+    with _damage(path, "Excel"):
+        book = pandas.ExcelFile(path)
+    with book:
+        names = list(book.sheet_names)
+        if sheet is None and len(names) > 1:
+            notes.append(f"guessed: sheet {names[0]!r} of {', '.join(names)} (sheet=)")
+        if isinstance(sheet, str) and sheet not in names:
+            raise ValueError(f"{path} has the sheets {', '.join(names)}, and no {sheet!r}")
+        if isinstance(sheet, int) and not 1 <= sheet <= len(names):
+            raise ValueError(f"sheet is {sheet}, expected 1 to {len(names)} for {path}")
+        chosen = names[0] if sheet is None else sheet
+        with _damage(path, "Excel"):
             frame = pandas.read_excel(
                 book,
                 sheet_name=chosen - 1 if isinstance(chosen, int) else chosen,
@@ -135,10 +137,6 @@ def read_excel(
                 keep_default_na=False,
                 na_values=[],
             )
-    except ImportError as error:
-        raise ImportError(f"{path} needs pandas and openpyxl: {error}") from None
-    except (zipfile.BadZipFile, KeyError, OSError) as error:
-        raise ValueError(f"{path} is a damaged Excel file: {error}") from None
     rows = [[_cell(value) for value in row] for row in frame.to_numpy(object).tolist()]
     while rows and all(value is None for value in rows[-1]):
         rows.pop()
@@ -193,6 +191,19 @@ def _check_size(path: Path, rows: int, columns: int, max_bytes: int | None) -> N
             f"{path} has {rows * columns:,} values, which take more than {limit:,} bytes; "
             "max_bytes= allows more"
         )
+
+
+@contextmanager
+def _damage(path: Path, kind: str) -> Iterator[None]:
+    """Make a ValueError with the path of whatever a library raises for a damaged file."""
+    try:
+        yield
+    except ImportError as error:
+        raise ImportError(f"{path} needs a library that is not installed: {error}") from None
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{path} is a damaged {kind} file: {error}") from None
 
 
 def _library(module: str, package: str, path: Path) -> Any:

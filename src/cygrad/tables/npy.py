@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -89,7 +90,9 @@ def mapped(path: Path) -> NDArray[Any]:
         offset = file.tell()
     if 0 in shape or dtype.itemsize == 0:  # nothing can be mapped
         return np.empty(shape, dtype)
-    return np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C")
+    array = np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C")
+    _check_text(array, str(path))
+    return array
 
 
 def member(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:
@@ -99,6 +102,7 @@ def member(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:
     with archive.open(info) as file:
         shape, fortran, dtype = _header(file, location, info.file_size)
         data = np.frombuffer(bytearray(file.read()), dtype)
+    _check_text(data, location)
     return data.reshape(shape, order="F" if fortran else "C")
 
 
@@ -114,7 +118,7 @@ def _header(
             shape, fortran, dtype = npy_format.read_array_header_2_0(file)
         else:
             raise ValueError(f"format version {version[0]}.{version[1]} is not one of 1.0 and 2.0")
-    except ValueError as error:
+    except (ValueError, SyntaxError, TypeError, OverflowError, TokenError) as error:
         raise ValueError(f"{location} is not a readable .npy array: {error}") from None
     if dtype.kind not in "biufUS":
         raise ValueError(f"{location} holds values of type {dtype}, expected numbers or text")
@@ -125,6 +129,15 @@ def _header(
             f"for {dtype} values of shape {shape}"
         )
     return shape, fortran, dtype
+
+
+def _check_text(array: NDArray[Any], location: str) -> None:
+    """Raise a ValueError if text has numbers that are no characters."""
+    if array.dtype.kind != "U" or array.dtype.itemsize == 0:
+        return
+    letters = np.ascontiguousarray(array).reshape(-1).view(f"{array.dtype.byteorder}u4")
+    if ((letters > 0x10FFFF) | ((letters >= 0xD800) & (letters < 0xE000))).any():
+        raise ValueError(f"{location} holds text that is not Unicode")
 
 
 def _inputs(array: NDArray[Any], location: str) -> NDArray[Any]:
