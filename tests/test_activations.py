@@ -11,7 +11,9 @@ import pytest
 
 import cygrad as cg
 from cygrad import activations, reference
+from cygrad._engine import kernels
 from cygrad.network import ACTIVATIONS, ChosenActivation
+from cygrad.network.activations import output_range, parameter_of
 
 WITH_PARAMETER = {"leaky_relu": 0.2, "elu": 0.5, "sine": 30.0}
 PLAIN = [name for name in ACTIVATIONS if name not in WITH_PARAMETER]
@@ -326,3 +328,21 @@ def test_the_command_line_takes_every_name(name, capsys, tmp_path):
     assert main([*arguments, "--quiet", "--json"]) in (0, None)
     result = json.loads(capsys.readouterr().out)
     assert [layer["activation"] for layer in result["layers"]] == [name, "softmax"]
+
+
+@pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name != "softmax"])
+@pytest.mark.parametrize("factor", [1.0, 2.5])
+def test_outputs_fill_their_range(name, factor):
+    row = ACTIVATIONS[name]
+    chosen = name
+    if row.parameter is not None:
+        chosen = ChosenActivation(name, factor * row.default)
+    low, high = output_range(chosen)
+    z = np.concatenate([np.linspace(-30, 30, 100_001), [-1e6, 1e6]])
+    a = kernels.evaluate(name, z, parameter_of(chosen))
+    assert low <= a.min()
+    assert a.max() <= high
+    if low > -np.inf:
+        assert a.min() < low + 1e-3
+    if high < np.inf:
+        assert a.max() > high - 1e-3

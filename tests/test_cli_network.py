@@ -95,7 +95,7 @@ def test_plain_networks_are_as_before(capsys: pytest.CaptureFixture[str], tmp_pa
     rows, _ = cg.datasets.split(y, 0.2)
     layers = [cg.Dense(8, "relu"), cg.Dense(10, "softmax")]
     net = cg.Network(64, layers, loss="cross_entropy", dtype="float32", rng=2)
-    net.standardize_inputs(X[rows])
+    net.standardize_inputs(X[rows], shared=True)
     history = cg.Trainer(net, cg.Adam(1e-3), 32, rng=2).fit(X[rows], y[rows])
     assert result["history"]["loss"] == history.loss
     np.testing.assert_array_equal(cg.load(model).parameters, net.parameters)

@@ -76,6 +76,41 @@ def test_split_depends_on_rng_alone() -> None:
     assert_array_equal(np.bincount(y[one]), [10, 10, 10])
 
 
+@pytest.mark.parametrize("kind", ["int64", "float64", "U1", "object"])
+def test_split_leaves_every_class_in_the_training_part(kind: str) -> None:
+    y = np.array([0, 0, 0, 0, 1, 2, 2, 2, 2, 2]).astype("U1" if kind == "U1" else kind)
+    train, test = datasets.split(y, 0.2)
+    assert_array_equal(np.unique(y[train].astype("U1")), ["0", "1", "2"])
+    assert len(test) == 2
+    assert_array_equal(np.sort(np.concatenate([train, test])), np.arange(10))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_split_of_rare_classes(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    y = np.concatenate([np.repeat(np.arange(5), 30), np.arange(5, 40), np.repeat([40, 41], 2)])
+    y = rng.permutation(y)
+    train, test = datasets.split(y, 0.4, rng=seed)
+    assert_array_equal(np.unique(y[train]), np.arange(42))
+    assert not np.isin(y[test], np.arange(5, 40)).any()
+    assert len(test) == int(0.4 * len(y))
+    assert np.ptp(np.bincount(y[test])[:5]) <= 4
+
+
+def test_split_of_classes_that_are_named_so() -> None:
+    y = np.array([3, 1, 1, 2])
+    assert_array_equal(datasets.split(y, 0.5)[1], [0, 2])  # no class twice on average: quantities
+    train, test = datasets.split(y, 0.5, classes=True)
+    assert_array_equal(np.unique(y[train]), [1, 2, 3])
+    assert_array_equal(y[test], [1])
+    train, test = datasets.split(np.repeat([1, 2], 5), 0.5, classes=False)
+    assert len(test) == 5
+    with pytest.raises(ValueError, match="leaves a part of 4 rows empty"):
+        datasets.split(np.arange(4), 0.5, classes=True)
+    with pytest.raises(TypeError, match="classes is 1, expected True or False"):
+        datasets.split(y, 0.5, classes=1)  # type: ignore[arg-type]
+
+
 def test_split_of_quantities_covers_their_range() -> None:
     y = np.random.default_rng(0).normal(size=(1000, 2))
     train, test = datasets.split(y, 0.25, rng=0)

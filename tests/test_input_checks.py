@@ -233,9 +233,25 @@ BAD_TARGETS = [
     ("mse", np.zeros((0, 3)), ValueError, "y has 0 targets for 6 samples"),
     (
         "cross_entropy",
-        LABELS[:, None],
+        LABELS[:, None] + 0.0,
         ValueError,
         r"y has shape \(6, 1\), expected integer.* or prob",
+    ),
+    ("cross_entropy", LABELS + 1, ValueError, "in row 2, expected integer.*; y - 1 has class ind"),
+    ("hinge", LABELS[:, None] + 1, ValueError, "expected integer.*; y - 1 has class indices$"),
+    ("cross_entropy", LABELS % 2 * 2 - 1, ValueError, r"expected .*; \(y \+ 1\) // 2 has class"),
+    ("cross_entropy", 5 * LABELS, ValueError, r"; np.unique\(y, return_inverse=True\)\[1\] has"),
+    (
+        "cross_entropy",
+        np.arange(6),
+        ValueError,
+        "y holds 3 in row 3, expected .*probabilities .*'$",
+    ),
+    (
+        "binary_cross_entropy",
+        2.0 * rows("binary_cross_entropy").round() - 1,
+        ValueError,
+        r"expected numbers from 0 to 1; \(y \+ 1\) // 2 has class indices",
     ),
     ("cross_entropy", 1, ValueError, r"y has shape \(\)"),
     ("hinge", np.eye(3)[LABELS], ValueError, r"y has shape \(6, 3\), expected integer class"),
@@ -261,6 +277,17 @@ BAD_TARGETS = [
     ("cross_entropy", [[2, -1, 0]] * 6, ValueError, "y holds -1 in row 0, column 1, expected prob"),
     ("cross_entropy", np.zeros((6, 3)), ValueError, "y sums to 0.0 in row 0"),
 ]
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "hinge"])
+def test_a_column_of_classes_is_taken(loss):
+    net = make(loss)
+    for column in (LABELS[:, None], (LABELS[:, None] > 0), LABELS.tolist()):
+        plain = np.ravel(column)
+        assert net.evaluate(NUMBERS, column) == net.evaluate(NUMBERS, plain)
+    net.classes = ["a", "b", "c"]
+    names = np.array(net.classes)[LABELS]
+    assert net.evaluate(NUMBERS, names[:, None]) == net.evaluate(NUMBERS, LABELS)
 
 
 class TestRefusedTargets:

@@ -678,6 +678,36 @@ class TestStandardization:
         net.standardize_inputs(X)
         assert (net.input_mean[2], net.input_scale[2]) == (0.1, 1)
 
+    @pytest.mark.parametrize("offset", [0.1, -3.0, 1e9])
+    def test_a_column_that_is_constant_but_for_rounding_has_scale_one(self, offset):
+        X = samples(100)
+        X[:, 2] = offset + 0.2
+        X[50:, 2] = np.nextafter(offset + 0.2, np.inf)
+        X[:, 1] *= 1e-100  # without an offset every deviation counts
+        net = make()
+        net.standardize_inputs(X)
+        assert net.input_scale[2] == 1
+        assert 5e99 < net.input_scale[1] < 2e100
+        X[50:, 2] = offset + 0.2 + 1e-6 * abs(offset)
+        net.standardize_inputs(X)
+        assert 1.9e6 < net.input_scale[2] * abs(offset) < 2.1e6
+
+    def test_one_mean_and_deviation_can_be_shared(self):
+        X = np.random.default_rng(0).integers(0, 256, (9000, 4)).astype(np.uint8)
+        X[:, 3] = 0
+        X[0, 3] = 255
+        net = make()
+        net.standardize_inputs(X, shared=True)
+        np.testing.assert_allclose(net.input_mean, np.full(4, X.mean()), rtol=1e-14)
+        np.testing.assert_allclose(net.input_scale, np.full(4, 1 / X.std()), rtol=1e-14)
+        assert np.abs(net.apply_standardization(X, "X")).max() < 3
+        net.standardize_inputs(X)
+        assert net.apply_standardization(X, "X").max() > 90
+        net.standardize_inputs(np.full((3, 4), 0.1), shared=True)
+        assert (net.input_scale == 1).all()
+        with pytest.raises(TypeError, match="shared is 1, expected True or False"):
+            net.standardize_inputs(X, shared=1)
+
     def test_can_be_taken_back(self):
         net = make()
         net.standardize_inputs(100 + samples())

@@ -5,6 +5,7 @@ import math
 import pickle
 import threading
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -552,3 +553,37 @@ def test_early_stopping_needs_a_column_of_the_history():
         cg.Trainer(_network(), cg.SGD(0.1)).fit(X, Y, callbacks=[EarlyStopping(3)])
     with pytest.raises(ValueError, match="patience is 0"):
         EarlyStopping(0)
+
+
+# Targets that the output layer cannot give
+
+
+@pytest.mark.parametrize(
+    ("activation", "wrong", "bounds"),
+    [
+        ("sigmoid", -1, "0 to 1"),
+        ("tanh", 1.5, "-1 to 1"),
+        ("relu", -0.1, "0 to inf"),
+        ("softmax", 2, "0 to 1"),
+        ("elu", -1.2, "-1 to inf"),
+        (cg.activations.elu(0.5), -0.7, "-0.5 to inf"),
+        ("selu", -1.8, "-1.758 to inf"),
+    ],
+)
+def test_targets_out_of_the_range_of_the_outputs_are_said(activation, wrong, bounds):
+    net = cg.Network(1, [cg.Dense(2, activation)], loss="mse", rng=0)
+    trainer = cg.Trainer(net, cg.SGD(0.01), 3)
+    X, y = [[0.0], [1.0], [2.0]], [[0, 1], [1, wrong], [wrong, 0]]
+    message = (
+        rf"^y has 2 of 6 targets outside of {bounds}, the range of the output layer's .*, "
+        rf"such as {wrong}(\.0)? in row 1; expected targets scaled to this range, or an output "
+        "layer with 'identity'$"
+    )
+    with pytest.warns(UserWarning, match=message) as warned:
+        trainer.fit(X, y)
+    assert warned[0].filename == __file__
+    leaky = cg.Network(1, [cg.Dense(2, "leaky_relu")], loss="mse", rng=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        trainer.fit(X, np.eye(2)[[0, 1, 1]])
+        cg.Trainer(leaky, cg.SGD(0.01), 3).fit(X, y)

@@ -21,7 +21,7 @@ def _parts(n, count, labels, seed=0):
     return split(n, count, labels, seeding.seeds(seed, "validation"))
 
 
-@pytest.mark.parametrize("count", [1, 6, 13, 59])
+@pytest.mark.parametrize("count", [1, 6, 13, 54])
 def test_a_split_divides_the_rows(count):
     training, validation = _parts(60, count, Y)
     assert len(validation) == count
@@ -141,3 +141,15 @@ def test_a_share_is_the_nearest_number_of_rows(share, rows):
 def test_bad_shares_are_named(changes, error, message):
     with pytest.raises(error, match=message):
         cg.Trainer(_network(), cg.SGD(0.1), 8, rng=1).fit(X, Y, **changes)
+
+
+def test_every_class_is_trained_on():
+    labels = np.array([0] * 20 + [1] + [2] * 19 + [3])
+    for seed in range(20):
+        for count in (1, 10, 30):
+            train, held_out = split(41, count, labels, seeding.seeds(seed, "validation"))
+            assert set(labels[train]) == {0, 1, 2, 3}
+            assert len(held_out) == count
+    assert len(_parts(60, 59, Y)[1]) == 57
+    with pytest.raises(ValueError, match="validation is 2 of 4 rows, and each class needs one"):
+        split(4, 2, np.arange(4), seeding.seeds(0, "validation"))

@@ -62,5 +62,7 @@ def _read_parts(arguments: Namespace) -> Dataset:
     if fraction == 0:
         train, test = np.arange(len(table.X)), np.arange(0)
     else:
-        train, test = datasets.split(table.y, fraction, rng=arguments.seed)
+        train, test = datasets.split(
+            table.y, fraction, rng=arguments.seed, classes=table.classes is not None
+        )
     return Dataset(table.X, table.y, table.classes, train, test, table.features, table.target)

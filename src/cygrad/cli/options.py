@@ -77,10 +77,10 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
         "train",
         help="train a network on a file, or on the digits of the package",
         description="Train a network and save it. Inputs are standardised by the mean and the "
-        "standard deviation of the training part, which the model keeps. Quantities to "
-        "predict are standardised while the network learns: the figures of the epochs are in "
-        "standard deviations, the final ones in the unit of the data. Counts for the loss poisson "
-        "stay as they are.",
+        "standard deviation of the training part, which the model keeps; see --standardize. "
+        "Quantities to predict are standardised while the network learns: the figures of the "
+        "epochs are in standard deviations, the final ones in the unit of the data. Counts for "
+        "the loss poisson stay as they are.",
         epilog="The test part of the digits is fixed: of each class, every fifth image. Other "
         "data are divided by --seed, so that both parts are alike in their targets.",
         allow_abbrev=False,
@@ -110,10 +110,19 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
         help="share of the samples to test with, 0 for none (default: 0.2)",
     )
     data.add_argument(
+        "--standardize",
+        choices=("auto", "columns", "shared", "none"),
+        default="auto",
+        help="standardise each column by its own mean and deviation, or all by one, or take the "
+        "inputs as they are; auto has one for all if the inputs are unsigned bytes, as in images "
+        "(default: auto)",
+    )
+    data.add_argument(
         "--no-standardize",
         dest="standardize",
-        action="store_false",
-        help="take the inputs as they are",
+        action="store_const",
+        const="none",
+        help="the same as --standardize none",
     )
     architecture.add_options(parser)
     descent.add_options(parser)

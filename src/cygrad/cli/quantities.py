@@ -44,7 +44,9 @@ def fit(
         finite = np.isfinite(np.array([mean, scale], net.dtype)).all()
     if not finite:
         raise ValueError(f"the targets are too large for {net.dtype}")
-    scale[scale == 0] = 1.0
+    # A deviation that can come from rounding is none; see `network.standardization`.
+    rounding = len(rows) * np.finfo(np.float64).eps
+    scale[scale**2 <= rounding * scale**2 + (rounding * mean) ** 2] = 1.0
     if y_val is not None:
         y_val = (y_val.reshape(len(y_val), -1) - mean) / scale
     y = (rows - mean) / scale

@@ -42,8 +42,8 @@ def run(arguments: Namespace) -> None:
     class_weight = _class_weight(arguments, dataset)
     net = architecture.network(arguments, dataset)
     X, y = dataset.X[dataset.train], dataset.y[dataset.train]
-    if arguments.standardize:
-        net.standardize_inputs(X)
+    if arguments.standardize != "none":
+        net.standardize_inputs(X, shared=_shares_scale(arguments, X))
     batch_size = _batch_size(arguments, len(X))
     step_rows = min(batch_size * arguments.accumulate, len(X))
     optimizer = descent.optimizer(arguments, -(-len(X) // step_rows))
@@ -143,6 +143,19 @@ def _batch_size(arguments: Namespace, n: int) -> int:
             file=sys.stderr,
         )
     return descent.batch_size(arguments, n)
+
+
+def _shares_scale(arguments: Namespace, X: NDArray[Any]) -> bool:
+    """Return whether all inputs are standardised by one mean and one deviation."""
+    if arguments.standardize != "auto" or X.dtype != np.uint8:
+        return bool(arguments.standardize == "shared")
+    if not arguments.quiet and arguments.data != DIGITS:
+        print(
+            "cygrad: the inputs are unsigned bytes, standardised by one mean and one deviation of "
+            "all; --standardize columns has those of each column",
+            file=sys.stderr,
+        )
+    return True
 
 
 def _class_weight(arguments: Namespace, dataset: Dataset) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cygrad import checks
@@ -44,6 +45,8 @@ class Activation(NamedTuple):
         Name of the parameter.
     default : float
         Its value for the name alone; 0 if there is none.
+    outputs : (float, float) or function of the parameter
+        Bounds of a: the smallest and the largest value, or the limits.
     """
 
     formula: str
@@ -54,6 +57,7 @@ class Activation(NamedTuple):
     kinks: tuple[float, ...]
     parameter: str | None
     default: float
+    outputs: tuple[float, float] | Callable[[float], tuple[float, float]]
 
 
 def _row(
@@ -64,6 +68,7 @@ def _row(
     kinks: tuple[float, ...] = (),
     parameter: str | None = None,
     default: float = 0.0,
+    outputs: tuple[float, float] | Callable[[float], tuple[float, float]] = (-inf, inf),
 ) -> tuple[str, Activation]:
     """Make a row; its properties are those that csrc/activations.h says."""
     properties = kernels.ACTIVATIONS[name]
@@ -76,6 +81,7 @@ def _row(
         kinks=kinks,
         parameter=parameter,
         default=default,
+        outputs=outputs,
     )
 
 
@@ -97,10 +103,10 @@ def _he(slope: float, first: bool) -> Initializer:
 ACTIVATIONS = dict(
     (
         _row("identity", "z", "1", "glorot_uniform"),
-        _row("sigmoid", "1 / (1 + exp(−z))", "a (1 − a)", "glorot_uniform"),
-        _row("tanh", "tanh(z)", "1 − a²", "glorot_uniform"),
-        _row("relu", "max(z, 0)", "1 where a > 0, else 0", "he_uniform", (0.0,)),
-        _row("gaussian", "exp(−z²)", "−2 z a", "lecun_uniform"),
+        _row("sigmoid", "1 / (1 + exp(−z))", "a (1 − a)", "glorot_uniform", outputs=(0, 1)),
+        _row("tanh", "tanh(z)", "1 − a²", "glorot_uniform", outputs=(-1, 1)),
+        _row("relu", "max(z, 0)", "1 where a > 0, else 0", "he_uniform", (0.0,), outputs=(0, inf)),
+        _row("gaussian", "exp(−z²)", "−2 z a", "lecun_uniform", outputs=(0, 1)),
         _row(
             "leaky_relu",
             "z where z > 0, else slope z",
@@ -118,6 +124,7 @@ ACTIVATIONS = dict(
             (0.0,),
             "alpha",
             1.0,
+            lambda alpha: (-alpha, inf),
         ),
         _row(
             "selu",
@@ -125,29 +132,40 @@ ACTIVATIONS = dict(
             "λ where a > 0, else a + λ α",
             "lecun_uniform",
             (0.0,),
+            outputs=(-1.7581, inf),  # −λ α, rounded down
         ),
-        _row("gelu", "z Φ(z)", "Φ(z) + z φ(z)", "he_uniform"),
+        # The lowest points of gelu, gelu_tanh, silu and mish, rounded down.
+        _row("gelu", "z Φ(z)", "Φ(z) + z φ(z)", "he_uniform", outputs=(-0.17, inf)),
         _row(
             "gelu_tanh",
             "z (1 + tanh(x / 2)) / 2, x = √(8/π) (z + 0.044715 z³)",
             "s + a (1 − s) dx/dz, s = 1 / (1 + exp(−x))",
             "he_uniform",
+            outputs=(-0.1701, inf),
         ),
-        _row("silu", "z s, s = 1 / (1 + exp(−z))", "s + a (1 − s)", "he_uniform"),
+        _row(
+            "silu",
+            "z s, s = 1 / (1 + exp(−z))",
+            "s + a (1 − s)",
+            "he_uniform",
+            outputs=(-0.279, inf),
+        ),
         _row(
             "mish",
             "z t, t = tanh(ln(1 + exp(z)))",
             "t + z (1 − t²) / (1 + exp(−z))",
             "he_uniform",
+            outputs=(-0.309, inf),
         ),
-        _row("softplus", "ln(1 + exp(z))", "1 − exp(−a)", "he_uniform"),
-        _row("softsign", "z / (1 + |z|)", "(1 − |a|)²", "glorot_uniform"),
+        _row("softplus", "ln(1 + exp(z))", "1 − exp(−a)", "he_uniform", outputs=(0, inf)),
+        _row("softsign", "z / (1 + |z|)", "(1 − |a|)²", "glorot_uniform", outputs=(-1, 1)),
         _row(
             "hard_tanh",
             "max(−1, min(1, z))",
             "1 where |a| < 1, else 0",
             "glorot_uniform",
             (-1.0, 1.0),
+            outputs=(-1, 1),
         ),
         _row(
             "hard_sigmoid",
@@ -155,10 +173,17 @@ ACTIVATIONS = dict(
             "1/6 where 0 < a < 1, else 0",
             "glorot_uniform",
             (-3.0, 3.0),
+            outputs=(0, 1),
         ),
-        _row("sine", "sin(ω z)", "ω cos(ω z)", Siren, (), "omega", 1.0),
-        _row("exp", "exp(z)", "a", "glorot_uniform"),
-        _row("softmax", "exp(z) / Σ exp(z)", "diag(a) − a aᵀ", "glorot_uniform"),
+        _row("sine", "sin(ω z)", "ω cos(ω z)", Siren, (), "omega", 1.0, (-1, 1)),
+        _row("exp", "exp(z)", "a", "glorot_uniform", outputs=(0, inf)),
+        _row(
+            "softmax",
+            "exp(z) / Σ exp(z)",
+            "diag(a) − a aᵀ",
+            "glorot_uniform",
+            outputs=(0, 1),
+        ),
     )
 )
 
@@ -412,6 +437,12 @@ def parameter_of(activation: str | ChosenActivation) -> float:
     if isinstance(activation, str) or activation.parameter is None:
         return row_of(activation).default
     return activation.parameter
+
+
+def output_range(activation: str | ChosenActivation) -> tuple[float, float]:
+    """Return the bounds of the values that an activation can have."""
+    bounds = row_of(activation).outputs
+    return bounds if isinstance(bounds, tuple) else bounds(parameter_of(activation))
 
 
 def kinks_of(activation: str | ChosenActivation) -> tuple[float, ...]:

@@ -354,8 +354,9 @@ def encode_targets(
     loss : str or LossFunction
         The loss.
     y : array_like
-        Class indices, shape (n,), for losses with `labels`; or numbers, shape (n, outputs), of the
-        kind that the loss has in `targets`. Numbers for a single output can have shape (n,).
+        Class indices, shape (n,) or (n, 1), for losses with `labels`; or numbers, shape
+        (n, outputs), of the kind that the loss has in `targets`. Numbers for a single output can
+        have shape (n,).
         Classes can also be given by their names, if the network has `classes`.
     n : int
         Number of samples.
@@ -386,6 +387,8 @@ def encode_targets(
         if array.ndim == 0 or len(array) != n:
             raise ValueError(f"{name} has shape {array.shape}, expected a target for each of {n}")
         return CustomTargets(array)
+    if taken.labels and columns > 1 and array.shape == (n, 1) and array.dtype.kind != "f":
+        array = array.reshape(n)  # a column of classes
     if classes is not None and array.dtype.kind in "OUT" and array.ndim == 1:
         array = _named_classes(array, name, classes)
     if array.dtype.kind not in "buif":
@@ -413,7 +416,8 @@ def encode_targets(
     if taken.targets == "counts" and not rows.within(0, inf):
         raise _outside(array, name, array < 0, "counts or rates, of at least 0")
     if taken.targets == "fractions" and not rows.within(0, 1):
-        raise _outside(array, name, (array < 0) | (array > 1), "numbers from 0 to 1")
+        wanted = f"numbers from 0 to 1{_instead(array, name, 2)}"
+        raise _outside(array, name, (array < 0) | (array > 1), wanted)
     return rows
 
 
@@ -475,8 +479,24 @@ def _class_indices(
         )
     indices = class_indices(array, outputs)
     if indices is None:
-        raise _outside(array, name, (array < 0) | (array >= outputs), _wanted(loss, outputs))
+        wanted = f"{_wanted(loss, outputs)}{_instead(array, name, outputs)}"
+        raise _outside(array, name, (array < 0) | (array >= outputs), wanted)
     return indices
+
+
+def _instead(labels: NDArray[Any], name: str, classes: int) -> str:
+    """Return a hint with the expression that makes class indices of other whole numbers."""
+    distinct = np.unique(labels)
+    if len(distinct) > classes or (distinct != np.floor(distinct)).any():
+        return ""
+    numbers = distinct.tolist()
+    if numbers == [-1, 1]:
+        text = f"({name} + 1) // 2"
+    elif numbers[0] == 1 and numbers[-1] <= classes:
+        text = f"{name} - 1"
+    else:
+        text = f"np.unique({name}, return_inverse=True)[1]"
+    return f"; {text} has class indices"
 
 
 def _outside(array: NDArray[Any], name: str, wrong: NDArray[np.bool_], expected: str) -> ValueError:

@@ -740,17 +740,21 @@ class Network:
         """The factor of each column of X after that, shape (inputs,), or None."""
         return self._input_scale
 
-    def standardize_inputs(self, X: ArrayLike | None) -> None:
+    def standardize_inputs(self, X: ArrayLike | None, *, shared: bool = False) -> None:
         """Standardise all later inputs with the column means and deviations of X.
 
         From now on each method replaces its X by (X − mean) · scale, computed in float64, where
         mean and 1 / scale are the mean and the standard deviation of each column of this X. A
-        constant column has scale 1. Mean and scale are saved with the network.
+        column that is constant, but for rounding, has scale 1. Mean and scale are saved with the
+        network.
 
         Parameters
         ----------
         X : array_like, shape (n, inputs), or None
             The training samples; None ends the standardisation.
+        shared : bool
+            Take one mean and one deviation, of all numbers of X, for every column: for images. In
+            a column of its own, a pixel that is 0 in nearly all of them gets a huge scale.
 
         Raises
         ------
@@ -762,7 +766,8 @@ class Network:
             return
         X = X if self._encoder is None else self._encoded(X)
         Samples(X, "X", self.inputs)
-        self._set_standardization(*mean_and_scale(np.asarray(as_array(X, "X"))))
+        shared = checks.flag(shared, "shared")
+        self._set_standardization(*mean_and_scale(np.asarray(as_array(X, "X")), shared))
 
     def _set_standardization(
         self, mean: NDArray[np.float64] | None, scale: NDArray[np.float64] | None

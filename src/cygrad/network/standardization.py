@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 BLOCK_ROWS = 4096
 
 
-def mean_and_scale(X: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def mean_and_scale(
+    X: NDArray[Any], shared: bool = False
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean and the reciprocal standard deviation of each column of X.
 
     The mean comes first, then the mean of (x − mean)², to avoid cancellation. Rows are added in
@@ -25,11 +27,14 @@ def mean_and_scale(X: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.flo
     ----------
     X : ndarray, shape (n, columns)
         Finite numbers, at least one row.
+    shared : bool
+        Take mean and deviation of all numbers, for every column.
 
     Returns
     -------
     mean, scale : ndarray of float64, shape (columns,)
-        scale is 1 for a constant column.
+        scale is 1 for a constant column: one whose deviation can come from rounding, by the rule
+        of scikit-learn's StandardScaler, variance ≤ n ε variance + (n ε mean)².
 
     Raises
     ------
@@ -42,18 +47,26 @@ def mean_and_scale(X: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.flo
         for rows in _blocks(X):
             mean += rows.sum(axis=0)
         mean /= n
+        if shared:
+            mean[:] = mean.mean()
         for rows in _blocks(X):
             variance += np.square(rows - mean).sum(axis=0)
         variance /= n
+        if shared:
+            variance[:] = variance.mean()
+        # An inner product of n terms is off by up to n ε: Chan, Golub, LeVeque, 1983.
+        rounding = n * np.finfo(np.float64).eps
+        constant = variance <= rounding * variance + (rounding * mean) ** 2
     too_large = ~(np.isfinite(mean) & np.isfinite(variance))
     if too_large.any():
         column = int(np.argmax(too_large))
         raise ValueError(f"X has values in column {column} whose variance is not finite")
-    # The mean of equal numbers can be off by rounding, and then the variance is not quite 0.
-    constant = np.array([bool((X[:, column] == X[0, column]).all()) for column in range(columns)])
+    # The mean of equal numbers can be off by rounding; then these columns would not be exactly 0.
+    for column in [] if shared else np.flatnonzero(constant).tolist():
+        if (X[:, column] == X[0, column]).all():
+            mean[column] = X[0, column]
     deviation = np.sqrt(variance)
     deviation[constant | (deviation < np.finfo(np.float64).tiny)] = 1
-    mean[constant] = X[0, constant]
     return mean, 1 / deviation
 
 

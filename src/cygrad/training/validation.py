@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad import checks, seeding
+from cygrad.stratification import keep_every_class
 from cygrad.training.metrics.metric import has_nan, is_multilabel
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ def split(
     n, count : int
         Number of all rows, and of those for validation.
     labels : ndarray of int64, shape (n,), or None
-        Classes of the rows: each class gets its share of both parts, up to one row.
+        Classes of the rows: each class gets its share of both parts, up to one row, and at least
+        one row of the training part; there can be fewer validation rows for it.
     seeds : Seeds
         The same seeds draw the same rows.
 
@@ -137,4 +139,11 @@ def split(
     # Every (n / count)-th row: count of them, evenly over the classes, which now lie side by side.
     position = np.arange(n)
     drawn = (position + 1) * count // n != position * count // n
+    if labels is not None:
+        drawn = keep_every_class(drawn, labels[order])
+        if not drawn.any():
+            raise ValueError(
+                f"validation is {count} of {n} rows, and each class needs one to train on; "
+                "expected classes with several rows"
+            )
     return np.sort(order[~drawn]), np.sort(order[drawn])

@@ -85,7 +85,7 @@ def hyperparameters(run: Run) -> Iterator[Markup]:
         "task": result["task"],
         "test part": _test_part(run),
         "validation part": _validation_part(run),
-        "inputs": "standardised" if arguments.standardize else "as they are",
+        "inputs": "as they are" if arguments.standardize == "none" else "standardised",
         "hidden layers": ", ".join(map(str, arguments.hidden)) or "none",
         "their activation": str(arguments.activation) if arguments.hidden else "none",
         "their norm": arguments.norm or "none",
