@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from cygrad.sklearn.objective import reported_loss
 from cygrad.training.callbacks import Callback
@@ -59,6 +57,11 @@ class Epochs(Callback):
         Returns the validation score; None: there is no validation.
     incremental : bool
         Whether there is one epoch only, and nothing to be said about convergence.
+
+    Attributes
+    ----------
+    reached_limit : bool
+        Whether all `max_iter` epochs are over, and none has ended the training.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Epochs(Callback):
         self._estimator, self._objective = estimator, objective
         self._rows, self._orders, self._weights = rows, orders, weights
         self._constants, self._scorer, self._incremental = constants, scorer, incremental
+        self.reached_limit = False
         self._starts = np.arange(0, rows, batch_size)
         self._sizes = np.minimum(batch_size, rows - self._starts)
 
@@ -99,13 +103,7 @@ class Epochs(Callback):
             trainer.learning_rate_scale = est._rate_factor / (est.t_ + 1) ** est.power_t
         if est._no_improvement_count > est.n_iter_no_change and self._stops(trainer):
             return True
-        if not self._incremental and est.n_iter_ == est.max_iter:
-            warnings.warn(
-                f"Stochastic Optimizer: Maximum iterations ({est.max_iter}) reached and the "
-                "optimization hasn't converged yet.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+        self.reached_limit = not self._incremental and est.n_iter_ == est.max_iter
         return False
 
     def _loss(self, trainer: Trainer) -> float:

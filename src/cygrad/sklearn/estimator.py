@@ -389,6 +389,7 @@ class Perceptron(BaseEstimator, ABC):
         random: RandomState,
         incremental: bool,
     ) -> None:
+        caller = 6 if incremental else 5  # of `fit` or `partial_fit`, for warnings
         X_val, y_val, weights_val = (None, None, None) if own is None else own
         if self.early_stopping and own is None:
             X, y, weights, X_val, y_val, weights_val = self._validation_split(X, y, weights, random)
@@ -400,7 +401,7 @@ class Perceptron(BaseEstimator, ABC):
                 warnings.warn(
                     "Got `batch_size` less than 1 or larger than "
                     "sample size. It is going to be clipped",
-                    stacklevel=4,
+                    stacklevel=caller,
                 )
             batch_size = min(int(self.batch_size), rows)
         trainer = self._prepare_trainer(objective, batch_size, random, incremental)
@@ -430,7 +431,7 @@ class Perceptron(BaseEstimator, ABC):
                 **validation,
             )
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=4)
+            warnings.warn("Training interrupted by user.", stacklevel=caller)
         except DivergenceError as error:
             best, scores = self.best_validation_score_, self.validation_scores_
             if best is None or scores is None or best == -np.inf:
@@ -440,11 +441,18 @@ class Perceptron(BaseEstimator, ABC):
                 f"The training diverged in epoch {self.n_iter_ + 1}: the parameters of the best "
                 "validation score before are kept.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=caller,
             )
         self.history_ = trainer.history
         if self.early_stopping:
             self._net.parameters = self._best_parameters
+        if epochs.reached_limit:
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
+                "optimization hasn't converged yet.",
+                ConvergenceWarning,
+                stacklevel=caller,
+            )
 
     def _scorer(
         self, X_val: Any, y_val: Any, weights_val: Any
@@ -528,7 +536,7 @@ class Perceptron(BaseEstimator, ABC):
                 **validation,
             )
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=4)
+            warnings.warn("Training interrupted by user.", stacklevel=5)
         except DivergenceError as error:
             raise ValueError(DIVERGED) from error
         self.history_ = trainer.history
