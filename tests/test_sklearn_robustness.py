@@ -15,13 +15,15 @@ import pytest
 
 sklearn = pytest.importorskip("sklearn")
 
+from sklearn import neural_network  # noqa: E402
 from sklearn.exceptions import ConvergenceWarning  # noqa: E402
 
-from cygrad.sklearn import MLPClassifier  # noqa: E402
+from cygrad.sklearn import MLPClassifier, MLPRegressor  # noqa: E402
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 5))
 LABELS = RNG.integers(0, 3, 90)
+NUMBERS = RNG.normal(size=90)
 
 
 def classifier(**parameters):
@@ -29,11 +31,126 @@ def classifier(**parameters):
     return MLPClassifier(**given)
 
 
+def regressor(**parameters):
+    given = {"hidden_layer_sizes": (8,), "max_iter": 5, "random_state": 0, **parameters}
+    return MLPRegressor(**given)
+
+
 @pytest.fixture(autouse=True)
 def unconverged():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
+
+
+class TestParameters:
+    def test_size_that_is_no_whole_number(self):
+        with pytest.raises(TypeError, match=r"hidden_layer_sizes\[1\] is 2.5, expected a whole"):
+            classifier(hidden_layer_sizes=(4, 2.5)).fit(X, LABELS)
+
+    @pytest.mark.parametrize("kind", [tuple, list, np.array])
+    def test_sizes_of_any_sequence(self, kind):
+        sizes = kind([4, np.int64(3)])
+        fitted = classifier(hidden_layer_sizes=sizes).fit(X, LABELS)
+        again = classifier(hidden_layer_sizes=sizes).fit(X, LABELS)
+        assert [c.shape for c in fitted.coefs_] == [(5, 4), (4, 3), (3, 3)]
+        assert fitted.loss_ == again.loss_
+
+    def test_a_list_does_not_hide_another_parameter_that_is_wrong(self):
+        classifier(hidden_layer_sizes=[4]).fit(X, LABELS)
+        with pytest.raises(ValueError, match="alpha"):
+            classifier(hidden_layer_sizes=[4], alpha=-1).fit(X, LABELS)
+        with pytest.raises(ValueError, match="alpha"):
+            classifier(hidden_layer_sizes=[4], alpha=[0.0]).fit(X, LABELS)
+
+    def test_first_partial_fit_checks_parameters_before_classes(self):
+        with pytest.raises(ValueError, match="'shuffle' parameter of MLPClassifier"):
+            classifier(shuffle="no").partial_fit(X, LABELS)
+
+    def test_single_precision_alpha_keeps_a_double_loss(self):
+        fitted = classifier(alpha=np.float32(0.5), tol=10.0, solver="lbfgs").fit(X, LABELS)
+        assert fitted.n_iter_ == 0
+        assert np.asarray(fitted.loss_).dtype == np.float64
+        assert fitted.loss_ == classifier(alpha=0.5, tol=10.0, solver="lbfgs").fit(X, LABELS).loss_
+
+
+class TestTargets:
+    @pytest.mark.parametrize("dtype", [">i4", ">i8", ">u2"])
+    def test_classes_of_swapped_bytes_are_native(self, dtype):
+        fitted = classifier().fit(X, LABELS.astype(dtype))
+        judge = neural_network.MLPClassifier((8,), max_iter=1).fit(X, LABELS.astype(dtype))
+        assert fitted.classes_.dtype == judge.classes_.dtype
+        assert fitted.classes_.dtype.isnative
+
+    def test_any_number_but_0_is_a_label(self):
+        # A single row of two different numbers is taken for labels.
+        y = np.array([[0, 3, 0]])
+        ours = classifier(solver="lbfgs").fit(X[:1], y)
+        judge = neural_network.MLPClassifier((8,), max_iter=5, random_state=0, solver="lbfgs")
+        np.testing.assert_allclose(
+            ours.predict_proba(X[:1]), judge.fit(X[:1], y).predict_proba(X[:1]), rtol=1e-6
+        )
+
+    def test_sparse_targets_of_a_regressor(self):
+        sparse = pytest.importorskip("scipy.sparse")
+        with pytest.raises(TypeError, match="y is a sparse matrix, expected a dense array"):
+            regressor().fit(X, sparse.csr_matrix(np.c_[NUMBERS, NUMBERS]))
+
+    @pytest.mark.parametrize("loss", ["squared_error", "poisson"])
+    def test_text_targets_of_a_regressor(self, loss):
+        with pytest.raises(TypeError, match=r"y has dtype <U\d+, expected numbers"):
+            regressor(loss=loss).fit(X, np.abs(NUMBERS).astype(str))
+
+    def test_targets_in_rows_that_are_not_finite(self):
+        y = np.c_[NUMBERS, NUMBERS]
+        y[3, 1] = np.nan
+        with pytest.raises(ValueError, match="Input y contains NaN"):
+            regressor().fit(X, y)
+
+    @pytest.mark.parametrize("form", ["C", "F", "swapped", "integers"])
+    def test_targets_in_rows(self, form):
+        y = np.round(np.c_[NUMBERS, -NUMBERS, 2 * NUMBERS] * 4)
+        expected = regressor().fit(X, y).loss_curve_
+        forms = {"C": y.copy(), "F": np.asfortranarray(y), "swapped": y.astype(">f8")}
+        forms["integers"] = y.astype(np.int16)
+        assert regressor().fit(X, forms[form]).loss_curve_ == expected
+
+
+class TestWeights:
+    @pytest.mark.parametrize(
+        "form", [list, lambda w: w.astype(">f8"), lambda w: np.repeat(w, 2)[::2]]
+    )
+    def test_forms(self, form):
+        weights = RNG.uniform(0.5, 2, 90)
+        expected = classifier().fit(X, LABELS, weights).loss_curve_
+        assert classifier().fit(X, LABELS, form(weights)).loss_curve_ == expected
+
+    @pytest.mark.parametrize(
+        ("wrong", "message"),
+        [
+            (np.ones(89), "sample_weight.shape"),
+            (np.ones((90, 1)), "must be 1D"),
+            (np.full(90, np.nan), "contains NaN"),
+            (np.full(90, -1.0), "negative weights"),
+        ],
+    )
+    def test_wrong_ones(self, wrong, message):
+        with pytest.raises(ValueError, match=message):
+            classifier().fit(X, LABELS, wrong)
+
+
+class TestLBFGS:
+    def test_no_validation_scores_without_validation(self):
+        assert not hasattr(classifier(solver="lbfgs").fit(X, LABELS), "validation_scores_")
+        own = regressor(solver="lbfgs").fit(X, NUMBERS, X_val=X[:20], y_val=NUMBERS[:20])
+        assert len(own.validation_scores_) == own.n_iter_
+
+    def test_partial_fit_of_a_regressor_ignores_early_stopping(self):
+        judge = neural_network.MLPRegressor(
+            hidden_layer_sizes=(8,), max_iter=5, random_state=0, solver="lbfgs", early_stopping=True
+        ).partial_fit(X, NUMBERS)
+        ours = regressor(solver="lbfgs", early_stopping=True).partial_fit(X, NUMBERS)
+        np.testing.assert_allclose(ours.predict(X), judge.predict(X), rtol=1e-6)
 
 
 class TestWarnings:
@@ -69,6 +186,20 @@ class TestWarnings:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             classifier(max_iter=3, n_iter_no_change=1, tol=100.0).fit(X, LABELS)
+
+
+def test_activation_changed_after_fit():
+    est = classifier().fit(X, LABELS)
+    before = est.predict_proba(X)
+    np.testing.assert_array_equal(est.set_params(activation="tanh").predict_proba(X), before)
+    assert (est.fit(X, LABELS).predict_proba(X) != before).any()
+
+
+def test_text_and_other_dtypes_in_predict():
+    est = classifier().fit(X.astype(str), LABELS)
+    np.testing.assert_array_equal(est.predict(X.astype(str)), est.predict(X))
+    single = classifier().fit(X.astype(np.float32), LABELS)
+    assert single.predict_proba(X).dtype == np.float32
 
 
 def rows_and_labels():

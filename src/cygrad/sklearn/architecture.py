@@ -28,6 +28,9 @@ def hidden_sizes(sizes: Any) -> list[int]:
     found = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
     if any(size <= 0 for size in found):
         raise ValueError(f"hidden_layer_sizes must be > 0, got {found}.")
+    for index, size in enumerate(found):
+        if not isinstance(size, (int, np.integer)):
+            raise TypeError(f"hidden_layer_sizes[{index}] is {size!r}, expected a whole number")
     return [int(size) for size in found]
 
 

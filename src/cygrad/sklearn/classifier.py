@@ -290,6 +290,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         -------
         self
         """
+        self._validate_before_first()
         if _check_partial_fit_first_call(self, classes):
             several = type_of_target(y).startswith("multilabel")
             self._labels = Labels.of(y if several else classes)

@@ -146,11 +146,12 @@ class Perceptron(BaseEstimator, ABC):
         This takes longer than the training of a small network, and searches over parameters and
         repeated fits ask for the same ones again.
         """
-        values = tuple(map(self.__dict__.get, self._parameter_constraints))
+        given = map(self.__dict__.get, self._parameter_constraints)
+        values = tuple(tuple(v) if type(v) is list else v for v in given)
         key = values + tuple(map(type, values))
         try:
             known = key in self._validated
-        except TypeError:  # lists, such as of sizes, are not kept
+        except TypeError:  # arrays and the like are not kept
             super()._validate_params()
             return
         if not known:
@@ -198,9 +199,13 @@ class Perceptron(BaseEstimator, ABC):
         return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val, False)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
-        if not hasattr(self, "_net") and not get_config()["skip_parameter_validation"]:
-            self._validate_params()
+        self._validate_before_first()
         return self._fit(X, y, sample_weight, None, None, None, True)
+
+    def _validate_before_first(self) -> None:
+        """Check the parameters before the first call of `partial_fit`, as scikit-learn does."""
+        if "_net" not in self.__dict__ and not get_config()["skip_parameter_validation"]:
+            self._validate_params()
 
     def _fit(
         self,
@@ -217,7 +222,7 @@ class Perceptron(BaseEstimator, ABC):
         X, y = self._read(X, y, first)
         self._read_classes(y, incremental)
         weights = inputs.read_weights(sample_weight, X)
-        if incremental and self.early_stopping:
+        if incremental and self.early_stopping and self.solver != "lbfgs":
             raise ValueError("partial_fit does not support early_stopping=True")
         y = self._encode(y)
         objective = self._objective(y)
@@ -520,7 +525,8 @@ class Perceptron(BaseEstimator, ABC):
     ) -> None:
         weights = self._training_weights(y, weights)
         trainer = Trainer(self._net, lbfgs_of(self, objective), threads=self.n_threads)
-        self.validation_scores_ = None if own is None else []
+        if own is not None:  # otherwise there is no such attribute, as in scikit-learn
+            self.validation_scores_ = []
         self.n_iter_ = 0
         scorer, validation = self._scorer(*((None, None, None) if own is None else own))
         constants = self._constants(y)
@@ -551,7 +557,7 @@ class Perceptron(BaseEstimator, ABC):
         """Return ½ (α / c) ΣW² / Σw of the present weights."""
         total = len(y) if weights is None else float(weights.sum())
         squares = sum(float((layer.weights**2).sum()) for layer in dense_layers(self._net))
-        return 0.5 * self.alpha / objective.descent_factor * squares / total
+        return 0.5 * float(self.alpha) / objective.descent_factor * squares / total
 
     # Predictions
 

@@ -70,8 +70,9 @@ def read_numbers(estimator: Any, X: Any, y: Any, reset: bool) -> tuple[Any, Any]
     if (
         is_simple(estimator, X, reset)
         and type(y) is np.ndarray
-        and y.ndim == 1
+        and (y.ndim == 1 or (y.ndim == 2 and y.shape[1] > 1))
         and y.dtype.kind in "biuf"
+        and y.dtype.isnative
         and len(y) == len(X)
         and _is_finite(X)
         and _is_finite(y)
@@ -103,7 +104,15 @@ def read_weights(sample_weight: Any, X: Any, name: str = "sample_weight") -> Any
     """Return weights of samples, or None: finite numbers of at least 0 that are not all 0."""
     if sample_weight is None:
         return None
-    weights = _check_sample_weight(sample_weight, X)
+    weights = sample_weight
+    if not (
+        type(weights) is np.ndarray
+        and weights.dtype == np.float64
+        and weights.dtype.isnative
+        and weights.shape == (X.shape[0],)
+        and _is_finite(weights)
+    ):
+        weights = _check_sample_weight(weights, X)
     if (weights < 0).any():
         raise ValueError(f"{name} has negative weights, expected numbers of at least 0")
     if not weights.any():

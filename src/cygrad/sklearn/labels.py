@@ -71,8 +71,8 @@ class Labels:
     def encode(self, y: NDArray[Any]) -> NDArray[Any]:
         """Return class indices, shape (n,), or rows of 0 and 1 for several labels."""
         if self._binarizer is not None:
-            # int32: scikit-learn's own are integers, and a network takes numbers of any type.
-            rows: NDArray[Any] = self._binarizer.transform(y).astype(np.int32)
+            # Any number but 0 is a label, in scikit-learn too. A network takes no booleans.
+            rows: NDArray[Any] = self._binarizer.transform(y).astype(bool).astype(np.int32)
             return rows
         return np.searchsorted(self.classes, np.asarray(y))
 
@@ -112,4 +112,10 @@ class Labels:
 
 def is_plain(y: Any) -> bool:
     """Return whether y are labels about which nothing has to be asked of scikit-learn."""
-    return type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuU" and len(y) > 0
+    return (
+        type(y) is np.ndarray
+        and y.ndim == 1
+        and y.dtype.kind in "biuU"
+        and y.dtype.isnative
+        and len(y) > 0
+    )

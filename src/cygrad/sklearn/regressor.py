@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+from scipy.sparse import issparse
 from scipy.special import xlogy
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
@@ -155,7 +156,11 @@ class MLPRegressor(RegressorMixin, Perceptron):
         return inputs.read_numbers(self, X, y, reset)
 
     def _encode(self, y: Any) -> NDArray[Any]:
+        if issparse(y):
+            raise TypeError("y is a sparse matrix, expected a dense array of numbers")
         encoded: NDArray[Any] = np.asarray(y).reshape(len(y), -1)
+        if encoded.dtype.kind not in "biuf":
+            raise TypeError(f"y has dtype {encoded.dtype}, expected numbers")
         if self.loss == "poisson" and (encoded < 0).any():
             raise ValueError(
                 f"y has the target {encoded.min()} and loss is 'poisson', expected numbers of at "
