@@ -593,7 +593,7 @@ def test_docstrings_describe_every_parameter_and_attribute():
         described = {
             name.strip()
             for line in make.__doc__.splitlines()
-            if line.startswith("    ") and " : " in line
+            if not line.startswith(" ") and " : " in line
             for name in line.split(" : ")[0].split(",")
         }
         assert set(make().get_params()) <= described

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import multiprocessing
 import os
 import pickle
@@ -186,6 +187,18 @@ class TestWarnings:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             classifier(max_iter=3, n_iter_no_change=1, tol=100.0).fit(X, LABELS)
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_docstring_describes_each_parameter_at_the_left_margin(kind):
+    lines = kind.__doc__.splitlines()
+    assert "<parameters>" not in lines
+    assert max(map(len, lines)) <= 100
+    start, end = lines.index("Parameters"), lines.index("Attributes")
+    described = [line.split(" : ")[0] for line in lines[start:end] if " : " in line]
+    assert [name for name in described if name.isidentifier()] == list(
+        inspect.signature(kind).parameters
+    )
 
 
 def test_activation_changed_after_fit():

@@ -39,10 +39,18 @@ several squared errors, descent     `loss_` is the mean, the         the same; t
 early_stopping, three classes or    draws without regard to classes  the same; stratify="always"
 more                                                                 keeps their shares
 `loss_` of probabilities near 0     cut off at −ln ε = 36            exact
+`loss_` of Poisson rates near 0     NaN if they are 0 by rounding    exact
 `coefs_` changed in place           changes the network              read-only; items are assigned
                                                                      (``est.coefs_[0] = W``)
 momentum=1                          never slows down                 ValueError, expected below 1
 Ctrl-C in L-BFGS                    KeyboardInterrupt                a warning, as in descent
+`activation` changed after `fit`    changes the predictions          is used by the next `fit`
+`predict` for text such as "1.5"    ValueError; `fit` takes it       is taken as in `fit`
+predictions for X of another        have the wider of both dtypes    have the dtype of the network
+dtype than in `fit`
+`decision_function`                 does not exist                   is what CalibratedClassifierCV,
+                                                                     for example, takes instead of
+                                                                     the probabilities
 ==================================  ===============================  ===============================
 """
 

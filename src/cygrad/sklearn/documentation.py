@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 PARAMETERS = {
     "loss of a classifier": (
         "str, loss of `cygrad.losses` or function",
@@ -18,7 +20,10 @@ PARAMETERS = {
         a quantile, ``cg.losses.pinball([0.1, 0.5, 0.9])`` several; or a function as for
         `cygrad.Network`.""",
     ),
-    "hidden_layer_sizes": ("int or array_like of int", "Units of each hidden layer; can be empty."),
+    "hidden_layer_sizes": (
+        "int or array_like of int",
+        "Units of each hidden layer; ``()`` is no hidden layer.",
+    ),
     "activation": (
         "str, activation of `cygrad.activations`, or a list of them",
         """'identity', 'logistic', 'tanh', 'relu', or another activation of the package; a list has
@@ -33,14 +38,14 @@ PARAMETERS = {
     ),
     "alpha": (
         "float",
-        """α of the penalty ½ α ΣW² / n in the loss of a batch of n rows, or of the weights Σw = n;
-        biases are free.""",
+        """α of the penalty ½ α ΣW² / n in the loss of a batch of n rows; with `sample_weight` n is
+        the sum of their weights. Biases have no penalty.""",
     ),
     "batch_size": ("int or 'auto'", "Rows of a step; 'auto' is min(200, n)."),
     "learning_rate": (
         "{'constant', 'invscaling', 'adaptive'}, schedule or function",
-        """'invscaling': η₀ / (t + 1)^power_t, where t is the number of rows seen, set after each
-        epoch. 'adaptive': η is divided by 5 when there was no progress for more than
+        """'constant': η₀. 'invscaling': η₀ / (t + 1)^power_t, where t is the number of rows seen,
+        set after each epoch. 'adaptive': η is divided by 5 when there was no progress for more than
         `n_iter_no_change` epochs, until it is 1e-6. Both for solver 'sgd' only. Or a schedule of
         `cygrad.schedules`, or a function of the step, for any solver by name.""",
     ),
@@ -64,7 +69,7 @@ PARAMETERS = {
         be changed in between, but not the sizes of the layers.""",
     ),
     "momentum": ("float", "μ of solver 'sgd', from 0 to below 1."),
-    "nesterovs_momentum": ("bool", "Whether it is Nesterov's."),
+    "nesterovs_momentum": ("bool", "Whether `momentum` is Nesterov's."),
     "early_stopping": (
         "bool, 'loss' or name of a metric",
         """Whether to hold out a part of the samples, or take `X_val` of `fit`, and end when its
@@ -120,11 +125,14 @@ ATTRIBUTES = {
     "network_": ("Network", 'The network itself: ``est.network_.save("net.npz")``.'),
     "history_": ("History", "Loss and more of the epochs of the last `fit`."),
     "loss_": ("float", "Mean loss of the last epoch, with the penalty, before each step."),
-    "loss_curve_": ("list of float", "It after each epoch; not for L-BFGS."),
-    "best_loss_": ("float or None", "The smallest; None with early stopping."),
+    "loss_curve_": ("list of float", "`loss_` of each epoch; not for L-BFGS."),
+    "best_loss_": ("float or None", "The smallest `loss_`; None with early stopping."),
     "validation_scores_": ("list of float or None", "Score after each epoch, if there is one."),
-    "best_validation_score_": ("float or None", "The largest, with early stopping."),
-    "n_iter_, t_": ("int", "Epochs of the last fit; samples seen in all."),
+    "best_validation_score_": ("float or None", "The largest of them, with early stopping."),
+    "n_iter_, t_": (
+        "int",
+        "Epochs, or iterations of L-BFGS, of the last fit; samples seen in all.",
+    ),
     "learning_rate_": ("float", "Learning rate of the next step."),
     "n_features_in_, n_layers_, n_outputs_": (
         "int",
@@ -136,7 +144,15 @@ ATTRIBUTES = {
 
 
 def _entry(name: str, kind: str, text: str) -> str:
-    return f"    {name} : {kind}\n        {text}"
+    wrapped = fill(
+        " ".join(text.split()),
+        100,
+        initial_indent="    ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return f"{name} : {kind}\n{wrapped}"
 
 
 def section(names: list[str], of: str, solvers: list[str]) -> str:
@@ -146,7 +162,7 @@ def section(names: list[str], of: str, solvers: list[str]) -> str:
         kind, text = PARAMETERS[f"loss of a {of}" if name == "loss" else name]
         listed = ", ".join(f"'{solver}'" for solver in solvers)
         lines.append(_entry(name, kind, text.replace("{solvers}", listed)))
-    return "\n".join(lines).lstrip()
+    return "\n".join(lines)
 
 
 def attributes(of: str) -> str:
@@ -156,4 +172,4 @@ def attributes(of: str) -> str:
         for name, (kind, text) in ATTRIBUTES.items()
         if name != "classes_" or of == "classifier"
     ]
-    return "\n".join(lines).lstrip()
+    return "\n".join(lines)

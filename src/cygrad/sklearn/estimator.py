@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from inspect import signature
+from inspect import cleandoc, signature
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -102,8 +102,10 @@ class Perceptron(BaseEstimator, ABC):
                 "<parameters>": documentation.section(names, of, OPTIMIZERS_BY_NAME),
                 "<attributes>": documentation.attributes(of),
             }
-            for mark, text in marks.items():
-                cls.__doc__ = cls.__doc__.replace(mark, text)
+            text = cleandoc(cls.__doc__)  # since 3.13 the compiler takes the indentation away
+            for mark, section in marks.items():
+                text = text.replace(mark, section)
+            cls.__doc__ = text
 
     # What a subclass decides
 
