@@ -293,6 +293,50 @@ def test_predicted_quantities_are_written_to_the_bit(
         assert_array_equal(np.array(rows, dtype), expected)
 
 
+@pytest.mark.parametrize("loss", ["mse", "hinge"])
+def test_predictions_that_overflow_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, loss: str
+) -> None:
+    net = cg.Network(2, [cg.Dense(2, weights_init=1.0)], loss=loss, rng=0)
+    net.save(tmp_path / "model.npz")
+    (tmp_path / "data.csv").write_text("1,2\n3e38,3e38\n")
+    output = tmp_path / "out.csv"
+    argv = ["predict", tmp_path / "model.npz", tmp_path / "data.csv", "--output", output]
+    message = failure(capsys, 1, *argv)
+    if loss == "mse":
+        assert "data.csv, sample 2: the prediction is [inf inf], expected inputs" in message
+    else:
+        assert "X has outputs in row 1 that are NaN or infinite" in message
+    assert not output.exists()
+
+
+def test_bytes_share_one_scale(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A pixel that is 0 in nearly all images is not scaled up, and the network learns as well."""
+    rng = np.random.default_rng(0)
+    y = np.arange(300) % 3
+    X = (rng.random((300, 12)) * 60 + 150 * (np.arange(12) % 3 == y[:, None])).astype(np.uint8)
+    X[:, 5] = 0
+    X[4, 5] = 255
+    np.savez(tmp_path / "images.npz", X=X, y=y)
+    model = tmp_path / "model.npz"
+    argv = ["train", tmp_path / "images.npz", "--output", model, "--epochs", "30"]
+    assert main(list(map(str, argv))) == 0
+    err = capsys.readouterr().err
+    assert err.startswith("cygrad: the inputs are unsigned bytes, standardised by one mean and")
+    assert "--standardize columns" in err.splitlines()[0]
+    net = cg.load(model)
+    assert len(np.unique(net.input_scale)) == 1
+    shared = net.evaluate(X, y)["accuracy"]
+    for option in ("columns", "none"):
+        main([*map(str, argv), "--standardize", option, "--quiet"])
+        assert capsys.readouterr().err == ""
+        net = cg.load(model)
+        assert (net.input_scale is None) == (option == "none")
+        assert shared >= net.evaluate(X, y)["accuracy"]
+    main([*map(str, argv), "--standardize", "shared", "--quiet"])
+    assert len(np.unique(cg.load(model).input_scale)) == 1
+
+
 def test_predicting_with_networks_made_in_python(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

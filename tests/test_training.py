@@ -587,3 +587,31 @@ def test_targets_out_of_the_range_of_the_outputs_are_said(activation, wrong, bou
         warnings.simplefilter("error")
         trainer.fit(X, np.eye(2)[[0, 1, 1]])
         cg.Trainer(leaky, cg.SGD(0.01), 3).fit(X, y)
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize("kind", ["float64", "int64"])
+def test_targets_that_float32_rounds_to_a_few_numbers_are_said(kind, columns):
+    y = (1_600_000_000 + np.arange(200)).astype(kind)
+    X = np.arange(200.0)[:, np.newaxis] / 200
+    if columns > 1:
+        y = np.stack([y - y[0], y], axis=1)
+    place = r" in column 1" if columns > 1 else ""
+    message = (
+        rf"^y has targets from 1600000000.0 to 1600000199.0{place}, which float32 rounds to "
+        "multiples of about 2e\\+02; expected targets without their mean, or dtype='float64'"
+    )
+
+    def fit(y, dtype="float32"):
+        net = cg.Network(1, [cg.Dense(columns)], loss="mse", dtype=dtype, rng=0)
+        cg.Trainer(net, cg.SGD(1e-12), 32).fit(X, y)
+
+    with pytest.warns(UserWarning, match=message) as warned:
+        fit(y)
+    assert warned[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(y, "float64")
+        fit(y - y.mean(axis=0))
+        fit(np.full_like(y, 1_600_000_000))
+        fit(y.astype(np.float32))  # they are what the caller has

@@ -40,7 +40,9 @@ def run(arguments: Namespace) -> None:
     metrics = None if table.y is None else net.evaluate(table.X, table.y)
     if arguments.output is None:
         _check_letters(net.classes or ())
-    header, columns = _predicted_columns(net, net.predict(table.X))
+    predicted = net.predict(table.X)
+    _check_numbers(predicted, arguments.data)
+    header, columns = _predicted_columns(net, predicted)
     if arguments.probabilities:
         header += [f"probability_{name}" for name in _output_names(net)]
         columns += [map(str, column) for column in net.forward(table.X).T]
@@ -78,6 +80,17 @@ def _check_letters(names: Sequence[str]) -> None:
                 f"class {name!r} cannot be written in {encoding}, the encoding of stdout: "
                 "expected --output, or PYTHONIOENCODING=utf-8"
             ) from None
+
+
+def _check_numbers(predicted: NDArray[Any], data: str) -> None:
+    """Raise a ValueError if a prediction is NaN or infinite: nothing is written then."""
+    finite = np.isfinite(predicted).reshape(len(predicted), -1).all(axis=1)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise ValueError(
+            f"{data}, sample {row + 1}: the prediction is {predicted[row]}, expected inputs whose "
+            "sums do not overflow"
+        )
 
 
 def _predicted_columns(

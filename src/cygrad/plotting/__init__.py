@@ -5,9 +5,9 @@
 >>> plotting.save(ax, "history.svg")
 
 Every function draws into the matplotlib axes given as `ax` and returns them. Without `ax` it makes
-a new figure with ``matplotlib.pyplot``; a notebook shows that figure by itself, a script has to
-call ``plt.show()``. With `ax`, pyplot is not used. Further keyword arguments go to the artist that
-each function names. Networks are never changed.
+a new figure, for `save`; ``matplotlib.pyplot`` does not know it, so that no figure stays open. For
+a window or a notebook, give axes of pyplot: ``ax=plt.subplots()[1]``. Further keyword arguments go
+to the artist that each function names. Networks are never changed.
 
 The colours are those of Okabe and Ito, which colour-blind readers can distinguish. Everything with
 its own colour also has its own marker or line style. All of these are in `cygrad.plotting.style`,

@@ -43,9 +43,9 @@ def axes_for(
     need_matplotlib()
     expected = "3-D axes, as of figure.add_subplot(projection='3d')" if three_d else "2-D axes"
     if ax is None:
-        from matplotlib import pyplot
+        from matplotlib.figure import Figure  # pyplot would keep it open
 
-        figure = pyplot.figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         return figure.add_subplot(projection="3d" if three_d else None)
 
     from matplotlib.axes import Axes

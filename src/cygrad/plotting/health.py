@@ -131,10 +131,10 @@ def _axes(axes: Sequence[Axes] | None, count: int) -> list[Axes]:
     """Return the axes to draw into, one below the other in a new figure."""
     if axes is None:
         need_matplotlib()
-        from matplotlib import pyplot
+        from matplotlib.figure import Figure
 
         width, height = PANEL_INCHES
-        figure = pyplot.figure(figsize=(width, height * count), layout="constrained")
+        figure = Figure(figsize=(width, height * count), layout="constrained")
         return list(figure.subplots(count, 1, squeeze=False)[:, 0])
     if not isinstance(axes, (Sequence, np.ndarray)) or len(axes) != count:
         raise ValueError(f"axes is {axes!r}, expected {count} axes, one for each quantity")

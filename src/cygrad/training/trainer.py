@@ -12,17 +12,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from itertools import count
-from math import inf, isfinite
+from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from cygrad import checks, seeding
-from cygrad._engine.samples import Samples
 from cygrad._engine.training import Training
 from cygrad.network import Network
-from cygrad.network.activations import output_range
 from cygrad.network.losses import class_named, row_of, sides_of_half
 from cygrad.network.weights import (
     check_not_all_zero,
@@ -44,12 +42,14 @@ from cygrad.training.order import Order, check_shuffle, rows_that_count
 from cygrad.training.progress import Progress
 from cygrad.training.rates import Rates
 from cygrad.training.statistics import epoch_statistics, last_batch
+from cygrad.training.targets import warn_of_targets
 from cygrad.training.validation import Validation
 
 if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import ArrayLike, NDArray
 
+    from cygrad._engine.samples import Samples
     from cygrad.network.losses import Targets
     from cygrad.network.weights import Weights
     from cygrad.seeding import RandomSource
@@ -400,7 +400,8 @@ class Trainer:
         UserWarning
             If there are fewer samples than `batch_size`: then each step takes all of them. If the
             optimiser is Rprop and a step does not take all samples. If targets are outside of the
-            range of the output activation, which no training reaches.
+            range of the output activation, which no training reaches; or have an offset so large
+            that float32 rounds them to a few numbers.
 
         Notes
         -----
@@ -458,7 +459,7 @@ class Trainer:
                 X, given, budget, held_out, chosen, hooks, shuffle, verbose, reset
             )
         samples, targets = self._read_data(X, y)
-        self._warn_of_targets_out_of_range(targets, y)
+        warn_of_targets(self._net, targets, y, stacklevel=2)
         of_samples = self._weights(sample_weight, samples.rows)
         own = self._own_validation(X_val, y_val, sample_weight_val)
         held_out, rows = self._validation(samples, targets, validation, own, of_samples)
@@ -875,26 +876,6 @@ class Trainer:
                 stacklevel=3,
             )
         return rows
-
-    def _warn_of_targets_out_of_range(self, targets: Targets, y: ArrayLike) -> None:
-        net = self._net
-        activation = net.layers[-1].activation
-        low, high = output_range(activation)
-        # The other losses need an activation, and their targets are checked.
-        if (low, high) == (-inf, inf) or row_of(net.loss).targets != "numbers":
-            return
-        if not isinstance(targets, Samples) or targets.within(low, high):
-            return
-        numbers = checks.array(y, "y").reshape(targets.rows, -1)
-        outside = (numbers < low) | (numbers > high)
-        row, column = np.argwhere(outside)[0].tolist()
-        warnings.warn(
-            f"y has {outside.sum()} of {outside.size} targets outside of {low:.4g} to {high:.4g}, "
-            f"the range of the output layer's {activation}, such as {numbers[row, column]} in row "
-            f"{row}; expected targets scaled to this range, or an output layer with 'identity'",
-            UserWarning,
-            stacklevel=3,
-        )
 
     def _validation(
         self,
