@@ -201,6 +201,22 @@ def test_docstring_describes_each_parameter_at_the_left_margin(kind):
     )
 
 
+def test_subclass_with_parameters_and_docstring_of_its_own():
+    class Wide(MLPClassifier):
+        """A wide network."""
+
+        def __init__(self, width=30, alpha=0.1):
+            super().__init__(hidden_layer_sizes=(width,), alpha=alpha, max_iter=2)
+            self.width = width
+
+    est = sklearn.clone(Wide(width=20)).fit(X, LABELS)
+    assert est.coefs_[0].shape == (5, 20)
+    assert est.get_params() == {"width": 20, "alpha": 0.1}
+    assert Wide.__doc__ == "A wide network."
+    with pytest.raises(ValueError, match="The 'alpha' parameter of Wide"):
+        Wide(alpha=-1).fit(X, LABELS)
+
+
 def test_activation_changed_after_fit():
     est = classifier().fit(X, LABELS)
     before = est.predict_proba(X)

@@ -39,7 +39,7 @@ several squared errors, descent     `loss_` is the mean, the         the same; t
 early_stopping, three classes or    draws without regard to classes  the same; stratify="always"
 more                                                                 keeps their shares
 `loss_` of probabilities near 0     cut off at −ln ε = 36            exact
-`loss_` of Poisson rates near 0     NaN if they are 0 by rounding    exact
+`loss_` of Poisson rates near 0     NaN or ∞ if 0 by rounding        exact
 `coefs_` changed in place           changes the network              read-only; items are assigned
                                                                      (``est.coefs_[0] = W``)
 momentum=1                          never slows down                 ValueError, expected below 1

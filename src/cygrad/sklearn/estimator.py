@@ -95,14 +95,15 @@ class Perceptron(BaseEstimator, ABC):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls._validated = set()
-        if cls.__doc__ is not None:  # python -OO leaves docstrings out
+        # python -OO leaves docstrings out, and users' classes have parameters of their own.
+        if "<parameters>" in (cls.__doc__ or ""):
             of = "classifier" if cls.__name__.endswith("Classifier") else "regressor"
             names = list(signature(cls.__init__).parameters)[1:]
             marks = {
                 "<parameters>": documentation.section(names, of, OPTIMIZERS_BY_NAME),
                 "<attributes>": documentation.attributes(of),
             }
-            text = cleandoc(cls.__doc__)  # since 3.13 the compiler takes the indentation away
+            text = cleandoc(cls.__doc__ or "")  # since 3.13 the compiler takes the indentation away
             for mark, section in marks.items():
                 text = text.replace(mark, section)
             cls.__doc__ = text
