@@ -217,6 +217,25 @@ def test_subclass_with_parameters_and_docstring_of_its_own():
         Wide(alpha=-1).fit(X, LABELS)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"y": LABELS % 2, "sample_weight": np.full(90, np.nan)},
+        {"y": LABELS + 5, "X_val": X},
+        {"X": X[:, :3], "y": LABELS, "sample_weight": np.zeros(90)},
+    ],
+    ids=["weights", "validation", "columns"],
+)
+def test_fit_that_is_refused_leaves_the_estimator_as_it_was(wrong):
+    est = classifier().fit(X, LABELS)
+    labels, probabilities = est.predict(X), est.predict_proba(X)
+    with pytest.raises(ValueError, match=r"sample_weight|y_val"):
+        est.fit(**{"X": X, **wrong})
+    np.testing.assert_array_equal(est.classes_, [0, 1, 2])
+    np.testing.assert_array_equal(est.predict(X), labels)
+    np.testing.assert_array_equal(est.predict_proba(X), probabilities)
+
+
 def test_activation_changed_after_fit():
     est = classifier().fit(X, LABELS)
     before = est.predict_proba(X)

@@ -44,6 +44,8 @@ more                                                                 keeps their
                                                                      (``est.coefs_[0] = W``)
 momentum=1                          never slows down                 ValueError, expected below 1
 Ctrl-C in L-BFGS                    KeyboardInterrupt                a warning, as in descent
+a fit that is refused for its data  has the new classes and columns  leaves the fitted estimator as
+after another fit                   beside the old network           it was
 `activation` changed after `fit`    changes the predictions          is used by the next `fit`
 `predict` for text such as "1.5"    ValueError; `fit` takes it       is taken as in `fit`
 predictions for X of another        have the wider of both dtypes    have the dtype of the network

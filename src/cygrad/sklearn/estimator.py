@@ -56,6 +56,8 @@ DIVERGED = (
 )
 #: Rows whose pre-activations, of all layers, are in memory at once.
 ROWS_OF_SCORES = 1024
+#: Attributes that a fit takes from its data before there is a new network for them.
+OF_THE_DATA = ("_labels", "classes_", "n_features_in_", "feature_names_in_")
 #: Validated combinations of parameters that are kept; see `Perceptron._validate_params`.
 MOST_VALIDATED = 1024
 
@@ -199,7 +201,16 @@ class Perceptron(BaseEstimator, ABC):
         """
         if not get_config()["skip_parameter_validation"]:
             self._validate_params()
-        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val, False)
+        net = self.__dict__.get("_net")
+        before = {name: self.__dict__[name] for name in OF_THE_DATA if name in self.__dict__}
+        try:
+            return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val, False)
+        except BaseException:
+            if net is not None and self._net is net:  # its classes and columns still belong to it
+                for name in OF_THE_DATA:
+                    self.__dict__.pop(name, None)
+                self.__dict__.update(before)
+            raise
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
         self._validate_before_first()
