@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,13 +14,14 @@ from cygrad.network.activations import output_range
 from cygrad.network.losses import row_of
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from cygrad.network import Network
     from cygrad.network.losses import Targets
 
 # Rounding of a target, as a share of the targets' range, of which there is a warning.
 COARSE = 0.01
+EPSILON = 2.0**-23  # of float32
 
 
 def warn_of_targets(net: Network, targets: Targets, y: ArrayLike, stacklevel: int) -> None:
@@ -53,16 +54,31 @@ def warn_of_targets(net: Network, targets: Targets, y: ArrayLike, stacklevel: in
             stacklevel=stacklevel + 1,
         )
     elif net.dtype == np.float32:
-        _warn_of_rounding(checks.array(y, "y"), stacklevel + 2)
+        numbers = y if type(y) is np.ndarray else checks.array(y, "y")
+        if numbers.dtype.itemsize > 2 and numbers.dtype != np.float32 and _may_be_coarse(numbers):
+            _warn_of_rounding(numbers, stacklevel + 2)
 
 
-def _warn_of_rounding(y: ArrayLike, stacklevel: int) -> None:
+def _may_be_coarse(numbers: NDArray[Any]) -> bool:
+    """Return whether two rows are so near each other that all can be; most often they are not.
+
+    This takes a microsecond, because a fit of a small network takes few of them.
+    """
+    first, other = numbers[0], numbers[len(numbers) // 2]
+    if first.size > 1:
+        nearest = zip(first.tolist(), other.tolist(), strict=True)
+        return any(_are_near(a, b) for a, b in nearest)
+    return _are_near(first.item(), other.item())
+
+
+def _are_near(a: float, b: float) -> bool:
+    return COARSE * abs(a - b) < EPSILON * max(abs(a), abs(b))
+
+
+def _warn_of_rounding(numbers: NDArray[Any], stacklevel: int) -> None:
     """Warn if float32 has few numbers in the range of a column of targets."""
-    numbers = np.asarray(y)
-    if numbers.dtype == np.float32:
-        return
     least, most = numbers.min(axis=0), numbers.max(axis=0)
-    step = np.finfo(np.float32).eps * np.maximum(np.abs(least), np.abs(most), dtype=np.float64)
+    step = EPSILON * np.maximum(np.abs(least), np.abs(most), dtype=np.float64)
     spread = np.subtract(most, least, dtype=np.float64)
     coarse = (step > COARSE * spread) & (spread > 0)
     if coarse.any():
