@@ -444,7 +444,10 @@ def test_usage(capsys: pytest.CaptureFixture[str], argv: list[str], message: str
         (["missing.csv", "--target", "x"], "cygrad: missing.csv: No such file or directory"),
         (["FLOWERS"], "has no target, expected one named with --target"),
         (["FLOWERS", "--target", "sort"], "has the columns a, b, kind, c, d, and so no column"),
-        (["FLOWERS", "--target", "a"], "line 2, column 3 (kind) is 'rose', expected a number"),
+        (
+            ["FLOWERS", "--target", "kind", "--task", "regression"],
+            "line 2, column 3 (kind) is 'rose', expected a number",
+        ),
         (
             ["FLOWERS", "--target", "kind", "--loss", "mse"],
             "expected cross_entropy or focal or hinge",
@@ -527,7 +530,7 @@ def test_predict_failures(
     assert "expected a cygrad network" in failure(capsys, 1, "predict", flowers, data)
     data.write_text("1,2,3,4,lily\n")
     message = failure(capsys, 1, "predict", flower_model, data, "--target", "-1")
-    assert "line 1, column 5 is 'lily', expected one of aster, rose, tulip" in message
+    assert "line 1, column 5 (kind) is 'lily', expected one of aster, rose, tulip" in message
     net = cg.Network(4, [cg.Dense(1)], loss="mse")
     net.save(tmp_path / "mse.npz")
     message = failure(capsys, 1, "predict", tmp_path / "mse.npz", data, "--probabilities")

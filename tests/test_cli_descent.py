@@ -141,6 +141,8 @@ def test_the_help_is_by_subject(capsys: pytest.CaptureFixture[str]) -> None:
         "positional arguments",
         "options",
         "data",
+        "columns",
+        "text",
         "network",
         "noise in training, against overfitting",
         "training",

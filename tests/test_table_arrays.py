@@ -244,3 +244,22 @@ def test_narwhals_is_needed(monkeypatch):
     monkeypatch.setitem(sys.modules, "narwhals.stable.v1", None)
     with pytest.raises(ImportError, match=r"pip install 'cygrad\[frames\]'"):
         Table.from_frame(object())
+
+
+def test_columns_can_be_renamed():
+    table = Table.from_arrays({"a": [1.0, 2.0], "b": ["x", "y"], "c": [3.0, 4.0]})
+    renamed = table.rename({"a": "c", "c": "a"})
+    assert renamed.names == ("c", "b", "a")
+    assert renamed["c"].tolist() == [1, 2]
+    assert (renamed.numbers() == table.numbers()).all()
+    with pytest.raises(ValueError, match="2 columns are named 'b'"):
+        table.rename({"a": "b"})
+    with pytest.raises(KeyError, match="no 'd'"):
+        table.rename({"d": "e"})
+
+
+def test_times_are_known_as_such():
+    table = Table.from_arrays({"a": np.array(["2020-01-01"], "M8[D]"), "b": np.array([5], "m8[s]")})
+    assert table.column("a").is_time
+    assert not table.column("b").is_time
+    assert table.take([0]).column("a").is_time

@@ -1,10 +1,11 @@
-"""The command ``cygrad``: train a network, predict with it, describe it, run experiments.
+"""The command ``cygrad``: train networks, predict and evaluate with them, describe data.
 
 Results go to stdout, progress and messages to stderr. Errors that the user can fix are printed as
 one line. The exit code is then 1, or 2 for a wrong command line, or 130 after Ctrl-C. Each command
 has a module; `options` holds the options of all, `architecture`, `descent` and `loop` those of a
-training, and `report` makes the page about it. The commands call the package's public interface and
-compute only counts themselves.
+training, `columns` those of tables; `known` reads samples for a saved model, and `report` makes the
+page about a training. The commands call the package's public interface and compute only counts
+themselves.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cygrad.cli import experiments, info, predict, train
+from cygrad.cli import describe, evaluate, experiments, info, predict, train
 from cygrad.cli.options import parse
 from cygrad.training.history import DivergenceError
 
@@ -22,6 +23,8 @@ __all__ = ["main"]
 COMMANDS = {
     "train": train.run,
     "predict": predict.run,
+    "evaluate": evaluate.run,
+    "describe": describe.run,
     "info": info.run,
     "experiments": experiments.run,
 }

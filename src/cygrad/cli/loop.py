@@ -89,13 +89,7 @@ def add_options(
         help="share of the training samples, or their number, to evaluate after each epoch and not "
         "to train on",
     )
-    checking.add_argument(
-        "--metrics",
-        metavar="NAMES",
-        type=_metrics,
-        default=(),
-        help=f"further metrics, as in f1,roc_auc: {', '.join(METRICS)}",
-    )
+    add_metrics(checking)
     ending = parser.add_argument_group("end of the training, before --epochs")
     ending.add_argument(
         "--early-stopping",
@@ -112,6 +106,17 @@ def add_options(
     )
     log = parser.add_argument_group("log")
     log.add_argument("--log", metavar="CSV", type=path, help="file with a row for each epoch")
+
+
+def add_metrics(parser: Any) -> None:
+    """Add the option for further metrics."""
+    parser.add_argument(
+        "--metrics",
+        metavar="NAMES",
+        type=_metrics,
+        default=(),
+        help=f"further metrics, as in f1,roc_auc: {', '.join(METRICS)}",
+    )
 
 
 def check(parser: argparse.ArgumentParser, arguments: Namespace) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from cygrad import __version__
-from cygrad.cli import architecture, descent, loop, values
+from cygrad.cli import architecture, columns, descent, loop, values
 from cygrad.experiments import EXPERIMENTS
 from cygrad.tables.samples import TASKS
 
@@ -62,6 +62,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     train = _add_train(commands)
     _add_predict(commands)
+    _add_evaluate(commands)
+    _add_describe(commands)
     _add_info(commands)
     _add_experiments(commands)
     argv = tuple(sys.argv[1:] if argv is None else argv)
@@ -76,7 +78,8 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         "train",
         help="train a network on a file, or on the digits of the package",
-        description="Train a network and save it. Inputs are standardised by the mean and the "
+        description="Train a network and save it. Tables can have numbers, text, dates and gaps, "
+        "see cygrad describe. Inputs are standardised by the mean and the "
         "standard deviation of the training part, which the model keeps; see --standardize. "
         "Quantities to predict are standardised while the network learns: the figures of the "
         "epochs are in standard deviations, the final ones in the unit of the data. Counts for "
@@ -86,15 +89,17 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "data", metavar="FILE", help="CSV, .npy, .npz or IDX file; or the word digits"
+        "data", metavar="FILE", help="table, .npy, .npz or IDX file; or the word digits"
     )
     data = parser.add_argument_group("data")
     data.add_argument(
         "--target",
         metavar="COLUMN",
-        help="what to predict: in CSV a column by its name or number, in .npy by its number, 1 "
+        action="append",
+        help="what to predict: in a table a column by its name or number, in .npy by its number, 1 "
         "being the first and -1 the last; in .npz an array (default: y); for IDX the file of "
-        "labels (default: the one beside the images)",
+        "labels (default: the one beside the images). Several times for several quantities of a "
+        "table",
     )
     data.add_argument(
         "--task",
@@ -124,6 +129,8 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
         const="none",
         help="the same as --standardize none",
     )
+    columns.add_column_options(parser)
+    columns.add_reading_options(parser)
     architecture.add_options(parser)
     descent.add_options(parser)
     loop.add_options(parser, values.integer, values.path)
@@ -164,11 +171,11 @@ def _add_predict(commands: Any) -> None:
         "predict",
         help="predict with a saved model",
         description="Write the prediction for each sample, as CSV. If the file has targets, "
-        "the accuracy or the mean absolute error goes to stderr.",
+        "the accuracy or the mean absolute error goes to stderr. Columns of a table are found by "
+        "their names; without a header they are those of the training, in their order.",
         allow_abbrev=False,
     )
-    parser.add_argument("model", metavar="MODEL", help="file of a model")
-    parser.add_argument("data", metavar="FILE", help="CSV, .npy, .npz or IDX file")
+    _add_model_and_data(parser)
     parser.add_argument(
         "--target",
         metavar="COLUMN",
@@ -183,6 +190,55 @@ def _add_predict(commands: Any) -> None:
     parser.add_argument(
         "--probabilities", action="store_true", help="add the probability of each class"
     )
+    parser.add_argument(
+        "--id", metavar="COLUMN", help="a column of the table to write before the predictions"
+    )
+    columns.add_reading_options(parser)
+
+
+def _add_evaluate(commands: Any) -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        help="compare the predictions of a saved model with known targets",
+        description="Print loss and metrics of a saved model over a file with targets. Rows "
+        "without a target are left out, with a word.",
+        allow_abbrev=False,
+    )
+    _add_model_and_data(parser)
+    parser.add_argument(
+        "--target",
+        metavar="COLUMN",
+        help="the targets, as for cygrad train (default: the column that the model names)",
+    )
+    loop.add_metrics(parser)
+    parser.add_argument("--json", action="store_true", help="print it as one JSON object")
+    columns.add_reading_options(parser)
+
+
+def _add_describe(commands: Any) -> None:
+    parser = commands.add_parser(
+        "describe",
+        help="show what a training would take the columns of a table for",
+        description="Print what becomes of each column of a table: what it is taken for, how many "
+        "inputs it has, its gaps and different values; and all that was guessed.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("data", metavar="FILE", help="table")
+    parser.add_argument(
+        "--target",
+        metavar="COLUMN",
+        action="append",
+        help="what to predict, as for cygrad train",
+    )
+    parser.add_argument("--task", choices=TASKS, default="auto", help="as for cygrad train")
+    parser.add_argument("--json", action="store_true", help="print it as one JSON object")
+    columns.add_column_options(parser)
+    columns.add_reading_options(parser)
+
+
+def _add_model_and_data(parser: Any) -> None:
+    parser.add_argument("model", metavar="MODEL", help="file of a model")
+    parser.add_argument("data", metavar="FILE", help="table, .npy, .npz or IDX file")
 
 
 def _add_info(commands: Any) -> None:

@@ -13,13 +13,13 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cygrad import datasets
 from cygrad.atomic_write import atomic_write
+from cygrad.cli import known
+from cygrad.cli.columns import print_notes
 from cygrad.cli.summary import metric_text
 from cygrad.network import Network, load
 from cygrad.network.loss_functions import pinball
 from cygrad.network.losses import row_of
-from cygrad.tables.samples import Task
 
 
 def run(arguments: Namespace) -> None:
@@ -29,30 +29,28 @@ def run(arguments: Namespace) -> None:
     has_probabilities = row_of(net.loss).outputs == "probabilities"
     if arguments.probabilities and not has_probabilities:
         raise ValueError(f"--probabilities: {arguments.model} was trained with {net.loss}")
-    task: Task = "regression" if net.classes is None else "classification"
-    table = datasets.read(arguments.data, arguments.target, task=task, classes=net.classes)
-    if table.X.shape[1] != net.inputs:
-        hint = "; --target names a column to leave out" if arguments.target is None else ""
-        raise ValueError(
-            f"{arguments.data} has {table.X.shape[1]} input columns, "
-            f"expected {net.inputs} for {arguments.model}{hint}"
-        )
-    metrics = None if table.y is None else net.evaluate(table.X, table.y)
+    samples = known.read(net, arguments)
+    metrics = None if samples.y is None else known.evaluate(net, samples)
     if arguments.output is None:
-        _check_letters(net.classes or ())
-    predicted = net.predict(table.X)
+        _check_letters("class", net.classes or ())
+        _check_letters("value", samples.ids)
+    predicted = known.predict(net, samples)
     _check_numbers(predicted, arguments.data)
     header, columns = _predicted_columns(net, predicted)
     if arguments.probabilities:
         header += [f"probability_{name}" for name in _output_names(net)]
-        columns += [map(str, column) for column in net.forward(table.X).T]
+        columns += [map(str, column) for column in net.forward(samples.X).T]
+    if arguments.id is not None:
+        header.insert(0, samples.id_name)
+        columns.insert(0, samples.ids)
     with _output(arguments.output) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(zip(*columns, strict=True))
+    print_notes(samples.notes)
     if metrics is not None:
         text = metric_text(net.metric, metrics[net.metric])
-        print(f"{net.metric} {text} ({len(table.X)} samples)", file=sys.stderr)
+        print(f"{net.metric} {text} ({samples.X.shape[0]} samples)", file=sys.stderr)
 
 
 def _check_output(arguments: Namespace) -> None:
@@ -65,7 +63,7 @@ def _check_output(arguments: Namespace) -> None:
             raise ValueError(f"--output {arguments.output} is the {role}, expected another file")
 
 
-def _check_letters(names: Sequence[str]) -> None:
+def _check_letters(what: str, names: Sequence[str]) -> None:
     """Raise a ValueError if stdout cannot encode a name.
 
     Escapes such as ``\\xe9`` would be wrong here: other programs read the predictions.
@@ -77,7 +75,7 @@ def _check_letters(names: Sequence[str]) -> None:
             name.encode(encoding, errors)
         except UnicodeEncodeError:
             raise ValueError(
-                f"class {name!r} cannot be written in {encoding}, the encoding of stdout: "
+                f"{what} {name!r} cannot be written in {encoding}, the encoding of stdout: "
                 "expected --output, or PYTHONIOENCODING=utf-8"
             ) from None
 
@@ -111,6 +109,9 @@ def _headers(net: Network, columns: int) -> list[str]:
     moments = row_of(net.loss).outputs == "moments"
     names = ("prediction", "log_variance") if moments else ("prediction",)
     count = columns // len(names)
+    encoder = net.encoder
+    if encoder is not None and len(encoder.target_names) == count > 1:
+        return [f"{name}_{target}" for name in names for target in encoder.target_names]
     ends = [""] if count == 1 else [f"_{number}" for number in range(1, count + 1)]
     return [name + end for name in names for end in ends]
 

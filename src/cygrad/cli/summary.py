@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from cygrad.network import Network
@@ -51,9 +52,13 @@ def print_summary(summary: dict[str, Any]) -> None:
 
     Characters that stdout cannot encode are escaped, as in \\u8d64.
     """
+    print_lines(f"{name:<15} {_value_text(value)}" for name, value in summary.items())
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines; characters that stdout cannot encode are escaped."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    for name, value in summary.items():
-        line = f"{name:<15} {_value_text(value)}"
+    for line in lines:
         print(line.encode(encoding, "backslashreplace").decode(encoding))
 
 

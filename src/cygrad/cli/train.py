@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cygrad.cli import architecture, descent, loop, quantities
+from cygrad.cli.columns import print_notes
 from cygrad.cli.dataset import Dataset, read_dataset
 from cygrad.cli.options import DIGITS
 from cygrad.cli.outputs import output_path
@@ -41,9 +42,11 @@ def run(arguments: Namespace) -> None:
     dataset = read_dataset(arguments)
     class_weight = _class_weight(arguments, dataset)
     net = architecture.network(arguments, dataset)
+    net.encoder = dataset.encoder
     X, y = dataset.X[dataset.train], dataset.y[dataset.train]
-    if arguments.standardize != "none":
+    if arguments.standardize != "none" and not dataset.is_standardized:
         net.standardize_inputs(X, shared=_shares_scale(arguments, X))
+    notes = _notes(dataset, net, y)
     batch_size = _batch_size(arguments, len(X))
     step_rows = min(batch_size * arguments.accumulate, len(X))
     optimizer = descent.optimizer(arguments, -(-len(X) // step_rows))
@@ -51,10 +54,15 @@ def run(arguments: Namespace) -> None:
     trainer = Trainer(net, optimizer, batch_size, rng=arguments.seed, **options)
     metrics = loop.chosen_metrics(arguments, net)
 
+    # What was left out is said in any case, what was guessed with the progress.
+    print_notes(note for note in notes if not arguments.quiet or note.startswith("left out"))
     begin = perf_counter()
-    fit = trainer.fit if dataset.classes else partial(quantities.fit, trainer)
     options = _fit_options(arguments, dataset, report, metrics)
-    history = fit(X, y, arguments.epochs, class_weight=class_weight, **options)
+    options["class_weight"] = class_weight
+    if dataset.classes:
+        history = trainer.fit(X, y, arguments.epochs, **options)
+    else:
+        history, net = quantities.fit(trainer, X, y, arguments.epochs, **options)
     seconds = perf_counter() - begin
     rows_done = len(history) * len(X)
     if history.partial_steps:
@@ -65,6 +73,7 @@ def run(arguments: Namespace) -> None:
         "task": "classification" if dataset.classes else "regression",
         "classes": dataset.classes,
         "samples": _sizes(dataset),
+        "notes": notes,
         **describe(net),
         "optimizer": repr(trainer.optimizer),
         "epochs": len(history),
@@ -95,6 +104,16 @@ def run(arguments: Namespace) -> None:
         print_json(result)
     else:
         _print_result(result, net, [net.metric, *(metric.name for metric in metrics)])
+
+
+def _notes(dataset: Dataset, net: Network, y: NDArray[Any]) -> list[str]:
+    """Return what was guessed, left out or changed; check the size of quantities."""
+    notes = list(dataset.notes)
+    if dataset.classes is None and quantities.needs_float64(net, y):
+        notes.append(
+            "the targets have a large mean next to their deviation: the model is in float64"
+        )
+    return notes
 
 
 def _statistics(history: History) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def column_seconds(
         is_empty = bool(np.isnan(column.numbers).all())
         if not (column.is_time or takes_numbers or is_empty):
             raise TypeError(
-                f"{locate(0, column.name)}: a number, expected dates as in the training"
+                f"{locate(0, column.name)} is a number, expected dates as in the training"
             )
         return column.numbers
     assert column.codes is not None
@@ -92,7 +92,8 @@ def column_seconds(
         row = int(np.argmax(column.codes == used[error.args[1]]))
         expected = "a date of ISO 8601, as 2024-03-31" if pattern is None else pattern
         raise ValueError(
-            f"{locate(row, column.name)}: {column.words[column.codes[row]]!r}, expected {expected}"
+            f"{locate(row, column.name)} is {column.words[column.codes[row]]!r}, "
+            f"expected {expected}"
         ) from None
     found: NDArray[np.float64] = seconds[column.codes]
     return found

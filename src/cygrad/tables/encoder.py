@@ -62,6 +62,9 @@ class Encoder:
     task : {"auto", "classification", "regression"}
         "auto" takes text, and at most 20 different whole numbers that occur at least twice on
         average, for the names of classes.
+    classes : sequence of str or None
+        Names of the classes in the order of their indices, where the training rows may lack some.
+        None: those of the training rows, in ascending order.
     target_scale : {"standard", "log", "log1p", "none"}
         Quantities are standardised by mean and deviation of the training rows; before that "log"
         takes their logarithm, "log1p" ln(1 + y). "none" leaves them, as the loss poisson needs it.
@@ -118,6 +121,7 @@ class Encoder:
         target: str | int | Names | None = None,
         *,
         task: Task = "auto",
+        classes: Sequence[str] | None = None,
         target_scale: str = "standard",
         columns: Names | None = None,
         drop: Names = (),
@@ -134,6 +138,9 @@ class Encoder:
         if self._target is not None and not self._target:
             raise ValueError("target is empty, expected at least one column, or None")
         self._task: Any = checks.one_of(task, "task", TASKS)
+        self._classes = None if classes is None else names_of(classes, "classes")
+        if self._classes is not None and len({*self._classes}) < max(2, len(self._classes)):
+            raise ValueError(f"classes is {classes!r}, expected two or more different names")
         self._target_scale = checks.one_of(target_scale, "target_scale", SCALES)
         self._columns = None if columns is None else _names(columns, "columns")
         self._drop, self._keep = _names(drop, "drop"), _names(keep, "keep")
@@ -192,7 +199,7 @@ class Encoder:
         if target_names:
             columns = [table.column(name) for name in target_names]
             targets = target_encoding.learn_targets(
-                columns, self._task, self._target_scale, table.locate, notes
+                columns, self._task, self._target_scale, table.locate, notes, self._classes
             )
             distinct = [len(np.unique(words_and_codes(column)[1])) for column in columns]
             counts = list(zip(gaps, distinct, strict=True))
@@ -445,6 +452,7 @@ class Encoder:
             "arguments": {
                 "target": None if self._target is None else list(self._target),
                 "task": self._task,
+                "classes": None if self._classes is None else list(self._classes),
                 "target_scale": self._target_scale,
                 "columns": None if self._columns is None else list(self._columns),
                 "drop": list(self._drop),

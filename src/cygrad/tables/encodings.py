@@ -377,6 +377,6 @@ def _numbers(column: Column, locate: Locate) -> Numbers:
         row = int(present[0])
         word = column.words[column.codes[row]]
         raise TypeError(
-            f"{locate(row, column.name)}: {word!r}, expected numbers as in the training"
+            f"{locate(row, column.name)} is {word!r}, expected numbers as in the training"
         )
     return np.full(len(column.codes), np.nan)

@@ -69,7 +69,7 @@ def read(
     if isinstance(target, bool) or not isinstance(target, str | int | None):
         raise TypeError(f"target is {target!r}, expected a name, a number or None")
     path = Path(path)
-    first_bytes = _read_first_bytes(path)
+    first_bytes = read_first_bytes(path)
     if first_bytes.startswith(NPY_MAGIC):
         return read_npy(path, target, task, classes)
     if first_bytes.startswith(ZIP_MAGIC):
@@ -81,7 +81,8 @@ def read(
     return read_csv(path, target, task, classes)
 
 
-def _read_first_bytes(path: Path) -> bytes:
+def read_first_bytes(path: Path) -> bytes:
+    """Return the first bytes of a file, decompressed."""
     with open_decompressed(path) as file:
         first_bytes = file.read(8)
     if not first_bytes:

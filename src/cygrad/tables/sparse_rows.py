@@ -56,6 +56,9 @@ class SparseRows:
             self.data[places], self.indices[places], indptr, (len(chosen), self.shape[1])
         )
 
+    def __len__(self) -> int:
+        return self.shape[0]
+
     def __repr__(self) -> str:
         rows, columns = self.shape
         return f"SparseRows of shape ({rows}, {columns}), {len(self.data)} numbers of {self.dtype}"

@@ -247,6 +247,17 @@ class Table:
             block = self._block
         return Table(columns, notes=self.notes, source=self.source, lines=self._lines, block=block)
 
+    def rename(self, names: Mapping[str, str]) -> Table:
+        """Return a table with new names, by the old ones, of some columns; nothing is copied."""
+        for name in names:
+            self.column(name)  # raises a KeyError
+        columns = [
+            replace(column, name=names.get(name, name)) for name, column in self._columns.items()
+        ]
+        return Table(
+            columns, notes=self.notes, source=self.source, lines=self._lines, block=self._block
+        )
+
     def take(self, rows: Any) -> Table:
         """Return a table of some rows: a slice, numbers of rows, or a boolean for each row."""
         columns = [column.take(rows) for column in self._columns.values()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,8 +63,7 @@ class ClassTarget(TargetEncoding):
             known = ", ".join(self.classes[:SHOWN_CLASSES])
             more = "" if len(self.classes) <= SHOWN_CLASSES else f", … ({len(self.classes)} in all)"
             raise ValueError(
-                f"{locate(row, column.name)}: {found}, expected a class of the training: "
-                f"{known}{more}"
+                f"{locate(row, column.name)} is {found}, expected one of {known}{more}"
             )
         return indices
 
@@ -107,7 +106,7 @@ class QuantityTargets(TargetEncoding):
         return scaled[:, 0] if len(columns) == 1 else scaled
 
     def decode(self, outputs: NDArray[Any], *, moments: bool = False) -> NDArray[np.float64]:
-        """Return outputs (n, k) in the unit of the quantities, in float64.
+        """Return outputs, (n, k) or (n,) for one, in the unit of the quantities, in float64.
 
         With as many outputs as targets, each has the unit of its own; of one target, all have its.
         With `moments` the second half of the outputs are logarithms of variances.
@@ -116,6 +115,8 @@ class QuantityTargets(TargetEncoding):
         -------
         ndarray of float64, shape (n,) for one output, or (n, k)
         """
+        if outputs.ndim == 1:
+            outputs = outputs[:, np.newaxis]
         means, deviations = np.array(self.means), np.array(self.deviations)
         if moments:
             offsets = np.concatenate([means, 2 * np.log(deviations)])
@@ -158,9 +159,16 @@ def from_values(values: Mapping[str, Any]) -> ClassTarget | QuantityTargets:
 
 
 def learn_targets(
-    columns: list[Column], task: Task, scale: str, locate: Locate, notes: list[str]
+    columns: list[Column],
+    task: Task,
+    scale: str,
+    locate: Locate,
+    notes: list[str],
+    given: Sequence[str] | None = None,
 ) -> ClassTarget | QuantityTargets:
     """Learn the encoding of targets from training rows without gaps.
+
+    `given` are names of classes, of which some may be in no row.
 
     Raises
     ------
@@ -171,8 +179,10 @@ def learn_targets(
     names = tuple(column.name for column in columns)
     quoted = ", ".join(map(repr, names))
     kinds = [column.kind for column in columns]
-    is_class = task == "classification" or (
-        task == "auto" and len(columns) == 1 and _are_classes(columns[0])
+    is_class = (
+        given is not None
+        or task == "classification"
+        or (task == "auto" and len(columns) == 1 and _are_classes(columns[0]))
     )
     if is_class:
         if len(columns) > 1:
@@ -180,24 +190,26 @@ def learn_targets(
                 f"target is {quoted}, expected one column of classes; several are quantities"
             )
         classes, numbers = _classes(columns[0])
+        if given is not None:
+            target = ClassTarget(names, tuple(given), numbers)
+            target.encode(columns, locate)  # refuses other classes
+            return target
         if len(classes) == 1:
             raise ValueError(f"target {quoted} has one class, {classes[0]!r}, expected two or more")
         if task == "auto" and numbers:
             notes.append(
                 f"guessed: target {quoted} is {len(classes)} classes, as it has few different "
-                "whole numbers (task= or --task regression for quantities)"
+                "whole numbers (task= regression for quantities)"
             )
         return ClassTarget(names, classes, numbers)
     for column, kind in zip(columns, kinds, strict=True):
         if kind == "text":
             assert column.codes is not None
             raise ValueError(
-                f"{locate(0, column.name)}: {column.words[column.codes[0]]!r}, expected a number"
+                f"{locate(0, column.name)} is {column.words[column.codes[0]]!r}, expected a number"
             )
     if task == "auto" and len(columns) == 1:
-        notes.append(
-            f"guessed: target {quoted} is a quantity (task= or --task classification for classes)"
-        )
+        notes.append(f"guessed: target {quoted} is a quantity (task= classification for classes)")
     if scale == "none":
         return QuantityTargets(names, scale, (0.0,) * len(names), (1.0,) * len(names))
     found = [
@@ -222,14 +234,14 @@ def quantities(columns: list[Column], scale: str, locate: Locate) -> NDArray[np.
         if column.numbers is None:
             assert column.codes is not None
             word = column.words[column.codes[0]] if column.codes[0] >= 0 else ""
-            raise ValueError(f"{locate(0, column.name)}: {word!r}, expected a number")
+            raise ValueError(f"{locate(0, column.name)} is {word!r}, expected a number")
         numbers[:, index] = column.numbers
         wrong = ~(column.numbers > least)
         if wrong.any():
             row = int(np.argmax(wrong))
             found = "a gap" if np.isnan(column.numbers[row]) else f"{column.numbers[row]:g}"
             expected = "a number" if least == -math.inf else f"a number above {least:g}"
-            raise ValueError(f"{locate(row, column.name)}: {found}, expected {expected}")
+            raise ValueError(f"{locate(row, column.name)} is {found}, expected {expected}")
     if scale == "log":
         return np.log(numbers)
     return np.log1p(numbers) if scale == "log1p" else numbers

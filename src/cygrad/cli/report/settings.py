@@ -39,6 +39,7 @@ def network(net: Network) -> Iterator[Markup]:
 
     # Without class names: the font of the pictures lacks letters that the fonts of the page have.
     nameless = copy.deepcopy(net)
+    nameless.encoder = None
     nameless.classes = None
     title = "Units, and weights between them: blue and solid above zero, orange and dashed below"
     draw = partial(plotting.network_diagram, nameless, most=MOST_UNITS)
@@ -119,7 +120,8 @@ def _target(run: Run) -> str:
     """Return the name of the target, or the value of --target if the file names none."""
     if run.arguments.data == DIGITS:
         return "the digit"
-    return run.dataset.target or run.arguments.target or "the labels beside the images"
+    given = ", ".join(run.arguments.target or ())
+    return run.dataset.target or given or "the labels beside the images"
 
 
 def _test_part(run: Run) -> str:
