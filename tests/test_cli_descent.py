@@ -57,7 +57,7 @@ def test_limits_reach_optimiser_and_trainer(
     rows, _ = cg.datasets.split(y, 0.2)
     layers = [cg.Dense(8, "relu"), cg.Dense(10, "softmax")]
     net = cg.Network(64, layers, loss="cross_entropy", dtype="float32", rng=1)
-    net.standardize_inputs(X[rows])
+    net.standardize_inputs(X[rows], shared=True)  # unsigned bytes
     steps = 2 * 15  # 1438 samples, 96 in a step
     optimizer = cg.SGD(
         cg.schedules.LinearDecay(0.01, steps), 0.5, weight_decay=0.01, decoupled_decay=0.02,

@@ -51,7 +51,7 @@ def split(
     --------
     >>> import cygrad as cg
     >>> cg.datasets.split([0, 0, 0, 0, 1, 2, 2, 2, 2, 2], 0.2)
-    (array([0, 1, 2, 3, 4, 6, 7, 8]), array([5, 9]))
+    (array([0, 1, 2, 3, 4, 5, 7, 8]), array([6, 9]))
     """
     y = np.asarray(y)
     if y.ndim not in (1, 2):
