@@ -75,7 +75,8 @@ def new_network(
         if rate:
             layers.append(Dropout(rate))
     layers.append(Dense(objective.units, objective.activation, weights_init="zeros"))
-    return Network(inputs, layers, loss=objective.loss, dtype=dtype)
+    # An integer, although nothing is drawn: None would ask the operating system for one.
+    return Network(inputs, layers, loss=objective.loss, dtype=dtype, rng=0)
 
 
 def dense_layers(net: Network) -> list[Layer]:
