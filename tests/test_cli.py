@@ -645,3 +645,19 @@ def test_an_unknown_instruction_set_gives_one_line() -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("cygrad: CYGRAD_ISA is 'sse9', expected one")
     assert done.stderr.count("\n") == 1
+
+
+def test_predicting_imports_nothing_of_training(flower_model: Path, flowers: Path) -> None:
+    code = (
+        "import sys; from cygrad.cli import main; assert main(sys.argv[1:]) == 0; "
+        "print([name for name in sys.modules if name.startswith(('cygrad.training', "
+        "'cygrad.experiments', 'cygrad.datasets', 'matplotlib'))], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "predict", flower_model, flowers, "--target", "kind"],
+        env={**os.environ, "PYTHONPATH": str(Path(cg.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr.splitlines()[-1] == "[]"

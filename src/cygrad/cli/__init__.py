@@ -13,21 +13,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-from cygrad.cli import describe, evaluate, experiments, info, predict, train
 from cygrad.cli.options import parse
-from cygrad.training.history import DivergenceError
 
 __all__ = ["main"]
 
-COMMANDS = {
-    "train": train.run,
-    "predict": predict.run,
-    "evaluate": evaluate.run,
-    "describe": describe.run,
-    "info": info.run,
-    "experiments": experiments.run,
-}
 FAILED = 1
 INTERRUPTED = 130  # the exit code that a shell reports after Ctrl-C: 128 + SIGINT
 
@@ -36,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv`, or the process's own, and return the exit code."""
     try:
         arguments = parse(argv)
-        COMMANDS[arguments.command](arguments)
+        import_module(f"cygrad.cli.{arguments.command}").run(arguments)
         if sys.stdout is not None:  # None if the program was started with stdout closed
             sys.stdout.flush()
     except SystemExit as stop:  # argparse: 0 after --help, 2 after an error.
@@ -49,11 +40,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader has closed the pipe. Without this, Python fails again when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except (ValueError, TypeError, OSError, MemoryError, DivergenceError) as error:
-        # Other exceptions are defects of the package: they keep their traceback.
+    except Exception as error:
+        if not isinstance(error, _failures()):
+            raise  # a defect of the package, which keeps its traceback
         print(f"cygrad: {_one_line(error)}", file=sys.stderr)
         return FAILED
     return 0
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Return the exceptions that the user can do something about."""
+    from cygrad.training.history import DivergenceError
+
+    return ValueError, TypeError, OSError, MemoryError, DivergenceError
 
 
 def _one_line(error: Exception) -> str:

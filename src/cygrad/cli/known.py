@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cygrad import datasets
 from cygrad.cli import columns
 from cygrad.network.losses import row_of
 
@@ -54,6 +53,8 @@ def read(net: Network, arguments: Namespace, needs_targets: bool = False) -> Kno
         return _of_table(net, arguments, needs_targets)
     if getattr(arguments, "id", None) is not None:
         raise ValueError("--id: only for tables and models that know the names of columns")
+    from cygrad import datasets
+
     task: Task = "regression" if net.classes is None else "classification"
     samples = datasets.read(arguments.data, arguments.target, task=task, classes=net.classes)
     if net.encoder is not None and net.encoder.scales_targets and samples.y is not None:

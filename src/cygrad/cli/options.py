@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from cygrad import __version__
-from cygrad.cli import architecture, columns, descent, loop, values
-from cygrad.experiments import EXPERIMENTS
+from cygrad.cli import columns, values
 from cygrad.tables.samples import TASKS
 
 #: The word to give in place of a file, for the digits of the package.
@@ -32,6 +32,10 @@ examples:
   cygrad train --help
 
 Exit codes: 0 for success, 1 for failure, 2 for a wrong command line, 130 after Ctrl-C."""
+
+
+#: Ends the program if options contradict each other.
+Check = Callable[[argparse.Namespace], None]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -60,33 +64,34 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--version", action="version", version=f"cygrad {__version__}", help="print the version"
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    train = _add_train(commands)
-    _add_predict(commands)
-    _add_evaluate(commands)
-    _add_describe(commands)
-    _add_info(commands)
-    _add_experiments(commands)
     argv = tuple(sys.argv[1:] if argv is None else argv)
+    given = next((word for word in argv if not word.startswith("-")), None)
+    check = None
+    for name, (text, add_options) in COMMANDS.items():
+        command = commands.add_parser(name, help=text, allow_abbrev=False)
+        if name == given:  # the options of the others would only be read to be thrown away
+            check = add_options(command)
     arguments = parser.parse_args(argv)
     arguments.argv = argv
-    if arguments.command == "train":
-        _check_train(train, arguments)
+    if check is not None:
+        check(arguments)
     return arguments
 
 
-def _add_train(commands: Any) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "train",
-        help="train a network on a file, or on the digits of the package",
-        description="Train a network and save it. Tables can have numbers, text, dates and gaps, "
+def _add_train(parser: argparse.ArgumentParser) -> Check:
+    from cygrad.cli import architecture, descent, loop
+
+    parser.description = (
+        "Train a network and save it. Tables can have numbers, text, dates and gaps, "
         "see cygrad describe. Inputs are standardised by the mean and the "
         "standard deviation of the training part, which the model keeps; see --standardize. "
         "Quantities to predict are standardised while the network learns: the figures of the "
         "epochs are in standard deviations, the final ones in the unit of the data. Counts for "
-        "the loss poisson stay as they are.",
-        epilog="The test part of the digits is fixed: of each class, every fifth image. Other "
-        "data are divided by --seed, so that both parts are alike in their targets.",
-        allow_abbrev=False,
+        "the loss poisson stay as they are."
+    )
+    parser.epilog = (
+        "The test part of the digits is fixed: of each class, every fifth image. Other "
+        "data are divided by --seed, so that both parts are alike in their targets."
     )
     parser.add_argument(
         "data", metavar="FILE", help="table, .npy, .npz or IDX file; or the word digits"
@@ -150,10 +155,12 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
     )
     results.add_argument("--quiet", action="store_true", help="show no progress")
     results.add_argument("--json", action="store_true", help="print the results as one JSON object")
-    return parser
+    return partial(_check_train, parser)
 
 
 def _check_train(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    from cygrad.cli import architecture, descent, loop
+
     for options in (architecture, descent, loop):
         options.check(parser, arguments)
     if arguments.class_weight is not None and arguments.task == "regression":
@@ -166,14 +173,11 @@ def _check_train(parser: argparse.ArgumentParser, arguments: argparse.Namespace)
             parser.error("argument --task: the digits are classes")
 
 
-def _add_predict(commands: Any) -> None:
-    parser = commands.add_parser(
-        "predict",
-        help="predict with a saved model",
-        description="Write the prediction for each sample, as CSV. If the file has targets, "
+def _add_predict(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Write the prediction for each sample, as CSV. If the file has targets, "
         "the accuracy or the mean absolute error goes to stderr. Columns of a table are found by "
-        "their names; without a header they are those of the training, in their order.",
-        allow_abbrev=False,
+        "their names; without a header they are those of the training, in their order."
     )
     _add_model_and_data(parser)
     parser.add_argument(
@@ -196,13 +200,10 @@ def _add_predict(commands: Any) -> None:
     columns.add_reading_options(parser)
 
 
-def _add_evaluate(commands: Any) -> None:
-    parser = commands.add_parser(
-        "evaluate",
-        help="compare the predictions of a saved model with known targets",
-        description="Print loss and metrics of a saved model over a file with targets. Rows "
-        "without a target are left out, with a word.",
-        allow_abbrev=False,
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Print loss and metrics of a saved model over a file with targets. Rows "
+        "without a target are left out, with a word."
     )
     _add_model_and_data(parser)
     parser.add_argument(
@@ -210,18 +211,17 @@ def _add_evaluate(commands: Any) -> None:
         metavar="COLUMN",
         help="the targets, as for cygrad train (default: the column that the model names)",
     )
+    from cygrad.cli import loop
+
     loop.add_metrics(parser)
     parser.add_argument("--json", action="store_true", help="print it as one JSON object")
     columns.add_reading_options(parser)
 
 
-def _add_describe(commands: Any) -> None:
-    parser = commands.add_parser(
-        "describe",
-        help="show what a training would take the columns of a table for",
-        description="Print what becomes of each column of a table: what it is taken for, how many "
-        "inputs it has, its gaps and different values; and all that was guessed.",
-        allow_abbrev=False,
+def _add_describe(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Print what becomes of each column of a table: what it is taken for, how many "
+        "inputs it has, its gaps and different values; and all that was guessed."
     )
     parser.add_argument("data", metavar="FILE", help="table")
     parser.add_argument(
@@ -241,26 +241,22 @@ def _add_model_and_data(parser: Any) -> None:
     parser.add_argument("data", metavar="FILE", help="table, .npy, .npz or IDX file")
 
 
-def _add_info(commands: Any) -> None:
-    parser = commands.add_parser(
-        "info",
-        help="describe a model, or the installation",
-        description="Describe a model; without one, print the installed versions and the variant "
-        "of the engine in use.",
-        allow_abbrev=False,
+def _add_info(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Describe a model; without one, print the installed versions and the variant "
+        "of the engine in use."
     )
     parser.add_argument("model", metavar="MODEL", nargs="?", help="file of a model")
     parser.add_argument("--json", action="store_true", help="print it as one JSON object")
 
 
-def _add_experiments(commands: Any) -> None:
-    parser = commands.add_parser(
-        "experiments",
-        help="see backpropagation work, in numbers and pictures",
-        description="Experiments with networks and computational graphs: each prints its numbers "
-        "and draws its pictures.",
-        allow_abbrev=False,
+def _add_experiments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Experiments with networks and computational graphs: each prints its numbers "
+        "and draws its pictures."
     )
+    from cygrad.experiments import EXPERIMENTS
+
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("list", help="list the experiments", allow_abbrev=False)
     run = actions.add_parser(
@@ -283,3 +279,13 @@ def _add_experiments(commands: Any) -> None:
         default="cygrad-experiments",
         help="folder of the pictures (default: cygrad-experiments)",
     )
+
+
+COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], Check | None]]] = {
+    "train": ("train a network on a file, or on the digits of the package", _add_train),
+    "predict": ("predict with a saved model", _add_predict),
+    "evaluate": ("compare the predictions of a saved model with known targets", _add_evaluate),
+    "describe": ("show what a training would take the columns of a table for", _add_describe),
+    "info": ("describe a model, or the installation", _add_info),
+    "experiments": ("see backpropagation work, in numbers and pictures", _add_experiments),
+}

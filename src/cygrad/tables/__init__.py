@@ -13,12 +13,16 @@ An `Encoder` makes inputs and targets of a network from the columns of a table.
 Nothing here depends on networks or training. Readers scale, shuffle and fill in nothing.
 """
 
-from cygrad.tables.encoder import Encoder
-from cygrad.tables.files import read
-from cygrad.tables.layout import GAPS
-from cygrad.tables.sparse_rows import SparseRows
-from cygrad.tables.svmlight import SparseTable, read_svmlight
-from cygrad.tables.table import Column, Table
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cygrad.tables.encoder import Encoder
+    from cygrad.tables.files import read
+    from cygrad.tables.layout import GAPS
+    from cygrad.tables.sparse_rows import SparseRows
+    from cygrad.tables.svmlight import SparseTable, read_svmlight
+    from cygrad.tables.table import Column, Table
 
 __all__ = [
     "GAPS",
@@ -30,3 +34,27 @@ __all__ = [
     "read",
     "read_svmlight",
 ]
+
+# The modules of the public names, imported on first use: the command line needs few of them.
+_LAZY = {
+    "GAPS": "layout",
+    "Column": "table",
+    "Encoder": "encoder",
+    "SparseRows": "sparse_rows",
+    "SparseTable": "svmlight",
+    "Table": "table",
+    "read": "files",
+    "read_svmlight": "svmlight",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: Any = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
