@@ -244,6 +244,8 @@ class TestTrain:
         argv = ["train", tmp_path / "d.npy", "--output", tmp_path / "net.npz"]
         _, err = run(capsys, *argv, "--target", "1", "--drop", "2", code=1)
         assert "--drop: only for tables" in err
+        _, err = run(capsys, *argv, "--target", "1", "--min-count", "2", code=1)
+        assert "--min-count: only for tables" in err
         _, err = run(capsys, *argv, "--target", "1", "--missing", "0", code=1)
         assert "--missing: only for tables" in err
         _, err = run(capsys, *argv, "--target", "1", "--target", "2", code=1)
@@ -397,6 +399,17 @@ class TestPredict:
         assert len(rows_of(out)) == 4
 
 
+class TestInfo:
+    def test_columns_and_target(
+        self, capsys: pytest.CaptureFixture[str], people: Path, model: Path
+    ) -> None:
+        out, _ = run(capsys, "info", model, "--json")
+        summary = json.loads(out)
+        assert summary["columns"] == ["age", "job", "hours", "day"]
+        assert summary["target"] == ["pay"]
+        assert summary["standardized"] is True
+
+
 class TestEvaluate:
     def test_it_finds_the_target_by_its_name(
         self, capsys: pytest.CaptureFixture[str], people: Path, model: Path, tmp_path: Path
@@ -476,6 +489,17 @@ class TestDescribe:
         assert "name" not in rows
         assert json.loads(out)["rows"] == 200
         assert json.loads(out)["inputs"] == sum(row["inputs"] for row in rows.values())
+
+    def test_rare_words(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        rows = [f"w{i % 1200},{i % 3}" for i in range(2400)] + ["a,1"] * 5
+        data = write(tmp_path / "d.csv", "word,n", rows)
+        out, _ = run(capsys, "describe", data)
+        note = (
+            "column 'word' became 1201 inputs (--min-count joins rare words, --drop leaves it out)"
+        )
+        assert note in out
+        out, _ = run(capsys, "describe", data, "--min-count", "3", "--json")
+        assert self.described(out)["word"]["inputs"] == 2
 
     def test_arrays_are_refused(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         np.save(tmp_path / "d.npy", np.zeros((20, 3)))

@@ -16,6 +16,8 @@ import cygrad as cg
 from cygrad.tables import Encoder, SparseRows, Table
 from cygrad.tables.dates import parts, seconds_of
 
+steady = settings(max_examples=50, deadline=None, derandomize=True, database=None)
+
 FINITE = st.floats(-1e6, 1e6, allow_nan=False, width=32)
 
 
@@ -71,6 +73,7 @@ def regressor(encoder, loss="mse", units=None, activation="identity", **options)
 
 
 class TestNumbers:
+    @steady
     @given(st.lists(FINITE, min_size=2, max_size=50), st.sampled_from(["float32", "float64"]))
     def test_training_rows_have_mean_0_and_scale_1(self, numbers, dtype):
         a = np.array(numbers)
@@ -83,6 +86,7 @@ class TestNumbers:
         assert abs(x.mean(dtype=float)) < tolerance
         assert abs(x.std(dtype=float) - 1) < tolerance
 
+    @steady
     @given(
         st.lists(FINITE, min_size=4, max_size=60),
         st.sampled_from(["standard", "robust", "quantile", "quantile_uniform", "none"]),
@@ -193,8 +197,8 @@ class TestCategories:
             encoder.transform({"a": [2, 10.5]}), encoder.transform({"a": ["2", "10.5"]}), "x"
         )
 
+    @steady
     @given(st.lists(st.text(max_size=3), min_size=3, max_size=30), st.data())
-    @settings(deadline=None)
     def test_each_known_word_has_one_input_and_others_none(self, words, data):
         if len(set(words)) < 3:
             return
@@ -253,6 +257,7 @@ class TestDates:
         expected = np.array(utc, "M8[ms]").astype(np.int64) / 1000
         assert found.tolist() == expected.tolist()
 
+    @steady
     @given(st.datetimes())
     def test_the_parts_are_those_of_python(self, moment):
         moment = moment.replace(microsecond=0)
@@ -358,8 +363,8 @@ class TestLeftOut:
 
 
 class TestTrainingRows:
+    @steady
     @given(st.integers(0, 2**32 - 1))
-    @settings(max_examples=25, deadline=None)
     def test_nothing_is_learned_from_other_rows(self, seed):
         data = arrays(80, seed)
         rows = np.sort(np.random.default_rng(seed).permutation(80)[:50])
@@ -400,6 +405,7 @@ class TestTargets:
             *("0", "0.5", "2", "4.5", "8", "12.5"),
         )
 
+    @steady
     @given(
         st.lists(st.floats(0.001, 1e6), min_size=2, max_size=30),
         st.sampled_from(["standard", "log", "log1p", "none"]),
@@ -418,6 +424,7 @@ class TestTargets:
         if scale != "none":
             assert abs(t.mean()) < 1e-6
 
+    @steady
     @given(st.lists(st.sampled_from(["a", "b", "c", "ä"]), min_size=2, max_size=30))
     def test_classes_there_and_back(self, words):
         if len(set(words)) < 2:
@@ -587,6 +594,21 @@ class TestNetwork:
             assert_same_bits(net.encoder.transform(table), net.encoder.transform(data), "inputs")
             assert net.predict(table).tolist() == net.predict(data).tolist()
 
+    def test_warnings_are_shown_at_the_call(self):
+        net, data = self.fitted()
+        data = {**data, "color": ["mauve"] * 60}
+        for use in (net.predict, net.forward, net.evaluate):
+            with pytest.warns(UserWarning, match="60 values were not in the training") as seen:
+                use(data)
+            assert seen[0].filename == __file__
+
+    def test_a_table_needs_an_encoder(self):
+        net = cg.Network(1, [cg.Dense(1)], loss="mse")
+        with pytest.raises(
+            TypeError, match=r"a Table is no array, expected table\.numbers\(\), or"
+        ):
+            net.predict(Table.from_arrays({"a": [1.0, 2.0]}))
+
     def test_quantities_come_back_in_their_unit(self):
         """A mean far from 0, which float32 cannot hold beside the spread."""
         x = np.linspace(-1, 1, 400)
@@ -715,6 +737,7 @@ class TestFiles:
         if "target" in options:
             assert_same_bits(encoder.targets(data), again.targets(data), "targets")
 
+    @steady
     @given(
         st.lists(FINITE, min_size=3, max_size=30),
         st.sampled_from(["standard", "robust", "quantile", "none"]),

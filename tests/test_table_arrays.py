@@ -263,3 +263,11 @@ def test_times_are_known_as_such():
     assert table.column("a").is_time
     assert not table.column("b").is_time
     assert table.take([0]).column("a").is_time
+
+
+def test_names_of_a_frame_become_text():
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("narwhals")
+    table = Table.from_frame(pandas.DataFrame(np.arange(6.0).reshape(3, 2)))
+    assert table.names == ("0", "1")
+    assert table["1"].tolist() == [1, 3, 5]

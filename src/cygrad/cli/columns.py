@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cygrad.cli import values
 from cygrad.tables.columns import target_column
 from cygrad.tables.idx import is_idx
 from cygrad.tables.npy import NPY_MAGIC, ZIP_MAGIC
@@ -38,6 +39,7 @@ _OPTIONS = {
     "gaps": "--missing",
     "keep": "--keep",
     "drop": "--drop",
+    "min_count": "--min-count",
     "task": "--task",
 }
 
@@ -89,6 +91,13 @@ def add_column_options(parser: Any) -> None:
         type=_names,
         default=(),
         help="numbers that are names: an input for each different one",
+    )
+    group.add_argument(
+        "--min-count",
+        metavar="N",
+        type=values.integer(1),
+        default=1,
+        help="words in fewer rows share an input (default: 1)",
     )
 
 
@@ -212,6 +221,7 @@ def encoder_for(
         drop=arguments.drop,
         keep=arguments.keep,
         categorical=arguments.categorical,
+        min_count=arguments.min_count,
         **options,
     )
     with warnings.catch_warnings():
@@ -229,10 +239,10 @@ def with_options(notes: Iterable[str]) -> list[str]:
     """Return notes with the options of the command line in place of the arguments they name."""
 
     def option(match: re.Match[str]) -> str:
-        name = _OPTIONS.get(match[1])
-        return "" if name is None else f" ({name}{match[2]})"
+        known = all(name in _OPTIONS for name in re.findall(r"(\w+)=", match[0]))
+        return re.sub(r"(\w+)=", lambda name: _OPTIONS[name[1]], match[0]) if known else ""
 
-    return [re.sub(r" \((\w+)=((?: [^()]*)?)\)", option, note) for note in notes]
+    return [re.sub(r" \([^()]*\b\w+=[^()]*\)", option, note) for note in notes]
 
 
 def for_model(table: Table, encoder: Encoder, target: str | None, model: str) -> Table:

@@ -106,6 +106,8 @@ def _refuse_table_options(arguments: Namespace) -> None:
     for option in ("columns", "drop", "keep", "categorical", "separator", "decimal", "header"):
         if getattr(arguments, option) not in (None, ()):
             raise ValueError(f"--{option}: only for tables with names of columns and --target")
+    if arguments.min_count > 1:
+        raise ValueError("--min-count: only for tables with names of columns and --target")
     if arguments.missing:
         raise ValueError("--missing: only for tables with names of columns and --target")
     if arguments.target is not None and len(arguments.target) > 1:

@@ -15,12 +15,12 @@ def run(arguments: Namespace) -> None:
     if net is None:
         summary = show_config("dicts")
     else:
-        summary = {
-            "model": arguments.model,
-            **describe(net),
-            "classes": net.classes,
-            "standardized": net.input_mean is not None,
-        }
+        encoder = net.encoder
+        summary = {"model": arguments.model, **describe(net), "classes": net.classes}
+        if encoder is not None:
+            summary |= {"columns": encoder.columns, "target": encoder.target_names}
+        by_encoder = encoder is not None and encoder.numbers != "none"
+        summary["standardized"] = by_encoder or net.input_mean is not None
     if arguments.json:
         print_json(summary)
     else:

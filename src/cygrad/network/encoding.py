@@ -5,6 +5,7 @@ This is imported when a network is given an encoder, since networks alone need n
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from cygrad.network.network import Network
 
-__all__ = ["check_encoder", "evaluate", "is_table", "predict"]
+__all__ = ["check_encoder", "encode", "evaluate", "is_table", "predict"]
 
 
 def check_encoder(net: Network, encoder: Encoder) -> None:
@@ -63,11 +64,20 @@ def check_encoder(net: Network, encoder: Encoder) -> None:
         )
 
 
+def encode(encoder: Encoder, table: Any, stacklevel: int) -> Any:
+    """Return the inputs; what the training did not have is a warning as of `warnings.warn`."""
+    notes: list[str] = []
+    X = encoder.transform(table, notes)
+    if notes:
+        warnings.warn("; ".join(notes), UserWarning, stacklevel=stacklevel + 1)
+    return X
+
+
 def predict(net: Network, table: Any, threads: int | None) -> NDArray[Any]:
     """Return names of classes, or quantities in their unit; see `Network.predict`."""
     encoder = net.encoder
     assert encoder is not None
-    predicted = net.predict(encoder.transform(table), threads)
+    predicted = net.predict(encode(encoder, table, 3), threads)
     if not encoder.target_names:
         return predicted
     return encoder.decode(predicted, moments=row_of(net.loss).outputs == "moments")
@@ -83,7 +93,7 @@ def evaluate(
     """Return loss and metric, errors in the unit of the quantities; see `Network.evaluate`."""
     encoder = net.encoder
     assert encoder is not None
-    X = encoder.transform(table)
+    X = encode(encoder, table, 3)
     if not encoder.target_names:
         if y is None:
             raise TypeError("y is None, and the encoder has no target; expected targets")

@@ -810,7 +810,9 @@ class Network:
             return X
         from cygrad.network import encoding
 
-        return self._encoder.transform(X) if self._encoder and encoding.is_table(X) else X
+        if self._encoder is None or not encoding.is_table(X):
+            return X
+        return encoding.encode(self._encoder, X, 3)
 
     def read_targets(self, y: ArrayLike, n: int, name: str = "y") -> Targets:
         """Check the targets of n samples and convert them for the engine."""

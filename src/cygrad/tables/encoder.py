@@ -419,6 +419,11 @@ class Encoder:
         return len(self.target_names) if classes is None else len(classes)
 
     @property
+    def numbers(self) -> str:
+        """The argument `numbers`: how numbers are scaled."""
+        return self._numbers
+
+    @property
     def scales_targets(self) -> bool:
         """True if quantities are learned in another unit than that of the table."""
         self._encodings()
@@ -547,7 +552,7 @@ def is_table(data: object) -> bool:
     """Return whether data have named columns: a `Table`, a data frame, or a mapping of arrays."""
     if isinstance(data, Table | Mapping):
         return True
-    return hasattr(data, "columns") and not isinstance(data, np.ndarray)
+    return hasattr(type(data), "columns")  # of the class: that of a lazy frame would be computed
 
 
 def as_table(data: Any) -> Table:

@@ -29,7 +29,10 @@ def table(frame: Any, source: str | None = None) -> Table:
     if not data.columns:
         raise ValueError("frame has no columns, expected at least one")
     notes: list[str] = []
-    columns = [_column(nw, name, data[name], notes) for name in data.columns]
+    columns = [
+        _column(nw, str(name), series, notes)  # names of pandas can be numbers
+        for name, series in zip(data.columns, data.iter_columns(), strict=True)
+    ]
     if source is None:
         source = f"frame of {nw.get_native_namespace(data).__name__}"
     return Table(columns, notes=notes, source=source)

@@ -112,7 +112,7 @@ def _reason_of_numbers(
     rows = len(present)
     if len(distinct) == 1:
         return "" if gaps else "constant"
-    spread = float(distinct[-1] - distinct[0])
+    spread = float(distinct[-1]) - float(distinct[0])  # floats overflow without a warning
     if not gaps and spread < 1e-9 * abs(float(distinct[0])):  # few columns need the exact answer
         with np.errstate(over="ignore", invalid="ignore"):
             mean = float(present.mean())

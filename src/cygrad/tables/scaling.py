@@ -98,7 +98,7 @@ def learned(numbers: NDArray[np.float64], method: str, name: str) -> Scaling:
         lower, median, upper = np.quantile(numbers, (0.25, 0.5, 0.75)).tolist()
         scale = upper - lower
         if scale == 0:
-            scale = 0.5 * float(numbers.max() - numbers.min())
+            scale = 0.5 * float(numbers.max()) - 0.5 * float(numbers.min())
         return Scaling(method, _finite(median, name), _finite(scale, name) or 1.0)
     if method == "standard":
         return Scaling(method, *mean_and_deviation(numbers, name))

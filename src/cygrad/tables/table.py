@@ -283,6 +283,11 @@ class Table:
         lines: NDArray[np.int64] = self._lines[jump, 1] + rows - self._lines[jump, 0]
         return lines
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        raise TypeError(
+            "a Table is no array, expected table.numbers(), or a network with an encoder"
+        )
+
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self.column(name).values
 
