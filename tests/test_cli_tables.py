@@ -134,10 +134,18 @@ class TestTrain:
         rows = [",".join(map(str, [*x, "ab"[i % 2]])) for i, x in enumerate(X)]
         data = write(tmp_path / "data.csv", "p,q,r,kind", rows)
         path = tmp_path / "net.npz"
-        run(capsys, "train", data, "--target", "kind", *QUICK, "--output", path, "--quiet")
+        sgd = ["--optimizer", "sgd", "--learning-rate", "0.1", "--schedule", "constant"]
+        argv = ["train", data, "--target", "kind", *QUICK, *sgd, "--output", path, "--quiet"]
+        run(capsys, *argv)
         net = cg.load(path)
-        train, _ = cg.datasets.split(np.arange(60) % 2, rng=0)
+        y = np.arange(60) % 2
+        train, _ = cg.datasets.split(y, rng=0)
         np.testing.assert_allclose(net.input_mean, X[train].mean(axis=0))
+        layers = [cg.Dense(8, "relu"), cg.Dense(2, "softmax")]
+        same = cg.Network(3, layers, loss="cross_entropy", rng=0)
+        same.standardize_inputs(X[train])
+        cg.Trainer(same, cg.SGD(0.1), batch_size=32, rng=0).fit(X[train], y[train], epochs=3)
+        np.testing.assert_array_equal(net.parameters, same.parameters)
         table = cg.tables.read(data)
         np.testing.assert_array_equal(net.forward(table), net.forward(X))
 
@@ -395,6 +403,8 @@ class TestPredict:
         np.save(tmp_path / "x.npy", np.zeros((3, net.inputs)))
         _, err = run(capsys, "predict", model, tmp_path / "x.npy", "--id", "1", code=1)
         assert "--id: only for tables" in err
+        _, err = run(capsys, "predict", model, tmp_path / "x.npy", "--decimal", ".", code=1)
+        assert "--decimal: only for tables" in err
         out, _ = run(capsys, "predict", model, tmp_path / "x.npy")
         assert len(rows_of(out)) == 4
 

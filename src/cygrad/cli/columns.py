@@ -68,6 +68,13 @@ def add_reading_options(parser: Any) -> None:
     )
 
 
+def refuse_reading_options(arguments: Namespace, why: str) -> None:
+    """Raise a ValueError, with the reason, if there are options of `add_reading_options`."""
+    for option in ("separator", "decimal", "header", "missing"):
+        if getattr(arguments, option) is not None:
+            raise ValueError(f"--{option}: only for {why}")
+
+
 def add_column_options(parser: Any) -> None:
     """Add the options that choose columns."""
     group = parser.add_argument_group(

@@ -103,13 +103,13 @@ def _of_table(arguments: Namespace) -> Dataset:
 
 def _refuse_table_options(arguments: Namespace) -> None:
     """Raise a ValueError for options that only tables with a target have."""
-    for option in ("columns", "drop", "keep", "categorical", "separator", "decimal", "header"):
-        if getattr(arguments, option) not in (None, ()):
-            raise ValueError(f"--{option}: only for tables with names of columns and --target")
+    what = "tables with names of columns and --target"
+    columns.refuse_reading_options(arguments, what)
+    for option in ("columns", "drop", "keep", "categorical"):
+        if getattr(arguments, option):
+            raise ValueError(f"--{option}: only for {what}")
     if arguments.min_count > 1:
-        raise ValueError("--min-count: only for tables with names of columns and --target")
-    if arguments.missing:
-        raise ValueError("--missing: only for tables with names of columns and --target")
+        raise ValueError(f"--min-count: only for {what}")
     if arguments.target is not None and len(arguments.target) > 1:
         raise ValueError(f"--target: {len(arguments.target)} of them, expected one for arrays")
 

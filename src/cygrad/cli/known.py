@@ -51,8 +51,10 @@ def read(net: Network, arguments: Namespace, needs_targets: bool = False) -> Kno
     """
     if net.encoder is not None and columns.has_columns(arguments.data):
         return _of_table(net, arguments, needs_targets)
+    what = "tables and models that know the names of columns"
     if getattr(arguments, "id", None) is not None:
-        raise ValueError("--id: only for tables and models that know the names of columns")
+        raise ValueError(f"--id: only for {what}")
+    columns.refuse_reading_options(arguments, what)
     from cygrad import datasets
 
     task: Task = "regression" if net.classes is None else "classification"

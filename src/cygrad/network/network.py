@@ -305,7 +305,8 @@ class Network:
         """The encoder of tables, saved with the network, or None; a copy when it is assigned.
 
         With it the network takes tables and data frames where it takes `X`: columns are found by
-        their names, in any order, and others are ignored. Arrays are encoded inputs. Names of
+        their names, in any order, and others are ignored. Arrays are encoded inputs, and for them
+        `predict` returns class indices, or quantities as they were learned, standardised. Names of
         classes become `classes`.
 
         Raises
