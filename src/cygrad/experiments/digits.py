@@ -44,7 +44,7 @@ def run(page: Page) -> None:
     train, test = cg.datasets.split(y, 0.2)
     layers = [cg.Dense(64, "relu"), cg.Dense(10, "softmax")]
     net = cg.Network(SIDE * SIDE, layers, loss="cross_entropy", rng=0)
-    net.standardize_inputs(X[train])
+    net.standardize_inputs(X[train], shared=True)  # as the command line does for bytes
     start = copy(net)
     trainer = cg.Trainer(net, cg.Adam(1e-3), batch_size=32, rng=0)
     history = trainer.fit(X[train], y[train], EPOCHS, X_val=X[test], y_val=y[test])
