@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn")
+pytest.importorskip("sklearn", reason="the estimators need the extra sklearn")
 pytest.importorskip("benchmarks", reason="an installed package has none")
 
 from benchmarks import processes

@@ -11,6 +11,9 @@ import pytest
 
 import cygrad
 
+#: The extras of some modules, by the beginning of their names.
+NEEDED = {"cygrad.sklearn": "sklearn", "cygrad.training.lbfgs": "scipy"}
+
 
 def modules_with_examples() -> list[str]:
     names = [module.name for module in pkgutil.walk_packages(cygrad.__path__, "cygrad.")]
@@ -20,8 +23,9 @@ def modules_with_examples() -> list[str]:
 
 @pytest.mark.parametrize("name", modules_with_examples())
 def test_examples(name, tmp_path, monkeypatch):
-    if name.startswith("cygrad.sklearn"):
-        pytest.importorskip("sklearn", reason="the estimators need the extra sklearn")
+    for beginning, extra in NEEDED.items():
+        if name.startswith(beginning):
+            pytest.importorskip(extra, reason=f"the examples need the extra {extra}")
     monkeypatch.chdir(tmp_path)  # some write files
     gates = dict(cygrad.graph.GATES)
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

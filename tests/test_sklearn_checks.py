@@ -4,7 +4,7 @@ from inspect import signature
 
 import pytest
 
-pytest.importorskip("sklearn")
+pytest.importorskip("sklearn", reason="the estimators need the extra sklearn")
 
 from sklearn import neural_network as peer
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn")
+pytest.importorskip("sklearn", reason="the estimators need the extra sklearn")
 
 from sklearn import config_context
 from sklearn.base import clone

@@ -13,7 +13,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn")
+pytest.importorskip("sklearn", reason="the estimators need the extra sklearn")
 
 from sklearn import neural_network
 from sklearn.datasets import load_digits

@@ -4,12 +4,12 @@ import copy
 import io
 import pickle
 
-import joblib
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn")
+pytest.importorskip("sklearn", reason="the estimators need the extra sklearn")
 
+import joblib
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_iris
