@@ -19,6 +19,7 @@ sklearn = pytest.importorskip("sklearn", reason="the estimators need the extra s
 from sklearn import neural_network  # noqa: E402
 from sklearn.exceptions import ConvergenceWarning  # noqa: E402
 
+import cygrad as cg  # noqa: E402
 from cygrad.sklearn import MLPClassifier, MLPRegressor  # noqa: E402
 
 RNG = np.random.default_rng(0)
@@ -345,3 +346,28 @@ def test_predict_and_fit_after_fork():
     assert here.poll(60)
     assert here.recv() == (True, True)
     child.join()
+
+
+def test_a_network_of_scores_gives_no_probabilities():
+    net = cg.Network(2, [cg.Dense(3)], loss="squared_hinge", rng=0)
+    classifier = MLPClassifier.from_network(net)
+    assert not hasattr(classifier, "predict_proba")
+    assert not hasattr(classifier, "predict_log_proba")
+    assert classifier.decision_function([[0.0, 1.0]]).shape == (1, 3)
+
+
+def test_a_refused_warm_fit_keeps_what_partial_fit_goes_on_with():
+    X, y = np.random.default_rng(0).normal(size=(30, 3)), np.arange(30) % 2
+    settings = {"hidden_layer_sizes": (4,), "random_state": 0, "warm_start": True}
+    one, other = MLPClassifier(**settings), MLPClassifier(**settings)
+    for classifier in (one, other):
+        classifier.partial_fit(X, y, classes=[0, 1])
+    one.set_params(hidden_layer_sizes=(5,))
+    with pytest.raises(ValueError, match="hidden_layer_sizes is"):
+        one.fit(X, y)
+    one.set_params(hidden_layer_sizes=(4,))
+    for classifier in (one, other):
+        classifier.partial_fit(X, y)
+    assert one.loss_ == other.loss_
+    for one_array, other_array in zip(one.coefs_, other.coefs_, strict=True):
+        assert one_array.tobytes() == other_array.tobytes()

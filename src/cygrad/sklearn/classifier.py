@@ -18,7 +18,6 @@ from cygrad.sklearn import inputs
 from cygrad.sklearn.estimator import Perceptron
 from cygrad.sklearn.labels import Labels
 from cygrad.sklearn.objective import (
-    gives_probabilities,
     names_for_classes,
     of_classes,
     takes_several_labels,
@@ -57,10 +56,10 @@ def _has_steps(estimator: MLPClassifier) -> bool:
 
 def _predicts_probabilities(estimator: MLPClassifier) -> bool:
     """Check that the loss is one of probabilities, or raise an AttributeError."""
-    objective = estimator.__dict__.get("_description", (None,) * 5)[4]
-    if objective is not None and not gives_probabilities(objective):
+    net: Network | None = estimator.__dict__.get("_net")
+    if net is not None and row_of(net.loss).outputs != "probabilities":
         raise AttributeError(
-            f"loss is {estimator.loss!r}, whose outputs are no probabilities; see decision_function"
+            f"loss is {net.loss!r}, whose outputs are no probabilities; see decision_function"
         )
     return True
 
@@ -311,9 +310,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
             The first class among equals; of two classes the second one if its probability is above
             ½. Labels are a sparse matrix if those in `fit` were.
         """
-        return self._labels_of_outputs(self._outputs(X))
-
-    def _labels_of_outputs(self, outputs: NDArray[Any]) -> Any:
+        outputs = self._outputs(X)  # raises the error of an estimator that is not fitted
         return self._labels.decode(outputs)
 
     @available_if(_predicts_probabilities)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import check_is_fitted
@@ -63,7 +63,7 @@ MOST_VALIDATED = 1024
 
 
 class Perceptron(BaseEstimator, ABC):
-    """What `MLPClassifier` and `MLPRegressor` have in common."""
+    """Base class of `MLPClassifier` and `MLPRegressor`."""
 
     # The parameters of the constructors.
     hidden_layer_sizes: Any
@@ -247,9 +247,9 @@ class Perceptron(BaseEstimator, ABC):
             self._continued = Continued.after(before, self.random_state)
             self._train(X, y, weights, own, objective, sizes, self._continued.stream, first, True)
         else:
-            self.__dict__.pop("_continued", None)
             with stream_of_fit(self.random_state) as random:
                 self._train(X, y, weights, own, objective, sizes, random, first, False)
+            self.__dict__.pop("_continued", None)
         return self
 
     def _train(
@@ -314,7 +314,6 @@ class Perceptron(BaseEstimator, ABC):
             of_all = activations or hidden_activations(self.activation, 1)
             draw_parameters(net, [*activations, of_all[-1]], random)
         else:
-            self.__dict__.pop("_trainer", None)
             if not same_sizes(dense_layers(before), dense_layers(net)):
                 shapes = [layer.units for layer in dense_layers(before)][:-1]
                 raise ValueError(
@@ -322,6 +321,7 @@ class Perceptron(BaseEstimator, ABC):
                     f"{tuple(shapes)}; expected the same sizes, or warm_start=False"
                 )
             net.parameters = before.parameters.astype(net.dtype)
+            self.__dict__.pop("_trainer", None)
         self._net, self._description = net, description
         self._given_network = None
         self._name_layers(len(sizes) + 2, objective.units, objective.activation)
@@ -652,6 +652,3 @@ class Perceptron(BaseEstimator, ABC):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-__all__ = ["NotFittedError", "Perceptron"]

@@ -40,11 +40,6 @@ class Labels:
         kind = binarizer.y_type_.partition("-")[0]
         return cls(binarizer.classes_, kind, binarizer)
 
-    @property
-    def outputs(self) -> int:
-        """Number of outputs of a network with a decision for each class or label."""
-        return 1 if self.kind == "binary" else len(self.classes)
-
     def check_same(self, y: ArrayLike) -> None:
         """Raise a ValueError unless y has all these classes and no other."""
         if is_plain(y) and np.array_equal(np.unique(y), self.classes):

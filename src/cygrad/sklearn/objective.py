@@ -127,11 +127,6 @@ def takes_several_labels(loss: Any) -> bool:
     return loss_name(loss) == CUSTOM or row_of(loss).decides_at_half
 
 
-def gives_probabilities(objective: Objective) -> bool:
-    """Return whether the outputs are probabilities."""
-    return row_of(objective.loss).outputs == "probabilities"
-
-
 def reported_loss(objective: Objective, losses: Any, penalties: Any) -> Any:
     """Return the loss of batches in scikit-learn's sense, from the network's and the penalties'.
 

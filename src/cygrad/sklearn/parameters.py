@@ -1,4 +1,4 @@
-"""What the parameters of the estimators may be, in the terms of scikit-learn's own validation."""
+"""The values that each parameter can have, in the terms of scikit-learn's own validation."""
 
 from __future__ import annotations
 

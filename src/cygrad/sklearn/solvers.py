@@ -13,9 +13,9 @@ from cygrad.training.optimizers import OPTIMIZERS, Optimizer
 if TYPE_CHECKING:
     from cygrad.sklearn.objective import Objective
 
-#: `alpha` of an optimiser with parameters of its own, which is not used.
 #: SciPy's default of `ftol`, which scikit-learn uses.
 LOSS_TOLERANCE = 1e7 * np.finfo(np.float64).eps
+#: Values of `alpha`, none and the default, that can stand beside an optimiser without a warning.
 UNUSED_ALPHA = (0, 0.0001)
 
 
