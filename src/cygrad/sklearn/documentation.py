@@ -65,14 +65,14 @@ PARAMETERS = {
     "verbose": ("bool or int", "Whether to print loss and score of each epoch."),
     "warm_start": (
         "bool",
-        """Whether `fit` goes on from the network so far. Other parameters of the estimator can
+        """Go on from the network so far in each `fit`. Other parameters of the estimator can
         be changed in between, but not the sizes of the layers.""",
     ),
     "momentum": ("float", "μ of solver 'sgd', from 0 to below 1."),
     "nesterovs_momentum": ("bool", "Whether `momentum` is Nesterov's."),
     "early_stopping": (
         "bool, 'loss' or name of a metric",
-        """Whether to hold out a part of the samples, or take `X_val` of `fit`, and end when its
+        """Hold out a part of the samples, or take `X_val` of `fit`, and end training when its
         score makes no progress; the parameters of the best score are restored. True: accuracy or
         R². 'loss', or a metric of `cygrad.metrics`, such as 'f1': that one, with a minus where
         lower is better.""",
@@ -98,7 +98,7 @@ PARAMETERS = {
     ),
     "stratify": (
         "{'binary', 'always'}",
-        """Whether the validation part has its share of each class: of two classes only, as in
+        """Give the validation part its share of each class: of two classes only, as in
         scikit-learn, or always.""",
     ),
     "callbacks": (

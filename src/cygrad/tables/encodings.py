@@ -1,4 +1,4 @@
-"""How a column becomes inputs: as numbers, booleans, categories or dates, each with its gaps.
+"""Turn a column into inputs: as numbers, booleans, categories or dates, each with its gaps.
 
 An encoding is learned from the training rows of a column and never changes. It gives `Part`s:
 dense columns of inputs, or the position of the one input that is 1.

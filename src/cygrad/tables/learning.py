@@ -38,7 +38,7 @@ UNIQUE_TEXT = "unique text"
 
 @dataclass(frozen=True)
 class Choices:
-    """What the caller chose for all columns; see `Encoder`."""
+    """The caller's choices for all columns; see `Encoder`."""
 
     numbers: str
     min_count: int
@@ -49,7 +49,7 @@ class Choices:
 
 @dataclass(frozen=True)
 class LearnedColumn:
-    """What became of a column.
+    """A column and the inputs that it became.
 
     Attributes
     ----------
