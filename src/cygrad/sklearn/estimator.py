@@ -521,7 +521,7 @@ class Perceptron(BaseEstimator, ABC):
             same = before.optimizer == optimizer and before.threads == self.n_threads
             if same and before.batch_size == batch_size:
                 return before
-        seed = random.randint(1 << 31) if any(self._rates_of_noise()) else 0
+        seed = random.randint(1 << 31) if self._net.engine.is_random else 0
         self._trainer = Trainer(self._net, optimizer, batch_size, rng=seed, threads=self.n_threads)
         self._rate_factor = rate_factor(self, objective)
         if before is None:
@@ -530,9 +530,6 @@ class Perceptron(BaseEstimator, ABC):
             self._trainer.learning_rate_scale = before.learning_rate_scale
             carry_over(before, self._trainer)
         return self._trainer
-
-    def _rates_of_noise(self) -> list[bool]:
-        return [layer.kind in ("dropout", "noise") for layer in self._net.layers]
 
     def _fit_lbfgs(
         self, X: Any, y: NDArray[Any], weights: Any, own: Any, objective: Objective

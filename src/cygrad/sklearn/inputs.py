@@ -46,39 +46,31 @@ def _is_finite(array: NDArray[Any]) -> bool:
         return isfinite(array.sum())
 
 
-def _forget_names(estimator: Any, columns: int) -> None:
-    estimator.n_features_in_ = columns
-    estimator.__dict__.pop("feature_names_in_", None)
-
-
 def read_labelled(estimator: Any, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
     """Return the samples and the labels of a classifier."""
-    if is_simple(estimator, X, reset) and is_plain(y) and len(y) == len(X) and _is_finite(X):
-        if reset:
-            _forget_names(estimator, X.shape[1])
-        return X, y
-    X, y = validate_data(
-        estimator, X, y, accept_sparse="csr", multi_output=True, dtype=TYPES, reset=reset
-    )
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=True)
-    return X, y
+    return _read(estimator, X, y, reset, is_plain(y), y_numeric=False)
 
 
 def read_numbers(estimator: Any, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
     """Return the samples and the targets of a regressor, which are one or more numbers each."""
-    if (
-        is_simple(estimator, X, reset)
-        and type(y) is np.ndarray
+    plain = (
+        type(y) is np.ndarray
         and (y.ndim == 1 or (y.ndim == 2 and y.shape[1] > 1))
         and y.dtype.kind in "biuf"
         and y.dtype.isnative
-        and len(y) == len(X)
-        and _is_finite(X)
         and _is_finite(y)
-    ):
+    )
+    return _read(estimator, X, y, reset, plain, y_numeric=True)
+
+
+def _read(
+    estimator: Any, X: Any, y: Any, reset: bool, plain: bool, *, y_numeric: bool
+) -> tuple[Any, Any]:
+    """Return samples and targets; `plain`: the targets need no conversion."""
+    if plain and is_simple(estimator, X, reset) and len(y) == len(X) and _is_finite(X):
         if reset:
-            _forget_names(estimator, X.shape[1])
+            estimator.n_features_in_ = X.shape[1]
+            estimator.__dict__.pop("feature_names_in_", None)
         return X, y
     X, y = validate_data(
         estimator,
@@ -86,7 +78,7 @@ def read_numbers(estimator: Any, X: Any, y: Any, reset: bool) -> tuple[Any, Any]
         y,
         accept_sparse="csr",
         multi_output=True,
-        y_numeric=True,
+        y_numeric=y_numeric,
         dtype=TYPES,
         reset=reset,
     )
