@@ -383,8 +383,22 @@ def test_early_stopping_by_a_metric():
     mlp.fit(X_SCALED, Y_IRIS, X_val=X_SCALED[::2], y_val=Y_IRIS[::2])
     error = ((mlp.predict(X_SCALED[::2]) - Y_IRIS[::2]) ** 2).mean()
     assert mlp.best_validation_score_ == pytest.approx(-error)
-    with pytest.raises(ValueError, match="speed"):
+    with pytest.raises(ValueError, match="early_stopping is 'speed'"):
         MLPRegressor(early_stopping="speed").fit(X_SCALED, Y_IRIS)
+
+
+def test_a_metric_of_ones_own_decides():
+    def largest_error(y, outputs):
+        return float(abs(y - outputs).max())
+
+    metric = cg.metrics.Metric(largest_error, "largest_error", higher_is_better=False)
+    mlp = clone(MLPRegressor(early_stopping=metric, max_iter=10, random_state=0))
+    mlp.fit(X_SCALED, Y_IRIS, X_val=X_SCALED[::2], y_val=Y_IRIS[::2])
+    error = abs(mlp.predict(X_SCALED[::2]) - Y_IRIS[::2]).max()
+    assert mlp.best_validation_score_ == pytest.approx(-error) == max(mlp.validation_scores_)
+    unknown = cg.metrics.Metric(largest_error, "largest_error")
+    with pytest.raises(ValueError, match="better direction is not known"):
+        MLPRegressor(early_stopping=unknown).fit(X_SCALED, Y_IRIS)
 
 
 @BOTH

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from cygrad.network import Network
     from cygrad.sklearn.objective import Objective
+    from cygrad.training.metrics import Metric
 
 
 def _balanced(y: NDArray[Any], weights: Any) -> NDArray[np.float64]:
@@ -89,6 +90,9 @@ class MLPClassifier(ClassifierMixin, Perceptron):
     True
     """
 
+    class_weight: Mapping[Any, float] | str | None
+    stratify: str
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CONSTRAINTS,
         "loss": [StrOptions(set(names_for_classes())), *LOSS_OBJECTS],
@@ -115,7 +119,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         warm_start: bool = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        early_stopping: bool | str = False,
+        early_stopping: bool | str | Metric = False,
         validation_fraction: float = 0.1,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
@@ -130,36 +134,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         n_threads: int | None = None,
         dtype: str | None = None,
     ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.loss = loss
-        self.dropout = dropout
-        self.class_weight = class_weight
-        self.stratify = stratify
-        self.callbacks = callbacks
-        self.n_threads = n_threads
-        self.dtype = dtype
+        self._store(locals())
 
     @classmethod
     def from_network(

@@ -71,11 +71,11 @@ PARAMETERS = {
     "momentum": ("float", "μ of solver 'sgd', from 0 to below 1."),
     "nesterovs_momentum": ("bool", "Whether `momentum` is Nesterov's."),
     "early_stopping": (
-        "bool, 'loss' or name of a metric",
+        "bool, 'loss', metric of `cygrad.metrics` or its name",
         """Hold out a part of the samples, or take `X_val` of `fit`, and end training when its
         score makes no progress; the parameters of the best score are restored. True: accuracy or
-        R². 'loss', or a metric of `cygrad.metrics`, such as 'f1': that one, with a minus where
-        lower is better.""",
+        R². 'loss', or a metric, such as 'f1' or a `Metric` of your own: that one, with a minus
+        where lower is better.""",
     ),
     "validation_fraction": ("float", "Share of the samples for validation with `early_stopping`."),
     "beta_1": ("float", "β₁ of Adam."),

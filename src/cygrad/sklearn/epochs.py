@@ -10,15 +10,14 @@ from cygrad.sklearn.objective import reported_loss
 from cygrad.training.callbacks import Callback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from numpy.random import RandomState
     from numpy.typing import NDArray
 
     from cygrad.sklearn.objective import Objective
+    from cygrad.sklearn.validation import Scorer
     from cygrad.training import Trainer
-
-    Scorer = Callable[[Trainer, Mapping[str, float]], float]
 
 #: A learning rate that "adaptive" does not lower any more.
 SMALLEST_RATE = 1e-6

@@ -1,22 +1,17 @@
-"""The part of the estimators that classifier and regressor share: how they train and predict."""
+"""The part of the estimators that classifier and regressor share: how they train."""
 
 from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from inspect import cleandoc, signature
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from sklearn import get_config
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils.optimize import _check_optimize_result
-from sklearn.utils.validation import check_is_fitted
 
-from cygrad.network.losses import row_of
 from cygrad.sklearn import documentation, inputs
 from cygrad.sklearn.architecture import (
     check_describable,
@@ -29,40 +24,35 @@ from cygrad.sklearn.architecture import (
     new_network,
     same_sizes,
 )
-from cygrad.sklearn.coefficients import Coefficients
 from cygrad.sklearn.epochs import Epochs, Iterations, Orders
 from cygrad.sklearn.objective import OUTPUT_NAMES
 from cygrad.sklearn.parameters import OPTIMIZERS_BY_NAME
+from cygrad.sklearn.predictions import NetworkEstimator
 from cygrad.sklearn.solvers import carry_over, lbfgs_of, optimizer_of, rate_factor
 from cygrad.sklearn.streams import Continued, stream_of_fit
+from cygrad.sklearn.validation import Part, scorer_of_metric, scorer_of_outputs, split
 from cygrad.training import DivergenceError, Trainer
-from cygrad.training.metrics.table import read_metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.random import RandomState
     from numpy.typing import ArrayLike, NDArray
 
     from cygrad.network import Network
-    from cygrad.sklearn.epochs import Scorer
     from cygrad.sklearn.objective import Objective
-
-    Split = tuple[Any, Any, Any, Any, Any, Any]
+    from cygrad.sklearn.validation import Scorer
+    from cygrad.training.metrics import Metric
 
 DIVERGED = (
     "Solver produced non-finite parameter weights. The input data may contain large values and "
     "need to be preprocessed."
 )
-#: Rows whose pre-activations, of all layers, are in memory at once.
-ROWS_OF_SCORES = 1024
 #: Attributes that a fit takes from its data before there is a new network for them.
 OF_THE_DATA = ("_labels", "classes_", "n_features_in_", "feature_names_in_")
 #: Validated combinations of parameters that are kept; see `Perceptron._validate_params`.
 MOST_VALIDATED = 1024
 
 
-class Perceptron(BaseEstimator, ABC):
+class Perceptron(NetworkEstimator, ABC):
     """Base class of `MLPClassifier` and `MLPRegressor`."""
 
     # The parameters of the constructors.
@@ -79,18 +69,16 @@ class Perceptron(BaseEstimator, ABC):
     tol: float
     verbose: Any
     warm_start: bool
-    early_stopping: bool | str
+    early_stopping: bool | str | Metric
     validation_fraction: float
     n_iter_no_change: float
     dropout: Any
     callbacks: Any
-    n_threads: int | None
     dtype: str | None
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]]
     _validated: ClassVar[set[tuple[Any, ...]]]
 
-    _net: Network
     _given_network: Network | None
     _description: tuple[Any, ...]
 
@@ -109,6 +97,12 @@ class Perceptron(BaseEstimator, ABC):
             for mark, section in marks.items():
                 text = text.replace(mark, section)
             cls.__doc__ = text
+
+    def _store(self, parameters: dict[str, Any]) -> None:
+        """Store the arguments of a constructor as they are, under their names."""
+        for name, value in parameters.items():
+            if name != "self":
+                setattr(self, name, value)
 
     # What a subclass decides
 
@@ -257,7 +251,7 @@ class Perceptron(BaseEstimator, ABC):
         X: Any,
         y: NDArray[Any],
         weights: Any,
-        own: Any,
+        own: Part | None,
         objective: Objective,
         sizes: list[int],
         random: RandomState,
@@ -270,8 +264,8 @@ class Perceptron(BaseEstimator, ABC):
         else:
             self._fit_descent(X, y, weights, own, objective, random, incremental)
 
-    def _own_validation(self, X_val: Any, y_val: Any, sample_weight_val: Any) -> Any:
-        """Return checked validation samples, encoded targets and weights, or None."""
+    def _own_validation(self, X_val: Any, y_val: Any, sample_weight_val: Any) -> Part | None:
+        """Return the samples to validate with, checked, or None."""
         if (X_val is None) != (y_val is None):
             missing, given = ("X_val", "y_val") if X_val is None else ("y_val", "X_val")
             raise ValueError(f"{missing} is None and {given} is given, expected both or neither")
@@ -282,7 +276,7 @@ class Perceptron(BaseEstimator, ABC):
         X, y = self._read(X_val, y_val, False)
         self._check_targets_val(y)
         weights = inputs.read_weights(sample_weight_val, X, "sample_weight_val")
-        return X, self._encode(y), weights
+        return Part(X, self._encode(y), weights)
 
     def _check_targets_val(self, y: Any) -> None:
         """Raise a ValueError if validation targets do not fit."""
@@ -377,41 +371,23 @@ class Perceptron(BaseEstimator, ABC):
             if records.get("best_loss_") is None:
                 self.best_loss_ = np.inf
 
-    def _validation_split(self, X: Any, y: Any, weights: Any, random: RandomState) -> Split:
-        """Draw the validation part as scikit-learn does."""
-        classes = self._stratified(y)
-        how = {"random_state": random, "test_size": self.validation_fraction}
-        try:
-            rows, held_out = train_test_split(np.arange(len(y)), stratify=classes, **how)
-        except ValueError:
-            if classes is None:
-                raise
-            # A column of classes takes longer, and has scikit-learn name them in its error.
-            rows, held_out = train_test_split(
-                np.arange(len(y)), stratify=classes.reshape(-1, 1), **how
-            )
-        if len(held_out) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' "
-                "or the size of your dataset."
-            )
-        parts = [None, None] if weights is None else [weights[rows], weights[held_out]]
-        return (X[rows], y[rows], parts[0], X[held_out], y[held_out], parts[1])
-
     def _fit_descent(
         self,
         X: Any,
         y: NDArray[Any],
         weights: Any,
-        own: Any,
+        own: Part | None,
         objective: Objective,
         random: RandomState,
         incremental: bool,
     ) -> None:
         caller = 6 if incremental else 5  # of `fit` or `partial_fit`, for warnings
-        X_val, y_val, weights_val = (None, None, None) if own is None else own
+        held_out = own
         if self.early_stopping and own is None:
-            X, y, weights, X_val, y_val, weights_val = self._validation_split(X, y, weights, random)
+            part, held_out = split(
+                Part(X, y, weights), self.validation_fraction, self._stratified(y), random
+            )
+            X, y, weights = part
         weights = self._training_weights(y, weights)
         rows = len(y)
         batch_size = min(200, rows)
@@ -424,10 +400,10 @@ class Perceptron(BaseEstimator, ABC):
                 )
             batch_size = min(int(self.batch_size), rows)
         trainer = self._prepare_trainer(objective, batch_size, random, incremental)
-        self._begin_records(X_val is not None)
+        self._begin_records(held_out is not None)
         self.n_iter_ = 0
         orders = Orders(random) if self.shuffle else None
-        scorer, validation = self._scorer(X_val, y_val, weights_val)
+        scorer, validation = self._scorer(held_out)
         epochs = Epochs(
             self,
             objective,
@@ -473,43 +449,13 @@ class Perceptron(BaseEstimator, ABC):
                 stacklevel=caller,
             )
 
-    def _scorer(
-        self, X_val: Any, y_val: Any, weights_val: Any
-    ) -> tuple[Scorer | None, dict[str, Any]]:
+    def _scorer(self, part: Part | None) -> tuple[Scorer | None, dict[str, Any]]:
         """Return the function for the validation score, and what the trainer must evaluate."""
-        if X_val is None:
+        if part is None:
             return None, {}
-        if isinstance(self.early_stopping, str):
-            name = self.early_stopping
-            chosen = [] if name == "loss" or name == self._net.metric else [name]
-            try:
-                read_metrics(chosen, self._net)
-            except ValueError as error:
-                raise ValueError(
-                    f"early_stopping is {name!r}, expected True, False, 'loss' or the name of a "
-                    f"metric for this network: {error}"
-                ) from None
-            validation = {
-                "X_val": X_val,
-                "y_val": y_val,
-                "sample_weight_val": weights_val,
-                "metrics": chosen,
-            }
-
-            def logged(trainer: Trainer, logs: Mapping[str, float]) -> float:
-                value = logs[f"val_{name}"]
-                return value if trainer.history.higher_is_better(name) else -value
-
-            return logged, validation
-        net, threads = self._net, self.n_threads
-
-        def score(trainer: Trainer, logs: Mapping[str, float]) -> float:
-            outputs = net.forward(X_val, threads)
-            if not np.isfinite(outputs).all():
-                return float("nan")
-            return float(self._score_outputs(y_val, outputs, weights_val))
-
-        return score, {}
+        if not isinstance(self.early_stopping, (bool, np.bool_)):
+            return scorer_of_metric(self.early_stopping, part, self._net)
+        return scorer_of_outputs(self._score_outputs, part, self.n_threads), {}
 
     def _prepare_trainer(
         self, objective: Objective, batch_size: int, random: RandomState, incremental: bool
@@ -532,14 +478,14 @@ class Perceptron(BaseEstimator, ABC):
         return self._trainer
 
     def _fit_lbfgs(
-        self, X: Any, y: NDArray[Any], weights: Any, own: Any, objective: Objective
+        self, X: Any, y: NDArray[Any], weights: Any, own: Part | None, objective: Objective
     ) -> None:
         weights = self._training_weights(y, weights)
         trainer = Trainer(self._net, lbfgs_of(self, objective), threads=self.n_threads)
         if own is not None:  # otherwise there is no such attribute, as in scikit-learn
             self.validation_scores_ = []
         self.n_iter_ = 0
-        scorer, validation = self._scorer(*((None, None, None) if own is None else own))
+        scorer, validation = self._scorer(own)
         constants = self._constants(y)
         constant = 0.0 if constants is None else float(np.average(constants, weights=weights))
         iterations = Iterations(self, objective, constant, scorer)
@@ -570,71 +516,6 @@ class Perceptron(BaseEstimator, ABC):
         squares = sum(float((layer.weights**2).sum()) for layer in dense_layers(self._net))
         return 0.5 * float(self.alpha) / objective.descent_factor * squares / total
 
-    # Predictions
-
-    def _outputs(self, X: Any) -> NDArray[Any]:
-        """Return the outputs of the network for samples as they were given."""
-        if "_net" not in self.__dict__:
-            check_is_fitted(self)
-        if inputs.is_simple(self, X, False):
-            try:
-                return self._net.forward(X, self.n_threads)
-            except ValueError:  # numbers that are not finite
-                pass
-        return self._net.forward(inputs.read_samples(self, X), self.n_threads)
-
-    def _scores(self, X: Any) -> NDArray[Any]:
-        """Return the pre-activations of the output layer, shape (n, outputs)."""
-        outputs = self._outputs(X)
-        if self._net.layers[-1].activation_name == "identity":
-            return outputs
-        if not inputs.is_simple(self, X, False):
-            X = inputs.read_samples(self, X)
-        scores, takes_labels = np.empty_like(outputs), row_of(self._net.loss).labels
-        for start in range(0, len(outputs), ROWS_OF_SCORES):
-            rows = slice(start, start + ROWS_OF_SCORES)
-            # Any targets do: the pre-activations do not depend on them.
-            targets = np.zeros(outputs[rows].shape[: 1 if takes_labels else 2], np.int64)
-            found = self._net.backward(
-                X[rows], targets, False, self.n_threads, keep=("pre_activations",)
-            )
-            assert found.pre_activations is not None
-            scores[rows] = found.pre_activations[-1]
-        return scores
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return "_net" in self.__dict__
-
-    def _fitted_network(self, name: str) -> Network:
-        """Return the network, or raise the AttributeError of an attribute that is not there."""
-        net: Network | None = self.__dict__.get("_net")
-        if net is None:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return net
-
-    @property
-    def network_(self) -> Network:
-        """The network: it can be saved, exported, and its parameters assigned."""
-        return self._fitted_network("network_")
-
-    @property
-    def coefs_(self) -> list[NDArray[Any]]:
-        """The weights of each layer, shape (in, out): copies; an item can be assigned."""
-        return Coefficients(dense_layers(self._fitted_network("coefs_")), True)
-
-    @coefs_.setter
-    def coefs_(self, arrays: Iterable[ArrayLike]) -> None:
-        Coefficients(dense_layers(self._fitted_network("coefs_")), True).assign(arrays)
-
-    @property
-    def intercepts_(self) -> list[NDArray[Any]]:
-        """The biases of each layer, shape (out,): copies; an item can be assigned."""
-        return Coefficients(dense_layers(self._fitted_network("intercepts_")), False)
-
-    @intercepts_.setter
-    def intercepts_(self, arrays: Iterable[ArrayLike]) -> None:
-        Coefficients(dense_layers(self._fitted_network("intercepts_")), False).assign(arrays)
-
     @property
     def learning_rate_(self) -> float:
         """The learning rate of the next step, for solvers with steps."""
@@ -644,8 +525,3 @@ class Perceptron(BaseEstimator, ABC):
                 f"{type(self).__name__!r} object has no attribute 'learning_rate_'"
             )
         return trainer.learning_rate / self._rate_factor
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags

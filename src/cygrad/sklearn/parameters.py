@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from cygrad.network.activations import ACTIVATIONS, ChosenActivation
 from cygrad.network.loss_functions import LossFunction
+from cygrad.training.metrics import Metric
 from cygrad.training.optimizers import OPTIMIZERS, Optimizer
 
 #: Names of scikit-learn for what has another name here.
@@ -39,7 +40,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "warm_start": ["boolean"],
     "momentum": [Interval(Real, 0, 1, closed="both")],
     "nesterovs_momentum": ["boolean"],
-    "early_stopping": ["boolean", str],
+    "early_stopping": ["boolean", str, Metric],
     "validation_fraction": [Interval(Real, 0, 1, closed="left")],
     "beta_1": [Interval(Real, 0, 1, closed="left")],
     "beta_2": [Interval(Real, 0, 1, closed="left")],

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from cygrad.network import Network
     from cygrad.sklearn.objective import Objective
+    from cygrad.training.metrics import Metric
 
 
 class MLPRegressor(RegressorMixin, Perceptron):
@@ -50,6 +51,8 @@ class MLPRegressor(RegressorMixin, Perceptron):
     True
     """
 
+    target_gradient: str
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CONSTRAINTS,
         "loss": [StrOptions(set(names_for_numbers())), *LOSS_OBJECTS],
@@ -76,7 +79,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
         warm_start: bool = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        early_stopping: bool | str = False,
+        early_stopping: bool | str | Metric = False,
         validation_fraction: float = 0.1,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
@@ -89,35 +92,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
         n_threads: int | None = None,
         dtype: str | None = None,
     ) -> None:
-        self.loss = loss
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.target_gradient = target_gradient
-        self.dropout = dropout
-        self.callbacks = callbacks
-        self.n_threads = n_threads
-        self.dtype = dtype
+        self._store(locals())
 
     @classmethod
     def from_network(cls, net: Network, **parameters: Any) -> MLPRegressor:
