@@ -80,7 +80,7 @@ class Epochs(Callback):
         self._constants, self._scorer, self._incremental = constants, scorer, incremental
         self.reached_limit = False
         self._starts = np.arange(0, rows, batch_size)
-        self._sizes = np.minimum(batch_size, rows - self._starts)
+        self._sizes = np.minimum(float(batch_size), rows - self._starts)
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Mapping[str, float]) -> bool:
         est = self._estimator

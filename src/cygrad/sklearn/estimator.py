@@ -28,8 +28,8 @@ from cygrad.sklearn.epochs import Epochs, Iterations, Orders
 from cygrad.sklearn.objective import OUTPUT_NAMES
 from cygrad.sklearn.parameters import OPTIMIZERS_BY_NAME
 from cygrad.sklearn.predictions import NetworkEstimator
+from cygrad.sklearn.seeding import Continued, stream_of_fit
 from cygrad.sklearn.solvers import carry_over, lbfgs_of, optimizer_of, rate_factor
-from cygrad.sklearn.streams import Continued, stream_of_fit
 from cygrad.sklearn.validation import Part, scorer_of_metric, scorer_of_outputs, split
 from cygrad.training import DivergenceError, Trainer
 
