@@ -40,14 +40,65 @@ class Dataset:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Undivided:
+    """All samples of a file, before they are divided.
+
+    Attributes
+    ----------
+    y : ndarray
+    classes : tuple of str or None
+    target : str or None
+        Name of the target, or of several.
+    X : ndarray or None
+        Inputs; None for a table.
+    features : tuple of str or None
+        Names of the inputs.
+    targets : TargetedTable or None
+        The rows of a table that have targets; None for arrays.
+    notes : tuple of str
+        What was guessed or left out in reading.
+    """
+
+    y: NDArray[Any]
+    classes: tuple[str, ...] | None
+    target: str | None = None
+    X: Any = None
+    features: tuple[str, ...] | None = None
+    targets: columns.TargetedTable | None = None
+    notes: tuple[str, ...] = ()
+
+    def divide(
+        self, train: NDArray[np.int64], test: NDArray[np.int64], arguments: Namespace
+    ) -> Dataset:
+        """Return the samples with a division, and all that is learned from the training part.
+
+        The validation part that the options ask for is taken from the training part.
+        """
+        dataset = Dataset(
+            self.X, self.y, self.classes, train, test, self.features, self.target, notes=self.notes
+        )
+        dataset = _with_validation(dataset, arguments)
+        return dataset if self.targets is None else _encoded(dataset, self.targets, arguments)
+
+
 def read_dataset(arguments: Namespace) -> Dataset:
     """Read the samples and divide them as the options require."""
+    samples = read_undivided(arguments)
+    if arguments.data == DIGITS:
+        parts = datasets.split(samples.y, DEFAULT_TEST_FRACTION)
+    else:
+        parts = _parts(samples.y, samples.classes is not None, arguments)
+    return samples.divide(*parts, arguments)
+
+
+def read_undivided(arguments: Namespace) -> Undivided:
+    """Read the samples that the options name."""
     if arguments.data == DIGITS:
         X, y = datasets.load_digits()
-        parts = datasets.split(y, DEFAULT_TEST_FRACTION)
-        return _with_validation(Dataset(X, y, tuple("0123456789"), *parts), arguments)
+        return Undivided(y, tuple("0123456789"), X=X)
     if arguments.target is not None and columns.has_columns(arguments.data):
-        return _of_table(arguments)
+        return _read_table(arguments)
     _refuse_table_options(arguments)
     target = None if arguments.target is None else arguments.target[0]
     samples = datasets.read(arguments.data, target, task=arguments.task)
@@ -55,15 +106,10 @@ def read_dataset(arguments: Namespace) -> Dataset:
         raise ValueError(f"{arguments.data} has no target, expected one named with --target")
     if samples.classes is not None and len(samples.classes) == 1:
         raise ValueError(f"{arguments.data} has one class, {samples.classes[0]!r}, expected two")
-    parts = _parts(samples.y, samples.classes is not None, arguments)
-    dataset = Dataset(
-        samples.X, samples.y, samples.classes, *parts, samples.features, samples.target
-    )
-    return _with_validation(dataset, arguments)
+    return Undivided(samples.y, samples.classes, samples.target, samples.X, samples.features)
 
 
-def _of_table(arguments: Namespace) -> Dataset:
-    """Read a table; what its columns become is learned from the training part alone."""
+def _read_table(arguments: Namespace) -> Undivided:
     table = columns.read(arguments)
     names = columns.names_in(table, arguments.target)
     if len(table.names) == len(names):
@@ -71,11 +117,14 @@ def _of_table(arguments: Namespace) -> Dataset:
             f"{arguments.data} has no column beside the target, expected at least one input"
         )
     targets = columns.with_targets(table, names, arguments.task)
+    notes = tuple(columns.with_options((*table.notes, *targets.notes)))
+    return Undivided(targets.y, targets.classes, ", ".join(names), targets=targets, notes=notes)
+
+
+def _encoded(dataset: Dataset, targets: columns.TargetedTable, arguments: Namespace) -> Dataset:
+    """Return the data with inputs; what columns become is learned from the training part alone."""
     rows = targets.table
-    parts = _parts(targets.y, targets.classes is not None, arguments)
-    dataset = Dataset(None, targets.y, targets.classes, *parts, target=", ".join(names))
-    dataset = _with_validation(dataset, arguments)
-    if columns.is_plain(rows, names, arguments):
+    if columns.is_plain(rows, targets.encoding.names, arguments):
         options: dict[str, Any] = {"numbers": "none", "dtype": "float64", "sparse": False}
     else:
         if arguments.standardize == "shared":
@@ -87,7 +136,6 @@ def _of_table(arguments: Namespace) -> Dataset:
     encoder = columns.encoder_for(targets, rows, arguments, dataset.train, **options)
     unseen: list[str] = []
     X = encoder.transform(rows, unseen)
-    notes = (*table.notes, *targets.notes, *encoder.notes)
     return replace(
         dataset,
         X=X,
@@ -95,7 +143,8 @@ def _of_table(arguments: Namespace) -> Dataset:
         encoder=encoder,
         is_standardized=options["numbers"] == "standard",
         notes=(
-            *columns.with_options(notes),
+            *dataset.notes,
+            *columns.with_options(encoder.notes),
             *(f"outside of the training part: {note}" for note in unseen),
         ),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -14,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cygrad.cli import architecture, descent, loop, quantities
-from cygrad.cli.columns import print_notes
 from cygrad.cli.dataset import Dataset, read_dataset
 from cygrad.cli.options import DIGITS
 from cygrad.cli.outputs import output_path
@@ -35,59 +35,64 @@ if TYPE_CHECKING:
     from cygrad.training.metrics import Metric
 
 
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A network after its training.
+
+    Attributes
+    ----------
+    net : Network
+    history : History
+    optimizer : str
+    batch_size : int
+    metrics : list of Metric
+        Those of --metrics.
+    seconds, samples_per_second : float
+        Time of the training, and samples of its steps in a second.
+    notes : list of str
+        What was guessed, left out or changed.
+    """
+
+    net: Network
+    history: History
+    optimizer: str
+    batch_size: int
+    metrics: list[Metric]
+    seconds: float
+    samples_per_second: float
+    notes: list[str]
+
+    def evaluate(self, dataset: Dataset, rows: NDArray[np.int64]) -> dict[str, float]:
+        """Return loss and metrics of some rows of the data."""
+        return loop.evaluate(self.net, dataset.X[rows], dataset.y[rows], self.metrics)
+
+
 def run(arguments: Namespace) -> None:
     """Train a network, save it, and print its results."""
     output = _model_path(arguments)
     report = _report(arguments, output)
     dataset = read_dataset(arguments)
-    class_weight = _class_weight(arguments, dataset)
-    net = architecture.network(arguments, dataset)
-    net.encoder = dataset.encoder
-    X, y = dataset.X[dataset.train], dataset.y[dataset.train]
-    if arguments.standardize != "none" and not dataset.is_standardized:
-        net.standardize_inputs(X, shared=_shares_scale(arguments, X))
-    notes = _notes(dataset, net, y)
-    batch_size = _batch_size(arguments, len(X))
-    step_rows = min(batch_size * arguments.accumulate, len(X))
-    optimizer = descent.optimizer(arguments, -(-len(X) // step_rows))
-    options = descent.trainer_options(arguments)
-    trainer = Trainer(net, optimizer, batch_size, rng=arguments.seed, **options)
-    metrics = loop.chosen_metrics(arguments, net)
-
-    # What was left out is said in any case, what was guessed with the progress.
-    print_notes(note for note in notes if not arguments.quiet or note.startswith("left out"))
-    begin = perf_counter()
-    options = _fit_options(arguments, dataset, report, metrics)
-    options["class_weight"] = class_weight
-    if dataset.classes:
-        history = trainer.fit(X, y, arguments.epochs, **options)
-    else:
-        history, net = quantities.fit(trainer, X, y, arguments.epochs, **options)
-    seconds = perf_counter() - begin
-    rows_done = len(history) * len(X)
-    if history.partial_steps:
-        rows_done += history.partial_steps * step_rows - len(X)
-
+    say = partial(print, file=sys.stderr)
+    trained = learn(arguments, dataset, say, test_is_shown=report is not None)
+    net, history = trained.net, trained.history
     result = {
         "data": arguments.data,
         "task": "classification" if dataset.classes else "regression",
         "classes": dataset.classes,
-        "samples": _sizes(dataset),
-        "notes": notes,
+        "samples": sizes(dataset),
+        "notes": trained.notes,
         **describe(net),
-        "optimizer": repr(trainer.optimizer),
+        "optimizer": trained.optimizer,
         "epochs": len(history),
         "stopped": history.stopped,
-        "batch_size": batch_size,
+        "batch_size": trained.batch_size,
         **descent.trainer_options(arguments),
         "class_weight": arguments.class_weight,
         "seed": arguments.seed,
-        "seconds": seconds,
-        "samples_per_second": rows_done / seconds,
+        "seconds": trained.seconds,
+        "samples_per_second": trained.samples_per_second,
         **{
-            part: loop.evaluate(net, dataset.X[rows], dataset.y[rows], metrics)
-            if len(rows)
-            else None
+            part: trained.evaluate(dataset, rows) if len(rows) else None
             for part, rows in _parts(dataset).items()
         },
         "history": dict(history),
@@ -103,7 +108,73 @@ def run(arguments: Namespace) -> None:
     if arguments.json:
         print_json(result)
     else:
-        _print_result(result, net, [net.metric, *(metric.name for metric in metrics)])
+        _print_result(result, net, [net.metric, *(metric.name for metric in trained.metrics)])
+
+
+def learn(
+    arguments: Namespace,
+    dataset: Dataset,
+    say: Callable[[str], object],
+    *,
+    test_is_shown: bool = False,
+    **options: Any,
+) -> Trained:
+    """Train a network on the training part, as the options require.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+    dataset : Dataset
+    say : callable
+        Gets the lines for stderr.
+    test_is_shown : bool
+        Whether the history has the loss of the test part, if there is no validation part. The
+        training does not use it.
+    **options
+        For `Trainer.fit`, in place of those that `arguments` stand for; `callbacks` are further
+        ones.
+    """
+    class_weight = _class_weight(arguments, dataset)
+    net = architecture.network(arguments, dataset)
+    net.encoder = dataset.encoder
+    X, y = dataset.X[dataset.train], dataset.y[dataset.train]
+    if arguments.standardize != "none" and not dataset.is_standardized:
+        net.standardize_inputs(X, shared=_shares_scale(arguments, X, say))
+    notes = _notes(dataset, net, y)
+    batch_size = _batch_size(arguments, len(X), say)
+    step_rows = min(batch_size * arguments.accumulate, len(X))
+    optimizer = descent.optimizer(arguments, -(-len(X) // step_rows))
+    trainer = Trainer(
+        net, optimizer, batch_size, rng=arguments.seed, **descent.trainer_options(arguments)
+    )
+    metrics = loop.chosen_metrics(arguments, net)
+
+    # What was left out is said in any case, what was guessed with the progress.
+    for note in notes:
+        if not arguments.quiet or note.startswith("left out"):
+            say(f"cygrad: {note}")
+    begin = perf_counter()
+    fit_options = _fit_options(arguments, dataset, test_is_shown, metrics)
+    fit_options["callbacks"] += options.pop("callbacks", [])
+    fit_options |= {"class_weight": class_weight, **options}
+    if dataset.classes:
+        history = trainer.fit(X, y, arguments.epochs, **fit_options)
+    else:
+        history, net = quantities.fit(trainer, X, y, arguments.epochs, **fit_options)
+    seconds = perf_counter() - begin
+    rows_done = len(history) * len(X)
+    if history.partial_steps:
+        rows_done += history.partial_steps * step_rows - len(X)
+    return Trained(
+        net,
+        history,
+        repr(trainer.optimizer),
+        batch_size,
+        metrics,
+        seconds,
+        rows_done / seconds,
+        notes,
+    )
 
 
 def _notes(dataset: Dataset, net: Network, y: NDArray[Any]) -> list[str]:
@@ -129,12 +200,13 @@ def _parts(dataset: Dataset) -> dict[str, NDArray[np.int64]]:
     return {part: rows for part, rows in parts.items() if len(rows) or part != "validation"}
 
 
-def _sizes(dataset: Dataset) -> dict[str, int]:
+def sizes(dataset: Dataset) -> dict[str, int]:
+    """Return the number of samples in each part."""
     return {part: len(rows) for part, rows in _parts(dataset).items()}
 
 
 def _fit_options(
-    arguments: Namespace, dataset: Dataset, report: Report | None, metrics: list[Metric]
+    arguments: Namespace, dataset: Dataset, test_is_shown: bool, metrics: list[Metric]
 ) -> dict[str, Any]:
     """Return the options of `Trainer.fit`."""
     rows = dataset.validation
@@ -145,34 +217,31 @@ def _fit_options(
         "statistics": arguments.statistics,
         "callbacks": loop.callbacks(arguments, validated=len(rows) > 0),
     }
-    if not len(rows) and report is not None:
-        # The report draws the loss of the test part after each epoch; the training does not use it.
+    if not len(rows) and test_is_shown:
         rows = dataset.test
     if len(rows):
         options |= {"X_val": dataset.X[rows], "y_val": dataset.y[rows], "metrics": metrics}
     return options
 
 
-def _batch_size(arguments: Namespace, n: int) -> int:
+def _batch_size(arguments: Namespace, n: int, say: Callable[[str], object]) -> int:
     given = arguments.batch_size
     if given is not None and given > n:
-        print(
+        say(
             f"cygrad: --batch-size is {given}, and there are {n} samples to train on: each step "
-            "takes all of them",
-            file=sys.stderr,
+            "takes all of them"
         )
     return descent.batch_size(arguments, n)
 
 
-def _shares_scale(arguments: Namespace, X: NDArray[Any]) -> bool:
+def _shares_scale(arguments: Namespace, X: NDArray[Any], say: Callable[[str], object]) -> bool:
     """Return whether all inputs are standardised by one mean and one deviation."""
     if arguments.standardize != "auto" or X.dtype != np.uint8:
         return bool(arguments.standardize == "shared")
     if not arguments.quiet and arguments.data != DIGITS:
-        print(
+        say(
             "cygrad: the inputs are unsigned bytes, standardised by one mean and one deviation of "
-            "all; --standardize columns has those of each column",
-            file=sys.stderr,
+            "all; --standardize columns has those of each column"
         )
     return True
 
