@@ -129,3 +129,70 @@ def test_split_refuses_an_empty_part_and_scalars() -> None:
         datasets.split(np.arange(4), 0.2)
     with pytest.raises(ValueError, match=r"y has shape \(\)"):
         datasets.split(np.array(1), 0.2)
+
+
+# --- folds --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("rows", "k"), [(10, 2), (103, 5), (103, 10), (7, 7)])
+@pytest.mark.parametrize("rng", [None, 3])
+def test_each_row_is_tested_once(rows: int, k: int, rng: int | None) -> None:
+    for y in (np.arange(rows) % 3, np.random.default_rng(0).normal(size=(rows, 2))):
+        parts = datasets.folds(y, k, rng=rng)
+        assert len(parts) == k
+        for train, test in parts:
+            assert (train.dtype, test.dtype) == (np.int64, np.int64)
+            assert_array_equal(np.sort(np.concatenate([train, test])), np.arange(rows))
+            assert_array_equal(test, np.sort(test))
+            assert_array_equal(train, np.sort(train))
+        assert_array_equal(np.sort(np.concatenate([test for _, test in parts])), np.arange(rows))
+        assert np.ptp([len(test) for _, test in parts]) <= 1
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_folds_share_each_class_evenly(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.repeat(np.arange(6), [1, 2, 3, 17, 40, 41]))
+    parts = datasets.folds(y, 5, rng=seed, classes=True)
+    counts = np.array([np.bincount(y[test], minlength=6) for _, test in parts])
+    assert (np.ptp(counts, axis=0) <= 1).all()
+    lacking = [set(range(6)) - set(y[train].tolist()) for train, _ in parts]
+    assert sorted(map(len, lacking)) == [0, 0, 0, 0, 1]  # the class of one row, where it is tested
+    assert set().union(*lacking) == {0}
+
+
+def test_folds_have_the_same_sizes_as_those_of_scikit_learn() -> None:
+    selection = pytest.importorskip("sklearn.model_selection", reason="compares with scikit-learn")
+    y = np.random.default_rng(1).integers(0, 4, 95)
+    theirs = selection.StratifiedKFold(5, shuffle=True, random_state=0).split(y[:, None], y)
+    for part in (list(theirs), datasets.folds(y, 5, rng=0)):
+        counts = np.array([np.bincount(y[test], minlength=4) for _, test in part])
+        assert (np.ptp(counts, axis=0) <= 1).all()
+
+
+def test_folds_depend_on_rng_alone() -> None:
+    y = np.arange(100) % 3
+    one, two = (datasets.folds(y, 4, rng=seed)[0][1] for seed in (1, 2))
+    assert_array_equal(one, datasets.folds(y, 4, rng=np.random.default_rng(1))[0][1])
+    assert not np.array_equal(one, two)
+    assert_array_equal(datasets.folds(y, 4)[0][1], datasets.folds(y, 4)[0][1])
+
+
+def test_folds_of_quantities_have_the_same_level() -> None:
+    y = np.random.default_rng(0).exponential(size=1000)
+    means = [y[test].mean() for _, test in datasets.folds(y, 5, rng=0)]
+    assert np.ptp(means) < 0.05
+    ranks = np.argsort(np.argsort(y))
+    levels = [ranks[test].mean() for _, test in datasets.folds(y, 5, rng=0)]
+    assert np.ptp(levels) < 2  # of 1000: with a fixed order they would be 0, 1, 2, 3, 4 apart
+    assert levels != sorted(levels)
+
+
+def test_folds_are_checked() -> None:
+    for k in (1, 11, True, 2.0):
+        with pytest.raises((TypeError, ValueError), match=f"k is {k}, expected"):
+            datasets.folds(np.arange(10), k)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"y has shape \(1, 2, 2\)"):
+        datasets.folds(np.zeros((1, 2, 2)), 2)
+    with pytest.raises(TypeError, match="classes is 1"):
+        datasets.folds(np.arange(10), 2, classes=1)  # type: ignore[arg-type]
