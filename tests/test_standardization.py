@@ -68,7 +68,7 @@ def test_denormal_numbers_count(dtype):
     net = network(dtype)
     X = np.full((2, 5), 1e-40, np.float32)
     X[1] = 3e-40
-    net._set_standardization(np.full(5, 2e-40), np.full(5, 1e40))
+    net.set_standardization(np.full(5, 2e-40), np.full(5, 1e40))
     plain = network(dtype)
     assert (abs(by_numpy(net, X)) > 0.9).all()
     assert_same_bits(net.forward(X), plain.forward(by_numpy(net, X)))

@@ -763,21 +763,46 @@ class Network:
             If `X` is not finite numbers of this shape.
         """
         if X is None:
-            self._set_standardization(None, None)
+            self.set_standardization(None, None)
             return
         X = X if self._encoder is None else self._encoded(X)
         Samples(X, "X", self.inputs)
         shared = checks.flag(shared, "shared")
-        self._set_standardization(*mean_and_scale(np.asarray(as_array(X, "X")), shared))
+        self.set_standardization(*mean_and_scale(np.asarray(as_array(X, "X")), shared))
 
-    def _set_standardization(
-        self, mean: NDArray[np.float64] | None, scale: NDArray[np.float64] | None
-    ) -> None:
-        for array in (mean, scale):
-            if array is not None:
-                array.flags.writeable = False
-        self._input_mean, self._input_scale = mean, scale
-        self._engine.set_standardization(mean, scale)
+    def set_standardization(self, mean: ArrayLike | None, scale: ArrayLike | None) -> None:
+        """Standardise all later inputs by numbers that are known: (X − mean) · scale, in float64.
+
+        Parameters
+        ----------
+        mean, scale : array_like, shape (inputs,), or None
+            `scale` is the reciprocal of the deviation; None, for both, ends the standardisation.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are not finite numbers of this shape, or only one of them is None.
+
+        Examples
+        --------
+        >>> import cygrad as cg
+        >>> net = cg.Network(2, [cg.Dense(1, weights_init=1.0)], loss="mse")
+        >>> net.set_standardization([10.0, 0.0], [0.5, 1.0])
+        >>> net.predict([[12.0, 3.0]])
+        array([4.], dtype=float32)
+        """
+        if (mean is None) != (scale is None):
+            name = "mean" if mean is None else "scale"
+            raise ValueError(f"{name} is None, expected both or none of mean and scale")
+        if mean is None or scale is None:
+            self._input_mean = self._input_scale = None
+        else:
+            shape, dtype = (self.inputs,), np.dtype(np.float64)
+            mean = checks.parameters(mean, "mean", shape, dtype).copy()
+            scale = checks.parameters(scale, "scale", shape, dtype).copy()
+            mean.flags.writeable = scale.flags.writeable = False
+            self._input_mean, self._input_scale = mean, scale
+        self._engine.set_standardization(self._input_mean, self._input_scale)
 
     def apply_standardization(self, X: ArrayLike, name: str) -> NDArray[np.float64]:
         """Return (X − mean) · scale in float64; errors call X `name`."""
@@ -914,7 +939,7 @@ class Network:
                 if not engine.set_biases(index, biases):
                     raise ValueError(f"biases_{index} has shape {biases.shape}")
         if "input_mean" in arrays:
-            network._set_standardization(arrays["input_mean"], arrays["input_scale"])
+            network.set_standardization(arrays["input_mean"], arrays["input_scale"])
         if "encoder" in config:
             from cygrad.tables.encoder import Encoder
 

@@ -396,6 +396,17 @@ class Encoder:
         return tuple(name for each in self._encodings() for name in each.input_names)
 
     @property
+    def encodings(self) -> tuple[Encoding, ...]:
+        """The encoding of each column that became inputs."""
+        return tuple(self._encodings())
+
+    @property
+    def target_encoding(self) -> ClassTarget | QuantityTargets | None:
+        """The encoding of the targets; None without a target."""
+        self._encodings()
+        return self._targets
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns that became inputs."""
         return tuple(each.name for each in self._encodings())

@@ -117,17 +117,23 @@ class QuantityTargets(TargetEncoding):
         """
         if outputs.ndim == 1:
             outputs = outputs[:, np.newaxis]
-        means, deviations = np.array(self.means), np.array(self.deviations)
-        if moments:
-            offsets = np.concatenate([means, 2 * np.log(deviations)])
-            factors = np.concatenate([deviations, np.ones_like(deviations)])
-        else:
-            offsets, factors = means, deviations
+        offsets, factors = self.unit(moments=moments)
         numbers: NDArray[np.float64] = outputs.astype(np.float64) * factors + offsets
         if self.scale in ("log", "log1p"):
             with np.errstate(over="ignore"):
                 numbers = np.exp(numbers) if self.scale == "log" else np.expm1(numbers)
         return numbers[:, 0] if numbers.shape[1] == 1 else numbers
+
+    def unit(self, *, moments: bool = False) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return offsets and factors: outputs times factors, plus offsets, are in their unit.
+
+        With `moments` the second half is that of logarithms of variances.
+        """
+        means, deviations = np.array(self.means), np.array(self.deviations)
+        if not moments:
+            return means, deviations
+        offsets = np.concatenate([means, 2 * np.log(deviations)])
+        return offsets, np.concatenate([deviations, np.ones_like(deviations)])
 
     def to_values(self) -> dict[str, Any]:
         return {

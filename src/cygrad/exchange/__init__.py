@@ -1,0 +1,34 @@
+"""Networks from and to other formats.
+
+Nothing is imported before it is asked for, and each format needs its own library (an extra of the
+package), see the function. Parameters are taken over bit by bit.
+
+What a format cannot hold is an error before anything is written, which names the layer; where
+something can be left out, ``lossy=True`` does so. Functions that write test what they have written
+where the library is installed, and return the result, a `SelfTest`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cygrad.exchange.self_test import SelfTest
+
+__all__ = ["SelfTest"]
+
+# The module of each name, imported on first use.
+_LAZY = {
+    "SelfTest": "self_test",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: Any = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

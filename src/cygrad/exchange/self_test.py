@@ -1,0 +1,185 @@
+"""The self-test of an export: samples with the outputs of the network, and the comparison.
+
+Formats that can hold them carry the samples as JSON, so that ``cygrad verify`` repeats the test.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cygrad import checks
+from cygrad.exchange.operations import (
+    DenseOperation,
+    InputScaling,
+    NormOperation,
+    Program,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cygrad.network import Network
+
+ROWS = 8
+#: Operations of an activation, and of the steps of a norm, for the bound of rounding errors.
+STEPS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Samples and what the network computes for them.
+
+    Attributes
+    ----------
+    inputs : ndarray of float64, shape (n, inputs)
+        Numbers that the dtype of the network holds.
+    outputs : ndarray of float64, shape (n, outputs)
+        Outputs of `Network.forward`, quantities in their unit.
+    allowed : float
+        The largest difference that rounding explains, next to the largest output.
+    """
+
+    inputs: NDArray[np.float64]
+    outputs: NDArray[np.float64]
+    allowed: float
+
+    def to_json(self) -> str:
+        """Return the samples as JSON; numbers keep their bits."""
+        values = {
+            "inputs": self.inputs.tolist(),
+            "outputs": self.outputs.tolist(),
+            "allowed": self.allowed,
+        }
+        return json.dumps(values, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Samples:
+        """Return the samples of `to_json`.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If they are something else.
+        """
+        values = json.loads(text)
+        if not isinstance(values, Mapping):
+            raise TypeError("the samples of the self-test are no object")
+        inputs, outputs = (np.array(values[key], np.float64) for key in ("inputs", "outputs"))
+        if inputs.ndim != 2 or outputs.ndim != 2 or len(inputs) != len(outputs):
+            raise ValueError(f"samples of shapes {inputs.shape} and {outputs.shape}")
+        return cls(inputs, outputs, checks.number(values["allowed"], "allowed", least=0))
+
+    def compare(self, outputs: NDArray[Any], runtime: str) -> SelfTest:
+        """Compare the outputs of a runtime, with a warning where rounding does not explain them.
+
+        Parameters
+        ----------
+        outputs : ndarray, shape (n, outputs)
+        runtime : str
+            Name and version.
+
+        Raises
+        ------
+        ValueError
+            If the shape is another one.
+        """
+        if outputs.shape != self.outputs.shape:
+            raise ValueError(
+                f"{runtime} gives outputs of shape {outputs.shape}, expected {self.outputs.shape}"
+            )
+        largest = float(np.abs(self.outputs).max(initial=0.0)) or 1.0
+        difference = float(np.abs(outputs - self.outputs).max(initial=0.0)) / largest
+        test = SelfTest(runtime, len(outputs), difference, self.allowed)
+        if not test.passed:
+            warnings.warn(f"{test}, more than rounding explains", stacklevel=4)
+        return test
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """The result of a self-test.
+
+    Attributes
+    ----------
+    runtime : str
+        What computed the samples, with its version.
+    rows : int
+    difference : float
+        The largest difference from the outputs of cygrad, next to the largest output.
+    allowed : float
+        The largest one that rounding explains.
+    """
+
+    runtime: str
+    rows: int
+    difference: float
+    allowed: float
+
+    @property
+    def passed(self) -> bool:
+        """True if rounding explains the difference; NaN is none."""
+        return self.difference <= self.allowed
+
+    def __str__(self) -> str:
+        return (
+            f"{self.runtime}: {self.rows} samples, largest difference {self.difference:.2g} "
+            f"(allowed {self.allowed:.2g})"
+        )
+
+
+def samples(net: Network, program: Program) -> Samples:
+    """Return samples around the middle of the training data, and the outputs of a network.
+
+    The first is the middle, the others are normal with the deviation of the training data. The same
+    network has the same samples.
+    """
+    normal = np.random.default_rng(0).standard_normal((ROWS, program.inputs))
+    normal[0] = 0
+    first = program.operations[0] if program.operations else None
+    X = normal
+    if isinstance(first, InputScaling):
+        X = first.mean + normal / np.where(first.scale == 0, 1, first.scale)
+    X = X.astype(net.dtype).astype(np.float64)
+    outputs: NDArray[Any]
+    if program.columns is None:
+        outputs = net.forward(X)
+    else:
+        assert net.encoder is not None
+        table = dict(zip(program.columns, X.T, strict=True))
+        outputs = net.forward(net.encoder.transform(table))
+        if net.encoder.classes is None:
+            outputs = in_unit(net, outputs)
+    return Samples(X, outputs.astype(np.float64), _allowed(program, X))
+
+
+def in_unit(net: Network, outputs: NDArray[Any]) -> NDArray[np.float64]:
+    """Return outputs as quantities in their unit, shape (n, outputs)."""
+    from cygrad.network.losses import row_of
+
+    assert net.encoder is not None
+    moments = row_of(net.loss).outputs == "moments"
+    decoded = net.encoder.decode(outputs, moments=moments)
+    return np.asarray(decoded, np.float64).reshape(outputs.shape)
+
+
+def _allowed(program: Program, X: NDArray[np.float64]) -> float:
+    """Return a bound of rounding errors next to the largest output.
+
+    One unit in the last place for each operation of the longest chain; and what is lost where the
+    inputs are standardised in the dtype of the network, not in float64: x · scale is rounded.
+    """
+    depth = 0.0
+    for each in program.flat():
+        if isinstance(each, DenseOperation):
+            depth += each.weights.shape[1] + STEPS
+        elif isinstance(each, InputScaling):
+            depth += float(np.abs(X * each.scale).max(initial=1.0))
+        elif isinstance(each, NormOperation):
+            depth += STEPS + len(each.weights) * (each.mean is None)
+    return (depth + STEPS) * float(np.finfo(program.dtype).eps)
