@@ -351,10 +351,27 @@ def test_predicting_with_networks_made_in_python(
         assert main(list(map(str, argv))) == 0
         out, err = capsys.readouterr()
         header, *rows = csv.reader(out.splitlines())
-        assert header == ["prediction", "probability_" + ("0" if classes is None else "1")]
+        assert header == ["prediction", "probability_0", "probability_1"]
         assert [row[0] for row in rows] == names
-        assert float(rows[1][1]) > 0.99
+        for row, right in zip(rows, net.forward([[-9], [9]])[:, 0], strict=True):
+            assert [float(text) for text in row[1:]] == pytest.approx([1 - right, right], abs=1e-7)
         assert err == "accuracy 100.00 % (2 samples)\n"
+
+
+def test_labels_that_exclude_nothing_have_a_probability_each(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "X.npy", [[-9.0], [9.0]])
+    net = cg.Network(1, [cg.Dense(2, "sigmoid")], loss="binary_cross_entropy", dtype="float64")
+    net.parameters = [1.0, 0.5, 0.0, 0.0]
+    net.classes = ("round", "red")
+    net.save(tmp_path / "model.npz")
+    argv = [str(tmp_path / "model.npz"), str(tmp_path / "X.npy"), "--probabilities"]
+    assert main(["predict", *argv]) == 0
+    header, *rows = csv.reader(capsys.readouterr().out.splitlines())
+    assert header[-2:] == ["probability_round", "probability_red"]
+    found = np.array([row[-2:] for row in rows], float)
+    assert_array_equal(found, net.forward([[-9.0], [9.0]]))
 
 
 def test_output_is_replaced_as_a_whole(

@@ -7,39 +7,33 @@ import csv
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
-from typing import IO, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Sequence
+from typing import IO
 
 from cygrad.atomic_write import atomic_write
-from cygrad.cli import known
+from cygrad.cli import known, predictions
 from cygrad.cli.columns import print_notes
 from cygrad.cli.summary import metric_text
-from cygrad.network import Network, load
-from cygrad.network.loss_functions import pinball
-from cygrad.network.losses import row_of
+from cygrad.network import load
 
 
 def run(arguments: Namespace) -> None:
     """Write the predictions to stdout or a file, and their accuracy or error to stderr."""
     _check_output(arguments)
     net = load(arguments.model)
-    has_probabilities = row_of(net.loss).outputs == "probabilities"
-    if arguments.probabilities and not has_probabilities:
-        raise ValueError(f"--probabilities: {arguments.model} was trained with {net.loss}")
+    if arguments.probabilities:
+        predictions.check_probabilities(net.loss, arguments.model)
     samples = known.read(net, arguments)
     metrics = None if samples.y is None else known.evaluate(net, samples)
     if arguments.output is None:
         _check_letters("class", net.classes or ())
         _check_letters("value", samples.ids)
     predicted = known.predict(net, samples)
-    _check_numbers(predicted, arguments.data)
-    header, columns = _predicted_columns(net, predicted)
+    predictions.check_numbers(predicted, arguments.data)
+    header, columns = predictions.text_columns(net, predicted)
     if arguments.probabilities:
-        header += [f"probability_{name}" for name in _output_names(net)]
-        columns += [map(str, column) for column in net.forward(samples.X).T]
+        more, probabilities = predictions.probability_columns(net, net.forward(samples.X))
+        header, columns = header + more, columns + probabilities
     if arguments.id is not None:
         header.insert(0, samples.id_name)
         columns.insert(0, samples.ids)
@@ -78,48 +72,6 @@ def _check_letters(what: str, names: Sequence[str]) -> None:
                 f"{what} {name!r} cannot be written in {encoding}, the encoding of stdout: "
                 "expected --output, or PYTHONIOENCODING=utf-8"
             ) from None
-
-
-def _check_numbers(predicted: NDArray[Any], data: str) -> None:
-    """Raise a ValueError if a prediction is NaN or infinite: nothing is written then."""
-    finite = np.isfinite(predicted).reshape(len(predicted), -1).all(axis=1)
-    if not finite.all():
-        row = int(np.argmin(finite))
-        raise ValueError(
-            f"{data}, sample {row + 1}: the prediction is {predicted[row]}, expected inputs whose "
-            "sums do not overflow"
-        )
-
-
-def _predicted_columns(
-    net: Network, predicted: NDArray[Any]
-) -> tuple[list[str], list[Iterable[str]]]:
-    """Return the headers and the text of the columns of predictions."""
-    if predicted.ndim == 1:
-        if net.classes is None:
-            return ["prediction"], [map(str, predicted)]
-        return ["prediction"], [np.array(net.classes, object)[predicted]]
-    return _headers(net, predicted.shape[1]), [map(str, column) for column in predicted.T]
-
-
-def _headers(net: Network, columns: int) -> list[str]:
-    """Return the headers of several outputs."""
-    if isinstance(net.loss, pinball) and net.loss.repeats_targets:
-        return [f"quantile_{share:g}" for share in net.loss.parameters]
-    moments = row_of(net.loss).outputs == "moments"
-    names = ("prediction", "log_variance") if moments else ("prediction",)
-    count = columns // len(names)
-    encoder = net.encoder
-    if encoder is not None and len(encoder.target_names) == count > 1:
-        return [f"{name}_{target}" for name in names for target in encoder.target_names]
-    ends = [""] if count == 1 else [f"_{number}" for number in range(1, count + 1)]
-    return [name + end for name in names for end in ends]
-
-
-def _output_names(net: Network) -> Sequence[str]:
-    if net.classes is None:
-        return [str(index) for index in range(net.outputs)]
-    return net.classes[-net.outputs :]  # a single output is the probability of the second class
 
 
 def _output(path: str | None) -> contextlib.AbstractContextManager[IO[str]]:
