@@ -161,6 +161,45 @@ def test_the_statistics_of_the_best_epoch_are_restored_too():
     assert (net.layers[1].running_mean != pickle.loads(best[-1]).layers[1].running_mean).any()
 
 
+@pytest.mark.parametrize(
+    ("monitor", "values", "first", "last"),
+    [
+        ("val_accuracy", [0.5, 0.7, 0.6, 0.7, 0.6], 2, 4),
+        ("loss", [1, 1, math.nan, 2, 2], 1, 2),
+        ("loss", [math.nan, math.inf, math.inf, 3, 4], 4, 4),
+        ("loss", [math.inf, math.inf, math.nan], 0, 0),  # no epoch is any good
+    ],
+)
+def test_the_first_or_the_last_of_equal_epochs_is_the_best(monitor, values, first, last):
+    for ties, expected in (("first", first), ("last", last)):
+        stopping = EarlyStopping(None, monitor, ties=ties)
+        _, stops = _follow(stopping, values)
+        assert stopping.best_epoch == expected
+        assert not any(stops)  # there is no patience
+
+
+def test_an_equal_epoch_is_no_improvement():
+    for ties in ("first", "last"):
+        _, stops = _follow(EarlyStopping(3, "loss", ties=ties), [1, 1, 1, 1, 1])
+        assert stops.index(True) == 3
+
+
+def test_the_last_of_equal_epochs_is_restored():
+    net = cg.Network(1, [cg.Dense(1)], loss="mse", rng=0)
+    seen = []
+    keep = lambda trainer, *_: seen.append(net.parameters)  # noqa: E731
+    accuracies = iter([0.5, 0.75, 0.25, 0.75, 0.5])
+    metric = Metric(lambda y, outputs: next(accuracies), "share", higher_is_better=True)
+    stopping = EarlyStopping(None, "val_share", ties="last")
+    trainer = cg.Trainer(net, cg.SGD(0.1), 1, rng=0)
+    options = {"X_val": [[1.0]], "y_val": [2.0], "metrics": [metric]}
+    history = trainer.fit([[1.0]], [2.0], 5, callbacks=[keep, stopping], **options)
+    assert (stopping.best_epoch, history.stopped) == (4, "epochs")
+    assert (net.parameters == seen[3]).all()
+    assert (seen[3] != seen[1]).any()
+    assert (seen[3] != seen[4]).any()
+
+
 def test_small_improvements_do_not_count():
     stopping = EarlyStopping(3, "accuracy", min_delta=0.05)
     _follow(stopping, [0.5, 0.54, 0.56, 0.6])
@@ -180,7 +219,13 @@ def test_a_direction_has_to_be_known(kind):
 
 
 @pytest.mark.parametrize(
-    "callback", [EarlyStopping(3, min_delta=0.1), ReduceOnPlateau(0.2, 3), CSVLogger("log.csv")]
+    "callback",
+    [
+        EarlyStopping(3, min_delta=0.1),
+        EarlyStopping(None, "val_accuracy", ties="last"),
+        ReduceOnPlateau(0.2, 3),
+        CSVLogger("log.csv"),
+    ],
 )
 def test_callbacks_say_what_they_are_and_can_be_pickled(callback):
     assert repr(eval(repr(callback), vars(cg.callbacks).copy())) == repr(callback)
@@ -198,6 +243,8 @@ def test_callbacks_say_what_they_are_and_can_be_pickled(callback):
         (lambda: ReduceOnPlateau(absolute="rel"), TypeError, "absolute is 'rel'"),
         (lambda: ReduceOnPlateau(cooldown=0.5), TypeError, "cooldown is 0.5"),
         (lambda: ReduceOnPlateau(min_rate=-1), ValueError, "min_rate is -1"),
+        (lambda: EarlyStopping(3, ties="best"), ValueError, "ties is 'best'"),
+        (lambda: EarlyStopping(None, None), TypeError, "monitor is None"),
         (lambda: CSVLogger(3), TypeError, "path is 3"),
     ],
 )

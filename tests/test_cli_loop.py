@@ -43,7 +43,9 @@ def test_every_schedule_trains_to_its_end(
     rates = result["history"]["learning_rate"]
     assert len(rates) == 6
     assert all(0 <= rate <= 0.1 for rate in rates)
-    if shape not in ("constant", "plateau", "one-cycle"):
+    if shape == "cosine-log":
+        assert rates[0] == 0
+    elif shape not in ("constant", "plateau", "one-cycle"):
         assert rates[0] == 0.1
         assert "=0.1, " in result["optimizer"]
     if shape in ("linear", "polynomial", "cosine", "exponential", "step"):
@@ -163,6 +165,7 @@ def test_the_report_shows_them(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     [
         (["--schedule", "cosines"], "argument --schedule: invalid choice: 'cosines'"),
         (["--warmup", "-1"], "argument --warmup: '-1', expected an integer of at least 0"),
+        (["--warmup", "2", "--schedule", "cosine-log"], "--warmup: not with --schedule cosine-log"),
         (["--warmup", "50"], "argument --warmup: 50, expected fewer than the 50 epochs"),
         (["--validation", "1.5"], "argument --validation: '1.5', expected a share between 0 and 1"),
         (["--validation", "0"], "argument --validation: '0'"),

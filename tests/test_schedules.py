@@ -12,6 +12,7 @@ from cygrad.training import schedules
 from cygrad.training.schedules import (
     Constant,
     CosineDecay,
+    CosineLog,
     CosineRestarts,
     ExponentialDecay,
     InverseTimeDecay,
@@ -24,7 +25,7 @@ from cygrad.training.schedules import (
     StepDecay,
     Warmup,
 )
-from cygrad.training.schedules.functions import real_power
+from cygrad.training.schedules.functions import octave_distances, real_power
 
 FORMULAS = [
     (Constant(0.3), lambda t: 0.3),
@@ -47,6 +48,14 @@ FORMULAS = [
     (
         CosineRestarts(0.1, 40, 0.02, factor=0.5),
         lambda t: 0.02 + 0.08 * 0.5 ** (t // 40) * (1 + math.cos(math.pi * (t % 40) / 40)) / 2,
+    ),
+    (
+        CosineLog(0.04, 97),
+        lambda t: 0.02 - 0.02 * math.cos(2 * math.pi * math.log2(1 + 15 * min(t, 97) / 97)),
+    ),
+    (
+        CosineLog(0.3, 10, cycles=3),
+        lambda t: 0.15 - 0.15 * math.cos(2 * math.pi * math.log2(1 + 7 * min(t, 10) / 10)),
     ),
     (
         Warmup(7, StepDecay(0.8, 0.5, 10)),
@@ -119,6 +128,31 @@ def test_every_restart_is_exact(multiplier):
     assert set(schedule.values(begins)) == {0.1}
     assert (schedule.values(begins[1:13] - 1) < 0.011).all()
     assert (schedule.values(begins[1:20] + 1) > 0.09).all()
+
+
+@pytest.mark.parametrize("cycles", [1, 2, 4, 10, 30])
+@pytest.mark.parametrize("length", [1, 7, 600])
+def test_every_wave_ends_at_0_to_the_bit(cycles, length):
+    """It ends after 1, 3, 7, … times the length of the first, and has its peak between."""
+    waves = 2**cycles - 1
+    schedule = CosineLog(0.04, waves * length, cycles)
+    ends = np.array([(2**wave - 1) * length for wave in range(cycles + 1)])
+    assert schedule.values(ends).tolist() == [0] * (cycles + 1)
+    assert schedule(waves * length + 1) == schedule(10**12) == 0
+    if length == 600:
+        # log₂(1 + t / 600) is n + ½ where t = 600 (√2 2ⁿ − 1).
+        peaks = np.round(length * (2.0 ** (np.arange(cycles) + 0.5) - 1)).astype(np.int64)
+        assert schedule.values(peaks) == pytest.approx(0.04, rel=1e-5)
+        assert (schedule.values(ends[1:] - 1) < 0.04 * 3e-5).all()
+    assert (schedule.values(np.arange(0, waves * length, 1 + waves * length // 999)) >= 0).all()
+
+
+@pytest.mark.parametrize("number", [1.0, 1.1, 2**0.5, 1.5, 2 - 2**-50, 2.0, 3.7, 2.0**30, 1e-9])
+def test_logarithms_are_accurate(number):
+    exact = math.log2(number)
+    found = octave_distances(np.array([number]))[0]
+    assert found == pytest.approx(abs(exact - round(exact)), rel=1e-13, abs=4e-15)
+    assert 0 <= found <= 0.5
 
 
 @given(
@@ -201,6 +235,9 @@ def test_equal_schedules_have_equal_arguments():
         (lambda: MultiStepDecay(0.1, 0.5, [0]), ValueError, r"boundaries\[0\] is 0"),
         (lambda: CosineRestarts(0.1, 5, multiplier=1.5), TypeError, "multiplier is 1.5"),
         (lambda: CosineRestarts(0.1, 5, factor=0), ValueError, "factor is 0"),
+        (lambda: CosineLog(-1, 5), ValueError, "peak is -1"),
+        (lambda: CosineLog(0.1, 5, cycles=0), ValueError, "cycles is 0, expected .* from 1 to 30"),
+        (lambda: CosineLog(0.1, 5, cycles=31), ValueError, "cycles is 31"),
         (lambda: OneCycle(0.1, 5, rise=1), ValueError, "rise is 1.0, expected .* below 1"),
         (lambda: OneCycle(0.1, 5, 0.6, symmetric=True), ValueError, "rise is 0.6, .* at most 0.5"),
         (lambda: OneCycle(0.1, 5, annealing="cos"), ValueError, "annealing is 'cos'"),

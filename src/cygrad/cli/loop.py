@@ -15,6 +15,7 @@ from cygrad.training.metrics import METRICS, Metric
 from cygrad.training.metrics.table import read_metrics
 from cygrad.training.schedules import (
     CosineDecay,
+    CosineLog,
     CosineRestarts,
     ExponentialDecay,
     LinearDecay,
@@ -49,6 +50,7 @@ SHAPES: dict[str, Callable[[float, int], Rate]] = {
         rate, float(real_power(np.array([EXPONENTIAL_END]), 1 / steps)[0])
     ),
     "step": lambda rate, steps: StepDecay(rate, STEP_FACTOR, ceil(steps / STEPS)),
+    "cosine-log": CosineLog,
     "one-cycle": OneCycle,
     "plateau": lambda rate, steps: rate,
 }
@@ -61,8 +63,9 @@ ENDINGS = {
 SHAPES_HELP = (
     "the learning rate over all epochs: linear, polynomial (squared) and cosine fall to 0, "
     "restarts is a cosine three times, each twice as long, exponential falls to 1/100, step to a "
-    "tenth after each third, one-cycle rises to --learning-rate and falls; plateau divides by 10 "
-    "after 10 epochs without improvement (default: constant)"
+    "tenth after each third, one-cycle rises to --learning-rate and falls; cosine-log rises and "
+    "falls four times, each twice as long; plateau divides by 10 after 10 epochs without "
+    "improvement (default: constant)"
 )
 
 
@@ -128,6 +131,8 @@ def check(parser: argparse.ArgumentParser, arguments: Namespace) -> None:
             f"argument --warmup: {arguments.warmup}, expected fewer than the {arguments.epochs} "
             "epochs of --epochs"
         )
+    if arguments.warmup and arguments.schedule == "cosine-log":
+        parser.error("argument --warmup: not with --schedule cosine-log, which rises from 0")
 
 
 def learning_rate(arguments: Namespace, rate: float, steps_per_epoch: int) -> Rate:

@@ -13,6 +13,7 @@ from cygrad.training.optimizers import *  # noqa: F403
 from cygrad.training.optimizers import Optimizer
 from cygrad.training.schedules import (
     CosineDecay,
+    CosineLog,
     CosineRestarts,
     ExponentialDecay,
     InverseTimeDecay,
@@ -33,6 +34,7 @@ __all__ = [
     "CSVLogger",
     "Callback",
     "CosineDecay",
+    "CosineLog",
     "CosineRestarts",
     "DivergenceError",
     "EarlyStopping",

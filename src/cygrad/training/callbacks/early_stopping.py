@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from cygrad.training.callbacks.callback import Logs
     from cygrad.training.trainer import Trainer
 
+TIES = ("first", "last")
+
 
 class EarlyStopping(Callback):
     """Stop when a column of the history has not improved for a number of epochs.
 
     Parameters
     ----------
-    patience : int
-        Epochs without improvement before the training stops.
+    patience : int or None
+        Epochs without improvement before the training stops. None: it runs to its last epoch, and
+        only the parameters of the best one are restored.
     monitor : str
         A name in the history: the loss or a metric. Whether higher or lower is better is a property
         of the metric, see `cygrad.metrics`.
@@ -33,13 +36,17 @@ class EarlyStopping(Callback):
         Whether to restore the parameters of the best epoch at the end of training, with the running
         statistics of batch norms; this needs one more copy of them. The optimiser's state stays
         that of the last epoch.
+    ties : {"first", "last"}
+        Which of several epochs with the same best value is the best one. An epoch that equals the
+        best is no improvement for `patience` in either case.
 
     Attributes
     ----------
     best : float
         The best value so far; infinite before the first.
     best_epoch : int
-        The epoch of the best value, counted from 1; 0 before the first.
+        The epoch of the best value, the first or the last of equal ones by `ties`, counted from 1;
+        0 before the first.
 
     Raises
     ------
@@ -69,40 +76,47 @@ class EarlyStopping(Callback):
 
     def __init__(
         self,
-        patience: int,
+        patience: int | None,
         monitor: str = "val_loss",
         *,
         min_delta: float = 0.0,
         restore_best: bool = True,
+        ties: Literal["first", "last"] = "first",
     ) -> None:
-        self.patience = checks.whole_number(patience, "patience")
+        self.patience = None if patience is None else checks.whole_number(patience, "patience")
         self.monitor = check_monitor(monitor)
         self.min_delta = checks.number(min_delta, "min_delta", least=0)
         self.restore_best = checks.flag(restore_best, "restore_best")
+        self.ties = checks.one_of(ties, "ties", TIES)
         self._begin(1.0)
 
     def _begin(self, sign: float) -> None:
         self._sign = sign
         self.best = sign * inf
-        self.best_epoch = 0
+        self.best_epoch = self._improved_epoch = 0
         self._parameters: NDArray[Any] | None = None
 
     def __repr__(self) -> str:
+        ties = "" if self.ties == "first" else f", ties={self.ties!r}"
         return (
             f"EarlyStopping({self.patience}, {self.monitor!r}, min_delta={self.min_delta}, "
-            f"restore_best={self.restore_best})"
+            f"restore_best={self.restore_best}{ties})"
         )
 
     def on_train_begin(self, trainer: Trainer) -> None:
         self._begin(direction(trainer, self.monitor))
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Logs) -> bool | None:
-        # NaN is never an improvement.
-        if self._sign * logs[self.monitor] < self._sign * self.best - self.min_delta:
-            self.best, self.best_epoch = logs[self.monitor], epoch
+        value = logs[self.monitor]
+        # NaN is never an improvement, and equals nothing.
+        improves = self._sign * value < self._sign * self.best - self.min_delta
+        if improves:
+            self._improved_epoch = epoch
+        if improves or (self.ties == "last" and value == self.best and self._improved_epoch):
+            self.best, self.best_epoch = value, epoch
             if self.restore_best:
                 self._parameters = trainer.net.engine.storage.copy()
-        return epoch - self.best_epoch >= self.patience
+        return self.patience is not None and epoch - self._improved_epoch >= self.patience
 
     def on_train_end(self, trainer: Trainer) -> None:
         if self._parameters is not None:

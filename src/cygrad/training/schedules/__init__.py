@@ -14,6 +14,7 @@ those of many; `cygrad.plotting.schedule` draws them.
 `InverseTimeDecay`      1 / (1 + decay · t)ᵖ
 `CosineDecay`           half a period of a cosine
 `CosineRestarts`        the same again and again (SGDR)
+`CosineLog`             waves, each twice as long as the one before (RealMLP)
 `OneCycle`              up to a peak, and down to almost nothing
 `Warmup`                a rise before any of them
 `PerEpoch`              any of them by epochs instead of steps
@@ -31,7 +32,12 @@ library: those differ in the last bit between machines, and training runs must n
 """
 
 from cygrad.training.schedules.composition import PerEpoch, Warmup
-from cygrad.training.schedules.cosine import CosineDecay, CosineRestarts, OneCycle
+from cygrad.training.schedules.cosine import (
+    CosineDecay,
+    CosineLog,
+    CosineRestarts,
+    OneCycle,
+)
 from cygrad.training.schedules.decays import (
     Constant,
     ExponentialDecay,
@@ -46,6 +52,7 @@ from cygrad.training.schedules.schedule import Schedule
 __all__ = [
     "Constant",
     "CosineDecay",
+    "CosineLog",
     "CosineRestarts",
     "ExponentialDecay",
     "InverseTimeDecay",

@@ -1,4 +1,4 @@
-"""Schedules with the shape of a cosine: one fall, falls with restarts, and the one-cycle policy."""
+"""Schedules with the shape of a cosine: one fall, falls with restarts, waves, and one cycle."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cygrad import checks
-from cygrad.training.schedules.functions import cosine_weights, integer_powers
+from cygrad.training.schedules.functions import (
+    cosine_weights,
+    integer_powers,
+    octave_distances,
+)
 from cygrad.training.schedules.schedule import (
     Decay,
     Schedule,
     check_factors,
     check_positive,
+    check_rates,
     check_whole_numbers,
 )
 
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ANNEALINGS = ("cosine", "linear")
+MOST_CYCLES = 30
 
 
 class CosineDecay(Decay):
@@ -110,6 +116,53 @@ class CosineRestarts(Decay):
             # The last length may exceed an int64.
             done = (steps - np.array(begins)[cycles]) / np.array(lengths, np.float64)[cycles]
         return self.between(integer_powers(self.factor, cycles) * cosine_weights(done))
+
+
+@dataclass(frozen=True)
+class CosineLog(Schedule):
+    """η(t) = peak · (1 − cos(2π log₂(1 + (2ᵏ − 1) x))) / 2 with x = min(t, steps) / steps.
+
+    k = `cycles` waves from 0 up to `peak` and down to 0, each twice as long as the one before. The
+    rate is low after 1/15, 3/15, 7/15 and all of the steps if there are four: an epoch near one of
+    these ends is often the best, so that the number of epochs need not be chosen for each data set.
+    The ends are 0 to the bit where they fall on a step, and so are all steps from `steps` on.
+
+    Parameters
+    ----------
+    peak : float
+        The largest rate, 0 or more.
+    steps : int
+        Number of steps of all cycles together, 1 or more.
+    cycles : int
+        k, from 1 to 30.
+
+    References
+    ----------
+    D. Holzmüller, L. Grinsztajn, I. Steinwart, "Better by default: strong pre-tuned MLPs and
+    boosted trees on tabular data", NeurIPS 2024, section 3: coslogₖ, with k = 4.
+
+    Examples
+    --------
+    >>> from cygrad.schedules import CosineLog
+    >>> [round(CosineLog(1.0, 6, cycles=2)(step), 4) for step in range(7)]
+    [0.0, 0.9304, 0.0, 0.7184, 0.9304, 0.3237, 0.0]
+    """
+
+    peak: float
+    steps: int
+    cycles: int = 4
+
+    def __post_init__(self) -> None:
+        check_rates(self, "peak")
+        check_whole_numbers(self, "steps")
+        cycles = checks.whole_number(self.cycles, "cycles", 1, MOST_CYCLES)
+        object.__setattr__(self, "cycles", cycles)
+
+    def values(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+        done = np.minimum(steps, self.steps).astype(np.float64)
+        numbers = (self.steps + (2**self.cycles - 1) * done) / self.steps  # from 1 to 2ᵏ
+        values: NDArray[np.float64] = self.peak * cosine_weights(1 - 2 * octave_distances(numbers))
+        return values
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,16 @@
-"""Powers and cosines with the same bits on every machine."""
+"""Powers, logarithms and cosines with the same bits on every machine."""
 
 from __future__ import annotations
 
-from math import pi
+from math import pi, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+LN_2 = 0.6931471805599453
 
 
 def integer_powers(base: float, exponents: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -45,6 +47,23 @@ def real_power(bases: NDArray[np.float64], exponent: float) -> NDArray[np.float6
             powers = powers * roots
             rest -= 1
     return powers
+
+
+def octave_distances(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return |log₂ x − k|, with the integer k nearest to log₂ x, for numbers above 0.
+
+    Powers of 2 give 0, to the bit.
+    """
+    mantissas, _ = np.frexp(numbers)
+    mantissas = np.where(mantissas < sqrt(0.5), 2 * mantissas, mantissas)  # from √½ to √2
+    # ln m = 2 artanh((m − 1) / (m + 1)), by its series to power 21, exact up to rounding.
+    ratios = (mantissas - 1) / (mantissas + 1)
+    squares = ratios * ratios
+    tail = np.zeros_like(ratios)
+    for power in range(21, 0, -2):
+        tail = 1 / power + squares * tail
+    distances: NDArray[np.float64] = np.abs(ratios * tail) * (2 / LN_2)
+    return np.minimum(distances, 0.5)
 
 
 def cosine_weights(done: NDArray[np.float64]) -> NDArray[np.float64]:
