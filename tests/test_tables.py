@@ -107,7 +107,10 @@ def test_csv_delimiter_inside_quotes_does_not_count(tmp_path: Path) -> None:
         (["1", "2", "3", "3"], "auto", [1, 2, 3, 3], None),
         (["1", "2", "2", "1"], "regression", [1, 2, 2, 1], None),
         (["1", "2", "3", "4"], "classification", [0, 1, 2, 3], ("1", "2", "3", "4")),
-        (["1.0", "2", "2", "1"], "auto", [1, 2, 2, 1], None),
+        (["1.0", "2", "2", "1"], "auto", [0, 1, 1, 0], ("1", "2")),
+        (["02", "01", "02", "10"], "auto", [1, 0, 1, 2], ("01", "02", "10")),
+        (["02", "01", "02", "10"], "regression", [2, 1, 2, 10], None),
+        (["1.5", "2", "2", "1"], "auto", [1.5, 2, 2, 1], None),
         (["1.0", "2", "2", "1"], "classification", [0, 1, 1, 0], ("1", "2")),
         (["1.5", "2", "2", "1"], "classification", [1, 2, 2, 0], ("1", "1.5", "2")),
         (["b", "a", "a", "é"], "auto", [1, 0, 0, 2], ("a", "b", "é")),
@@ -127,6 +130,28 @@ def test_csv_decides_between_names_and_quantities(
     assert table.y is not None
     assert_array_equal(table.y, y)
     assert table.classes == classes
+
+
+def test_whole_numbers_without_a_gap_are_classes_if_they_are_frequent(tmp_path: Path) -> None:
+    for first, step, count, classes in (
+        (1, 1, 26, 26),
+        (0, 1, 100, 100),
+        (0, 2, 26, 0),
+        (3, 1, 26, 0),
+        (0, 1, 101, 0),
+    ):
+        labels = [first + step * (i % count) for i in range(20 * count)]
+        path = write(tmp_path, "".join(f"0,{label}\n" for label in labels))
+        assert len(datasets.read(path, 2).classes or ()) == classes
+    path = write(tmp_path, "".join(f"0,{label}\n" for label in [*(i % 26 for i in range(600)), 26]))
+    assert datasets.read(path, 2).classes is None
+
+
+@pytest.mark.parametrize("field", ["1_0", "\u0663", "\u00a01", "infinity_"])
+def test_numbers_of_python_that_are_no_numbers(tmp_path: Path, field: str) -> None:
+    path = write(tmp_path, f"a,b\n1,2\n{field},3\n")
+    with pytest.raises(ValueError, match=rf"line 3, column 1 \(a\) is '.*{field[-1]}', expected a"):
+        datasets.read(path, "b")
 
 
 def test_integers_of_many_values_are_quantities(tmp_path: Path) -> None:

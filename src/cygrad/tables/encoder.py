@@ -60,8 +60,9 @@ class Encoder:
         The column to predict, by its name, or its number from 1 on, −1 for the last; several
         columns are quantities.
     task : {"auto", "classification", "regression"}
-        "auto" takes text, and at most 20 different whole numbers that occur at least twice on
-        average, for the names of classes.
+        "auto" takes text, and whole numbers with few different values, for the names of classes:
+        at most 20 that occur twice on average, or at most 100 from 0 or 1 on, without a gap, that
+        occur 20 times each.
     classes : sequence of str or None
         Names of the classes in the order of their indices, where the training rows may lack some.
         None: those of the training rows, in ascending order.

@@ -47,8 +47,6 @@ def read_idx(
             f"{labels_path} has dimensions {labels.shape}, "
             f"expected {images.shape[0]} labels for {path}"
         )
-    if task == "auto" and labels.dtype.kind in "iu":
-        task = "classification"
     y, class_names = targets(labels, task, classes, lambda row: f"{labels_path}, label {row + 1}")
     return Samples(X, y, classes=class_names)
 

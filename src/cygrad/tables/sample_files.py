@@ -45,9 +45,9 @@ def read(
         With None every column is an input.
     task : {"auto", "classification", "regression"}
         "classification" if targets are names of classes, "regression" if they are quantities.
-        "auto" means classification for text, booleans, integer labels of an IDX file, and integers
-        with at most 20 distinct values that occur at least twice on average. Whole numbers in a
-        ``.npy`` file, which has one type for all columns, count as integers.
+        "auto" means classification for text, booleans, and whole numbers of any type with few
+        different values: at most 20 that occur twice on average, or at most 100 from 0 or 1 on,
+        without a gap, that occur 20 times each.
     classes : sequence of str or None
         Names of the classes, in the order of their indices. None takes the distinct targets of the
         file, in ascending order.

@@ -6,6 +6,7 @@ import csv
 import io
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from cygrad.tables.columns import target_column
 from cygrad.tables.compression import open_decompressed
+from cygrad.tables.layout import has_leading_zero
 from cygrad.tables.samples import Samples, Task, targets
 
 #: In order of preference: between tabs or semicolons a comma may be a decimal point.
@@ -104,6 +106,8 @@ def _body(layout: _Layout, records: Iterator[Record]) -> tuple[array[int], NDArr
             label = fields.pop(layout.target).strip()
             labels.append(interned.setdefault(label, label))
         try:
+            if not _is_plain("".join(fields)):
+                raise ValueError
             inputs.extend(map(float, fields))
         except ValueError:
             position = next(i for i, field in enumerate(fields) if not _is_float(field))
@@ -131,10 +135,12 @@ def _target_values(
         raise ValueError(f"{locate(labels.index(''))} is empty, expected a target")
     if classes is not None and set(labels) <= set(classes):
         return np.array(labels, object)
-    try:
-        return np.array([int(label) for label in labels], np.int64)
-    except (ValueError, OverflowError):
-        numeric = [_is_float(label) for label in labels]
+    if classes is None and task != "regression" and any(map(has_leading_zero, labels)):
+        return np.array(labels, object)  # 01 is the name of a class, and no number
+    numeric = [_is_float(label) for label in labels]
+    if all(numeric):
+        with suppress(ValueError, OverflowError):
+            return np.array([int(label) for label in labels], np.int64)
     if all(numeric):
         return np.array(labels, np.float64)
     if task == "regression" or (task == "auto" and any(numeric)):
@@ -151,7 +157,17 @@ def _is_header(first: list[str], target: str | int | None) -> bool:
     return isinstance(target, str) and not _is_float(target)
 
 
+def _is_plain(text: str) -> bool:
+    """Return whether text has nothing that only Python takes for a part of a number, as in 1_000.
+
+    Spaces outside of ASCII, and digits of other alphabets, are such parts too.
+    """
+    return text.isascii() and "_" not in text
+
+
 def _is_float(field: str) -> bool:
+    if not _is_plain(field):
+        return False
     try:
         float(field)
     except ValueError:

@@ -1,7 +1,8 @@
 """`Samples`, the samples read from a file, and the interpretation of their targets.
 
-A target is either the name of a class (classification) or a quantity (regression). `targets`
-decides which, in the same way for all file formats. Nothing is read from files here.
+A target is either the name of a class (classification) or a quantity (regression). `guess_task`
+decides which, in the same way for all file formats, for samples and for tables. Nothing is read
+from files here.
 """
 
 from __future__ import annotations
@@ -16,8 +17,12 @@ from numpy.typing import NDArray
 Task = Literal["auto", "classification", "regression"]
 TASKS: tuple[Task, ...] = get_args(Task)
 
-#: With task "auto", integers with more distinct values than this are quantities.
+#: With task "auto", whole numbers with more distinct values than this are quantities, unless they
+#: are numbers of classes: at most so many, from 0 or 1 on, each of which occurs so often.
 MOST_INTEGER_CLASSES = 20
+MOST_NUMBERED_CLASSES = 100
+LEAST_IN_NUMBERED_CLASS = 20
+EXACT = 2**53  # whole numbers beyond it may be rounded
 BLOCK_ROWS = 4096
 
 
@@ -60,8 +65,8 @@ def targets(
     values : ndarray, shape (n,) or (n, outputs)
         Numbers, booleans or text.
     task : {"auto", "classification", "regression"}
-        "auto" means classification for text, booleans, and integers with at most 20 distinct values
-        that occur at least twice on average, and regression for all other numbers.
+        "auto" means classification for text, booleans, and the numbers of `guess_task`, and
+        regression for all other numbers.
     classes : sequence of str or None
         Names of the classes. None takes the distinct values in ascending order.
     locate : callable
@@ -81,7 +86,8 @@ def targets(
     elif task == "regression":
         is_classification = False
     else:
-        is_classification = is_text or values.dtype.kind == "b" or _are_few_integers(values)
+        is_number = not is_text and values.dtype.kind != "b"
+        is_classification = not is_number or (values.ndim == 1 and guess_task(values)[0])
     if not is_classification:
         if is_text:
             raise ValueError(f"{locate(0)} is {values[0]!r}, expected a number")
@@ -100,6 +106,32 @@ def targets(
     return np.array([index_of[name] for name in names], np.int64)[indices], tuple(classes)
 
 
+def guess_task(numbers: NDArray[Any]) -> tuple[bool, str]:
+    """Return whether finite numbers are taken for classes, and the reason in words.
+
+    They are if they are whole, whatever their type, and
+
+    - at most 20 are different, and at most half of them, rounded up; or
+    - at most 100 are different, which are 0, 1, 2, … or 1, 2, 3, …, each at least 20 times.
+    """
+    if numbers.dtype.kind == "f" and not (numbers == np.floor(numbers)).all():
+        return False, "as some numbers are not whole"
+    distinct, counts = np.unique(numbers, return_counts=True)
+    n, count = len(numbers), len(distinct)
+    if not n or max(-float(distinct[0]), float(distinct[-1])) > EXACT:
+        return False, "as some numbers are large"
+    if count <= MOST_INTEGER_CLASSES and 2 * count <= n + 1:
+        return True, "as it has few different whole numbers"
+    least, most = int(distinct[0]), int(distinct[-1])
+    if (
+        least in (0, 1)
+        and most - least + 1 == count <= MOST_NUMBERED_CLASSES
+        and counts.min() >= LEAST_IN_NUMBERED_CLASS
+    ):
+        return True, f"as it has all whole numbers from {least} to {most}, each many times"
+    return False, f"as {count} of {n} whole numbers are different"
+
+
 def check_finite(X: NDArray[Any], location: str) -> None:
     """Raise a ValueError if an input is NaN or infinite; the message counts from 1."""
     if X.dtype.kind != "f":
@@ -114,13 +146,6 @@ def check_finite(X: NDArray[Any], location: str) -> None:
                 f"{location}, row {row + 1}, column {column + 1} is {X[row, column]}, "
                 "expected a finite number"
             )
-
-
-def _are_few_integers(values: NDArray[Any]) -> bool:
-    if values.dtype.kind not in "iu" or values.ndim != 1:
-        return False
-    distinct = len(np.unique(values))
-    return distinct <= MOST_INTEGER_CLASSES and 2 * distinct <= len(values)
 
 
 def _name(value: object) -> str:

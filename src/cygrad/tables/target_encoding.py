@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cygrad import checks
 from cygrad.tables.encodings import Locate, names_of, words_and_codes
-from cygrad.tables.samples import MOST_INTEGER_CLASSES, Task
+from cygrad.tables.samples import Task, guess_task
 from cygrad.tables.scaling import mean_and_deviation
 from cygrad.tables.table import Column
 
@@ -185,11 +185,12 @@ def learn_targets(
     names = tuple(column.name for column in columns)
     quoted = ", ".join(map(repr, names))
     kinds = [column.kind for column in columns]
-    is_class = (
-        given is not None
-        or task == "classification"
-        or (task == "auto" and len(columns) == 1 and _are_classes(columns[0]))
-    )
+    is_class = given is not None or task == "classification"
+    reason = ""
+    if task == "auto" and not is_class and len(columns) == 1:
+        is_class = columns[0].numbers is None
+        if columns[0].numbers is not None:
+            is_class, reason = guess_task(columns[0].numbers)
     if is_class:
         if len(columns) > 1:
             raise ValueError(
@@ -202,10 +203,10 @@ def learn_targets(
             return target
         if len(classes) == 1:
             raise ValueError(f"target {quoted} has one class, {classes[0]!r}, expected two or more")
-        if task == "auto" and numbers:
+        if reason:
             notes.append(
-                f"guessed: target {quoted} is {len(classes)} classes, as it has few different "
-                "whole numbers (task= regression for quantities)"
+                f"guessed: target {quoted} is {len(classes)} classes, {reason} (task= regression "
+                "for quantities)"
             )
         return ClassTarget(names, classes, numbers)
     for column, kind in zip(columns, kinds, strict=True):
@@ -214,8 +215,10 @@ def learn_targets(
             raise ValueError(
                 f"{locate(0, column.name)} is {column.words[column.codes[0]]!r}, expected a number"
             )
-    if task == "auto" and len(columns) == 1:
-        notes.append(f"guessed: target {quoted} is a quantity (task= classification for classes)")
+    if reason:
+        notes.append(
+            f"guessed: target {quoted} is a quantity, {reason} (task= classification for classes)"
+        )
     if scale == "none":
         return QuantityTargets(names, scale, (0.0,) * len(names), (1.0,) * len(names))
     found = [
@@ -251,16 +254,6 @@ def quantities(columns: list[Column], scale: str, locate: Locate) -> NDArray[np.
     if scale == "log":
         return np.log(numbers)
     return np.log1p(numbers) if scale == "log1p" else numbers
-
-
-def _are_classes(column: Column) -> bool:
-    """Return whether targets are text, or whole numbers with few different values."""
-    if column.numbers is None:
-        return True
-    if (column.numbers != np.floor(column.numbers)).any():
-        return False
-    distinct = len(np.unique(column.numbers))
-    return distinct <= MOST_INTEGER_CLASSES and 2 * distinct <= len(column)
 
 
 def _classes(column: Column) -> tuple[tuple[str, ...], bool]:
