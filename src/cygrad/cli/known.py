@@ -79,7 +79,7 @@ def _of_table(net: Network, arguments: Namespace, needs_targets: bool) -> KnownS
     id_name, ids = "", tuple[str, ...]()
     if getattr(arguments, "id", None) is not None:
         (id_name,) = columns.names_in(table, [arguments.id])
-        ids = _texts(table, id_name)
+        ids = texts(table, id_name)
     table = columns.for_model(table, encoder, arguments.target, arguments.model)
     notes: list[str] = []
     y = None
@@ -101,7 +101,7 @@ def _of_table(net: Network, arguments: Namespace, needs_targets: bool) -> KnownS
     return KnownSamples(X, y, tuple(notes), id_name, ids)
 
 
-def _texts(table: Table, name: str) -> tuple[str, ...]:
+def texts(table: Table, name: str) -> tuple[str, ...]:
     """Return the values of a column as texts, gaps empty."""
     from cygrad.tables.encodings import words_and_codes
 

@@ -27,11 +27,21 @@ examples:
   cygrad train data.csv --target species --output model.npz
   cygrad train data.csv --target price --hidden 64,64 --activation gelu --norm batch \\
       --dropout 0.1 --optimizer adamw --schedule cosine --validation 0.1 --early-stopping 10
+  cygrad train data.csv --target species --cv 5
   cygrad predict model.npz new.csv --output predictions.csv
   cygrad experiments run rbf
   cygrad train --help
 
 Exit codes: 0 for success, 1 for failure, 2 for a wrong command line, 130 after Ctrl-C."""
+
+
+#: Options of a single training, and why a cross-validation has none of them.
+NOT_WITH_FOLDS = {
+    "test_fraction": "where each fold is the test part once",
+    "report": "which is about one training",
+    "log": "which has several trainings",
+    "statistics": "which has several trainings",
+}
 
 
 #: Ends the program if options contradict each other.
@@ -139,12 +149,32 @@ def _add_train(parser: argparse.ArgumentParser) -> Check:
     architecture.add_options(parser)
     descent.add_options(parser)
     loop.add_options(parser, values.integer, values.path)
+    folds = parser.add_argument_group("cross-validation")
+    folds.add_argument(
+        "--cv",
+        metavar="K",
+        type=values.integer(2),
+        help="divide all samples into K folds, with a like share of each class; train on all but "
+        "one and test on that one, for each; no model is saved, and --output is a CSV file of the "
+        "predictions for the samples of each fold",
+    )
+    folds.add_argument(
+        "--probabilities",
+        action="store_true",
+        help="with --cv and --output: add the probability of each class",
+    )
+    folds.add_argument(
+        "--id",
+        metavar="COLUMN",
+        help="with --cv and --output: a column of the table to write before the predictions",
+    )
     results = parser.add_argument_group("results")
     results.add_argument(
         "--output",
         metavar="MODEL",
         type=values.path,
-        help="file of the model (default: NAME-model.npz for NAME.csv, in the current folder)",
+        help="file of the model (default: NAME-model.npz for NAME.csv, in the current folder); "
+        "see --cv",
     )
     results.add_argument(
         "--report",
@@ -165,12 +195,33 @@ def _check_train(parser: argparse.ArgumentParser, arguments: argparse.Namespace)
         options.check(parser, arguments)
     if arguments.class_weight is not None and arguments.task == "regression":
         parser.error("argument --class-weight: only for classes")
+    _check_folds(parser, arguments)
     if arguments.data == DIGITS:
         for option in ("target", "test_fraction"):
             if getattr(arguments, option) is not None:
                 parser.error(f"argument --{option.replace('_', '-')}: the digits have their own")
         if arguments.task == "regression":
             parser.error("argument --task: the digits are classes")
+
+
+def _check_folds(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    if arguments.cv is None:
+        for option in ("probabilities", "id"):
+            if getattr(arguments, option):
+                parser.error(f"argument --{option}: only with --cv")
+        return
+    for option, why in NOT_WITH_FOLDS.items():
+        if getattr(arguments, option) not in (None, False):
+            parser.error(f"argument --{option.replace('_', '-')}: not with --cv, {why}")
+    if arguments.output is None:
+        for option in ("probabilities", "id"):
+            if getattr(arguments, option):
+                parser.error(f"argument --{option}: only with --output")
+    elif arguments.output.lower().endswith(".npz"):
+        parser.error(
+            f"argument --output: {arguments.output}, expected a CSV file for the predictions, "
+            "since --cv saves no model; train without --cv for one"
+        )
 
 
 def _add_predict(parser: argparse.ArgumentParser) -> None:

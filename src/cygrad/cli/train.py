@@ -68,7 +68,12 @@ class Trained:
 
 
 def run(arguments: Namespace) -> None:
-    """Train a network, save it, and print its results."""
+    """Train a network, save it, and print its results; with --cv test it on folds."""
+    if arguments.cv is not None:
+        from cygrad.cli import cross_validation
+
+        cross_validation.run(arguments)
+        return
     output = _model_path(arguments)
     report = _report(arguments, output)
     dataset = read_dataset(arguments)

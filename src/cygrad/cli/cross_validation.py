@@ -1,0 +1,381 @@
+"""``cygrad train --cv``: train on all folds but one, test on that one, for each of them.
+
+Nothing of the fold to be tested is in the training: encoder, scales and validation part are of the
+other folds. No model is saved.
+"""
+
+from __future__ import annotations
+
+import csv
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import nan
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cygrad import datasets
+from cygrad.atomic_write import atomic_write
+from cygrad.cli import architecture, columns, descent, known, predictions, train
+from cygrad.cli.dataset import Dataset, Undivided, read_undivided
+from cygrad.cli.options import DIGITS
+from cygrad.cli.outputs import output_path
+from cygrad.cli.summary import (
+    describe,
+    metric_text,
+    print_json,
+    print_lines,
+    print_summary,
+    sizes_text,
+    table_lines,
+)
+from cygrad.streams import ErrorStream
+from cygrad.training.progress import MAX_LINES, Count
+
+if TYPE_CHECKING:
+    from cygrad.cli.train import Trained
+
+DDOF = 1  # of the standard deviation over the folds
+SHOWN_NOTES = 5  # that are those of single folds
+SHOWN_CLASSES = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """A fold that was tested.
+
+    Attributes
+    ----------
+    result : dict
+        Samples, time, and metrics of the test part, as --json prints them.
+    description : dict
+        The network, as ``cygrad train --json`` prints it.
+    sizes : str
+        Units of the network's layers.
+    optimizer : str
+    batch_size : int
+    rows : ndarray of int64
+        The rows of the test part.
+    header : list of str
+    lines : list of tuple of str
+        Predictions of these rows, if they were asked for.
+    """
+
+    result: dict[str, Any]
+    description: dict[str, Any]
+    sizes: str
+    optimizer: str
+    batch_size: int
+    rows: NDArray[np.int64]
+    header: list[str]
+    lines: list[tuple[str, ...]]
+
+
+def run(arguments: Namespace) -> None:
+    """Train and test on each division, print metrics, and write the predictions."""
+    output = None
+    if arguments.output is not None:
+        reserved: dict[str, str | Path] = {}
+        if arguments.data != DIGITS:
+            reserved = {"data": arguments.data}
+        output = output_path("--output", arguments.output, reserved)
+    samples = read_undivided(arguments)
+    ids = _ids(samples, arguments)
+    k = arguments.cv
+    if k > len(samples.y):
+        raise ValueError(f"--cv is {k}, expected 2 to {len(samples.y)}, the number of samples")
+    parts = datasets.folds(samples.y, k, rng=arguments.seed, classes=samples.classes is not None)
+    notes = Notes((*samples.notes, *_single_rows(samples)), arguments.quiet)
+    begin = perf_counter()
+    folds: list[Fold] = []
+    is_interrupted = False
+    progress = Progress(k, arguments.epochs, arguments.quiet)
+    try:
+        with progress:
+            for number, (rows, test) in enumerate(parts, 1):
+                notes.fold = number
+                dataset = samples.divide(rows, test, arguments)
+                if number == 1 and arguments.probabilities:
+                    net = architecture.network(arguments, dataset)
+                    predictions.check_probabilities(net.loss, "the network")
+                trained = train.learn(
+                    arguments, dataset, notes.say, callbacks=[progress.epoch_done], verbose=False
+                )
+                notes.found(trained.notes)
+                folds.append(_tested(arguments, dataset, trained))
+                progress.fold_done(folds[-1].result["test"], trained.net.metric)
+    except KeyboardInterrupt:
+        is_interrupted = True
+    finally:
+        notes.print_late()
+    if folds:
+        result = _result(arguments, samples, folds, notes.all, perf_counter() - begin)
+        if output is not None and not is_interrupted:
+            _write(output, samples, folds, arguments, ids)
+            result["output"] = str(output)
+        if arguments.json:
+            print_json(result)
+        else:
+            _print(result, folds)
+    if is_interrupted:
+        nothing = "" if output is None else f"; {output} is not written"
+        raise KeyboardInterrupt(f"{len(folds)} of {k} folds were tested{nothing}")
+
+
+class Notes:
+    """Notes on all folds, each once: those on reading at once, those of the folds at the end."""
+
+    def __init__(self, notes: Sequence[str], is_quiet: bool) -> None:
+        self._first = tuple(notes)
+        self._said: dict[str, list[int]] = {}
+        self._found: dict[str, list[int]] = {}
+        #: The number of the fold that is trained.
+        self.fold = 0
+        columns.print_notes(note for note in notes if not is_quiet or note.startswith("left out"))
+
+    def say(self, line: str) -> None:
+        """Keep a line until the progress has ended."""
+        self._add(self._said, line.removeprefix("cygrad: "))
+
+    def found(self, notes: Iterable[str]) -> None:
+        """Keep all notes of a fold, also those that are not said."""
+        for note in notes:
+            self._add(self._found, note)
+
+    def _add(self, notes: dict[str, list[int]], text: str) -> None:
+        if text not in self._first:
+            notes.setdefault(text, []).append(self.fold)
+
+    @property
+    def all(self) -> list[str]:
+        """All notes; those of some folds with their numbers."""
+        return [*self._first, *self._texts(self._found)]
+
+    def print_late(self) -> None:
+        """Print what was said in the folds."""
+        late = self._texts(self._said)
+        more = len(late) - SHOWN_NOTES
+        if more > 1:
+            late[SHOWN_NOTES:] = [f"{more} more notes on the folds (--json has all)"]
+        columns.print_notes(late)
+
+    def _texts(self, notes: dict[str, list[int]]) -> list[str]:
+        return [
+            ("" if len(folds) == self.fold else _numbers_text(folds)) + text
+            for text, folds in notes.items()
+        ]
+
+
+def _numbers_text(folds: Sequence[int]) -> str:
+    return f"fold{'s' * (len(folds) > 1)} {', '.join(map(str, folds))}: "
+
+
+class Progress:
+    """The progress over all folds: one line on a terminal, at most ten lines elsewhere."""
+
+    def __init__(self, folds: int, epochs: int, is_quiet: bool) -> None:
+        self._folds = folds
+        self._epochs = epochs
+        self._fold = 1
+        self._stream = ErrorStream()
+        self._bar: Count | None = None
+        self._is_quiet = is_quiet
+        if not is_quiet and self._stream.isatty():
+            self._bar = Count("cross-validation", folds * epochs)
+            self._bar.show(0, f"fold 1/{folds}")
+
+    def epoch_done(self, trainer: object, epoch: int, logs: Any) -> None:
+        """Show the loss of an epoch."""
+        if self._bar is not None:
+            done = (self._fold - 1) * self._epochs + epoch
+            name = "val_loss" if "val_loss" in logs else "loss"
+            numbers = f"fold {self._fold}/{self._folds}  {name} {logs[name]:.4g}"
+            self._bar.show(done, numbers)
+
+    def fold_done(self, metrics: dict[str, float], metric: str) -> None:
+        """Show the metric of a fold."""
+        stride = -(-self._folds // MAX_LINES)
+        is_due = self._fold % stride == 0 or self._fold == self._folds
+        if self._bar is None and not self._is_quiet and is_due:
+            numbers = f"loss {metrics['loss']:.4g}  {metric} {metrics[metric]:.4g}"
+            self._stream.write(f"fold {self._fold}/{self._folds}  {numbers}\n")
+            self._stream.flush()
+        self._fold += 1
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(*error)
+
+
+def _ids(samples: Undivided, arguments: Namespace) -> tuple[str, Sequence[str]] | None:
+    """Return name and texts of the column that --id names."""
+    if arguments.id is None:
+        return None
+    if samples.targets is None:
+        raise ValueError("--id: only for tables with names of columns and --target")
+    table = samples.targets.table
+    (name,) = columns.names_in(table, [arguments.id])
+    return name, known.texts(table, name)
+
+
+def _single_rows(samples: Undivided) -> list[str]:
+    """Return a note on classes that no training part has when they are tested."""
+    if samples.classes is None:
+        return []
+    counts = np.bincount(samples.y, minlength=len(samples.classes))
+    names = [repr(samples.classes[index]) for index in np.flatnonzero(counts == 1)]
+    if not names:
+        return []
+    more = "" if len(names) <= SHOWN_CLASSES else f" and {len(names) - SHOWN_CLASSES} more"
+    what = "class" if len(names) == 1 else "classes"
+    return [
+        f"{what} of a single row, which is tested without being learned: "
+        f"{', '.join(names[:SHOWN_CLASSES])}{more}"
+    ]
+
+
+def _tested(arguments: Namespace, dataset: Dataset, trained: Trained) -> Fold:
+    """Return metrics and predictions of the test part."""
+    net, rows = trained.net, dataset.test
+    result = {
+        "samples": train.sizes(dataset),
+        "inputs": net.inputs,
+        "parameters": net.n_parameters,
+        "epochs": len(trained.history),
+        "stopped": trained.history.stopped,
+        "seconds": trained.seconds,
+        "test": trained.evaluate(dataset, rows),
+    }
+    header: list[str] = []
+    lines: list[tuple[str, ...]] = []
+    if arguments.output is not None:
+        X = dataset.X[rows]
+        predicted = known.predict(net, known.KnownSamples(X, None))
+        predictions.check_numbers(predicted, arguments.data)
+        header, texts = predictions.text_columns(net, predicted)
+        if arguments.probabilities:
+            more, probabilities = predictions.probability_columns(net, net.forward(X))
+            header, texts = header + more, texts + probabilities
+        lines = list(zip(*texts, strict=True))
+    return Fold(
+        result,
+        describe(net),
+        sizes_text(net),
+        trained.optimizer,
+        trained.batch_size,
+        rows,
+        header,
+        lines,
+    )
+
+
+def _result(
+    arguments: Namespace, samples: Undivided, folds: list[Fold], notes: list[str], seconds: float
+) -> dict[str, Any]:
+    """Return all results for --json."""
+    first = folds[0]
+    description = {
+        name: value
+        for name, value in first.description.items()
+        if name not in ("inputs", "parameters")  # which can differ between folds
+    }
+    metrics = {}
+    for name in first.result["test"]:
+        values = [fold.result["test"][name] for fold in folds]
+        metrics[name] = {
+            "mean": float(np.mean(values)),
+            "std": float(np.std(values, ddof=DDOF)) if len(values) > DDOF else nan,
+        }
+    return {
+        "data": arguments.data,
+        "task": "classification" if samples.classes else "regression",
+        "classes": samples.classes,
+        "samples": len(samples.y),
+        "notes": notes,
+        **description,
+        "optimizer": first.optimizer,
+        "batch_size": first.batch_size,
+        **descent.trainer_options(arguments),
+        "class_weight": arguments.class_weight,
+        "seed": arguments.seed,
+        "seconds": seconds,
+        "cv": arguments.cv,
+        "complete": len(folds) == arguments.cv,
+        "ddof": DDOF,
+        "metrics": metrics,
+        "folds": [fold.result for fold in folds],
+        "output": None,
+    }
+
+
+def _print(result: dict[str, Any], folds: list[Fold]) -> None:
+    task = result["task"]
+    if result["classes"]:
+        task += f" ({len(result['classes'])} classes)"
+    lines = {
+        "task": task,
+        "network": " or ".join(dict.fromkeys(fold.sizes for fold in folds)),
+        "samples": f"{result['samples']:,}",
+        "folds": f"{result['cv']}",
+        "time": f"{result['seconds']:.3g} s",
+    }
+    if not result["complete"]:
+        lines["folds"] = f"{len(folds)} of {result['cv']}"
+    if result["output"] is not None:
+        lines["predictions"] = result["output"]
+    lines["model"] = "none: --cv saves no model"
+    print_summary(lines)
+    names = list(result["metrics"])
+    parts = list(folds[0].result["samples"])
+    rows: list[Sequence[str]] = [("fold", *parts, "epochs", *(f"test {name}" for name in names))]
+    for number, fold in enumerate(folds, 1):
+        counts = [f"{size:,}" for size in fold.result["samples"].values()]
+        values = [metric_text(name, fold.result["test"][name]) for name in names]
+        rows.append((str(number), *counts, str(fold.result["epochs"]), *values))
+    blanks = [""] * (len(parts) + 1)
+    for title, key in (("mean", "mean"), ("deviation", "std")):
+        values = [metric_text(name, result["metrics"][name][key]) for name in names]
+        rows.append((title, *blanks, *values))
+    print_lines(["", *table_lines(rows), "", f"deviation: over the folds, with ddof={DDOF}"])
+
+
+def _write(
+    path: Path,
+    samples: Undivided,
+    folds: list[Fold],
+    arguments: Namespace,
+    ids: tuple[str, Sequence[str]] | None,
+) -> None:
+    """Write a line for each sample, in their order: its target, and the prediction of its fold."""
+    header, given = _targets(samples)
+    if ids is not None:
+        header, given = [ids[0], *header], [ids[1], *given]
+    predicted: list[tuple[str, ...]] = [()] * len(samples.y)
+    for fold in folds:
+        for row, line in zip(fold.rows.tolist(), fold.lines, strict=True):
+            predicted[row] = line
+    with atomic_write(path, "--output", text=True) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*header, *folds[0].header])
+        for line, texts in zip(predicted, zip(*given, strict=True), strict=True):
+            writer.writerow([*texts, *line])
+
+
+def _targets(samples: Undivided) -> tuple[list[str], list[Iterable[str]]]:
+    """Return headers and columns of the targets."""
+    y = samples.y
+    if samples.classes is not None:
+        return ["target"], [np.array(samples.classes, object)[y]]
+    if y.ndim == 1:
+        return ["target"], [map(str, y)]
+    names: Sequence[object] = range(1, y.shape[1] + 1)
+    if samples.targets is not None:
+        names = samples.targets.encoding.names
+    return [f"target_{name}" for name in names], [map(str, column) for column in y.T]
