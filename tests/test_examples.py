@@ -12,7 +12,11 @@ import pytest
 import cygrad
 
 #: The extras of some modules, by the beginning of their names.
-NEEDED = {"cygrad.sklearn": "sklearn", "cygrad.training.lbfgs": "scipy"}
+NEEDED = {
+    "cygrad.exchange.safetensors": "safetensors",
+    "cygrad.sklearn": "sklearn",
+    "cygrad.training.lbfgs": "scipy",
+}
 
 
 def modules_with_examples() -> list[str]:

@@ -16,6 +16,7 @@
   mathematics in plain Python, to read.
 - `graph` builds computational graphs of gates from expressions and differentiates them;
   `plotting` draws networks and their predictions, `experiments` shows backpropagation at work.
+- `exchange` has networks from and to other formats.
 - `show_config` prints the versions and the variant of the engine in use.
 """
 
@@ -39,7 +40,7 @@ from cygrad.network import (
 )
 
 if TYPE_CHECKING:
-    from cygrad import datasets, experiments, graph, losses, plotting, reference, tables
+    from cygrad import datasets, exchange, experiments, graph, losses, plotting, reference, tables
     from cygrad.config import show_config
     from cygrad.gradcheck import GradientError, GradientReport, check_gradients
     from cygrad.training import (
@@ -125,6 +126,7 @@ __all__ = [
     "callbacks",
     "check_gradients",
     "datasets",
+    "exchange",
     "experiments",
     "graph",
     "initializers",
@@ -177,6 +179,7 @@ _LAZY = {
     "callbacks": "training.callbacks",
     "check_gradients": "gradcheck",
     "datasets": "datasets",
+    "exchange": "exchange",
     "experiments": "experiments",
     "graph": "graph",
     "losses": "losses",

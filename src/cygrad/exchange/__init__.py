@@ -12,13 +12,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cygrad.exchange.safetensors import from_safetensors, to_safetensors
     from cygrad.exchange.self_test import SelfTest
 
-__all__ = ["SelfTest"]
+__all__ = ["SelfTest", "from_safetensors", "to_safetensors"]
 
 # The module of each name, imported on first use.
 _LAZY = {
     "SelfTest": "self_test",
+    "from_safetensors": "safetensors",
+    "to_safetensors": "safetensors",
 }
 
 

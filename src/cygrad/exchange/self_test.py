@@ -146,16 +146,19 @@ def samples(net: Network, program: Program) -> Samples:
     if isinstance(first, InputScaling):
         X = first.mean + normal / np.where(first.scale == 0, 1, first.scale)
     X = X.astype(net.dtype).astype(np.float64)
-    outputs: NDArray[Any]
+    return Samples(X, outputs(net, program, X), _allowed(program, X))
+
+
+def outputs(net: Network, program: Program, X: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what a network computes for the inputs of its program, shape (n, outputs)."""
     if program.columns is None:
-        outputs = net.forward(X)
-    else:
-        assert net.encoder is not None
-        table = dict(zip(program.columns, X.T, strict=True))
-        outputs = net.forward(net.encoder.transform(table))
-        if net.encoder.classes is None:
-            outputs = in_unit(net, outputs)
-    return Samples(X, outputs.astype(np.float64), _allowed(program, X))
+        return net.forward(X).astype(np.float64)
+    assert net.encoder is not None
+    table = dict(zip(program.columns, X.T, strict=True))
+    computed = net.forward(net.encoder.transform(table))
+    if net.encoder.classes is not None:
+        return computed.astype(np.float64)
+    return in_unit(net, computed)
 
 
 def in_unit(net: Network, outputs: NDArray[Any]) -> NDArray[np.float64]:

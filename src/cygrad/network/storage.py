@@ -61,7 +61,7 @@ def save(
             )
     header = {
         "format": FORMAT,
-        "version": _version(config),
+        "version": version(config),
         "cygrad": __version__,
         "standardized": "input_mean" in arrays,
         **config,
@@ -75,7 +75,7 @@ def save(
         np.savez(file, header=text, **little_endian)  # type: ignore[arg-type]
 
 
-def _version(config: dict[str, Any]) -> int:
+def version(config: dict[str, Any]) -> int:
     """Return the first version of the format that has all of a configuration.
 
     Version 2 has more kinds of layers, and more activations and losses, some with parameters, as
@@ -101,9 +101,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, NDArra
         try:
             with zipfile.ZipFile(file) as archive:
                 return _read(archive, name, os.fstat(file.fileno()).st_size)
-        except _UnsupportedFile as unsupported:
-            raise ValueError(str(unsupported)) from None
-        except (OSError, MemoryError):
+        except (OSError, MemoryError, UnsupportedFile):
             raise
         except Exception as error:
             # zipfile, json and NumPy's reader raise many kinds of errors for invalid bytes.
@@ -115,7 +113,7 @@ def damaged_error(path: str | os.PathLike[str], error: Exception) -> ValueError:
     return ValueError(f"{os.fspath(path)!r} is damaged or cut short: {error}")
 
 
-class _UnsupportedFile(Exception):
+class UnsupportedFile(ValueError):
     """The file is intact but cannot be read by this version; the message is complete."""
 
 
@@ -124,12 +122,12 @@ def _read(
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     members = {info.filename: info for info in archive.infolist()}
     if "header.npy" not in members:
-        raise _UnsupportedFile(
+        raise UnsupportedFile(
             f"{name!r} is an .npz archive without a header, expected a cygrad network"
         )
     # Uncompressed members cannot be larger than the file: this rules out zip bombs.
     if any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
-        raise _UnsupportedFile(
+        raise UnsupportedFile(
             f"{name!r} is compressed, expected an archive as Network.save writes it"
         )
     sizes = [info.file_size for info in members.values()]
@@ -138,12 +136,14 @@ def _read(
         raise ValueError(f"{sum(sizes)} bytes of data in a file of {size}")
 
     header = _header(archive.read("header.npy"), name)
-    shapes = _shapes(header)
-    if members.keys() != {"header.npy", *(f"{array}.npy" for array in shapes)}:
-        raise ValueError(f"it holds {sorted(members)}, and the header describes {sorted(shapes)}")
+    described = shapes(header)
+    if members.keys() != {"header.npy", *(f"{array}.npy" for array in described)}:
+        raise ValueError(
+            f"it holds {sorted(members)}, and the header describes {sorted(described)}"
+        )
     arrays = {
         array: _array(archive.read(f"{array}.npy"), array, shape, dtype)
-        for array, (shape, dtype) in shapes.items()
+        for array, (shape, dtype) in described.items()
     }
     return header, arrays
 
@@ -154,35 +154,40 @@ def _header(data: bytes, name: str) -> dict[str, Any]:
     is_text = len(shape) == 1 and dtype == np.uint8
     header = json.loads(data[start:]) if is_text else None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise _UnsupportedFile(f"{name!r} has a header of another kind, expected a cygrad network")
-    version = checks.whole_number(header["version"], "version")
-    if version > VERSION:
-        raise _UnsupportedFile(
-            f"{name!r} has format {version}, written by cygrad {header.get('cygrad')}; "
-            f"cygrad {__version__} reads formats up to {VERSION}: a newer cygrad is needed"
-        )
+        raise UnsupportedFile(f"{name!r} has a header of another kind, expected a cygrad network")
+    check_version(header, name)
     return header
 
 
-def _shapes(header: dict[str, Any]) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+def check_version(header: dict[str, Any], name: str) -> None:
+    """Raise a ValueError if a newer version of the package has written the file `name`."""
+    version = checks.whole_number(header["version"], "version")
+    if version > VERSION:
+        raise UnsupportedFile(
+            f"{name!r} has format {version}, written by cygrad {header.get('cygrad')}; "
+            f"cygrad {__version__} reads formats up to {VERSION}: a newer cygrad is needed"
+        )
+
+
+def shapes(header: dict[str, Any]) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
     """Return shape and dtype of each array that the header describes."""
     dtype = np.dtype(checks.one_of(header["dtype"], "dtype", checks.DTYPES)).newbyteorder("<")
     inputs = checks.whole_number(header["inputs"], "inputs")
-    shapes: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
+    found: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
     below = inputs
     for index, layer in enumerate(flat_values(header["layers"])):
         if layer.get("kind", "dense") != "dense":
             names = _NORM_ARRAYS.get(layer["kind"], ())
-            shapes |= {f"{name}_{index}": ((below,), dtype) for name in names}
+            found |= {f"{name}_{index}": ((below,), dtype) for name in names}
             continue
         units = checks.whole_number(layer["units"], "units")
-        shapes[f"weights_{index}"] = (units, below), dtype
+        found[f"weights_{index}"] = (units, below), dtype
         if checks.flag(layer["use_bias"], "use_bias"):
-            shapes[f"biases_{index}"] = (units,), dtype
+            found[f"biases_{index}"] = (units,), dtype
         below = units
     if checks.flag(header["standardized"], "standardized"):
-        shapes["input_mean"] = shapes["input_scale"] = (inputs,), np.dtype("<f8")
-    return shapes
+        found["input_mean"] = found["input_scale"] = (inputs,), np.dtype("<f8")
+    return found
 
 
 def _array(data: bytes, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
