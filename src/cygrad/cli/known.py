@@ -132,12 +132,9 @@ def evaluate(
 
             return loop.evaluate(net, X, y, list(metrics))
         return results
-    from cygrad.network.losses import compared_outputs, middle_quantile
+    from cygrad.network.losses import middle_quantile
 
-    actual, outputs = compared_outputs(net.loss, y, net.forward(X))
-    shape = actual.shape
-    actual = encoder.decode(actual).reshape(shape)
-    outputs = encoder.decode(outputs).reshape(shape)
+    actual, outputs = compared(net, X, y)
     results["mae"] = float(np.abs(outputs - actual).mean())
     middle = middle_quantile(net.loss, y, net.outputs)
     if middle is not None:
@@ -145,3 +142,15 @@ def evaluate(
     for metric in metrics:
         results[metric.name] = metric(actual, outputs)
     return results
+
+
+def compared(net: Network, X: Any, y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return quantities and the outputs that predict them, in their unit, both (n, k)."""
+    from cygrad.network.losses import compared_outputs
+
+    actual, outputs = compared_outputs(net.loss, y, net.forward(X))
+    encoder = net.encoder
+    if encoder is None or not encoder.scales_targets:
+        return actual, outputs
+    shape = actual.shape
+    return encoder.decode(actual).reshape(shape), encoder.decode(outputs).reshape(shape)

@@ -253,7 +253,8 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Print loss and metrics of a saved model over a file with targets. Rows "
+        "Print loss and metrics of a saved model over a file with targets: of classes also the "
+        "confusion matrix, of quantities the residuals in their unit. Rows "
         "without a target are left out, with a word."
     )
     _add_model_and_data(parser)

@@ -206,21 +206,26 @@ class BuiltInMetric(Metric):
                 raise ValueError(f"multilabel is True, and {self.name} needs one class for a row")
             decisions = targets.reshape(a.shape) >= 0.5
             return _per_output(self, decisions, a, weights)
-        return float(self.function(*_classes(targets, a), weights))
+        return float(self.function(*decided_classes(targets, a), _scores(a), weights))
 
 
-def _classes(
+def decided_classes(
     y: NDArray[Any], a: NDArray[Any]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
-    """Return the classes of targets and outputs, and the scores of all classes.
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the classes of targets, (n,) or (n, outputs), and of outputs, (n, outputs).
 
     A single output decides at ½, as the network does; else it is the first of the largest.
     """
     if a.shape[1] == 1:
         labels = (y.reshape(-1) >= 0.5).astype(np.int64)
-        return labels, (a[:, 0] >= 0.5).astype(np.int64), np.concatenate([1 - a, a], axis=1)
+        return labels, (a[:, 0] >= 0.5).astype(np.int64)
     labels = y if y.ndim == 1 else y.argmax(axis=1)
-    return labels.astype(np.int64), a.argmax(axis=1), a
+    return labels.astype(np.int64), a.argmax(axis=1)
+
+
+def _scores(a: NDArray[Any]) -> NDArray[Any]:
+    """Return the scores of all classes: 1 − a and a for a single output a."""
+    return np.concatenate([1 - a, a], axis=1) if a.shape[1] == 1 else a
 
 
 def has_nan(a: NDArray[Any]) -> bool:
@@ -232,8 +237,12 @@ def _per_output(
     metric: BuiltInMetric, y: NDArray[np.bool_], a: NDArray[Any], weights: NDArray[Any] | None
 ) -> float:
     """Return the mean over the outputs, each with two classes."""
-    columns = [_classes(y[:, c], a[:, c : c + 1]) for c in range(a.shape[1])]
-    return sum(float(metric.function(*column, weights)) for column in columns) / len(columns)
+    values = []
+    for column in range(a.shape[1]):
+        output = a[:, column : column + 1]
+        classes = decided_classes(y[:, column], output)
+        values.append(float(metric.function(*classes, _scores(output), weights)))
+    return sum(values) / len(values)
 
 
 def is_multilabel(net: Network) -> bool:
