@@ -14,6 +14,7 @@ import cygrad
 #: The extras of some modules, by the beginning of their names.
 NEEDED = {
     "cygrad.exchange.safetensors": "safetensors",
+    "cygrad.exchange.sklearn": "sklearn",
     "cygrad.sklearn": "sklearn",
     "cygrad.training.lbfgs": "scipy",
 }
