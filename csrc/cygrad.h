@@ -243,6 +243,7 @@ typedef struct {
                              cg_matrix *below);
     void (*layer_norm)(ptrdiff_t rows, const cg_matrix *x, const cg_norm *norm, cg_matrix *z);
     void (*layer_norm_delta)(ptrdiff_t rows, const cg_matrix *delta, const cg_norm *norm, cg_matrix *below);
+    void (*scale_columns)(ptrdiff_t panel, ptrdiff_t rows, const char *scale, const cg_matrix *x, cg_matrix *out);
     void (*scale_gradient)(ptrdiff_t rows, const cg_matrix *delta, const cg_matrix *normalized, char *scale,
                            const char *sums, const ptrdiff_t *state_offsets,
                            const cg_update *update);

@@ -88,6 +88,7 @@ const cg_kernels CG_TABLE = {
     .batch_norm_delta = batch_norm_delta,
     .layer_norm = layer_norm,
     .layer_norm_delta = layer_norm_delta,
+    .scale_columns = scale_columns,
     .scale_gradient = scale_gradient,
     .running_moments = running_moments,
     .dropout = dropout,

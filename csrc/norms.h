@@ -1,4 +1,4 @@
-/* norms.h: batch and layer normalisation, z = γ ⊙ x̂ + β, forward and back.
+/* norms.h: batch and layer normalisation, z = γ ⊙ x̂ + β, forward and back; and scaling, z = γ ⊙ x.
  *
  * Batch norm takes mean and variance of each column over the rows of the batch (Ioffe & Szegedy 2015), layer norm those
  * of each row over its columns (Ba, Kiros & Hinton 2016). Both subtract the first number before they add, so that a large
@@ -141,7 +141,19 @@ static void layer_norm_delta(ptrdiff_t rows, const cg_matrix *delta, const cg_no
     }
 }
 
-/* ∂C/∂γ = Σ δ ⊙ x̂ over the rows, in their order, and the update of γ, as bias_gradient does it for b */
+/* out = γ ⊙ x for one panel: x and out are [batch, units], γ is [units]. Forward, and back with δ in the place of x */
+static void scale_columns(ptrdiff_t panel, ptrdiff_t rows, const char *scale, const cg_matrix *x_in, cg_matrix *out)
+{
+    const real *x = panel_of(x_in, panel), *numbers = (const real *)scale + panel * P;
+    real *to = panel_of(out, panel);
+    vec factor[PANEL_VECTORS];
+    CG_EACH_J factor[j] = load(numbers + j * LANES);
+    for (ptrdiff_t i = 0; i < rows * P; i += P)
+        CG_EACH_J store(to + i + j * LANES, load(x + i + j * LANES) * factor[j]);
+}
+
+/* ∂C/∂γ = Σ δ ⊙ x̂ over the rows, in their order, and the update of γ, as bias_gradient does it for b. For scaling the
+ * input x takes the place of x̂ */
 static void scale_gradient(ptrdiff_t rows, const cg_matrix *delta, const cg_matrix *normalized, char *scale,
                            const char *sums, const ptrdiff_t *state_offsets, const cg_update *rule)
 {

@@ -11,7 +11,8 @@ from cpython.buffer cimport (
 )
 
 from cygrad._engine.equations cimport (
-    BATCH_NORM, CLIP_NOTHING, DENSE, DROPOUT, GAUSSIAN_NOISE, LAYER_NORM, RESIDUAL_SUM, Clipping, Layer, LayerKind, Pass
+    BATCH_NORM, CLIP_NOTHING, DENSE, DROPOUT, GAUSSIAN_NOISE, LAYER_NORM, RESIDUAL_SUM, SCALING, Clipping, Layer, LayerKind,
+    Pass
 )
 from cygrad._engine.interrupts cimport Interrupts
 from cygrad._engine.kernels cimport (
@@ -41,7 +42,7 @@ cdef list _activations = list(_kernels.ACTIVATIONS), _losses = list(_kernels.LOS
 
 cdef dict _kinds = {
     "dense": DENSE, "batch_norm": BATCH_NORM, "layer_norm": LAYER_NORM, "dropout": DROPOUT,
-    "noise": GAUSSIAN_NOISE, "residual_sum": RESIDUAL_SUM,
+    "noise": GAUSSIAN_NOISE, "residual_sum": RESIDUAL_SUM, "scaling": SCALING,
 }
 
 cdef Py_ssize_t LOSS_CHUNK = 256        # rows whose losses are added before they are added to those of other rows
@@ -156,10 +157,13 @@ cdef class Engine:
         return (size + width - 1) // width * width
 
     cdef Py_ssize_t rows_in_memory(self, Py_ssize_t padded_inputs, other) except -1:
-        """Return the number of rows [units] that a layer takes: W and b, or γ and β and the running statistics."""
+        """Return the number of rows [units] that a layer takes: W and b, or γ and β and the running statistics.
+
+        Scaling has a row of zeros in the place of β, as a dense layer without a bias.
+        """
         if other is None:
             return padded_inputs + 1
-        return {"batch_norm": 4, "layer_norm": 2}.get(other[0], 0)
+        return {"batch_norm": 4, "layer_norm": 2, "scaling": 2}.get(other[0], 0)
 
     cdef Py_ssize_t place_other(self, Py_ssize_t l, Py_ssize_t offset, Py_ssize_t padded, str kind, double amount,
                                 double momentum, Py_ssize_t source) except -1:
@@ -172,9 +176,9 @@ cdef class Engine:
         layer.w.capacity = 1
         self.has_batch_norm = self.has_batch_norm or layer.kind == BATCH_NORM
         self.is_random = self.is_random or layer.kind == DROPOUT or layer.kind == GAUSSIAN_NOISE
-        if layer.kind != BATCH_NORM and layer.kind != LAYER_NORM:
+        if layer.kind != BATCH_NORM and layer.kind != LAYER_NORM and layer.kind != SCALING:
             return offset
-        layer.train_weights = layer.train_biases = True
+        layer.train_weights, layer.train_biases = True, layer.kind != SCALING
         layer.inputs = 1
         layer.w.data = base + offset * self.kernels.itemsize
         self.weight_rows[l - 1] = slice(offset, offset + units)
@@ -182,7 +186,7 @@ cdef class Engine:
         layer.b = base + offset * self.kernels.itemsize
         self.bias_rows[l - 1] = slice(offset, offset + units)
         offset += padded
-        self.n_parameters += 2 * units
+        self.n_parameters += (1 + layer.train_biases) * units
         if layer.kind == BATCH_NORM:
             layer.running_mean = base + offset * self.kernels.itemsize
             offset += padded
@@ -194,7 +198,7 @@ cdef class Engine:
     # Parameters
 
     def weights(self, Py_ssize_t layer):
-        """Return a copy of the weights of a layer, counted from 0: (out, in), or the γ of a norm, (out,)."""
+        """Return a copy of the weights of a layer, counted from 0: (out, in), or γ of a norm or scaling, (out,)."""
         return self.copy_weights(layer + 1, 0)
 
     def set_weights(self, Py_ssize_t layer, weights, bint finite=False):
@@ -412,8 +416,8 @@ cdef class Engine:
         for l in range(1, self.depth + 1):
             if (l == 1 and self.layers[l].kind != DENSE) or (
                     self.layers[l].kind == RESIDUAL_SUM and self.layers[l].source == 0):
-                raise TypeError(f"{name} is sparse, and the network has a norm, dropout, noise or a residual block of its "
-                                "inputs; expected dense rows, or a dense layer first")
+                raise TypeError(f"{name} is sparse, and the network has a norm, dropout, noise, scaling or a residual block of "
+                                "its inputs; expected dense rows, or a dense layer first")
         return 0
 
     cdef int read_row(self, Samples x, array) except -1:

@@ -12,15 +12,17 @@ cdef enum LayerKind:
     DROPOUT             # a = x ⊙ random factors, in training
     GAUSSIAN_NOISE      # a = x + random numbers, in training
     RESIDUAL_SUM        # z = x + the output of an earlier layer
+    SCALING             # z = γ x, with a factor γ for each column
 
 
-# One layer and its parameters, in the engine's storage. A norm has γ in the place of W and β in the place of b.
+# One layer and its parameters, in the engine's storage. A norm has γ in the place of W and β in the place of b; scaling
+# has γ alone, and zeros in the place of b.
 cdef struct Layer:
     LayerKind kind
     int activation
     double parameter            # of the activation, if it has one
     bint train_weights, train_biases
-    Py_ssize_t inputs           # rows of W; one of a norm, none where there are no parameters
+    Py_ssize_t inputs           # rows of W; one of γ, none where there are no parameters
     cg_matrix w                 # [in, out]; its rows are padded to whole panels
     char *b                     # [out]
     double weights_rate_factor, biases_rate_factor      # multiply the learning rate

@@ -184,6 +184,8 @@ cdef extern from "cygrad.h" nogil:
         void (*layer_norm)(Py_ssize_t rows, const cg_matrix *x, const cg_norm *norm, cg_matrix *z) noexcept nogil
         void (*layer_norm_delta)(Py_ssize_t rows, const cg_matrix *delta, const cg_norm *norm,
                                  cg_matrix *below) noexcept nogil
+        void (*scale_columns)(Py_ssize_t panel, Py_ssize_t rows, const char *scale, const cg_matrix *x,
+                              cg_matrix *out) noexcept nogil
         void (*scale_gradient)(Py_ssize_t rows, const cg_matrix *delta, const cg_matrix *normalized, char *scale,
                                const char *sums, const Py_ssize_t *state_offsets,
                                const cg_update *update) noexcept nogil

@@ -1,4 +1,4 @@
-"""The layers that are not dense: norms, dropout and noise, residual sums. Each has its forward and its backward equation
+"""The layers that are not dense: norms, scaling, dropout and noise, residual sums. Each has its forward and its backward equation
 here, and in `list_layer` and `list_delta` what they cost. The plan includes this file.
 
 δˡ of the layer below another kind of layer is computed as below a dense one: ∂C/∂aˡ first, to which the δ of each residual
@@ -6,14 +6,14 @@ sum is added that takes aˡ too, then ⊙ σ′(zˡ).
 """
 
 from cygrad._engine.equations cimport (
-    BATCH_NORM, DENSE, DROPOUT, GAUSSIAN_NOISE, LAYER_NORM, RESIDUAL_SUM, Layer, LayerKind, Part, Pass, Workspace,
-    from_row
+    BATCH_NORM, DENSE, DROPOUT, GAUSSIAN_NOISE, LAYER_NORM, RESIDUAL_SUM, SCALING, Layer, LayerKind, Part, Pass,
+    Workspace, from_row
 )
 from cygrad._engine.kernels cimport CG_ACTIVATION_identity, cg_matrix, cg_noise, cg_norm, cg_update
 
 
 # Multiply-adds that take as long as these layers' work for one number.
-cdef Py_ssize_t NORM_WORK = 12, DROPOUT_WORK = 16, NOISE_WORK = 64, SUM_WORK = 4
+cdef Py_ssize_t NORM_WORK = 12, DROPOUT_WORK = 16, NOISE_WORK = 64, SUM_WORK = 4, SCALE_WORK = 4
 
 
 cdef int list_layer(Plan plan, Py_ssize_t l) except -1:
@@ -27,6 +27,8 @@ cdef int list_layer(Plan plan, Py_ssize_t l) except -1:
         plan.add(NORMALIZE, l, 1, rows, VECTOR, NORM_WORK * units)
     elif layer.kind == RESIDUAL_SUM:
         plan.add(ADD_SOURCE, l, units, rows, TILE, SUM_WORK * width)
+    elif layer.kind == SCALING:
+        plan.add(SCALE, l, units, rows, TILE, SCALE_WORK * width)
     elif plan.workspace.training:
         plan.add(DISTURB, l, units, rows, TILE, (DROPOUT_WORK if layer.kind == DROPOUT else NOISE_WORK) * width)
     return 0
@@ -42,6 +44,8 @@ cdef int list_delta(Plan plan, Py_ssize_t l) except -1:
         plan.add(NORMALIZE_DELTA, l, 1, rows, VECTOR, NORM_WORK * units)
     elif above.kind == RESIDUAL_SUM:
         plan.add(ADD_SOURCE_DELTA, l, units, rows, TILE, SUM_WORK * width)
+    elif above.kind == SCALING:
+        plan.add(SCALE_DELTA, l, units, rows, TILE, SCALE_WORK * width)
     else:
         plan.add(DISTURB_DELTA, l, units, rows, TILE, SUM_WORK * width)
     return 0
@@ -130,15 +134,18 @@ cdef void normalize_delta(const Workspace *s, const Pass *p, Part *part) noexcep
 
 
 cdef void scale_gradient(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
-    """∂C/∂γ = Σ δˡ ⊙ x̂, ∂C/∂β = Σ δˡ over the samples, and the updates; then the running statistics of batch norm"""
+    """∂C/∂γ = Σ δˡ ⊙ x̂, ∂C/∂β = Σ δˡ over the samples, and the updates; then the running statistics of batch norm
+
+    Scaling has its input aˡ⁻¹ in the place of x̂, and no β.
+    """
     cdef const Layer *layer = &s.layers[part.layer]
-    cdef cg_matrix delta = from_row(&s.delta[part.layer], p.first), normalized
-    cdef cg_norm norm = norm_of(s, part.layer, p.first, &normalized)
+    cdef cg_matrix delta = from_row(&s.delta[part.layer], p.first)
+    cdef cg_matrix x = from_row(&s.a[part.layer - 1] if layer.kind == SCALING else &s.kept[part.layer], p.first)
     cdef cg_update update = block_update(p, layer.weights_rate_factor, False)
     cdef char *scale = layer.w.data
     cdef Part whole = part[0]
     if layer.train_weights:
-        s.kernels.scale_gradient(p.rows, &delta, &normalized, scale + (p.gradient_offset if p.is_last else p.sums_offset),
+        s.kernels.scale_gradient(p.rows, &delta, &x, scale + (p.gradient_offset if p.is_last else p.sums_offset),
                                  scale + p.sums_offset if p.continues else NULL, p.state_offsets, &update)
     whole.first, whole.rows, whole.panel = 0, 1, 0
     whole.panels = width_in_panels(s, layer.w.cols)
@@ -156,6 +163,26 @@ cdef void update_running_moments(const Workspace *s, const Pass *p, Py_ssize_t l
     cdef cg_norm norm = norm_of(s, l, p.first, &normalized)
     if s.training and p.update.rule != CG_RULE_store:
         s.kernels.running_moments(p.rows, layer.w.cols, layer.momentum, &norm, layer.running_mean, layer.running_variance)
+
+
+# Scaling
+
+cdef void scale(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
+    """zˡ = γ ⊙ aˡ⁻¹;  aˡ = σ(zˡ)"""
+    cdef Py_ssize_t panel, l = part.layer, r = p.first + part.first
+    cdef cg_matrix x = from_row(&s.a[l - 1], r), z = from_row(&s.z[l], r), a = from_row(&s.a[l], r)
+    for panel in range(part.panel, part.panel + part.panels):
+        s.kernels.scale_columns(panel, part.rows, s.layers[l].w.data, &x, &z)
+    apply_activation(s, part, &z, &a)
+
+
+cdef void scale_delta(const Workspace *s, const Pass *p, const Part *part) noexcept nogil:
+    """∂C/∂aˡ⁻¹ = γ ⊙ δˡ"""
+    cdef Py_ssize_t panel, l = part.layer, r = p.first + part.first
+    cdef cg_matrix delta = from_row(&s.delta[l + 1], r), below = from_row(&s.delta[l], r)
+    for panel in range(part.panel, part.panel + part.panels):
+        s.kernels.scale_columns(panel, part.rows, s.layers[l + 1].w.data, &delta, &below)
+    complete_delta(s, p, part)
 
 
 # Dropout and noise

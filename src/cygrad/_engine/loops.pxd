@@ -39,6 +39,7 @@ cdef int layer_norm(const real[:, ::1] x, const real[::1] scale, const real[::1]
                     real[:, ::1] normalized, real[::1] inverse, real[:, ::1] z) except -1 nogil
 cdef int layer_norm_delta(const real[:, ::1] delta, const real[:, ::1] normalized, const real[::1] inverse,
                           const real[::1] scale, real[:, ::1] below) except -1 nogil
+cdef int scale_columns(const real[:, ::1] x, const real[::1] scale, real[:, ::1] out) except -1 nogil
 cdef int scale_gradient(const real[:, ::1] delta, const real[:, ::1] normalized, real[::1] gradient) except -1 nogil
 cdef int running_moments(Py_ssize_t n, double momentum, const real[::1] mean, const real[::1] variance,
                          real[::1] running_mean, real[::1] running_variance) except -1 nogil

@@ -1,4 +1,4 @@
-"""The bits of the layers that are not dense: norms, dropout, noise. `loops` includes this file.
+"""The bits of the layers that are not dense: norms, scaling, dropout, noise. `loops` includes this file.
 
 Sums over the rows of a batch are chains in their order; sums over the columns of a row have P partial sums.
 """
@@ -129,6 +129,19 @@ cdef int layer_norm_delta(const real[:, ::1] delta, const real[:, ::1] normalize
             below[r, j] = inverse[r] * multiply_add(-normalized[r, j], slope_mean, g - mean)
     return 0
 
+
+# Scaling: z = γ x, and ∂C/∂x = γ δ.
+
+cdef int scale_columns(const real[:, ::1] x, const real[::1] scale, real[:, ::1] out) except -1 nogil:
+    """x [batch, units] IN, scale [units] IN, out [batch, units] OUT"""
+    cdef Py_ssize_t r, j
+    for r in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            out[r, j] = x[r, j] * scale[j]
+    return 0
+
+
+# Of norms, and of scaling with x in the place of x̂.
 
 cdef int scale_gradient(const real[:, ::1] delta, const real[:, ::1] normalized, real[::1] gradient) except -1 nogil:
     """∂C/∂γ = Σ δ x̂ over the samples, in their order.

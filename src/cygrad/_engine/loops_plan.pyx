@@ -12,8 +12,8 @@ from libc.string cimport memcpy
 
 from cygrad._engine cimport loops
 from cygrad._engine.equations cimport (
-    BATCH_NORM, CLIP_NORM, CLIP_VALUE, DENSE, DROPOUT, LAYER_NORM, RESIDUAL_SUM, Layer, Pass, Workspace, from_row,
-    update_of_layer
+    BATCH_NORM, CLIP_NORM, CLIP_VALUE, DENSE, DROPOUT, LAYER_NORM, RESIDUAL_SUM, SCALING, Layer, Pass, Workspace,
+    from_row, update_of_layer
 )
 from cygrad._engine.kernels cimport (
     CG_ACTIVATION_identity, CG_FLOAT32, CG_FLOAT64, CG_MOST_STATES, CG_PANEL_BYTES, CG_RULE_store, CG_UINT64,
@@ -23,8 +23,8 @@ from cygrad._engine.kernels cimport (
 from cygrad._engine.loops cimport real
 from cygrad._engine.plan cimport (
     ADD_SOURCE, ADD_SOURCE_DELTA, CLIP, DISTURB, DISTURB_DELTA, FORWARD, GATHER, GRADIENT, HIDDEN_DELTA, LIMIT_NORMS,
-    NORMALIZE, NORMALIZE_DELTA, OUTPUT_DELTA, SCALE_GRADIENT, SOFTMAX, SPARSE_FORWARD, SPARSE_GRADIENT, UPDATE, Operation,
-    Plan, call_custom
+    NORMALIZE, NORMALIZE_DELTA, OUTPUT_DELTA, SCALE, SCALE_DELTA, SCALE_GRADIENT, SOFTMAX, SPARSE_FORWARD,
+    SPARSE_GRADIENT, UPDATE, Operation, Plan, call_custom
 )
 from cygrad._engine.samples cimport read_integer, read_number
 from cygrad._engine.interrupts cimport Interrupts
@@ -134,10 +134,10 @@ cdef int operate(Workspace *s, const Operation *op, Pass *p, real zero) except -
     elif op.kind == UPDATE:
         apply_gradient[real](s, l, p, zero)
     elif op.kind == SCALE_GRADIENT:
-        update_norm[real](s, p, l, zero)
-    elif op.kind in (NORMALIZE, DISTURB, ADD_SOURCE):
+        update_scale[real](s, p, l, zero)
+    elif op.kind in (NORMALIZE, DISTURB, ADD_SOURCE, SCALE):
         pass_layer[real](s, p, l, zero)
-    elif op.kind in (NORMALIZE_DELTA, DISTURB_DELTA, ADD_SOURCE_DELTA):
+    elif op.kind in (NORMALIZE_DELTA, DISTURB_DELTA, ADD_SOURCE_DELTA, SCALE_DELTA):
         pass_back[real](s, p, l, zero)
     elif op.kind == LIMIT_NORMS:
         w = weights_of[real](&s.layers[l], zero)
@@ -186,7 +186,7 @@ cdef Statistics statistics_of(const Workspace *s, Py_ssize_t l) noexcept:
 
 
 cdef int pass_layer(Workspace *s, const Pass *p, Py_ssize_t l, real zero) except -1:
-    """Forward through a norm, dropout, noise or a residual sum."""
+    """Forward through a norm, scaling, dropout, noise or a residual sum."""
     cdef const Layer *layer = &s.layers[l]
     cdef Py_ssize_t n = p.rows, units = layer.w.cols
     cdef Statistics of_batch
@@ -209,6 +209,8 @@ cdef int pass_layer(Workspace *s, const Pass *p, Py_ssize_t l, real zero) except
                                layer.amount, kept, inverse, z)
     elif layer.kind == RESIDUAL_SUM:
         np.add(x, unpacked[real](&s.a[layer.source], p.first, n, zero), out=z)
+    elif layer.kind == SCALING:
+        loops.scale_columns[real](x, as_array[real](layer.w.data, units, zero), z)
     else:
         noise.amount, noise.seed, noise.step, noise.row, noise.layer = layer.amount, p.seed, p.step, p.start, l
         if layer.kind == DROPOUT:
@@ -239,6 +241,8 @@ cdef int pass_back(Workspace *s, const Pass *p, Py_ssize_t l, real zero) except 
     elif above.kind == LAYER_NORM:
         loops.layer_norm_delta[real](delta, kept, as_array[real](s.statistics[l + 1] + p.first * sizeof(real), n, zero),
                                      as_array[real](above.w.data, units, zero), below)
+    elif above.kind == SCALING:
+        loops.scale_columns[real](delta, as_array[real](above.w.data, units, zero), below)
     elif above.kind == DROPOUT and s.training:
         np.multiply(delta, kept, out=below)
     complete_delta[real](s, p, l, below)
@@ -267,7 +271,7 @@ cdef int complete_delta(Workspace *s, const Pass *p, Py_ssize_t l, real[:, ::1] 
     return 0
 
 
-cdef int update_norm(Workspace *s, const Pass *p, Py_ssize_t l, real zero) except -1:
+cdef int update_scale(Workspace *s, const Pass *p, Py_ssize_t l, real zero) except -1:
     """∂C/∂γ and ∂C/∂β, and the updates, or the gradient itself is stored; then the running statistics of batch norm."""
     cdef const Layer *layer = &s.layers[l]
     cdef cg_update rule = p.update
@@ -276,7 +280,8 @@ cdef int update_norm(Workspace *s, const Pass *p, Py_ssize_t l, real zero) excep
         delta = unpacked[real](&s.delta[l], p.first, p.rows, zero)
     if layer.train_weights:
         scale = np.empty((1, layer.w.cols), delta.dtype)
-        loops.scale_gradient[real](delta, unpacked[real](&s.kept[l], p.first, p.rows, zero), scale[0])
+        x = unpacked[real](&s.a[l - 1] if layer.kind == SCALING else &s.kept[l], p.first, p.rows, zero)
+        loops.scale_gradient[real](delta, x, scale[0])
     if layer.train_biases:
         shift = np.empty((1, layer.w.cols), delta.dtype)
         loops.bias_gradient[real](delta, shift[0])
@@ -356,7 +361,7 @@ cdef int update_layer(const Layer *layer, const Pass *p, const real[:, ::1] a, c
 cdef int update_parameters(const Layer *layer, const Pass *p, cg_update rule, Py_ssize_t offset, weight_gradient,
                            bias_gradient, real zero) except -1:
     """Update what lies `offset` bytes from the parameters, and its states; they are changed where they are."""
-    cdef bint decays = rule.rule != CG_RULE_store and layer.kind == DENSE      # norms do not decay
+    cdef bint decays = rule.rule != CG_RULE_store and layer.kind == DENSE      # γ does not decay
     cdef cg_update of_weights = update_of_layer(&rule, layer.weights_rate_factor, decays)
     cdef cg_update of_biases = update_of_layer(&rule, layer.biases_rate_factor, False)
     cdef cg_matrix w = layer.w

@@ -22,7 +22,7 @@ cdef Py_ssize_t scratch_size(const cg_kernels *kernels, const Layer *layers, Py_
 
 cdef void unpack_weights(const cg_kernels *kernels, const Layer *layer, Py_ssize_t offset, char *scratch,
                          char *out) noexcept nogil:
-    """Copy the weights to `out`, (out, in), or the γ of a norm, (out,); or what lies `offset` bytes from them, such as their gradient."""
+    """Copy the weights to `out`, (out, in), or γ of a norm or scaling, (out,); or what lies `offset` bytes from them."""
     cdef Py_ssize_t panel, o, part, columns, width = kernels.panel_width, row_bytes = layer.inputs * kernels.itemsize
     cdef cg_matrix w = layer.w
     cdef char *to

@@ -24,7 +24,9 @@ cdef enum Kind:
     DISTURB_DELTA
     ADD_SOURCE
     ADD_SOURCE_DELTA
-    SCALE_GRADIENT  # ∂C/∂γ = Σ δ ⊙ x̂, ∂C/∂β = Σ δ, and the updates
+    SCALE
+    SCALE_DELTA
+    SCALE_GRADIENT  # ∂C/∂γ = Σ δ ⊙ x̂, or Σ δ ⊙ x of scaling; ∂C/∂β = Σ δ; and the updates
     LIMIT_NORMS     # w ← w c / ‖w‖ where ‖w‖ > c, for the weights w of each unit
 
 

@@ -618,6 +618,10 @@ cdef class Plan:
             normalize(&self.workspace, p, &part)
         elif op.kind == NORMALIZE_DELTA:
             normalize_delta(&self.workspace, p, &part)
+        elif op.kind == SCALE:
+            scale(&self.workspace, p, &part)
+        elif op.kind == SCALE_DELTA:
+            scale_delta(&self.workspace, p, &part)
         elif op.kind == DISTURB:
             disturb(&self.workspace, p, &part)
         elif op.kind == DISTURB_DELTA:
