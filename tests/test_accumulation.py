@@ -72,7 +72,7 @@ def test_it_agrees_with_the_reference():
     assert_close(losses, history.loss, "float64", 100, "loss")
 
 
-@pytest.mark.parametrize("norm", [cg.BatchNorm, cg.LayerNorm])
+@pytest.mark.parametrize("norm", [cg.BatchNorm, cg.LayerNorm, cg.Scaling])
 def test_other_layers_have_the_bits_of_one_batch(norm):
     """Batch norm needs the whole batch at once; random numbers belong to the rows of a step."""
     found = []

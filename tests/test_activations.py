@@ -87,7 +87,7 @@ class TestChoosing:
         with pytest.raises(ValueError, match="softmax is for the last layer only"):
             network(activations.softmax())
 
-    @pytest.mark.parametrize("layer", [cg.BatchNorm, cg.LayerNorm])
+    @pytest.mark.parametrize("layer", [cg.BatchNorm, cg.LayerNorm, cg.Scaling])
     def test_norms_and_blocks_take_them(self, layer):
         chosen = activations.leaky_relu(0.2)
         block = cg.Residual([cg.Dense(5), layer(chosen)], activations.elu(0.5))

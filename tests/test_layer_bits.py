@@ -1,4 +1,4 @@
-"""The bits of norms, dropout, noise and residual sums: those of the plain loops, everywhere."""
+"""The bits of layers that are not dense: those of the plain loops, everywhere."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,7 +85,7 @@ def test_blocks_of_rows_have_the_bits_of_the_batch(name, dtype, side_by_side):
 
 
 @pytest.mark.parametrize("clip", [{"clip_global_norm": 0.1}, {"clip_norm": 0.05}])
-@pytest.mark.parametrize("name", ["batch norm", "frozen norms", "all"])
+@pytest.mark.parametrize("name", ["batch norm", "frozen norms", "scaling", "all"])
 def test_clipping_has_the_bits_of_the_loops(name, clip, isa):
     expected = trained(name, "float32", **clip)
     before = kernels.selected_engine()

@@ -1,4 +1,4 @@
-"""Norms, dropout, noise, residual blocks: against the reference, numerically, and refusals."""
+"""Layers that are not dense: against the reference, numerically, and refusals."""
 
 import copy
 import pickle
@@ -21,7 +21,11 @@ def in_reference(layer):
     """Return the reference's description of a layer."""
     if isinstance(layer, cg.Dense):
         return reference.Dense(
-            layer.units, layer.activation, use_bias=layer.use_bias, trainable=layer.trainable
+            layer.units,
+            layer.activation,
+            use_bias=layer.use_bias,
+            trainable=layer.trainable,
+            learning_rate_factor=layer.learning_rate_factor,
         )
     if isinstance(layer, cg.Residual):
         return reference.Residual([in_reference(each) for each in layer.layers], layer.activation)
@@ -29,7 +33,13 @@ def in_reference(layer):
         return reference.Dropout(layer.rate)
     if isinstance(layer, cg.GaussianNoise):
         return reference.GaussianNoise(layer.deviation)
-    options = {"eps": layer.eps, "trainable": layer.trainable}
+    options = {
+        "trainable": layer.trainable,
+        "learning_rate_factor": layer.learning_rate_factor,
+    }
+    if isinstance(layer, cg.Scaling):
+        return reference.Scaling(layer.activation, **options)
+    options["eps"] = layer.eps
     if isinstance(layer, cg.BatchNorm):
         return reference.BatchNorm(layer.activation, momentum=layer.momentum, **options)
     return reference.LayerNorm(layer.activation, **options)

@@ -123,7 +123,13 @@ def test_clipped_and_accumulated_gradients(threads, options):
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize(
     "hidden",
-    [[cg.BatchNorm()], [cg.LayerNorm()], [cg.Dropout(0.3)], [cg.Residual([cg.Dense(20, "relu")])]],
+    [
+        [cg.BatchNorm()],
+        [cg.LayerNorm()],
+        [cg.Scaling()],
+        [cg.Dropout(0.3)],
+        [cg.Residual([cg.Dense(20, "relu")])],
+    ],
 )
 def test_layers_after_the_first(hidden, threads):
     def make():
@@ -140,7 +146,13 @@ def test_layers_after_the_first(hidden, threads):
 
 @pytest.mark.parametrize(
     "layer",
-    [cg.BatchNorm(), cg.LayerNorm(), cg.Dropout(0.3), cg.Residual([cg.Dense(50, "relu")])],
+    [
+        cg.BatchNorm(),
+        cg.LayerNorm(),
+        cg.Scaling(),
+        cg.Dropout(0.3),
+        cg.Residual([cg.Dense(50, "relu")]),
+    ],
 )
 def test_layers_that_need_dense_samples(layer):
     X, _ = data()

@@ -134,7 +134,7 @@ def layered(**options):
     layers = [
         cg.Dense(16, "relu"),
         cg.BatchNorm(),
-        cg.Residual([cg.Dense(16, "tanh"), cg.LayerNorm()]),
+        cg.Residual([cg.Dense(16, "tanh"), cg.LayerNorm(), cg.Scaling("relu")]),
         cg.Dropout(0.3),
         cg.Dense(3, "softmax"),
     ]
@@ -149,7 +149,7 @@ def test_layers_without_weights_and_random_ones():
     watched.net.gradient(X, Y)
     first = watched.fit(X, Y, 2, statistics=True).statistics
     assert_same_bits(same_storage(), storage())  # running statistics too
-    assert [row.layer for row in first[0]] == [0, 1, 2, 3, 6]
+    assert [row.layer for row in first[0]] == [0, 1, 2, 3, 4, 7]
     assert layered()[0].fit(X, Y, 2, statistics=True).statistics == first
 
 

@@ -232,8 +232,8 @@ class TestRefusals:
                 cg.load(path)
 
     def test_newer_files(self, saved):
-        rewrite(saved, header={"version": 4, "cygrad": "9.1.0", "layers": "of another kind"})
-        with pytest.raises(ValueError, match=r"format 4, written by cygrad 9\.1\.0.*newer cygrad"):
+        rewrite(saved, header={"version": 5, "cygrad": "9.1.0", "layers": "of another kind"})
+        with pytest.raises(ValueError, match=r"format 5, written by cygrad 9\.1\.0.*newer cygrad"):
             cg.load(saved)
 
     def test_compressed_files(self, saved):
@@ -363,7 +363,7 @@ class TestRefusals:
 
 def test_the_format_is_the_one_that_old_files_have(saved):
     """A change of the format needs a new version, and old files must stay readable."""
-    assert (storage.FORMAT, storage.VERSION) == ("cygrad network", 3)
+    assert (storage.FORMAT, storage.VERSION) == ("cygrad network", 4)
     with np.load(saved) as file:
         header = json.loads(file["header"].tobytes())
     assert list(header) == [
@@ -432,3 +432,19 @@ def test_losses_that_older_versions_cannot_read_have_format_2(loss, activation, 
 def test_a_learning_rate_of_a_layer_has_format_2(factor, version, path):
     net = Network(3, [Dense(2, learning_rate_factor=factor)], loss="mse")
     assert format_of(net, path) == version
+
+
+@pytest.mark.parametrize(
+    ("layers", "version"),
+    [
+        ([cg.BatchNorm()], 2),
+        ([cg.LayerNorm(learning_rate_factor=1)], 2),
+        ([cg.BatchNorm(learning_rate_factor=2)], 4),
+        ([cg.Scaling()], 4),
+        ([cg.Residual([cg.Scaling(), Dense(3)])], 4),
+    ],
+)
+def test_scaling_and_learning_rates_of_norms_have_format_4(layers, version, path):
+    net = Network(3, [*layers, Dense(2)], loss="mse")
+    assert format_of(net, path) == version
+    assert repr(cg.load(path)) == repr(net)

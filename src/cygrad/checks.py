@@ -76,6 +76,21 @@ def trainable(value: object) -> bool | Literal["weights", "biases"]:
     raise ValueError(f"trainable is {value!r}, expected True, False, 'weights' or 'biases'")
 
 
+def rate_factor(value: object) -> float | tuple[float, float]:
+    """Return `value`, the argument `learning_rate_factor` of a layer with weights and biases.
+
+    It is one factor, or a pair of different ones for weights and biases.
+    """
+    name = "learning_rate_factor"
+    if not isinstance(value, (tuple, list)):
+        return number(value, name, least=0)
+    if len(value) != 2:
+        raise ValueError(f"{name} is {value!r}, expected a number or two, for weights and biases")
+    weights = number(value[0], f"{name}[0]", least=0)
+    biases = number(value[1], f"{name}[1]", least=0)
+    return weights if weights == biases else (weights, biases)
+
+
 def one_of(value: object, name: str, choices: Collection[str]) -> str:
     """Return `value` if it is one of the names in `choices`."""
     if isinstance(value, str) and value in choices:

@@ -13,6 +13,7 @@ from cygrad.network.network import Network, load
 from cygrad.network.noise import Dropout, GaussianNoise
 from cygrad.network.normalization import BatchNorm, LayerNorm
 from cygrad.network.residual import Residual
+from cygrad.network.scaling import Scaling
 
 __all__ = [
     "ACTIVATIONS",
@@ -29,5 +30,6 @@ __all__ = [
     "Loss",
     "Network",
     "Residual",
+    "Scaling",
     "load",
 ]

@@ -13,6 +13,7 @@ from cygrad.network.layers import Dense
 from cygrad.network.noise import Dropout, GaussianNoise
 from cygrad.network.normalization import BatchNorm, LayerNorm
 from cygrad.network.residual import Residual
+from cygrad.network.scaling import Scaling
 
 if TYPE_CHECKING:
     from cygrad.network.layers import Description, Flat, Layer
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
 _NUMBERS: dict[str, tuple[str, ...]] = {
     "batch_norm": ("momentum", "eps"),
     "layer_norm": ("eps",),
+    "scaling": (),
     "dropout": ("rate",),
     "noise": ("deviation",),
 }
 # What a dense layer has in the first version of files.
 FIRST_KEYS = {"units", "activation", "use_bias", "trainable"}
-_CLASSES = {each.kind: each for each in (BatchNorm, LayerNorm, Dropout, GaussianNoise)}
+_CLASSES = {each.kind: each for each in (BatchNorm, LayerNorm, Scaling, Dropout, GaussianNoise)}
 
 
 def nested(structure: Iterable[Description], layers: Iterator[Layer]) -> list[Description]:
@@ -63,9 +65,11 @@ def to_values(description: Description) -> dict[str, Any]:
         return {**values, "layers": layers, "activation": described(description.activation)}
     for name in _NUMBERS[description.kind]:
         values[name] = getattr(description, name)
-    if isinstance(description, (BatchNorm, LayerNorm)):
+    if isinstance(description, (BatchNorm, LayerNorm, Scaling)):
         values["activation"] = described(description.activation)
         values["trainable"] = description.trainable
+        if description.learning_rate_factor != 1:
+            values["learning_rate_factor"] = description.learning_rate_factor
     return values
 
 

@@ -26,7 +26,7 @@ class Gradients:
     loss : float
         C, summed or averaged over the samples according to the network's reduction.
     weights : tuple of ndarray, shape (units, inputs)
-        ∂C/∂W = δᵀ a, with a of the layer below.
+        ∂C/∂W = δᵀ a, with a of the layer below. Of norms and scaling ∂C/∂γ, shape (units,).
     biases : tuple of ndarray, shape (units,)
         ∂C/∂b = Σ δ over the samples; zeros for a layer without biases.
     deltas : tuple of ndarray, shape (n, units)

@@ -2,12 +2,13 @@
 
 A description holds no parameters, and many networks can use the same one. The engine of a network
 holds the parameters; a `Layer` reads and writes them there. Other descriptions are in
-`normalization`, `noise` and `residual`; their attribute `kind` is the kind of layer in the engine.
+`normalization`, `scaling`, `noise` and `residual`; their attribute `kind` is the kind of layer in
+the engine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
@@ -35,6 +36,7 @@ from cygrad.network.initializers import (
 from cygrad.network.noise import Dropout, GaussianNoise
 from cygrad.network.normalization import BatchNorm, LayerNorm
 from cygrad.network.residual import Residual, ResidualSum
+from cygrad.network.scaling import Scaling
 from cygrad.seeding import generator
 
 if TYPE_CHECKING:
@@ -45,11 +47,14 @@ if TYPE_CHECKING:
     from cygrad.seeding import Seeds
 
     Trainable = bool | Literal["weights", "biases"]
-    Flat: TypeAlias = "Dense | BatchNorm | LayerNorm | Dropout | GaussianNoise | ResidualSum"
+    Flat: TypeAlias = (
+        "Dense | BatchNorm | LayerNorm | Scaling | Dropout | GaussianNoise | ResidualSum"
+    )
     Description: TypeAlias = "Flat | Residual"
 
 
 _ones = Constant(1.0)
+_NO_FACTOR = 1.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -88,7 +93,7 @@ class Dense:
     _: KW_ONLY
     use_bias: bool = True
     trainable: Trainable = True
-    learning_rate_factor: float | tuple[float, float] = 1.0
+    learning_rate_factor: float | tuple[float, float] = _NO_FACTOR
     weights_init: str | ArrayLike | Initializer | None = None
     bias_init: str | ArrayLike | Initializer = "zeros"
 
@@ -102,7 +107,9 @@ class Dense:
         set_field(self, "trainable", checks.trainable(self.trainable))
         if self.trainable == "biases" and not self.use_bias:
             raise ValueError("trainable is 'biases' with use_bias=False, expected False")
-        set_field(self, "learning_rate_factor", _check_factor(self.learning_rate_factor))
+        factor = checks.rate_factor(self.learning_rate_factor)
+        # `repr` compares with the default by identity, since fields can be arrays.
+        set_field(self, "learning_rate_factor", _NO_FACTOR if factor == 1 else factor)
 
         weights = resolve(self.initial_weights(), "weights_init")
         biases = resolve(self.bias_init, "bias_init")
@@ -169,7 +176,7 @@ class Layer:
     def kind(self) -> str:
         """Kind of the layer.
 
-        "dense", "batch_norm", "layer_norm", "dropout", "noise" or "residual_sum".
+        "dense", "batch_norm", "layer_norm", "scaling", "dropout", "noise" or "residual_sum".
         """
         return self._description.kind
 
@@ -205,8 +212,8 @@ class Layer:
 
     @property
     def has_weights(self) -> bool:
-        """True if the layer has parameters: a dense layer, or a norm."""
-        return isinstance(self._description, (Dense, BatchNorm, LayerNorm))
+        """True if the layer has parameters: a dense layer, a norm, or scaling."""
+        return isinstance(self._description, (Dense, BatchNorm, LayerNorm, Scaling))
 
     @property
     def trainable(self) -> Trainable:
@@ -215,9 +222,10 @@ class Layer:
 
     @trainable.setter
     def trainable(self, trainable: Trainable) -> None:
-        if not isinstance(self._description, (Dense, BatchNorm, LayerNorm)):
+        if not self.has_weights:
             raise self._without_parameters("trainable")
-        self._description = replace(self._description, trainable=trainable)
+        description: Any = self._description
+        self._description = replace(description, trainable=trainable)
         self._engine.set_trained(self._index, self.train_weights, self.train_biases)
 
     @property
@@ -234,16 +242,17 @@ class Layer:
     def learning_rate_factor(self) -> float | tuple[float, float]:
         """The factor of the learning rate, or of those of weights and biases.
 
-        Can be assigned, in dense layers; 1 in all others.
+        Can be assigned; 1 in layers without parameters.
         """
-        description = self._description
-        return description.learning_rate_factor if isinstance(description, Dense) else 1.0
+        description: Any = self._description
+        return description.learning_rate_factor if self.has_weights else 1.0
 
     @learning_rate_factor.setter
     def learning_rate_factor(self, factor: float | tuple[float, float]) -> None:
-        if not isinstance(self._description, Dense):
+        if not self.has_weights:
             raise self._without_parameters("learning_rate_factor")
-        self._description = replace(self._description, learning_rate_factor=factor)
+        description: Any = self._description
+        self._description = replace(description, learning_rate_factor=factor)
         self._engine.set_rate_factors(self._index, *self.rate_factors)
 
     @property
@@ -254,7 +263,7 @@ class Layer:
 
     @property
     def weights(self) -> NDArray[Any]:
-        """W, shape (units, inputs), or γ of a norm, shape (units,): a read-only copy.
+        """W, shape (units, inputs), or γ of a norm or scaling, shape (units,): a read-only copy.
 
         Can be assigned.
         """
@@ -306,7 +315,7 @@ class Layer:
 
     @property
     def weights_shape(self) -> tuple[int, ...]:
-        """Shape of the weights: (units, inputs), (units,) of a norm."""
+        """Shape of the weights: (units, inputs), (units,) of a norm or scaling."""
         if isinstance(self._description, Dense):
             return self.units, self.inputs
         return (self.units,)
@@ -322,7 +331,7 @@ class Layer:
         """Draw the weights, then the biases, with the layer's initialisers.
 
         All are 0 before; or, with `only_trained`, anything, and only those are set that are
-        trained. The values drawn are the same. γ of a norm becomes 1 and β 0, its running mean 0
+        trained. The values drawn are the same. γ becomes 1 and β 0, the running mean of a norm 0
         and its running variance 1. Each layer has its own stream of `seeds`, so a change of one
         layer leaves the others as they were.
         """
@@ -392,7 +401,7 @@ def units_of(description: Flat, inputs: int) -> int:
 
 def check_descriptions(layers: Iterable[Description]) -> list[Description]:
     """Check that `layers` are descriptions of layers, and return them as a list."""
-    kinds = (Dense, BatchNorm, LayerNorm, Dropout, GaussianNoise, Residual)
+    kinds = (Dense, BatchNorm, LayerNorm, Scaling, Dropout, GaussianNoise, Residual)
     if isinstance(layers, kinds) or not isinstance(layers, Iterable):
         raise TypeError(f"layers is {layers!r}, expected a list of layers, such as Dense")
     descriptions = list(layers)
@@ -473,16 +482,3 @@ def _append(flat: list[FlatLayer], layers: Iterable[Description], inputs: int) -
             flat.append(FlatLayer(description, inputs, units_of(description, inputs)))
             inputs = flat[-1].units
     return inputs
-
-
-def _check_factor(factor: float | Sequence[float]) -> float | tuple[float, float]:
-    """Return one factor, or a pair of different ones for weights and biases."""
-    name = "learning_rate_factor"
-    if not isinstance(factor, (tuple, list)):
-        number = checks.number(factor, name, least=0)
-        return Dense.learning_rate_factor if number == 1 else number
-    if len(factor) != 2:
-        raise ValueError(f"{name} is {factor!r}, expected a number or two, for weights and biases")
-    weights = checks.number(factor[0], f"{name}[0]", least=0)
-    biases = checks.number(factor[1], f"{name}[1]", least=0)
-    return _check_factor(weights) if weights == biases else (weights, biases)

@@ -63,7 +63,7 @@ class Network:
     ----------
     inputs : int
         Number of inputs: columns of X.
-    layers : iterable of Dense, BatchNorm, LayerNorm, Dropout, GaussianNoise or Residual
+    layers : iterable of Dense, BatchNorm, LayerNorm, Scaling, Dropout, GaussianNoise or Residual
         Descriptions of the layers, first to last. The network makes its own layers from them, so
         many networks can use the same list.
     loss : {<losses>} or a loss of `cygrad.losses`

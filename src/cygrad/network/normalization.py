@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, fields
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cygrad import checks
 from cygrad.network.activations import ChosenActivation, checked, row_of
@@ -22,24 +22,22 @@ class _Norm:
     _: KW_ONLY
     eps: float = 1e-5
     trainable: Trainable = True
+    learning_rate_factor: float | tuple[float, float] = 1.0
 
     kind: ClassVar[str]
     use_bias: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "activation", _checked_hidden(self.activation))
+        object.__setattr__(self, "activation", checked_hidden(self.activation))
         object.__setattr__(self, "eps", checks.number(self.eps, "eps", least=0))
         if self.eps == 0:
             raise ValueError("eps is 0, expected a number above 0")
         object.__setattr__(self, "trainable", checks.trainable(self.trainable))
+        factor = checks.rate_factor(self.learning_rate_factor)
+        object.__setattr__(self, "learning_rate_factor", factor)
 
     def __repr__(self) -> str:
-        parts = [] if self.activation == "identity" else [repr(self.activation)]
-        for field in fields(self)[1:]:
-            value = getattr(self, field.name)
-            if value != field.default:
-                parts.append(f"{field.name}={value!r}")
-        return f"{type(self).__name__}({', '.join(parts)})"
+        return text_of(self)
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,6 +64,8 @@ class BatchNorm(_Norm):
         ε, above 0.
     trainable : bool or {"weights", "biases"}
         Train γ and β, neither, or only one of them. The running statistics follow in any case.
+    learning_rate_factor : float or (float, float)
+        Multiplies the optimiser's learning rate for γ and β, or for each of them; 0 or more.
 
     Raises
     ------
@@ -123,6 +123,8 @@ class LayerNorm(_Norm):
         ε, above 0; Keras has 1e-3.
     trainable : bool or {"weights", "biases"}
         Train γ and β, neither, or only one of them.
+    learning_rate_factor : float or (float, float)
+        Multiplies the optimiser's learning rate for γ and β, or for each of them; 0 or more.
 
     Raises
     ------
@@ -143,7 +145,17 @@ class LayerNorm(_Norm):
     kind: ClassVar[str] = "layer_norm"
 
 
-def _checked_hidden(activation: object) -> str | ChosenActivation:
+def text_of(description: Any) -> str:
+    """Return the repr of a layer with an activation: what is not the default."""
+    parts = [] if description.activation == "identity" else [repr(description.activation)]
+    for field in fields(description)[1:]:
+        value = getattr(description, field.name)
+        if value != field.default:
+            parts.append(f"{field.name}={value!r}")
+    return f"{type(description).__name__}({', '.join(parts)})"
+
+
+def checked_hidden(activation: object) -> str | ChosenActivation:
     """Return the activation of a layer that is not dense."""
     chosen = checked(activation)
     if row_of(chosen).output_only:

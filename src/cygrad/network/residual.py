@@ -22,7 +22,7 @@ class Residual:
     Parameters
     ----------
     layers : iterable of layers
-        Dense, norms, dropout, noise or blocks; at least one.
+        Dense, norms, scaling, dropout, noise or blocks; at least one.
     activation : str or ChosenActivation
         σ of the sum. Not softmax.
 

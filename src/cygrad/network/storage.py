@@ -6,10 +6,11 @@ The archive is not compressed, as `numpy.savez` writes it; `numpy.load` can read
   format, an integer), "cygrad" (the version that wrote it), "standardized" (true if the file has
   mean and scale), and the description of the network: "inputs", "layers", "loss", "reduction",
   "dtype" and "classes"; version 2 has layers that are not dense, and more activations and losses;
-  version 3 has "encoder", what `cygrad.tables.Encoder.config` returns;
+  version 3 has "encoder", what `cygrad.tables.Encoder.config` returns; version 4 has scaling
+  layers, and norms with a learning rate of their own;
 - ``weights_0``, ``biases_0``, ``weights_1``, …: the parameters of each layer, W of shape
   (units, inputs) and b of shape (units,) in the network's dtype; no b for a layer without
-  biases;
+  biases, and γ of shape (units,) as the weights of a scaling layer;
 - ``running_mean_1``, ``running_variance_1``, …: the statistics of each batch norm, (units,), whose
   γ and β are its weights and biases, (units,);
 - ``input_mean``, ``input_scale``: float64 of shape (inputs,), if inputs are standardised.
@@ -40,12 +41,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMAT = "cygrad network"
-VERSION = 3
+VERSION = 4
 
-# The arrays of norms, each of shape (units,).
-_NORM_ARRAYS = {
+# The arrays of norms and scaling, each of shape (units,).
+_UNIT_ARRAYS = {
     "batch_norm": ("weights", "biases", "running_mean", "running_variance"),
     "layer_norm": ("weights", "biases"),
+    "scaling": ("weights",),
 }
 
 
@@ -79,8 +81,14 @@ def version(config: dict[str, Any]) -> int:
     """Return the first version of the format that has all of a configuration.
 
     Version 2 has more kinds of layers, and more activations and losses, some with parameters, as
-    {"name": …, "slope": …}; and layers with a learning rate of their own. Version 3 has encoders.
+    {"name": …, "slope": …}; and layers with a learning rate of their own. Version 3 has encoders,
+    version 4 scaling layers and norms with a learning rate of their own.
     """
+    if any(
+        each.get("kind") == "scaling" or ("kind" in each and "learning_rate_factor" in each)
+        for each in flat_values(config["layers"])
+    ):
+        return 4
     if "encoder" in config:
         return 3
     has_first_layers = all(
@@ -177,7 +185,7 @@ def shapes(header: dict[str, Any]) -> dict[str, tuple[tuple[int, ...], np.dtype[
     below = inputs
     for index, layer in enumerate(flat_values(header["layers"])):
         if layer.get("kind", "dense") != "dense":
-            names = _NORM_ARRAYS.get(layer["kind"], ())
+            names = _UNIT_ARRAYS.get(layer["kind"], ())
             found |= {f"{name}_{index}": ((below,), dtype) for name in names}
             continue
         units = checks.whole_number(layer["units"], "units")

@@ -30,6 +30,7 @@ from .normalization import BatchNorm, LayerNorm
 from .numerical import NumericalGradients, numerical_gradients
 from .optimizers import *  # noqa: F403
 from .passes import Mode
+from .scaling import Scaling
 from .statistics import LayerStatistics, layer_statistics
 from .training import DivergenceError, History, Trainer
 
@@ -52,6 +53,7 @@ __all__ = [
     "Network",
     "NumericalGradients",
     "Residual",
+    "Scaling",
     "Trainer",
     "activations",
     "layer_statistics",

@@ -1,7 +1,7 @@
 """Layers: their descriptions (`Dense`), and their parameters in a network (`Layer`).
 
 The equations over weights and biases are in `cygrad.reference.backpropagation`, those of norms,
-dropout and noise in `normalization` and `noise`, beside their descriptions.
+scaling, dropout and noise in `normalization`, `scaling` and `noise`, beside their descriptions.
 """
 
 import math
@@ -11,6 +11,7 @@ from dataclasses import KW_ONLY, dataclass
 from .activations import ACTIVATIONS, Activation
 from .noise import Dropout, GaussianNoise
 from .normalization import BatchNorm, LayerNorm
+from .scaling import Scaling
 from .vectors import Matrix, Vector, read_matrix, read_vector, zeros
 
 
@@ -64,8 +65,7 @@ class Dense:
     @property
     def rate_factors(self) -> tuple[float, float]:
         """The factors of the learning rates of weights and biases."""
-        factor = self.learning_rate_factor
-        return factor if isinstance(factor, tuple) else (factor, factor)
+        return pair_of(self.learning_rate_factor)
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,21 @@ class ResidualSum:
     activation: str | Activation
 
 
-Description = Dense | BatchNorm | LayerNorm | Dropout | GaussianNoise | Residual | ResidualSum
+Description = (
+    Dense | BatchNorm | LayerNorm | Scaling | Dropout | GaussianNoise | Residual | ResidualSum
+)
+
+
+def pair_of(factor: float | tuple[float, float]) -> tuple[float, float]:
+    """Return the factors of the learning rates of weights and biases, which may be one number."""
+    return factor if isinstance(factor, tuple) else (factor, factor)
 
 
 class Layer:
     """A layer of a network: W, b and σ of a = σ(W x + b), where x is the output of the layer below.
 
-    A norm has γ in the place of W, as a single row, and β in the place of b; other layers have no
-    parameters.
+    A norm has γ in the place of W, as a single row, and β in the place of b; scaling has γ and no
+    bias; other layers have no parameters.
 
     Parameters
     ----------
@@ -107,7 +114,8 @@ class Layer:
         self.description = description
         self.source = source
         self.activation: str | Activation = getattr(description, "activation", "identity")
-        self.weights_rate_factor = self.biases_rate_factor = 1.0
+        factor: float | tuple[float, float] = getattr(description, "learning_rate_factor", 1.0)
+        self.weights_rate_factor, self.biases_rate_factor = pair_of(factor)
         self.units = inputs
         self.use_bias = isinstance(description, (Dense, BatchNorm, LayerNorm))
         trainable: bool | str = getattr(description, "trainable", False)
@@ -115,11 +123,10 @@ class Layer:
         self._biases: Vector = []
         if isinstance(description, Dense):
             self.units = description.units
-            self.weights_rate_factor, self.biases_rate_factor = description.rate_factors
             self.use_bias = description.use_bias
             self._weights = zeros(description.units, inputs)
             self._biases = [0.0] * description.units
-        elif isinstance(description, (BatchNorm, LayerNorm)):
+        elif isinstance(description, (BatchNorm, LayerNorm, Scaling)):
             self._weights, self._biases = [[1.0] * inputs], [0.0] * inputs
         self.trains_weights = trainable in (True, "weights")
         self.trains_biases = self.use_bias and trainable in (True, "biases")
@@ -128,7 +135,7 @@ class Layer:
 
     @property
     def decays(self) -> bool:
-        """True if weight decay applies to the weights: those of a norm do not decay."""
+        """True if weight decay applies to the weights: γ of norms and scaling does not decay."""
         return isinstance(self.description, Dense)
 
     @property

@@ -34,9 +34,10 @@ class Gradients:
         C, summed or averaged over the batch according to the network's `reduction`; all derivatives
         are of this C.
     weights : list
-        ∂C/∂Wˡ of every layer, (out, in); ∂C/∂γ of a norm, (1, out); empty without parameters.
+        ∂C/∂Wˡ of every layer, (out, in); ∂C/∂γ of a norm or scaling, (1, out); empty without
+        parameters.
     biases : list
-        ∂C/∂bˡ of every layer, (out,); all 0 in a dense layer without a bias, empty without
+        ∂C/∂bˡ of every layer, (out,); all 0 in a layer with weights and no bias, empty without
         parameters.
     deltas : list
         δˡ = ∂C/∂zˡ of every layer, (n, out).
@@ -68,7 +69,7 @@ class Network:
     ----------
     inputs : int
         Number of inputs: numbers in a sample.
-    layers : sequence of Dense, BatchNorm, LayerNorm, Dropout, GaussianNoise or Residual
+    layers : sequence of Dense, BatchNorm, LayerNorm, Scaling, Dropout, GaussianNoise or Residual
         From the first hidden layer to the output layer.
     loss : str or Loss
         A name of `LOSSES`, or a loss with parameters, such as ``losses.huber(0.5)``.
@@ -257,7 +258,7 @@ class Network:
         )
 
     def weights_gradient(self, run: Pass, number: int, delta: Matrix) -> Matrix:
-        """Return ∂C/∂W of layer `number` + 1: ∂C/∂γ of a norm, as one row; [] without weights."""
+        """Return ∂C/∂W of layer `number` + 1: ∂C/∂γ as one row, or [] without weights."""
         layer = self.layers[number]
         if isinstance(layer.description, Dense):
             return add_matrices(map(weight_gradient, delta, run.activations(number)))

@@ -22,23 +22,28 @@ from .vectors import Matrix, Vector
 
 @dataclass(frozen=True)
 class BatchNorm:
-    """Description of batch norm; `momentum` is the weight of the new running statistics."""
+    """Description of batch norm; `momentum` is the weight of the new running statistics.
+
+    `learning_rate_factor` multiplies the learning rate of γ and β, or of each of them.
+    """
 
     activation: str | Activation = "identity"
     _: KW_ONLY
     eps: float = 1e-5
     momentum: float = 0.1
     trainable: bool | str = True
+    learning_rate_factor: float | tuple[float, float] = 1.0
 
 
 @dataclass(frozen=True)
 class LayerNorm:
-    """Description of layer norm."""
+    """Description of layer norm; `learning_rate_factor` as in batch norm."""
 
     activation: str | Activation = "identity"
     _: KW_ONLY
     eps: float = 1e-5
     trainable: bool | str = True
+    learning_rate_factor: float | tuple[float, float] = 1.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def scale_and_shift(normalized: Vector, scale: Vector, shift: Vector) -> Vector:
 
 
 def scale_gradient(delta: Matrix, normalized: Matrix) -> Vector:
-    """∂C/∂γ = Σ δ ⊙ x̂ over the samples."""
+    """∂C/∂γ = Σ δ ⊙ x̂ over the samples; of scaling with x in the place of x̂."""
     products = (
         [d * x for d, x in zip(delta_s, x_s, strict=True)]
         for delta_s, x_s in zip(delta, normalized, strict=True)

@@ -6,6 +6,7 @@ each sample. Every layer has its two directions side by side here::
 
     dense           z = W a + b                     ∂C/∂a = Wᵀ δ
     norm            z = γ ⊙ x̂ + β                   see `normalization`
+    scaling         z = γ ⊙ x                       ∂C/∂x = γ ⊙ δ
     dropout         a = x ⊙ m                       ∂C/∂x = δ ⊙ m
     noise           a = x + n                       ∂C/∂x = δ
     residual sum    z = x + s                       ∂C/∂x = δ, and δ is added to ∂C/∂s
@@ -29,6 +30,7 @@ from .normalization import (
     normalize_backward,
     scale_and_shift,
 )
+from .scaling import Scaling, scaled
 from .vectors import Matrix, Vector, column
 
 
@@ -63,7 +65,7 @@ class Pass:
         a⁰, (n, in).
     z, a : list
     kept : list
-        x̂ of a norm and the factors of dropout, (n, out); empty for other layers.
+        x̂ of a norm, x of scaling and the factors of dropout, (n, out); empty for other layers.
     moments : list
         Mean and variance: of each unit for batch norm, of each sample for layer norm.
     """
@@ -92,6 +94,9 @@ def forward_batch(layers: Sequence[Layer], samples: Matrix, mode: Mode = INFEREN
             of = statistics(layer, x, mode)
             kept = normalize_batch(layer, x, of)
             z = [scale_and_shift(x_s, layer.weights[0], layer.biases) for x_s in kept]
+        elif isinstance(layer.description, Scaling):
+            kept = x
+            z = [scaled(x_s, layer.weights[0]) for x_s in x]
         elif isinstance(layer.description, Dropout):
             kept = factors(layer, number, len(x), mode)
             z = [multiply(x_s, m_s) for x_s, m_s in zip(x, kept, strict=True)]
@@ -144,6 +149,8 @@ def through_layer(run: Pass, number: int, delta: Matrix) -> Matrix:
             normalize_backward(column(g, k), column(kept, k), of[k], eps) for k in range(len(of))
         ]
         return [list(row) for row in zip(*columns, strict=True)]
+    if isinstance(above.description, Scaling):
+        return [scaled(d_s, above.weights[0]) for d_s in delta]
     if isinstance(above.description, Dropout):
         return [multiply(d_s, m_s) for d_s, m_s in zip(delta, kept, strict=True)]
     if isinstance(above.description, GaussianNoise) or above.source is not None:
