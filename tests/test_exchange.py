@@ -151,6 +151,27 @@ def test_quantiles_are_an_error() -> None:
         program(net)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_scaling_is_a_batch_norm_with_the_same_bits(dtype: str) -> None:
+    layers = [cg.Scaling(), cg.Dense(6, "tanh"), cg.Scaling("relu"), cg.Dense(2)]
+    net = cg.Network(4, layers, loss="mse", dtype=dtype, rng=0)
+    net.layers[0].weights = [0.5, -3.0, 0.1, 1e-3]
+    net.layers[2].weights = np.linspace(-2, 2, 6)
+    operations = program(net).operations
+    X = np.random.default_rng(2).normal(5, 3, (7, 4))
+    np.testing.assert_allclose(run(operations, X), net.forward(X), rtol=1e-4)
+    assembly = Assembly(4, "made.onnx")
+    for each in operations:
+        if isinstance(each, NormOperation):
+            statistics = each.mean, each.variance, each.eps
+            assembly.batch_norm(each.weights, each.biases, *statistics)
+        else:
+            assert isinstance(each, DenseOperation)
+            assembly.dense(each.weights, each.biases)
+        assembly.activation(each.activation)
+    np.testing.assert_array_equal(assembly.network(dtype).forward(X), net.forward(X))
+
+
 def test_an_assembly_makes_the_same_network() -> None:
     net = deep()
     assembly = Assembly(4, "made.onnx")

@@ -16,6 +16,7 @@ from cygrad.network.layers import Dense
 from cygrad.network.losses import row_of
 from cygrad.network.normalization import BatchNorm, LayerNorm
 from cygrad.network.residual import ResidualSum
+from cygrad.network.scaling import Scaling
 from cygrad.tables.encodings import BooleanEncoding, NumberEncoding
 from cygrad.tables.target_encoding import QuantityTargets
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from cygrad.network import Network
     from cygrad.network.layers import Layer
     from cygrad.tables.encoder import Encoder
+
+# An ε above 0, as formats need it, with 1 + ε = 1 in float32 and float64; float32 holds it.
+NEGLIGIBLE = 1e-30
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +72,8 @@ class DenseOperation:
 @dataclass(frozen=True, eq=False)
 class NormOperation:
     """A batch norm with its running statistics, or a layer norm: a = σ(γ ⊙ x̂ + β).
+
+    A scaling layer is a batch norm of mean 0 and variance 1, whose x̂ is x to the bit.
 
     Attributes
     ----------
@@ -224,6 +230,9 @@ def _operation(layer: Layer, index: int) -> Operation:
     if isinstance(description, Dense):
         biases = layer.biases if layer.use_bias else None
         return DenseOperation(index, layer.weights, biases, *activation)
+    if isinstance(description, Scaling):
+        unit = np.zeros_like(layer.weights), np.ones_like(layer.weights)
+        return NormOperation(index, layer.weights, layer.biases, *unit, NEGLIGIBLE, *activation)
     assert isinstance(description, BatchNorm | LayerNorm)
     statistics: tuple[Any, Any] = None, None
     if isinstance(description, BatchNorm):
