@@ -1,9 +1,10 @@
 """Streams of random numbers: one for each purpose, derived from the user's argument `rng`.
 
 From an integer, a seed sequence or a generator this module makes the generators that initialise a
-network, shuffle its samples, drop its units and choose the gradients to check. Each purpose has a
-stream of its own: a network and a trainer made with the same integer draw different numbers, and a
-new purpose does not change the numbers of the others. NumPy's global state is never used.
+network, shuffle its samples, drop its units, choose the gradients to check and shuffle columns.
+Each purpose has a stream of its own: a network and a trainer made with the same integer draw
+different numbers, and a new purpose does not change the numbers of the others. NumPy's global state
+is never used.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from numpy.random import Generator, SeedSequence
 
     RandomSource = int | Generator | SeedSequence | None  # types of the argument `rng`
-    Purpose = Literal["initialisation", "shuffling", "validation", "dropout", "checking"]
+    Purpose = Literal[
+        "initialisation", "shuffling", "validation", "dropout", "checking", "importance"
+    ]
 
 # The last word of a stream's spawn key. Four letters, because 0, 1, 2, … are the keys of the
 # children that a user's own `SeedSequence.spawn` makes.
@@ -28,6 +31,7 @@ _KEYS = {
     "validation": int.from_bytes(b"vali", "big"),
     "dropout": int.from_bytes(b"drop", "big"),
     "checking": int.from_bytes(b"chek", "big"),
+    "importance": int.from_bytes(b"impo", "big"),
 }
 
 
@@ -62,7 +66,7 @@ def seeds(rng: RandomSource, purpose: Purpose) -> Seeds:
         An integer or a seed sequence gives the same seeds every time. A generator spawns a new
         child at each call (`Generator.spawn`); its own stream of numbers does not advance. None
         takes seeds from the operating system.
-    purpose : {"initialisation", "shuffling", "validation", "dropout", "checking"}
+    purpose : {"initialisation", "shuffling", "validation", "dropout", "checking", "importance"}
 
     Raises
     ------

@@ -12,10 +12,13 @@ A function ``(y, outputs) -> float`` is a metric too; `Metric` gives it a name a
 Values are those of scikit-learn, where it has the same metric, except where a docstring says
 otherwise. With `sample_weight` every sum over rows is weighted.
 
+`permutation_importance` tells which columns of a table, or inputs, a metric depends on.
+
 - `metric` has the class, `table` a row for each of them.
-- `classification` and `regression` compute the values.
+- `classification` and `regression` compute the values, `importance` those of columns.
 """
 
+from cygrad.training.metrics.importance import Importances, permutation_importance
 from cygrad.training.metrics.metric import Metric
 from cygrad.training.metrics.table import METRICS, table, top_k
 
@@ -33,6 +36,7 @@ roc_auc = METRICS["roc_auc"]
 
 __all__ = [
     "METRICS",
+    "Importances",
     "Metric",
     "accuracy",
     "balanced_accuracy",
@@ -42,6 +46,7 @@ __all__ = [
     "mae",
     "mape",
     "mse",
+    "permutation_importance",
     "r2",
     "rmse",
     "roc_auc",
