@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import cygrad as cg
 from cygrad.tables import Encoder, SparseRows, Table
 from cygrad.tables.dates import parts, seconds_of
+from cygrad.tables.scaling import learned, learned_of_indicator
 
 steady = settings(max_examples=50, deadline=None, derandomize=True, database=None)
 
@@ -919,3 +920,102 @@ class TestArguments:
         words = [f"w{i}" for i in range(1100)]
         encoder = Encoder().fit({"a": words + words, "b": np.arange(2200) % 5})
         assert "became 1100 inputs (min_count= joins rare words" in encoder.notes[0]
+
+
+# Inputs of categories that are scaled, and arrays that stand for tables
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 7, 8, 40, 101])
+def test_an_input_of_a_category_is_scaled_as_its_numbers(rows):
+    for ones in range(rows + 1):
+        numbers = np.repeat([0.0, 1.0], [rows - ones, ones])
+        expected = learned(numbers, "robust", "x")
+        found = learned_of_indicator(ones, rows)
+        assert found.center == pytest.approx(expected.center, abs=1e-15)
+        assert found.scale == pytest.approx(expected.scale, abs=1e-15)
+
+
+def test_scaled_categories_count_the_words_that_fill_gaps():
+    color = np.array(["red"] * 5 + ["blue"] * 3 + [None] * 4 + ["green"] * 4, object)
+    flag = np.array([1.0] * 5 + [0.0] * 8 + [np.nan] * 3)
+    columns = {"color": color, "flag": flag, "size": np.arange(16.0) ** 1.5}
+    plain = Encoder(numbers="robust", dtype="float64").fit(columns)
+    scaled = Encoder(numbers="robust", categories="robust", dtype="float64").fit(columns)
+    assert scaled.input_names == plain.input_names
+    inputs = plain.transform(columns)
+    for index, name in enumerate(plain.input_names):
+        values = inputs[:, index]
+        if name.startswith(("color=", "flag")) and not name.endswith("_gap"):
+            values = learned(values, "robust", name).apply(values)
+        np.testing.assert_allclose(scaled.transform(columns)[:, index], values, atol=1e-15)
+    config = json.loads(json.dumps(scaled.config()))
+    again = Encoder.from_config(config)
+    assert (again.transform(columns) == scaled.transform(columns)).all()
+    assert "categories" not in plain.config()["arguments"]
+    config["columns"][0]["scalings"].pop()
+    with pytest.raises(ValueError, match="scalings of column 'color' are not one for each input"):
+        Encoder.from_config(config)
+
+
+def test_scaled_categories_are_dense_and_shared_ones_are_scaled_together():
+    words = np.array([f"w{k % 300}" for k in range(600)] + ["once", "twice", "twice"], object)
+    plain = Encoder().fit({"word": words})
+    scaled = Encoder(categories="robust").fit({"word": words})
+    assert plain.is_sparse
+    assert not scaled.is_sparse
+    values = np.unique(scaled.transform({"word": words}))
+    assert values == pytest.approx([0, 2 / (1 + 4 / 9) ** 0.5])
+    rare = Encoder(categories="robust", min_count=2, sparse=True).fit({"word": words})
+    X = rare.transform({"word": words})
+    assert isinstance(X, SparseRows)
+    assert X.shape == (603, 302)
+
+
+def test_arrays_of_so_many_columns_are_tables(tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.normal(10, 3, (30, 2))
+    y = np.where(X[:, 0] > 10, "high", "low")
+    table = {"column_1": X[:, 0], "column_2": X[:, 1], "y": y}
+    encoder = Encoder("y", array_columns=2).fit(table)
+    assert (encoder.transform(X) == encoder.transform(table)).all()
+    assert (encoder.transform(X.tolist()) == encoder.transform(table)).all()
+    net = cg.Network(2, [cg.Dense(2, "softmax")], loss="cross_entropy", rng=0)
+    net.encoder = encoder
+    inputs = encoder.transform(X)
+    cg.Trainer(net, cg.Adam(0.1), 8, rng=0).fit(X, encoder.targets(table), 20)
+    net.save(tmp_path / "model.npz")
+    loaded = cg.load(tmp_path / "model.npz")
+    bare = copy.deepcopy(net)
+    bare.encoder = None
+    for each in (net, loaded):
+        assert (each.predict(X) == each.predict(table)).all()
+        assert (each.forward(X) == bare.forward(inputs)).all()
+        assert each.evaluate(X, y) == each.evaluate(table)
+        gradients = each.backward(X, encoder.targets(table))
+        assert (
+            gradients.weights[0] == bare.backward(inputs, [*map(int, y == "low")]).weights[0]
+        ).all()
+    net.encoder = encoder.of_tables()
+    assert net.encoder.array_columns is None
+    assert (net.forward(inputs) == bare.forward(inputs)).all()
+    with pytest.raises(ValueError, match="X has 3 columns, expected 2"):
+        loaded.predict(np.ones((4, 3)))
+    with pytest.raises(ValueError, match=r"X has shape \(2,\), expected \(n, columns\)"):
+        encoder.transform([1.0, 2.0])
+    with pytest.raises(TypeError, match="table is a ndarray, expected"):
+        Encoder().fit(table).transform(X)
+    with pytest.raises(TypeError, match="y is None, and X is an array"):
+        loaded.evaluate(X)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"categories": "scaled"}, ValueError, "categories is 'scaled'"),
+        ({"array_columns": 0}, ValueError, "array_columns is 0"),
+        ({"array_columns": True}, TypeError, "array_columns is True"),
+    ],
+)
+def test_wrong_choices_of_categories_and_arrays_are_named(options, error, message):
+    with pytest.raises(error, match=message):
+        Encoder(**options)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cygrad._engine.samples import Samples
 from cygrad.network.losses import compared_outputs, function_of, row_of, target_columns
 from cygrad.network.weights import read_weights
 from cygrad.tables.encoder import Encoder, is_table
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from cygrad.network.network import Network
 
-__all__ = ["check_encoder", "encode", "evaluate", "is_table", "predict"]
+__all__ = ["check_encoder", "encode", "evaluate", "predict", "takes"]
 
 
 def check_encoder(net: Network, encoder: Encoder) -> None:
@@ -64,20 +65,32 @@ def check_encoder(net: Network, encoder: Encoder) -> None:
         )
 
 
-def encode(encoder: Encoder, table: Any, stacklevel: int) -> Any:
-    """Return the inputs; what the training did not have is a warning as of `warnings.warn`."""
+def takes(encoder: Encoder | None, X: object) -> bool:
+    """Return whether an encoder makes the inputs of data, which are inputs themselves otherwise."""
+    if encoder is None or isinstance(X, Samples):
+        return False
+    return encoder.array_columns is not None or is_table(X)
+
+
+def encode(net: Network, table: Any, stacklevel: int, check: bool = False) -> Samples:
+    """Return the inputs, as samples of the engine, which no encoder takes again.
+
+    What the training did not have is a warning as of `warnings.warn`. `check` is that of
+    `Network.read_samples`.
+    """
+    assert net.encoder is not None
     notes: list[str] = []
-    X = encoder.transform(table, notes)
+    X = net.encoder.transform(table, notes)
     if notes:
         warnings.warn("; ".join(notes), UserWarning, stacklevel=stacklevel + 1)
-    return X
+    return net.engine.read_samples(X, "X", check)
 
 
 def predict(net: Network, table: Any, threads: int | None) -> NDArray[Any]:
     """Return names of classes, or quantities in their unit; see `Network.predict`."""
     encoder = net.encoder
     assert encoder is not None
-    predicted = net.predict(encode(encoder, table, 3), threads)
+    predicted = net.predict(encode(net, table, 3), threads)  # type: ignore[arg-type]
     if not encoder.target_names:
         return predicted
     return encoder.decode(predicted, moments=row_of(net.loss).outputs == "moments")
@@ -93,11 +106,13 @@ def evaluate(
     """Return loss and metric, errors in the unit of the quantities; see `Network.evaluate`."""
     encoder = net.encoder
     assert encoder is not None
-    X = encode(encoder, table, 3)
+    X: Any = encode(net, table, 3)
     if not encoder.target_names:
         if y is None:
             raise TypeError("y is None, and the encoder has no target; expected targets")
         return net.evaluate(X, y, threads, sample_weight=sample_weight)
+    if y is None and not is_table(table):
+        raise TypeError("y is None, and X is an array; expected targets")
     targets = encoder.targets(table) if y is None else encoder.target_array(y)
     results = net.evaluate(X, targets, threads, sample_weight=sample_weight)
     if net.metric == "mae" and encoder.scales_targets:

@@ -306,8 +306,9 @@ class Network:
 
         With it the network takes tables and data frames where it takes `X`: columns are found by
         their names, in any order, and others are ignored. Arrays are encoded inputs, and for them
-        `predict` returns class indices, or quantities as they were learned, standardised. Names of
-        classes become `classes`.
+        `predict` returns class indices, or quantities as they were learned, standardised. If the
+        encoder has `array_columns`, arrays are tables too, except for `predict_one` and
+        `Trainer.learn_one`. Names of classes become `classes`.
 
         Raises
         ------
@@ -413,7 +414,7 @@ class Network:
         if self._encoder is not None:
             from cygrad.network import encoding
 
-            if encoding.is_table(X):
+            if encoding.takes(self._encoder, X):
                 return encoding.predict(self, X, threads)
         max_threads = default_threads if threads is None else check_threads(threads)
         return self._engine.predict(X, max_threads)
@@ -487,7 +488,7 @@ class Network:
         if self._encoder is not None:
             from cygrad.network import encoding
 
-            if encoding.is_table(X):
+            if encoding.takes(self._encoder, X):
                 return encoding.evaluate(self, X, y, threads, sample_weight)
         max_threads = default_threads if threads is None else check_threads(threads)
         samples = self.read_samples(X, check=False)
@@ -827,18 +828,14 @@ class Network:
         With ``check=False`` the engine finds numbers that are not finite, when it reads them.
         """
         if self._encoder is not None:
-            X = self._encoded(X)
+            X = self._encoded(X, check)
         return self._engine.read_samples(X, name, check)
 
-    def _encoded(self, X: Any) -> Any:
-        """Return the inputs for a table or a data frame; anything else as it is."""
-        if type(X) is np.ndarray or isinstance(X, Samples):
-            return X
+    def _encoded(self, X: Any, check: bool = False) -> Any:
+        """Return the inputs for what the encoder takes; anything else as it is."""
         from cygrad.network import encoding
 
-        if self._encoder is None or not encoding.is_table(X):
-            return X
-        return encoding.encode(self._encoder, X, 3)
+        return encoding.encode(self, X, 3, check) if encoding.takes(self._encoder, X) else X
 
     def read_targets(self, y: ArrayLike, n: int, name: str = "y") -> Targets:
         """Check the targets of n samples and convert them for the engine."""

@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 from cygrad import checks
 from cygrad.tables import target_encoding
 from cygrad.tables.description import DescribedColumn, Description
-from cygrad.tables.encodings import KINDS, Encoding, Part, names_of, words_and_codes
+from cygrad.tables.encodings import (
+    KINDS,
+    CategoryEncoding,
+    Encoding,
+    Part,
+    names_of,
+    words_and_codes,
+)
 from cygrad.tables.learning import ROW_NUMBERS, UNIQUE_TEXT, Choices, LearnedColumn, learn
 from cygrad.tables.samples import TASKS, Task
 from cygrad.tables.scaling import METHODS
@@ -82,6 +89,10 @@ class Encoder:
         ``{"day": "%d.%m.%Y"}``, and None ISO 8601. Numbers are seconds since 1970.
     numbers : {"standard", "robust", "quantile", "quantile_uniform", "none"}
         How numbers are scaled: see Notes.
+    categories : {"plain", "robust"}
+        How the inputs of words and of booleans are scaled: "plain" leaves them at 0, 1 and −1,
+        "robust" scales each as a number is with ``numbers="robust"``: an input that is 1 in less
+        than a quarter of the rows becomes 1.66 where it is 1, as in RealMLP.
     min_count : int
         Words in fewer training rows have one input together.
     sparse : bool or "auto"
@@ -89,6 +100,10 @@ class Encoder:
         inputs are 0. "auto": with 256 inputs or more, of which a row has at most one in 16.
     dtype : {"float32", "float64"}
         The type of the inputs.
+    array_columns : int or None
+        With a number, arrays of shape (n, `array_columns`) stand for tables with the columns
+        column_1, column_2, …, here and for a network with this encoder. None: only tables do, and
+        arrays are encoded inputs for the network.
 
     Attributes
     ----------
@@ -99,8 +114,9 @@ class Encoder:
     -----
     With x̄ and s, median and quartiles of the training rows,
     "standard" is (x − x̄) / s; "robust" is z / √(1 + (z / 3)²) with z = (x − median) / (q₇₅ − q₂₅),
-    as in RealMLP; "quantile" is the quantile of the normal distribution for the share of smaller
-    training numbers, "quantile_uniform" that of the uniform distribution with variance 1.
+    or with half the range where the quartiles are equal, as in RealMLP; "quantile" is the quantile
+    of the normal distribution for the share of smaller training numbers, "quantile_uniform" that of
+    the uniform distribution with variance 1.
 
     Examples
     --------
@@ -130,9 +146,11 @@ class Encoder:
         categorical: Names = (),
         dates: Names | Mapping[str | int, str | None] = (),
         numbers: str = "standard",
+        categories: str = "plain",
         min_count: int = 1,
         sparse: bool | Literal["auto"] = "auto",
         dtype: str = "float32",
+        array_columns: int | None = None,
     ) -> None:
         single = isinstance(target, str | int) and not isinstance(target, bool)
         self._target = None if target is None else _names([target] if single else target, "target")
@@ -153,9 +171,13 @@ class Encoder:
             if not isinstance(pattern, str | None):
                 raise TypeError(f"dates[{key!r}] is {pattern!r}, expected a format or None")
         self._numbers = checks.one_of(numbers, "numbers", METHODS)
+        self._categories = checks.one_of(categories, "categories", ("plain", "robust"))
         self._min_count = checks.whole_number(min_count, "min_count")
         self._sparse: Any = sparse if sparse == "auto" else checks.flag(sparse, "sparse")
         self._dtype = checks.one_of(dtype, "dtype", checks.DTYPES)
+        if array_columns is not None:
+            array_columns = checks.whole_number(array_columns, "array_columns")
+        self._array_columns = array_columns
         self.notes: tuple[str, ...] = ()
         self._learned: tuple[LearnedColumn, ...] | None = None
         self._targets: ClassTarget | QuantityTargets | None = None
@@ -184,7 +206,7 @@ class Encoder:
         """
         table = as_table(table)
         notes: list[str] = []
-        target_names = [] if self._target is None else _found(table, self._target, "target")
+        target_names = [] if self._target is None else column_names(table, self._target, "target")
         chosen = self._input_columns(table, target_names)
         counts: list[tuple[int, int]] = []
         if target_names:
@@ -207,9 +229,10 @@ class Encoder:
         choices = Choices(
             self._numbers,
             self._min_count,
-            _found(table, self._categorical, "categorical"),
-            dict(zip(_found(table, self._dates, "dates"), self._dates.values(), strict=True)),
-            _found(table, self._keep, "keep"),
+            column_names(table, self._categorical, "categorical"),
+            dict(zip(column_names(table, self._dates, "dates"), self._dates.values(), strict=True)),
+            column_names(table, self._keep, "keep"),
+            self._categories,
         )
         learned = [learn(table.column(name), choices, table.locate) for name in chosen]
         ids = [each.name for each in learned if each.reason in (ROW_NUMBERS, UNIQUE_TEXT)]
@@ -245,9 +268,9 @@ class Encoder:
     def _input_columns(self, table: Table, targets: list[str]) -> list[str]:
         given = list(table.names)
         if self._columns is not None:
-            given = _found(table, self._columns, "columns")
-        dropped = _found(table, self._drop, "drop")
-        for name in _found(table, self._keep, "keep"):
+            given = column_names(table, self._columns, "columns")
+        dropped = column_names(table, self._drop, "drop")
+        for name in column_names(table, self._keep, "keep"):
             if name in dropped:
                 raise ValueError(f"column {name!r} is in keep and in drop")
         return [name for name in given if name not in targets and name not in dropped]
@@ -260,7 +283,8 @@ class Encoder:
         Parameters
         ----------
         table : Table, data frame, or mapping of str to array
-            The columns of the training, in any order; others are ignored.
+            The columns of the training, in any order; others are ignored. With `array_columns` also
+            an array of that many columns.
         notes : list or None
             Gets what was not known from the training: unseen words, and gaps in columns that had
             none. None: a warning has it.
@@ -278,7 +302,7 @@ class Encoder:
         RuntimeError
             If the encoder is not fitted.
         """
-        table = as_table(table)
+        table = self._as_table(table)
         encodings = self._encodings()
         missing = [each.name for each in encodings if each.name not in table]
         if missing:
@@ -436,6 +460,11 @@ class Encoder:
         return self._numbers
 
     @property
+    def array_columns(self) -> int | None:
+        """The argument `array_columns`: the columns of arrays that stand for tables, or None."""
+        return self._array_columns
+
+    @property
     def scales_targets(self) -> bool:
         """True if quantities are learned in another unit than that of the table."""
         self._encodings()
@@ -455,7 +484,8 @@ class Encoder:
         stored = 0
         for each in self._encodings():
             width = len(each.input_names) - each.has_gaps
-            stored += 1 if each.kind == "category" else width
+            is_one_hot = isinstance(each, CategoryEncoding) and not each.scalings
+            stored += 1 if is_one_hot else width
         return self.inputs >= SPARSE_INPUTS and stored * SPARSE_SHARE <= self.inputs
 
     # Files and copies
@@ -480,6 +510,9 @@ class Encoder:
                 "min_count": self._min_count,
                 "sparse": self._sparse,
                 "dtype": self._dtype,
+                # Files of encoders without these keep their form.
+                **({} if self._array_columns is None else {"array_columns": self._array_columns}),
+                **({} if self._categories == "plain" else {"categories": self._categories}),
             },
             "columns": [
                 {
@@ -553,6 +586,23 @@ class Encoder:
             raise RuntimeError("the encoder is not fitted, expected fit(table) before")
         return [each.encoding for each in self._learned if each.encoding is not None]
 
+    def of_tables(self) -> Encoder:
+        """Return an encoder that has learned the same, for which no array stands for a table."""
+        encoder = self.copy()
+        encoder._array_columns = None
+        return encoder
+
+    def _as_table(self, data: Any) -> Table:
+        if self._array_columns is None or is_table(data):
+            return as_table(data)
+        table = rows_table(data)
+        if len(table.names) != self._array_columns:
+            raise ValueError(
+                f"X has {len(table.names)} columns, expected {self._array_columns} as in the "
+                "training"
+            )
+        return table
+
     def _target_encoding(self) -> ClassTarget | QuantityTargets:
         self._encodings()
         if self._targets is None:
@@ -578,6 +628,16 @@ def as_table(data: Any) -> Table:
     raise TypeError(
         f"table is a {type(data).__name__}, expected a Table, a data frame or a mapping of arrays"
     )
+
+
+def rows_table(X: Any, name: str = "X") -> Table:
+    """Return a table of an array, or of a list of rows: column_1, column_2, …"""
+    array = X if isinstance(X, np.ndarray) else np.asarray(X)
+    if array.dtype.kind in "US" and not isinstance(X, np.ndarray):
+        array = np.array(X, object)  # NumPy would make text of the numbers in a list
+    if array.ndim != 2:
+        raise ValueError(f"{name} has shape {array.shape}, expected (n, columns)")
+    return Table.from_arrays(array)
 
 
 def _dense(parts: list[Part], shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -651,7 +711,7 @@ def _names(given: Any, argument: str) -> tuple[str | int, ...]:
     return names
 
 
-def _found(table: Table, names: Iterable[str | int], argument: str) -> list[str]:
+def column_names(table: Table, names: Iterable[str | int], argument: str) -> list[str]:
     """Return the names of columns that are given by name or number, a name first."""
     found: list[str] = []
     width = len(table.names)

@@ -125,12 +125,16 @@ class NumberEncoding(Encoding):
 
 @dataclass(frozen=True)
 class BooleanEncoding(Encoding):
-    """Numbers 0 and 1, or the words false and true: 2x − 1; other words 0; in gaps `fill`."""
+    """Numbers 0 and 1, or the words false and true: 2x − 1; other words 0; in gaps `fill`.
+
+    With `scaling` that is scaled.
+    """
 
     kind: ClassVar[str] = "boolean"
     name: str
     has_gaps: bool
     fill: float
+    scaling: Scaling | None = None
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -150,15 +154,20 @@ class BooleanEncoding(Encoding):
                 note_unseen(column, unknown, notes)
                 numbers[unknown] = 0.0
         numbers[gaps] = self.fill
+        if self.scaling is not None:
+            numbers = self.scaling.apply(numbers)
         return [Part(numbers[:, np.newaxis], None, 1), *self._gap_parts(gaps, notes)]
 
     def to_values(self) -> dict[str, Any]:
-        return {"fill": self.fill}
+        if self.scaling is None:
+            return {"fill": self.fill}
+        return {"fill": self.fill, "scaling": self.scaling.to_values()}
 
     @classmethod
     def from_values(cls, name: str, has_gaps: bool, values: Mapping[str, Any]) -> BooleanEncoding:
         """Return the encoding of `to_values`, checked."""
-        return cls(name, has_gaps, checks.number(values["fill"], "fill"))
+        scaling = Scaling.from_values(values["scaling"]) if "scaling" in values else None
+        return cls(name, has_gaps, checks.number(values["fill"], "fill"), scaling)
 
 
 @dataclass(frozen=True)
@@ -176,6 +185,8 @@ class CategoryEncoding(Encoding):
         Words that share the last input.
     fill : int
         A position in `words`, or their number for the rare ones.
+    scalings : tuple of Scaling
+        One for each input; empty if the inputs are not scaled.
     """
 
     kind: ClassVar[str] = "category"
@@ -184,6 +195,7 @@ class CategoryEncoding(Encoding):
     words: tuple[str, ...]
     rare: tuple[str, ...]
     fill: int
+    scalings: tuple[Scaling, ...] = ()
 
     @property
     def is_pair(self) -> bool:
@@ -208,14 +220,28 @@ class CategoryEncoding(Encoding):
         if unseen.any():
             note_unseen(column, unseen, notes)
         if self.is_pair:
-            numbers = np.array([-1.0, 1.0, 0.0])[positions]
-            inputs = Part(numbers[:, np.newaxis], None, 1)
+            values = np.array([-1.0, 1.0, 0.0])
+            if self.scalings:
+                values = self.scalings[0].apply(values)
+            inputs = Part(values[positions][:, np.newaxis], None, 1)
+        elif self.scalings:
+            absent, present = (
+                np.array([float(scaling.apply(np.array(value))) for scaling in self.scalings])
+                for value in (0.0, 1.0)
+            )
+            numbers = np.tile(absent, (len(positions), 1))
+            known = np.flatnonzero(~unseen)
+            numbers[known, positions[known]] = present[positions[known]]
+            inputs = Part(numbers, None, len(absent))
         else:
             inputs = Part(None, positions, len(self.words) + bool(self.rare))
         return [inputs, *self._gap_parts(codes < 0, notes)]
 
     def to_values(self) -> dict[str, Any]:
-        return {"words": list(self.words), "rare": list(self.rare), "fill": self.fill}
+        values = {"words": list(self.words), "rare": list(self.rare), "fill": self.fill}
+        if self.scalings:
+            values["scalings"] = [scaling.to_values() for scaling in self.scalings]
+        return values
 
     @classmethod
     def from_values(cls, name: str, has_gaps: bool, values: Mapping[str, Any]) -> CategoryEncoding:
@@ -225,7 +251,11 @@ class CategoryEncoding(Encoding):
         if not inputs or len({*words, *rare}) < len(words) + len(rare):
             raise ValueError(f"words of column {name!r} are not different, or there are none")
         fill = checks.whole_number(values["fill"], "fill", 0, inputs - 1)
-        return cls(name, has_gaps, words, rare, fill)
+        scalings = tuple(Scaling.from_values(each) for each in values.get("scalings", ()))
+        encoding = cls(name, has_gaps, words, rare, fill, scalings)
+        if scalings and len(scalings) != (1 if encoding.is_pair else inputs):
+            raise ValueError(f"scalings of column {name!r} are not one for each input")
+        return encoding
 
 
 @dataclass(frozen=True)

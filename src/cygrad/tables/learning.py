@@ -7,7 +7,7 @@ network can only learn by heart.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from cygrad.tables.encodings import (
     NumberEncoding,
     words_and_codes,
 )
-from cygrad.tables.scaling import is_rounding, learned
+from cygrad.tables.scaling import Scaling, is_rounding, learned, learned_of_indicator
 from cygrad.tables.table import Column
 
 #: Columns with fewer values are not taken for numbers of rows, or for unique texts.
@@ -45,6 +45,7 @@ class Choices:
     categorical: Collection[str]
     dates: Mapping[str, str | None]
     keep: Collection[str]
+    categories: str = "plain"
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def learn(column: Column, choices: Choices, locate: Locate) -> LearnedColumn:
         reason = f"no value in {choices.min_count} rows"
     if kept:
         reason = ""
-    encoding = None if reason else _category_encoding(name, used, count > 0, is_category, choices)
+    encoding = None if reason else _category_encoding(name, used, count, is_category, choices)
     return LearnedColumn(name, encoding, reason, count, len(used))
 
 
@@ -139,29 +140,53 @@ def _number_encoding(
     if len(distinct) == 1 and gaps:
         return GapEncoding(name)
     if distinct.tolist() == [0.0, 1.0] and choices.numbers != "none":
-        fill = 1.0 if 2 * present.sum() > len(present) else -1.0
-        return BooleanEncoding(name, gaps > 0, fill)
+        ones = int(present.sum())
+        return _boolean_encoding(name, ones, len(present), gaps, 2 * ones > len(present), choices)
     scaling = learned(present, choices.numbers, name)
     fill = float(present.mean()) if choices.numbers == "none" else 0.0
     return NumberEncoding(name, gaps > 0, scaling, fill)
 
 
 def _category_encoding(
-    name: str, used: Mapping[str, int], has_gaps: bool, is_category: bool, choices: Choices
+    name: str, used: Mapping[str, int], gaps: int, is_category: bool, choices: Choices
 ) -> Encoding:
     """Return the encoding of words with their counts."""
-    if len(used) == 1 and has_gaps:
+    if len(used) == 1 and gaps:
         return GapEncoding(name)
+    rows = sum(used.values())
     if len(used) == 2 and {word.lower() for word in used} == BOOLEANS.keys() and not is_category:
-        fill = 2 * BOOLEANS[max(sorted(used), key=lambda word: used[word]).lower()] - 1
-        return BooleanEncoding(name, has_gaps, fill)
+        ones = sum(used[word] for word in used if word.lower() == "true")
+        fills_one = max(sorted(used), key=lambda word: used[word]).lower() == "true"
+        return _boolean_encoding(name, ones, rows, gaps, fills_one, choices)
     # Numbers that are categories stay in the order of their names: files have them as text, too.
     words = sorted(word for word in used if used[word] >= choices.min_count)
     rare = sorted(word for word in used if used[word] < choices.min_count)
     counts = [used[word] for word in words]
     if rare:
         counts.append(sum(used[word] for word in rare))
-    return CategoryEncoding(name, has_gaps, tuple(words), tuple(rare), int(np.argmax(counts)))
+    fill = int(np.argmax(counts))
+    encoding = CategoryEncoding(name, gaps > 0, tuple(words), tuple(rare), fill)
+    if choices.categories == "plain":
+        return encoding
+    counts[fill] += gaps  # of the inputs of all rows
+    scalings = [learned_of_indicator(count, rows + gaps) for count in counts]
+    if encoding.is_pair:
+        scalings = [_of_signs(scalings[1])]
+    return replace(encoding, scalings=tuple(scalings))
+
+
+def _boolean_encoding(
+    name: str, ones: int, rows: int, gaps: int, fills_one: bool, choices: Choices
+) -> BooleanEncoding:
+    scaling = None
+    if choices.categories == "robust":
+        scaling = _of_signs(learned_of_indicator(ones + gaps * fills_one, rows + gaps))
+    return BooleanEncoding(name, gaps > 0, 1.0 if fills_one else -1.0, scaling)
+
+
+def _of_signs(scaling: Scaling) -> Scaling:
+    """Return the scaling of 2x − 1 that has the values of that of x."""
+    return replace(scaling, center=2 * scaling.center - 1, scale=2 * scaling.scale)
 
 
 def _dates(

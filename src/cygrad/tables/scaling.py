@@ -118,6 +118,24 @@ def learned(numbers: NDArray[np.float64], method: str, name: str) -> Scaling:
     return Scaling(method, quantiles=tuple(distinct.tolist()), scores=tuple(means.tolist()))
 
 
+def learned_of_indicator(ones: int, rows: int) -> Scaling:
+    """Learn the "robust" scaling of an input that is 1 in some of the training rows and else 0.
+
+    It is that of `learned` for the numbers 0 and 1, from their counts.
+    """
+
+    def quantile(share: float) -> float:
+        position = share * (rows - 1)
+        below = int(position)
+        first, second = (float(index >= rows - ones) for index in (below, below + 1))
+        return first + (second - first) * (position - below)
+
+    scale = quantile(0.75) - quantile(0.25)
+    if scale == 0:
+        scale = 0.5 if 0 < ones < rows else 1.0
+    return Scaling("robust", quantile(0.5), scale)
+
+
 def mean_and_deviation(numbers: NDArray[np.float64], name: str) -> tuple[float, float]:
     """Return the mean and the standard deviation of numbers; 1 in place of a deviation of 0."""
     with np.errstate(over="ignore", invalid="ignore"):
