@@ -12,6 +12,7 @@
   `activations` has those with a parameter.
 - `Network.save` writes a network to a file, `load` reads it.
 - `tables` reads files as they come, `datasets` reads samples.
+- `presets` has complete recipes with published defaults, from a table to a trained network.
 - `check_gradients` compares backpropagation with numerical derivatives, `reference` has the same
   mathematics in plain Python, to read.
 - `graph` builds computational graphs of gates from expressions and differentiates them;
@@ -41,7 +42,17 @@ from cygrad.network import (
 )
 
 if TYPE_CHECKING:
-    from cygrad import datasets, exchange, experiments, graph, losses, plotting, reference, tables
+    from cygrad import (
+        datasets,
+        exchange,
+        experiments,
+        graph,
+        losses,
+        plotting,
+        presets,
+        reference,
+        tables,
+    )
     from cygrad.config import show_config
     from cygrad.gradcheck import GradientError, GradientReport, check_gradients
     from cygrad.training import (
@@ -136,6 +147,7 @@ __all__ = [
     "losses",
     "metrics",
     "plotting",
+    "presets",
     "reference",
     "schedules",
     "show_config",
@@ -187,6 +199,7 @@ _LAZY = {
     "losses": "losses",
     "metrics": "training.metrics",
     "plotting": "plotting",
+    "presets": "presets",
     "reference": "reference",
     "schedules": "training.schedules",
     "show_config": "config",
