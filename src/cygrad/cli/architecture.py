@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from argparse import Namespace
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cygrad.checks import DTYPES
 from cygrad.cli import values
@@ -17,9 +17,11 @@ from cygrad.network.losses import LOSSES, Loss, row_of
 from cygrad.network.noise import Dropout, GaussianNoise
 from cygrad.network.normalization import BatchNorm, LayerNorm
 from cygrad.network.residual import Residual
+from cygrad.network.scaling import Scaling
 
 if TYPE_CHECKING:
     from cygrad.cli.dataset import Dataset
+    from cygrad.network.activations import ChosenActivation
     from cygrad.network.layers import Description
 
 
@@ -75,6 +77,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         f"{', '.join(REGRESSION_LOSSES)}; with parameters as in 'focal(1)', 'huber(0.5)' (in "
         "standard deviations of the target) or 'pinball(0.1,0.5,0.9)' (default: cross_entropy for "
         "classes, mse for quantities)",
+    )
+    network.add_argument(
+        "--parametrization",
+        choices=("standard", "ntk"),
+        default="standard",
+        help="ntk: the neural tangent parametrisation, for adam; weights are drawn from N(0, 1 / "
+        "inputs), biases from N(0, 1), those of the last layer are 0; the learning rate of weights "
+        "is divided by the root of the layer's inputs, that of biases by 10 (default: standard)",
+    )
+    network.add_argument(
+        "--scaling-rate",
+        metavar="X",
+        type=values.number(),
+        help="begin with a layer that multiplies each input by a factor of its own, learned at X "
+        "times the learning rate (default: no such layer)",
     )
     network.add_argument("--dtype", choices=DTYPES, default="float32", help="default: float32")
     noise = parser.add_argument_group("noise in training, against overfitting")
@@ -132,7 +149,9 @@ def network(arguments: Namespace, dataset: Dataset) -> Network:
     elif isinstance(loss, pinball) and loss.repeats_targets and outputs == 1:
         outputs = len(loss.parameters)
     inputs = dataset.X.shape[1]
-    layers = [*_hidden(arguments, inputs), Dense(outputs, row.activation or "identity")]
+    layers = _hidden(arguments, inputs)
+    width = arguments.hidden[-1] if arguments.hidden else inputs
+    layers.append(_dense(arguments, outputs, row.activation or "identity", width, is_last=True))
     net = Network(inputs, layers, loss=loss, dtype=arguments.dtype, rng=arguments.seed)
     net.classes = dataset.classes
     return net
@@ -145,8 +164,10 @@ def _hidden(arguments: Namespace, inputs: int) -> list[Description]:
         layers.append(GaussianNoise(arguments.noise))
     if arguments.input_dropout:
         layers.append(Dropout(arguments.input_dropout))
+    if arguments.scaling_rate is not None:
+        layers.append(Scaling(learning_rate_factor=arguments.scaling_rate))
     for units in arguments.hidden:
-        block = _block(arguments, units, first=not layers)
+        block = _block(arguments, units, inputs, first=not layers)
         if arguments.residual and units == inputs:
             layers.append(Residual(block))
         else:
@@ -157,18 +178,36 @@ def _hidden(arguments: Namespace, inputs: int) -> list[Description]:
     return layers
 
 
-def _block(arguments: Namespace, units: int, first: bool) -> list[Description]:
+def _block(arguments: Namespace, units: int, inputs: int, first: bool) -> list[Description]:
     """Return a hidden layer with its norm and its dropout."""
     activation = arguments.activation
     block: list[Description]
     if arguments.norm is None:
-        block = [Dense(units, activation)]
+        block = [_dense(arguments, units, activation, inputs)]
     else:
         # A batch norm subtracts any bias again. The weights begin as they would without a norm.
         use_bias = arguments.norm != "batch"
         weights = default_weights(activation, first)
-        dense = Dense(units, use_bias=use_bias, weights_init=weights)
+        dense = _dense(arguments, units, "identity", inputs, use_bias=use_bias, weights=weights)
         block = [dense, NORMS[arguments.norm](activation)]
     if arguments.dropout:
         block.append(Dropout(arguments.dropout))
     return block
+
+
+def _dense(
+    arguments: Namespace,
+    units: int,
+    activation: str | ChosenActivation,
+    inputs: int,
+    *,
+    use_bias: bool = True,
+    weights: Any = None,
+    is_last: bool = False,
+) -> Dense:
+    """Return a dense layer in the parametrisation of the options."""
+    if arguments.parametrization == "ntk":
+        from cygrad.presets import ntk_dense
+
+        return ntk_dense(units, activation, inputs=inputs, zero=is_last, use_bias=use_bias)
+    return Dense(units, activation, use_bias=use_bias, weights_init=weights)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from cygrad import datasets
 from cygrad.atomic_write import atomic_write
-from cygrad.cli import architecture, columns, descent, known, predictions, train
+from cygrad.cli import architecture, columns, descent, known, predictions, preset, train
 from cygrad.cli.dataset import Dataset, Undivided, read_undivided
 from cygrad.cli.options import DIGITS
 from cygrad.cli.outputs import output_path
@@ -295,6 +295,7 @@ def _result(
         }
     return {
         "data": arguments.data,
+        **preset.summary(arguments),
         "task": "classification" if samples.classes else "regression",
         "classes": samples.classes,
         "samples": len(samples.y),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cygrad import datasets, seeding
-from cygrad.cli import columns
+from cygrad.cli import columns, preset
 from cygrad.cli.options import DIGITS
 from cygrad.training import validation
 
@@ -94,6 +94,14 @@ def read_dataset(arguments: Namespace) -> Dataset:
 
 def read_undivided(arguments: Namespace) -> Undivided:
     """Read the samples that the options name."""
+    samples = _read(arguments)
+    notes = preset.settle(arguments, samples.classes is not None, samples.targets is not None)
+    if arguments.standardize == "robust" and samples.targets is None:
+        raise ValueError("--standardize robust: only for tables with names of columns and --target")
+    return replace(samples, notes=(*samples.notes, *notes))
+
+
+def _read(arguments: Namespace) -> Undivided:
     if arguments.data == DIGITS:
         X, y = datasets.load_digits()
         return Undivided(y, tuple("0123456789"), X=X)
@@ -124,15 +132,20 @@ def _read_table(arguments: Namespace) -> Undivided:
 def _encoded(dataset: Dataset, targets: columns.TargetedTable, arguments: Namespace) -> Dataset:
     """Return the data with inputs; what columns become is learned from the training part alone."""
     rows = targets.table
-    if columns.is_plain(rows, targets.encoding.names, arguments):
+    is_robust = arguments.standardize == "robust"
+    if not is_robust and columns.is_plain(rows, targets.encoding.names, arguments):
         options: dict[str, Any] = {"numbers": "none", "dtype": "float64", "sparse": False}
     else:
         if arguments.standardize == "shared":
             raise ValueError("--standardize shared: only for inputs that are all numbers")
         scaled = "none" if arguments.standardize == "none" else "standard"
+        scaled = "robust" if is_robust else scaled
         needs_dense = arguments.noise or arguments.input_dropout or arguments.residual
+        needs_dense = needs_dense or arguments.scaling_rate is not None
         sparse = False if needs_dense or arguments.report is not None else "auto"
         options = {"numbers": scaled, "dtype": arguments.dtype, "sparse": sparse}
+        if is_robust:
+            options["categories"] = "robust"
     encoder = columns.encoder_for(targets, rows, arguments, dataset.train, **options)
     unseen: list[str] = []
     X = encoder.transform(rows, unseen)
@@ -141,7 +154,7 @@ def _encoded(dataset: Dataset, targets: columns.TargetedTable, arguments: Namesp
         X=X,
         features=encoder.input_names,
         encoder=encoder,
-        is_standardized=options["numbers"] == "standard",
+        is_standardized=options["numbers"] in ("standard", "robust"),
         notes=(
             *dataset.notes,
             *columns.with_options(encoder.notes),

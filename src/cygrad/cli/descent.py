@@ -12,7 +12,15 @@ from cygrad.training.optimizers import OPTIMIZERS, Optimizer
 DEFAULT_BATCH_SIZE = 32
 ALL_SAMPLES = ("rprop",)  # optimisers whose steps need them: their default of --batch-size
 # Options that are arguments of the optimiser and of the trainer, under their own names.
-OF_OPTIMIZER = ("momentum", "weight_decay", "decoupled_decay", "l2_penalty", "l1", "max_norm")
+OF_OPTIMIZER = (
+    "momentum",
+    "beta2",
+    "weight_decay",
+    "decoupled_decay",
+    "l2_penalty",
+    "l1",
+    "max_norm",
+)
 OF_TRAINER = ("clip_value", "clip_norm", "clip_global_norm", "accumulate")
 
 
@@ -51,6 +59,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         type=values.number(below=1.0),
         help=f"only with {_with('momentum')} (default: 0)",
+    )
+    training.add_argument(
+        "--beta2",
+        metavar="X",
+        type=values.number(below=1.0),
+        help="share of the earlier squares of the gradient that is kept in each step: only with "
+        f"{_with('beta2')} (default: 0.999, for lion 0.99)",
     )
     training.add_argument(
         "--class-weight",

@@ -15,7 +15,7 @@ from cygrad.network.losses import row_of
 
 if TYPE_CHECKING:
     from cygrad.network import Network
-    from cygrad.tables.samples import Task
+    from cygrad.tables.samples import Samples, Task
     from cygrad.tables.table import Table
     from cygrad.training.metrics import Metric
 
@@ -49,6 +49,9 @@ def read(net: Network, arguments: Namespace, needs_targets: bool = False) -> Kno
 
     Rows without a target are left out where targets are needed.
     """
+    width = None if net.encoder is None else net.encoder.array_columns
+    if net.encoder is not None and width is not None:
+        net.encoder = net.encoder.of_tables()  # arrays are encoded here
     if net.encoder is not None and columns.has_columns(arguments.data):
         return _of_table(net, arguments, needs_targets)
     what = "tables and models that know the names of columns"
@@ -59,6 +62,8 @@ def read(net: Network, arguments: Namespace, needs_targets: bool = False) -> Kno
 
     task: Task = "regression" if net.classes is None else "classification"
     samples = datasets.read(arguments.data, arguments.target, task=task, classes=net.classes)
+    if width is not None and (samples.y is not None or not needs_targets):
+        return _of_array(net, samples, width, arguments)
     if net.encoder is not None and net.encoder.scales_targets and samples.y is not None:
         raise ValueError(f"{arguments.data} has no names of columns, expected a table")
     if needs_targets and samples.y is None:
@@ -70,6 +75,26 @@ def read(net: Network, arguments: Namespace, needs_targets: bool = False) -> Kno
             f"expected {net.inputs} for {arguments.model}{hint}"
         )
     return KnownSamples(samples.X, samples.y)
+
+
+def _of_array(net: Network, samples: Samples, width: int, arguments: Namespace) -> KnownSamples:
+    """Encode the columns of an array, for a model that was trained on one."""
+    encoder = net.encoder
+    assert encoder is not None
+    if samples.X.shape[1] != width:
+        hint = "; --target names a column to leave out" if arguments.target is None else ""
+        raise ValueError(
+            f"{arguments.data} has {samples.X.shape[1]} input columns, expected {width} for "
+            f"{arguments.model}{hint}"
+        )
+    from cygrad.tables.table import Table
+
+    notes: list[str] = []
+    X = encoder.transform(Table.from_arrays(np.asarray(samples.X)), notes)
+    y = samples.y
+    if y is not None and encoder.scales_targets:
+        y = encoder.target_array(y)
+    return KnownSamples(X, y, tuple(notes))
 
 
 def _of_table(net: Network, arguments: Namespace, needs_targets: bool) -> KnownSamples:

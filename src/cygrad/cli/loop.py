@@ -90,7 +90,15 @@ def add_options(
         metavar="X",
         type=_share,
         help="share of the training samples, or their number, to evaluate after each epoch and not "
-        "to train on",
+        "to train on; 0 for none",
+    )
+    checking.add_argument(
+        "--best-epoch",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="take the parameters of the epoch with the best validation accuracy, or the best loss "
+        "for quantities, of equal ones the last; --early-stopping goes by the same; needs "
+        "--validation",
     )
     add_metrics(checking)
     ending = parser.add_argument_group("end of the training, before --epochs")
@@ -124,8 +132,10 @@ def add_metrics(parser: Any) -> None:
 
 def check(parser: argparse.ArgumentParser, arguments: Namespace) -> None:
     """End with an error if these options contradict each other."""
-    if arguments.early_stopping is not None and arguments.validation is None:
-        parser.error("argument --early-stopping: only with --validation")
+    arguments.validation = arguments.validation or None
+    for option in ("early_stopping", "best_epoch"):
+        if getattr(arguments, option) and arguments.validation is None:
+            parser.error(f"argument --{option.replace('_', '-')}: only with --validation")
     if 0 < arguments.epochs <= arguments.warmup:
         parser.error(
             f"argument --warmup: {arguments.warmup}, expected fewer than the {arguments.epochs} "
@@ -150,12 +160,15 @@ def chosen_metrics(arguments: Namespace, net: Network) -> list[Metric]:
         raise ValueError(f"--metrics: {error}") from None
 
 
-def callbacks(arguments: Namespace, validated: bool) -> list[Callback]:
+def callbacks(arguments: Namespace, validated: bool, has_classes: bool) -> list[Callback]:
     """Return the callbacks that the options stand for."""
     found: list[Callback] = []
     if arguments.schedule == "plateau":
         found.append(ReduceOnPlateau(monitor="val_loss" if validated else "loss"))
-    if arguments.early_stopping is not None:
+    if arguments.best_epoch:
+        monitor = "val_accuracy" if has_classes else "val_loss"
+        found.append(EarlyStopping(arguments.early_stopping, monitor, ties="last"))
+    elif arguments.early_stopping is not None:
         found.append(EarlyStopping(arguments.early_stopping))
     if arguments.log is not None:
         found.append(CSVLogger(arguments.log))
@@ -183,7 +196,7 @@ def _share(text: str) -> float:
             number = float(text)
         except ValueError:
             number = -1.0
-    if not (0 < number < 1 or (isinstance(number, int) and number >= 1)):
+    if not (0 <= number < 1 or (isinstance(number, int) and number >= 1)):
         raise argparse.ArgumentTypeError(
             f"{text!r}, expected a share between 0 and 1, or a number of samples"
         )

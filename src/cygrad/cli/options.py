@@ -27,6 +27,7 @@ examples:
   cygrad train data.csv --target species --output model.npz
   cygrad train data.csv --target price --hidden 64,64 --activation gelu --norm batch \\
       --dropout 0.1 --optimizer adamw --schedule cosine --validation 0.1 --early-stopping 10
+  cygrad train data.csv --target species --preset tabular
   cygrad train data.csv --target species --cv 5
   cygrad predict model.npz new.csv --output predictions.csv
   cygrad experiments run rbf
@@ -82,6 +83,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         if name == given:  # the options of the others would only be read to be thrown away
             check = add_options(command)
     arguments = parser.parse_args(argv)
+    if getattr(arguments, "preset", None) is not None:
+        from cygrad.cli import preset
+
+        # Once more, with other defaults.
+        commands.choices["train"].set_defaults(**preset.defaults())
+        arguments = parser.parse_args(argv)
+        preset.resolve(arguments)
     arguments.argv = argv
     if check is not None:
         check(arguments)
@@ -89,7 +97,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _add_train(parser: argparse.ArgumentParser) -> Check:
-    from cygrad.cli import architecture, descent, loop
+    from cygrad.cli import architecture, descent, loop, preset
 
     parser.description = (
         "Train a network and save it. Tables can have numbers, text, dates and gaps, "
@@ -106,6 +114,7 @@ def _add_train(parser: argparse.ArgumentParser) -> Check:
     parser.add_argument(
         "data", metavar="FILE", help="table, .npy, .npz or IDX file; or the word digits"
     )
+    parser.add_argument("--preset", choices=preset.PRESETS, help=preset.HELP)
     data = parser.add_argument_group("data")
     data.add_argument(
         "--target",
@@ -131,11 +140,12 @@ def _add_train(parser: argparse.ArgumentParser) -> Check:
     )
     data.add_argument(
         "--standardize",
-        choices=("auto", "columns", "shared", "none"),
+        choices=("auto", "columns", "shared", "robust", "none"),
         default="auto",
         help="standardise each column by its own mean and deviation, or all by one, or take the "
-        "inputs as they are; auto has one for all if the inputs are unsigned bytes, as in images "
-        "(default: auto)",
+        "inputs as they are; auto has one for all if the inputs are unsigned bytes, as in images; "
+        "robust, for tables: each input by median and quartiles, clipped smoothly at 3 (default: "
+        "auto)",
     )
     data.add_argument(
         "--no-standardize",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cygrad.cli import architecture, descent, loop, quantities
+from cygrad.cli import architecture, descent, loop, preset, quantities
 from cygrad.cli.dataset import Dataset, read_dataset
 from cygrad.cli.options import DIGITS
 from cygrad.cli.outputs import output_path
@@ -82,6 +82,7 @@ def run(arguments: Namespace) -> None:
     net, history = trained.net, trained.history
     result = {
         "data": arguments.data,
+        **preset.summary(arguments),
         "task": "classification" if dataset.classes else "regression",
         "classes": dataset.classes,
         "samples": sizes(dataset),
@@ -220,7 +221,7 @@ def _fit_options(
         "max_seconds": arguments.max_seconds,
         "max_steps": arguments.max_steps,
         "statistics": arguments.statistics,
-        "callbacks": loop.callbacks(arguments, validated=len(rows) > 0),
+        "callbacks": loop.callbacks(arguments, len(rows) > 0, dataset.classes is not None),
     }
     if not len(rows) and test_is_shown:
         rows = dataset.test
@@ -231,7 +232,7 @@ def _fit_options(
 
 def _batch_size(arguments: Namespace, n: int, say: Callable[[str], object]) -> int:
     given = arguments.batch_size
-    if given is not None and given > n:
+    if given is not None and given > n and not preset.sets(arguments, "batch_size"):
         say(
             f"cygrad: --batch-size is {given}, and there are {n} samples to train on: each step "
             "takes all of them"
@@ -310,7 +311,10 @@ def _print_result(result: dict[str, Any], net: Network, metrics: list[str]) -> N
     task = result["task"]
     if result["classes"]:
         task += f" ({len(result['classes'])} classes)"
-    lines = {"task": task, "network": sizes_text(net)}
+    lines = {"task": task}
+    if result["preset"] is not None:
+        lines["preset"] = result["preset"]
+    lines["network"] = sizes_text(net)
     if any(layer.kind != "dense" for layer in net.layers):
         lines["layers"] = ", ".join(layer_texts(net))
     for part, size in result["samples"].items():

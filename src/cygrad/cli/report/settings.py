@@ -6,6 +6,7 @@ import copy
 import os
 import shlex
 import string
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -28,6 +29,9 @@ from cygrad.network.losses import row_of as loss_row
 # Limits that keep the page short and small.
 MOST_CLASSES = 50
 MOST_FEATURES = 50
+
+SCALES = {"none": "as they are", "robust": "scaled by median and quartiles, smoothly clipped"}
+PARAMETRIZATIONS = {"standard": "standard", "ntk": "neural tangent"}
 
 MOST_UNITS = 6  # per layer in the diagram, so that its text is as large as in other pictures
 LAYER_WIDTH = 1.3  # inches per layer in the diagram
@@ -86,10 +90,13 @@ def hyperparameters(run: Run) -> Iterator[Markup]:
         "task": result["task"],
         "test part": _test_part(run),
         "validation part": _validation_part(run),
-        "inputs": "as they are" if arguments.standardize == "none" else "standardised",
+        "preset": _preset(run),
+        "inputs": SCALES.get(arguments.standardize, "standardised"),
+        "their factors": _factors(run),
         "hidden layers": ", ".join(map(str, arguments.hidden)) or "none",
         "their activation": str(arguments.activation) if arguments.hidden else "none",
         "their norm": arguments.norm or "none",
+        "parametrisation": PARAMETRIZATIONS[arguments.parametrization],
         "residual sums": "where widths allow" if arguments.residual else "none",
         "dropout": f"{arguments.dropout:g}, of inputs {arguments.input_dropout:g}",
         "noise on inputs": f"{arguments.noise:g}",
@@ -103,6 +110,7 @@ def hyperparameters(run: Run) -> Iterator[Markup]:
         "weights of classes": _class_weight(run),
         "schedule": _schedule(run),
         "early stopping": _early_stopping(run),
+        "parameters": _epoch_of_parameters(arguments),
         "limits": _limits(run),
         "further metrics": ", ".join(arguments.metrics) or "none",
         "seed": result["seed"],
@@ -114,6 +122,19 @@ def hyperparameters(run: Run) -> Iterator[Markup]:
     versions["instruction set"] = config["isa"]
     versions["threads"] = f"at most {config['threads']}"
     yield summary_table("Versions", versions.items())
+
+
+def _preset(run: Run) -> str:
+    """Return the name of the preset, and the options that it set."""
+    if run.arguments.preset is None:
+        return "none"
+    options = ", ".join(f"--{name.replace('_', '-')}" for name in run.result["preset_options"])
+    return f"{run.arguments.preset}, which sets {options or 'nothing'}"
+
+
+def _factors(run: Run) -> str:
+    rate = run.arguments.scaling_rate
+    return "none" if rate is None else f"learned, at {rate:g} times the learning rate"
 
 
 def _target(run: Run) -> str:
@@ -168,6 +189,12 @@ def _class_weight(run: Run) -> str:
 def _early_stopping(run: Run) -> str:
     patience = run.arguments.early_stopping
     return "none" if patience is None else f"after {patience} epochs without improvement"
+
+
+def _epoch_of_parameters(arguments: Namespace) -> str:
+    """Return which epoch the parameters of the model are of."""
+    is_best = arguments.best_epoch or arguments.early_stopping is not None
+    return f"of the {'best' if is_best else 'last'} epoch"
 
 
 def _limits(run: Run) -> str:
