@@ -71,6 +71,7 @@ FEATURES: dict[str, tuple[Variant, Variant]] = {
     "Gaussian noise": (Variant([HIDDEN, cg.GaussianNoise(0.1), OUTPUT]), PLAIN),
     "batch norm": (Variant([cg.Dense(UNITS), cg.BatchNorm("relu"), OUTPUT]), PLAIN),
     "layer norm": (Variant([cg.Dense(UNITS), cg.LayerNorm("relu"), OUTPUT]), PLAIN),
+    "scaling of the inputs": (Variant([cg.Scaling(), HIDDEN, OUTPUT]), PLAIN),
     "residual": (Variant([HIDDEN, cg.Residual([HIDDEN]), OUTPUT]), DEEPER),
     "clipping by global norm": (Variant(trainer={"clip_global_norm": 1.0}), PLAIN),
     "clipping by value": (Variant(trainer={"clip_value": 0.01}), PLAIN),

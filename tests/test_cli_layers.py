@@ -1,4 +1,4 @@
-"""The command line: networks with norms, dropout, noise and residual blocks."""
+"""The command line: networks with layers that are not dense."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ def test_layers_in_words() -> None:
         "dropout 0.1", "33 relu", "batch norm tanh", "dropout 0.1", "33 identity",
     ]  # fmt: skip
     assert layer_texts(net)[-2:] == ["residual sum tanh", "3 softmax"]
+    net = layer_cases.network("scaling")
+    assert layer_texts(net)[:3] == ["33 relu", "scaling tanh", "scaling"]
 
 
 def test_the_report_has_a_row_for_every_layer() -> None:

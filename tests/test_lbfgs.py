@@ -67,7 +67,7 @@ def test_the_iterations_are_those_of_scipy():
 @pytest.mark.parametrize("trainable", [False, "weights", "biases"])
 def test_frozen_parameters_stay(trainable):
     X, y = data()
-    layers = [cg.Dense(5, "tanh", trainable=trainable), cg.LayerNorm(), cg.Dense(2)]
+    layers = [cg.Dense(5, "tanh", trainable=trainable), cg.LayerNorm(), cg.Scaling(), cg.Dense(2)]
     net = cg.Network(4, layers, loss="mse", dtype="float64", rng=1)
     before = net.layers[0].weights, net.layers[0].biases
     start = net.evaluate(X, y)["loss"]

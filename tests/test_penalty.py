@@ -21,12 +21,13 @@ ALPHA = 0.3
 LAYERS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Dense", {"units": 67, "activation": "tanh"}),
     ("LayerNorm", {}),
+    ("Scaling", {}),
     ("Dense", {"units": 7, "activation": "tanh", "trainable": "biases"}),
     ("Dense", {"units": 33, "activation": "tanh", "use_bias": False}),
     ("Dense", {"units": 9, "activation": "tanh", "trainable": False}),
     ("Dense", {"units": 3, "activation": "softmax", "learning_rate_factor": (0.5, 2.0)}),
 )
-DECAYING = (0, 3, 5)
+DECAYING = (0, 4, 6)
 
 
 def layers(module: Any, scale: int = 1) -> list[Any]:

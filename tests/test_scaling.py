@@ -14,6 +14,7 @@ from bits import assert_same_bits
 from cases import MORE_OPTIMIZERS, OPTIMIZERS, optimizer_class
 
 import cygrad as cg
+from cygrad import reference
 from cygrad._engine import kernels, plan
 
 ALL_OPTIMIZERS = {**OPTIMIZERS, **MORE_OPTIMIZERS}
@@ -119,6 +120,41 @@ def test_factors_of_1_change_no_output():
         cg.Trainer(net, cg.Adam(), 4, rng=0).fit(X, y, 3)
     assert_same_bits(frozen.parameters[5:], plain.parameters)
     assert (frozen.layers[0].weights == 1).all()
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_reference_has_numerical_derivatives(reduction):
+    """Of weights, biases and samples, through scaling in a block and with an activation."""
+    block = reference.Residual([reference.Scaling("tanh"), reference.Dense(3, "sine")], "softsign")
+    layers = [reference.Scaling(), block, reference.Dense(4, "tanh"), reference.Scaling("gelu")]
+    net = reference.Network(3, [*layers, reference.Dense(2)], loss="mse", reduction=reduction)
+    rng = np.random.default_rng(5)
+    net.parameters = rng.normal(size=len(net.parameters)).tolist()
+    assert len(net.parameters) == 3 + (3 + 3 * 4) + 4 * 4 + 4 + 2 * 5
+    X, y = rng.normal(size=(6, 3)).tolist(), rng.normal(size=(6, 2)).tolist()
+    exact, numerical = net.backward(X, y), reference.numerical_gradients(net, X, y)
+    assert len(exact.weights[0]) == 1
+    for found, expected in (
+        *zip(exact.weights, numerical.weights, strict=True),
+        *zip(exact.biases, numerical.biases, strict=True),
+        (exact.inputs, numerical.inputs),
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-8)
+
+
+def test_a_wrong_factor_would_be_found(planted):
+    """The checker of gradients sees γ of each unit."""
+    X, y = data()
+    net = network()
+    assert cg.check_gradients(net, X, y, inputs=True).passed
+
+    def fault(gradients):
+        gradients.weights[2][3] *= 1.01
+        return gradients
+
+    planted(fault)
+    with pytest.raises(cg.GradientError, match=r"layers\[2\]\.weights"):
+        cg.check_gradients(net, X, y)
 
 
 # The learning rate

@@ -35,6 +35,12 @@ class Scaling:
     TypeError, ValueError
         If an argument is not as described.
 
+    Notes
+    -----
+    As the first layer it needs one more product in a step than the dense layer after it would
+    alone: the derivatives with respect to its outputs, (n, inputs). Sparse samples need a dense
+    layer first.
+
     References
     ----------
     D. Holzmüller, L. Grinsztajn, I. Steinwart, "Better by default: Strong pre-tuned MLPs and

@@ -65,9 +65,9 @@ def network_diagram(
     activation and the number of units are written below each layer, the network's class
     names, if it has any, beside the outputs.
 
-    Units of a norm, of dropout or noise and of a residual sum have one line each, from the unit
-    before; those of a norm are its weights γ, the others thin and black. A line from above the
-    input of a residual block to its sum shows the block.
+    Units of a norm, of scaling, dropout or noise and of a residual sum have one line each, from the
+    unit before; those of a norm or scaling are its weights γ, the others thin and black. A line
+    from above the input of a residual block to its sum shows the block.
 
     Parameters
     ----------

@@ -64,7 +64,7 @@ def numerical_gradients(
         biases=[
             central_differences(layer.biases, cost, epsilon)
             if layer.use_bias
-            else [0.0] * layer.units
+            else [0.0] * len(layer.biases)
             for layer in network.layers
         ],
         inputs=[central_differences(x, cost, epsilon) for x in samples],

@@ -57,8 +57,8 @@ class LBFGS(Optimizer):
     tolerance : float
         `fit` ends when no number of the gradient is larger; 0 or more.
     weight_decay : float
-        λ, 0 or more: adds ½ λ ‖W‖² to what is minimised; biases and norms do not decay. The losses
-        in the history are without it.
+        λ, 0 or more: adds ½ λ ‖W‖² to what is minimised; biases, norms and scaling do not decay.
+        The losses in the history are without it.
     max_evaluations : int or None
         Limit of the passes over all samples: the iteration that exceeds it is the last one.
     loss_tolerance : float

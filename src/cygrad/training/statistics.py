@@ -24,8 +24,9 @@ class LayerStatistics(NamedTuple):
     """The state of one trained layer after an epoch of `Trainer.fit`.
 
     The gradient and the activations are those of one batch, the last whole one of the epoch, with
-    the parameters after the epoch and the layers in training. W of a norm is its γ. The gradient is
-    that of the weighted samples, if there are weights; the shares count all samples alike.
+    the parameters after the epoch and the layers in training. W of a norm or scaling is its γ. The
+    gradient is that of the weighted samples, if there are weights; the shares count all samples
+    alike.
 
     Attributes
     ----------
