@@ -26,6 +26,7 @@ from cygrad._engine.delimited import (
 from cygrad.tables.layout import GAPS, Layout, Options, guess, has_leading_zero, number_pattern
 from cygrad.tables.progress import Progress
 from cygrad.tables.sources import Source, opened
+from cygrad.tables.svmlight import is_svmlight
 from cygrad.tables.table import Column, Table
 
 BLOCK = 1 << 20
@@ -34,20 +35,18 @@ SHOWN = 40  # characters of a field in a message
 SHOWN_NAMES = 10
 CHECKED_WORDS = 100_000  # of a column, for numbers among them
 
-_SVMLIGHT = re.compile(rb"[-+0-9.]+(?: qid:[0-9]+)?(?:[ \t]+[0-9]+:[-+0-9.eE]+)+\s")
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
 def read_delimited(
     path: Path,
-    contents: bytes | None,
     options: Options,
     encoding: str | None,
     max_bytes: int | None,
     progress: bool | None,
 ) -> Table:
     """Read a file of delimited text; see `cygrad.tables.read`."""
-    reader = _Reader(path, contents, options, encoding, max_bytes, progress)
+    reader = _Reader(path, options, encoding, max_bytes, progress)
     return reader.table()
 
 
@@ -55,14 +54,12 @@ class _Reader:
     def __init__(
         self,
         path: Path,
-        contents: bytes | None,
         options: Options,
         encoding: str | None,
         max_bytes: int | None,
         progress: bool | None,
     ) -> None:
         self._path = path
-        self._contents = contents
         self._options = options
         self._encoding = encoding
         self._max_bytes = max_bytes
@@ -126,7 +123,7 @@ class _Reader:
     def _parse(self, kinds: bytes | None) -> tuple[RowParser, bytes]:
         """Read all rows; None: with the kinds that are given, or guessed from the first rows."""
         with (
-            opened(self._path, self._max_bytes, self._contents) as source,
+            opened(self._path, self._max_bytes) as source,
             Progress(self._path.name, self._progress) as progress,
         ):
             sample, is_last = self._sample(source)
@@ -421,7 +418,7 @@ def _refuse_other_formats(start: bytes, path: Path) -> None:
     if head.startswith((b"<!doctype html", b"<html", b"<?xml")):
         kind = "XML" if head.startswith(b"<?xml") else "HTML, perhaps the page of an error"
         raise ValueError(f"{path} is {kind}, expected rows of fields")
-    if _SVMLIGHT.match(start):
+    if is_svmlight(start):
         raise ValueError(f"{path} is in the format of svmlight, expected tables.read_svmlight")
     if b"\0" in start[:4096]:
         raise ValueError(

@@ -5,17 +5,21 @@ from __future__ import annotations
 import codecs
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from cygrad.tables import array_files, library_files
 from cygrad.tables.arff import is_arff, read_arff
+from cygrad.tables.columns import target_column
 from cygrad.tables.delimited import read_delimited
 from cygrad.tables.idx import is_idx
 from cygrad.tables.layout import GAPS, SEPARATORS, Options
 from cygrad.tables.npy import NPY_MAGIC, ZIP_MAGIC
-from cygrad.tables.sources import contents_of_pipe, opened
+from cygrad.tables.sources import decompressed_file, opened, regular_file
+from cygrad.tables.svmlight import ENDINGS as SVMLIGHT_ENDINGS
+from cygrad.tables.svmlight import is_svmlight
 from cygrad.tables.table import Table
 
 FIRST_BYTES = 1 << 16  # of comments, at most, above an ARFF file
@@ -23,7 +27,7 @@ PICKLES = (".pkl", ".pickle", ".joblib")
 
 
 def read(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | IO[bytes],
     *,
     separator: str | None = None,
     header: bool | None = None,
@@ -36,6 +40,7 @@ def read(
     encoding: str | None = None,
     arrays: Sequence[str] | None = None,
     sheet: str | int | None = None,
+    strip: Mapping[str | int, str] | None = None,
     max_bytes: int | None = None,
     progress: bool | None = None,
 ) -> Table:
@@ -69,7 +74,8 @@ def read(
 
     Parameters
     ----------
-    path : str or os.PathLike
+    path : str, os.PathLike or binary file
+        An open file is read to its end; it needs no ``seek``.
     separator : str or None
         ``","``, ``";"``, ``"\\t"``, ``"|"``, ``" "`` for runs of white space, or ``""`` for one
         column.
@@ -97,6 +103,8 @@ def read(
         Names of the arrays of a ``.npz`` or MATLAB file, such as ``["x_test", "y_test"]``.
     sheet : str, int or None
         Name or number, from 1 on, of the sheet of an Excel file; by default the first, with a note.
+    strip : mapping of str or int to str, or None
+        Endings to take off the texts of columns, by name or number, as in ``{"label": "."}``.
     max_bytes : int or None
         The most bytes of text of a compressed file. By default 16 MiB and 200 times its size, so
         that a small file cannot fill the memory. In formats that can be short for many values, the
@@ -126,27 +134,60 @@ def read(
     options = _options(separator, header, names, kinds, gaps, decimal, quote, comments)
     if encoding is not None:
         encoding = _encoding(encoding)
+    for key, ending in (strip or {}).items():
+        if not isinstance(ending, str):
+            raise TypeError(f"strip[{key!r}] is {ending!r}, expected text")
     if max_bytes is not None and (isinstance(max_bytes, bool) or max_bytes < 1):
         raise ValueError(f"max_bytes is {max_bytes!r}, expected a whole number of at least 1")
-    path = Path(path)
-    _refuse_pickles(path)
-    contents = contents_of_pipe(path, max_bytes)
-    with opened(path, max_bytes, contents) as source:
-        first = source.read(FIRST_BYTES)
-    kind = _format(path, first, contents)
-    given = {"arrays": arrays, "sheet": sheet}
-    for name, value in given.items():
-        if value is not None and kind not in _FORMATS_WITH[name]:
-            raise ValueError(f"{name} is {value!r}, but {path} is a file of {kind}")
-    if kind == "delimited text":
-        return read_delimited(path, contents, options, encoding, max_bytes, progress)
-    _refuse_options(path, options, encoding, kind)
-    if kind == "ARFF":
-        with opened(path, max_bytes, contents) as source:
-            return read_arff(source, encoding, max_bytes)
-    if contents is not None:
-        raise ValueError(f"{path} is a pipe, expected a file of {kind}")
+    with opened_format(path, max_bytes) as (file, kind):
+        for name, value in {"arrays": arrays, "sheet": sheet}.items():
+            if value is not None and kind not in _FORMATS_WITH[name]:
+                raise ValueError(f"{name} is {value!r}, but {file} is a file of {kind}")
+        if kind in ("delimited text", "svmlight"):  # the reader refuses the latter
+            table = read_delimited(file, options, encoding, max_bytes, progress)
+        else:
+            _refuse_options(file, options, encoding, kind)
+            table = _read(file, kind, encoding, arrays, sheet, header, max_bytes)
+        return table if not strip else _without_endings(table, strip)
+
+
+@contextmanager
+def opened_format(
+    path: str | os.PathLike[str] | IO[bytes], max_bytes: int | None = None
+) -> Iterator[tuple[Path, str]]:
+    """Yield a file that can be read twice, and its format.
+
+    That of arrays and of other libraries are decompressed first.
+    """
+    with ExitStack() as stack:
+        file = stack.enter_context(regular_file(path, max_bytes))
+        _refuse_pickles(file)
+        with opened(file, max_bytes) as source:
+            first = source.read(FIRST_BYTES)
+            compression = source.compression
+        kind = _format(file, first, compression is not None)
+        is_text = kind in ("delimited text", "svmlight", "ARFF")
+        # The labels of an IDX file are beside it, under its name.
+        if compression is not None and not is_text and (kind, compression) != ("IDX", "gzip"):
+            file = stack.enter_context(decompressed_file(file, max_bytes))
+            kind = _format(file, first, False)
+        yield file, kind
+
+
+def _read(
+    path: Path,
+    kind: str,
+    encoding: str | None,
+    arrays: Sequence[str] | None,
+    sheet: str | int | None,
+    header: bool | None,
+    max_bytes: int | None,
+) -> Table:
+    """Read a file of a format that is not delimited text."""
     match kind:
+        case "ARFF":
+            with opened(path, max_bytes) as source:
+                return read_arff(source, encoding, max_bytes)
         case ".npy":
             return array_files.read_npy(path)
         case ".npz":
@@ -165,14 +206,14 @@ def read(
 _FORMATS_WITH = {"arrays": (".npz", "MATLAB"), "sheet": ("Excel",)}
 
 
-def _format(path: Path, first: bytes, contents: bytes | None) -> str:
+def _format(path: Path, first: bytes, is_compressed: bool) -> str:
     """Return the format of a file that begins with these bytes, decompressed."""
     if is_arff(first):
         return "ARFF"
     if first.startswith(NPY_MAGIC):
         return ".npy"
     if first.startswith(ZIP_MAGIC):
-        if contents is None:
+        if not is_compressed:
             with suppress(Exception), zipfile.ZipFile(path) as archive:  # else it is damaged
                 if "[Content_Types].xml" in archive.namelist():
                     return "Excel"
@@ -185,7 +226,19 @@ def _format(path: Path, first: bytes, contents: bytes | None) -> str:
         return "Arrow"
     if first.startswith(library_files.MATLAB_MAGIC):
         return "MATLAB"
-    return "IDX" if is_idx(first) else "delimited text"
+    if is_idx(first):
+        return "IDX"
+    has_ending = any(suffix.lower() in SVMLIGHT_ENDINGS for suffix in path.suffixes[-2:])
+    return "svmlight" if has_ending or is_svmlight(first) else "delimited text"
+
+
+def _without_endings(table: Table, endings: Mapping[str | int, str]) -> Table:
+    """Return a table with texts that lack an ending, in the columns with these names or numbers."""
+    columns = {name: table.column(name) for name in table.names}
+    for key, ending in endings.items():
+        name = table.names[target_column(table.source, key, len(table.names), table.names)]
+        columns[name] = columns[name].without_ending(ending)
+    return table.with_columns(columns.values())
 
 
 def _options(

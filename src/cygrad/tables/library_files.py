@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -51,7 +52,7 @@ def read_arrow(path: Path, max_bytes: int | None) -> Table:
     """Read a Feather or Arrow file, or an Arrow stream; see `cygrad.tables.read`."""
     arrow = _library("pyarrow", "pyarrow", path)
     feather = _library("pyarrow.feather", "pyarrow", path)
-    with _damage(path, "Arrow"), arrow.memory_map(str(path)) as file:
+    with _damage(path, "Arrow"), arrow.memory_map(os.fspath(path)) as file:
         if file.read(4) == b"\xff\xff\xff\xff":
             file.seek(0)
             frame = arrow.ipc.open_stream(file).read_all()

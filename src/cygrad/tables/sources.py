@@ -10,12 +10,14 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import os
 import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 FREE_BYTES = 16 << 20
@@ -34,9 +36,16 @@ class Source:
     """A file that is being read."""
 
     def __init__(
-        self, path: Path, file: IO[bytes], raw: IO[bytes], size: int, limit: int | None
+        self,
+        path: Path,
+        file: IO[bytes],
+        raw: IO[bytes],
+        size: int,
+        limit: int | None,
+        compression: str | None,
     ) -> None:
         self.path = path
+        self.compression = compression
         self._file = file
         self._raw = raw
         self.size = size
@@ -91,29 +100,74 @@ class Source:
         return data
 
 
-def contents_of_pipe(path: Path, max_bytes: int | None) -> bytes | None:
-    """Return the bytes of a pipe, which can be read once only, and None for a file."""
-    mode = path.stat().st_mode
-    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # opening a folder raises the right error
-        return None
-    if not stat.S_ISFIFO(mode):
-        raise ValueError(f"{path} is a device, expected a file")
-    with path.open("rb") as file:
-        contents = file.read() if max_bytes is None else file.read(max_bytes + 1)
-    if max_bytes is not None and len(contents) > max_bytes:
-        raise ValueError(f"{path} has more than {max_bytes:,} bytes; max_bytes= allows more")
-    return contents
+class _Copy(type(Path())):  # type: ignore[misc]
+    """The path of a copy of a file; as text it is the name of the original, for messages."""
+
+    shown: str = ""
+
+    def __str__(self) -> str:
+        return self.shown or super().__str__()
+
+    def __fspath__(self) -> str:
+        return str(super().__str__())
 
 
 @contextmanager
-def opened(path: Path, max_bytes: int | None, contents: bytes | None = None) -> Iterator[Source]:
-    """Open a file, or the contents of a pipe; damage that is found becomes a ValueError."""
+def regular_file(
+    path: str | os.PathLike[str] | IO[bytes], max_bytes: int | None = None
+) -> Iterator[Path]:
+    """Yield the path of a file that can be read twice, and at any place.
+
+    It is `path` itself, or a copy of a pipe or of an open file, which is removed afterwards.
+    """
+    if not isinstance(path, str | os.PathLike):
+        name = getattr(path, "name", None)
+        with _copied(path, name if isinstance(name, str) else "file", max_bytes) as copy:
+            yield copy
+        return
+    path = path if isinstance(path, Path) else Path(path)
+    mode = path.stat().st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # opening a folder raises the right error
+        yield path
+    elif stat.S_ISFIFO(mode):
+        with path.open("rb") as file, _copied(file, str(path), max_bytes) as copy:
+            yield copy
+    else:
+        raise ValueError(f"{path} is a device, expected a file")
+
+
+@contextmanager
+def decompressed_file(path: Path, max_bytes: int | None = None) -> Iterator[Path]:
+    """Yield the path of the decompressed copy of a file."""
+    with opened(path, max_bytes) as source, _copied(source, str(path), None) as copy:
+        yield copy
+
+
+@contextmanager
+def _copied(file: Any, name: str, max_bytes: int | None) -> Iterator[Path]:
+    with TemporaryDirectory(prefix="cygrad-") as folder:
+        copy = _Copy(folder, "copy")
+        count = 0
+        with open(copy, "wb") as target:
+            while data := file.read(READ_BYTES):
+                if not isinstance(data, bytes):
+                    raise TypeError(f"{name} is open for text, expected a file opened with 'rb'")
+                count += len(data)
+                if max_bytes is not None and count > max_bytes:
+                    raise ValueError(
+                        f"{name} has more than {max_bytes:,} bytes; max_bytes= allows more"
+                    )
+                target.write(data)
+        copy.shown = name
+        yield copy
+
+
+@contextmanager
+def opened(path: Path, max_bytes: int | None) -> Iterator[Source]:
+    """Open a file; damage that is found becomes a ValueError."""
     with ExitStack() as stack:
-        if contents is None:
-            raw: Any = stack.enter_context(path.open("rb"))
-            size = path.stat().st_size
-        else:
-            raw, size = io.BufferedReader(io.BytesIO(contents)), len(contents)
+        raw: Any = stack.enter_context(path.open("rb"))
+        size = path.stat().st_size
         first = raw.peek(6)[:6]
         kind = next((name for magic, name in MAGIC.items() if first.startswith(magic)), None)
         limit = None
@@ -123,7 +177,7 @@ def opened(path: Path, max_bytes: int | None, contents: bytes | None = None) -> 
             limit = FREE_BYTES + EXPANSION * size if max_bytes is None else max_bytes
             file = stack.enter_context(_decompressed(raw, kind, path))
         try:
-            yield Source(path, file, raw, size, limit)
+            yield Source(path, file, raw, size, limit, kind)
         except Exception as error:
             is_damage = isinstance(error, EOFError | zlib.error | gzip.BadGzipFile)
             is_damage |= type(error).__name__ in ("LZMAError", "ZstdError")

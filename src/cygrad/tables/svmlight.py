@@ -14,17 +14,28 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cygrad.tables.layout import number_pattern
-from cygrad.tables.sources import contents_of_pipe, opened
+from cygrad.tables.sources import opened, regular_file
 from cygrad.tables.sparse_rows import SparseRows
 
 _MARKS = re.compile(rb"[0-9eE+\-.: \t]*")
 _ENTRY = re.compile(r"([0-9]+):(.*)", re.ASCII)
+_FIRST_LINES = re.compile(
+    rb"(?:[ \t\r]*(?:#[^\n]*)?\n)*+"  # comments and empty lines
+    rb"[-+0-9.eE]++(?:[ \t]+qid:[0-9]+)?(?:[ \t]+[0-9]+:[-+0-9.eE]++)++\s"
+)
 LARGEST_COLUMN = 2**31 - 2
+ENDINGS = (".svm", ".libsvm", ".svmlight")
+
+
+def is_svmlight(first: bytes) -> bool:
+    """Return whether a file that begins with these bytes has lines ``target column:number …``."""
+    return _FIRST_LINES.match(first) is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,16 +51,22 @@ class SparseTable:
         The numbers behind ``qid:``, if the lines have them.
     notes : tuple of str
         What was guessed, with the argument that decides it.
+    zero_based : bool
+        Whether columns count from 0 in the file.
+    lines : ndarray of int64, shape (rows,)
+        The line of each row, from 1 on.
     """
 
     X: SparseRows
     y: NDArray[np.float64]
     groups: NDArray[np.int64] | None
     notes: tuple[str, ...]
+    zero_based: bool
+    lines: NDArray[np.int64]
 
 
 def read_svmlight(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | IO[bytes],
     *,
     zero_based: bool | None = None,
     columns: int | None = None,
@@ -62,7 +79,7 @@ def read_svmlight(
 
     Parameters
     ----------
-    path : str or os.PathLike
+    path : str, os.PathLike or binary file
         May be compressed, as for `cygrad.tables.read`.
     zero_based : bool or None
         Whether columns count from 0. None: if there is a column 0, else they count from 1, as the
@@ -88,7 +105,13 @@ def read_svmlight(
         raise ValueError(f"columns is {columns!r}, expected a whole number of at least 1")
     if zero_based not in (None, True, False):
         raise TypeError(f"zero_based is {zero_based!r}, expected True, False or None")
-    path = Path(path)
+    with regular_file(path, max_bytes) as file:
+        return _read(file, zero_based, columns, max_bytes)
+
+
+def _read(
+    path: Path, zero_based: bool | None, columns: int | None, max_bytes: int | None
+) -> SparseTable:
     targets, numbers = array("d"), array("d")
     indices, starts, lines = array("q"), array("q", [0]), array("q")
     groups = array("q")
@@ -108,7 +131,7 @@ def read_svmlight(
     places = np.frombuffer(indices, np.int64) if indices else np.empty(0, np.int64)
     indptr = np.array(starts, np.int64)
     _check_order(path, places, indptr, lines)
-    places, notes = _from_zero(path, places, indptr, lines, zero_based)
+    places, notes, first = _from_zero(path, places, indptr, lines, zero_based)
     width = int(places.max(initial=-1)) + 1
     if columns is None:
         notes.append(f"guessed: {width} columns, the largest one (columns=)")
@@ -116,7 +139,6 @@ def read_svmlight(
     elif width > columns:
         entry = int(np.argmax(places >= columns))
         row = int(np.searchsorted(indptr, entry, side="right")) - 1
-        first = 0 if zero_based or (zero_based is None and "from 0" in notes[0]) else 1
         raise ValueError(
             f"{path}, line {lines[row]}: column {places[entry] + first} is outside "
             f"{first} to {columns - 1 + first}"
@@ -131,13 +153,14 @@ def read_svmlight(
         np.array(targets, np.float64),
         np.array(groups, np.int64) if groups else None,
         tuple(notes),
+        first == 0,
+        np.array(lines, np.int64),
     )
 
 
 def _lines(path: Path, max_bytes: int | None) -> Iterator[tuple[int, bytes]]:
     """Yield the number, from 1 on, and the bytes of each line."""
-    contents = contents_of_pipe(path, max_bytes)
-    with opened(path, max_bytes, contents) as source:
+    with opened(path, max_bytes) as source:
         rest, line = b"", 0
         while True:
             block = source.read(1 << 20)
@@ -221,19 +244,20 @@ def _from_zero(
     indptr: NDArray[np.int64],
     lines: array[int],
     zero_based: bool | None,
-) -> tuple[NDArray[np.int64], list[str]]:
-    """Return columns that count from 0, and what was guessed."""
+) -> tuple[NDArray[np.int64], list[str], int]:
+    """Return columns that count from 0, what was guessed, and the first column in the file."""
     zeros = places == 0
     if zero_based is None:
         first = 0 if zeros.any() else 1
         reason = "as there is a column 0" if first == 0 else "as there is no column 0"
-        return places - first, [f"guessed: columns count from {first}, {reason} (zero_based=)"]
+        note = f"guessed: columns count from {first}, {reason} (zero_based=)"
+        return places - first, [note], first
     if zero_based:
-        return places, []
+        return places, [], 0
     if zeros.any():
         row = int(np.searchsorted(indptr, int(np.argmax(zeros)), side="right")) - 1
         raise ValueError(f"{path}, line {lines[row]}: column 0, expected columns from 1 on")
-    return places - 1, []
+    return places - 1, [], 1
 
 
 def _cut(text: str) -> str:

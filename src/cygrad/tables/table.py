@@ -6,7 +6,7 @@ its different words, −1 in its gaps, so that a word is stored once. Nothing is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -70,6 +70,18 @@ class Column:
             return replace(self, numbers=self.numbers[rows])
         assert self.codes is not None
         return replace(self, codes=self.codes[rows])
+
+    def without_ending(self, ending: str) -> Column:
+        """Return the column with texts that lack an ending; what is nothing else is a gap."""
+        if self.codes is None or not ending:
+            return self
+        position: dict[str, int] = {}
+        codes = []
+        for word in self.words:
+            short = word.removesuffix(ending).rstrip(" ")
+            codes.append(position.setdefault(short, len(position)) if short else -1)
+        lookup = np.array([*codes, -1], np.int32)  # the last one for gaps
+        return replace(self, codes=lookup[self.codes], words=tuple(position))
 
     def __len__(self) -> int:
         values = self.codes if self.numbers is None else self.numbers
@@ -257,6 +269,10 @@ class Table:
         return Table(
             columns, notes=self.notes, source=self.source, lines=self._lines, block=self._block
         )
+
+    def with_columns(self, columns: Iterable[Column]) -> Table:
+        """Return a table of other columns with the same rows, with notes and source of this one."""
+        return Table(tuple(columns), notes=self.notes, source=self.source, lines=self._lines)
 
     def take(self, rows: Any) -> Table:
         """Return a table of some rows: a slice, numbers of rows, or a boolean for each row."""

@@ -19,6 +19,7 @@ from cygrad.tables.table import Column
 
 SCALES = ("standard", "log", "log1p", "none")
 SHOWN_CLASSES = 10
+ENDING_MARKS = " .,;:!*'\""  # behind a class in some files
 
 
 class TargetEncoding(ABC):
@@ -62,8 +63,9 @@ class ClassTarget(TargetEncoding):
             found = "a gap" if codes[row] < 0 else repr(words[codes[row]])
             known = ", ".join(self.classes[:SHOWN_CLASSES])
             more = "" if len(self.classes) <= SHOWN_CLASSES else f", … ({len(self.classes)} in all)"
+            hint = "" if codes[row] < 0 else _ending_hint(words[codes[row]], self)
             raise ValueError(
-                f"{locate(row, column.name)} is {found}, expected one of {known}{more}"
+                f"{locate(row, column.name)} is {found}, expected one of {known}{more}{hint}"
             )
         return indices
 
@@ -142,6 +144,15 @@ class QuantityTargets(TargetEncoding):
             "means": list(self.means),
             "deviations": list(self.deviations),
         }
+
+
+def _ending_hint(word: str, target: ClassTarget) -> str:
+    """Return what to do with a word that is a class and an ending, or nothing."""
+    short = word.rstrip(ENDING_MARKS)
+    if short not in target.classes:
+        return ""
+    ending = word.removeprefix(short)
+    return f"; tables.read with strip={{{target.names[0]!r}: {ending!r}}} takes off the ending"
 
 
 def from_values(values: Mapping[str, Any]) -> ClassTarget | QuantityTargets:
