@@ -245,19 +245,15 @@ class TestTrain:
         assert err.count("\n") == 1
         assert not (tmp_path / "net.npz").exists()
 
-    def test_arrays_have_no_options_of_tables(
+    def test_arrays_have_no_options_of_text(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path
     ) -> None:
         np.save(tmp_path / "d.npy", np.zeros((20, 3)))
-        argv = ["train", tmp_path / "d.npy", "--output", tmp_path / "net.npz"]
-        _, err = run(capsys, *argv, "--target", "1", "--drop", "2", code=1)
-        assert "--drop: only for tables" in err
-        _, err = run(capsys, *argv, "--target", "1", "--min-count", "2", code=1)
-        assert "--min-count: only for tables" in err
-        _, err = run(capsys, *argv, "--target", "1", "--missing", "0", code=1)
-        assert "--missing: only for tables" in err
-        _, err = run(capsys, *argv, "--target", "1", "--target", "2", code=1)
-        assert "--target: 2 of them, expected one for arrays" in err
+        argv = ["train", tmp_path / "d.npy", "--output", tmp_path / "net.npz", "--target", "1"]
+        _, err = run(capsys, *argv, "--missing", "0", code=1)
+        assert "--missing: only for tables of text" in err
+        _, err = run(capsys, *argv, "--no-header", code=1)
+        assert "--header: only for tables of text" in err
 
     def test_a_report_of_a_table(
         self, capsys: pytest.CaptureFixture[str], people: Path, tmp_path: Path
@@ -511,7 +507,11 @@ class TestDescribe:
         out, _ = run(capsys, "describe", data, "--min-count", "3", "--json")
         assert self.described(out)["word"]["inputs"] == 2
 
-    def test_arrays_are_refused(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        np.save(tmp_path / "d.npy", np.zeros((20, 3)))
-        _, err = run(capsys, "describe", tmp_path / "d.npy", code=1)
-        assert "is a file of arrays, expected a table" in err
+    def test_arrays(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        X = np.arange(60.0).reshape(20, 3) ** 2
+        X[4, 1] = np.nan
+        np.savez(tmp_path / "d.npz", X=X, y=np.arange(20) % 2)
+        out, _ = run(capsys, "describe", tmp_path / "d.npz", "--json")
+        rows = self.described(out)
+        assert rows["X_2"]["gaps"] == 1
+        assert rows["y"]["taken_for"] == "target: classes"

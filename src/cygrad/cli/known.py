@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cygrad.cli import columns
+from cygrad.cli import columns, reading
+from cygrad.cli.arrays import Arrays
 from cygrad.network.losses import row_of
 
 if TYPE_CHECKING:
     from cygrad.network import Network
-    from cygrad.tables.samples import Samples, Task
-    from cygrad.tables.table import Table
+    from cygrad.tables.table import Column, Table
     from cygrad.training.metrics import Metric
 
 
@@ -47,77 +47,173 @@ class KnownSamples:
 def read(net: Network, arguments: Namespace, needs_targets: bool = False) -> KnownSamples:
     """Read the samples of a file, and their targets if --target or `needs_targets` asks for them.
 
-    Rows without a target are left out where targets are needed.
+    Options of the training that the model keeps are used unless they are given. Rows without a
+    target are left out where targets are needed.
     """
-    width = None if net.encoder is None else net.encoder.array_columns
-    if net.encoder is not None and width is not None:
+    if net.encoder is not None and net.encoder.array_columns is not None:
         net.encoder = net.encoder.of_tables()  # arrays are encoded here
-    if net.encoder is not None and columns.has_columns(arguments.data):
-        return _of_table(net, arguments, needs_targets)
-    what = "tables and models that know the names of columns"
+    found = reading.read(arguments, net.reading, net.inputs)
+    ending = arguments.strip_label
+    if ending is None:
+        ending = next(iter(net.reading.get("strip", {}).values()), None)
+    try:
+        if isinstance(found, Arrays):
+            return _of_arrays(net, found, arguments, needs_targets, ending)
+        if net.encoder is None:
+            return _of_numbers(net, found, arguments, needs_targets, ending)
+        given = [] if arguments.target is None else columns.names_in(found, [arguments.target])
+        return _of_table(net, found, given, arguments, needs_targets, ending)
+    except ValueError as error:
+        used = "".join(f"; {note}" for note in found.notes if note.startswith("read as"))
+        raise ValueError(f"{reading.with_flags(error)}{used}") from None
+
+
+def _of_arrays(
+    net: Network, found: Arrays, arguments: Namespace, needs_targets: bool, ending: str | None
+) -> KnownSamples:
     if getattr(arguments, "id", None) is not None:
-        raise ValueError(f"--id: only for {what}")
-    columns.refuse_reading_options(arguments, what)
-    from cygrad import datasets
-
-    task: Task = "regression" if net.classes is None else "classification"
-    samples = datasets.read(arguments.data, arguments.target, task=task, classes=net.classes)
-    if width is not None and (samples.y is not None or not needs_targets):
-        return _of_array(net, samples, width, arguments)
-    if net.encoder is not None and net.encoder.scales_targets and samples.y is not None:
-        raise ValueError(f"{arguments.data} has no names of columns, expected a table")
-    if needs_targets and samples.y is None:
-        raise ValueError(f"{arguments.data} has no target, expected one named with --target")
-    if samples.X.shape[1] != net.inputs:
-        hint = "; --target names a column to leave out" if arguments.target is None else ""
-        raise ValueError(
-            f"{arguments.data} has {samples.X.shape[1]} input columns, "
-            f"expected {net.inputs} for {arguments.model}{hint}"
-        )
-    return KnownSamples(samples.X, samples.y)
-
-
-def _of_array(net: Network, samples: Samples, width: int, arguments: Namespace) -> KnownSamples:
-    """Encode the columns of an array, for a model that was trained on one."""
+        raise ValueError("--id: only for tables and models that know the names of columns")
     encoder = net.encoder
-    assert encoder is not None
-    if samples.X.shape[1] != width:
-        hint = "; --target names a column to leave out" if arguments.target is None else ""
-        raise ValueError(
-            f"{arguments.data} has {samples.X.shape[1]} input columns, expected {width} for "
-            f"{arguments.model}{hint}"
-        )
-    from cygrad.tables.table import Table
+    rows = found.test_rows()
+    notes = list(found.notes)
+    if found.test:
+        notes.append(f"the samples are the {found.test} of the test part of the file")
+    if encoder is not None and found.has_columns:
+        table = found.table().take(rows)
+        targets = [name for name in found.column_names if name in table]
+        described = encoder.describe()
+        inputs = sum(not row.taken_for.startswith("target") for row in described)
+        if len(table.names) - len(targets) in {inputs, len(described) - len(targets)}:
+            table.notes = tuple(notes)
+            return _of_table(net, table, targets, arguments, needs_targets, ending)
+        notes.append("the columns are taken for encoded inputs, as many as the network has")
+    X = found.checked_inputs()
+    _check_width(X.shape[1], net, arguments, found.source)
+    X = X[rows]
+    if getattr(X, "indptr", None) is not None and net.input_mean is not None:
+        X = X.toarray()  # the mean of its zeros is not 0
+    given = [column.take(rows).without_ending(ending or "") for column in found.targets]
+    first = rows.start
 
-    notes: list[str] = []
-    X = encoder.transform(Table.from_arrays(np.asarray(samples.X)), notes)
-    y = samples.y
-    if y is not None and encoder.scales_targets:
-        y = encoder.target_array(y)
+    def locate(row: int, name: str) -> str:
+        return found.locate(row + first, name)
+
+    if encoder is not None and encoder.scales_targets and (given or needs_targets):
+        raise ValueError(f"{found.source} has no names of columns, expected a table")
+    is_guess = arguments.target is None and not needs_targets
+    return _with_targets(
+        net, X, given, locate, found.source, notes, needs_targets, is_guess=is_guess
+    )
+
+
+def _of_numbers(
+    net: Network, table: Table, arguments: Namespace, needs_targets: bool, ending: str | None
+) -> KnownSamples:
+    """Return the numbers of a table for a model that knows no names of columns."""
+    if getattr(arguments, "id", None) is not None:
+        raise ValueError("--id: only for tables and models that know the names of columns")
+    names = [] if arguments.target is None else columns.names_in(table, [arguments.target])
+    inputs = [name for name in table.names if name not in names]
+    hint = "" if names else "; no target is named, which may be text"
+    for name in inputs:
+        column = table.column(name)
+        if column.codes is not None:
+            row = int(np.argmax(column.codes >= 0))
+            word = column.words[column.codes[row]] if column.words else ""
+            raise ValueError(f"{table.locate(row, name)} is {word!r}, expected a number{hint}")
+        if column.is_gap.any():
+            place = table.locate(int(np.argmax(column.is_gap)), name)
+            raise ValueError(f"{place} is a gap, expected a number")
+    _check_width(len(inputs), net, arguments, table.source)
+    given = [table.column(name).without_ending(ending or "") for name in names]
+    X = table.numbers(inputs)
+    notes = [note for note in table.notes if note.startswith("read as")]
+    return _with_targets(net, X, given, table.locate, table.source, notes, needs_targets)
+
+
+def _with_targets(
+    net: Network,
+    X: Any,
+    given: list[Column],
+    locate: Callable[[int, str], str],
+    source: str,
+    notes: list[str],
+    needs_targets: bool,
+    *,
+    is_guess: bool = False,
+) -> KnownSamples:
+    """Return samples with the targets that are known for them.
+
+    With `is_guess` the targets are in the file, but nothing asks for them: what is no target of the
+    model is then not compared.
+    """
+    if not given:
+        if needs_targets:
+            raise ValueError(f"{source} has no target, expected one named with --target")
+        return KnownSamples(X, None, tuple(notes))
+    task = "regression" if net.classes is None else "classification"
+    try:
+        _, y, rows, found = columns.targets_of(given, task, locate, source, net.classes)
+    except ValueError as error:
+        if not is_guess:
+            raise
+        notes.append(f"the targets of the file are not compared: {error}")
+        return KnownSamples(X, None, tuple(notes))
+    if rows is not None and not needs_targets:
+        notes.append("the targets of the file are not compared, as some rows have none")
+        return KnownSamples(X, None, tuple(notes))
+    if rows is not None:
+        X = X[rows]
+        notes += [note for note in found if note.startswith("left out")]
+    if y.dtype.kind == "f" and (y == np.rint(y)).all() and (np.abs(y) < 2**53).all():
+        y = y.astype(np.int64)  # class indices, if the model has no names for them
     return KnownSamples(X, y, tuple(notes))
 
 
-def _of_table(net: Network, arguments: Namespace, needs_targets: bool) -> KnownSamples:
+def _check_width(width: int, net: Network, arguments: Namespace, source: str) -> None:
+    if width != net.inputs:
+        hint = "; --target names a column to leave out" if arguments.target is None else ""
+        raise ValueError(
+            f"{source} has {width} input columns, expected {net.inputs} for {arguments.model}{hint}"
+        )
+
+
+def _of_table(
+    net: Network,
+    table: Table,
+    given: list[str],
+    arguments: Namespace,
+    needs_targets: bool,
+    ending: str | None,
+) -> KnownSamples:
     encoder = net.encoder
     assert encoder is not None
-    table = columns.read(arguments)
     id_name, ids = "", tuple[str, ...]()
     if getattr(arguments, "id", None) is not None:
         (id_name,) = columns.names_in(table, [arguments.id])
         ids = texts(table, id_name)
-    table = columns.for_model(table, encoder, arguments.target, arguments.model)
-    notes: list[str] = []
+    notes = [note for note in table.notes if note.startswith(("read as", "the samples are"))]
+    table = columns.for_model(table, encoder, given, arguments.model)
+    if ending:
+        table = table.with_columns(
+            [
+                table.column(name).without_ending(ending if name in encoder.target_names else "")
+                for name in table.names
+            ]
+        )
     y = None
-    if needs_targets or arguments.target is not None:
+    if needs_targets or given:
         if not encoder.target_names:
             raise ValueError(f"{arguments.model} knows no target")
         if needs_targets:
             for name in encoder.target_names:
                 if name not in table:
                     raise ValueError(
-                        f"{arguments.data} has no target {name!r}, expected one named with --target"
+                        f"{table.source} has no target {name!r}, expected one named with --target"
                     )
             complete = encoder.with_targets(table)
+            if not len(complete):
+                raise ValueError(f"{table.source} has no row with a target")
             if len(complete) < len(table):
                 notes.append(f"left out: {len(table) - len(complete)} rows without a target")
                 table = complete

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from cygrad import __version__
-from cygrad.cli import columns, values
+from cygrad.cli import columns, reading, values
 from cygrad.tables.samples import TASKS
 
 #: The word to give in place of a file, for the digits of the package.
@@ -112,7 +112,9 @@ def _add_train(parser: argparse.ArgumentParser) -> Check:
         "data are divided by --seed, so that both parts are alike in their targets."
     )
     parser.add_argument(
-        "data", metavar="FILE", help="table, .npy, .npz or IDX file; or the word digits"
+        "data",
+        metavar="FILE",
+        help="table, svmlight, .npy, .npz or IDX file; - for stdin; or the word digits",
     )
     parser.add_argument("--preset", choices=preset.PRESETS, help=preset.HELP)
     data = parser.add_argument_group("data")
@@ -129,8 +131,16 @@ def _add_train(parser: argparse.ArgumentParser) -> Check:
         "--task",
         choices=TASKS,
         default="auto",
-        help="whether targets are names or quantities; auto takes text, and integers with few "
-        "distinct values, for names",
+        help="whether targets are names or quantities; auto takes text, and whole numbers with few "
+        "different values, for names",
+    )
+    data.add_argument(
+        "--target-scale",
+        choices=("standard", "log", "log1p", "none"),
+        default="standard",
+        help="what is learned of quantities: their deviations from the mean; of their logarithm, "
+        "or that of 1 + y; or themselves. Metrics and predictions have their unit (default: "
+        "standard)",
     )
     data.add_argument(
         "--test-fraction",
@@ -155,7 +165,7 @@ def _add_train(parser: argparse.ArgumentParser) -> Check:
         help="the same as --standardize none",
     )
     columns.add_column_options(parser)
-    columns.add_reading_options(parser)
+    reading.add_options(parser)
     architecture.add_options(parser)
     descent.add_options(parser)
     loop.add_options(parser, values.integer, values.path)
@@ -250,7 +260,7 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
         "--output",
         metavar="CSV",
         type=values.path,
-        help="file of the predictions (default: stdout)",
+        help="file of the predictions (default: stdout, or -)",
     )
     parser.add_argument(
         "--probabilities", action="store_true", help="add the probability of each class"
@@ -258,7 +268,7 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--id", metavar="COLUMN", help="a column of the table to write before the predictions"
     )
-    columns.add_reading_options(parser)
+    reading.add_options(parser)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -277,7 +287,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
     loop.add_metrics(parser)
     parser.add_argument("--json", action="store_true", help="print it as one JSON object")
-    columns.add_reading_options(parser)
+    reading.add_options(parser)
 
 
 def _add_describe(parser: argparse.ArgumentParser) -> None:
@@ -285,7 +295,7 @@ def _add_describe(parser: argparse.ArgumentParser) -> None:
         "Print what becomes of each column of a table: what it is taken for, how many "
         "inputs it has, its gaps and different values; and all that was guessed."
     )
-    parser.add_argument("data", metavar="FILE", help="table")
+    parser.add_argument("data", metavar="FILE", help="any file of cygrad train; - for stdin")
     parser.add_argument(
         "--target",
         metavar="COLUMN",
@@ -295,12 +305,14 @@ def _add_describe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", choices=TASKS, default="auto", help="as for cygrad train")
     parser.add_argument("--json", action="store_true", help="print it as one JSON object")
     columns.add_column_options(parser)
-    columns.add_reading_options(parser)
+    reading.add_options(parser)
 
 
 def _add_model_and_data(parser: Any) -> None:
     parser.add_argument("model", metavar="MODEL", help="file of a model")
-    parser.add_argument("data", metavar="FILE", help="table, .npy, .npz or IDX file")
+    parser.add_argument(
+        "data", metavar="FILE", help="table, svmlight, .npy, .npz or IDX file; - for stdin"
+    )
 
 
 def _add_info(parser: argparse.ArgumentParser) -> None:

@@ -12,13 +12,15 @@ from typing import IO
 
 from cygrad.atomic_write import atomic_write
 from cygrad.cli import known, predictions
-from cygrad.cli.columns import print_notes
+from cygrad.cli.reading import STREAM, print_notes
 from cygrad.cli.summary import metric_text
 from cygrad.network import load
 
 
 def run(arguments: Namespace) -> None:
     """Write the predictions to stdout or a file, and their accuracy or error to stderr."""
+    if arguments.output == STREAM:
+        arguments.output = None
     _check_output(arguments)
     net = load(arguments.model)
     if arguments.probabilities:

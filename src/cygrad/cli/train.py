@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cygrad.cli import architecture, descent, loop, preset, quantities
+from cygrad.cli import architecture, descent, known, loop, preset, quantities
 from cygrad.cli.dataset import Dataset, read_dataset
 from cygrad.cli.options import DIGITS
 from cygrad.cli.outputs import output_path
+from cygrad.cli.reading import STREAM
 from cygrad.cli.summary import (
     describe,
     layer_texts,
@@ -64,7 +65,8 @@ class Trained:
 
     def evaluate(self, dataset: Dataset, rows: NDArray[np.int64]) -> dict[str, float]:
         """Return loss and metrics of some rows of the data."""
-        return loop.evaluate(self.net, dataset.X[rows], dataset.y[rows], self.metrics)
+        samples = known.KnownSamples(dataset.X[rows], dataset.y[rows])
+        return known.evaluate(self.net, samples, self.metrics)
 
 
 def run(arguments: Namespace) -> None:
@@ -143,10 +145,14 @@ def learn(
     class_weight = _class_weight(arguments, dataset)
     net = architecture.network(arguments, dataset)
     net.encoder = dataset.encoder
+    net.reading = dataset.reading
     X, y = dataset.X[dataset.train], dataset.y[dataset.train]
-    if arguments.standardize != "none" and not dataset.is_standardized:
+    is_sparse = dataset.encoder is None and hasattr(X, "indptr")
+    if is_sparse and arguments.standardize not in ("auto", "none"):
+        raise ValueError(f"--standardize {arguments.standardize}: only with --sparse no")
+    if arguments.standardize != "none" and not dataset.is_standardized and not is_sparse:
         net.standardize_inputs(X, shared=_shares_scale(arguments, X, say))
-    notes = _notes(dataset, net, y)
+    notes = _notes(arguments, dataset, net, y)
     batch_size = _batch_size(arguments, len(X), say)
     step_rows = min(batch_size * arguments.accumulate, len(X))
     optimizer = descent.optimizer(arguments, -(-len(X) // step_rows))
@@ -163,7 +169,8 @@ def learn(
     fit_options = _fit_options(arguments, dataset, test_is_shown, metrics)
     fit_options["callbacks"] += options.pop("callbacks", [])
     fit_options |= {"class_weight": class_weight, **options}
-    if dataset.classes:
+    scales = dataset.encoder is not None and dataset.encoder.scales_targets
+    if dataset.classes or scales or arguments.target_scale == "none":
         history = trainer.fit(X, y, arguments.epochs, **fit_options)
     else:
         history, net = quantities.fit(trainer, X, y, arguments.epochs, **fit_options)
@@ -183,10 +190,11 @@ def learn(
     )
 
 
-def _notes(dataset: Dataset, net: Network, y: NDArray[Any]) -> list[str]:
+def _notes(arguments: Namespace, dataset: Dataset, net: Network, y: NDArray[Any]) -> list[str]:
     """Return what was guessed, left out or changed; check the size of quantities."""
     notes = list(dataset.notes)
-    if dataset.classes is None and quantities.needs_float64(net, y):
+    is_standard = arguments.target_scale == "standard"
+    if dataset.classes is None and is_standard and quantities.needs_float64(net, y):
         notes.append(
             "the targets have a large mean next to their deviation: the model is in float64"
         )
@@ -289,7 +297,9 @@ def _save(net: Network, output: Path, write_report: Callable[..., None] | None) 
 
 
 def _model_path(arguments: Namespace) -> Path:
-    name = Path(arguments.data).name.split(".")[0]
+    if arguments.output == STREAM:
+        raise ValueError("--output is -, expected the path of a file for the model")
+    name = "stdin" if arguments.data == STREAM else Path(arguments.data).name.split(".")[0]
     path = arguments.output or f"{name}-model.npz"
     return output_path("--output", path, _data_file(arguments))
 
@@ -304,7 +314,7 @@ def _report(arguments: Namespace, model: Path) -> Report | None:
 
 
 def _data_file(arguments: Namespace) -> dict[str, str | Path]:
-    return {} if arguments.data == DIGITS else {"data": arguments.data}
+    return {} if arguments.data in (DIGITS, STREAM) else {"data": arguments.data}
 
 
 def _print_result(result: dict[str, Any], net: Network, metrics: list[str]) -> None:

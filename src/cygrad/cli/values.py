@@ -23,6 +23,30 @@ def path(text: str) -> str:
     return text
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Return names, of text as in size,color."""
+    found = tuple(name.strip() for name in text.split(","))
+    if not all(found):
+        raise ArgumentTypeError(f"{text!r}, expected names as in size,color")
+    return found
+
+
+def dates(text: str) -> dict[str, str | None]:
+    """Return formats of columns, of text as in day=%d.%m.%Y,hour; a format may have commas."""
+    found: dict[str, str | None] = {}
+    last = ""
+    for part in text.split(","):
+        name, equals, pattern = part.partition("=")
+        if not equals and "%" in part and found.get(last) is not None:
+            found[last] = f"{found[last]},{part}"
+            continue
+        last = name.strip()
+        if not last or (equals and not pattern):
+            raise ArgumentTypeError(f"{text!r}, expected columns as in day=%d.%m.%Y,hour")
+        found[last] = pattern if equals else None
+    return found
+
+
 def integer(least: int) -> Callable[[str], int]:
     """Return a function that reads an integer of at least `least`."""
 

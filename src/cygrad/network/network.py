@@ -7,7 +7,7 @@ in `training`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -116,6 +116,7 @@ class Network:
         "_input_scale",
         "_layers",
         "_loss",
+        "_reading",
         "_reduction",
         "_structure",
     )
@@ -124,6 +125,7 @@ class Network:
     _input_scale: NDArray[np.float64] | None
     _classes: tuple[str, ...] | None
     _encoder: Encoder | None
+    _reading: dict[str, Any]
 
     def __init__(
         self,
@@ -187,6 +189,7 @@ class Network:
             for index, layer in enumerate(flat)
         )
         self._input_mean = self._input_scale = self._classes = self._encoder = None
+        self._reading = {}
 
     def initialize(self, rng: RandomSource | Seeds = None) -> None:
         """Draw the parameters anew, as for a new network with this `rng`.
@@ -341,6 +344,41 @@ class Network:
         if encoder.classes is not None:
             self.classes = encoder.classes
         self._encoder = encoder.copy()
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How the file of the training was read, saved with the network.
+
+        These are arguments of `cygrad.tables.read`, or of `cygrad.tables.read_svmlight`, for files
+        that come later, as in ``cg.tables.read("new.csv", **net.reading)``. ``cygrad train`` sets
+        it to the options that were given, ``cygrad predict`` and ``evaluate`` use it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is assigned what is no mapping of names to values for JSON.
+
+        Examples
+        --------
+        >>> import cygrad as cg
+        >>> net = cg.Network(1, [cg.Dense(1)], loss="mse", rng=0)
+        >>> net.reading = {"separator": ";", "gaps": ["", "-200"]}
+        >>> net.reading
+        {'separator': ';', 'gaps': ['', '-200']}
+        """
+        return {
+            name: list(each) if isinstance(each, list) else each
+            for name, each in self._reading.items()
+        }
+
+    @reading.setter
+    def reading(self, reading: Mapping[str, Any]) -> None:
+        if not isinstance(reading, Mapping) or not all(isinstance(name, str) for name in reading):
+            raise TypeError(f"reading is {reading!r}, expected a mapping of names to values")
+        try:
+            self._reading = _json_values(reading) if reading else {}
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"reading is {reading!r}, expected values for JSON") from None
 
     def __repr__(self) -> str:
         descriptions = ", ".join(map(repr, nested(self._structure, iter(self._layers))))
@@ -878,6 +916,8 @@ class Network:
         }
         if self._encoder is not None:  # older versions read the others
             config["encoder"] = self._encoder.config()
+        if self._reading:
+            config["reading"] = self.reading
         return config
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -941,6 +981,7 @@ class Network:
             from cygrad.tables.encoder import Encoder
 
             network.encoder = Encoder.from_config(config["encoder"])
+        network.reading = config.get("reading", {})
         return network
 
     def as_dtype(self, dtype: str) -> Self:
@@ -1005,3 +1046,11 @@ def load(path: str | os.PathLike[str], loss: CustomLoss | None = None) -> Networ
     if loss is None:
         return network
     return Network.restore(config, arrays, loss)
+
+
+def _json_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as they come back from JSON."""
+    import json
+
+    read: dict[str, Any] = json.loads(json.dumps(dict(values), allow_nan=False))
+    return read

@@ -7,7 +7,8 @@ The archive is not compressed, as `numpy.savez` writes it; `numpy.load` can read
   mean and scale), and the description of the network: "inputs", "layers", "loss", "reduction",
   "dtype" and "classes"; version 2 has layers that are not dense, and more activations and losses;
   version 3 has "encoder", what `cygrad.tables.Encoder.config` returns; version 4 has scaling
-  layers, and norms with a learning rate of their own;
+  layers, and norms with a learning rate of their own; "reading", if it is there, is
+  `Network.reading`, which older versions pass over;
 - ``weights_0``, ``biases_0``, ``weights_1``, …: the parameters of each layer, W of shape
   (units, inputs) and b of shape (units,) in the network's dtype; no b for a layer without
   biases, and γ of shape (units,) as the weights of a scaling layer;

@@ -208,6 +208,8 @@ def guess(text: str, is_whole: bool, options: Options, place: str) -> Layout | N
             notes.append("guessed: header in the last comment line (header=)")
     if header is None:
         header, reason = _header(rows, is_number, gaps, place)
+        if header:
+            _refuse_gaps_in_header(rows[0], gaps, place)
         notes.append(f"guessed: {'header' if header else 'no header'}{reason} (header=)")
     start, line = rows[0].start, rows[0].line
     if header:
@@ -419,6 +421,17 @@ def _header(
     if recurring or any(field.strip(" \t") not in gaps for field in first):
         return True, "" if recurring else ", as it holds no number"
     return False, ""
+
+
+def _refuse_gaps_in_header(first: Record, gaps: set[str], place: str) -> None:
+    """Raise a ValueError if a name in a guessed header is a gap that is written, such as ``?``."""
+    for column, field in enumerate(field.strip(" \t") for field in first.fields):
+        if field and field in gaps:
+            raise ValueError(
+                f"{place}, line {first.line}, column {column + 1}: the first row may be a header, "
+                f"and {_short(field)} in it is a gap; expected header=True, which takes it for a "
+                "name, or header=False"
+            )
 
 
 def _is_count(fields: list[str]) -> bool:
