@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import argparse
 import re
-import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cygrad.cli import values
-from cygrad.cli.arrays import Arrays
-from cygrad.tables.files import opened_format
-from cygrad.tables.files import read as read_table
 
 if TYPE_CHECKING:
+    from cygrad.cli.arrays import Arrays
     from cygrad.tables.table import Table
 
 #: The word to give in place of a file, for stdin; and of --output, for stdout.
@@ -137,6 +134,9 @@ def read(
     ValueError
         If the file cannot be read as the options say; arguments in the message are options.
     """
+    from cygrad.tables.files import opened_format
+    from cygrad.tables.files import read as read_table
+
     options = given(arguments)
     source = _stdin() if arguments.data == STREAM else arguments.data
     used: dict[str, Any] = {}
@@ -195,6 +195,8 @@ def _as_in_training(used: Mapping[str, Any], before: str = "") -> str:
 
 def _flag(name: str, value: Any) -> str:
     """Return an argument of `cygrad.tables.read` as options of the command line."""
+    import shlex
+
     if name == "header" or name == "zero_based":
         return f"--{'' if value else 'no-'}{name.replace('_', '-')}"
     if name == "gaps":

@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 FREE_BYTES = 16 << 20
@@ -145,6 +144,8 @@ def decompressed_file(path: Path, max_bytes: int | None = None) -> Iterator[Path
 
 @contextmanager
 def _copied(file: Any, name: str, max_bytes: int | None) -> Iterator[Path]:
+    from tempfile import TemporaryDirectory  # which few files need
+
     with TemporaryDirectory(prefix="cygrad-") as folder:
         copy = _Copy(folder, "copy")
         count = 0
