@@ -10,6 +10,8 @@ import signal
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -616,14 +618,21 @@ def test_interrupt_saves_nothing(
 # --- the program itself -------------------------------------------------------------------------
 
 
-def start(folder: Path, *argv: str | Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+@contextmanager
+def start(folder: Path, *argv: str | Path) -> Iterator[subprocess.Popen[bytes]]:
+    program = subprocess.Popen(
         [sys.executable, "-m", "cygrad", *argv],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(Path(cg.__file__).parents[1])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+    with program:
+        try:
+            yield program
+        except BaseException:
+            program.kill()  # else a test that fails waits for its end
+            raise
 
 
 def test_ctrl_c_ends_the_program(tmp_path: Path) -> None:
