@@ -2,6 +2,7 @@
 
 import _thread
 import io
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +16,27 @@ from cygrad import Gradients, Network
 from cygrad._engine import kernels
 from cygrad.experiments import Page
 
+# A shell has the commands that it starts in the background ignore Ctrl-C, which some tests press.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads its options
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Divide all tests among the processors, where pytest-xdist is installed and -n is not given.
+
+    `pytest -n 0` keeps them in one process, where those of a file that is named stay anyway.
+    """
+    everything = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    worker = hasattr(config, "workerinput")
+    if worker or not everything or config.getoption("numprocesses", 0) is not None:
+        return
+    debugged = config.getoption("usepdb") or config.getoption("collectonly")
+    processors = len(os.sched_getaffinity(0))
+    if processors > 1 and config.getoption("dist") == "no" and not debugged:
+        config.option.numprocesses = processors
+        config.option.dist = "worksteal"  # neighbours share results that a process computes once
+
 
 @pytest.fixture(params=kernels.available())
 def isa(request: pytest.FixtureRequest) -> Iterator[str]:
@@ -26,10 +48,7 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def interrupt() -> Iterator[Callable[[], None]]:
-    """From its call on: Ctrl-C in a fifth of a second.
-
-    Also where the tests run in the background of a script, whose shell has them ignore it.
-    """
+    """From its call on: Ctrl-C in a fifth of a second."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.2, _thread.interrupt_main)
     yield timer.start
