@@ -259,10 +259,10 @@ class Case:
             rng=0,
         )
 
-    def reference_network(self) -> reference.Network:
-        """The reference's network."""
+    def reference_network(self, kind: type = reference.Network) -> Any:
+        """The reference's network, or one of a class derived from it."""
         layers = [reference.Dense(**description) for description in self._layers(reference)]
-        return reference.Network(
+        return kind(
             self.sizes[0], layers, loss=of_reference(self.output.loss), reduction=self.reduction
         )
 

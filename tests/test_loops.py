@@ -2,7 +2,7 @@
 
 The cases are the rows of the table in `cases`, the networks of the README's table at their real
 sizes, and sizes and batches around those of tiles and panels. `loops` itself is compared with the
-reference, up to rounding.
+reference, up to rounding, in `test_equivalence`.
 """
 
 import os
@@ -16,8 +16,6 @@ import numpy as np
 import pytest
 from bits import assert_same_bits
 from cases import CASES, Case
-from test_equivalence import depth_of_training, train_by_reference
-from tolerances import assert_close
 
 import cygrad as cg
 from cygrad._engine import kernels, loops, plan
@@ -34,7 +32,7 @@ REAL = (
     ((784, 30, 10), 10, 27),
     ((784, 128, 10), 64, 77),
 )
-LARGE = (((784, 1024, 1024, 10), 256, 300), ((2048, 2048, 2048, 2048, 10), 256, 256))
+LARGE = (((784, 1024, 1024, 10), 256, 300), ((2048, 2048, 2048, 2048, 10), 256, 264))
 # Primes, and one less and one more than a tile's rows (4, 6, 8) and a panel's columns (16, 32).
 SIZES = ((3, 5, 7), (9, 17, 15), (13, 31, 33, 2), (67, 5, 3), (7, 97, 9, 5))
 BATCHES = (1, 7, 257)
@@ -159,26 +157,6 @@ def test_every_case_has_the_defined_bits(case, dtype, threads, isa):
     assert_same_training(trained, case_by_loops(case, dtype))
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_the_definition_agrees_with_the_reference(case):
-    expected = train_by_reference(case)
-    net = case.network("float64")
-    net.parameters = expected.data.parameters
-    X, y = expected.data.X, expected.data.y
-    optimizer = case.optimizers()[0]
-    trained = train_by_loops(net, optimizer, X, y, case.batch_size, EPOCHS)
-    depth = depth_of_training(case, EPOCHS * -(-len(X) // case.batch_size))
-    parts = []
-    for layer, weights, biases in zip(
-        net.layers, trained.parameters[::2], trained.parameters[1::2], strict=True
-    ):
-        parts += [weights.ravel(), biases] if layer.use_bias else [weights.ravel()]
-    parameters = np.concatenate(parts)
-    assert_close(parameters, expected.parameters, "float64", depth, "parameters")
-    assert_close(trained.losses, expected.loss, "float64", depth, "loss of the epochs")
-    assert_close(trained.metrics, expected.metric, "float64", depth, "metric of the epochs")
-
-
 def compare(
     sizes: tuple[int, ...], batch: int, samples: int, dtype: str, hidden: str, epochs: int
 ) -> None:
@@ -214,10 +192,11 @@ def test_networks_of_the_readme_have_the_defined_bits(sizes, batch, samples, dty
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("sizes", "batch", "samples"), LARGE, ids=str)
+@pytest.mark.parametrize("dtype", DTYPES)  # so that the largest are apart, for two processes
 def test_large_networks_of_the_readme_have_the_defined_bits(sizes, batch, samples, dtype):
-    compare(sizes, batch, samples, dtype, "relu", 2)
+    """Two steps, the second with the updated parameters and fewer rows."""
+    compare(sizes, batch, samples, dtype, "relu", 1)
 
 
 @pytest.mark.usefixtures("_threads_always")
