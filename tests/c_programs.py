@@ -1,7 +1,9 @@
 """The C programs of the tests, compiled from csrc and tests/c with the flags of setup.py.
 
-Each is compiled as the package is, or with a sanitizer. Where there is no compiler, or none with
-that sanitizer, or the sanitizer does not run, the test that asks for it is skipped.
+Each is compiled as the package is, or with a sanitizer. Kernels that setup.py has compiled since
+the last change are linked from build/, as they take a compiler most of the time. Where there is no
+compiler, or none with that sanitizer, or the sanitizer does not run, the test that asks for it is
+skipped.
 
     python tests/c_programs.py 'forward rows=9' [--sanitize]
 
@@ -79,6 +81,7 @@ def compiled(program: str, folder: Path, sanitizers: str) -> list[str]:
 def _build(compiler: Sequence[str], sources: Iterable[Path], folder: Path) -> Path:
     """Make the program of these sources, with a compiler for each object that is out of date."""
     macros = [f"-DCG_HAVE_{isa.upper()}=1" for isa in kernels.available()]
+    sanitized = any(word.startswith("-fsanitize") for word in compiler)
     commands, objects = [], []
     for source in sources:
         own_flags: list[str] = []
@@ -87,8 +90,11 @@ def _build(compiler: Sequence[str], sources: Iterable[Path], folder: Path) -> Pa
             if isa not in kernels.available():
                 continue
             own_flags += setup_constant("VARIANTS")[isa]
-            if any(word.startswith("-fsanitize") for word in compiler):
+            if sanitized:
                 own_flags.append("-O0")  # else the compiler takes minutes
+            elif of_the_package := _object_of_the_package(source):
+                objects.append(of_the_package)
+                continue
         made = folder / f"{source.stem}.o"
         objects.append(str(made))
         if not made.exists() or made.stat().st_mtime < _last_change(source):
@@ -100,6 +106,15 @@ def _build(compiler: Sequence[str], sources: Iterable[Path], folder: Path) -> Pa
     for result in results:
         assert result.returncode == 0, result.stderr
     return folder / "program"
+
+
+def _object_of_the_package(source: Path) -> str | None:
+    """Return the object that setup.py made of a kernel last, unless it may be out of date."""
+    made = TESTS.parent.glob(f"build/objects/*/csrc/{source.stem}.o")
+    newest = max(made, key=lambda path: path.stat().st_mtime, default=None)
+    if newest is None or newest.stat().st_mtime < _last_change(source):
+        return None
+    return str(newest)
 
 
 def _last_change(source: Path) -> float:
