@@ -20,7 +20,7 @@ import pytest
 import cygrad as cg
 from cygrad.cli import main
 from cygrad.cli.options import parse
-from cygrad.cli.report import results
+from cygrad.cli.report import inputs, results
 from cygrad.cli.report.results import MOST_MATRIX_CLASSES
 from cygrad.cli.report.settings import shell_quoted
 from cygrad.network import Network
@@ -147,7 +147,7 @@ def test_a_classification(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     result, page = train(capsys, tmp_path, "digits", "--epochs", "3", "--seed", "5")
     assert page.headings == [
         "Handwritten digits", "Results", "Repeat this run", "Learning curves", "Confusion matrix",
-        "Network", "Settings", "Data",
+        "Importance of the inputs", "Network", "Settings", "Data",
     ]  # fmt: skip
     assert page.text["title"] == "Training report: Handwritten digits"
     assert page.tables["The trained network"] == [
@@ -225,6 +225,7 @@ def test_a_single_test_sample(capsys: pytest.CaptureFixture[str], tmp_path: Path
     np.savez(tmp_path / "data.npz", X=np.arange(5.0).reshape(5, 1), y=np.array([0, 1, 0, 1, 0]))
     _, page = train(capsys, tmp_path, tmp_path / "data.npz", "--epochs", "1")
     assert "<p>1 test sample: what each one is" in page.source
+    assert "Importance of the inputs" not in page.headings  # one sample cannot be shuffled
 
 
 def test_which_curves_are_logarithmic(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,7 +300,25 @@ def test_a_regression(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Non
         "train",
         *(f"{float(f(y[train_rows])):.6g}" for f in (np.min, np.mean, np.max, np.std)),
     ]
-    assert page.count("figure") == 5
+    assert page.count("figure") == 6
+    assert page.headings[5:] == [
+        "Importance of the columns", "Network", "Settings", "Data", "Columns",
+    ]  # fmt: skip
+    test = np.setdiff1d(np.arange(100), train_rows)
+    net = cg.load(tmp_path / "model.npz")
+    errors = y[test] - net.predict(rows[test])
+    head, values = page.tables["Errors, and the quantiles of the residuals"]
+    assert head == [
+        "target", "MAE", "RMSE", "R²", "least", "5 %", "25 %", "50 %", "75 %", "95 %", "greatest",
+    ]  # fmt: skip
+    assert values[0] == "cost in $"
+    expected = [
+        np.abs(errors).mean(),
+        np.sqrt(np.square(errors).mean()),
+        1 - np.square(errors).mean() / y[test].var(),
+        *np.quantile(errors, [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1]),
+    ]
+    assert [float(value) for value in values[1:]] == pytest.approx(expected, rel=1e-3, abs=1e-4)
 
 
 def test_several_outputs_and_many_samples_without_a_test_part(
@@ -315,7 +334,7 @@ def test_several_outputs_and_many_samples_without_a_test_part(
     assert [row[0] for row in page.tables["Values of the target"][1:]] == [
         f"train, output {number}" for number in (1, 2, 3)
     ]
-    assert page.count("figure") == 2 + 2 * 3 + 1
+    assert page.count("figure") == 2 + 3 * 3 + 1
     # Many points are drawn as an image, so that the page stays small.
     assert page.count("image") == 2 * 3
 
@@ -340,6 +359,118 @@ def test_names_are_escaped(
     assert head[1:-1] == sorted(names)
     titles = [attributes["title"] for _, attributes in page.elements if "title" in attributes]
     assert titles == 2 * sorted(names)
+
+
+# --- columns and their importance ---------------------------------------------------------------
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    """120 people: a number with gaps, text that is markup, a constant, a class, and a quantity."""
+    rng = np.random.default_rng(0)
+    path = tmp_path / "people.csv"
+    jobs = [HOSTILE, "baker", "smith"]
+    lines = []
+    for i in range(120):
+        age, job = int(rng.integers(20, 70)), jobs[int(rng.integers(3))]
+        pay = "high" if age + 20 * (job == "baker") > 50 else "low"
+        gap = "" if i % 9 == 3 else age
+        lines.append(f'{gap},"{job}",{rng.normal():.3f},1,{pay},{1000 * age + 9000:.1f}')
+    path.write_text("\n".join(["age,<job>,noise,same,pay,salary", *lines]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("target", ["pay", "salary"])
+def test_the_columns_of_a_table(
+    capsys: pytest.CaptureFixture[str], people: Path, target: str
+) -> None:
+    other = "salary" if target == "pay" else "pay"
+    argv = [people, "--target", target, "--drop", f"{other},same", "--epochs", "60"]
+    argv += ["--learning-rate", "0.01"]
+    _, page = train(capsys, people.parent, *argv)
+    net = cg.load(people.with_name("model.npz"))
+    assert net.encoder is not None
+    head, *rows = page.tables["Columns in the training part, and what they became"]
+    assert head == ["column", "taken for", "inputs", "gaps", "distinct values"]
+    assert rows == [[str(cell) for cell in row] for row in net.encoder.describe()]
+    head, *rows = page.tables["Importance by permutation"]
+    assert head[0] == "column"
+    assert head[2] == (
+        "fall of the accuracy, %" if target == "pay" else "rise of the mean absolute error"
+    )
+    table = cg.tables.read(people)
+    y = table[target]
+    codes = y if target == "salary" else (y == "low").astype(int)
+    _, test = cg.datasets.split(codes, rng=0, classes=target == "pay")
+    found = cg.metrics.permutation_importance(net, table.take(test), repeats=5, rng=0)
+    order = found.order.tolist()
+    assert [row[0] for row in rows] == [found.names[index] for index in order]
+    assert {row[0] for row in rows} == {"age", "<job>", "noise"}
+    assert rows[0][0] == "age"
+    scale = 100 if target == "pay" else 1
+    assert [float(row[2]) for row in rows] == pytest.approx(
+        [scale * found.mean[index] for index in order], rel=0.01, abs=1e-3 * scale
+    )
+    assert [float(row[3]) for row in rows] == pytest.approx(
+        [scale * found.std[index] for index in order], rel=0.01, abs=1e-3 * scale
+    )
+    shares = [
+        float(attributes["style"].removeprefix("--share:"))
+        for _, attributes in page.elements
+        if attributes.get("class") == "bar"
+    ]
+    assert shares[0] == 1
+    assert shares == sorted(shares, reverse=True)
+    assert len(shares) == 3
+    assert f"Measured on {len(test)} test samples" in page.source
+
+
+def test_a_table_with_compressed_rows(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    words = [f"w{i}" for i in range(300)] * 2
+    lines = [f"{word},{rng.normal():.3f},{'ab'[i % 2]}" for i, word in enumerate(words)]
+    data = tmp_path / "data.csv"
+    data.write_text("\n".join(["word,x,kind", *lines]) + "\n")
+    result, page = train(
+        capsys, tmp_path, data, "--target", "kind", "--epochs", "2", "--test-fraction", "0"
+    )
+    assert result["inputs"] > 256
+    net = cg.load(tmp_path / "model.npz")
+    assert net.encoder is not None
+    assert net.encoder.is_sparse
+    assert page.summary("Samples")["inputs"].startswith(f"{result['inputs']}, ")
+    assert len(page.tables["Importance by permutation"]) == 3
+    assert "Measured on 600 training samples" in page.source
+
+
+def test_importance_is_measured_within_a_budget(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X = np.random.default_rng(0).normal(size=(300, 12))
+    np.savez(tmp_path / "data.npz", X=X, y=X[:, :3].sum(axis=1) > 0)
+    monkeypatch.setattr(inputs, "MOST_ROWS", 30)
+    monkeypatch.setattr(inputs, "MOST_COLUMNS", 5)
+    monkeypatch.setattr(inputs, "SHOWN", 4)
+    learned = ["--hidden", "none", "--epochs", "60", "--learning-rate", "0.02"]
+    _, page = train(capsys, tmp_path, tmp_path / "data.npz", *learned)
+    assert "Measured on 30 of 60 test samples, for the 5 of 12 inputs" in page.source
+    rows = page.tables["Importance by permutation, the largest 4 of 5"][1:]
+    assert {row[0] for row in rows[:3]} == {"input 1", "input 2", "input 3"}
+    monkeypatch.setattr(inputs, "MOST_INPUTS", 11)
+    _, page = train(capsys, tmp_path, tmp_path / "data.npz", "--epochs", "1")
+    assert "Importance of the inputs" not in page.headings
+
+
+@pytest.mark.parametrize(
+    ("parameters", "columns", "rows"), [(1000, 14, 5000), (10**6, 500, 10**5), (10**9, 99, 1000)]
+)
+def test_budget(parameters: int, columns: int, rows: int) -> None:
+    some_columns, some_rows = inputs._budget(parameters, columns, rows)
+    assert 1 <= some_columns <= min(columns, inputs.MOST_COLUMNS)
+    assert 1 <= some_rows <= min(rows, inputs.MOST_ROWS)
+    least = inputs.LEAST_COLUMNS, inputs.LEAST_ROWS
+    products = inputs.REPEATS * parameters * some_columns * some_rows
+    assert products <= inputs.MOST_PRODUCTS or (some_columns, some_rows) == least
 
 
 # --- repeating the run --------------------------------------------------------------------------

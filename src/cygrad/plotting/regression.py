@@ -87,17 +87,18 @@ def residuals(
         chosen = [middle]
 
     ax = axes_for(ax)
-    draw = _draw_residuals if kind_name == "residual" else _draw_predictions
-    artist_options = [_point_options(index, len(X) * len(chosen)) | kwargs for index in chosen]
+    draw = draw_residuals if kind_name == "residual" else draw_predictions
+    artist_options = [point_options(index, len(X) * len(chosen)) | kwargs for index in chosen]
     draw(ax, true[:, chosen], predicted[:, chosen], artist_options)
     if len(chosen) > 1:
         ax.legend(title="output")
     return ax
 
 
-def _draw_residuals(
+def draw_residuals(
     ax: Axes, true: NDArray[Any], predicted: NDArray[Any], artist_options: list[dict[str, Any]]
 ) -> None:
+    """Draw true − predicted, (n, k), against the predictions."""
     for column, options in enumerate(artist_options):
         ax.plot(predicted[:, column], true[:, column] - predicted[:, column], **options)
     ax.axhline(0, color=style.INK, linewidth=1)
@@ -105,9 +106,10 @@ def _draw_residuals(
     ax.set_ylabel("residual (true − predicted)")
 
 
-def _draw_predictions(
+def draw_predictions(
     ax: Axes, true: NDArray[Any], predicted: NDArray[Any], artist_options: list[dict[str, Any]]
 ) -> None:
+    """Draw the predictions, (n, k), against the true values."""
     for column, options in enumerate(artist_options):
         ax.plot(true[:, column], predicted[:, column], **options)
     ends = [true.min(), true.max()]
@@ -116,7 +118,8 @@ def _draw_predictions(
     ax.set_ylabel("predicted value")
 
 
-def _point_options(index: int, points: int) -> dict[str, Any]:
+def point_options(index: int, points: int) -> dict[str, Any]:
+    """Return the options of ``Axes.plot`` for an output, of so many points in all."""
     return {
         "color": style.color(index),
         "marker": style.marker(index),

@@ -12,7 +12,7 @@ from typing import Any
 from cygrad.atomic_write import atomic_write
 from cygrad.cli.dataset import Dataset
 from cygrad.cli.options import DIGITS
-from cygrad.cli.report import results, settings
+from cygrad.cli.report import errors, inputs, results, settings
 from cygrad.cli.report.markup import Markup, element
 from cygrad.cli.report.pictures import check_matplotlib
 from cygrad.cli.report.run import Run, data_summary, sha256
@@ -71,9 +71,12 @@ def render(run: Run) -> str:
     if name == DIGITS:
         name = "Handwritten digits"
     if run.dataset.classes is None:
-        section = _section("Residuals", *results.residuals(run), class_="wide")
+        section = _section("Residuals", *errors.section(run), class_="wide")
     else:
         section = _section("Confusion matrix", *results.confusion(run), class_="wide")
+    important = list(inputs.importance(run))
+    what = "columns" if run.dataset.encoder is not None else "inputs"
+    columns = list(inputs.columns(run))
     layers = list(results.statistics(run))
     main = element(
         "main",
@@ -82,10 +85,12 @@ def render(run: Run) -> str:
         _section("Repeat this run", *settings.repeat(run)),
         _section("Learning curves", *results.curves(run), class_="wide"),
         section,
+        *([_section(f"Importance of the {what}", *important, class_="wide")] if important else []),
         *([_section("Layers in training", *layers, class_="wide")] if layers else []),
         _section("Network", *settings.network(run.net), class_="wide"),
         _section("Settings", *settings.hyperparameters(run)),
         _section("Data", *settings.data(run)),
+        *([_section("Columns", *columns, class_="wide")] if columns else []),
     )
     head = element(
         "head",

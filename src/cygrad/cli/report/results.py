@@ -1,4 +1,4 @@
-"""Sections on the results: metrics, learning curves, confusion matrix or residuals."""
+"""Sections on the results: metrics, learning curves, confusion matrix."""
 
 from __future__ import annotations
 
@@ -15,12 +15,10 @@ from cygrad.cli.report.markup import Markup, columns_table, element, scrolled, s
 from cygrad.cli.report.pictures import picture
 from cygrad.cli.report.run import Run
 from cygrad.cli.summary import metric_text
-from cygrad.network.losses import row_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from cygrad.plotting.regression import Kind
     from cygrad.training import History
 
 METRICS = {
@@ -33,7 +31,6 @@ METRICS = {
 MOST_EPOCHS = 25
 MOST_MATRIX_CLASSES = 50
 MOST_CONFUSIONS = 10
-MOST_OUTPUTS = 3
 
 LOG_SPAN = 30  # a curve that varies by more than this factor gets a logarithmic scale
 SHORT_NAME = 4  # longest class name, in characters, that fits above its column
@@ -143,7 +140,7 @@ def confusion(run: Run) -> Iterator[Markup]:
     wrong = cells // len(names) != cells % len(names)
     if wrong.any():
         tables.append(_most_frequent(cells[wrong], counts[wrong], np.bincount(true), names))
-    text = f"{_counted(len(rows), part)}: what each one is, and what it is taken for."
+    text = f"{counted(len(rows), part)}: what each one is, and what it is taken for."
     if len(names) > MOST_MATRIX_CLASSES:
         text += f" A matrix of {len(names):,} classes is too large for a page."
     yield element("p", text)
@@ -211,32 +208,10 @@ def _matrix(counts: NDArray[np.int64], names: Sequence[str], part: str) -> Marku
     return scrolled(caption, table)
 
 
-def _counted(count: int, part: str) -> str:
+def counted(count: int, part: str) -> str:
+    """Return the number of samples of a part, in words."""
     return f"{count:,} {part} sample{'s' * (count != 1)}"
 
 
 def _percent(count: int, of: int) -> str:
     return f"{100 * count / of:.3g}" if of else "–"
-
-
-def residuals(run: Run) -> Iterator[Markup]:
-    """Yield pictures of the predictions and the residuals of each output."""
-    from cygrad import plotting
-
-    part, rows = run.displayed_samples()
-    X, y, outputs = run.dataset.X[rows], run.dataset.y[rows], run.net.outputs
-    if row_of(run.net.loss).outputs == "moments":
-        outputs //= 2  # the means
-    shown = min(outputs, MOST_OUTPUTS)
-    text = f"{_counted(len(rows), part)}, in the unit of the target."
-    if shown < outputs:
-        text += f" Of {outputs:,} outputs the first {shown} are drawn."
-    yield element("p", text)
-    titles: dict[Kind, str] = {"prediction": "Predicted and true values", "residual": "Residuals"}
-    for output in range(shown):
-        end = f", output {output + 1}" if outputs > 1 else ""
-        drawn = []
-        for kind, title in titles.items():
-            draw = partial(plotting.residuals, run.net, X, y, kind=kind, output=output)
-            drawn.append(picture(f"{kind}-{output}", title + end, draw))
-        yield element("div", *drawn, class_="pictures")

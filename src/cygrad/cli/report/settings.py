@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cygrad.cli.options import DIGITS
+from cygrad.cli.report.errors import MOST_OUTPUTS
 from cygrad.cli.report.markup import Markup, columns_table, element, summary_table
 from cygrad.cli.report.pictures import SIZE, picture
-from cygrad.cli.report.results import MOST_OUTPUTS
 from cygrad.cli.report.run import Run
 from cygrad.config import show_config
 from cygrad.network import Network

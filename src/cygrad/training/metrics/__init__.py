@@ -12,7 +12,7 @@ A function ``(y, outputs) -> float`` is a metric too; `Metric` gives it a name a
 Values are those of scikit-learn, where it has the same metric, except where a docstring says
 otherwise. With `sample_weight` every sum over rows is weighted.
 
-`permutation_importance` tells which columns of a table, or inputs, a metric depends on.
+`permutation_importance` measures how much a metric depends on each column of a table, or input.
 
 - `metric` has the class, `table` a row for each of them.
 - `classification` and `regression` compute the values, `importance` those of columns.

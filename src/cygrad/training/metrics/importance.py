@@ -94,10 +94,10 @@ def permutation_importance(
 ) -> Importances:
     """Measure how much worse a network predicts when the values of a column are shuffled.
 
-    Shuffling keeps the distribution of the column, and takes away what it says of the target and
-    of the other columns. Columns that say the same share their importance: each can be shuffled
-    without great loss, as long as the others are there. Samples that the network was not trained on
-    show what helps it with new ones.
+    Shuffling keeps the distribution of the column, and removes its relation to the target and the
+    other columns. Columns with the same information share their importance: each can be shuffled
+    without great loss while the others stay. Samples that the network was not trained on show what
+    helps it with new ones.
 
     Parameters
     ----------
