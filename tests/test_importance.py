@@ -100,14 +100,14 @@ def test_importances_are_those_of_scikit_learn() -> None:
 
     estimator = Classifier().fit(X, CLASSES)
     theirs = inspection.permutation_importance(
-        estimator, X, CLASSES, scoring=accuracy, n_repeats=300, random_state=0
+        estimator, X, CLASSES, scoring=accuracy, n_repeats=100, random_state=0
     )
-    ours = permutation_importance(net, X, CLASSES, repeats=300, rng=0)
+    ours = permutation_importance(net, X, CLASSES, repeats=100, rng=0)
     assert ours.values.shape == theirs.importances.shape
-    # Both are means of 300 draws of the same distribution: five standard errors.
-    limit = 5 * np.sqrt((ours.std**2 + theirs.importances_std**2) / 300) + 1e-12
+    # Both are means of 100 draws of the same distribution: five standard errors.
+    limit = 5 * np.sqrt((ours.std**2 + theirs.importances_std**2) / 100) + 1e-12
     assert (np.abs(ours.mean - theirs.importances_mean) <= limit).all()
-    assert_allclose(ours.std, theirs.importances_std, rtol=0.2, atol=1e-12)
+    assert_allclose(ours.std, theirs.importances_std, rtol=0.3, atol=1e-12)
     assert_array_equal(ours.order, np.argsort(-theirs.importances_mean))
 
 

@@ -176,7 +176,7 @@ def _add_train(parser: argparse.ArgumentParser) -> Check:
         type=values.integer(2),
         help="divide all samples into K folds, with a like share of each class; train on all but "
         "one and test on that one, for each; no model is saved, and --output is a CSV file of the "
-        "predictions for the samples of each fold",
+        "predictions for the samples of each fold; --max-steps and --max-seconds are for each fold",
     )
     folds.add_argument(
         "--probabilities",

@@ -26,7 +26,7 @@ LEAST_COLUMNS = 10
 MOST_INPUTS = 100  # of arrays, where each input is a column; images have more
 MOST_ROWS = 2000
 LEAST_ROWS = 200
-MOST_PRODUCTS = 2e10  # multiply-adds of all predictions
+MOST_PRODUCTS = 5e10  # multiply-adds of all predictions
 
 
 def columns(run: Run) -> Iterator[Markup]:

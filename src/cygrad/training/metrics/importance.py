@@ -221,10 +221,14 @@ def _blocks(net: Network, columns: Sequence[str | int] | None) -> dict[str, tupl
 def _score(
     net: Network, metric: Chosen | None, y: NDArray[Any]
 ) -> tuple[str, int, Callable[[Any], float]]:
-    """Return the name of a metric, 1 if it falls with worse predictions, else −1; and its value."""
+    """Return the name of a metric, 1 if it falls with worse predictions, else −1; and its value.
+
+    The value is a function of encoded inputs, which are read here, so that no encoder takes them.
+    """
+    read: Callable[[Any], Any] = net.engine.read_samples
     name = net.metric if metric is None else metric
     if name == "loss" or (metric is None and name not in METRICS):
-        return str(name), -1, lambda X: net.evaluate(X, y)[str(name)]
+        return str(name), -1, lambda X: net.evaluate(read(X), y)[str(name)]
     chosen = METRICS.get(name) if isinstance(name, str) else None
     if name != net.metric or chosen is None:
         (chosen,) = read_metrics([name], net)
@@ -236,7 +240,7 @@ def _score(
     is_of_numbers = getattr(chosen, "needs", "numbers") == "numbers"
 
     def score(X: Any) -> float:
-        actual, outputs = chosen.compared(net, y, net.forward(X))
+        actual, outputs = chosen.compared(net, y, net.forward(read(X)))
         if needs_unit and is_of_numbers:
             assert encoder is not None
             actual = encoder.decode(actual).reshape(actual.shape)
