@@ -154,6 +154,25 @@ def test_columns_of_a_table_are_shuffled_before_they_are_encoded(sparse: bool) -
     assert_array_equal(beside.values, found.values)
 
 
+def test_arrays_that_stand_for_tables_are_encoded_first() -> None:
+    table = people()
+    numbers = cg.tables.Table.from_arrays({"column_1": table["age"], "column_2": table["pay"]})
+    encoder = cg.tables.Encoder(array_columns=2, categorical=["column_1"]).fit(numbers)
+    net = cg.Network(encoder.inputs, [cg.Dense(1)], loss="mse", rng=0)
+    net.encoder = encoder
+    array = np.column_stack([table["age"], table["pay"]])
+    found = permutation_importance(net, array, table["pay"], repeats=1, rng=0)
+    assert found.names == ("column_1", "column_2")
+    (order,) = orders(80, 1, 0)
+    for index in range(2):
+        shuffled = array.copy()
+        shuffled[:, index] = array[order, index]
+        errors = [np.abs(net.predict(each) - table["pay"]).mean() for each in (shuffled, array)]
+        assert found.values[index, 0] == pytest.approx(errors[0] - errors[1], rel=1e-4, abs=1e-3)
+    with pytest.raises(TypeError, match="y is None"):
+        permutation_importance(net, array)
+
+
 def test_compressed_rows_give_the_same_bits() -> None:
     rng = np.random.default_rng(1)
     dense = rng.normal(size=(50, 6)) * (rng.random((50, 6)) < 0.4)

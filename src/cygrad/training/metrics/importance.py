@@ -103,9 +103,9 @@ def permutation_importance(
     ----------
     net : Network
     X : table, data frame, mapping of arrays, or array_like, shape (n, inputs)
-        At least two samples. If the network has an encoder: a table, or the inputs that the encoder
-        makes of one; then columns of the table are shuffled, all inputs of one together. If not,
-        each input is a column. Compressed rows (CSR) stay so.
+        At least two samples. If the network has an encoder: what it takes, a table or an array
+        that stands for one, else its inputs; columns of the table are shuffled, all inputs of one
+        together. Without encoder each input is a column. Compressed rows (CSR) stay so.
     y : array_like or None
         Targets, as for `Network.evaluate`; None: they are in the table.
     metric : str, Metric or None
@@ -165,27 +165,26 @@ def permutation_importance(
 
 def _samples(net: Network, X: Any, y: Any) -> tuple[Any, NDArray[Any]]:
     """Return inputs, and targets as metrics take them: class indices or numbers."""
+    from cygrad.network.encoding import takes
+    from cygrad.tables.encoder import is_table
+
     encoder = net.encoder
-    is_table = False
-    if encoder is not None:
-        from cygrad.tables.encoder import is_table as has_names
-
-        is_table = has_names(X)
-    if encoder is not None and is_table:
-        from cygrad.tables.encoder import as_table
-
-        table = as_table(X)
-        if encoder.target_names:
-            y = encoder.targets(table) if y is None else encoder.target_array(y)
+    if encoder is not None and takes(encoder, X):
+        given = X
         notes: list[str] = []
-        X = encoder.transform(table, notes)
+        X = encoder.transform(given, notes)
         if notes:
-            warnings.warn(f"{table.source}: {'; '.join(notes)}", stacklevel=3)
+            warnings.warn("; ".join(notes), stacklevel=3)
+        if encoder.target_names:
+            if y is not None:
+                y = encoder.target_array(y)
+            elif is_table(given):
+                y = encoder.targets(given)
     elif not hasattr(X, "indptr"):
         X = np.asarray(X)
     if y is None:
         raise TypeError("y is None, expected targets, or a table with them for an encoder")
-    net.read_samples(X)  # raises what is wrong with them
+    net.engine.read_samples(X)  # raises what is wrong with them
     targets = net.read_targets(y, int(X.shape[0]))
     if isinstance(targets, np.ndarray):
         return X, targets
