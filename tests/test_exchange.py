@@ -210,13 +210,29 @@ def test_errors_of_an_assembly_begin_with_the_source() -> None:
     assembly = Assembly(2, "net.onnx")
     with pytest.raises(ValueError, match=r"net\.onnx has no layers"):
         assembly.network("float32")
-    with pytest.raises(ValueError, match=r"net.onnx: relu has no layer before it"):
-        assembly.activation("relu")
+    with pytest.raises(ValueError, match=r"net.onnx: softmax has no dense layer"):
+        assembly.activation("softmax")
     with pytest.raises(ValueError, match=r"net.onnx: a dense layer .*\(3, 4\).*\(units, 2\)"):
         assembly.dense(np.ones((3, 4)), None)
     assembly.dense([[np.nan, 1.0]], None)
     with pytest.raises(ValueError, match=r"net.onnx: layers\[0\].weights holds nan"):
         assembly.network("float32")
+
+
+def test_activations_one_after_the_other_and_scales() -> None:
+    assembly = Assembly(2, "net.onnx")
+    assembly.activation("tanh")
+    assembly.dense([[1.0, 2.0], [0.5, -1.0]], None, "relu")
+    assembly.scale(2.0, [1.0, -1.0])
+    assembly.dense([[1.0, 1.0]], [0.5], "softsign")
+    assembly.scale([3.0], 0.25)
+    net = assembly.network("float64")
+    assert [layer.kind for layer in net.layers] == ["scaling", "dense", "dense", "dense"]
+    assert not net.layers[0].trainable
+    x = np.array([[0.3, -0.4], [-1.0, 0.5]])
+    hidden = np.maximum(np.tanh(x) @ np.array([[1.0, 0.5], [2.0, -1.0]]), 0) * 2 + [1, -1]
+    z = hidden.sum(axis=1, keepdims=True) + 0.5
+    np.testing.assert_allclose(net.forward(x), 3 * z / (1 + np.abs(z)) + 0.25, rtol=1e-14)
 
 
 def test_samples_as_json_keep_their_bits() -> None:

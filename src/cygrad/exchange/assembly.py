@@ -11,6 +11,7 @@ import numpy as np
 from cygrad.network import Dense, Network, Residual
 from cygrad.network.activations import ChosenActivation, name_of
 from cygrad.network.normalization import BatchNorm, LayerNorm
+from cygrad.network.scaling import Scaling
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -26,7 +27,8 @@ _LOSSES = {"softmax": "cross_entropy", "sigmoid": "binary_cross_entropy", "exp":
 class Assembly:
     """Layers with their parameters, in the order of the computation.
 
-    An activation belongs to the layer before it, see `activation`.
+    An activation belongs to the layer before it. Where there is none that is free, a scaling by 1
+    that is not trained takes its place: `activation` puts it there.
 
     Parameters
     ----------
@@ -42,6 +44,7 @@ class Assembly:
         self.units = inputs
         self._layers: list[Description] = []
         self._parameters: list[dict[str, NDArray[Any]]] = []  # one for each flat layer
+        self._scale: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
     def dense(
         self, weights: ArrayLike, biases: ArrayLike | None, activation: Activation = "identity"
@@ -53,6 +56,9 @@ class Assembly:
                 f"{self.source}: a dense layer has weights of shape {weights.shape}, expected "
                 f"(units, {self.units})"
             )
+        if self._scale is not None:
+            weights, biases = _before(weights, biases, *self._scale)
+            self._scale = None
         parameters = {"weights": weights}
         if biases is not None:
             parameters["biases"] = np.asarray(biases)
@@ -88,12 +94,18 @@ class Assembly:
         parameters = {"weights": np.asarray(weights), "biases": np.asarray(biases)}
         self._append(LayerNorm(activation, eps=eps), parameters)
 
+    def scaling(self, weights: ArrayLike, activation: Activation = "identity") -> None:
+        """Append a scaling layer: γ of shape (units,)."""
+        self._append(Scaling(activation), {"weights": np.asarray(weights)})
+
     def append(self, description: Description) -> None:
         """Append a layer without parameters: dropout or noise."""
         self._append(description, {})
 
     def residual(self, block: Assembly, activation: Activation = "identity") -> None:
         """Append a residual block whose layers are those of another assembly."""
+        self._add_scale()
+        block._add_scale()
         if block.inputs != self.units or block.units != self.units:
             raise ValueError(
                 f"{self.source}: a sum of {self.units} and {block.units} units, expected as many"
@@ -105,15 +117,37 @@ class Assembly:
         """Apply an activation to the outputs of the last layer."""
         if name_of(activation) == "identity":
             return
+        self._add_scale()
         last = self._layers[-1] if self._layers else None
-        if not isinstance(last, Dense | BatchNorm | LayerNorm | Residual):
-            raise ValueError(f"{self.source}: {activation} has no layer before it")
-        if last.activation != "identity":
-            raise ValueError(f"{self.source}: {activation} comes after {last.activation}")
-        if isinstance(last, Residual):
+        if isinstance(last, Residual) and last.activation == "identity":
             self._layers[-1] = Residual(last.layers, activation)
-        else:
+        elif isinstance(last, Dense | BatchNorm | LayerNorm | Scaling) and (
+            last.activation == "identity"
+        ):
             self._layers[-1] = replace(last, activation=activation)
+        elif name_of(activation) == "softmax":
+            raise ValueError(f"{self.source}: softmax has no dense layer before it that is linear")
+        else:
+            ones = {"weights": np.ones(self.units)}
+            self._append(Scaling(activation, trainable=False), ones)
+
+    def scale(self, factor: ArrayLike, offset: ArrayLike) -> None:
+        """Multiply the outputs of the last layer by factors, and add offsets.
+
+        They become part of the next dense layer; at the end, part of the last one if it has no
+        activation, or else a dense layer of their own. Sums are in float64, then rounded.
+
+        Parameters
+        ----------
+        factor, offset : array_like, of a shape that fits (units,)
+        """
+        factor, offset = (
+            np.array(np.broadcast_to(each, (self.units,)), np.float64) for each in (factor, offset)
+        )
+        if self._scale is not None:
+            factor, offset = self._scale[0] * factor, self._scale[1] * factor + offset
+        is_one = (factor == 1).all() and (offset == 0).all()
+        self._scale = None if is_one else (factor, offset)
 
     def network(
         self,
@@ -144,6 +178,7 @@ class Assembly:
         """
         if not self._layers:
             raise ValueError(f"{self.source} has no layers, expected a dense network")
+        self._add_scale()
         if loss is None:
             loss = _LOSSES.get(name_of(getattr(self._layers[-1], "activation", "identity")), "mse")
         try:
@@ -159,6 +194,34 @@ class Assembly:
             raise ValueError(f"{self.source}: {error}") from error
         return net
 
+    def _add_scale(self) -> None:
+        """Put the factors and offsets of the outputs into the last layer."""
+        if self._scale is None:
+            return
+        (factor, offset), self._scale = self._scale, None
+        last = self._layers[-1]
+        if isinstance(last, Dense) and last.activation == "identity":
+            parameters = self._parameters[-1]
+            weights = factor[:, np.newaxis] * parameters["weights"]
+            biases = factor * parameters.get("biases", 0.0) + offset
+            self._layers[-1] = replace(last, use_bias=True)
+            self._parameters[-1] = {"weights": weights, "biases": biases}
+        else:
+            self.dense(np.diag(factor), offset)
+
     def _append(self, description: Description, parameters: dict[str, NDArray[Any]]) -> None:
+        self._add_scale()
         self._layers.append(description)
         self._parameters.append(parameters)
+
+
+def _before(
+    weights: NDArray[Any],
+    biases: ArrayLike | None,
+    factor: NDArray[np.float64],
+    offset: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return weights and biases of a dense layer whose inputs are multiplied and moved before."""
+    weights = weights.astype(np.float64)
+    moved = weights @ offset
+    return weights * factor, moved if biases is None else np.asarray(biases) + moved
