@@ -35,7 +35,7 @@ ROOT = Path(__file__).parent.parent
 GUIDE = ROOT / ".github" / "CONTRIBUTING.md"
 # The experiments show some of the functions to the reader, and the estimators give scikit-learn's
 # names to some; they do not define them.
-USERS = ("src/cygrad/experiments/", "src/cygrad/sklearn/")
+USERS = ("src/cygrad/experiments/", "src/cygrad/sklearn/", "src/cygrad/exchange/")
 
 pytestmark = pytest.mark.skipif(not GUIDE.exists(), reason="there is no .github/CONTRIBUTING.md")
 
