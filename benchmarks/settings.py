@@ -57,6 +57,11 @@ SECTIONS = {
     "sklearn-scores": Section(
         "estimators.scores", "the scores of both over ten seeds, on four data sets", alone=True
     ),
+    "presets": Section(
+        "presets.section",
+        "the presets for tables next to scikit-learn's networks and trees, on real data sets",
+        alone=True,
+    ),
     "accuracy": Section("accuracy", "time and accuracy on MNIST", needs="mnist"),
     "wheel": Section("wheel", "the wheel of this source tree: its size and its tags"),
 }
