@@ -83,12 +83,16 @@ def _of_arrays(
         targets = [name for name in found.column_names if name in table]
         described = encoder.describe()
         inputs = sum(not row.taken_for.startswith("target") for row in described)
-        if len(table.names) - len(targets) in {inputs, len(described) - len(targets)}:
+        width = len(table.names) - len(targets)
+        is_whole = {row.column for row in described} == set(table.names)  # with the targets
+        if width == inputs or (is_whole and not targets):
             table.notes = tuple(notes)
             return _of_table(net, table, targets, arguments, needs_targets, ending)
+        if width != net.inputs:
+            _check_width(width, inputs, arguments, found.source)
         notes.append("the columns are taken for encoded inputs, as many as the network has")
     X = found.checked_inputs()
-    _check_width(X.shape[1], net, arguments, found.source)
+    _check_width(X.shape[1], net.inputs, arguments, found.source)
     X = X[rows]
     if getattr(X, "indptr", None) is not None and net.input_mean is not None:
         X = X.toarray()  # the mean of its zeros is not 0
@@ -124,7 +128,7 @@ def _of_numbers(
         if column.is_gap.any():
             place = table.locate(int(np.argmax(column.is_gap)), name)
             raise ValueError(f"{place} is a gap, expected a number")
-    _check_width(len(inputs), net, arguments, table.source)
+    _check_width(len(inputs), net.inputs, arguments, table.source)
     given = [table.column(name).without_ending(ending or "") for name in names]
     X = table.numbers(inputs)
     notes = [note for note in table.notes if note.startswith("read as")]
@@ -170,11 +174,11 @@ def _with_targets(
     return KnownSamples(X, y, tuple(notes))
 
 
-def _check_width(width: int, net: Network, arguments: Namespace, source: str) -> None:
-    if width != net.inputs:
+def _check_width(width: int, expected: int, arguments: Namespace, source: str) -> None:
+    if width != expected:
         hint = "; --target names a column to leave out" if arguments.target is None else ""
         raise ValueError(
-            f"{source} has {width} input columns, expected {net.inputs} for {arguments.model}{hint}"
+            f"{source} has {width} input columns, expected {expected} for {arguments.model}{hint}"
         )
 
 
