@@ -51,11 +51,17 @@ def setup_constant(name: str) -> Any:
     raise LookupError(f"setup.py has no constant {name}")
 
 
-def run(program: str, folder: Path, sanitizers: str, *arguments: str) -> list[str]:
-    """Compile and run tests/c/<program>.c, assert that it finds nothing, and return its lines."""
-    result = _execute([*compiled(program, folder, sanitizers), *arguments])
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout.splitlines()
+def run(program: str, folder: Path, sanitizers: str, *arguments: str) -> list[list[str]]:
+    """Compile tests/c/<program>.c, and return the lines of a run with each of the arguments.
+
+    Assert that none finds anything. They run side by side.
+    """
+    command = compiled(program, folder, sanitizers)
+    with ThreadPoolExecutor(os.cpu_count()) as waiting:
+        results = [*waiting.map(lambda argument: _execute([*command, argument]), arguments)]
+    for result in results:
+        assert result.returncode == 0, result.stdout + result.stderr
+    return [result.stdout.splitlines() for result in results]
 
 
 def compiled(program: str, folder: Path, sanitizers: str) -> list[str]:
