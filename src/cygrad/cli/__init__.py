@@ -20,6 +20,8 @@ from cygrad.cli.options import parse
 __all__ = ["main"]
 
 FAILED = 1
+# The modules of commands whose names are words of Python, or whose opposites are.
+_MODULES = {"export": "export_model", "import": "import_model"}
 INTERRUPTED = 130  # the exit code that a shell reports after Ctrl-C: 128 + SIGINT
 
 
@@ -27,7 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv`, or the process's own, and return the exit code."""
     try:
         arguments = parse(argv)
-        import_module(f"cygrad.cli.{arguments.command}").run(arguments)
+        module = _MODULES.get(arguments.command, arguments.command)
+        import_module(f"cygrad.cli.{module}").run(arguments)
         if sys.stdout is not None:  # None if the program was started with stdout closed
             sys.stdout.flush()
     except SystemExit as stop:  # argparse: 0 after --help, 2 after an error.
@@ -52,7 +55,8 @@ def _failures() -> tuple[type[Exception], ...]:
     """Return the exceptions that the user can do something about."""
     from cygrad.training.history import DivergenceError
 
-    return ValueError, TypeError, OSError, MemoryError, DivergenceError
+    # A library that an extra would install is the user's to add.
+    return ValueError, TypeError, OSError, MemoryError, DivergenceError, ModuleNotFoundError
 
 
 def _one_line(error: Exception) -> str:

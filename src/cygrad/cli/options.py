@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from cygrad import __version__
+from cygrad.checks import DTYPES
 from cygrad.cli import columns, reading, values
 from cygrad.tables.samples import TASKS
 
@@ -308,6 +309,83 @@ def _add_describe(parser: argparse.ArgumentParser) -> None:
     reading.add_options(parser)
 
 
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    from cygrad.exchange.formats import FORMATS
+
+    parser.description = (
+        "Write a model in the format of another program, by the ending of FILE: "
+        f"{_endings([each for each in FORMATS if each.writer])}. Samples of the model are computed "
+        "with the new file, where the program is installed, and the largest difference is printed."
+    )
+    parser.add_argument("model", metavar="MODEL", help="file of a model")
+    parser.add_argument("file", metavar="FILE", help="the file to write")
+    parser.add_argument(
+        "--lossy",
+        action="store_true",
+        help="leave out what the format cannot hold, where there is a choice",
+    )
+
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    from cygrad.exchange.formats import FORMATS
+
+    parser.description = (
+        "Make a model of the file of another program, by the ending of FILE: "
+        f"{_endings([each for each in FORMATS if each.reader])}. The options tell what the file "
+        "does not."
+    )
+    parser.add_argument("file", metavar="FILE", help="the file to read")
+    parser.add_argument("model", metavar="MODEL", help="file of the model to write")
+    parser.add_argument(
+        "--activations",
+        metavar="NAMES",
+        type=values.activations,
+        help="of the dense layers, as in relu,relu,softmax; a single one is that of the hidden "
+        "layers",
+    )
+    parser.add_argument(
+        "--order",
+        metavar="NAMES",
+        type=values.names,
+        help="names of the layers in their order, as in encoder,head",
+    )
+    parser.add_argument("--eps", metavar="X", type=values.number(positive=True), help="of norms")
+    parser.add_argument(
+        "--loss", metavar="NAME", help="for training on (default: that of the output activation)"
+    )
+    parser.add_argument(
+        "--classes",
+        metavar="NAMES",
+        type=values.names,
+        help="names of the classes, as in rose,iris",
+    )
+    parser.add_argument("--dtype", choices=DTYPES, help="float32 or float64")
+    parser.add_argument(
+        "--scale",
+        action=argparse.BooleanOptionalAction,
+        help="whether the model takes and gives numbers in their unit, if the file has scales",
+    )
+    parser.add_argument(
+        "--lossy",
+        action="store_const",
+        const=True,
+        help="take something alike for what has no counterpart, where there is a choice",
+    )
+    parser.add_argument("--json", action="store_true", help="print it as one JSON object")
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Repeat the self-test of a file that cygrad export has written: compute the samples that "
+        "it holds, and compare."
+    )
+    parser.add_argument("file", metavar="FILE", help="a file of cygrad export")
+
+
+def _endings(formats: Sequence[Any]) -> str:
+    return ", ".join(f"{' '.join(each.endings)} ({each.name})" for each in formats)
+
+
 def _add_model_and_data(parser: Any) -> None:
     parser.add_argument("model", metavar="MODEL", help="file of a model")
     parser.add_argument(
@@ -360,6 +438,9 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], Check | None]
     "predict": ("predict with a saved model", _add_predict),
     "evaluate": ("compare the predictions of a saved model with known targets", _add_evaluate),
     "describe": ("show what a training would take the columns of a table for", _add_describe),
+    "export": ("write a model in the format of another program", _add_export),
+    "import": ("make a model of the file of another program", _add_import),
+    "verify": ("repeat the self-test of an exported file", _add_verify),
     "info": ("describe a model, or the installation", _add_info),
     "experiments": ("see backpropagation work, in numbers and pictures", _add_experiments),
 }

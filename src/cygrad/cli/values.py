@@ -92,9 +92,17 @@ def hidden(text: str) -> tuple[int, ...]:
     return units
 
 
-def activation(text: str) -> str | ChosenActivation:
-    """Return the activation of a hidden layer, of text as in relu or leaky_relu(0.2)."""
-    names = [name for name, row in ACTIVATIONS.items() if not row.output_only]
+def activations(text: str) -> str | ChosenActivation | list[str | ChosenActivation]:
+    """Return one activation, or those of all dense layers, of text as in relu,softmax."""
+    parts = text.split(",")
+    if len(parts) == 1:
+        return activation(text, output=True)
+    return [activation(part.strip(), output=True) for part in parts]
+
+
+def activation(text: str, output: bool = False) -> str | ChosenActivation:
+    """Return the activation of a layer, of text as in relu or leaky_relu(0.2)."""
+    names = [name for name, row in ACTIVATIONS.items() if output or not row.output_only]
     name, given = _call(text, names)
     if given is None:
         return name

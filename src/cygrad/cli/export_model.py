@@ -1,0 +1,31 @@
+"""``cygrad export``: write a model in the format of another program."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from argparse import Namespace
+
+from cygrad.cli.columns import print_notes
+from cygrad.cli.outputs import output_path
+from cygrad.cli.summary import print_lines
+from cygrad.exchange import formats
+from cygrad.network import load
+
+
+def run(arguments: Namespace) -> None:
+    """Write the file, and print the result of its self-test."""
+    path = output_path("FILE", arguments.file, {"model": arguments.model})
+    write = formats.writer(path)
+    net = load(arguments.model)
+    options = {}
+    if arguments.lossy:
+        if "lossy" in inspect.signature(write).parameters:
+            options["lossy"] = True
+        else:
+            print_notes([f"--lossy changes nothing: {path} holds all of the model"])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        result = write(net, path, **options)
+    print_notes(str(each.message) for each in caught)
+    print_lines([f"{path}: {result}"])

@@ -1,0 +1,102 @@
+"""The formats of files by their endings, for the command line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cygrad.exchange.self_test import SelfTest
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of files.
+
+    Attributes
+    ----------
+    name : str
+    endings : tuple of str
+        In lower case, with the dot.
+    module : str
+        In this package.
+    writer, reader : str
+        Name of the function that writes or reads it; empty if there is none.
+    has_samples : bool
+        Whether a file holds the samples of its self-test: then the module has `verify`.
+    """
+
+    name: str
+    endings: tuple[str, ...]
+    module: str
+    writer: str = ""
+    reader: str = ""
+    has_samples: bool = False
+
+
+FORMATS = (
+    Format(
+        "safetensors",
+        (".safetensors",),
+        "safetensors",
+        "to_safetensors",
+        "from_safetensors",
+        has_samples=True,
+    ),
+    Format("FANN", (".net",), "fann", reader="from_fann"),
+    Format("OpenCV", (".xml", ".yml", ".yaml"), "opencv", reader="from_opencv"),
+)
+#: Files that could run code when they are read.
+PICKLES = (".pkl", ".pickle", ".joblib")
+
+
+def writer(path: str | os.PathLike[str]) -> Callable[..., Any]:
+    """Return the function that writes files with this ending.
+
+    Raises
+    ------
+    ValueError
+        If there is none; the message lists the endings.
+    """
+    return _function(path, "writer")
+
+
+def reader(path: str | os.PathLike[str]) -> Callable[..., Any]:
+    """Return the function that reads files with this ending; see `writer`."""
+    return _function(path, "reader")
+
+
+def verify(path: str | os.PathLike[str]) -> SelfTest:
+    """Repeat the self-test that a file holds; see `writer`."""
+    found = _of(path, [each for each in FORMATS if each.has_samples])
+    test: SelfTest = _module(found).verify(path)
+    return test
+
+
+def _function(path: str | os.PathLike[str], role: str) -> Callable[..., Any]:
+    found = _of(path, [each for each in FORMATS if getattr(each, role)])
+    function: Callable[..., Any] = getattr(_module(found), getattr(found, role))
+    return function
+
+
+def _module(found: Format) -> Any:
+    return import_module(f"cygrad.exchange.{found.module}")
+
+
+def _of(path: str | os.PathLike[str], formats: list[Format]) -> Format:
+    """Return the format of a file by its ending."""
+    ending = Path(path).suffix.lower()
+    for each in formats:
+        if ending in each.endings:
+            return each
+    known = ", ".join(f"{' '.join(each.endings)} ({each.name})" for each in formats)
+    if ending in PICKLES:
+        raise ValueError(
+            f"{os.fspath(path)} is a pickle, which can run any code when it is read; expected "
+            f"{known}"
+        )
+    raise ValueError(f"{os.fspath(path)} has the ending {ending!r}, expected {known}")

@@ -1,0 +1,118 @@
+"""``cygrad export``, ``import`` and ``verify``."""
+
+import json
+
+import numpy as np
+import pytest
+from test_exchange_fann import INPUTS, OUTPUTS, SCALES, text
+from test_exchange_opencv import xml
+
+import cygrad as cg
+from cygrad.cli import main
+from cygrad.exchange import formats
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def failure(capsys, *argv):
+    """Return the one line of an error."""
+    assert main(argv) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.splitlines()
+    assert len(lines) == 1
+    return lines[0]
+
+
+def model(path="model.npz", **options):
+    net = cg.Network(3, [cg.Dense(4, "tanh"), cg.Dense(2, "softmax")], loss="cross_entropy", rng=0)
+    net.standardize_inputs(np.random.default_rng(0).normal(size=(9, 3)))
+    net.save(path)
+    return net
+
+
+def test_a_model_goes_there_and_back(capsys):
+    pytest.importorskip("safetensors", reason="needs the extra safetensors")
+    net = model()
+    assert main(["export", "model.npz", "net.safetensors"]) == 0
+    assert "8 samples, largest difference 0 " in capsys.readouterr().out
+    assert main(["verify", "net.safetensors"]) == 0
+    assert capsys.readouterr().out.startswith("net.safetensors: safetensors ")
+    assert main(["import", "net.safetensors", "back.npz"]) == 0
+    np.testing.assert_array_equal(cg.load("back.npz").parameters, net.parameters)
+    assert main(["export", "model.npz", "net.safetensors", "--lossy"]) == 0
+    assert "--lossy changes nothing" in capsys.readouterr().err
+
+
+def test_a_changed_file_does_not_pass(capsys):
+    pytest.importorskip("safetensors", reason="needs the extra safetensors")
+    from safetensors.numpy import save
+
+    from cygrad.exchange.safetensors import _read
+
+    model()
+    assert main(["export", "model.npz", "net.safetensors"]) == 0
+    tensors, header = _read("net.safetensors")
+    tensors["layers.0.bias"] = tensors["layers.0.bias"] + 1
+    with open("net.safetensors", "wb") as file:
+        file.write(save(tensors, {"cygrad": json.dumps(header)}))
+    capsys.readouterr()
+    assert "more than rounding explains" in failure(capsys, "verify", "net.safetensors")
+
+
+def test_options_tell_what_a_file_does_not(capsys):
+    with open("some.net", "w") as file:
+        file.write(text(4, SCALES))
+    assert "expected scale=True" in failure(capsys, "import", "some.net", "net.npz", "--lossy")
+    command = ["import", "some.net", "net.npz", "--lossy", "--no-scale", "--dtype", "float32"]
+    assert main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["dtype"] == "float32"
+    net = cg.load("net.npz")
+    np.testing.assert_allclose(net.forward(INPUTS), OUTPUTS[4], atol=0.08)
+
+
+def test_opencv(capsys):
+    with open("some.xml", "w") as file:
+        file.write(xml("GAUSSIAN"))
+    assert main(["import", "some.xml", "net.npz", "--loss", "huber"]) == 0
+    assert cg.load("net.npz").loss == "huber"
+    assert "gaussian" in capsys.readouterr().out
+
+
+def test_errors_are_one_line_and_nothing_is_written(capsys, tmp_path):
+    model()
+    message = failure(capsys, "export", "model.npz", "net.pkl")
+    assert "is a pickle, which can run any code" in message
+    assert ".safetensors (safetensors)" in failure(capsys, "export", "model.npz", "net.txt")
+    assert "expected" in failure(capsys, "export", "model.npz", "some.net")  # is only read
+    assert "expected" in failure(capsys, "verify", "some.net")
+    with open("some.net", "w") as file:
+        file.write(text())
+    message = failure(capsys, "import", "some.net", "net.npz", "--eps", "0.1")
+    assert "--eps: not for some.net" in message
+    assert "is the file" in failure(capsys, "import", "some.net", "some.net")
+    assert "No such file" in failure(capsys, "import", "other.net", "net.npz")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.npz", "some.net"]
+
+
+def test_a_missing_library_is_named(capsys, monkeypatch):
+    from cygrad.exchange import libraries
+
+    def missing(name):
+        raise ModuleNotFoundError("none", name=name.partition(".")[0])
+
+    monkeypatch.setattr(libraries, "import_module", missing)
+    model()
+    message = failure(capsys, "export", "model.npz", "net.safetensors")
+    assert message.endswith("safetensors is not installed: pip install 'cygrad[safetensors]'")
+
+
+def test_every_format_has_its_functions():
+    for each in formats.FORMATS:
+        module = formats._module(each)
+        for name in filter(None, (each.writer, each.reader)):
+            assert getattr(cg.exchange, name) is getattr(module, name)
+        assert hasattr(module, "verify") == each.has_samples
