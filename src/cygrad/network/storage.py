@@ -26,7 +26,7 @@ import io
 import json
 import math
 import os
-import zipfile
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,14 +35,18 @@ from numpy.lib import format as npy
 from cygrad import __version__, checks
 from cygrad.atomic_write import atomic_write
 from cygrad.network.activations import FIRST_ACTIVATIONS
+from cygrad.network.archive import stored_members
 from cygrad.network.descriptions import FIRST_KEYS, flat_values
 from cygrad.network.losses import FIRST_LOSSES
 
 if TYPE_CHECKING:
+    from zipfile import ZipInfo
+
     from numpy.typing import NDArray
 
 FORMAT = "cygrad network"
 VERSION = 4
+PLAIN_BYTES = 16 << 20  # larger archives are read member by member, with less memory
 
 # The arrays of norms and scaling, each of shape (units,).
 _UNIT_ARRAYS = {
@@ -107,9 +111,16 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, NDArra
         if start != b"PK\x03\x04":
             what = "is empty" if not start else "is not an .npz archive"
             raise ValueError(f"{name!r} {what}, expected a cygrad network")
+        size = os.fstat(file.fileno()).st_size
         try:
+            members = stored_members(start + file.read()) if size <= PLAIN_BYTES else None
+            if members is not None and "header.npy" in members:
+                return _contents(members.keys(), members.__getitem__, name)
+            import zipfile  # says what is wrong, and takes longer to import than to read networks
+
             with zipfile.ZipFile(file) as archive:
-                return _read(archive, name, os.fstat(file.fileno()).st_size)
+                _check_members(archive.infolist(), name, size)
+                return _contents(archive.namelist(), archive.read, name)
         except (OSError, MemoryError, UnsupportedFile):
             raise
         except Exception as error:
@@ -126,32 +137,33 @@ class UnsupportedFile(ValueError):
     """The file is intact but cannot be read by this version; the message is complete."""
 
 
-def _read(
-    archive: zipfile.ZipFile, name: str, size: int
-) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    members = {info.filename: info for info in archive.infolist()}
-    if "header.npy" not in members:
+def _check_members(members: Sequence[ZipInfo], name: str, size: int) -> None:
+    """Check that an archive has a header, and members that are not larger than the file."""
+    if "header.npy" not in {info.filename for info in members}:
         raise UnsupportedFile(
             f"{name!r} is an .npz archive without a header, expected a cygrad network"
         )
     # Uncompressed members cannot be larger than the file: this rules out zip bombs.
-    if any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
+    if any(info.compress_type for info in members):
         raise UnsupportedFile(
             f"{name!r} is compressed, expected an archive as Network.save writes it"
         )
-    sizes = [info.file_size for info in members.values()]
-    offsets = [info.header_offset for info in members.values()]
-    if sum(sizes) > size or min(offsets) < 0:
-        raise ValueError(f"{sum(sizes)} bytes of data in a file of {size}")
+    total = sum(info.file_size for info in members)
+    if total > size or min(info.header_offset for info in members) < 0:
+        raise ValueError(f"{total} bytes of data in a file of {size}")
 
-    header = _header(archive.read("header.npy"), name)
+
+def _contents(
+    members: Iterable[str], read_member: Callable[[str], bytes], name: str
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return header and arrays, checked, of the members of an archive."""
+    names = set(members)
+    header = _header(read_member("header.npy"), name)
     described = shapes(header)
-    if members.keys() != {"header.npy", *(f"{array}.npy" for array in described)}:
-        raise ValueError(
-            f"it holds {sorted(members)}, and the header describes {sorted(described)}"
-        )
+    if names != {"header.npy", *(f"{array}.npy" for array in described)}:
+        raise ValueError(f"it holds {sorted(names)}, and the header describes {sorted(described)}")
     arrays = {
-        array: _array(archive.read(f"{array}.npy"), array, shape, dtype)
+        array: _array(read_member(f"{array}.npy"), array, shape, dtype)
         for array, (shape, dtype) in described.items()
     }
     return header, arrays
