@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
+
+from cygrad.records import dataclass
 
 #: Fields that are gaps, unless `gaps` gives others.
 GAPS = ("", "?", "NA", "N/A", "NaN", "nan", "null", "None", "-")
@@ -103,39 +104,75 @@ def _field_pattern(separator: str, quote: str) -> re.Pattern[str]:
     )
 
 
+_LINE_END = re.compile(r"\r\n|\n|\r|\Z")
+
+
 def records(
     text: str, start: int, line: int, separator: str, quote: str, comments: str
 ) -> list[Record]:
     """Return the first rows, as far as they can be divided into fields."""
-    pattern = _field_pattern(separator, quote)
+    has_returns = "\r" in text
     found: list[Record] = []
     count = 0
     while start < len(text) and (
         len(found) < 3 or (len(found) < SAMPLE_ROWS and count < SAMPLE_FIELDS)
     ):
         begin, first_line = start, line
-        fields: list[str] = []
-        while True:
-            match = pattern.match(text, start)
-            if match is None:
+        if has_returns:
+            match = _LINE_END.search(text, start)
+            assert match is not None
+            stop, start = match.span()
+        else:
+            stop = text.find("\n", start)
+            stop, start = (len(text), len(text)) if stop < 0 else (stop, stop + 1)
+        is_blank = False
+        if quote and text.find(quote, begin, stop) >= 0:
+            record = _quoted_record(text, begin, line, separator, quote)
+            if record is None:
                 return found
-            quoted, plain, end, _ = match.groups()
-            if quoted is not None:
-                fields.append(quoted.replace(quote * 2, quote))
-                line += len(re.findall(r"\r\n|\n|\r", quoted))
-            elif quote and plain.startswith(quote):  # it is not closed, or goes on behind
-                return found
-            else:
-                fields.append(plain.strip(" \t"))
-            start = match.end()
-            if end is not None:
-                break
+            fields, start, line = record
+        else:  # divided by the methods of str, which take a tenth of the time
+            fields = _divided(text[begin:stop], separator)
+            is_blank = fields == [""]
         line += 1
-        is_blank = fields == [""] and quoted is None
         if not is_blank and not (comments and text[begin:start].lstrip(" \t")[:1] in comments):
             found.append(Record(begin, first_line, fields, start, line))
             count += len(fields)
     return found
+
+
+def _divided(row: str, separator: str) -> list[str]:
+    """Return the fields of a row without quotes."""
+    if separator == " ":
+        return [field for field in row.replace("\t", " ").split(" ") if field] or [""]
+    fields = row.split(separator) if separator else [row]
+    return [field.strip(" \t") for field in fields]
+
+
+def _quoted_record(
+    text: str, start: int, line: int, separator: str, quote: str
+) -> tuple[list[str], int, int] | None:
+    """Return the fields of a row with quotes, its end, and the line on which it ends.
+
+    None: a quote is not closed, or goes on behind.
+    """
+    pattern = _field_pattern(separator, quote)
+    fields: list[str] = []
+    while True:
+        match = pattern.match(text, start)
+        if match is None:
+            return None
+        quoted, plain, end, _ = match.groups()
+        if quoted is not None:
+            fields.append(quoted.replace(quote * 2, quote))
+            line += len(_LINE_END.findall(quoted)) - 1
+        elif plain.startswith(quote):
+            return None
+        else:
+            fields.append(plain.strip(" \t"))
+        start = match.end()
+        if end is not None:
+            return fields, start, line
 
 
 def guess(text: str, is_whole: bool, options: Options, place: str) -> Layout | None:
@@ -200,6 +237,8 @@ def guess(text: str, is_whole: bool, options: Options, place: str) -> Layout | N
     is_number = number_pattern(decimal).fullmatch
     gaps = {gap.encode().decode("latin-1") for gap in options.gaps}
     header = options.header
+    below = _present_below(rows, width, gaps)
+    has_numbers = [all(map(is_number, fields)) for fields in below]
     names = None
     if header is None and passed and len(passed[-1][1:].strip()) > 0:
         names = _commented_names(passed[-1], rows, separator, quote, is_number, gaps)
@@ -207,21 +246,24 @@ def guess(text: str, is_whole: bool, options: Options, place: str) -> Layout | N
             header = False
             notes.append("guessed: header in the last comment line (header=)")
     if header is None:
-        header, reason = _header(rows, is_number, gaps, place)
+        header, reason = _header(rows, below, has_numbers, is_number, gaps, place)
         if header:
             _refuse_gaps_in_header(rows[0], gaps, place)
         notes.append(f"guessed: {'header' if header else 'no header'}{reason} (header=)")
     start, line = rows[0].start, rows[0].line
     if header:
         names, start, line = rows[0].fields, rows[0].end, rows[0].next_line
-        rows = rows[1:]
         if is_whole and not text[start:].strip():
             raise ValueError(f"{place} has a header and no rows")
-    is_text = [False] * width
-    for row in rows:
-        for column, field in enumerate(row.fields[:width]):
-            if not is_text[column] and field.strip(" \t") not in gaps:
-                is_text[column] = not is_number(field.strip(" \t")) or has_leading_zero(field)
+    else:
+        for column, field in enumerate(field.strip(" \t") for field in rows[0].fields):
+            if field not in gaps:
+                below[column].append(field)
+                has_numbers[column] = has_numbers[column] and is_number(field) is not None
+    is_text = [
+        not numbers or _LEADING_ZERO_OF_SOME.search("\n".join(["", *fields])) is not None
+        for numbers, fields in zip(has_numbers, below, strict=True)
+    ]
     return Layout(
         separator,
         quote,
@@ -236,6 +278,7 @@ def guess(text: str, is_whole: bool, options: Options, place: str) -> Layout | N
     )
 
 
+_LEADING_ZERO_OF_SOME = re.compile(r"\n[+-]?0[0-9]+(?:\n|\Z)")  # among fields, each behind \n
 _ZERO_FIRST = re.compile(r"[ \t]*[+-]?0[0-9]+[ \t]*")
 _EXPECTED_SEPARATOR = "expected one of ',', ';', '|', a tab, or ' ' for white space"
 
@@ -243,6 +286,19 @@ _EXPECTED_SEPARATOR = "expected one of ',', ';', '|', a tab, or ' ' for white sp
 def has_leading_zero(field: str) -> bool:
     """Return whether a whole number begins as 00 or 01, as numbers in names do."""
     return "0" in field and _ZERO_FIRST.fullmatch(field) is not None
+
+
+def _present_below(rows: list[Record], width: int, gaps: set[str]) -> list[list[str]]:
+    """Return the fields of each column behind the first row, without gaps."""
+    fields = [row.fields for row in rows[1:]]
+    return [
+        [
+            field
+            for row in fields
+            if column < len(row) and (field := row[column].strip(" \t")) not in gaps
+        ]
+        for column in range(width)
+    ]
 
 
 def _pass_comments(
@@ -295,7 +351,7 @@ def _separator(
     for mark in SEPARATORS:
         if first_line[0].count(mark) > MOST_COLUMNS:
             raise ValueError(f"{place} has more than {MOST_COLUMNS:,} columns, expected fewer")
-    regular: dict[str, tuple[float, list[Record]]] = {}
+    regular: dict[str, list[Record]] = {}
     irregular: dict[str, tuple[int, list[Record]]] = {}
     for mark in SEPARATORS:
         if mark not in text and (mark != " " or "\t" not in text):
@@ -309,20 +365,20 @@ def _separator(
                 irregular[mark] = 0, rows
             continue
         if len(widths) == 1:
-            regular[mark] = _share_of_numbers(rows), rows
+            regular[mark] = rows
         else:
             irregular[mark] = widths[len(rows[0].fields)], rows
+    if len(regular) == 1:
+        return regular.popitem()
     if regular:
-        blank = regular.pop(" ", None)
-        best = max(regular, key=lambda mark: regular[mark][0], default=None)
+        shares = {mark: _share_of_numbers(rows) for mark, rows in regular.items()}
+        blank = shares.pop(" ", None)
+        best = max(shares, key=lambda mark: shares[mark])
         if blank is not None and (
-            best is None
-            or (best == "\t" and blank[0] > regular[best][0])
-            or (blank[0] == 1 and regular[best][0] < 1)
+            (best == "\t" and blank > shares[best]) or (blank == 1 and shares[best] < 1)
         ):
-            return " ", blank[1]
-        assert best is not None
-        return best, regular[best][1]
+            best = " "
+        return best, regular[best]
     irregular.pop(" ", None) if len(irregular) > 1 else None
     if irregular:
         best = max(irregular, key=lambda mark: irregular[mark][0])
@@ -380,7 +436,12 @@ def _commented_names(
 
 
 def _header(
-    rows: list[Record], is_number: Callable[[str], object], gaps: set[str], place: str
+    rows: list[Record],
+    below: list[list[str]],
+    has_numbers: list[bool],
+    is_number: Callable[[str], object],
+    gaps: set[str],
+    place: str,
 ) -> tuple[bool, str]:
     """Return whether the first row is a header, and the reason in words.
 
@@ -397,11 +458,10 @@ def _header(
     continued_columns: list[int] = []
     recurring = 0
     for column, field in enumerate(field.strip(" \t") for field in first):
-        below = [row.fields[column].strip(" \t") for row in others if column < len(row.fields)]
-        present = [value for value in below if value not in gaps]
+        present = below[column]
         if field in gaps or not present:
             continue
-        if all(map(is_number, present)):
+        if has_numbers[column]:
             (continued_columns if is_number(field) else named).append(column)
         elif field in present:
             continued_columns.append(column)
