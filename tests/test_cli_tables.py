@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bits import assert_same_bits
 
 import cygrad as cg
 from cygrad.cli import main
+from cygrad.tables import Encoder
 
 QUICK = ["--epochs", "3", "--hidden", "8"]
 
@@ -282,6 +284,32 @@ class TestTrain:
         net = cg.load(path)
         assert net.encoder is not None
         assert not net.encoder.is_sparse
+
+    def test_compressed_rows_give_the_same_model(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        rows = [f"w{i % 41},v{i * i % 53},{i % 7}.5,{'xy'[i % 2]}" for i in range(300)]
+        data = write(tmp_path / "d.csv", "a,b,c,kind", rows)
+        taken = []
+        fit = cg.Trainer.fit
+
+        def watched(self: cg.Trainer, X: Any, *arguments: Any, **options: Any) -> Any:
+            taken.append(X)
+            return fit(self, X, *arguments, **options)
+
+        monkeypatch.setattr(cg.Trainer, "fit", watched)
+        nets = []
+        for name, faster in (("sparse", True), ("dense", False)):
+            if not faster:
+                monkeypatch.setattr(Encoder, "trains_faster_sparse", False)
+            path = tmp_path / f"{name}.npz"
+            run(capsys, "train", data, "--target", "kind", "--epochs", "3", "--output", path)
+            nets.append(cg.load(path))
+        assert [isinstance(X, np.ndarray) for X in taken] == [False, True]
+        assert_same_bits(nets[0].parameters, nets[1].parameters, "parameters")
 
 
 class TestPredict:

@@ -526,6 +526,22 @@ class TestSparse:
         assert_same_bits(results[0], results[2], "parameters")
         assert_same_bits(results[1], results[3], "outputs")
 
+    @pytest.mark.parametrize(
+        ("words", "is_sparse", "is_faster"), [(30, False, True), (4, False, False)]
+    )
+    def test_the_argument_decides_before_the_encoder(self, words, is_sparse, is_faster):
+        names = [f"w{i % words}" for i in range(300)]
+        data = {"word": names, "other": names[::-1], "third": names, "label": ["x", "y"] * 150}
+        encoder = Encoder("label").fit(data)
+        assert encoder.inputs == 3 * words
+        assert encoder.is_sparse == is_sparse
+        assert encoder.trains_faster_sparse == is_faster
+        dense, rows = encoder.transform(data), encoder.transform(data, sparse=True)
+        assert isinstance(dense, np.ndarray)
+        assert_same_bits(rows.toarray(), dense, "x")
+        with pytest.raises(TypeError, match="sparse is 1"):
+            encoder.transform(data, sparse=1)
+
     def test_few_inputs_are_dense(self):
         assert not Encoder("label").fit(arrays()).is_sparse
 

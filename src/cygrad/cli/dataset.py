@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cygrad import datasets, seeding
 from cygrad.cli import columns, preset, reading
 from cygrad.cli.arrays import Arrays
 from cygrad.cli.options import DIGITS
+from cygrad.records import dataclass
 from cygrad.training import validation
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from cygrad.tables.encoder import Encoder
     from cygrad.tables.table import Table
 
@@ -245,7 +247,11 @@ def _encoded(dataset: Dataset, targets: columns.TargetedTable, arguments: Namesp
             options["categories"] = "robust"
     encoder = columns.encoder_for(targets, rows, arguments, dataset.train, scale, **options)
     unseen: list[str] = []
-    X = encoder.transform(rows, unseen)
+    # Compressed rows give the same bits. The encoder of the model keeps its own default.
+    is_sparse = options["sparse"]
+    if is_sparse == "auto":
+        is_sparse = encoder.trains_faster_sparse
+    X = encoder.transform(rows, unseen, sparse=is_sparse)
     y = dataset.y
     if scale != "none":
         try:
