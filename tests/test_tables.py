@@ -357,7 +357,7 @@ def test_pickles_are_never_opened(tmp_path: Path) -> None:
 def idx(array: Any, code: int = 0x08) -> bytes:
     array = np.asarray(array)
     header = bytes([0, 0, code, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-    return header + array.astype(idx_files.TYPES[code]).tobytes()
+    return header + array.astype(idx_files.IDX_TYPES[code]).tobytes()
 
 
 IMAGES = np.arange(24).reshape(3, 2, 4)
@@ -388,7 +388,7 @@ def test_idx_labels_with_another_name_and_compression(tmp_path: Path) -> None:
     assert table.classes is None
 
 
-@pytest.mark.parametrize("code", idx_files.TYPES)
+@pytest.mark.parametrize("code", idx_files.IDX_TYPES)
 def test_idx_types_become_native(tmp_path: Path, code: int) -> None:
     table = datasets.read(write(tmp_path, idx(IMAGES, code)))
     assert_array_equal(table.X, IMAGES.reshape(3, 8))

@@ -6,17 +6,18 @@ import re
 import warnings
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cygrad.cli import values
 from cygrad.cli.reading import print_notes, with_flags, with_options
+from cygrad.records import dataclass
 from cygrad.tables.columns import target_column
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from cygrad.tables.encoder import Encoder
     from cygrad.tables.table import Column, Table
     from cygrad.tables.target_encoding import TargetEncoding

@@ -9,14 +9,12 @@ from __future__ import annotations
 import csv
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from math import nan
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cygrad import datasets
 from cygrad.atomic_write import atomic_write
@@ -33,10 +31,13 @@ from cygrad.cli.summary import (
     sizes_text,
     table_lines,
 )
+from cygrad.records import dataclass
 from cygrad.streams import ErrorStream
 from cygrad.training.progress import MAX_LINES, Count
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from cygrad.cli.train import Trained
 
 DDOF = 1  # of the standard deviation over the folds

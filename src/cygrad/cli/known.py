@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cygrad.cli import columns, reading
-from cygrad.cli.arrays import Arrays
 from cygrad.network.losses import row_of
+from cygrad.records import dataclass
+from cygrad.tables.table import Table
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cygrad.cli.arrays import Arrays  # it imports the readers of arrays
     from cygrad.network import Network
-    from cygrad.tables.table import Column, Table
+    from cygrad.tables.table import Column
     from cygrad.training.metrics import Metric
 
 
@@ -57,7 +59,7 @@ def read(net: Network, arguments: Namespace, needs_targets: bool = False) -> Kno
     if ending is None:
         ending = next(iter(net.reading.get("strip", {}).values()), None)
     try:
-        if isinstance(found, Arrays):
+        if not isinstance(found, Table):
             return _of_arrays(net, found, arguments, needs_targets, ending)
         if net.encoder is None:
             return _of_numbers(net, found, arguments, needs_targets, ending)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from cygrad.records import dataclass
 from cygrad.training.optimizers import OPTIMIZERS
 
 PRESETS = ("tabular",)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cygrad.cli import architecture, descent, known, loop, preset, quantities
 from cygrad.cli.dataset import Dataset, read_dataset
@@ -28,10 +26,13 @@ from cygrad.cli.summary import (
     sizes_text,
 )
 from cygrad.network import Network
+from cygrad.records import dataclass
 from cygrad.training import Trainer
 from cygrad.training.history import History
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from cygrad.cli.report import Report
     from cygrad.training.metrics import Metric
 

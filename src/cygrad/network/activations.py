@@ -8,13 +8,13 @@ name there is a function here that chooses it for a layer, with its parameter if
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cygrad import checks
 from cygrad._engine import kernels
 from cygrad.network.initializers import Siren, VarianceScaling
+from cygrad.records import dataclass
 
 if TYPE_CHECKING:
     from cygrad.network.initializers import Initializer

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from cygrad import checks
+from cygrad.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.random import Generator

@@ -9,7 +9,7 @@ the engine.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import KW_ONLY, dataclass, fields, replace
+from dataclasses import KW_ONLY, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -37,6 +37,7 @@ from cygrad.network.noise import Dropout, GaussianNoise
 from cygrad.network.normalization import BatchNorm, LayerNorm
 from cygrad.network.residual import Residual, ResidualSum
 from cygrad.network.scaling import Scaling
+from cygrad.records import dataclass
 from cygrad.seeding import generator
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ a resumed training draws the same numbers, and so does any number of threads.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from cygrad import checks
+from cygrad.records import dataclass
 
 
 @dataclass(frozen=True)

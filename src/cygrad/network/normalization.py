@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, fields
+from dataclasses import KW_ONLY, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cygrad import checks
 from cygrad.network.activations import ChosenActivation, checked, row_of
+from cygrad.records import dataclass
 
 if TYPE_CHECKING:
     from typing import Literal

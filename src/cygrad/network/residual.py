@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from cygrad.network.activations import ChosenActivation, checked, row_of
+from cygrad.records import dataclass
 
 if TYPE_CHECKING:
     from cygrad.network.layers import Description

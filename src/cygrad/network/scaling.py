@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import TYPE_CHECKING, ClassVar
 
 from cygrad import checks
 from cygrad.network.activations import ChosenActivation
 from cygrad.network.normalization import checked_hidden, text_of
+from cygrad.records import dataclass
 
 if TYPE_CHECKING:
     from typing import Literal

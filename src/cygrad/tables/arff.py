@@ -13,7 +13,6 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,13 +57,6 @@ class _Attribute:
     codes: array[int] = field(default_factory=lambda: array("i"))
     words: dict[str, int] = field(default_factory=dict)
     date: re.Pattern[str] | None = None
-
-
-def is_arff(start: bytes) -> bool:
-    """Return whether a file that begins with these bytes is an ARFF file."""
-    start = start.removeprefix(b"\xef\xbb\xbf")
-    comments = rb"(?:\s*+%[^\r\n]*+[\r\n]++)*+\s*+"
-    return re.match(comments + rb"@relation\b", start, re.IGNORECASE) is not None
 
 
 def read_arff(source: Source, encoding: str | None, max_bytes: int | None) -> Table:
@@ -134,7 +126,7 @@ def _lines(source: Source) -> Iterator[tuple[int, str]]:
                 ) from None
 
 
-def _header(path: Path, lines: Iterator[tuple[int, str]]) -> list[_Attribute]:
+def _header(path: object, lines: Iterator[tuple[int, str]]) -> list[_Attribute]:
     attributes: list[_Attribute] = []
     names: dict[str, int] = {}
     for line, text in lines:

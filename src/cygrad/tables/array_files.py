@@ -10,14 +10,16 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cygrad.tables import arrays, idx, npy
 from cygrad.tables.sources import EXPANSION, FREE_BYTES
 from cygrad.tables.table import Column, Table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 #: Pairs of arrays that divide the samples of a file into parts, the first one to be read.
 PARTS = (("x_train", "y_train"), ("X_train", "y_train"), ("train_x", "train_y"))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cygrad.tables.table import Column, Table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 EXACT = 2**53  # of the whole numbers up to here, each is a double
 
@@ -50,7 +53,10 @@ def table(arrays: Any, names: Sequence[str] | None) -> Table:
 
 def column(name: str, values: Any, notes: list[str]) -> Column:
     """Return the column of an array or a list; `notes` gets what was changed."""
-    mask = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else None
+    masked = sys.modules.get("numpy.ma")  # who has a masked array has imported it; we do not
+    mask = None
+    if masked is not None and isinstance(values, masked.MaskedArray):
+        mask = masked.getmaskarray(values)
     array = np.asarray(values)
     if array.ndim == 1 and array.dtype.kind in "US" and not isinstance(values, np.ndarray):
         array = np.array(values, object)  # NumPy would make text of the numbers in a list

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +17,14 @@ def open_decompressed(path: Path) -> Iterator[IO[bytes]]:
     Damage that is found while the file is open becomes a ValueError.
     """
     with path.open("rb") as file:
-        is_compressed = file.peek(2).startswith(GZIP_MAGIC)
+        if not file.peek(2).startswith(GZIP_MAGIC):
+            yield file
+            return
+        import gzip  # few files are compressed
+        import zlib
+
         try:
-            with gzip.GzipFile(fileobj=file) if is_compressed else file as decompressed:
+            with gzip.GzipFile(fileobj=file) as decompressed:
                 yield cast(IO[bytes], decompressed)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"{path} is a damaged gzip file: {error}") from None

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cygrad.tables.distinct import distinct_values
 from cygrad.tables.table import Column
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 DAY = 86400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,7 +88,7 @@ def column_seconds(
         return column.numbers
     assert column.codes is not None
     seconds = np.full(len(column.words) + 1, np.nan)
-    used = np.unique(column.codes)
+    used = distinct_values(column.codes)
     used = used[used >= 0].tolist()
     try:
         seconds[used] = seconds_of([column.words[code] for code in used], pattern)

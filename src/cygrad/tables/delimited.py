@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cygrad._engine.delimited import (
     NUMBERS,
@@ -25,9 +24,12 @@ from cygrad._engine.delimited import (
 )
 from cygrad.tables.layout import GAPS, Layout, Options, guess, has_leading_zero, number_pattern
 from cygrad.tables.progress import Progress
+from cygrad.tables.signatures import is_svmlight
 from cygrad.tables.sources import Source, opened
-from cygrad.tables.svmlight import is_svmlight
 from cygrad.tables.table import Column, Table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 BLOCK = 1 << 20
 SAMPLE = 1 << 16
@@ -426,8 +428,13 @@ def _refuse_other_formats(start: bytes, path: Path) -> None:
         )
 
 
+_FIRST_OF_NUMBERS = (*"+-.,0123456789", "\u2212")
+
+
 def _reason(word: str, decimal: str) -> str:
     """Return what is wrong with a word that is meant as a number; nothing if it is not."""
+    if word.lstrip()[:1] not in _FIRST_OF_NUMBERS:
+        return ""
     plain = word.replace("\u2212", "-").strip()
     if plain != word:
         plain = re.sub(r"\s", "", plain)

@@ -9,23 +9,27 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cygrad import checks
+from cygrad.records import dataclass
 from cygrad.tables import dates
+from cygrad.tables.distinct import distinct_values
 from cygrad.tables.scaling import Scaling
 from cygrad.tables.table import Column
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
 
 BOOLEANS = {"false": 0.0, "true": 1.0}
 SHOWN_WORDS = 3
 #: The inputs of a date besides the year: the name of a part, and its number of values.
 CYCLES = {"month": 12, "weekday": 7, "time": dates.DAY}
 
-Numbers = NDArray[np.float64]
 #: Returns where a row of a column comes from, for messages.
 Locate = Callable[[int, str], str]
 
@@ -388,7 +392,7 @@ def number_name(number: float) -> str:
 def note_unseen(column: Column, rows: NDArray[np.bool_], notes: list[str]) -> None:
     """Note the values of a column in `rows`, which the training did not have."""
     words, codes = words_and_codes(column)
-    found = np.unique(codes[rows]).tolist()
+    found = distinct_values(codes[rows]).tolist()
     shown = ", ".join(repr(words[code]) for code in found[:SHOWN_WORDS])
     more = ", …" if len(found) > SHOWN_WORDS else ""
     values = "value was" if rows.sum() == 1 else "values were"

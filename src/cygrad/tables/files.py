@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import codecs
 import os
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from cygrad.tables import array_files, library_files
-from cygrad.tables.arff import is_arff, read_arff
+from cygrad.tables import signatures
 from cygrad.tables.columns import target_column
 from cygrad.tables.delimited import read_delimited
-from cygrad.tables.idx import is_idx
 from cygrad.tables.layout import GAPS, SEPARATORS, Options
-from cygrad.tables.npy import NPY_MAGIC, ZIP_MAGIC
 from cygrad.tables.sources import decompressed_file, opened, regular_file
-from cygrad.tables.svmlight import ENDINGS as SVMLIGHT_ENDINGS
-from cygrad.tables.svmlight import is_svmlight
 from cygrad.tables.table import Table
 
 FIRST_BYTES = 1 << 16  # of comments, at most, above an ARFF file
@@ -184,6 +178,10 @@ def _read(
     max_bytes: int | None,
 ) -> Table:
     """Read a file of a format that is not delimited text."""
+    # Imported here, as most files are text.
+    from cygrad.tables import array_files, library_files
+    from cygrad.tables.arff import read_arff
+
     match kind:
         case "ARFF":
             with opened(path, max_bytes) as source:
@@ -208,28 +206,30 @@ _FORMATS_WITH = {"arrays": (".npz", "MATLAB"), "sheet": ("Excel",)}
 
 def _format(path: Path, first: bytes, is_compressed: bool) -> str:
     """Return the format of a file that begins with these bytes, decompressed."""
-    if is_arff(first):
+    if signatures.is_arff(first):
         return "ARFF"
-    if first.startswith(NPY_MAGIC):
+    if first.startswith(signatures.NPY_MAGIC):
         return ".npy"
-    if first.startswith(ZIP_MAGIC):
+    if first.startswith(signatures.ZIP_MAGIC):
         if not is_compressed:
+            import zipfile
+
             with suppress(Exception), zipfile.ZipFile(path) as archive:  # else it is damaged
                 if "[Content_Types].xml" in archive.namelist():
                     return "Excel"
         return ".npz"
-    if first.startswith(library_files.EXCEL_MAGIC):
+    if first.startswith(signatures.EXCEL_MAGIC):
         return "Excel"
-    if first.startswith(library_files.PARQUET_MAGIC):
+    if first.startswith(signatures.PARQUET_MAGIC):
         return "Parquet"
-    if first.startswith(library_files.ARROW_MAGIC) or library_files.is_arrow_stream(first):
+    if first.startswith(signatures.ARROW_MAGIC) or signatures.is_arrow_stream(first):
         return "Arrow"
-    if first.startswith(library_files.MATLAB_MAGIC):
+    if first.startswith(signatures.MATLAB_MAGIC):
         return "MATLAB"
-    if is_idx(first):
+    if signatures.is_idx(first):
         return "IDX"
-    has_ending = any(suffix.lower() in SVMLIGHT_ENDINGS for suffix in path.suffixes[-2:])
-    return "svmlight" if has_ending or is_svmlight(first) else "delimited text"
+    has_ending = any(suffix.lower() in signatures.SVMLIGHT_ENDINGS for suffix in path.suffixes[-2:])
+    return "svmlight" if has_ending or signatures.is_svmlight(first) else "delimited text"
 
 
 def _without_endings(table: Table, endings: Mapping[str | int, str]) -> Table:

@@ -12,21 +12,18 @@ import re
 import struct
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cygrad.tables.compression import open_decompressed
 from cygrad.tables.samples import Samples, Task, check_finite, targets
+from cygrad.tables.signatures import IDX_TYPES, is_idx
 
-TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 CHUNK = 1 << 20
-
-
-def is_idx(magic: bytes) -> bool:
-    """Return True if a file that begins with these bytes is an IDX file."""
-    return len(magic) >= 4 and magic[:2] == b"\0\0" and magic[2] in TYPES and magic[3] > 0
 
 
 def read_idx(
@@ -77,7 +74,7 @@ def _parse(file: IO[bytes], path: Path) -> NDArray[Any]:
             f"expected {magic[3]} dimensions up to byte {4 + 4 * magic[3]}"
         )
     shape = struct.unpack(f">{magic[3]}I", dimensions)
-    dtype = np.dtype(TYPES[magic[2]])
+    dtype = np.dtype(IDX_TYPES[magic[2]])
     offset = 4 + len(dimensions)
     expected = math.prod(shape) * dtype.itemsize
     # In chunks: a damaged header may give a size beyond the memory.

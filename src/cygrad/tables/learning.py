@@ -7,12 +7,14 @@ network can only learn by heart.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cygrad.records import dataclass
 from cygrad.tables import dates
+from cygrad.tables.distinct import distinct_values
 from cygrad.tables.encodings import (
     BOOLEANS,
     CYCLES,
@@ -27,6 +29,9 @@ from cygrad.tables.encodings import (
 )
 from cygrad.tables.scaling import Scaling, is_rounding, learned, learned_of_indicator
 from cygrad.tables.table import Column
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 #: Columns with fewer values are not taken for numbers of rows, or for unique texts.
 LEAST_ROW_NUMBERS = 20
@@ -83,7 +88,7 @@ def learn(column: Column, choices: Choices, locate: Locate) -> LearnedColumn:
         return _dates(column, gaps, choices.dates.get(name), name in choices.dates, locate)
     if column.numbers is not None and not is_category:
         present = column.numbers[~gaps]
-        distinct = np.unique(present)
+        distinct = distinct_values(present)
         reason = "" if kept else _reason_of_numbers(present, distinct, count)
         encoding = None if reason else _number_encoding(name, present, distinct, count, choices)
         return LearnedColumn(name, encoding, reason, count, len(distinct))
@@ -198,7 +203,7 @@ def _dates(
 ) -> LearnedColumn:
     seconds = dates.column_seconds(column, pattern, locate, takes_numbers)
     present = seconds[~gaps]
-    count, distinct = int(gaps.sum()), len(np.unique(present))
+    count, distinct = int(gaps.sum()), len(distinct_values(present))
     years, *others = dates.parts(present)
     year = None if years.min() == years.max() else learned(years, "standard", column.name)
     cycles = tuple(

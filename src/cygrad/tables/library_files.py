@@ -25,17 +25,6 @@ from cygrad.tables.layout import GAPS
 from cygrad.tables.sources import EXPANSION, FREE_BYTES
 from cygrad.tables.table import Column, Table
 
-PARQUET_MAGIC = b"PAR1"
-ARROW_MAGIC = (b"ARROW1", b"FEA1")
-EXCEL_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-MATLAB_MAGIC = (b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file")
-
-
-def is_arrow_stream(first: bytes) -> bool:
-    """Return whether bytes begin with a message of an Arrow stream: its mark, and its size."""
-    size = int.from_bytes(first[4:8], "little")
-    return first[:4] == b"\xff\xff\xff\xff" and 0 < size < 1 << 30 and size % 8 == 0
-
 
 def read_parquet(path: Path, max_bytes: int | None) -> Table:
     """Read a Parquet file; see `cygrad.tables.read`."""

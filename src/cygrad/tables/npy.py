@@ -11,17 +11,17 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from tokenize import TokenError
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib import format as npy_format
-from numpy.typing import NDArray
 
 from cygrad.tables.columns import target_column
 from cygrad.tables.samples import Samples, Task, check_finite, targets
 
-NPY_MAGIC = b"\x93NUMPY"
-ZIP_MAGIC = b"PK\x03\x04"
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 INPUTS = ("X", "x")
 TARGETS = "y"
 

@@ -6,11 +6,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from cygrad.tables.compression import open_decompressed
-from cygrad.tables.idx import is_idx, read_idx
-from cygrad.tables.npy import NPY_MAGIC, ZIP_MAGIC, read_npy, read_npz
+from cygrad.tables.idx import read_idx
+from cygrad.tables.npy import read_npy, read_npz
 from cygrad.tables.sample_rows import read_csv
 from cygrad.tables.samples import TASKS, Samples, Task
+from cygrad.tables.signatures import NPY_MAGIC, ZIP_MAGIC, is_idx, read_first_bytes
 
 
 def read(
@@ -79,12 +79,3 @@ def read(
     if path.suffix in (".npy", ".npz"):
         raise ValueError(f"{path} is not a {path.suffix} file: it begins with {first_bytes!r}")
     return read_csv(path, target, task, classes)
-
-
-def read_first_bytes(path: Path) -> bytes:
-    """Return the first bytes of a file, decompressed."""
-    with open_decompressed(path) as file:
-        first_bytes = file.read(8)
-    if not first_bytes:
-        raise ValueError(f"{path} is empty")
-    return first_bytes

@@ -7,18 +7,20 @@ import io
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cygrad.records import dataclass
 from cygrad.tables.columns import target_column
 from cygrad.tables.compression import open_decompressed
 from cygrad.tables.layout import has_leading_zero
 from cygrad.tables.samples import Samples, Task, targets
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 #: In order of preference: between tabs or semicolons a comma may be a decimal point.
 DELIMITERS = ("\t", ";", ",")

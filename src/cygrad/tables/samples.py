@@ -8,11 +8,14 @@ from files here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+
+from cygrad.records import dataclass
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Task = Literal["auto", "classification", "regression"]
 TASKS: tuple[Task, ...] = get_args(Task)

@@ -6,13 +6,15 @@ Every method maps the middle of the training numbers to 0 and their spread to ab
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cygrad import checks
+from cygrad.records import dataclass
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 METHODS = ("standard", "robust", "quantile", "quantile_uniform", "none")
 #: Training quantiles of the methods "quantile" and "quantile_uniform".

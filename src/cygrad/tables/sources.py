@@ -8,11 +8,9 @@ times the size of the compressed file. Files that are not compressed have no bou
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
 import os
 import stat
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
@@ -29,6 +27,7 @@ MAGIC = {
     b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
 }
+DAMAGE = ("BadGzipFile", "LZMAError", "ZstdError")
 
 
 class Source:
@@ -180,8 +179,9 @@ def opened(path: Path, max_bytes: int | None) -> Iterator[Source]:
         try:
             yield Source(path, file, raw, size, limit, kind)
         except Exception as error:
-            is_damage = isinstance(error, EOFError | zlib.error | gzip.BadGzipFile)
-            is_damage |= type(error).__name__ in ("LZMAError", "ZstdError")
+            # By their names: the modules of these errors are imported with the compression alone.
+            is_damage = isinstance(error, EOFError)
+            is_damage |= type(error).__name__ in DAMAGE or type(error).__module__ == "zlib"
             is_damage |= kind == "bz2" and isinstance(error, OSError) and error.errno is None
             if kind is None or not is_damage:
                 raise
@@ -190,7 +190,7 @@ def opened(path: Path, max_bytes: int | None) -> Iterator[Source]:
 
 def _decompressed(raw: IO[bytes], kind: str, path: Path) -> Any:
     if kind == "gzip":
-        return gzip.GzipFile(fileobj=raw)
+        return import_module("gzip").GzipFile(fileobj=raw)
     if kind == "bz2":
         return import_module("bz2").BZ2File(raw)
     if kind == "xz":

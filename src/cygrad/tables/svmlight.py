@@ -12,30 +12,22 @@ import os
 import re
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cygrad.records import dataclass
 from cygrad.tables.layout import number_pattern
 from cygrad.tables.sources import opened, regular_file
 from cygrad.tables.sparse_rows import SparseRows
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 _MARKS = re.compile(rb"[0-9eE+\-.: \t]*")
 _ENTRY = re.compile(r"([0-9]+):(.*)", re.ASCII)
-_FIRST_LINES = re.compile(
-    rb"(?:[ \t\r]*(?:#[^\n]*)?\n)*+"  # comments and empty lines
-    rb"[-+0-9.eE]++(?:[ \t]+qid:[0-9]+)?(?:[ \t]+[0-9]+:[-+0-9.eE]++)++\s"
-)
 LARGEST_COLUMN = 2**31 - 2
-ENDINGS = (".svm", ".libsvm", ".svmlight")
-
-
-def is_svmlight(first: bytes) -> bool:
-    """Return whether a file that begins with these bytes has lines ``target column:number …``."""
-    return _FIRST_LINES.match(first) is not None
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,11 +7,15 @@ its different words, −1 in its gaps, so that a word is stored once. Nothing is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+
+from cygrad.records import dataclass
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Kind = Literal["number", "text"]
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cygrad import checks
+from cygrad.records import dataclass
+from cygrad.tables.distinct import distinct_values
 from cygrad.tables.encodings import Locate, names_of, words_and_codes
 from cygrad.tables.samples import Task, guess_task
 from cygrad.tables.scaling import mean_and_deviation
 from cygrad.tables.table import Column
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SCALES = ("standard", "log", "log1p", "none")
 SHOWN_CLASSES = 10
@@ -270,7 +273,7 @@ def quantities(columns: list[Column], scale: str, locate: Locate) -> NDArray[np.
 def _classes(column: Column) -> tuple[tuple[str, ...], bool]:
     """Return the names of the classes that occur, in ascending order, and if they are numbers."""
     words, codes = words_and_codes(column)
-    used = [words[code] for code in np.unique(codes).tolist()]
+    used = [words[code] for code in distinct_values(codes).tolist()]
     if column.numbers is None:
         return tuple(sorted(used)), False
     return tuple(used), True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
 from math import inf, isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from cygrad import checks
+from cygrad.records import dataclass
 from cygrad.training.history import DivergenceError, History, OptimizeResult
 from cygrad.training.optimizers import Optimizer
 from cygrad.training.progress import Progress

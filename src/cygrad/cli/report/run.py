@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from argparse import Namespace
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from cygrad.cli.dataset import Dataset
 from cygrad.cli.options import DIGITS
 from cygrad.network import Network
+from cygrad.records import dataclass
 from cygrad.training import History
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cygrad import checks, seeding
 from cygrad.network.losses import sides_of_half
+from cygrad.records import dataclass
 from cygrad.training.metrics.metric import Metric, is_multilabel
 from cygrad.training.metrics.table import METRICS, read_metrics
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass, fields
+from dataclasses import KW_ONLY, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cygrad import checks
+from cygrad.records import dataclass
 from cygrad.training.schedules import Schedule
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cygrad.records import dataclass
 from cygrad.training.optimizers.base import DecayingOptimizer
 
 if TYPE_CHECKING:

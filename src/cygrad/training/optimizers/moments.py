@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import TYPE_CHECKING
 
+from cygrad.records import dataclass
 from cygrad.training.optimizers.base import DecayingOptimizer, LimitingOptimizer
 
 if TYPE_CHECKING:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from cygrad import checks
+from cygrad.records import dataclass
 from cygrad.training.schedules.decays import Constant
 from cygrad.training.schedules.schedule import Schedule, check_rates, check_whole_numbers
 

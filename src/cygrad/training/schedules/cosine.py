@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cygrad import checks
+from cygrad.records import dataclass
 from cygrad.training.schedules.functions import (
     cosine_weights,
     integer_powers,

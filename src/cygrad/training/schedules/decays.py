@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cygrad import checks
+from cygrad.records import dataclass
 from cygrad.training.schedules.functions import integer_powers, real_power
 from cygrad.training.schedules.schedule import (
     Decay,

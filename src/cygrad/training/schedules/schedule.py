@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from cygrad import checks
+from cygrad.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
