@@ -46,6 +46,9 @@ SECTIONS = {
     "latency": Section("latency", "single calls: a prediction, a sample, a batch, a short fit"),
     "graph": Section("graph", "computational graphs: compiled, next to plain Python and NumPy"),
     "read": Section("reading", "reading a CSV file, next to NumPy, pandas and polars"),
+    "tables": Section(
+        "tables.section", "a table with text: first prediction, training; with --peers scikit-learn"
+    ),
     "import": Section("import_time", "the import of the package, next to that of NumPy"),
     "memory": Section("memory", "the memory that training takes"),
     "functions": Section("functions", "the errors of exp, tanh and the others, in ulp"),
