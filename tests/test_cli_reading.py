@@ -228,11 +228,42 @@ class TestArrays:
         net = cg.load("m.npz")
         assert net.encoder is not None
         assert net.encoder.columns == ("column_2",)
+        result = trained(run, "d.npz", "--drop", "X_1", "--output", "m.npz")
+        assert result["classes"] == ["False", "True"]
+        assert predicted(run("predict", "m.npz", "d.npz")[0])[0] in ("False", "True")
+        for option in (["--drop", "1"], ["--target-scale", "log"], ["--decimal", ","]):
+            assert "not for the digits" in run("train", "digits", *QUICK, *option, code=1)[1]
         np.savez("t.npz", size=X[:, 0], color=rng.choice(["red", "blue"], 60), label=y)
         result = trained(run, "t.npz", "--target", "label", "--output", "m.npz")
         assert result["inputs"] == 3
         _, err = run("train", "t.npz", *QUICK, code=1)
         assert "t.npz has the arrays size, color, label, expected one named X" in err
+
+    @pytest.mark.parametrize("option", [("--drop", "1"), ("--columns", "2,3")])
+    def test_columns_without_names_that_were_left_out(
+        self, run: Run, option: tuple[str, str]
+    ) -> None:
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(60, 3))
+        y = np.where(X[:, 1] > 0, 1, 0)
+        np.savez("d.npz", X=X, y=y)
+        np.save("d.npy", np.c_[X, y])
+        np.savetxt("d.csv", np.c_[X, y], delimiter=",", fmt="%.17g")
+        np.save("x.npy", X)
+        np.save("few.npy", X[:, 1:])
+        np.save("more.npy", np.c_[X, y, y])
+        for name, target in (("d.npz", "y"), ("d.npy", "4"), ("d.csv", "4")):
+            trained(run, name, "--target", target, *option, "--output", "m.npz")
+            net = cg.load("m.npz")
+            assert net.classes is not None
+            expected = [net.classes[index] for index in net.predict(X[:, 1:])]
+            assert predicted(run("predict", "m.npz", name, "--target", target)[0]) == expected
+            for other in ("x.npy", "few.npy") if name != "d.npz" else ("few.npy",):
+                assert predicted(run("predict", "m.npz", other)[0]) == expected
+            assert json.loads(run("evaluate", "m.npz", name, "--target", target, "--json")[0])
+        trained(run, "d.npy", "--target", "4", "--numbers", "robust", "--output", "m.npz")
+        _, err = run("predict", "m.npz", "more.npy", "--target", "4", code=1)
+        assert "more.npy has 4 input columns, expected 3 for m.npz" in err
 
     def test_text_for_a_model_without_names(self, run: Run) -> None:
         net = cg.Network(2, [cg.Dense(1)], loss="mse", rng=0)

@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +118,15 @@ class Arrays:
         for name, array in self.parts.items():
             place = self.source if len(self.parts) == 1 else f"{self.source}, array {name}"
             columns += array_columns(place, name, array, notes)
+        names = {
+            name: column
+            for name, column in zip(self.column_names, self.targets, strict=True)
+            if column.codes is not None
+        }  # booleans too, which are numbers among the inputs
+        columns = [
+            replace(names[column.name], name=column.name) if column.name in names else column
+            for column in columns
+        ]
         return table_of(Path(self.source), columns, notes)
 
     def test_rows(self) -> slice:

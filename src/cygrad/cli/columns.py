@@ -257,11 +257,12 @@ def for_model(table: Table, encoder: Encoder, given: Sequence[str], model: str) 
     inputs = [row.column for row in described if not row.taken_for.startswith("target")]
     others = [name for name in names if name not in given]
     new = {}
-    if _are_numbered(others) and not set(inputs) <= set(others):
+    if _are_numbered(others):
         has_all = not given and len(others) == len(described)
+        is_known = set(encoder.columns) <= set(others) and (has_all or encoder.chooses_columns)
         if len(others) == len(inputs):
             new = dict(zip(others, inputs, strict=True))
-        elif not has_all or not set(encoder.columns) <= set(names):
+        elif not is_known:
             hint = "" if given else "; --target names a column to leave out"
             raise ValueError(
                 f"{table.source} has {len(others)} input columns, expected {len(inputs)} for "

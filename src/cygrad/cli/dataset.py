@@ -120,6 +120,9 @@ def read_undivided(arguments: Namespace) -> Undivided:
 
 def _read(arguments: Namespace) -> Undivided:
     if arguments.data == DIGITS:
+        asking = columns.asks_for_columns(arguments)
+        if asking or reading.given(arguments):
+            raise ValueError(f"{asking or 'options of reading'}: not for the digits")
         images, labels = datasets.load_digits()
         return Undivided(labels, tuple("0123456789"), X=images)
     found = reading.read(arguments)
@@ -239,7 +242,7 @@ def _encoded(dataset: Dataset, targets: columns.TargetedTable, arguments: Namesp
         scaled = "robust" if is_robust else scaled
         needs_dense = arguments.noise or arguments.input_dropout or arguments.residual
         needs_dense = needs_dense or arguments.scaling_rate is not None
-        sparse: bool | str = False if needs_dense else "auto"
+        sparse: bool | str = False if needs_dense or arguments.report is not None else "auto"
         if arguments.sparse != "auto":
             sparse = arguments.sparse == "yes"
         options = {"numbers": scaled, "dtype": arguments.dtype, "sparse": sparse}

@@ -87,7 +87,8 @@ def _of_arrays(
         inputs = sum(not row.taken_for.startswith("target") for row in described)
         width = len(table.names) - len(targets)
         is_whole = {row.column for row in described} == set(table.names)  # with the targets
-        if width == inputs or (is_whole and not targets):
+        is_known = encoder.chooses_columns and set(encoder.columns) <= set(table.names)
+        if width == inputs or is_known or (is_whole and not targets):
             table.notes = tuple(notes)
             return _of_table(net, table, targets, arguments, needs_targets, ending)
         if width != net.inputs:

@@ -449,6 +449,11 @@ class Encoder:
         return tuple(each.name for each in self._encodings())
 
     @property
+    def chooses_columns(self) -> bool:
+        """True if `columns` or `drop` leave out columns of the training."""
+        return self._columns is not None or bool(self._drop)
+
+    @property
     def target_names(self) -> tuple[str, ...]:
         """Names of the columns to predict; none without a target."""
         self._encodings()
