@@ -21,6 +21,7 @@ from typing import NamedTuple
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 from setuptools.errors import BaseError, CCompilerError, CompileError
 from setuptools.modified import newer_group
 
@@ -83,6 +84,23 @@ cygrad is built from C, and the C compiler did not work (see the lines above).
   macOS:           xcode-select --install
 Then run the same command again. CC names another compiler.
 """
+
+
+# What `cygrad.exchange.to_c` translates; an editable install reads them in csrc.
+FUNCTIONS = ("functions.h", "trigonometry.h", "activation_functions.h", "activations.h")
+
+
+class CopySources(build_py):
+    """Copy the Python files, and the C functions that the package translates."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            return
+        folder = os.path.join(self.build_lib, "cygrad", "exchange", "plain_c", "csrc")
+        self.mkpath(folder)
+        for name in FUNCTIONS:
+            self.copy_file(os.path.join("csrc", name), os.path.join(folder, name))
 
 
 class Compilation(NamedTuple):
@@ -327,6 +345,6 @@ setup(
             "autotestdict": False,
         },
     ),
-    cmdclass={"build_ext": BuildEngine},
+    cmdclass={"build_ext": BuildEngine, "build_py": CopySources},
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

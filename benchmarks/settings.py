@@ -44,6 +44,7 @@ SECTIONS = {
     "sparse": Section("sparse", "an epoch on sparse samples, next to dense ones", per_threads=True),
     "forward": Section("forward", "the outputs of 1 to 4096 rows, next to NumPy and a step"),
     "latency": Section("latency", "single calls: a prediction, a sample, a batch, a short fit"),
+    "c": Section("plain_c", "a prediction by the C header, next to predict_one's computation"),
     "graph": Section("graph", "computational graphs: compiled, next to plain Python and NumPy"),
     "read": Section("reading", "reading a CSV file, next to NumPy, pandas and polars"),
     "tables": Section(

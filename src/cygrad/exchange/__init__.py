@@ -14,27 +14,32 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cygrad.exchange.fann import from_fann
     from cygrad.exchange.opencv import from_opencv
+    from cygrad.exchange.plain_c import CHeader, to_c
     from cygrad.exchange.safetensors import from_safetensors, to_safetensors
     from cygrad.exchange.self_test import SelfTest
     from cygrad.exchange.sklearn import from_sklearn, to_sklearn
 
 __all__ = [
+    "CHeader",
     "SelfTest",
     "from_fann",
     "from_opencv",
     "from_safetensors",
     "from_sklearn",
+    "to_c",
     "to_safetensors",
     "to_sklearn",
 ]
 
 # The module of each name, imported on first use.
 _LAZY = {
+    "CHeader": "plain_c",
     "SelfTest": "self_test",
     "from_fann": "fann",
     "from_opencv": "opencv",
     "from_safetensors": "safetensors",
     "from_sklearn": "sklearn",
+    "to_c": "plain_c",
     "to_safetensors": "safetensors",
     "to_sklearn": "sklearn",
 }

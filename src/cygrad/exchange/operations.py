@@ -40,11 +40,14 @@ class InputScaling:
     mean, scale : ndarray of float64, shape (inputs,)
     clipped : ndarray of bool, shape (inputs,)
         Inputs that become z / √(1 + (z / 3)²), see `cygrad.tables.Encoder`.
+    divisor : ndarray of float64, shape (inputs,), or None
+        What an encoder divides by, to the bit; 1 / `scale`.
     """
 
     mean: NDArray[np.float64]
     scale: NDArray[np.float64]
     clipped: NDArray[np.bool_]
+    divisor: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,17 +260,18 @@ def _obstacle(encoder: Encoder) -> str | None:
 
 def _input_scaling(encoder: Encoder) -> InputScaling:
     """Return the scaling of columns that are all numbers."""
-    centers, scales, clipped = [], [], []
+    centers, divisors, clipped = [], [], []
     for each in encoder.encodings:
         if isinstance(each, NumberEncoding):
             centers.append(each.scaling.center)
-            scales.append(1 / each.scaling.scale)
+            divisors.append(each.scaling.scale)
             clipped.append(each.scaling.method == "robust")
         else:  # 2 x − 1
             centers.append(0.5)
-            scales.append(2.0)
+            divisors.append(0.5)
             clipped.append(False)
-    return InputScaling(np.array(centers), np.array(scales), np.array(clipped))
+    divisor = np.array(divisors)
+    return InputScaling(np.array(centers), 1 / divisor, np.array(clipped), divisor)
 
 
 def _output_scaling(net: Network, encoder: Encoder) -> list[Operation]:

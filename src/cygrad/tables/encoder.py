@@ -494,6 +494,11 @@ class Encoder:
         return isinstance(self._targets, QuantityTargets) and self._targets.scale.startswith("log")
 
     @property
+    def dtype(self) -> str:
+        """The dtype of the inputs."""
+        return self._dtype
+
+    @property
     def is_sparse(self) -> bool:
         """True if `transform` gives compressed rows."""
         if self._sparse != "auto":
