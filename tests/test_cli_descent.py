@@ -143,6 +143,7 @@ def test_the_help_is_by_subject(capsys: pytest.CaptureFixture[str]) -> None:
         "data",
         "columns",
         "text",
+        "preset",
         "network",
         "noise in training, against overfitting",
         "training",
@@ -152,6 +153,7 @@ def test_the_help_is_by_subject(capsys: pytest.CaptureFixture[str]) -> None:
         "validation",
         "end of the training, before --epochs",
         "log",
+        "cross-validation",
         "results",
     ]
     options = out[out.index("\noptions:") : out.index("\ndata:")]

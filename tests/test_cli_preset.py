@@ -175,6 +175,8 @@ def test_a_cross_validation_has_the_preset(data: Path, capsys: Capture) -> None:
     assert result["preset"] == "tabular"
     assert result["preset_options"]["activation"] == "selu"
     assert result["metrics"]["accuracy"]["mean"] > 0.7
+    assert main([*words[:-1], *SMALL]) == 0
+    assert re.search(r"^preset +tabular$", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_the_report_names_the_preset(data: Path, capsys: Capture, tmp_path: Path) -> None:

@@ -323,6 +323,7 @@ def _print(result: dict[str, Any], folds: list[Fold]) -> None:
         task += f" ({len(result['classes'])} classes)"
     lines = {
         "task": task,
+        **({} if result["preset"] is None else {"preset": result["preset"]}),
         "network": " or ".join(dict.fromkeys(fold.sizes for fold in folds)),
         "samples": f"{result['samples']:,}",
         "folds": f"{result['cv']}",

@@ -141,7 +141,6 @@ def _add_train(parser: argparse.ArgumentParser) -> Check:
         metavar="FILE",
         help="table, svmlight, .npy, .npz or IDX file; - for stdin; or the word digits",
     )
-    parser.add_argument("--preset", choices=preset.PRESETS, help=preset.HELP)
     data = parser.add_argument_group("data")
     data.add_argument(
         "--target",
@@ -191,6 +190,8 @@ def _add_train(parser: argparse.ArgumentParser) -> Check:
     )
     columns.add_column_options(parser)
     reading.add_options(parser)
+    recipes = parser.add_argument_group("preset")
+    recipes.add_argument("--preset", choices=preset.PRESETS, help=preset.HELP)
     architecture.add_options(parser)
     descent.add_options(parser)
     loop.add_options(parser, values.integer, values.path)
