@@ -1007,6 +1007,7 @@ def test_arrays_of_so_many_columns_are_tables(tmp_path):
         assert (each.predict(X) == each.predict(table)).all()
         assert (each.forward(X) == bare.forward(inputs)).all()
         assert each.evaluate(X, y) == each.evaluate(table)
+        assert [each.predict_one(row) for row in X] == each.predict(X).tolist()
         gradients = each.backward(X, encoder.targets(table))
         assert (
             gradients.weights[0] == bare.backward(inputs, [*map(int, y == "low")]).weights[0]
@@ -1014,6 +1015,11 @@ def test_arrays_of_so_many_columns_are_tables(tmp_path):
     net.encoder = encoder.of_tables()
     assert net.encoder.array_columns is None
     assert (net.forward(inputs) == bare.forward(inputs)).all()
+    with pytest.raises(ValueError, match="out is given, and the encoder makes the inputs"):
+        loaded.predict_one(X[0], np.empty(2, np.float32))
+    cg.Trainer(loaded, cg.SGD(0.1)).learn_one(X[3], "high")
+    cg.Trainer(bare, cg.SGD(0.1)).learn_one(inputs[3], 0)
+    assert (loaded.parameters == bare.parameters).all()
     with pytest.raises(ValueError, match="X has 3 columns, expected 2"):
         loaded.predict(np.ones((4, 3)))
     with pytest.raises(ValueError, match=r"X has shape \(2,\), expected \(n, columns\)"):

@@ -310,8 +310,7 @@ class Network:
         With it the network takes tables and data frames where it takes `X`: columns are found by
         their names, in any order, and others are ignored. Arrays are encoded inputs, and for them
         `predict` returns class indices, or quantities as they were learned, standardised. If the
-        encoder has `array_columns`, arrays are tables too, except for `predict_one` and
-        `Trainer.learn_one`. Names of classes become `classes`.
+        encoder has `array_columns`, arrays are tables too. Names of classes become `classes`.
 
         Raises
         ------
@@ -483,6 +482,12 @@ class Network:
             If `x` or `out` has another dtype or shape, or the outputs have no class, as in
             `predict`.
         """
+        if self._encoder is not None and self._encoder.array_columns is not None:
+            if out is not None:
+                raise ValueError("out is given, and the encoder makes the inputs; expected None")
+            row: Any = self.predict(np.asarray(x)[np.newaxis])[0]
+            found: int | float | NDArray[Any] = row.item() if isinstance(row, np.generic) else row
+            return found
         return self._engine.predict_one(x, out)
 
     def evaluate(

@@ -788,6 +788,9 @@ class Trainer:
         -----
         As for `partial_fit`. Uses one thread.
         """
+        encoder = self._net.encoder
+        if encoder is not None and encoder.array_columns is not None:
+            x = encoder.transform(np.asarray(x)[np.newaxis], [])[0]
         try:
             loss = self._training.learn_one(x, y)
         except (TypeError, ValueError):
