@@ -143,6 +143,7 @@ def test_the_help_is_by_subject(capsys: pytest.CaptureFixture[str]) -> None:
         "data",
         "columns",
         "text",
+        "other files",
         "preset",
         "network",
         "noise in training, against overfitting",
