@@ -117,7 +117,6 @@ class _Body:
     def __init__(self, functions: Functions, tokens: list[str], scope: dict[str, str]) -> None:
         self.functions, self.tokens, self.at = functions, tokens, 0
         self.scope = {name: type_[0] for name, type_ in scope.items()}
-        self.pointers = {name for name, type_ in scope.items() if type_.endswith("*")}
         self.macro = functions.prefix.upper()
         self.name = functions.prefix
 
@@ -319,7 +318,7 @@ class _Body:
     def inner(self, tokens: list[str]) -> Translated:
         """Translate an expression of other tokens in this scope."""
         body = _Body(self.functions, tokens, {})
-        body.scope, body.pointers = self.scope, self.pointers
+        body.scope = self.scope
         return body.expression()
 
     # Tokens
