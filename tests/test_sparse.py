@@ -289,7 +289,7 @@ class TestStandardization:
 
         def make(dtype):
             net = network(dtype)
-            net._set_standardization(np.zeros(50), np.linspace(0.5, 2, 50))
+            net.set_standardization(np.zeros(50), np.linspace(0.5, 2, 50))
             return net
 
         for dtype in DTYPES:
