@@ -116,3 +116,12 @@ def test_every_format_has_its_functions():
         for name in filter(None, (each.writer, each.reader)):
             assert getattr(cg.exchange, name) is getattr(module, name)
         assert hasattr(module, "verify") == each.has_samples
+
+
+def test_c(capsys):
+    model()
+    assert main(["export", "model.npz", "net.h"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("net.h: ")
+    with open("net.h") as file:
+        assert "net_predict" in file.read()

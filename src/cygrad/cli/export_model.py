@@ -28,4 +28,5 @@ def run(arguments: Namespace) -> None:
         warnings.simplefilter("always", UserWarning)
         result = write(net, path, **options)
     print_notes(str(each.message) for each in caught)
-    print_lines([f"{path}: {result}"])
+    text = str(result)
+    print_lines([text if text.startswith(f"{path}: ") else f"{path}: {text}"])

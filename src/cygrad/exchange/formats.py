@@ -47,6 +47,7 @@ FORMATS = (
         "from_safetensors",
         has_samples=True,
     ),
+    Format("C", (".h",), "plain_c", "to_c"),
     Format("FANN", (".net",), "fann", reader="from_fann"),
     Format("OpenCV", (".xml", ".yml", ".yaml"), "opencv", reader="from_opencv"),
 )
