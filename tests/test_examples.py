@@ -13,6 +13,7 @@ import cygrad
 
 #: The extras of some modules, by the beginning of their names.
 NEEDED = {
+    "cygrad.exchange.onnx": "onnx",
     "cygrad.exchange.safetensors": "safetensors",
     "cygrad.exchange.sklearn": "sklearn",
     "cygrad.sklearn": "sklearn",

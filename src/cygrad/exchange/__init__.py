@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cygrad.exchange.fann import from_fann
+    from cygrad.exchange.onnx import to_onnx
     from cygrad.exchange.opencv import from_opencv
     from cygrad.exchange.plain_c import CHeader, to_c
     from cygrad.exchange.safetensors import from_safetensors, to_safetensors
@@ -27,6 +28,7 @@ __all__ = [
     "from_safetensors",
     "from_sklearn",
     "to_c",
+    "to_onnx",
     "to_safetensors",
     "to_sklearn",
 ]
@@ -40,6 +42,7 @@ _LAZY = {
     "from_safetensors": "safetensors",
     "from_sklearn": "sklearn",
     "to_c": "plain_c",
+    "to_onnx": "onnx",
     "to_safetensors": "safetensors",
     "to_sklearn": "sklearn",
 }

@@ -1,0 +1,131 @@
+"""Run ONNX models on the samples of their self-test."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cygrad.exchange.libraries import library
+from cygrad.exchange.self_test import Samples
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cygrad.exchange.self_test import SelfTest
+
+EXTRA = "onnx"
+#: The key of the metadata; its value is JSON.
+KEY = "cygrad"
+PROBABILITIES = "probabilities"
+
+
+def read(path: str | os.PathLike[str]) -> Any:
+    """Return the model in a file; parameters in other files are read only from beside it.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If onnx is not installed.
+    ValueError
+        If it is no model.
+    OSError
+        If the file cannot be read.
+    """
+    onnx = library("onnx", EXTRA)
+    failure = library("google.protobuf.message", EXTRA).DecodeError
+    source = os.fspath(path)
+    with open(path, "rb") as file:
+        data = file.read()
+    try:
+        model = onnx.load_model_from_string(data)
+    except failure as error:
+        raise ValueError(f"{source!r} is no ONNX file: {error}") from error
+    if not model.graph.node:
+        raise ValueError(f"{source!r} holds no graph, expected an ONNX model")
+    folder = os.path.dirname(source) or "."
+    try:
+        onnx.external_data_helper.load_external_data_for_model(model, folder)
+    except (ValueError, OSError, onnx.checker.ValidationError) as error:
+        raise ValueError(f"{source!r}: {error}") from error
+    return model
+
+
+def header(model: Any) -> dict[str, Any] | None:
+    """Return what `to_onnx` writes into the metadata, or None in other models."""
+    for each in model.metadata_props:
+        if each.key == KEY:
+            values = json.loads(each.value)
+            if not isinstance(values, dict):
+                raise ValueError(f"the metadata {KEY!r} of the model are no object")
+            return values
+    return None
+
+
+def verify(path: str | os.PathLike[str]) -> SelfTest:
+    """Repeat the self-test of a file: run it, and compare the outputs of its samples.
+
+    ONNX Runtime computes them; where it is not installed, the reference evaluator of onnx.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If onnx is not installed.
+    ValueError
+        If the file is none of `to_onnx`, is damaged, or cannot be run.
+    OSError
+        If the file cannot be read.
+    """
+    model = read(path)
+    source = os.fspath(path)
+    try:
+        described = header(model)
+        if described is None:
+            raise ValueError("it holds no samples, expected a file of cygrad")
+        samples = Samples.from_json(json.dumps(described["self_test"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{source!r}: {error}") from error
+    return compare(model, samples)
+
+
+def compare(model: Any, samples: Samples) -> SelfTest:
+    """Run a model on samples, and compare the outputs."""
+    onnx = library("onnx", EXTRA)
+    if len(model.graph.input) != 1:
+        raise ValueError(f"the model has {len(model.graph.input)} inputs, expected 1")
+    entry = model.graph.input[0]
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(entry.type.tensor_type.elem_type)
+    names = [each.name for each in model.graph.output]
+    # Explicit about the order of bytes: the runtime takes all numbers for little-endian.
+    X = samples.inputs.astype(dtype.newbyteorder("="))
+    runtime, outputs = run(model, X)
+    computed = dict(zip(names, outputs, strict=True))
+    last = np.asarray(computed.get(PROBABILITIES, outputs[-1]), np.float64)
+    if PROBABILITIES in computed and last.shape[1] == 2 and samples.outputs.shape[1] == 1:
+        last = last[:, 1:]
+    return samples.compare(last, runtime)
+
+
+def run(model: Any, X: NDArray[Any]) -> tuple[str, list[NDArray[Any]]]:
+    """Return name and version of the runtime, and the outputs of a model with one input."""
+    onnx = library("onnx", EXTRA)
+    (entry,) = model.graph.input
+    try:
+        onnxruntime = library("onnxruntime", EXTRA)
+    except ModuleNotFoundError:
+        evaluator = library("onnx.reference", EXTRA).ReferenceEvaluator(model)
+        return f"onnx {onnx.__version__}", evaluator.run(None, {entry.name: X})
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        outputs = session.run(None, {entry.name: X})
+    except Exception as error:  # it has a class of its own for each kind
+        raise ValueError(
+            f"ONNX Runtime {onnxruntime.__version__} cannot run it: {error}"
+        ) from error
+    return f"onnxruntime {onnxruntime.__version__}", outputs
