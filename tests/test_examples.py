@@ -16,6 +16,7 @@ NEEDED = {
     "cygrad.exchange.onnx": "onnx",
     "cygrad.exchange.safetensors": "safetensors",
     "cygrad.exchange.sklearn": "sklearn",
+    "cygrad.exchange.torch": "torch",
     "cygrad.sklearn": "sklearn",
     "cygrad.training.lbfgs": "scipy",
 }

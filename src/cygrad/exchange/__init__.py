@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cygrad.exchange.safetensors import from_safetensors, to_safetensors
     from cygrad.exchange.self_test import SelfTest
     from cygrad.exchange.sklearn import from_sklearn, to_sklearn
+    from cygrad.exchange.torch import from_torch, to_torch, to_torch_file
 
 __all__ = [
     "CHeader",
@@ -27,10 +28,13 @@ __all__ = [
     "from_opencv",
     "from_safetensors",
     "from_sklearn",
+    "from_torch",
     "to_c",
     "to_onnx",
     "to_safetensors",
     "to_sklearn",
+    "to_torch",
+    "to_torch_file",
 ]
 
 # The module of each name, imported on first use.
@@ -41,10 +45,13 @@ _LAZY = {
     "from_opencv": "opencv",
     "from_safetensors": "safetensors",
     "from_sklearn": "sklearn",
+    "from_torch": "torch",
     "to_c": "plain_c",
     "to_onnx": "onnx",
     "to_safetensors": "safetensors",
     "to_sklearn": "sklearn",
+    "to_torch": "torch",
+    "to_torch_file": "torch",
 }
 
 

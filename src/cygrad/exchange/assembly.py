@@ -16,7 +16,7 @@ from cygrad.network.scaling import Scaling
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from cygrad.network.layers import Description
+    from cygrad.network.layers import Description, Trainable
 
     Activation = str | ChosenActivation
 
@@ -47,7 +47,12 @@ class Assembly:
         self._scale: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
     def dense(
-        self, weights: ArrayLike, biases: ArrayLike | None, activation: Activation = "identity"
+        self,
+        weights: ArrayLike,
+        biases: ArrayLike | None,
+        activation: Activation = "identity",
+        *,
+        trainable: Trainable = True,
     ) -> None:
         """Append a dense layer: weights of shape (units, inputs), biases of shape (units,)."""
         weights = np.asarray(weights)
@@ -65,7 +70,11 @@ class Assembly:
         self.units = weights.shape[0]
         # Zeros, because nothing needs to be drawn.
         description = Dense(
-            self.units, activation, use_bias=biases is not None, weights_init="zeros"
+            self.units,
+            activation,
+            use_bias=biases is not None,
+            weights_init="zeros",
+            trainable=trainable,
         )
         self._append(description, parameters)
 
@@ -78,25 +87,36 @@ class Assembly:
         eps: float,
         momentum: float = 0.1,
         activation: Activation = "identity",
+        *,
+        trainable: Trainable = True,
     ) -> None:
         """Append a batch norm: γ, β and running statistics, each of shape (units,)."""
         parameters = {"weights": weights, "biases": biases}
         parameters |= {"running_mean": mean, "running_variance": variance}
         self._append(
-            BatchNorm(activation, momentum=momentum, eps=eps),
+            BatchNorm(activation, momentum=momentum, eps=eps, trainable=trainable),
             {name: np.asarray(values) for name, values in parameters.items()},
         )
 
     def layer_norm(
-        self, weights: ArrayLike, biases: ArrayLike, eps: float, activation: Activation = "identity"
+        self,
+        weights: ArrayLike,
+        biases: ArrayLike,
+        eps: float,
+        activation: Activation = "identity",
+        *,
+        trainable: Trainable = True,
     ) -> None:
         """Append a layer norm: γ and β of shape (units,)."""
         parameters = {"weights": np.asarray(weights), "biases": np.asarray(biases)}
-        self._append(LayerNorm(activation, eps=eps), parameters)
+        self._append(LayerNorm(activation, eps=eps, trainable=trainable), parameters)
 
-    def scaling(self, weights: ArrayLike, activation: Activation = "identity") -> None:
+    def scaling(
+        self, weights: ArrayLike, activation: Activation = "identity", *, trainable: bool = True
+    ) -> None:
         """Append a scaling layer: γ of shape (units,)."""
-        self._append(Scaling(activation), {"weights": np.asarray(weights)})
+        description = Scaling(activation, trainable=trainable)
+        self._append(description, {"weights": np.asarray(weights)})
 
     def append(self, description: Description) -> None:
         """Append a layer without parameters: dropout or noise."""
@@ -112,6 +132,11 @@ class Assembly:
             )
         self._layers.append(Residual(block._layers, activation))
         self._parameters += [*block._parameters, {}]
+
+    @property
+    def output_activation(self) -> Activation:
+        """The activation of the last layer."""
+        return getattr(self._layers[-1], "activation", "identity") if self._layers else "identity"
 
     def activation(self, activation: Activation) -> None:
         """Apply an activation to the outputs of the last layer."""
