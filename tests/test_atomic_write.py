@@ -81,6 +81,18 @@ def test_errors_name_the_path_of_the_caller(path):
     assert caught.value.filename == str(missing)
 
 
+def test_a_full_disk_names_the_path_of_the_caller(path):
+    def write_half():
+        with atomic_write(path) as file:
+            file.write(b"half")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_half()
+    assert caught.value.filename == str(path)
+    assert os.listdir(path.parent) == []
+
+
 def test_refuses_a_folder(tmp_path):
     with (
         pytest.raises(ValueError, match=r"--output is .*, which is something other than a file"),

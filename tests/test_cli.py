@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -601,6 +602,19 @@ def test_defects_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predict, "load", lambda _: {}["defect"])
     with pytest.raises(KeyError, match="defect"):
         main(["predict", "model.npz", "data.csv"])
+
+
+def test_an_interrupt_of_the_imports_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(name: str) -> object:
+        raise KeyboardInterrupt
+
+    options = ModuleType("cygrad.cli.options")
+    options.__getattr__ = interrupted  # type: ignore[method-assign]
+    monkeypatch.setitem(sys.modules, "cygrad.cli.options", options)
+    assert main(["train", "digits"]) == 130
+    assert capsys.readouterr() == ("", "cygrad: interrupted, nothing was saved\n")
 
 
 def test_interrupt_saves_nothing(

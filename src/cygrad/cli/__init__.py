@@ -15,8 +15,6 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from cygrad.cli.options import parse
-
 __all__ = ["main"]
 
 FAILED = 1
@@ -28,6 +26,8 @@ INTERRUPTED = 130  # the exit code that a shell reports after Ctrl-C: 128 + SIGI
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv`, or the process's own, and return the exit code."""
     try:
+        from cygrad.cli.options import parse  # Ctrl-C can come before all is imported
+
         arguments = parse(argv)
         module = _MODULES.get(arguments.command, arguments.command)
         import_module(f"cygrad.cli.{module}").run(arguments)
@@ -60,8 +60,10 @@ def _failures() -> tuple[type[Exception], ...]:
 
 
 def _one_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        # What fails without a name is a stream: files are read and written with theirs.
+        name = "stdin or stdout" if error.filename is None else error.filename
+        return f"{name}: {error.strerror}"
     if isinstance(error, MemoryError):
         return f"out of memory: {error}".rstrip(": ")
     return " ".join(str(error).split())
