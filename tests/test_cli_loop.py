@@ -141,6 +141,29 @@ def test_a_log_has_the_epochs(capsys: pytest.CaptureFixture[str], tmp_path: Path
     assert [float(row[2]) for row in rows] == result["history"]["loss"]
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("quantities.csv", "is the data, expected another file"),
+        ("model.npz", "is the model, expected another file"),
+        ("notes.txt", "which exists and is no log of a training"),
+        ("nowhere/log.csv", "is in no folder that exists"),
+    ],
+)
+def test_a_log_replaces_no_other_file(
+    name: str, message: str, capsys: pytest.CaptureFixture[str], quantities: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("a note\n")
+    argv = ["train", str(quantities), "--target", "c", "--output", str(tmp_path / "model.npz")]
+    assert main([*argv, "--log", str(tmp_path / name)]) == 1
+    line = capsys.readouterr().err
+    assert line.startswith("cygrad: --log ")
+    assert line.endswith(f"{message}\n")
+    assert line.count("\n") == 1
+    assert not (tmp_path / "model.npz").exists()
+    assert (tmp_path / "notes.txt").read_text() == "a note\n"
+
+
 def test_the_report_shows_them(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the report needs matplotlib, of the extra plot")
     page = tmp_path / "report.html"

@@ -28,6 +28,7 @@ from cygrad.cli.summary import (
 from cygrad.network import Network
 from cygrad.records import dataclass
 from cygrad.training import Trainer
+from cygrad.training.callbacks.csv_logger import read_log
 from cygrad.training.history import History
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def run(arguments: Namespace) -> None:
         return
     output = _model_path(arguments)
     report = _report(arguments, output)
+    _check_log(arguments, output, report)
     dataset = read_dataset(arguments)
     say = partial(print, file=sys.stderr)
     trained = learn(arguments, dataset, say, test_is_shown=report is not None)
@@ -312,6 +314,16 @@ def _report(arguments: Namespace, model: Path) -> Report | None:
 
     reserved = {**_data_file(arguments), "model": model}
     return Report(output_path("--report", arguments.report, reserved), arguments)
+
+
+def _check_log(arguments: Namespace, model: Path, report: Report | None) -> None:
+    """Raise an error if the log cannot be written, or the file there is no log."""
+    if arguments.log is None:
+        return
+    reserved = {**_data_file(arguments), "model": model}
+    if report is not None:
+        reserved["report"] = report.path
+    read_log(str(output_path("--log", arguments.log, reserved)), "--log")
 
 
 def _data_file(arguments: Namespace) -> dict[str, str | Path]:

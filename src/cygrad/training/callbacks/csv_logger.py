@@ -87,19 +87,7 @@ class CSVLogger(Callback):
 
     def _rows_to_keep(self, columns: list[str], steps: int) -> list[list[str]]:
         """Return the rows of an existing log up to a step; none for step 0."""
-        try:
-            with open(self.path, encoding="utf-8", newline="") as file:
-                text = file.read()
-        except FileNotFoundError:
-            return []
-        except UnicodeDecodeError:
-            text = "?"
-        if not text:
-            return []
-        # Without the last line, if that is cut short.
-        header, *rows = [*csv.reader(text[: text.rfind("\n") + 1].splitlines())] or [[""]]
-        if header[:2] != FIRST_COLUMNS:
-            raise ValueError(f"path is {self.path!r}, which exists and is no log of a training")
+        header, *rows = read_log(self.path) or [columns]
         if steps == 0:
             return []
         if header != columns:
@@ -108,6 +96,30 @@ class CSVLogger(Callback):
                 f"{', '.join(columns)}, to continue it"
             )
         return [row for row in rows if len(row) == len(columns) and int(row[1]) <= steps]
+
+
+def read_log(path: str, name: str = "path") -> list[list[str]]:
+    """Return header and rows of an existing log; nothing if the file is empty or does not exist.
+
+    Raises
+    ------
+    ValueError
+        If the file is no log; the message has the name of the argument or option.
+    """
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            text = file.read()
+    except FileNotFoundError:
+        return []
+    except UnicodeDecodeError:
+        text = "?"
+    if not text:
+        return []
+    # Without the last line, if that is cut short.
+    lines = [*csv.reader(text[: text.rfind("\n") + 1].splitlines())] or [[""]]
+    if lines[0][:2] != FIRST_COLUMNS:
+        raise ValueError(f"{name} is {path!r}, which exists and is no log of a training")
+    return lines
 
 
 def _line(cells: Iterable[object]) -> str:
