@@ -298,6 +298,7 @@ def test_what_does_not_go_together_is_refused(
         (["--cv", "55"], "--cv is 55, expected 2 to 54, the number of samples"),
         (["--cv", "3", "--output", str(numbers)], "is the data, expected another file"),
         (["--cv", "3", "--output", str(output), "--id", "x"], "no column 'x'"),
+        (["--cv", "3", "--output", "-", "--json"], "--output -: not with --json"),
         (
             ["--cv", "3", "--output", str(output), "--probabilities", "--loss", "hinge"],
             "--probabilities: the network was trained with hinge",
@@ -307,3 +308,31 @@ def test_what_does_not_go_together_is_refused(
         assert message in err.splitlines()[-1]
         assert out == ""
     assert not output.exists()
+
+
+def test_predictions_to_stdout_are_those_of_the_file(
+    capsys: pytest.CaptureFixture[str],
+    numbers: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    argv = [numbers, "--target", "kind", "--cv", "3", "--id", "p", "--probabilities", "--quiet"]
+    summary, _ = run(capsys, *argv, *QUICK, "--output", "out.csv")
+    out, err = run(capsys, *argv, *QUICK, "--output", "-")
+    assert out == Path("out.csv").read_text()
+    assert err.splitlines()[-1] == summary.splitlines()[-1]  # the table of the folds
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["numbers.csv", "out.csv"]
+
+
+def test_a_test_part_of_the_file_is_divided_too_and_said(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    y = np.arange(30) % 2
+    path = tmp_path / "parts.npz"
+    np.savez(path, x_train=X[:20], y_train=y[:20], x_test=X[20:], y_test=y[20:])
+    result = results(capsys, path, "--cv", "3")
+    assert result["samples"] == 30
+    assert "the folds are of all samples, those of the test part among them" in result["notes"]
+    assert not any(note.startswith("the test part is") for note in result["notes"])

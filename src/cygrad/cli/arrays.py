@@ -220,7 +220,7 @@ def _read_npz(path: Path, targets: Sequence[str], max_bytes: int | None) -> Arra
                 parts = [list(pairs[0])]
                 if set(TEST_PARTS[pairs[0]]) <= set(names):
                     parts.append(list(TEST_PARTS[pairs[0]]))
-                    notes.append(f"the test part is {', '.join(parts[1])}, as the file gives it")
+                    notes.append(f"the file has a test part: {', '.join(parts[1])}")
             elif targets:
                 parts = [names]
             else:

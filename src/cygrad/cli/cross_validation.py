@@ -7,8 +7,10 @@ other folds. No model is saved.
 from __future__ import annotations
 
 import csv
+import sys
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
+from contextlib import redirect_stdout
 from math import nan
 from pathlib import Path
 from time import perf_counter
@@ -17,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad import datasets
-from cygrad.atomic_write import atomic_write
 from cygrad.cli import architecture, columns, descent, known, predictions, preset, train
 from cygrad.cli.dataset import Dataset, Undivided, read_undivided
 from cygrad.cli.options import DIGITS
 from cygrad.cli.outputs import output_path
+from cygrad.cli.reading import STREAM
 from cygrad.cli.summary import (
     describe,
     metric_text,
@@ -79,18 +81,26 @@ class Fold:
 def run(arguments: Namespace) -> None:
     """Train and test on each division, print metrics, and write the predictions."""
     output = None
-    if arguments.output is not None:
+    if arguments.output == STREAM and arguments.json:
+        raise ValueError("--output -: not with --json, which prints the results to stdout")
+    if arguments.output not in (None, STREAM):
         reserved: dict[str, str | Path] = {}
         if arguments.data != DIGITS:
             reserved = {"data": arguments.data}
         output = output_path("--output", arguments.output, reserved)
     samples = read_undivided(arguments)
     ids = _ids(samples, arguments)
+    if arguments.output == STREAM:
+        predictions.check_letters("class", samples.classes or ())
+        predictions.check_letters("value", ids[1] if ids else ())
     k = arguments.cv
     if k > len(samples.y):
         raise ValueError(f"--cv is {k}, expected 2 to {len(samples.y)}, the number of samples")
     parts = datasets.folds(samples.y, k, rng=arguments.seed, classes=samples.classes is not None)
-    notes = Notes((*samples.notes, *_single_rows(samples)), arguments.quiet)
+    first = (*samples.notes, *_single_rows(samples))
+    if samples.test is not None:
+        first += ("the folds are of all samples, those of the test part among them",)
+    notes = Notes(first, arguments.quiet)
     begin = perf_counter()
     folds: list[Fold] = []
     is_interrupted = False
@@ -115,15 +125,19 @@ def run(arguments: Namespace) -> None:
         notes.print_late()
     if folds:
         result = _result(arguments, samples, folds, notes.all, perf_counter() - begin)
-        if output is not None and not is_interrupted:
+        shown = sys.stdout
+        if arguments.output is not None and not is_interrupted:
+            if output is None:
+                shown = sys.stderr  # beside the predictions, which another program may read
             _write(output, samples, folds, arguments, ids)
-            result["output"] = str(output)
-        if arguments.json:
-            print_json(result)
-        else:
-            _print(result, folds)
+            result["output"] = "stdout" if output is None else str(output)
+        with redirect_stdout(shown):
+            if arguments.json:
+                print_json(result)
+            else:
+                _print(result, folds)
     if is_interrupted:
-        nothing = "" if output is None else f"; {output} is not written"
+        nothing = "" if arguments.output is None else f"; {output or 'stdout'} is not written"
         raise KeyboardInterrupt(f"{len(folds)} of {k} folds were tested{nothing}")
 
 
@@ -350,13 +364,16 @@ def _print(result: dict[str, Any], folds: list[Fold]) -> None:
 
 
 def _write(
-    path: Path,
+    path: Path | None,
     samples: Undivided,
     folds: list[Fold],
     arguments: Namespace,
     ids: tuple[str, Sequence[str]] | None,
 ) -> None:
-    """Write a line for each sample, in their order: its target, and the prediction of its fold."""
+    """Write a line for each sample, in their order: its target, and the prediction of its fold.
+
+    Without a path they go to stdout.
+    """
     header, given = _targets(samples)
     if ids is not None:
         header, given = [ids[0], *header], [ids[1], *given]
@@ -364,7 +381,7 @@ def _write(
     for fold in folds:
         for row, line in zip(fold.rows.tolist(), fold.lines, strict=True):
             predicted[row] = line
-    with atomic_write(path, "--output", text=True) as file:
+    with predictions.output(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*header, *folds[0].header])
         for line, texts in zip(predicted, zip(*given, strict=True), strict=True):

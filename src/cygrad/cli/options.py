@@ -220,7 +220,7 @@ def _add_train(parser: argparse.ArgumentParser) -> Check:
         metavar="MODEL",
         type=values.path,
         help="file of the model (default: NAME-model.npz for NAME.csv, in the current folder); "
-        "see --cv",
+        "with --cv a CSV file, or - for stdout",
     )
     results.add_argument(
         "--report",

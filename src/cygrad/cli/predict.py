@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
-from typing import IO
 
-from cygrad.atomic_write import atomic_write
 from cygrad.cli import known, predictions
 from cygrad.cli.reading import STREAM, print_notes
 from cygrad.cli.summary import metric_text
@@ -28,8 +24,8 @@ def run(arguments: Namespace) -> None:
     samples = known.read(net, arguments)
     metrics = None if samples.y is None else known.evaluate(net, samples)
     if arguments.output is None:
-        _check_letters("class", net.classes or ())
-        _check_letters("value", samples.ids)
+        predictions.check_letters("class", net.classes or ())
+        predictions.check_letters("value", samples.ids)
     predicted = known.predict(net, samples)
     predictions.check_numbers(predicted, arguments.data)
     header, columns = predictions.text_columns(net, predicted)
@@ -39,7 +35,7 @@ def run(arguments: Namespace) -> None:
     if arguments.id is not None:
         header.insert(0, samples.id_name)
         columns.insert(0, samples.ids)
-    with _output(arguments.output) as file:
+    with predictions.output(arguments.output) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(zip(*columns, strict=True))
@@ -57,27 +53,3 @@ def _check_output(arguments: Namespace) -> None:
         path = getattr(arguments, role)
         if os.path.exists(path) and os.path.samefile(path, arguments.output):
             raise ValueError(f"--output {arguments.output} is the {role}, expected another file")
-
-
-def _check_letters(what: str, names: Sequence[str]) -> None:
-    """Raise a ValueError if stdout cannot encode a name.
-
-    Escapes such as ``\\xe9`` would be wrong here: other programs read the predictions.
-    """
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    errors = getattr(sys.stdout, "errors", None) or "strict"
-    for name in names:
-        try:
-            name.encode(encoding, errors)
-        except UnicodeEncodeError:
-            raise ValueError(
-                f"{what} {name!r} cannot be written in {encoding}, the encoding of stdout: "
-                "expected --output, or PYTHONIOENCODING=utf-8"
-            ) from None
-
-
-def _output(path: str | None) -> contextlib.AbstractContextManager[IO[str]]:
-    """Return stdout, or a file that gets its name when it is complete."""
-    if path is None:
-        return contextlib.nullcontext(sys.stdout)
-    return atomic_write(path, "--output", text=True)

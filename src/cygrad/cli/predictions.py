@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from cygrad.atomic_write import atomic_write
 from cygrad.network.loss_functions import pinball
 from cygrad.network.losses import row_of
 
@@ -84,3 +88,27 @@ def _headers(net: Network, columns: int) -> list[str]:
         return [f"{name}_{target}" for name in names for target in encoder.target_names]
     ends = [""] if count == 1 else [f"_{number}" for number in range(1, count + 1)]
     return [name + end for name in names for end in ends]
+
+
+def check_letters(what: str, names: Sequence[str]) -> None:
+    """Raise a ValueError if stdout cannot encode a name.
+
+    Escapes such as ``\\xe9`` would be wrong here: other programs read the predictions.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    errors = getattr(sys.stdout, "errors", None) or "strict"
+    for name in names:
+        try:
+            name.encode(encoding, errors)
+        except UnicodeEncodeError:
+            raise ValueError(
+                f"{what} {name!r} cannot be written in {encoding}, the encoding of stdout: "
+                "expected --output, or PYTHONIOENCODING=utf-8"
+            ) from None
+
+
+def output(path: str | Path | None) -> contextlib.AbstractContextManager[IO[str]]:
+    """Return stdout, or a file that gets its name when it is complete."""
+    if path is None:
+        return contextlib.nullcontext(sys.stdout)
+    return atomic_write(path, "--output", text=True)
