@@ -893,7 +893,11 @@ class TestArguments:
             ({"dtype": "float16"}, ValueError, "dtype is 'float16'"),
             ({"task": "guess"}, ValueError, "task is 'guess'"),
             ({"target_scale": "ln"}, ValueError, "target_scale is 'ln'"),
-            ({"columns": []}, ValueError, r"has no column that can be an input \(only targets\)"),
+            (
+                {"columns": []},
+                ValueError,
+                r"has no column that can be an input \(none is left beside the targets\)",
+            ),
         ],
     )
     def test_errors_name_the_argument(self, options, error, message):

@@ -590,6 +590,16 @@ COLUMNS = {"x": [1.0, 2.0, 3.0, 4.0], "y": ["a", "b", "a", "b"]}
         (([[1], [2]],), {"y": [0, 1], "validation": [[1]]}, TypeError, "validation is a list"),
         ((COLUMNS, "y"), {"validation": {"x": [1.0]}}, ValueError, "has no column 'y'"),
         ((COLUMNS, "y"), {"sample_weight": [1, 2]}, ValueError, r"sample_weight has shape \(2,\)"),
+        ((COLUMNS, "y"), {"sample_weight": [1, 1, 1, -1]}, ValueError, "holds -1 in row 3, exp"),
+        ((COLUMNS, "y"), {"sample_weight": [0] * 4}, ValueError, "sample_weight is 0 for all"),
+        ((COLUMNS, "y"), {"validation": "x.csv"}, TypeError, "validation is 'x.csv', expected a"),
+        (
+            (COLUMNS, "y"),
+            {"validation": {"x": [1.0], "y": [None]}},
+            ValueError,
+            "validation has no rows with a target, expected at least one",
+        ),
+        ((object(),), {"y": [0, 1]}, TypeError, "data is a object, expected a table, a data fr"),
         ((COLUMNS, "y"), {"colums": ["x"]}, TypeError, "colums"),
         (
             (COLUMNS, "y"),

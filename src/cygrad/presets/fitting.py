@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad import seeding
+from cygrad.network.weights import check_not_all_zero, read_weights
 from cygrad.tables.encoder import Encoder, as_table, column_names, is_table, rows_table
 from cygrad.tables.learning import ROW_NUMBERS, UNIQUE_TEXT
 from cygrad.tables.table import Column, Table
@@ -94,9 +95,11 @@ def fit(
     return net, history
 
 
-def _read(data: Any, target: Any, y: Any, sample_weight: ArrayLike | None) -> Samples:
+def _read(
+    data: Any, target: Any, y: Any, sample_weight: ArrayLike | None, name: str = "data"
+) -> Samples:
     """Return the rows with targets; a warning says how many have none."""
-    table, names, width = _with_targets(data, target, y)
+    table, names, width = _with_targets(data, target, y, name)
     weights = None
     if sample_weight is not None:
         weights = np.asarray(sample_weight)
@@ -104,27 +107,33 @@ def _read(data: Any, target: Any, y: Any, sample_weight: ArrayLike | None) -> Sa
             raise ValueError(
                 f"sample_weight has shape {weights.shape}, expected ({len(table)},), as data"
             )
+        # Here the rows have the caller's numbers: later they are divided.
+        check_not_all_zero(read_weights(weights, len(table), np.dtype(np.float64)))
     gaps = np.zeros(len(table), bool)
-    for name in names:
-        gaps |= table.column(name).is_gap
+    for target_name in names:
+        gaps |= table.column(target_name).is_gap
     if gaps.all():
-        raise ValueError(f"{table.source} has no rows with a target, expected at least two")
+        least = "two" if name == "data" else "one"
+        raise ValueError(f"{name} has no rows with a target, expected at least {least}")
     if gaps.any():
-        warnings.warn(f"left out: {int(gaps.sum())} rows without a target", stacklevel=4)
+        where = "" if name == "data" else f" in {name}"
+        warnings.warn(f"left out: {int(gaps.sum())} rows without a target{where}", stacklevel=4)
         table = table.take(~gaps)
         weights = None if weights is None else weights[~gaps]
     return Samples(table, names, weights, width)
 
 
-def _with_targets(data: Any, target: Any, y: Any) -> tuple[Table, list[str], int | None]:
+def _with_targets(
+    data: Any, target: Any, y: Any, name: str = "data"
+) -> tuple[Table, list[str], int | None]:
     """Return a table with the columns of the targets, their names, and the width of an array."""
     if isinstance(data, str | os.PathLike):
-        raise TypeError(f"data is {data!r}, expected a table, as of cygrad.tables.read(path)")
+        raise TypeError(f"{name} is {data!r}, expected a table, as of cygrad.tables.read(path)")
     width = None
     if is_table(data):
         table = as_table(data)
     else:
-        table = rows_table(data, "data")
+        table = rows_table(data, name)
         width = len(table.names)
     if (target is None) == (y is None):
         given = "both are given" if y is not None else "neither is given"
@@ -143,7 +152,7 @@ def _with_targets(data: Any, target: Any, y: Any) -> tuple[Table, list[str], int
                 "to predict that one, or another name"
             )
         if len(column) != len(table):
-            raise ValueError(f"y has {len(column)} rows, and data {len(table)}")
+            raise ValueError(f"y has {len(column)} rows, and {name} {len(table)}")
     own = [table.column(name) for name in table.names]
     joined = Table([*own, *columns], notes=table.notes, source=table.source)
     return joined, [column.name for column in columns], width
@@ -209,9 +218,9 @@ def _divided(
 def _own(samples: Samples, data: Any, y: Any) -> Samples:
     """Return validation rows of the caller."""
     if y is not None and is_table(data) == (samples.width is None):
-        found = _read(data, None, y, None)
+        found = _read(data, None, y, None, "validation")
     elif y is None and samples.width is None:
-        found = _read(data, samples.targets, None, None)
+        found = _read(data, samples.targets, None, None, "validation")
     else:
         what = "a table" if samples.width is None else "(X, y) of arrays"
         raise TypeError(f"validation is a {type(data).__name__}, expected {what}, as data")

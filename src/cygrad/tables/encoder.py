@@ -259,9 +259,8 @@ class Encoder:
                 )
         if not any(each.encoding is not None for each in learned):
             reasons = ", ".join(f"{each.name!r}: {each.reason}" for each in learned)
-            raise ValueError(
-                f"{table.source} has no column that can be an input ({reasons or 'only targets'})"
-            )
+            reasons = reasons or "none is left beside the targets"
+            raise ValueError(f"{table.source} has no column that can be an input ({reasons})")
         self._learned, self._targets, self.notes = tuple(learned), targets, tuple(notes)
         self._target_counts = tuple(counts)
         if ids:
@@ -666,6 +665,11 @@ def rows_table(X: Any, name: str = "X") -> Table:
     array = X if isinstance(X, np.ndarray) else np.asarray(X)
     if array.dtype.kind in "US" and not isinstance(X, np.ndarray):
         array = np.array(X, object)  # NumPy would make text of the numbers in a list
+    if not array.ndim and array.dtype == object:
+        raise TypeError(
+            f"{name} is a {type(X).__name__}, expected a table, a data frame, a mapping of arrays, "
+            "or an array of shape (n, columns)"
+        )
     if array.ndim != 2:
         raise ValueError(f"{name} has shape {array.shape}, expected (n, columns)")
     return Table.from_arrays(array)
