@@ -1,6 +1,7 @@
 """Tables of arrays and of data frames: numbers, text, gaps, and what is refused."""
 
 import datetime
+import decimal
 import sys
 
 import numpy as np
@@ -213,6 +214,67 @@ def test_pandas_frame():
     assert_array_equal(Table.from_frame(zone)["t"], [0])
     with pytest.raises(ValueError, match="column 'x' holds inf in row 1"):
         Table.from_frame(pd.DataFrame({"x": [1, np.inf]}))
+
+
+@pytest.mark.parametrize("as_frame", [False, True])
+def test_objects_of_python_are_numbers_or_times(as_frame):
+    moment = datetime.datetime(
+        1970, 1, 2, 12, tzinfo=datetime.timezone(datetime.timedelta(hours=1))
+    )
+    columns = {
+        "day": [datetime.date(1970, 1, 2), None, datetime.date(1969, 12, 31)],
+        "moment": [moment, None, datetime.datetime(1970, 1, 1, 0, 0, 1, 500000)],
+        "price": [decimal.Decimal("1.25"), None, decimal.Decimal(3)],
+    }
+    columns = {name: np.array(values, object) for name, values in columns.items()}
+    if as_frame:
+        pytest.importorskip("narwhals")
+        pd = pytest.importorskip("pandas")
+        table = Table.from_frame(pd.DataFrame(columns, dtype=object))
+    else:
+        table = Table.from_arrays(columns)
+    assert_array_equal(table["day"], [86400, np.nan, -86400])
+    assert_array_equal(table["moment"], [86400 + 11 * 3600, np.nan, 1.5])
+    assert_array_equal(table["price"], [1.25, np.nan, 3])
+    assert [table.column(name).is_time for name in columns] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([[1], [2]], r"holds \[1\] \(list\) in row 0, expected numbers, text or dates, all of one"),
+        ([1, "a"], r"holds 'a' \(str\) in row 1, expected numbers as before"),
+        ([None, "a", 1], r"holds 1 \(int\) in row 2, expected text as before"),
+        ([datetime.date(2024, 1, 1), 3], r"holds 3 \(int\) in row 1, expected dates as before"),
+    ],
+)
+def test_objects_of_several_kinds_are_refused(values, message):
+    objects = np.empty(len(values), object)
+    objects[:] = values
+    with pytest.raises(TypeError, match=f"column 'o' {message}"):
+        Table.from_arrays({"o": objects})
+
+
+@pytest.mark.parametrize("package", ["pandas", "pyarrow"])
+def test_columns_of_the_same_name_are_refused_in_one_line(package):
+    pytest.importorskip("narwhals")
+    library = pytest.importorskip(package)
+    if package == "pandas":
+        frame = library.DataFrame([[1, 2]], columns=["x", "x"])
+    else:
+        frame = library.table([[1], [2]], names=["x", "x"])
+    with pytest.raises(
+        ValueError, match=r"^frame has columns of the same name: .*'x' 2 times"
+    ) as e:
+        Table.from_frame(frame)
+    assert "\n" not in str(e.value)
+
+
+def test_the_type_of_an_unknown_column_is_named():
+    pytest.importorskip("narwhals")
+    pd = pytest.importorskip("pandas")
+    with pytest.raises(TypeError, match="column 'x' has dtype complex128, expected numbers"):
+        Table.from_frame(pd.DataFrame({"x": [1j]}))
 
 
 def test_pyarrow_table():

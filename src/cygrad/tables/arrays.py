@@ -5,16 +5,23 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cygrad.tables.dates import seconds_of_date
 from cygrad.tables.table import Column, Table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+NUMBERS: tuple[type, ...] = (Real, Decimal, np.bool_)
+OTHERS: tuple[tuple[tuple[type, ...], str], ...] = (((str, bytes), "text"), ((date,), "dates"))
+KINDS = "numbers, text or dates, all of one kind"
 EXACT = 2**53  # of the whole numbers up to here, each is a double
 
 
@@ -135,21 +142,28 @@ def text(name: str, values: Iterable[Any], gaps: NDArray[np.bool_] | None) -> Co
 def objects(
     name: str, values: list[Any], gaps: NDArray[np.bool_] | None, notes: list[str]
 ) -> Column:
-    """Return a column of objects that are all numbers or all text, beside the gaps."""
+    """Return a column of objects that are all numbers, all text or all dates, beside the gaps."""
     missing = np.array([_is_gap(value) for value in values], bool)
     if gaps is not None:
         missing |= gaps
     present = [(row, values[row]) for row in np.flatnonzero(~missing).tolist()]
-    wanted: Any = str | bytes if present and isinstance(present[0][1], str | bytes) else Real
+    wanted, kind = NUMBERS, "numbers"
+    if present and not isinstance(present[0][1], NUMBERS):
+        first = present[0][1]
+        wanted, kind = next((one for one in OTHERS if isinstance(first, one[0])), ((), ""))
     for row, value in present:
-        if not isinstance(value, wanted) and not isinstance(value, np.bool_):
-            expected = "text as before" if wanted is not Real else "numbers or text, not both"
+        if not isinstance(value, wanted):
             raise TypeError(
                 f"column {name!r} holds {value!r} ({type(value).__name__}) in row {row}, "
-                f"expected {expected}"
+                f"expected {f'{kind} as before' if kind and row != present[0][0] else KINDS}"
             )
-    if wanted is not Real:
+    if kind == "text":
         return text(name, values, missing)
+    if kind == "dates":
+        moments = np.zeros(len(values))
+        moments[~missing] = [seconds_of_date(value) for _, value in present]
+        notes.append(f"column {name!r}: seconds since 1970 as numbers")
+        return replace(numbers(name, moments, missing, notes), is_time=True)
     result = np.full(len(values), np.nan)
     whole = [value for _, value in present if isinstance(value, int)]
     if any(abs(value) > EXACT for value in whole):

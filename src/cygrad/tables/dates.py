@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,10 +58,17 @@ def seconds_of(words: Sequence[str], pattern: str | None = None) -> NDArray[np.f
                 raise ValueError
         except ValueError:
             raise ValueError(f"{word!r} is no date", position) from None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        seconds[position] = (moment - _EPOCH).total_seconds()
+        seconds[position] = seconds_of_date(moment)
     return seconds
+
+
+def seconds_of_date(moment: date) -> float:
+    """Return seconds since 1970 in UTC of a date or datetime; one without an offset is in UTC."""
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH).total_seconds()
 
 
 def column_seconds(

@@ -26,6 +26,9 @@ def table(frame: Any, source: str | None = None) -> Table:
             f"frame is a {type(frame).__name__}, expected a data frame such as that of pandas, "
             "polars or PyArrow"
         ) from None
+    except ValueError as error:  # columns of the same name
+        text = " ".join(str(error).split())
+        raise ValueError(f"frame has columns of the same name: {text}") from None
     if not data.columns:
         raise ValueError("frame has no columns, expected at least one")
     notes: list[str] = []
@@ -61,7 +64,8 @@ def _column(nw: Any, name: str, series: Any, notes: list[str]) -> Column:
         moments = series.dt.total_microseconds()
         notes.append(f"column {name!r}: seconds as numbers")
     else:
-        raise TypeError(f"column {name!r} has dtype {kind}, expected numbers, text or times")
+        known = getattr(nw.to_native(series), "dtype", kind) if kind == nw.Unknown else kind
+        raise TypeError(f"column {name!r} has dtype {known}, expected numbers, text or times")
     filled = np.asarray(moments.fill_null(0).to_numpy(), np.float64)
     column = arrays.numbers(name, filled / 1e6, gaps, notes)
     return replace(column, is_time=kind != nw.Duration)
