@@ -39,6 +39,15 @@ ACTIVATIONS = {
 OURS = ("gaussian", "exp", cg.activations.sine(3))
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Let PyTorch use one thread: where others are busy, its threads wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def samples(rows=50, columns=4, dtype="float64"):
     return np.random.default_rng(0).normal(0, 2, (rows, columns)).astype(dtype)
 
@@ -118,12 +127,6 @@ class ExactHardSigmoid(nn.Module):
         return (z / 6 + 0.5).clamp(0, 1)
 
 
-def test_the_slope_of_hardsigmoid_is_rounded_to_float32():
-    z = torch.zeros(1, dtype=torch.float64, requires_grad=True)
-    nn.Hardsigmoid()(z).backward()
-    assert z.grad.item() in (float(np.float32(1 / 6)), 1 / 6)
-
-
 @pytest.mark.parametrize("name", [each for each in ACTIVATIONS if each != "identity"])
 def test_gradients_are_those_of_pytorch(name):
     X, y = samples(), np.random.default_rng(1).integers(0, 3, 50)
@@ -136,9 +139,10 @@ def test_gradients_are_those_of_pytorch(name):
         net = cg.exchange.from_torch(module, loss=loss)
         value, expected, gradient, derivatives = of_gradients(net, X, targets, theirs, exact)
         assert value == pytest.approx(expected, rel=1e-12)
-        np.testing.assert_allclose(
-            gradient, derivatives, rtol=1e-12, atol=1e-12 * np.abs(derivatives).max()
-        )
+        largest = np.abs(derivatives).max()
+        np.testing.assert_allclose(gradient, derivatives, rtol=1e-12, atol=1e-12 * largest)
+        rounded = of_gradients(net, X, targets, theirs, module)[3]
+        np.testing.assert_allclose(gradient, rounded, rtol=1e-7, atol=1e-12 * largest)
 
 
 def mixed(dtype=torch.float64):
@@ -285,9 +289,8 @@ def test_logits():
     np.testing.assert_allclose(module(tensor(X)).softmax(-1).detach(), net.forward(X), rtol=1e-13)
     net = cg.Network(4, [cg.Dense(1, "sigmoid")], loss="binary_cross_entropy", rng=0)
     assert len(cg.exchange.to_torch(net, logits=True)) == 1
-    assert cg.exchange.from_torch(nn.Linear(4, 1), loss="binary_cross_entropy").layers[
-        0
-    ].activation == ("sigmoid")
+    net = cg.exchange.from_torch(nn.Linear(4, 1), loss="binary_cross_entropy")
+    assert net.layers[0].activation == "sigmoid"
     with pytest.raises(ValueError, match="has the activation identity, expected softmax or"):
         cg.exchange.to_torch(cg.Network(4, [cg.Dense(1)], loss="mse", rng=0), logits=True)
 
@@ -311,9 +314,8 @@ def test_halves_are_widened(dtype):
 
 
 def test_softplus_is_linear_above_a_threshold():
-    assert cg.exchange.from_torch(chain(nn.Softplus(), "float32")).layers[0].activation == (
-        "softplus"
-    )
+    net = cg.exchange.from_torch(chain(nn.Softplus(), "float32"))
+    assert net.layers[0].activation == "softplus"
     module = chain(nn.Softplus(), "float64")
     with pytest.raises(ValueError, match=r"module '1' \(Softplus\): it is z above 20, up to 2.1e-"):
         cg.exchange.from_torch(module)
