@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cygrad.exchange.fann import from_fann
-    from cygrad.exchange.onnx import to_onnx
+    from cygrad.exchange.onnx import from_onnx, to_onnx
     from cygrad.exchange.opencv import from_opencv
     from cygrad.exchange.plain_c import CHeader, to_c
     from cygrad.exchange.safetensors import from_safetensors, to_safetensors
@@ -25,6 +25,7 @@ __all__ = [
     "CHeader",
     "SelfTest",
     "from_fann",
+    "from_onnx",
     "from_opencv",
     "from_safetensors",
     "from_sklearn",
@@ -42,6 +43,7 @@ _LAZY = {
     "CHeader": "plain_c",
     "SelfTest": "self_test",
     "from_fann": "fann",
+    "from_onnx": "onnx",
     "from_opencv": "opencv",
     "from_safetensors": "safetensors",
     "from_sklearn": "sklearn",

@@ -48,7 +48,7 @@ FORMATS = (
         has_samples=True,
     ),
     Format("C", (".h",), "plain_c", "to_c"),
-    Format("ONNX", (".onnx",), "onnx", "to_onnx", has_samples=True),
+    Format("ONNX", (".onnx",), "onnx", "to_onnx", "from_onnx", has_samples=True),
     Format("state dict of PyTorch", (".pt", ".pth"), "torch", "to_torch_file", "from_torch"),
     Format("FANN", (".net",), "fann", reader="from_fann"),
     Format("OpenCV", (".xml", ".yml", ".yaml"), "opencv", reader="from_opencv"),

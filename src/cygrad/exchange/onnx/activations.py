@@ -102,10 +102,6 @@ def _silu(graph: Graph, z: Any, parameter: Any) -> Any:
     return graph.node("Div", z, _one_plus_exp(graph, z))
 
 
-def _silu_of_sigmoid(graph: Graph, z: Any, parameter: Any) -> Any:
-    return graph.node("Mul", z, graph.node("Sigmoid", z))
-
-
 def _gaussian(graph: Graph, z: Any, parameter: Any) -> Any:
     return graph.node("Exp", graph.node("Neg", graph.node("Mul", z, z)))
 

@@ -321,7 +321,9 @@ def _norm(graph: WrittenGraph, each: NormOperation, value: str, net: Network) ->
         variance = graph.parameter("running_var", each.variance)
         if graph.dtype == np.float32:
             statistics = weights, biases, mean, variance
-            return graph.node("BatchNormalization", value, *statistics, epsilon=each.eps)
+            description = net.layers[each.index].description
+            options = {"epsilon": each.eps, "momentum": 1 - getattr(description, "momentum", 0.1)}
+            return graph.node("BatchNormalization", value, *statistics, **options)
         centered = graph.node("Sub", value, mean)
     else:
         mean = graph.node("ReduceMean", value, axes=[1], keepdims=1)

@@ -1,0 +1,105 @@
+"""The forms of activations and norms that other programs write, next to those of `activations`."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import Any
+
+from cygrad.exchange.onnx.activations import COMPOSED, OPERATORS, Formula, Graph
+
+
+def _of_operator(operator: str, **attributes: Any) -> Formula:
+    return lambda graph, z, parameter: graph.node(operator, z, **attributes)
+
+
+def _leaky_relu(graph: Graph, z: Any, slope: Any) -> Any:
+    return graph.node("PRelu", z, graph.number(slope))
+
+
+def _silu(graph: Graph, z: Any, parameter: Any) -> Any:
+    return graph.node("Mul", z, graph.node("Sigmoid", z))
+
+
+def _mish(graph: Graph, z: Any, parameter: Any) -> Any:
+    return graph.node("Mul", z, graph.node("Tanh", graph.node("Softplus", z)))
+
+
+def _relu_of_max(graph: Graph, z: Any, parameter: Any) -> Any:
+    return graph.node("Max", z, graph.number(0))
+
+
+def _one_plus_erf(graph: Graph, z: Any, operator: str) -> Any:
+    factor = sqrt(2) if operator == "Div" else sqrt(0.5)
+    erf = graph.node("Erf", graph.node(operator, z, graph.number(factor)))
+    return graph.node("Add", erf, graph.number(1))
+
+
+def _gelu_half_last(graph: Graph, z: Any, parameter: Any) -> Any:
+    product = graph.node("Mul", z, _one_plus_erf(graph, z, "Mul"))
+    return graph.node("Mul", product, graph.number(0.5))
+
+
+def _gelu_half_first(operator: str) -> Formula:
+    def formula(graph: Graph, z: Any, parameter: Any) -> Any:
+        half = graph.node("Mul", z, graph.number(0.5))
+        return graph.node("Mul", half, _one_plus_erf(graph, z, operator))
+
+    return formula
+
+
+def _gelu_half_inside(operator: str) -> Formula:
+    def formula(graph: Graph, z: Any, parameter: Any) -> Any:
+        phi = graph.node("Mul", _one_plus_erf(graph, z, operator), graph.number(0.5))
+        return graph.node("Mul", z, phi)
+
+    return formula
+
+
+def _gaussian_of_power(graph: Graph, z: Any, parameter: Any) -> Any:
+    return graph.node("Exp", graph.node("Neg", graph.node("Pow", z, graph.number(2))))
+
+
+#: What other programs write.
+FOREIGN: tuple[tuple[str, Formula], ...] = (
+    ("gelu", _of_operator("Gelu", approximate=b"none")),
+    ("gelu_tanh", _of_operator("Gelu", approximate=b"tanh")),
+    ("gelu", _gelu_half_last),
+    *(("gelu", _gelu_half_first(operator)) for operator in ("Div", "Mul")),
+    *(("gelu", _gelu_half_inside(operator)) for operator in ("Div", "Mul")),
+    ("silu", _silu),
+    ("silu", _of_operator("Swish", alpha=1.0)),
+    ("mish", _mish),
+    ("mish", _of_operator("Mish")),
+    ("leaky_relu", _leaky_relu),
+    ("hard_sigmoid", _of_operator("HardSigmoid", alpha=1 / 6, beta=0.5)),
+    ("gaussian", _gaussian_of_power),
+    ("relu", _relu_of_max),
+)
+#: All, with those of the most nodes first.
+FORMS = (
+    *((name, form) for name, form in COMPOSED.items() if name != "identity"),
+    *OPERATORS.items(),
+    *FOREIGN,
+)
+
+
+def sine(graph: Graph, z: Any, parameter: Any) -> Any:
+    """sin(z), whose parameter is 1."""
+    return graph.node("Sin", z)
+
+
+def layer_norm(*, is_power: bool) -> Formula:
+    """Return the formula of a layer norm without γ and β; its parameter is ε."""
+
+    def formula(graph: Graph, z: Any, eps: Any) -> Any:
+        mean = graph.node("ReduceMean", z, axes=[-1])
+        centered = graph.node("Sub", z, mean)
+        if is_power:
+            square = graph.node("Pow", centered, graph.number(2))
+        else:
+            square = graph.node("Mul", centered, centered)
+        variance = graph.node("ReduceMean", square, axes=[-1])
+        deviation = graph.node("Sqrt", graph.node("Add", variance, graph.number(eps)))
+        return graph.node("Div", centered, deviation)
+
+    return formula
