@@ -524,6 +524,21 @@ class TestDescribe:
         assert json.loads(out)["rows"] == 200
         assert json.loads(out)["inputs"] == sum(row["inputs"] for row in rows.values())
 
+    def test_dates_in_other_formats_are_said(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        rows = [f"{1 + i % 28:02}.03.2024;{i},5" for i in range(60)]
+        path = write(tmp_path / "export.csv", '"am\nTag";Umsatz', rows)
+        out, _ = run(capsys, "describe", path)
+        assert r"guessed: text in am\nTag" in out.splitlines()
+        assert out.splitlines()[-1] == (
+            r"column 'am\nTag' was taken for text, and looks like dates of the format %d.%m.%Y "
+            "(--dates)"
+        )
+        out, _ = run(capsys, "describe", path, "--dates", "1=%d.%m.%Y")
+        assert out.splitlines()[1].split() == [r"am\nTag", "date", "2", "0", "28"]
+        assert "looks like" not in out
+
     def test_rare_words(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         rows = [f"w{i % 1200},{i % 3}" for i in range(2400)] + ["a,1"] * 5
         data = write(tmp_path / "d.csv", "word,n", rows)

@@ -297,6 +297,28 @@ class TestDates:
         taken = Encoder(dates=["d"]).fit(seconds)
         assert_same_bits(taken.transform(seconds), encoder.transform(text), "x")
 
+    @pytest.mark.parametrize(
+        ("words", "formats"),
+        [
+            (["26.02.2014", "1.3.2015"], "%d.%m.%Y"),
+            (["02/03/2014", "04/05/2014"], "%d/%m/%Y or %m/%d/%Y"),
+            (["02/03/2014", "04/15/2014"], "%m/%d/%Y"),
+            (["2014/02/03 12:30", "2014/02/03 9:30"], "%Y/%m/%d %H:%M"),
+            (["2014-2-3", "2014-12-3"], "%Y-%m-%d"),
+            (["3-Feb-20", "4-Feb-20"], None),
+            (["1.2.3", "10.2.3"], None),
+            (["10.0.0.1", "10.0.0.2"], None),
+            (["26.02.2014", "soon"], None),
+        ],
+    )
+    def test_text_that_looks_like_dates_is_said(self, words, formats):
+        notes = Encoder().fit({"d": [*words, words[0]], "a": [1, 2, 3]}).notes
+        text = "column 'd' was taken for text, and looks like dates of the format"
+        assert notes == (() if formats is None else (f"{text} {formats} (dates=)",))
+        if formats is not None:
+            named = Encoder(dates={"d": formats.split(" or ")[0]})
+            assert named.fit({"d": words, "a": [1, 2]}).notes == ()
+
     def test_other_text_is_refused_with_its_place(self):
         encoder = Encoder().fit({"d": ["2020-01-31", "2021-04-01"]})
         with pytest.raises(
@@ -835,6 +857,13 @@ class TestFiles:
 
 
 class TestDescription:
+    def test_a_name_with_a_line_end_stays_in_its_line(self):
+        described = Encoder().fit({"größe\n(\tcm)": [1.0, 2.0], "b": [3.0, 1.0]}).describe()
+        assert described[0].column == "größe\n(\tcm)"
+        lines = str(described).splitlines()
+        assert len(lines) == 3
+        assert lines[1].startswith(r"größe\n(\tcm)  number ")
+
     def test_rows_and_text(self):
         data = arrays()
         with pytest.warns(UserWarning, match="'id'"):

@@ -238,6 +238,7 @@ def with_flags(error: ValueError) -> ValueError:
 
 def with_options(notes: Iterable[str]) -> list[str]:
     """Return notes with the options of the command line in place of the arguments they name."""
+    from cygrad.tables.description import one_line
 
     def option(match: re.Match[str]) -> str:
         if match[0] in _NO_OPTION:
@@ -245,7 +246,8 @@ def with_options(notes: Iterable[str]) -> list[str]:
         known = all(name in _OPTIONS for name in re.findall(r"(\w+)=", match[0]))
         return re.sub(r"(\w+)=", lambda name: _OPTIONS[name[1]], match[0]) if known else ""
 
-    return [re.sub(r" \([^()]*\b\w+=[^()]*\)", option, note) for note in notes]
+    # Names of columns may have line ends.
+    return [re.sub(r" \([^()]*\b\w+=[^()]*\)", option, one_line(note)) for note in notes]
 
 
 def print_notes(notes: Iterable[str]) -> None:

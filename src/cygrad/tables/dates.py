@@ -16,10 +16,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DAY = 86400
+FORMATS = tuple(
+    day + time
+    for day in (
+        *("%d.%m.%Y", "%d.%m.%y", "%Y.%m.%d", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y"),
+        *("%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%Y-%m-%d"),
+    )
+    for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p")
+)
+CHECKED_WORDS = 1000  # of a column, for a format of dates
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,6})?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII
 )
+_NEARLY_DATE = re.compile(r"\d{1,4}[./ -](?:\d\d?|[A-Za-z]{3})[./ -]\d|[A-Za-z]{3} \d", re.ASCII)
 
 
 def are_dates(words: Sequence[str]) -> bool:
@@ -28,6 +38,23 @@ def are_dates(words: Sequence[str]) -> bool:
         return False
     try:
         seconds_of(words)
+    except ValueError:
+        return False
+    return True
+
+
+def formats_of(words: Sequence[str]) -> list[str]:
+    """Return the usual formats, other than ISO 8601, in which all of the first words are dates."""
+    some = words[:CHECKED_WORDS]
+    # Most words have no date's digits and marks, and need no attempt.
+    if not some or _NEARLY_DATE.match(some[0]) is None:
+        return []
+    return [pattern for pattern in FORMATS if _fits(some, pattern)]
+
+
+def _fits(words: Sequence[str], pattern: str) -> bool:
+    try:
+        seconds_of(words, pattern)
     except ValueError:
         return False
     return True

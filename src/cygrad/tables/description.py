@@ -70,5 +70,13 @@ class Description(Sequence[DescribedColumn]):
     __repr__ = __str__
 
 
+def one_line(text: str) -> str:
+    """Return text with line ends and other characters that do not print as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(part if part.isprintable() else repr(part)[1:-1] for part in text)
+
+
 def _short(text: str) -> str:
+    text = one_line(text)
     return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"

@@ -250,6 +250,11 @@ class Encoder:
             notes.append(f"kept: {', '.join(map(repr, ids))}, though only numbers of rows")
             ids = []
         for each in learned:
+            if each.formats:
+                notes.append(
+                    f"column {each.name!r} was taken for text, and looks like dates of the format "
+                    f"{' or '.join(each.formats)} (dates=)"
+                )
             if each.reason:
                 notes.append(f"left out: column {each.name!r}, {each.reason} (keep=)")
             elif each.encoding is not None and len(each.encoding.input_names) > MANY_INPUTS:

@@ -6,7 +6,7 @@ network can only learn by heart.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -66,6 +66,8 @@ class LearnedColumn:
         Why it is left out; empty otherwise.
     gaps, distinct : int
         Counts in the training rows; gaps are no value.
+    formats : sequence of str
+        Those of dates that its words have, though it was not taken for dates.
     """
 
     name: str
@@ -73,6 +75,7 @@ class LearnedColumn:
     reason: str
     gaps: int
     distinct: int
+    formats: Sequence[str] = ()
 
 
 def learn(column: Column, choices: Choices, locate: Locate) -> LearnedColumn:
@@ -108,7 +111,8 @@ def learn(column: Column, choices: Choices, locate: Locate) -> LearnedColumn:
     if kept:
         reason = ""
     encoding = None if reason else _category_encoding(name, used, count, is_category, choices)
-    return LearnedColumn(name, encoding, reason, count, len(used))
+    formats = () if is_category else dates.formats_of(list(used))
+    return LearnedColumn(name, encoding, reason, count, len(used), formats)
 
 
 def _reason_of_numbers(
