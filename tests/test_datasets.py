@@ -105,7 +105,7 @@ def test_split_of_classes_that_are_named_so() -> None:
     assert_array_equal(y[test], [1])
     train, test = datasets.split(np.repeat([1, 2], 5), 0.5, classes=False)
     assert len(test) == 5
-    with pytest.raises(ValueError, match="leaves a part of 4 rows empty"):
+    with pytest.raises(ValueError, match="no row is left to test: y has 4 classes in 4 rows"):
         datasets.split(np.arange(4), 0.5, classes=True)
     with pytest.raises(TypeError, match="classes is 1, expected True or False"):
         datasets.split(y, 0.5, classes=1)  # type: ignore[arg-type]
@@ -127,6 +127,8 @@ def test_split_refuses_a_fraction_out_of_range(fraction: float) -> None:
 def test_split_refuses_an_empty_part_and_scalars() -> None:
     with pytest.raises(ValueError, match=r"leaves a part of . rows empty"):
         datasets.split(np.arange(4), 0.2)
+    with pytest.raises(ValueError, match=r"no row is left to test: y has 10 classes in 10 rows"):
+        datasets.split(np.arange(10), 0.2, classes=True)
     with pytest.raises(ValueError, match=r"y has shape \(\)"):
         datasets.split(np.array(1), 0.2)
 

@@ -62,7 +62,13 @@ def split(
     is_test = np.floor((position + 1) * test_fraction) != np.floor(position * test_fraction)
     keys = keys[order]
     if _are_classes(keys) if classes is None else checks.flag(classes, "classes"):
+        had_test = is_test.any()
         is_test = keep_every_class(is_test, keys)
+        if had_test and not is_test.any():
+            raise ValueError(
+                f"no row is left to test: y has {len(np.unique(keys))} classes in {rows} rows, and "
+                "each needs one to train on; expected classes with several rows, or quantities"
+            )
     if not is_test.any() or is_test.all():
         raise ValueError(
             f"test_fraction is {test_fraction}, which leaves a part of {rows} rows empty"
