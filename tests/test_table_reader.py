@@ -8,6 +8,7 @@ import os
 import pickle
 import sys
 import threading
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -452,6 +453,11 @@ def test_infinite_and_rounded_numbers(write):
         ("<!DOCTYPE html>\n<html></html>\n", "is HTML"),
         ("\n<HTML><body>404", "is HTML"),
         ('<?xml version="1.0"?><a/>', "is XML"),
+        ('[{"a": 1, "b": 2},\n {"a": 3, "b": 4}]', "is JSON, .* pandas.read_json"),
+        ('{"a":1,"b":2}\n{"a":3,"b":4}\n', "is JSON"),
+        (b'\xef\xbb\xbf{\n  "columns": ["a"]}', "is JSON"),
+        ("[[1, 2], [3, 4]]", "is JSON"),
+        (b"%PDF-1.4\n%\xe2\xe3\n1 0 obj\n", "is PDF"),
         (b"PK\x03\x04\x14\0\0\0\0\0", "is a damaged .npz file"),
         (b"\xff\xff\xff\xff\x07\0\0\0", "is not text"),
         (b"\x7fELF\x02\0\0\0\0\0", "is not text"),
@@ -557,6 +563,19 @@ def test_compression(write, ending):
         read(write(data[: len(data) // 2], f"half.csv.{ending}"))
     with pytest.raises(ValueError, match="is HTML"):
         read(write("<html>", f"page.csv.{ending}"))
+
+
+def test_an_archive_of_other_files_is_refused(write):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("inner.csv", "a,b\n1,2\n")
+    with pytest.raises(ValueError, match=r"is a ZIP archive of 'inner.csv', .*, unpacked"):
+        read(write(data.getvalue()))
+
+
+def test_a_path_is_a_path():
+    with pytest.raises(TypeError, match="path is None, expected a path or a binary file"):
+        read(None)
 
 
 def test_several_streams_of_xz(write):

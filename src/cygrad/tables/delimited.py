@@ -420,6 +420,13 @@ def _refuse_other_formats(start: bytes, path: Path) -> None:
     if head.startswith((b"<!doctype html", b"<html", b"<?xml")):
         kind = "XML" if head.startswith(b"<?xml") else "HTML, perhaps the page of an error"
         raise ValueError(f"{path} is {kind}, expected rows of fields")
+    if _JSON.match(head):
+        raise ValueError(
+            f"{path} is JSON, expected rows of fields; Table.from_frame takes what "
+            "pandas.read_json returns"
+        )
+    if head.startswith(b"%pdf-"):
+        raise ValueError(f"{path} is PDF, expected rows of fields")
     if is_svmlight(start):
         raise ValueError(f"{path} is in the format of svmlight, expected tables.read_svmlight")
     if b"\0" in start[:4096]:
@@ -428,6 +435,8 @@ def _refuse_other_formats(start: bytes, path: Path) -> None:
         )
 
 
+#: How JSON begins: an object, or an array of objects or of arrays.
+_JSON = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[\s*\[|(?:\[\s*)?\{\s*"[^"\n]*"\s*:)')
 _FIRST_OF_NUMBERS = (*"+-.,0123456789", "\u2212")
 
 

@@ -214,9 +214,16 @@ def _format(path: Path, first: bytes, is_compressed: bool) -> str:
         if not is_compressed:
             import zipfile
 
+            members: list[str] = []
             with suppress(Exception), zipfile.ZipFile(path) as archive:  # else it is damaged
-                if "[Content_Types].xml" in archive.namelist():
-                    return "Excel"
+                members = archive.namelist()
+            if "[Content_Types].xml" in members:
+                return "Excel"
+            if members and not any(member.endswith(".npy") for member in members):
+                raise ValueError(
+                    f"{path} is a ZIP archive of {members[0]!r}, without arrays; expected the file "
+                    "in it, unpacked"
+                )
         return ".npz"
     if first.startswith(signatures.EXCEL_MAGIC):
         return "Excel"

@@ -119,6 +119,8 @@ def regular_file(
     It is `path` itself, or a copy of a pipe or of an open file, which is removed afterwards.
     """
     if not isinstance(path, str | os.PathLike):
+        if not hasattr(path, "read"):
+            raise TypeError(f"path is {path!r}, expected a path or a binary file")
         name = getattr(path, "name", None)
         with _copied(path, name if isinstance(name, str) else "file", max_bytes) as copy:
             yield copy
