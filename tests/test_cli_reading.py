@@ -491,3 +491,11 @@ def test_bad_files_get_one_line_with_options_of_the_command_line(run: Run) -> No
     assert trained(run, "d.csv", "--target", "c", "--text", "a")["classes"] == ["u", "v"]
     Path("d.csv").write_bytes(b"a,b,c\n" + rows + b"9,\xe9,u\n")
     assert trained(run, "d.csv", "--target", "c", "--encoding", "latin-1")["inputs"] == 4
+
+
+def test_names_of_columns_that_look_like_arguments_stay(run: Run, tmp_path: Path) -> None:
+    rows = "".join(f"w{i % 3},{i % 7},4\n" for i in range(30))
+    (tmp_path / "data.csv").write_text(f"temp (T=20),count (keep=),last (drop=)\n{rows}")
+    lines = run("describe", "data.csv")[0].splitlines()
+    assert "guessed: text in temp (T=20)" in lines
+    assert "left out: column 'last (drop=)', constant (--keep)" in lines

@@ -237,7 +237,10 @@ def with_flags(error: ValueError) -> ValueError:
 
 
 def with_options(notes: Iterable[str]) -> list[str]:
-    """Return notes with the options of the command line in place of the arguments they name."""
+    """Return notes with the options of the command line in place of the arguments they name.
+
+    These are at the end of a note; before it there can be names of columns, as in size (x=3).
+    """
     from cygrad.tables.description import one_line
 
     def option(match: re.Match[str]) -> str:
@@ -247,7 +250,7 @@ def with_options(notes: Iterable[str]) -> list[str]:
         return re.sub(r"(\w+)=", lambda name: _OPTIONS[name[1]], match[0]) if known else ""
 
     # Names of columns may have line ends.
-    return [re.sub(r" \([^()]*\b\w+=[^()]*\)", option, one_line(note)) for note in notes]
+    return [re.sub(r" \([^()]*\b\w+=[^()]*\)$", option, one_line(note)) for note in notes]
 
 
 def print_notes(notes: Iterable[str]) -> None:
