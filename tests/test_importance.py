@@ -241,3 +241,8 @@ def test_a_column_that_is_no_input_is_refused() -> None:
     table = people()
     with pytest.raises(ValueError, match="columns has 'pay'"):
         permutation_importance(with_encoder(table), table, columns=["pay"])
+
+
+def test_a_path_is_no_table() -> None:
+    with pytest.raises(TypeError, match=r"X is 'data.csv', expected a table, as of cygrad.tables"):
+        permutation_importance(with_encoder(people()), "data.csv")

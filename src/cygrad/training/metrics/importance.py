@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -168,6 +169,10 @@ def _samples(net: Network, X: Any, y: Any) -> tuple[Any, NDArray[Any]]:
     from cygrad.network.encoding import takes
     from cygrad.tables.encoder import is_table
 
+    if isinstance(X, str | PathLike):
+        raise TypeError(
+            f"X is {X!r}, expected a table, as of cygrad.tables.read(path), or an array"
+        )
     encoder = net.encoder
     if encoder is not None and takes(encoder, X):
         given = X
