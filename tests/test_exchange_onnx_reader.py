@@ -61,6 +61,8 @@ def agree(model, *, rtol=1e-5, **arguments):
     return net
 
 
+#: Seconds long: PyTorch's own exporter.
+DYNAMO = pytest.param(True, 20, marks=pytest.mark.slow)
 W = np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32)
 B = np.float32([0.5, -0.25])
 
@@ -223,11 +225,16 @@ def test_operators_of_others(opset, nodes, expected):
         ([("Gemm", ["x", "w"], "a"), ("Add", ["a", "a"], "y")], r"'n1' \(Add\) is a sum"),
         (
             [("Gemm", ["x", "w"], "a"), ("Tanh", ["a"], "b"), ("Abs", ["a"], "y")],
-            r"'n1' \(Tanh\)|'n2' \(Abs\)",
+            r"'n2' \(Abs\) is a branch beside 'n1' \(Tanh\)",
         ),
         ([("Gemm", ["x", "w"], "a"), ("ArgMax", ["a"], "y")], r"'n1' \(ArgMax\) is no decision"),
         ([("Gemm", ["x", "w"], "y"), ("Tanh", ["w"], "b")], r"'n1' \(Tanh\) is not part"),
         ([("Gemm", ["x", "w"], "a"), ("Cast", ["a"], "y", {"to": 7})], r"'n1' .*int64"),
+        ([("Gemm", ["x"], "y")], r"'n0' \(Gemm\) is incomplete"),
+        (
+            [("Relu", ["x"], "a"), ("Abs", ["x"], "b"), ("Div", ["a", "b"], "y")],
+            r"'n1' \(Abs\) is a branch beside 'n0' \(Relu\)",
+        ),
     ],
 )
 def test_other_graphs_are_refused_by_name(nodes, message):
@@ -238,6 +245,26 @@ def test_other_graphs_are_refused_by_name(nodes, message):
     model = made(made_nodes, {"w": W.T})
     with pytest.raises(ValueError, match=message):
         cg.exchange.from_onnx(model)
+
+
+def test_inputs_of_more_dimensions_must_be_flattened():
+    weights = np.random.default_rng(3).normal(size=(2, 12)).astype(np.float32)
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["a"]),
+        helper.make_node("Gemm", ["a", "w"], ["y"], transB=1),
+    ]
+    model = made(nodes, {"w": weights})
+    entry = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 4])
+    model.graph.input[0].CopyFrom(entry)
+    assert cg.exchange.from_onnx(model).inputs == 12
+    model.graph.node[0].op_type = "Softmax"
+    with pytest.raises(ValueError, match=r"\(Softmax\) is applied to an input that has not been"):
+        cg.exchange.from_onnx(model)
+
+
+def test_momentum_of_batch_norm_comes_back(tmp_path):
+    net = cg.Network(3, [cg.Dense(4), cg.BatchNorm(momentum=0.03), cg.Dense(1)], rng=0, loss="mse")
+    assert round_trip(net, tmp_path).layers[1].description.momentum == 0.03
 
 
 def test_outputs_of_hidden_layers_need_lossy():
@@ -340,10 +367,12 @@ def test_outputs_one_below_the_other_are_refused():
         cg.exchange.from_onnx(model)
 
 
-@pytest.mark.parametrize("opset", [13, 20])
+@pytest.mark.parametrize(("dynamo", "opset"), [(False, 13), (False, 20), DYNAMO])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_models_of_pytorch(tmp_path, dtype, opset):
+def test_models_of_pytorch(tmp_path, dtype, dynamo, opset):
     torch = pytest.importorskip("torch", reason="a peer that is not installed")
+    if dynamo:
+        pytest.importorskip("onnxscript", reason="PyTorch's exporter needs it")
     nn = torch.nn
     functions = [
         nn.SiLU(), nn.GELU(), nn.Tanh(), nn.LeakyReLU(0.2), nn.ELU(0.5), nn.Softsign(), nn.ReLU(),
@@ -357,13 +386,8 @@ def test_models_of_pytorch(tmp_path, dtype, opset):
     X = torch.randn(9, 4, dtype=getattr(torch, dtype), generator=torch.Generator().manual_seed(0))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            torch.onnx.export(
-                module, X, tmp_path / "net.onnx", dynamo=False, opset_version=opset,
-                dynamic_axes={}, input_names=["x"],
-            )  # fmt: skip
-        except (ImportError, TypeError) as error:
-            pytest.skip(f"this PyTorch does not export: {error}")
+        options = {"dynamo": dynamo, "opset_version": opset}
+        torch.onnx.export(module, (X,), tmp_path / "net.onnx", **options)
     net = cg.exchange.from_onnx(tmp_path / "net.onnx")
     assert net.dtype == dtype
     dense = [layer for layer in net.layers if layer.kind == "dense"]
@@ -372,3 +396,27 @@ def test_models_of_pytorch(tmp_path, dtype, opset):
         np.testing.assert_array_equal(ours.weights, theirs.weight.detach().numpy())
     expected = module(X).detach().numpy()
     np.testing.assert_allclose(net.forward(X.numpy()), expected, rtol=200 * np.finfo(dtype).eps)
+
+
+def test_models_of_keras(tmp_path, monkeypatch):
+    pytest.importorskip("torch", reason="a peer that is not installed")
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    keras = pytest.importorskip("keras", reason="a peer that is not installed")
+    if keras.backend.backend() != "torch":
+        pytest.skip("Keras runs on another backend in this process")
+    names = ["relu", "silu", "gelu", "elu", "selu", "softplus", "softsign", "sigmoid", "tanh"]
+    names += ["hard_sigmoid", "mish", "exponential"]
+    layers = [keras.layers.Dense(5, name) for name in names]
+    layers += [keras.layers.BatchNormalization(), keras.layers.LeakyReLU(0.2)]
+    model = keras.Sequential([keras.layers.Input((4,)), *layers, keras.layers.Dense(3, "softmax")])
+    X = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
+    expected = keras.ops.convert_to_numpy(model(X))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.export(tmp_path / "net.onnx", format="onnx", verbose=False)
+    net = cg.exchange.from_onnx(tmp_path / "net.onnx")
+    assert str(net.layers[10].activation) == "mish"
+    np.testing.assert_array_equal(
+        net.layers[0].weights, keras.ops.convert_to_numpy(model.layers[0].kernel).T
+    )
+    np.testing.assert_allclose(net.forward(X), expected, rtol=1e-5, atol=1e-6)

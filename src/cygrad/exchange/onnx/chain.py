@@ -56,8 +56,8 @@ class Chain:
             following = graph.consumers(value)
             if not following:
                 return value
-            first = graph.nodes[following[0]].op_type
-            if self.dimensions > 2 and first not in ("Flatten", "Reshape", "Cast", "Identity"):
+            operator = graph.nodes[following[0]].op_type
+            if self.dimensions > 2 and operator not in ("Flatten", "Reshape", "Cast", "Identity"):
                 graph.refuse(following[0], "applied to an input that has not been flattened")
             found = self._activation(assembly, value) or self._layer_norm(assembly, value)
             if found is not None:
@@ -71,12 +71,19 @@ class Chain:
                 continue
             index = following[0]
             read = _LAYERS.get(graph.nodes[index].op_type)
+            if len(following) > 1:
+                first = graph.nodes[index]
+                beside = f"{first.name or first.output[0]!r} ({first.op_type})"
+                graph.refuse(
+                    following[1], f"a branch beside {beside}, expected layers one after another"
+                )
             if read is None:
                 graph.refuse(index, "an operator that dense networks do not have here")
-            if len(following) > 1:
-                graph.refuse(following[1], "beside the chain of layers, expected one after another")
             graph.used.add(index)
-            value = read(self, assembly, index, value)
+            try:
+                value = read(self, assembly, index, value)
+            except (IndexError, KeyError):
+                graph.refuse(index, "incomplete, expected all inputs and attributes")
         return value
 
     def _activation(self, assembly: Assembly, value: str) -> str | None:

@@ -24,6 +24,12 @@ def _mish(graph: Graph, z: Any, parameter: Any) -> Any:
     return graph.node("Mul", z, graph.node("Tanh", graph.node("Softplus", z)))
 
 
+def _softplus_of_pytorch(graph: Graph, z: Any, parameter: Any) -> Any:
+    """z above 20, where it is off by less than 2.1e-9."""
+    above = graph.node("Greater", z, graph.number(20))
+    return graph.node("Where", above, z, graph.node("Softplus", z))
+
+
 def _relu_of_max(graph: Graph, z: Any, parameter: Any) -> Any:
     return graph.node("Max", z, graph.number(0))
 
@@ -70,6 +76,7 @@ FOREIGN: tuple[tuple[str, Formula], ...] = (
     ("silu", _of_operator("Swish", alpha=1.0)),
     ("mish", _mish),
     ("mish", _of_operator("Mish")),
+    ("softplus", _softplus_of_pytorch),
     ("leaky_relu", _leaky_relu),
     ("hard_sigmoid", _of_operator("HardSigmoid", alpha=1 / 6, beta=0.5)),
     ("gaussian", _gaussian_of_power),

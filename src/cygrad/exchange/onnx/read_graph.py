@@ -26,6 +26,47 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "Softmax": {"axis": -1},
     "ReduceMean": {"keepdims": 1, "noop_with_empty_axes": 0},
 }
+#: Operators with outputs of the dtype of their inputs, all of which have the same.
+SAME_DTYPE = frozenset(
+    [
+        "Abs",
+        "Add",
+        "BatchNormalization",
+        "Clip",
+        "Div",
+        "Dropout",
+        "Elu",
+        "Erf",
+        "Exp",
+        "Flatten",
+        "Gelu",
+        "Gemm",
+        "HardSigmoid",
+        "LeakyRelu",
+        "LayerNormalization",
+        "Log",
+        "MatMul",
+        "Max",
+        "Min",
+        "Mish",
+        "Mul",
+        "Neg",
+        "PRelu",
+        "Pow",
+        "Relu",
+        "Reshape",
+        "Selu",
+        "Sigmoid",
+        "Sin",
+        "Softmax",
+        "Softplus",
+        "Softsign",
+        "Sqrt",
+        "Sub",
+        "Swish",
+        "Tanh",
+    ]
+)
 #: Operators whose first two inputs can change places.
 COMMUTATIVE = ("Add", "Mul")
 
@@ -64,6 +105,7 @@ class ReadGraph:
         self.inputs = [each for each in model.graph.input if each.name not in self._constants]
         self._consumers: dict[str, list[int]] = defaultdict(list)
         self._producers: dict[str, int] = {}
+        self._remove_casts()
         for index, node in enumerate(self.nodes):
             if node.domain not in DOMAINS:
                 self.refuse(index, f"of the domain {node.domain!r}, which is not known")
@@ -120,6 +162,30 @@ class ReadGraph:
             return None
         self.used |= search.found
         return result, captured.value
+
+    def _remove_casts(self) -> None:
+        """Leave out conversions to the dtype that a value has, as Keras' exporter writes them."""
+        elements = {each.name: each.type.tensor_type.elem_type for each in self.inputs}
+        same: dict[str, str] = {}  # a value by the name that it gets
+        for index, node in enumerate(self.nodes):
+            if any(name in same for name in node.input):
+                copied = self._onnx.NodeProto()
+                copied.CopyFrom(node)
+                copied.input[:] = [same.get(name, name) for name in node.input]
+                self.nodes[index] = node = copied
+            known = next((elements[name] for name in node.input if name in elements), None)
+            if node.op_type == "Cast":
+                if (
+                    len(node.input) == 1
+                    and known is not None
+                    and (known == self.attributes(index).get("to"))
+                ):
+                    same[node.output[0]] = node.input[0]
+                    self.used.add(index)
+                continue
+            if known is not None and node.op_type in SAME_DTYPE:
+                elements |= dict.fromkeys(node.output[:1], known)
+        self.outputs = [same.get(name, name) for name in self.outputs]
 
     def _array(self, tensor: Any) -> NDArray[Any]:
         if self._onnx.external_data_helper.uses_external_data(tensor):
