@@ -130,6 +130,12 @@ def test_refusals(tmp_path, monkeypatch):
         archive.writestr("sheet.xml", "<x/>")
     with pytest.raises(ValueError, match=r"is a ZIP archive of 'sheet.xml', without arrays"):
         read(path)
+    with open(path, "wb") as file:
+        np.savez(file, a=[1, 2])
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("sheet.xml", "<x/>")
+    with pytest.raises(ValueError, match="has a member that is no array"):
+        read(path)
 
 
 def test_damaged_files(tmp_path):
