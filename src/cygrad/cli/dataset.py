@@ -242,7 +242,7 @@ def _encoded(dataset: Dataset, targets: columns.TargetedTable, arguments: Namesp
         scaled = "robust" if is_robust else scaled
         needs_dense = arguments.noise or arguments.input_dropout or arguments.residual
         needs_dense = needs_dense or arguments.scaling_rate is not None
-        sparse: bool | str = False if needs_dense or arguments.report is not None else "auto"
+        sparse: bool | str = False if needs_dense else "auto"
         if arguments.sparse != "auto":
             sparse = arguments.sparse == "yes"
         options = {"numbers": scaled, "dtype": arguments.dtype, "sparse": sparse}
