@@ -12,7 +12,6 @@ import numpy as np
 from cygrad import seeding
 from cygrad.network.weights import check_not_all_zero, read_weights
 from cygrad.tables.encoder import Encoder, as_table, column_names, is_table, rows_table
-from cygrad.tables.learning import ROW_NUMBERS, UNIQUE_TEXT
 from cygrad.tables.table import Column, Table
 from cygrad.tables.target_encoding import learn_targets
 from cygrad.training import validation as dividing
@@ -232,15 +231,9 @@ def _own(samples: Samples, data: Any, y: Any) -> Samples:
 
 
 def _learn(encoder: Encoder, table: Table) -> None:
-    """Fit the encoder; a warning names the columns that only number the rows."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the one below is that of the caller
+    """Fit the encoder, whose warnings are on the columns that only number the rows."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
         encoder.fit(table)
-    reasons = {f"left out: {reason}" for reason in (ROW_NUMBERS, UNIQUE_TEXT)}
-    ids = [row.column for row in encoder.describe() if row.taken_for in reasons]
-    if ids:
-        warnings.warn(
-            f"left out, as they only number the rows: {', '.join(map(repr, ids))}; keep= makes "
-            "inputs of them",
-            stacklevel=4,
-        )
+    for each in found:
+        warnings.warn(each.message, stacklevel=4)  # of the line that calls `TabularRecipe.fit`
