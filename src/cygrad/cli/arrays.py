@@ -19,6 +19,7 @@ from cygrad.tables.array_files import PARTS, array_columns, table_of
 from cygrad.tables.columns import target_column
 from cygrad.tables.samples import check_finite
 from cygrad.tables.sources import EXPANSION, FREE_BYTES
+from cygrad.tables.sparse_rows import SPARSE_INPUTS, SPARSE_SHARE
 from cygrad.tables.table import Column
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ TEST_PARTS = {
     ("X_train", "y_train"): ("X_test", "y_test"),
     ("train_x", "train_y"): ("test_x", "test_y"),
 }
-#: Sparse rows stay so if a row has at most one number in so many inputs; see `Encoder`.
-SPARSE_INPUTS, SPARSE_SHARE = 256, 16
 #: A small file cannot fill the memory with weights of columns that hold nothing.
 MOST_FEATURES, FEATURES_PER_NUMBER = 100_000, 100
 

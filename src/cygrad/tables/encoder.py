@@ -30,7 +30,7 @@ from cygrad.tables.encodings import (
 from cygrad.tables.learning import ROW_NUMBERS, UNIQUE_TEXT, Choices, LearnedColumn, learn
 from cygrad.tables.samples import TASKS, Task
 from cygrad.tables.scaling import METHODS
-from cygrad.tables.sparse_rows import SparseRows
+from cygrad.tables.sparse_rows import SPARSE_INPUTS, SPARSE_SHARE, SparseRows
 from cygrad.tables.table import Table
 from cygrad.tables.target_encoding import SCALES, ClassTarget, QuantityTargets
 
@@ -39,10 +39,6 @@ if TYPE_CHECKING:
 
 Names = Sequence[str | int]
 
-# Compressed rows are the default with at least this many inputs, of which a row stores at most one
-# in so many. Below, most users expect an array.
-SPARSE_INPUTS = 256
-SPARSE_SHARE = 16
 # From here on a training is faster with compressed rows: by half with 100 inputs, of which 14 are
 # stored, 64 units and batches of 256, and no slower with 32 of each.
 FASTER_SPARSE_INPUTS = 64

@@ -11,6 +11,11 @@ from cygrad.records import dataclass
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# Compressed rows are the default with at least this many inputs, of which a row stores at most one
+# in so many. Below, most users expect an array.
+SPARSE_INPUTS = 256
+SPARSE_SHARE = 16
+
 
 @dataclass(frozen=True, eq=False)
 class SparseRows:
