@@ -7,9 +7,11 @@
 >>> history = cg.Trainer(net, cg.Adam(1e-3), batch_size=32, rng=0).fit(X, y, epochs=20)
 >>> net.save("digits.npz")
 
-- `Network` and `Dense` make a network, `Trainer` with `SGD` or `Adam` trains it and returns a
-  `History`; `schedules`, `callbacks`, `metrics`, `initializers` and `losses` modify the training;
-  `activations` has those with a parameter.
+- `Network` and `Dense` make a network; `BatchNorm`, `LayerNorm`, `Scaling`, `Dropout`,
+  `GaussianNoise` and `Residual` are other layers.
+- `Trainer` with `SGD` or `Adam` trains it and returns a `History`; `schedules`, `callbacks`,
+  `metrics`, `initializers` and `losses` modify the training; `activations` has those with a
+  parameter.
 - `Network.save` writes a network to a file, `load` reads it.
 - `tables` reads files as they come, `datasets` reads samples.
 - `presets` has complete recipes with published defaults, from a table to a trained network.
