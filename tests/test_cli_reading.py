@@ -388,6 +388,12 @@ class TestSavedOptions:
         assert net.reading == {}
         net.reading = {"separator": ";", "gaps": ("", "-200")}
         assert net.reading == {"separator": ";", "gaps": ["", "-200"]}
+        net.reading["gaps"].append("?")
+        assert net.reading == {"separator": ";", "gaps": ["", "-200"]}
+        net.reading = {"kinds": {"code": "text"}}
+        net.reading["kinds"]["size"] = "text"
+        assert net.reading == {"kinds": {"code": "text"}}
+        net.reading = {"separator": ";", "gaps": ("", "-200")}
         net.save(tmp_path / "m.npz")
         assert cg.load(tmp_path / "m.npz").reading == net.reading
         assert net.as_dtype("float64").reading == net.reading

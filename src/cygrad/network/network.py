@@ -6,6 +6,7 @@ in `training`.
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -365,10 +366,7 @@ class Network:
         >>> net.reading
         {'separator': ';', 'gaps': ['', '-200']}
         """
-        return {
-            name: list(each) if isinstance(each, list) else each
-            for name, each in self._reading.items()
-        }
+        return copy.deepcopy(self._reading)
 
     @reading.setter
     def reading(self, reading: Mapping[str, Any]) -> None:
