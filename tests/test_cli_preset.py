@@ -117,6 +117,7 @@ def test_the_result_has_what_the_preset_set(data: Path, capsys: Capture, tmp_pat
         (["--early-stopping", "1"], "early_stopping", "stopped", "callback"),
         (["--standardize", "none"], "standardize", "preset", "tabular"),
         (["--no-standardize"], "standardize", "preset", "tabular"),
+        (["--numbers", "quantile"], "standardize", "preset", "tabular"),
         (["--norm", "layer", "--dropout", "0.1"], "norm", "layers", "layer_norm"),
         (["--residual"], "residual", "layers", "residual_sum"),
     ],
@@ -145,6 +146,13 @@ def test_numbers_alone_are_scaled_robustly_too(data: Path, capsys: Capture, tmp_
     assert net.encoder is not None
     assert net.encoder.numbers == "robust"
     assert net.input_mean is None
+
+
+def test_numbers_of_another_scale_win(data: Path, capsys: Capture, tmp_path: Path) -> None:
+    train(capsys, data, tmp_path, "--target", "kind", "--numbers", "quantile", *SMALL)
+    net = cg.load(tmp_path / "model.npz")
+    assert net.encoder is not None
+    assert net.encoder.numbers == "quantile"
 
 
 def test_small_data_need_no_words_on_the_batch(tmp_path: Path, capsys: Capture) -> None:

@@ -68,6 +68,8 @@ def resolve(arguments: Namespace) -> None:
         without["beta2"] = None
     if optimizer == "rprop":  # its steps take all samples, at a fixed rate
         without |= {"schedule": "constant", "batch_size": None}
+    if arguments.numbers != "standard":  # which is another scale of the inputs
+        without["standardize"] = "auto"
     if not options.get("validation", arguments.validation):
         without["best_epoch"] = False
     for name in [*options]:
