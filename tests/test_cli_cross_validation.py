@@ -15,7 +15,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import cygrad as cg
-from cygrad.cli import main, train
+from cygrad.cli import known, main, train
 
 QUICK = ["--epochs", "3", "--hidden", "8", "--optimizer", "sgd", "--learning-rate", "0.1"]
 
@@ -336,3 +336,38 @@ def test_a_test_part_of_the_file_is_divided_too_and_said(
     assert result["samples"] == 30
     assert "the folds are of all samples, those of the test part among them" in result["notes"]
     assert not any(note.startswith("the test part is") for note in result["notes"])
+
+
+def test_a_prediction_that_overflows_is_named_by_its_row_in_the_data(
+    capsys: pytest.CaptureFixture[str],
+    numbers: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def overflowing(net: cg.Network, samples: known.KnownSamples) -> Any:
+        predicted = net.predict(samples.X)
+        predicted[1] = np.inf
+        return predicted
+
+    monkeypatch.setattr(known, "predict", overflowing)
+    output = tmp_path / "out.csv"
+    argv = [numbers, "--target", "price", "--drop", "kind", "--cv", "3", "--output", output]
+    _, err = run(capsys, *argv, *QUICK, "--quiet", code=1)
+    prices = np.array([float(row[-1]) for row in read_rows(numbers)[1:]])
+    _, test = cg.datasets.folds(prices, 3, rng=0)[0]
+    assert f", sample {test[1] + 1}: the prediction is inf" in err
+    assert not output.exists()
+
+
+def test_stdin_is_no_file_that_predictions_could_overwrite(
+    capsys: pytest.CaptureFixture[str],
+    numbers: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with numbers.open("rb") as file:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
+        argv = ["-", "--target", "kind", "--cv", "2", "--output", "./-"]
+        run(capsys, *argv, *QUICK, "--quiet")
+    assert len(read_rows(tmp_path / "-")) == 55

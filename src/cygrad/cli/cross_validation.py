@@ -21,9 +21,8 @@ import numpy as np
 from cygrad import datasets
 from cygrad.cli import architecture, columns, descent, known, predictions, preset, train
 from cygrad.cli.dataset import Dataset, Undivided, read_undivided
-from cygrad.cli.options import DIGITS
 from cygrad.cli.outputs import output_path
-from cygrad.cli.reading import STREAM
+from cygrad.cli.reading import STREAM, print_notes
 from cygrad.cli.summary import (
     describe,
     metric_text,
@@ -84,10 +83,7 @@ def run(arguments: Namespace) -> None:
     if arguments.output == STREAM and arguments.json:
         raise ValueError("--output -: not with --json, which prints the results to stdout")
     if arguments.output not in (None, STREAM):
-        reserved: dict[str, str | Path] = {}
-        if arguments.data != DIGITS:
-            reserved = {"data": arguments.data}
-        output = output_path("--output", arguments.output, reserved)
+        output = output_path("--output", arguments.output, train.data_file(arguments))
     samples = read_undivided(arguments)
     ids = _ids(samples, arguments)
     if arguments.output == STREAM:
@@ -150,7 +146,7 @@ class Notes:
         self._found: dict[str, list[int]] = {}
         #: The number of the fold that is trained.
         self.fold = 0
-        columns.print_notes(note for note in notes if not is_quiet or note.startswith("left out"))
+        print_notes(note for note in notes if not is_quiet or note.startswith("left out"))
 
     def say(self, line: str) -> None:
         """Keep a line until the progress has ended."""
@@ -176,7 +172,7 @@ class Notes:
         more = len(late) - SHOWN_NOTES
         if more > 1:
             late[SHOWN_NOTES:] = [f"{more} more notes on the folds (--json has all)"]
-        columns.print_notes(late)
+        print_notes(late)
 
     def _texts(self, notes: dict[str, list[int]]) -> list[str]:
         return [
@@ -273,7 +269,7 @@ def _tested(arguments: Namespace, dataset: Dataset, trained: Trained) -> Fold:
     if arguments.output is not None:
         X = dataset.X[rows]
         predicted = known.predict(net, known.KnownSamples(X, None))
-        predictions.check_numbers(predicted, arguments.data)
+        predictions.check_numbers(predicted, arguments.data, rows)
         header, texts = predictions.text_columns(net, predicted)
         if arguments.probabilities:
             more, probabilities = predictions.probability_columns(net, net.forward(X))

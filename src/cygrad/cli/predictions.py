@@ -29,13 +29,19 @@ def check_probabilities(loss: Any, model: str) -> None:
         raise ValueError(f"--probabilities: {model} was trained with {loss}")
 
 
-def check_numbers(predicted: NDArray[Any], data: str) -> None:
-    """Raise a ValueError if a prediction is NaN or infinite: nothing is written then."""
+def check_numbers(
+    predicted: NDArray[Any], data: str, rows: NDArray[np.int64] | None = None
+) -> None:
+    """Raise a ValueError if a prediction is NaN or infinite: nothing is written then.
+
+    The message has the number of the sample, which is in `rows` if they are not all of the data.
+    """
     finite = np.isfinite(predicted).reshape(len(predicted), -1).all(axis=1)
     if not finite.all():
         row = int(np.argmin(finite))
+        sample = 1 + (row if rows is None else int(rows[row]))
         raise ValueError(
-            f"{data}, sample {row + 1}: the prediction is {predicted[row]}, expected inputs whose "
+            f"{data}, sample {sample}: the prediction is {predicted[row]}, expected inputs whose "
             "sums do not overflow"
         )
 

@@ -304,7 +304,7 @@ def _model_path(arguments: Namespace) -> Path:
         raise ValueError("--output is -, expected the path of a file for the model")
     name = "stdin" if arguments.data == STREAM else Path(arguments.data).name.split(".")[0]
     path = arguments.output or f"{name}-model.npz"
-    return output_path("--output", path, _data_file(arguments))
+    return output_path("--output", path, data_file(arguments))
 
 
 def _report(arguments: Namespace, model: Path) -> Report | None:
@@ -312,7 +312,7 @@ def _report(arguments: Namespace, model: Path) -> Report | None:
         return None
     from cygrad.cli.report import Report
 
-    reserved = {**_data_file(arguments), "model": model}
+    reserved = {**data_file(arguments), "model": model}
     return Report(output_path("--report", arguments.report, reserved), arguments)
 
 
@@ -320,13 +320,14 @@ def _check_log(arguments: Namespace, model: Path, report: Report | None) -> None
     """Raise an error if the log cannot be written, or the file there is no log."""
     if arguments.log is None:
         return
-    reserved = {**_data_file(arguments), "model": model}
+    reserved = {**data_file(arguments), "model": model}
     if report is not None:
         reserved["report"] = report.path
     read_log(str(output_path("--log", arguments.log, reserved)), "--log")
 
 
-def _data_file(arguments: Namespace) -> dict[str, str | Path]:
+def data_file(arguments: Namespace) -> dict[str, str | Path]:
+    """Return the file of the data, for `output_path`; nothing if they come from elsewhere."""
     return {} if arguments.data in (DIGITS, STREAM) else {"data": arguments.data}
 
 
