@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad.cli import values
-from cygrad.cli.reading import print_notes, with_flags, with_options
+from cygrad.cli.reading import with_flags
 from cygrad.records import dataclass
 from cygrad.tables.columns import target_column
 
@@ -21,20 +21,6 @@ if TYPE_CHECKING:
     from cygrad.tables.encoder import Encoder
     from cygrad.tables.table import Column, Table
     from cygrad.tables.target_encoding import TargetEncoding
-
-__all__ = [
-    "TargetedTable",
-    "add_column_options",
-    "asks_for_columns",
-    "encoder_for",
-    "for_model",
-    "is_plain",
-    "names_in",
-    "print_notes",
-    "targets_of",
-    "with_options",
-    "with_targets",
-]
 
 #: The ways of scaling numbers, besides that of --standardize.
 NUMBERS = ("standard", "robust", "quantile", "quantile_uniform")

@@ -156,7 +156,7 @@ def _of_arrays(found: Arrays, X: Any, arguments: Namespace, options: dict[str, A
         getattr(encoding, "classes", None),
         name,
         X,
-        notes=tuple(columns.with_options((*found.notes, *notes))),
+        notes=tuple(reading.with_options((*found.notes, *notes))),
         test=_given_test(found.test, len(found.X), rows),
         reading=options,
     )
@@ -183,7 +183,7 @@ def _of_table(
     targets = columns.with_targets(table, names, arguments.task)
     if targets.classes is not None and arguments.target_scale != "standard":
         raise ValueError("--target-scale: the targets are classes, expected quantities")
-    notes = tuple(columns.with_options((*table.notes, *targets.notes)))
+    notes = tuple(reading.with_options((*table.notes, *targets.notes)))
     return Undivided(
         targets.y,
         targets.classes,
@@ -270,7 +270,7 @@ def _encoded(dataset: Dataset, targets: columns.TargetedTable, arguments: Namesp
         is_standardized=options["numbers"] != "none",
         notes=(
             *dataset.notes,
-            *columns.with_options(encoder.notes),
+            *reading.with_options(encoder.notes),
             *(f"outside of the training part: {note}" for note in unseen),
         ),
     )

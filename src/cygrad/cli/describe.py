@@ -29,7 +29,7 @@ def run(arguments: Namespace) -> None:
     encoder = columns.encoder_for(targets, rows, arguments, None)
     described = encoder.describe()
     made = () if targets is None else targets.notes
-    notes = columns.with_options((*table.notes, *made, *encoder.notes))
+    notes = reading.with_options((*table.notes, *made, *encoder.notes))
     if arguments.json:
         print_json(
             {
@@ -50,7 +50,7 @@ def _describe_sparse(found: Arrays, arguments: Namespace) -> None:
     rows, inputs = found.X.shape
     stored = int(np.count_nonzero(found.X.data if hasattr(found.X, "indptr") else found.X))
     _, _, _, notes = columns.targets_of(found.targets, arguments.task, found.locate, found.source)
-    texts = columns.with_options((*found.notes, *notes))
+    texts = reading.with_options((*found.notes, *notes))
     if arguments.json:
         print_json(
             {

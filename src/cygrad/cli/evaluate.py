@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from cygrad.cli import confusions, known, loop, residuals
-from cygrad.cli.columns import print_notes
+from cygrad.cli.reading import print_notes
 from cygrad.cli.summary import metric_text, print_json, print_lines, print_summary
 from cygrad.network import load
 

@@ -6,8 +6,8 @@ import inspect
 import warnings
 from argparse import Namespace
 
-from cygrad.cli.columns import print_notes
 from cygrad.cli.outputs import output_path
+from cygrad.cli.reading import print_notes
 from cygrad.cli.summary import print_lines
 from cygrad.exchange import formats
 from cygrad.network import load

@@ -301,7 +301,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Print loss and metrics of a saved model over a file with targets: of classes also the "
         "confusion matrix, of quantities the residuals in their unit. Rows "
-        "without a target are left out, with a word."
+        "without a target are left out, with a note."
     )
     _add_model_and_data(parser)
     parser.add_argument(
