@@ -297,7 +297,7 @@ def test_what_does_not_go_together_is_refused(
     for argv, message in [
         (["--cv", "55"], "--cv is 55, expected 2 to 54, the number of samples"),
         (["--cv", "3", "--output", str(numbers)], "is the data, expected another file"),
-        (["--cv", "3", "--output", str(output), "--id", "x"], "no column 'x'"),
+        (["--cv", "3", "--output", str(output), "--id", "x"], "--id is 'x', expected a column of"),
         (["--cv", "3", "--output", "-", "--json"], "--output -: not with --json"),
         (
             ["--cv", "3", "--output", str(output), "--probabilities", "--loss", "hinge"],

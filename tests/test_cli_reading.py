@@ -429,7 +429,7 @@ class TestEncoderOptions:
         _, err = run("train", *argv, "--dates", "sold=%Y", *QUICK, code=1)
         assert "h.csv, line 2, column 2 (sold) is '" in err
         _, err = run("train", *argv, "--dates", "when", *QUICK, code=1)
-        assert "has no column 'when'" in err
+        assert "--dates is 'when', expected a column of h.csv, which has the columns" in err
         _, err = run("train", *argv, "--standardize", "none", *QUICK, code=1)
         assert "--numbers robust: not with --standardize" in err
         out, _ = run("describe", houses, "--dates", "2=%d.%m.%Y", "--json")

@@ -222,8 +222,8 @@ class TestTrain:
     @pytest.mark.parametrize(
         ("argv", "message"),
         [
-            (["--target", "sort"], "has the columns name, age, job, hours, day, pay, and so no"),
-            (["--target", "pay", "--drop", "sort"], "no column 'sort'"),
+            (["--target", "sort"], "which has the columns name, age, job, hours, day, pay"),
+            (["--target", "pay", "--drop", "sort"], "--drop is 'sort', expected a column of"),
             (["--target", "pay", "--columns", "pay"], "no column that can be an input"),
             (["--target", "pay", "--target", "age"], "expected a number"),
             (["--target", "pay", "--missing", "low"], "has one class, 'high', expected two"),

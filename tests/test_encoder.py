@@ -908,10 +908,10 @@ class TestArguments:
             (
                 {"target": "other"},
                 ValueError,
-                "target: arrays has no column 'other'; it has size, ",
+                "target is 'other', expected a column of arrays, which has the columns size, ",
             ),
             ({"drop": "size"}, TypeError, "drop is 'size', expected a sequence"),
-            ({"drop": [0]}, ValueError, "drop: arrays has no column 0, expected 1 to 9, or -9 to"),
+            ({"drop": [0]}, ValueError, "drop is 0, expected a column of arrays: 1 to 9, or -9 to"),
             ({"keep": [1.5]}, TypeError, "keep has 1.5, expected names or numbers"),
             ({"columns": ["size", 1]}, ValueError, "columns has column 'size' twice"),
             ({"keep": ["size"], "drop": [1]}, ValueError, "column 'size' is in keep and in drop"),

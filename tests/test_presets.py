@@ -574,7 +574,7 @@ COLUMNS = {"x": [1.0, 2.0, 3.0, 4.0], "y": ["a", "b", "a", "b"]}
     [
         ((COLUMNS,), {}, TypeError, "target and y: neither is given"),
         ((COLUMNS, "y"), {"y": [0, 1]}, TypeError, "target and y: both are given"),
-        ((COLUMNS, "z"), {}, ValueError, "target: .* has no column 'z'; it has x, y"),
+        ((COLUMNS, "z"), {}, ValueError, "target is 'z', .*, which has the columns x, y"),
         ((COLUMNS,), {"y": [0, 1, 0, 1]}, ValueError, "y is named 'y', as a column of data"),
         (([[1], [2]],), {"y": [0]}, ValueError, "y has 1 rows, and data 2"),
         (([[1], [2]], 1), {}, TypeError, "data is an array, expected y"),
@@ -588,7 +588,12 @@ COLUMNS = {"x": [1.0, 2.0, 3.0, 4.0], "y": ["a", "b", "a", "b"]}
         ((COLUMNS, "y"), {"validation": 4}, ValueError, "validation is 4"),
         ((COLUMNS, "y"), {"validation": ([[1.0]], ["a"])}, TypeError, "validation is a list"),
         (([[1], [2]],), {"y": [0, 1], "validation": [[1]]}, TypeError, "validation is a list"),
-        ((COLUMNS, "y"), {"validation": {"x": [1.0]}}, ValueError, "has no column 'y'"),
+        (
+            (COLUMNS, "y"),
+            {"validation": {"x": [1.0]}},
+            ValueError,
+            "target is 'y', expected a",
+        ),
         ((COLUMNS, "y"), {"sample_weight": [1, 2]}, ValueError, r"sample_weight has shape \(2,\)"),
         ((COLUMNS, "y"), {"sample_weight": [1, 1, 1, -1]}, ValueError, "holds -1 in row 3, exp"),
         ((COLUMNS, "y"), {"sample_weight": [0] * 4}, ValueError, "sample_weight is 0 for all"),

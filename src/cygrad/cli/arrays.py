@@ -16,7 +16,7 @@ import numpy as np
 from cygrad.tables import arrays as in_memory
 from cygrad.tables import idx, npy
 from cygrad.tables.array_files import PARTS, array_columns, table_of
-from cygrad.tables.columns import target_column
+from cygrad.tables.columns import column_position
 from cygrad.tables.samples import check_finite
 from cygrad.tables.sources import EXPANSION, FREE_BYTES
 from cygrad.tables.sparse_rows import SPARSE_INPUTS, SPARSE_SHARE
@@ -58,6 +58,8 @@ class Arrays:
         How many samples at the end are the test part that the file gives.
     reading : dict
         What a model must keep to read such a file again.
+    column_names : list of str
+        Names of the targets in `table`.
     """
 
     source: str
@@ -68,7 +70,7 @@ class Arrays:
     notes: tuple[str, ...] = ()
     test: int = 0
     reading: dict[str, Any] = field(default_factory=dict)
-    column_names: list[str] = field(default_factory=list)  # of the targets, in `table`
+    column_names: list[str] = field(default_factory=list)
 
     @property
     def has_columns(self) -> bool:
@@ -174,7 +176,7 @@ def _read_npy(path: Path, targets: Sequence[str]) -> Arrays:
         raise ValueError(f"{path} has shape {array.shape}, expected rows of numbers")
     rows = array if array.ndim == 2 else array.reshape(len(array), -1)
     width = rows.shape[1]
-    positions = [target_column(path, target, width) for target in targets]
+    positions = [column_position(path, target, width, argument="--target") for target in targets]
     if len(set(positions)) < len(positions):
         raise ValueError(f"--target names a column of {path} twice")
     if positions and len(positions) == width:

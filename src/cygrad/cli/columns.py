@@ -13,7 +13,7 @@ import numpy as np
 from cygrad.cli import values
 from cygrad.cli.reading import with_flags
 from cygrad.records import dataclass
-from cygrad.tables.columns import target_column
+from cygrad.tables.columns import column_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,14 +78,6 @@ def add_column_options(parser: Any) -> None:
         default="auto",
         help="whether inputs are compressed rows; auto: if nearly all of many are 0",
     )
-
-
-def names_in(table: Table, columns: Sequence[str]) -> list[str]:
-    """Return the names of columns that are given by name or number."""
-    return [
-        table.names[target_column(table.source, column, len(table.names), table.names)]
-        for column in columns
-    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,8 +177,8 @@ def is_plain(table: Table, targets: Sequence[str], arguments: Namespace) -> bool
         return False
     names = list(table.names)
     if arguments.columns is not None:
-        names = names_in(table, arguments.columns)
-    without = {*targets, *names_in(table, arguments.drop)}
+        names = column_names(table, arguments.columns, "--columns")
+    without = {*targets, *column_names(table, arguments.drop, "--drop")}
     columns = [table.column(name) for name in names if name not in without]
     return all(
         column.kind == "number" and not column.is_time and not column.is_gap.any()
@@ -224,7 +216,9 @@ def encoder_for(
         try:
             return encoder.fit(table if rows is None else table.take(rows))
         except ValueError as error:
-            raise with_flags(error) from None
+            # The argument that the message begins with.
+            start = r"^(?=(columns|drop|keep|categorical|dates) (is|has) )"
+            raise with_flags(ValueError(re.sub(start, "--", str(error)))) from None
 
 
 def for_model(table: Table, encoder: Encoder, given: Sequence[str], model: str) -> Table:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad import datasets
-from cygrad.cli import architecture, columns, descent, known, predictions, preset, train
+from cygrad.cli import architecture, descent, known, predictions, preset, train
 from cygrad.cli.dataset import Dataset, Undivided, read_undivided
 from cygrad.cli.outputs import output_path
 from cygrad.cli.reading import STREAM, print_notes
@@ -34,6 +34,7 @@ from cygrad.cli.summary import (
 )
 from cygrad.records import dataclass
 from cygrad.streams import ErrorStream
+from cygrad.tables.columns import column_names
 from cygrad.training.progress import MAX_LINES, Count
 
 if TYPE_CHECKING:
@@ -232,7 +233,7 @@ def _ids(samples: Undivided, arguments: Namespace) -> tuple[str, Sequence[str]] 
     if samples.targets is None:
         raise ValueError("--id: only for tables with names of columns and --target")
     table = samples.targets.table
-    (name,) = columns.names_in(table, [arguments.id])
+    (name,) = column_names(table, [arguments.id], "--id")
     return name, known.texts(table, name)
 
 

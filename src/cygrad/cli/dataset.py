@@ -13,6 +13,7 @@ from cygrad.cli import columns, preset, reading
 from cygrad.cli.arrays import Arrays
 from cygrad.cli.options import DIGITS
 from cygrad.records import dataclass
+from cygrad.tables.columns import column_names
 from cygrad.training import validation
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _read(arguments: Namespace) -> Undivided:
         return _of_table(found.table(), found.column_names, found.test, arguments, options)
     if arguments.target is None:
         _refuse_without_target(found)
-    names = columns.names_in(found, arguments.target)
+    names = column_names(found, arguments.target, "--target")
     return _of_table(found, names, 0, arguments, options)
 
 

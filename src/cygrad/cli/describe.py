@@ -9,6 +9,7 @@ import numpy as np
 from cygrad.cli import columns, reading
 from cygrad.cli.arrays import Arrays
 from cygrad.cli.summary import print_json, print_lines
+from cygrad.tables.columns import column_names
 
 
 def run(arguments: Namespace) -> None:
@@ -21,7 +22,7 @@ def run(arguments: Namespace) -> None:
             return
         names, table = table.column_names, table.table()
     elif arguments.target is not None:
-        names = columns.names_in(table, arguments.target)
+        names = column_names(table, arguments.target, "--target")
     targets = None
     if names:
         targets = columns.with_targets(table, names, arguments.task)

@@ -11,6 +11,7 @@ import numpy as np
 from cygrad.cli import columns, reading
 from cygrad.network.losses import row_of
 from cygrad.records import dataclass
+from cygrad.tables.columns import column_names
 from cygrad.tables.table import Table
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ def read(net: Network, arguments: Namespace, needs_targets: bool = False) -> Kno
             return _of_arrays(net, found, arguments, needs_targets, ending)
         if net.encoder is None:
             return _of_numbers(net, found, arguments, needs_targets, ending)
-        given = [] if arguments.target is None else columns.names_in(found, [arguments.target])
+        given = (
+            [] if arguments.target is None else column_names(found, [arguments.target], "--target")
+        )
         return _of_table(net, found, given, arguments, needs_targets, ending)
     except ValueError as error:
         used = "".join(f"; {note}" for note in found.notes if note.startswith("read as"))
@@ -119,7 +122,7 @@ def _of_numbers(
     """Return the numbers of a table for a model that knows no names of columns."""
     if getattr(arguments, "id", None) is not None:
         raise ValueError("--id: only for tables and models that know the names of columns")
-    names = [] if arguments.target is None else columns.names_in(table, [arguments.target])
+    names = [] if arguments.target is None else column_names(table, [arguments.target], "--target")
     inputs = [name for name in table.names if name not in names]
     hint = "" if names else "; no target is named, which may be text"
     for name in inputs:
@@ -197,7 +200,7 @@ def _of_table(
     assert encoder is not None
     id_name, ids = "", tuple[str, ...]()
     if getattr(arguments, "id", None) is not None:
-        (id_name,) = columns.names_in(table, [arguments.id])
+        (id_name,) = column_names(table, [arguments.id], "--id")
         ids = texts(table, id_name)
     notes = [note for note in table.notes if note.startswith(("read as", "the samples are"))]
     table = columns.for_model(table, encoder, given, arguments.model)

@@ -13,7 +13,8 @@ import numpy as np
 from cygrad._engine.samples import Samples
 from cygrad.network.losses import compared_outputs, function_of, row_of, target_columns
 from cygrad.network.weights import read_weights
-from cygrad.tables.encoder import Encoder, is_table
+from cygrad.tables.encoder import Encoder
+from cygrad.tables.table import is_table
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

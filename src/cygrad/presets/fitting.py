@@ -11,8 +11,9 @@ import numpy as np
 
 from cygrad import seeding
 from cygrad.network.weights import check_not_all_zero, read_weights
-from cygrad.tables.encoder import Encoder, as_table, column_names, is_table, rows_table
-from cygrad.tables.table import Column, Table
+from cygrad.tables.columns import column_names
+from cygrad.tables.encoder import Encoder
+from cygrad.tables.table import Column, Table, as_table, is_table, rows_table
 from cygrad.tables.target_encoding import learn_targets
 from cygrad.training import validation as dividing
 

@@ -1,8 +1,8 @@
 """`Encoder`: from the columns of a table to the inputs and targets of a network.
 
 Everything is learned from the rows given to `fit`, and from nothing else. `learning` decides what a
-column is, `encodings` and `scaling` have the inputs, `target_encoding` the targets. Networks keep a
-fitted encoder and save it (`Network.encoder`).
+column is, `encodings` and `scaling` have the inputs, `joining` puts them side by side,
+`target_encoding` has the targets. Networks keep a fitted encoder and save it (`Network.encoder`).
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ import numpy as np
 
 from cygrad import checks
 from cygrad.tables import target_encoding
+from cygrad.tables.columns import check_names, column_names, shortened
 from cygrad.tables.description import DescribedColumn, Description
 from cygrad.tables.distinct import distinct_values
 from cygrad.tables.encodings import (
     KINDS,
     CategoryEncoding,
     Encoding,
-    Part,
     names_of,
     words_and_codes,
 )
+from cygrad.tables.joining import compressed_rows, dense_rows
 from cygrad.tables.learning import ROW_NUMBERS, UNIQUE_TEXT, Choices, LearnedColumn, learn
 from cygrad.tables.samples import TASKS, Task
 from cygrad.tables.scaling import METHODS
-from cygrad.tables.sparse_rows import SPARSE_INPUTS, SPARSE_SHARE, SparseRows
-from cygrad.tables.table import Table
+from cygrad.tables.sparse_rows import SPARSE_INPUTS, SPARSE_SHARE
+from cygrad.tables.table import Table, as_table, is_table, rows_table
 from cygrad.tables.target_encoding import SCALES, ClassTarget, QuantityTargets
 
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ FASTER_SPARSE_INPUTS = 64
 FASTER_SPARSE_SHARE = 6
 #: A column with more inputs than this gets a note.
 MANY_INPUTS = 1000
-SHOWN_NAMES = 20
 
 
 class Encoder:
@@ -156,7 +156,9 @@ class Encoder:
         array_columns: int | None = None,
     ) -> None:
         single = isinstance(target, str | int) and not isinstance(target, bool)
-        self._target = None if target is None else _names([target] if single else target, "target")
+        self._target = (
+            None if target is None else check_names([target] if single else target, "target")
+        )
         if self._target is not None and not self._target:
             raise ValueError("target is empty, expected at least one column, or None")
         self._task: Any = checks.one_of(task, "task", TASKS)
@@ -164,12 +166,12 @@ class Encoder:
         if self._classes is not None and len({*self._classes}) < max(2, len(self._classes)):
             raise ValueError(f"classes is {classes!r}, expected two or more different names")
         self._target_scale = checks.one_of(target_scale, "target_scale", SCALES)
-        self._columns = None if columns is None else _names(columns, "columns")
-        self._drop, self._keep = _names(drop, "drop"), _names(keep, "keep")
-        self._categorical = _names(categorical, "categorical")
+        self._columns = None if columns is None else check_names(columns, "columns")
+        self._drop, self._keep = check_names(drop, "drop"), check_names(keep, "keep")
+        self._categorical = check_names(categorical, "categorical")
         given = dates.items() if isinstance(dates, Mapping) else ((key, None) for key in dates)
         self._dates = dict(given)
-        _names(list(self._dates), "dates")
+        check_names(list(self._dates), "dates")
         for key, pattern in self._dates.items():
             if not isinstance(pattern, str | None):
                 raise TypeError(f"dates[{key!r}] is {pattern!r}, expected a format or None")
@@ -318,7 +320,8 @@ class Encoder:
         missing = [each.name for each in encodings if each.name not in table]
         if missing:
             raise ValueError(
-                f"{table.source} lacks the columns {_shown(missing)}; it has {_shown(table.names)}"
+                f"{table.source} lacks the columns {shortened(missing)}; it has "
+                f"{shortened(table.names)}"
             )
         found: list[str] = []
         parts = [
@@ -334,7 +337,7 @@ class Encoder:
         dtype = np.dtype(self._dtype)
         with np.errstate(over="ignore"):  # the network names the row of an infinite input
             is_sparse = self.is_sparse if sparse is None else checks.flag(sparse, "sparse")
-            return (_compressed if is_sparse else _dense)(parts, shape, dtype)
+            return (compressed_rows if is_sparse else dense_rows)(parts, shape, dtype)
 
     def targets(self, table: Any) -> NDArray[Any]:
         """Return the targets of each row, as a network learns them.
@@ -354,7 +357,7 @@ class Encoder:
         encoding = self._target_encoding()
         missing = [name for name in encoding.names if name not in table]
         if missing:
-            raise ValueError(f"{table.source} lacks the target {_shown(missing)}")
+            raise ValueError(f"{table.source} lacks the target {shortened(missing)}")
         return encoding.encode([table.column(name) for name in encoding.names], table.locate)
 
     def with_targets(self, table: Any) -> Table:
@@ -421,6 +424,11 @@ class Encoder:
         return Description(rows)
 
     # Properties
+
+    @property
+    def is_fitted(self) -> bool:
+        """True after `fit`."""
+        return self._learned is not None
 
     @property
     def inputs(self) -> int:
@@ -601,10 +609,11 @@ class Encoder:
         """Return an encoder that has learned the same."""
         return copy.copy(self)  # what it has learned never changes: `fit` replaces it
 
-    @property
-    def is_fitted(self) -> bool:
-        """True after `fit`."""
-        return self._learned is not None
+    def of_tables(self) -> Encoder:
+        """Return an encoder that has learned the same, for which no array stands for a table."""
+        encoder = self.copy()
+        encoder._array_columns = None
+        return encoder
 
     def __repr__(self) -> str:
         if not self.is_fitted:
@@ -616,12 +625,6 @@ class Encoder:
         if self._learned is None:
             raise RuntimeError("the encoder is not fitted, expected fit(table) before")
         return [each.encoding for each in self._learned if each.encoding is not None]
-
-    def of_tables(self) -> Encoder:
-        """Return an encoder that has learned the same, for which no array stands for a table."""
-        encoder = self.copy()
-        encoder._array_columns = None
-        return encoder
 
     def _as_table(self, data: Any) -> Table:
         if self._array_columns is None or is_table(data):
@@ -639,77 +642,6 @@ class Encoder:
         if self._targets is None:
             raise ValueError("the encoder has no target, expected Encoder(target=...)")
         return self._targets
-
-
-def is_table(data: object) -> bool:
-    """Return whether data have named columns: a `Table`, a data frame, or a mapping of arrays."""
-    if isinstance(data, Table | Mapping):
-        return True
-    return hasattr(type(data), "columns")  # of the class: that of a lazy frame would be computed
-
-
-def as_table(data: Any) -> Table:
-    """Return data with named columns as a `Table`."""
-    if isinstance(data, Table):
-        return data
-    if isinstance(data, Mapping):
-        return Table.from_arrays(data)
-    if is_table(data):
-        return Table.from_frame(data)
-    raise TypeError(
-        f"table is a {type(data).__name__}, expected a Table, a data frame or a mapping of arrays"
-    )
-
-
-def rows_table(X: Any, name: str = "X") -> Table:
-    """Return a table of an array, or of a list of rows: column_1, column_2, …"""
-    array = X if isinstance(X, np.ndarray) else np.asarray(X)
-    if array.dtype.kind in "US" and not isinstance(X, np.ndarray):
-        array = np.array(X, object)  # NumPy would make text of the numbers in a list
-    if not array.ndim and array.dtype == object:
-        raise TypeError(
-            f"{name} is a {type(X).__name__}, expected a table, a data frame, a mapping of arrays, "
-            "or an array of shape (n, columns)"
-        )
-    if array.ndim != 2:
-        raise ValueError(f"{name} has shape {array.shape}, expected (n, columns)")
-    return Table.from_arrays(array)
-
-
-def _dense(parts: list[Part], shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
-    inputs = np.zeros(shape, dtype)
-    start = 0
-    for part in parts:
-        if part.numbers is not None:
-            inputs[:, start : start + part.width] = part.numbers
-        else:
-            assert part.positions is not None
-            rows = np.flatnonzero(part.positions >= 0)
-            inputs[rows, start + part.positions[rows]] = 1
-        start += part.width
-    return inputs
-
-
-def _compressed(parts: list[Part], shape: tuple[int, int], dtype: np.dtype[Any]) -> SparseRows:
-    """Return compressed rows: one place for each number and each category, zeros left out."""
-    places = sum(1 if part.numbers is None else part.width for part in parts)
-    columns = np.empty((shape[0], places), np.int32)
-    numbers = np.zeros((shape[0], places), dtype)
-    start = place = 0
-    for part in parts:
-        if part.numbers is not None:
-            columns[:, place : place + part.width] = np.arange(start, start + part.width)
-            numbers[:, place : place + part.width] = part.numbers
-            place += part.width
-        else:
-            assert part.positions is not None
-            columns[:, place] = start + part.positions
-            numbers[:, place] = part.positions >= 0
-            place += 1
-        start += part.width
-    stored = numbers != 0
-    indptr = np.concatenate(([0], np.cumsum(stored.sum(axis=1, dtype=np.int64))))
-    return SparseRows(numbers[stored], columns[stored], indptr, shape)
 
 
 def _learned_column(values: Mapping[str, Any]) -> LearnedColumn:
@@ -734,45 +666,3 @@ def _with_all(table: Table, names: Iterable[str]) -> Table:
     for name in names:
         gaps |= table.column(name).is_gap
     return table.take(~gaps) if gaps.any() else table
-
-
-def _names(given: Any, argument: str) -> tuple[str | int, ...]:
-    """Return names and numbers of columns, checked."""
-    if isinstance(given, str | int) or not isinstance(given, Iterable):
-        raise TypeError(f"{argument} is {given!r}, expected a sequence of names or numbers")
-    names = tuple(given)
-    for name in names:
-        if isinstance(name, bool) or not isinstance(name, str | int):
-            raise TypeError(f"{argument} has {name!r}, expected names or numbers of columns")
-    return names
-
-
-def column_names(table: Table, names: Iterable[str | int], argument: str) -> list[str]:
-    """Return the names of columns that are given by name or number, a name first."""
-    found: list[str] = []
-    width = len(table.names)
-    for given in names:
-        name = given
-        if not isinstance(name, str) or name not in table:
-            try:
-                number = int(name)
-            except ValueError:
-                raise ValueError(
-                    f"{argument}: {table.source} has no column {given!r}; it has "
-                    f"{_shown(table.names)}"
-                ) from None
-            if number == 0 or abs(number) > width:
-                raise ValueError(
-                    f"{argument}: {table.source} has no column {number}, expected 1 to {width}, "
-                    f"or -{width} to -1"
-                )
-            name = table.names[number - 1 if number > 0 else number]
-        if name in found:
-            raise ValueError(f"{argument} has column {name!r} twice")
-        found.append(name)
-    return found
-
-
-def _shown(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:SHOWN_NAMES])
-    return shown if len(names) <= SHOWN_NAMES else f"{shown}, … ({len(names)} in all)"

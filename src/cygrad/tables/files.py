@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from cygrad.tables import signatures
-from cygrad.tables.columns import target_column
+from cygrad.tables.columns import column_position
 from cygrad.tables.delimited import read_delimited
 from cygrad.tables.layout import GAPS, SEPARATORS, Options
 from cygrad.tables.sources import decompressed_file, opened, regular_file
@@ -243,7 +243,9 @@ def _without_endings(table: Table, endings: Mapping[str | int, str]) -> Table:
     """Return a table with texts that lack an ending, in the columns with these names or numbers."""
     columns = {name: table.column(name) for name in table.names}
     for key, ending in endings.items():
-        name = table.names[target_column(table.source, key, len(table.names), table.names)]
+        name = table.names[
+            column_position(table.source, key, len(table.names), table.names, "strip")
+        ]
         columns[name] = columns[name].without_ending(ending)
     return table.with_columns(columns.values())
 

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib import format as npy_format
 
-from cygrad.tables.columns import target_column
+from cygrad.tables.columns import column_position
 from cygrad.tables.samples import Samples, Task, check_finite, targets
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def read_npy(
     X = _inputs(mapped(path), str(path))
     if target is None:
         return Samples(X)
-    column = target_column(path, target, X.shape[1])
+    column = column_position(path, target, X.shape[1])
     if X.shape[1] == 1:
         raise ValueError(f"{path} has no column beside the target, expected at least one input")
     values = np.array(X[:, column])

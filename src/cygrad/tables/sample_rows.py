@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad.records import dataclass
-from cygrad.tables.columns import target_column
+from cygrad.tables.columns import column_position
 from cygrad.tables.compression import open_decompressed
 from cygrad.tables.layout import has_leading_zero
 from cygrad.tables.samples import Samples, Task, targets
@@ -86,7 +86,7 @@ def _layout(
         names = tuple(field.strip() for field in first)
     else:
         records = chain([(line, first)], records)
-    column = None if target is None else target_column(path, target, len(first), names)
+    column = None if target is None else column_position(path, target, len(first), names)
     if column is not None and len(first) == 1:
         raise ValueError(f"{path} has no column beside the target, expected at least one input")
     return _Layout(path, len(first), names, column), records

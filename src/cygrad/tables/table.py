@@ -326,3 +326,38 @@ class Table:
         return (
             f"Table of {len(self)} rows: {shown}{f', … ({more} more columns)' if more > 0 else ''}"
         )
+
+
+def is_table(data: object) -> bool:
+    """Return whether data have named columns: a `Table`, a data frame, or a mapping of arrays."""
+    if isinstance(data, Table | Mapping):
+        return True
+    return hasattr(type(data), "columns")  # of the class: that of a lazy frame would be computed
+
+
+def as_table(data: Any) -> Table:
+    """Return data with named columns as a `Table`."""
+    if isinstance(data, Table):
+        return data
+    if isinstance(data, Mapping):
+        return Table.from_arrays(data)
+    if is_table(data):
+        return Table.from_frame(data)
+    raise TypeError(
+        f"table is a {type(data).__name__}, expected a Table, a data frame or a mapping of arrays"
+    )
+
+
+def rows_table(X: Any, name: str = "X") -> Table:
+    """Return a table of an array, or of a list of rows: column_1, column_2, …"""
+    array = X if isinstance(X, np.ndarray) else np.asarray(X)
+    if array.dtype.kind in "US" and not isinstance(X, np.ndarray):
+        array = np.array(X, object)  # NumPy would make text of the numbers in a list
+    if not array.ndim and array.dtype == object:
+        raise TypeError(
+            f"{name} is a {type(X).__name__}, expected a table, a data frame, a mapping of arrays, "
+            "or an array of shape (n, columns)"
+        )
+    if array.ndim != 2:
+        raise ValueError(f"{name} has shape {array.shape}, expected (n, columns)")
+    return Table.from_arrays(array)

@@ -167,7 +167,7 @@ def permutation_importance(
 def _samples(net: Network, X: Any, y: Any) -> tuple[Any, NDArray[Any]]:
     """Return inputs, and targets as metrics take them: class indices or numbers."""
     from cygrad.network.encoding import takes
-    from cygrad.tables.encoder import is_table
+    from cygrad.tables.table import is_table
 
     if isinstance(X, str | PathLike):
         raise TypeError(
