@@ -50,6 +50,15 @@ def test_a_state_dict_gives_the_outputs_of_pytorch(activation):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_a_vector_that_may_be_of_any_module_is_refused():
+    state = {name: values for name, values in STATE.items() if name != "4.bias"}
+    with pytest.raises(ValueError, match=r"the state: 4.weight has shape \(3,\) and no bias"):
+        from_state(state, "the state", activations="relu")
+    state = {name: values for name, values in STATE.items() if name != "1.running_var"}
+    with pytest.raises(ValueError, match="1 has one of running_mean and running_var"):
+        from_state(state, "the state", activations="relu")
+
+
 def test_what_the_modules_need_is_said(monkeypatch):
     from cygrad.exchange import libraries
 

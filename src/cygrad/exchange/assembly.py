@@ -10,6 +10,7 @@ import numpy as np
 
 from cygrad.network import Dense, Network, Residual
 from cygrad.network.activations import ChosenActivation, name_of
+from cygrad.network.losses import row_of
 from cygrad.network.normalization import BatchNorm, LayerNorm
 from cygrad.network.scaling import Scaling
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: The loss of an output activation, where the format names none.
 _LOSSES = {"softmax": "cross_entropy", "sigmoid": "binary_cross_entropy", "exp": "poisson"}
+#: Losses that other programs compute from a linear output, and the activation that is part of them.
+_LOGITS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 
 
 class Assembly:
@@ -133,11 +136,6 @@ class Assembly:
         self._layers.append(Residual(block._layers, activation))
         self._parameters += [*block._parameters, {}]
 
-    @property
-    def output_activation(self) -> Activation:
-        """The activation of the last layer."""
-        return getattr(self._layers[-1], "activation", "identity") if self._layers else "identity"
-
     def activation(self, activation: Activation) -> None:
         """Apply an activation to the outputs of the last layer."""
         if name_of(activation) == "identity":
@@ -189,7 +187,9 @@ class Assembly:
         dtype : {"float32", "float64"}
         loss : str or None
             None: that of the output activation, cross_entropy for softmax, binary_cross_entropy for
-            sigmoid, poisson for exp, mse for all others.
+            sigmoid, poisson for exp, mse for all others. With cross_entropy, outputs without an
+            activation get softmax, and with binary_cross_entropy sigmoid: other programs have those
+            in the loss.
         classes : iterable of str or None
             Names of the classes.
         standardization : (mean, scale) or None
@@ -198,20 +198,30 @@ class Assembly:
         Raises
         ------
         ValueError
-            If there is no layer, or parameters have other shapes or are not finite; the message
-            begins with the source.
+            If there is no layer, parameters have other shapes or are not finite, or the loss makes
+            no classes and there are names of them; the message begins with the source.
         """
         if not self._layers:
             raise ValueError(f"{self.source} has no layers, expected a dense network")
         self._add_scale()
+        output = name_of(getattr(self._layers[-1], "activation", "identity"))
         if loss is None:
-            loss = _LOSSES.get(name_of(getattr(self._layers[-1], "activation", "identity")), "mse")
+            loss = _LOSSES.get(output, "mse")
+        elif output == "identity" and loss in _LOGITS:
+            self.activation(_LOGITS[loss])
         try:
             net = Network(self.inputs, self._layers, loss=loss, dtype=dtype, rng=0)
             for layer, parameters in zip(net.layers, self._parameters, strict=True):
                 for name, values in parameters.items():
                     setattr(layer, name, values)
-            net.classes = None if classes is None else tuple(classes)
+            if classes is not None:
+                row = row_of(net.loss)
+                if not (row.labels or row.decides_at_half):
+                    raise ValueError(
+                        f"the loss {loss} makes no classes, but classes have names; expected "
+                        "loss='cross_entropy' or another loss of classes"
+                    )
+                net.classes = tuple(classes)
             if standardization is not None:
                 mean, scale = (np.asarray(each, np.float64) for each in standardization)
                 net.set_standardization(mean, scale)

@@ -172,7 +172,8 @@ def _yaml(data: bytes, source: str) -> dict[str, Any]:
     try:
         document = yaml.load(text, Loader=yaml.BaseLoader)
     except yaml.YAMLError as error:
-        raise ValueError(f"{source} is damaged or cut short: {error}") from None
+        reason = " ".join(str(error).split())  # it has several lines
+        raise ValueError(f"{source} is damaged or cut short: {reason}") from None
     node = document.get(NODE) if isinstance(document, dict) else None
     if not isinstance(node, dict):
         raise ValueError(f"{source} holds no {NODE}, expected a file of ANN_MLP")

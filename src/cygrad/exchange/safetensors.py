@@ -68,13 +68,8 @@ def to_safetensors(net: Network, path: str | os.PathLike[str]) -> SelfTest:
     0.0
     """
     numpy = library("safetensors.numpy", EXTRA)
-    arrays = net.arrays()
-    for name, array in arrays.items():
-        if not np.isfinite(array).all():
-            raise ValueError(
-                f"{name} of the network holds NaN or infinity, expected finite numbers"
-            )
     samples = self_test.samples(net, program(net, lossy=True))
+    arrays = net.arrays()
     described = {
         "format": storage.FORMAT,
         "version": storage.version(net.config()),
@@ -124,7 +119,8 @@ def from_safetensors(
         ε of the norms.
     loss : str or None
         None: that of the output activation, cross_entropy for softmax, binary_cross_entropy for
-        sigmoid, poisson for exp, mse for all others.
+        sigmoid, poisson for exp, mse for all others. With "cross_entropy" a last
+        layer without an activation gets softmax, and with "binary_cross_entropy" sigmoid.
     classes : iterable of str or None
         Names of the classes.
 

@@ -32,6 +32,8 @@ NAMES = {
 }
 #: The number of batches that a norm has seen, which only matters to norms without momentum.
 COUNT = "num_batches_tracked"
+#: The running statistics of a batch norm; norms without them are layer norms.
+STATISTICS = ("running_mean", "running_var")
 PREFIX = "layers"
 
 
@@ -102,10 +104,18 @@ def from_state(
             raise ValueError(
                 f"{source}: {name}.weight has shape {weight.shape}, which is no dense layer or norm"
             )
-        bias = np.zeros_like(weight) if bias is None else bias
-        if "running_mean" in parameters and "running_var" in parameters:
-            statistics = parameters["running_mean"], parameters["running_var"]
-            assembly.batch_norm(weight, bias, *statistics, eps)
+        if bias is None:  # RMSNorm and PReLU too have a weight only
+            raise ValueError(
+                f"{source}: {name}.weight has shape {weight.shape} and no bias, which does not "
+                f"tell the layer; expected a layer norm or batch norm with {name}.bias"
+            )
+        statistics = [parameters[each] for each in STATISTICS if each in parameters]
+        if len(statistics) == 2:
+            assembly.batch_norm(weight, bias, statistics[0], statistics[1], eps)
+        elif statistics:
+            raise ValueError(
+                f"{source}: {name} has one of {' and '.join(STATISTICS)}, expected both or none"
+            )
         else:
             assembly.layer_norm(weight, bias, eps)
     assembly.activation(pending)

@@ -14,7 +14,7 @@ from cygrad.exchange.assembly import Assembly
 from cygrad.exchange.libraries import library
 from cygrad.exchange.torch import tensors
 from cygrad.exchange.torch.tensors import EXTRA, array
-from cygrad.network.activations import ChosenActivation, elu, leaky_relu, name_of, sine
+from cygrad.network.activations import ChosenActivation, elu, leaky_relu, sine
 from cygrad.network.noise import Dropout, GaussianNoise
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ PLAIN = {
     "Sigmoid": "sigmoid",
     "Tanh": "tanh",
 }
-#: Losses that PyTorch computes from a linear output, and the activation that is part of them.
-LOGITS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 
 
 def from_torch(
@@ -151,9 +149,6 @@ def _of_state(
     keys = {first + name for name in ("mean", "scale")}
     if {name for name in arrays if name.rpartition(".")[2] in ("mean", "scale")} == keys:
         standardization = arrays.pop(first + "mean"), arrays.pop(first + "scale")
-    if loss in LOGITS and isinstance(activations, str | ChosenActivation):
-        count = sum(each.ndim == 2 for each in arrays.values())
-        activations = [activations] * (count - 1) + [LOGITS[loss]]
     net = state.from_state(
         arrays,
         source,
@@ -201,8 +196,6 @@ class _Reader:
             raise ValueError(f"the {self._source} has no Linear, expected a dense network")
         assembly = Assembly(inputs, self._source)
         self._append(assembly, self._chain)
-        if loss in LOGITS and name_of(assembly.output_activation) == "identity":
-            assembly.activation(LOGITS[loss])
         return assembly.network(
             self._dtype, loss=loss, classes=classes, standardization=self._scaling
         )
