@@ -280,6 +280,66 @@ def test_outputs_of_hidden_layers_need_lossy():
     agree(model, lossy=True)
 
 
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        ([("ArgMax", ["a"], {"axis": 1})], "by the largest output, which the loss mse does not"),
+        (
+            [("Sigmoid", ["a"], {}), ("ArgMax", ["n0"], {"axis": 1})],
+            "by the largest output, which the loss binary_cross_entropy does not",
+        ),
+        (
+            [("Softmax", ["a"], {}), ("Greater", ["n0", "half"], {})],
+            "by outputs above 0.5, which the loss cross_entropy does not",
+        ),
+    ],
+)
+def test_other_decisions_than_those_of_the_loss_are_refused(nodes, message):
+    made_nodes = [helper.make_node("Gemm", ["x", "w"], ["a"], name="g")]
+    for index, (operator, inputs, options) in enumerate(nodes):
+        output = "y" if index == len(nodes) - 1 else f"n{index}"
+        made_nodes.append(helper.make_node(operator, inputs, [output], **options))
+    model = made(made_nodes, {"w": W.T, "half": np.float32(0.5)})
+    with pytest.raises(ValueError, match=message):
+        cg.exchange.from_onnx(model)
+
+
+def test_largest_of_linear_outputs_with_a_loss():
+    nodes = [
+        helper.make_node("Gemm", ["x", "w"], ["a"]),
+        helper.make_node("ArgMax", ["a"], ["y"], axis=1, keepdims=0),
+    ]
+    model = made(nodes, {"w": W.T})
+    model.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", TensorProto.INT64, ["n"]))
+    X = np.random.default_rng(2).normal(size=(9, 3)).astype(np.float32)
+    for loss, activation in (("cross_entropy", "softmax"), ("hinge", "identity")):
+        net = cg.exchange.from_onnx(model, loss=loss)
+        assert net.layers[0].activation == activation
+        np.testing.assert_array_equal(net.predict(X), run(model, X)[0])
+
+
+def test_old_opsets_are_refused():
+    model = made([helper.make_node("Gemm", ["x", "w"], ["y"])], {"w": W.T}, opset=6)
+    with pytest.raises(ValueError, match="has opset 6, expected 7 or a later one"):
+        cg.exchange.from_onnx(model)
+
+
+def test_sizes_are_bounded(tmp_path, monkeypatch):
+    from cygrad.exchange.onnx import runtime
+
+    model = made([helper.make_node("Gemm", ["x", "w"], ["y"])], {"w": W.T})
+    onnx.save(model, tmp_path / "net.onnx")
+    options = {"save_as_external_data": True, "location": "w.bin", "size_threshold": 0}
+    onnx.save(model, tmp_path / "split.onnx", **options)
+    assert cg.exchange.from_onnx(tmp_path / "split.onnx").inputs == 3
+    monkeypatch.setattr(runtime, "MAX_BYTES", 20)
+    with pytest.raises(ValueError, match=r"net.onnx' has more than 20 bytes, the limit"):
+        cg.exchange.from_onnx(tmp_path / "net.onnx")
+    model = onnx.load(tmp_path / "split.onnx", load_external_data=False)
+    with pytest.raises(ValueError, match="has more than 20 bytes of parameters beside it"):
+        runtime._check_external(model, str(tmp_path), "'split.onnx'")
+
+
 def test_external_data_only_beside_the_file(tmp_path):
     model = made([helper.make_node("Gemm", ["x", "w"], ["y"])], {"w": W.T})
     folder = tmp_path / "models"

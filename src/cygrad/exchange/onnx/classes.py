@@ -22,10 +22,13 @@ class Decision:
         Names of the outputs and of all that is made of them.
     classes : list of str or None
         Names of the classes.
+    kind : {"largest", "half", "none"}
+        As that of `cygrad.exchange.operations.Program`.
     """
 
     values: set[str]
     classes: list[str] | None = None
+    kind: str = "none"
 
 
 def begin(graph: ReadGraph, value: str, following: list[int]) -> bool:
@@ -83,6 +86,7 @@ def _any(graph: ReadGraph, index: int, found: Decision, chain: Chain) -> bool:
 
 def _argmax(graph: ReadGraph, index: int, found: Decision, chain: Chain) -> bool:
     options = graph.attributes(index)
+    found.kind = "half" if chain.pair else "largest"
     return options.get("axis", 0) in (1, -1) and not options.get("select_last_index", 0)
 
 
@@ -95,6 +99,7 @@ def _zip_map(graph: ReadGraph, index: int, found: Decision, chain: Chain) -> boo
 
 def _at_half(graph: ReadGraph, index: int, found: Decision, chain: Chain) -> bool:
     node = graph.nodes[index]
+    found.kind = "half"
     if node.op_type == "Binarizer":
         return bool(graph.attributes(index).get("threshold", 0.0) == 0.5)
     threshold = graph.constant(node.input[1])

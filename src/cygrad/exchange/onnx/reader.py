@@ -14,10 +14,13 @@ from cygrad.exchange.onnx import classes as decisions
 from cygrad.exchange.onnx import runtime
 from cygrad.exchange.onnx.chain import Chain
 from cygrad.exchange.onnx.read_graph import ReadGraph
-from cygrad.network.losses import LOSSES
+from cygrad.network.losses import LOSSES, row_of
 
 if TYPE_CHECKING:
     from cygrad.network import Network
+
+#: The oldest opset whose operators mean what they do today.
+OLDEST = 7
 
 
 def from_onnx(
@@ -42,7 +45,9 @@ def from_onnx(
         Parameters outside of a file are read only from files beside it, or in folders beside it.
     loss : str or None
         None: that of a model of `to_onnx`; else that of the output activation, cross_entropy for
-        softmax, binary_cross_entropy for sigmoid, poisson for exp, mse for all others.
+        softmax, binary_cross_entropy for sigmoid, poisson for exp, mse for all others. With
+        "cross_entropy" a last layer without an activation gets softmax, and with
+        "binary_cross_entropy" sigmoid. It must make the classes that the model makes.
     classes : iterable of str or None
         Names of the classes. None: those of the model, if it has any.
     lossy : bool
@@ -96,6 +101,9 @@ def _network(
     classes: Iterable[str] | None,
     lossy: bool,
 ) -> Network:
+    opset = max((each.version for each in model.opset_import if not each.domain), default=OLDEST)
+    if opset < OLDEST:  # Dropout and BatchNormalization were in training mode without an attribute
+        raise ValueError(f"{source} has opset {opset}, expected {OLDEST} or a later one")
     if model.functions:
         raise ValueError(f"{source} has functions of its own, expected operators of ONNX")
     graph = ReadGraph(onnx, model, source)
@@ -121,9 +129,25 @@ def _network(
         loss = name if isinstance(name, str) and name in LOSSES else None
     if classes is None:
         classes = names.classes
-    return assembly.network(
+    net = assembly.network(
         chain.dtype, loss=loss, classes=classes, standardization=chain.standardization
     )
+    _check_decision(net, names.kind, source)
+    return net
+
+
+def _check_decision(net: Network, kind: str, source: str) -> None:
+    """Raise an error if the model makes other classes of its outputs than the loss does."""
+    row = row_of(net.loss)
+    if (kind == "largest" and not row.labels) or (kind == "half" and not row.decides_at_half):
+        by, expected = {
+            "largest": ("the largest output", "'cross_entropy' or 'hinge'"),
+            "half": ("outputs above 0.5", "'binary_cross_entropy'"),
+        }[kind]
+        raise ValueError(
+            f"{source} decides by {by}, which the loss {net.loss} does not; expected "
+            f"loss={expected}, if that fits the outputs"
+        )
 
 
 def _inputs(graph: ReadGraph, entry: Any, chain: Chain) -> int:

@@ -20,6 +20,8 @@ EXTRA = "onnx"
 #: The key of the metadata; its value is JSON.
 KEY = "cygrad"
 PROBABILITIES = "probabilities"
+#: Of a file, and of the parameters beside it: a file may name the same bytes again and again.
+MAX_BYTES = 1 << 31
 
 
 def read(path: str | os.PathLike[str]) -> Any:
@@ -38,7 +40,9 @@ def read(path: str | os.PathLike[str]) -> Any:
     failure = library("google.protobuf.message", EXTRA).DecodeError
     source = os.fspath(path)
     with open(path, "rb") as file:
-        data = file.read()
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"{source!r} has more than {MAX_BYTES:,} bytes, the limit of protobuf")
     try:
         model = onnx.load_model_from_string(data)
     except failure as error:
@@ -46,11 +50,34 @@ def read(path: str | os.PathLike[str]) -> Any:
     if not model.graph.node:
         raise ValueError(f"{source!r} holds no graph, expected an ONNX model")
     folder = os.path.dirname(source) or "."
+    _check_external(model, folder, source)
     try:
         onnx.external_data_helper.load_external_data_for_model(model, folder)
     except (ValueError, OSError, onnx.checker.ValidationError) as error:
         raise ValueError(f"{source!r}: {error}") from error
     return model
+
+
+def _check_external(model: Any, folder: str, source: str) -> None:
+    """Raise an error if the parameters beside a file are larger than the limit together."""
+    total = 0
+    for tensor in model.graph.initializer:
+        values = {each.key: each.value for each in tensor.external_data}
+        if not values:
+            continue
+        place = os.path.join(folder, values.get("location", ""))
+        length = values.get("length", "")
+        total += int(length) if length.isdecimal() else _size(place)
+    if total > MAX_BYTES:
+        raise ValueError(f"{source!r} has more than {MAX_BYTES:,} bytes of parameters beside it")
+
+
+def _size(path: str) -> int:
+    """Return the size of a file, 0 if there is none: onnx has an error for that."""
+    try:
+        return os.path.getsize(path)
+    except (OSError, ValueError):
+        return 0
 
 
 def header(model: Any) -> dict[str, Any] | None:
