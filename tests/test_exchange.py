@@ -268,6 +268,57 @@ def test_the_comparison_warns_beyond_rounding() -> None:
         samples.compare(samples.outputs[:, :2], "other 1.0")
 
 
+@pytest.mark.parametrize("depth", [1, 12])
+@pytest.mark.parametrize("activation", ["identity", "tanh", "relu", "exp"])
+def test_rounding_errors_of_float32_are_allowed(activation: str, depth: int) -> None:
+    layers = [cg.Dense(32, activation if activation != "exp" else "identity")] * depth
+    layers.append(cg.Dense(2, "exp" if activation == "exp" else "identity"))
+    net = cg.Network(6, layers, loss="mse", dtype="float32", rng=1)
+    if activation != "exp":  # which would overflow
+        net.parameters = net.parameters * 1.5  # errors grow from layer to layer
+    samples = self_test.samples(net, program(net))
+    # Another order of the sums, in NumPy.
+    a = samples.inputs.astype(np.float32)
+    for layer in net.layers:
+        z = a[:, ::-1] @ layer.weights[:, ::-1].T + layer.biases
+        a = {**ACTIVATIONS, "exp": np.exp}[layer.activation](z)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert samples.compare(a, "NumPy").passed
+    # A bound that finds errors: one weight off by a 200th.
+    weights = net.layers[0].weights.copy()
+    weights[np.unravel_index(np.abs(weights).argmax(), weights.shape)] *= 1.005
+    net.layers[0].weights = weights
+    with pytest.warns(UserWarning, match="more than rounding explains"):
+        assert not samples.compare(net.forward(samples.inputs), "other").passed
+
+
+def test_samples_that_overflow_are_left_out() -> None:
+    net = cg.Network(1, [cg.Dense(1, "exp")], loss="poisson", dtype="float32", rng=0)
+    net.layers[0].weights = [[1e3]]
+    samples = self_test.samples(net, program(net))
+    assert 0 < len(samples.inputs) < self_test.ROWS
+    assert np.isfinite(samples.outputs).all()
+    net.layers[0].biases = [1e6]
+    with pytest.raises(ValueError, match="the network gives NaN or infinity"):
+        self_test.samples(net, program(net))
+
+
+def test_the_computation_of_something_else_is_refused() -> None:
+    with pytest.raises(TypeError, match="net is str, expected a Network"):
+        program("net.npz")  # type: ignore[arg-type]
+
+
+def test_losses_that_contain_the_activation_of_the_outputs() -> None:
+    assembly = Assembly(2, "a file")
+    assembly.dense(np.ones((3, 2)), None)
+    assert assembly.network("float32", loss="cross_entropy").layers[0].activation == "softmax"
+    assembly = Assembly(2, "a file")
+    assembly.dense(np.ones((3, 2)), None)
+    with pytest.raises(ValueError, match="a file: the loss mse makes no classes, but"):
+        assembly.network("float32", classes=["a", "b", "c"])
+
+
 def test_known_numbers_standardise_inputs() -> None:
     net = cg.Network(2, [cg.Dense(2)], loss="mse", rng=0)
     mean = np.array([1.0, 2.0])

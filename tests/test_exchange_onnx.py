@@ -218,5 +218,5 @@ def test_without_the_runtime_the_reference_evaluator_tests(tmp_path, monkeypatch
 def test_parameters_that_are_not_finite_are_refused(tmp_path, monkeypatch):
     net = cg.Network(2, [cg.Dense(1)], loss="mse", rng=0)
     monkeypatch.setattr(cg.Network, "arrays", lambda self: {"biases_0": np.array([np.nan])})
-    with pytest.raises(ValueError, match="biases_0 of the network holds NaN or infinity"):
+    with pytest.raises(ValueError, match=r"layers\[0\].biases holds NaN or infinity"):
         cg.exchange.to_onnx(net, tmp_path / "net.onnx")

@@ -181,10 +181,13 @@ def program(net: Network, *, lossy: bool = False) -> Program:
 
     Raises
     ------
+    TypeError
+        If `net` is no network.
     ValueError
-        If the encoder has text, dates, gaps or quantiles, and `lossy` is False; the message names
-        the column.
+        If a parameter is NaN or infinite; or if the encoder has text, dates, gaps or quantiles, and
+        `lossy` is False. The message names the parameter or the column.
     """
+    _check(net)
     operations = _operations(net.layers, 0, len(net.layers))
     columns = None
     if net.input_mean is not None and net.input_scale is not None:
@@ -207,6 +210,19 @@ def program(net: Network, *, lossy: bool = False) -> Program:
     return Program(
         columns, net.inputs, net.outputs, tuple(operations), net.classes, decision, net.dtype
     )
+
+
+def _check(net: Any) -> None:
+    """Raise an error if something else comes, or a network whose training has overflowed."""
+    from cygrad.network import Network
+
+    if not isinstance(net, Network):
+        raise TypeError(f"net is {type(net).__name__}, expected a Network")
+    for name, array in net.arrays().items():
+        if not np.isfinite(array).all():
+            kind, _, index = name.rpartition("_")
+            shown = f"layers[{index}].{kind}" if index.isdecimal() else name
+            raise ValueError(f"{shown} holds NaN or infinity, expected finite numbers")
 
 
 def _operations(layers: Sequence[Layer], start: int, end: int) -> list[Operation]:

@@ -89,11 +89,6 @@ def to_onnx(net: Network, path: str | os.PathLike[str], *, lossy: bool = False) 
     True
     """
     onnx = library("onnx", runtime.EXTRA)
-    for name, array in net.arrays().items():
-        if not np.isfinite(array).all():
-            raise ValueError(
-                f"{name} of the network holds NaN or infinity, expected finite numbers"
-            )
     made = program(net, lossy=lossy)
     size = sum(array.nbytes for array in net.arrays().values())
     if size > LARGEST:

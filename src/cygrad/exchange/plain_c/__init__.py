@@ -113,13 +113,6 @@ def to_c(
     """
     _check_name(name)
     lossy, verify = checks.flag(lossy, "lossy"), checks.flag(verify, "verify")
-    for index, layer in enumerate(net.layers):
-        for key in ("weights", "biases", "running_mean", "running_variance"):
-            values = getattr(layer, key, None)
-            if values is not None and not np.isfinite(values).all():
-                raise ValueError(
-                    f"layers[{index}].{key} holds NaN or infinity, expected finite numbers"
-                )
     made = program(net, lossy=lossy)
     samples = self_test.samples(net, made)
     made, samples = _without_logarithms(net, made, samples, lossy)
