@@ -122,6 +122,34 @@ class TestSvmlight:
         _, err = run("evaluate", "d-model.npz", "new.svm", code=1)
         assert "new.svm, line 1, the target is '0', expected one of -1, 1" in err
 
+    def test_networks_that_need_dense_rows(self, run: Run) -> None:
+        rng = np.random.default_rng(0)
+        X = np.zeros((40, 300))
+        for row in X:
+            row[rng.choice(300, 5, replace=False)] = 1.5
+        X[0, [0, -1]] = 2.5
+        y = np.arange(40) % 2
+        Path("d.svm").write_text(svm(X, y, first=0))
+        Path("d.csv").write_text("a,y\n" + "".join(f"w{i % 9},{i % 2}\n" for i in range(40)))
+        for argv in (
+            ["--scaling-rate", "6"],
+            ["--noise", "0.1"],
+            ["--input-dropout", "0.1"],
+            ["--residual", "--hidden", "300"],
+        ):
+            words = ["train", "d.svm", *QUICK, *argv]
+            _, err = run(*words, code=1)
+            message = f"d.svm has compressed rows, which {argv[0]} does not take; --sparse no"
+            assert err.startswith(f"cygrad: {message}")
+            run(*words, "--sparse", "no", "--standardize", "none")
+            net = cg.load("d-model.npz")
+            out, _ = run("predict", "d-model.npz", "d.svm")
+            assert net.classes is not None
+            assert predicted(out) == [net.classes[index] for index in net.predict(X)]
+            if "--residual" not in argv:
+                words = ["train", "d.csv", "--target", "y", *QUICK, *argv, "--sparse", "yes"]
+                assert f"--sparse yes: not with {argv[0]}" in run(*words, code=1)[1]
+
     def test_many_columns_stay_sparse(self, run: Run) -> None:
         rng = np.random.default_rng(0)
         X = np.zeros((120, 400))

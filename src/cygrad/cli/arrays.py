@@ -352,7 +352,13 @@ def _read_svmlight(
             f"{path} has {inputs:,} columns, and only {len(found.X.data):,} numbers in "
             f"{rows:,} rows; --features {inputs} takes them"
         )
-    X = found.X if _stays_sparse(found.X, arguments) else found.X.toarray()
+    X: Any = found.X
+    if not _stays_sparse(X, arguments):
+        X = X.toarray()
+    elif option := dense_option(arguments, inputs):
+        raise ValueError(
+            f"{path} has compressed rows, which {option} does not take; --sparse no expands them"
+        )
     return Arrays(
         str(path),
         X,
@@ -361,6 +367,17 @@ def _read_svmlight(
         notes=found.notes,
         reading={"zero_based": found.zero_based},
     )
+
+
+def dense_option(arguments: Namespace, inputs: int) -> str:
+    """Return the option because of which the first layer needs dense rows, or an empty text."""
+    if getattr(arguments, "scaling_rate", None) is not None:
+        return "--scaling-rate"
+    for name in ("noise", "input_dropout"):
+        if getattr(arguments, name, 0):
+            return f"--{name.replace('_', '-')}"
+    adds_inputs = getattr(arguments, "residual", False) and arguments.hidden[:1] == (inputs,)
+    return "--residual" if adds_inputs else ""
 
 
 def _stays_sparse(X: SparseRows, arguments: Namespace) -> bool:

@@ -76,7 +76,7 @@ def add_column_options(parser: Any) -> None:
         "--sparse",
         choices=("auto", "yes", "no"),
         default="auto",
-        help="whether inputs are compressed rows; auto: if nearly all of many are 0",
+        help="whether inputs are compressed rows; auto: if there are many, and most of them are 0",
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from cygrad import datasets, seeding
 from cygrad.cli import columns, preset, reading
-from cygrad.cli.arrays import Arrays
+from cygrad.cli.arrays import Arrays, dense_option
 from cygrad.cli.options import DIGITS
 from cygrad.records import dataclass
 from cygrad.tables.columns import column_names
@@ -241,11 +241,12 @@ def _encoded(dataset: Dataset, targets: columns.TargetedTable, arguments: Namesp
             raise ValueError("--standardize shared: only for inputs that are all numbers")
         scaled = "none" if arguments.standardize == "none" else arguments.numbers
         scaled = "robust" if is_robust else scaled
-        needs_dense = arguments.noise or arguments.input_dropout or arguments.residual
-        needs_dense = needs_dense or arguments.scaling_rate is not None
-        sparse: bool | str = False if needs_dense else "auto"
+        option = dense_option(arguments, 0)
+        sparse: bool | str = False if option or arguments.residual else "auto"
         if arguments.sparse != "auto":
             sparse = arguments.sparse == "yes"
+        if sparse is True and option:
+            raise ValueError(f"--sparse yes: not with {option}, which needs dense rows")
         options = {"numbers": scaled, "dtype": arguments.dtype, "sparse": sparse}
         if is_robust:
             options["categories"] = "robust"

@@ -100,8 +100,8 @@ def _of_arrays(
     X = found.checked_inputs()
     _check_width(X.shape[1], net.inputs, arguments, found.source)
     X = X[rows]
-    if getattr(X, "indptr", None) is not None and net.input_mean is not None:
-        X = X.toarray()  # the mean of its zeros is not 0
+    if getattr(X, "indptr", None) is not None and not _takes_compressed(net):
+        X = X.toarray()
     given = [column.take(rows).without_ending(ending or "") for column in found.targets]
     first = rows.start
 
@@ -114,6 +114,14 @@ def _of_arrays(
     return _with_targets(
         net, X, given, locate, found.source, notes, needs_targets, is_guess=is_guess
     )
+
+
+def _takes_compressed(net: Network) -> bool:
+    """Return whether a network takes compressed rows, as the engine and the standardisation do."""
+    if net.input_mean is not None:  # the mean of zeros is not 0
+        return False
+    adds_inputs = any(getattr(layer.description, "source", None) == 0 for layer in net.layers)
+    return net.layers[0].kind == "dense" and not adds_inputs
 
 
 def _of_numbers(
