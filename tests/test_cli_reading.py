@@ -67,6 +67,20 @@ def rows() -> tuple[Any, Any]:
     return X, np.where(X[:, 1] > 0, 1, -1)
 
 
+def test_a_named_target_of_a_file_with_parts(run: Run) -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 3)), np.arange(60) % 2
+    parts = {"x_train": X[:50], "y_train": y[:50], "x_test": X[50:], "y_test": y[50:]}
+    np.savez("d.npz", **parts)
+    result = trained(run, "d.npz", "--target", "y_train")
+    assert (result["inputs"], result["samples"]) == (3, {"train": 50, "test": 10})
+    assert result["test"] == trained(run, "d.npz")["test"]
+    # Another target: all other arrays are inputs, as cygrad describe says.
+    np.savez("e.npz", x_train=X, y_train=y, w=y + 0.5 * X[:, 0])
+    assert trained(run, "e.npz", "--target", "w")["inputs"] == 4
+    assert "60 rows, 4 inputs" in run("describe", "e.npz", "--target", "w")[0]
+
+
 class TestSvmlight:
     @pytest.mark.parametrize("ending", [".svm", ".libsvm", ".svmlight", ".svm.gz", ".txt"])
     def test_all_commands(self, run: Run, rows: Any, tmp_path: Path, ending: str) -> None:

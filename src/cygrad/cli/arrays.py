@@ -211,13 +211,14 @@ def _read_npz(path: Path, targets: Sequence[str], max_bytes: int | None) -> Arra
             for target in targets:
                 if target not in names:
                     raise ValueError(f"{path} has the arrays {has}, and so no {target!r}")
-            pairs = [pair for pair in PARTS if set(pair) <= set(names)]
+            known = [pair for pair in PARTS if set(pair) <= set(names)]
+            pairs = [pair for pair in known if targets in ([], [pair[1]])]
             inputs = next((name for name in npy.INPUTS if name in names), None)
             parts: list[list[str]] = []
             if inputs is not None:
                 labels = targets or [npy.TARGETS] * (npy.TARGETS in names)
                 parts = [[inputs, *labels]]
-            elif pairs and not targets:
+            elif pairs:
                 parts = [list(pairs[0])]
                 if set(TEST_PARTS[pairs[0]]) <= set(names):
                     parts.append(list(TEST_PARTS[pairs[0]]))
