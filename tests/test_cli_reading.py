@@ -78,6 +78,9 @@ def test_a_named_target_of_a_file_with_parts(run: Run) -> None:
     # Another target: all other arrays are inputs, as cygrad describe says.
     np.savez("e.npz", x_train=X, y_train=y, w=y + 0.5 * X[:, 0])
     assert trained(run, "e.npz", "--target", "w")["inputs"] == 4
+    out, _ = run("predict", "e-model.npz", "e.npz")
+    assert len(predicted(out)) == 60
+    assert run("predict", "e-model.npz", "e.npz", "--target", "w")[0] == out
     assert "60 rows, 4 inputs" in run("describe", "e.npz", "--target", "w")[0]
 
 

@@ -86,6 +86,9 @@ def _of_arrays(
     if encoder is not None and found.has_columns:
         table = found.table().take(rows)
         targets = [name for name in found.column_names if name in table]
+        if arguments.target is None and set(encoder.columns) <= set(table.names):
+            # What is usually the target of such a file can be an input of the model.
+            targets = [name for name in targets if name not in encoder.columns]
         described = encoder.describe()
         inputs = sum(not row.taken_for.startswith("target") for row in described)
         width = len(table.names) - len(targets)
