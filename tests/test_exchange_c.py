@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -507,13 +509,21 @@ def compiles(command: str, runner: str) -> bool:
     return subprocess.run(probe, input=text, capture_output=True, check=False).returncode == 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("target", TARGETS)
-def test_the_bits_on_each_target(target: str, dtype: str, tmp_path: Path) -> None:
+def sweep() -> list[Any]:
+    """Return all targets, options and dtypes; one of each target is slow, the rest a sweep."""
+    found = []
+    for number, (target, (_, runner)) in enumerate(TARGETS.items()):
+        options = (*OPTIONS, *(() if runner else X86_OPTIONS))
+        sample = options[number % len(options)], DTYPES[number % 2]
+        for combination in product(options, DTYPES):
+            mark = pytest.mark.slow if combination == sample else pytest.mark.sweep
+            found.append(pytest.param(target, *combination, marks=mark))
+    return found
+
+
+@pytest.mark.parametrize(("target", "options", "dtype"), sweep())
+def test_the_bits_on_each_target(target: str, options: str, dtype: str, tmp_path: Path) -> None:
     command, runner = TARGETS[target]
     if not compiles(command, runner):
         pytest.skip(f"{command} {runner} is not here")
-    comparison = Comparison(networks(dtype), tmp_path, 200)
-    for options in (*OPTIONS, *(() if runner else X86_OPTIONS)):
-        comparison.check(f"{command} {options}", runner)
+    Comparison(networks(dtype), tmp_path, 200).check(f"{command} {options}", runner)
