@@ -539,3 +539,21 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
     capsys.readouterr()
     assert main(["import", "net.pt", "other.npz"]) == 1
     assert "expected activations=" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("is_state", [False, True])
+def test_two_standardisations_become_one(is_state):
+    random = np.random.default_rng(3)
+    names = np.array(["no", "yes"], object)[np.arange(30) % 2]
+    table = {"a": random.normal(5, 2, 30), "b": random.normal(-1, 4, 30), "y": names}
+    encoder = Encoder("y").fit(table)
+    net = cg.Network(2, [cg.Dense(4, "relu"), cg.Dense(2, "softmax")], loss="cross_entropy", rng=0)
+    net.standardize_inputs(encoder.transform(table) * 3 + 1)
+    net.encoder = encoder
+    module = cg.exchange.to_torch(net)
+    told = {"activations": "relu"} if is_state else {}
+    source = module.state_dict() if is_state else module
+    other = cg.exchange.from_torch(source, loss="cross_entropy", **told)
+    np.testing.assert_array_equal(other.parameters, net.parameters)
+    outputs = other.forward(np.stack([table["a"], table["b"]], axis=1))
+    np.testing.assert_allclose(outputs, net.forward(encoder.transform(table)), rtol=2e-6)

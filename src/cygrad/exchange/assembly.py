@@ -250,6 +250,18 @@ class Assembly:
         self._parameters.append(parameters)
 
 
+def combined(
+    first: tuple[ArrayLike, ArrayLike] | None, mean: ArrayLike, scale: ArrayLike
+) -> tuple[ArrayLike, ArrayLike]:
+    """Return one standardisation for two, mean and scale; `first` is done first, None: nothing."""
+    if first is None:
+        return mean, scale
+    own_mean, own_scale = (np.asarray(each, np.float64) for each in first)
+    # ((x − m) s − mean) scale = (x − (m + mean / s)) s scale
+    with np.errstate(divide="ignore", invalid="ignore"):  # not finite: an error of the network
+        return own_mean + np.asarray(mean) / own_scale, own_scale * np.asarray(scale)
+
+
 def _before(
     weights: NDArray[Any],
     biases: ArrayLike | None,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cygrad.exchange import state
-from cygrad.exchange.assembly import Assembly
+from cygrad.exchange.assembly import Assembly, combined
 from cygrad.exchange.libraries import library
 from cygrad.exchange.torch import tensors
 from cygrad.exchange.torch.tensors import EXTRA, array
@@ -141,14 +142,16 @@ def _of_state(
     loss: str | None,
     classes: Iterable[str] | None,
 ) -> Network:
-    """Return the network of a state dict; one of `to_torch` can begin with a standardisation."""
+    """Return the network of a state dict; one of `to_torch` can begin with standardisations."""
     if any(".residual_block." in f".{name}" for name in arrays):
         raise ValueError(f"{source} has a residual block, which is read from a module only")
     standardization = None
-    first = next(iter(arrays), "").removesuffix("mean")
-    keys = {first + name for name in ("mean", "scale")}
-    if {name for name in arrays if name.rpartition(".")[2] in ("mean", "scale")} == keys:
-        standardization = arrays.pop(first + "mean"), arrays.pop(first + "scale")
+    while True:  # an encoder has one of its own
+        prefix, _, name = next(iter(arrays), "").rpartition("mean")
+        if name or {f"{prefix}mean", f"{prefix}scale"} - arrays.keys():
+            break
+        moments = arrays.pop(f"{prefix}mean"), arrays.pop(f"{prefix}scale")
+        standardization = combined(standardization, *moments)
     net = state.from_state(
         arrays,
         source,
@@ -186,7 +189,7 @@ class _Reader:
         held = [tensor for each in rest for tensor in (*each.parameters(), *each.buffers())]
         is_double = any(str(each.dtype) == "torch.float64" for each in held)
         self._dtype = "float64" if is_double else "float32"
-        self._scaling: tuple[NDArray[Any], NDArray[Any]] | None = None
+        self._scaling: tuple[Any, Any] | None = None
 
     def network(self, loss: str | None, classes: Iterable[str] | None) -> Network:
         """Return the network."""
@@ -262,9 +265,11 @@ class _Reader:
         elif kind == "InputScaling":
             if module.clipped is not None:
                 raise ValueError("it clips numbers, as an encoder does; expected none")
-            if module is not self._chain[0][1]:
+            before = takewhile(lambda each: each[1] is not module, self._chain)
+            if any(type(each).__name__ != "InputScaling" for _, each in before):
                 raise ValueError("expected it first")
-            self._scaling = array(module.mean, "mean"), array(module.scale, "scale")
+            moments = array(module.mean, "mean"), array(module.scale, "scale")
+            self._scaling = combined(self._scaling, *moments)
         elif kind == "Scaling":
             factors = array(module.factors, "factors")
             assembly.scaling(factors, trainable=module.factors.requires_grad)

@@ -91,8 +91,9 @@ def load(path: str | os.PathLike[str]) -> Mapping[str, Any]:
                 "expected a state dict: torch.save(module.state_dict(), path)"
             ) from error
         except Exception as error:  # of a damaged pickle, nearly any
-            reason = str(error).partition("\n")[0]
-            raise ValueError(f"{source!r} is no file of PyTorch, or damaged: {reason}") from error
+            text = str(error).partition("\n")[0]
+            reason = f": {text}" if text and not isinstance(error, KeyError) else ""
+            raise ValueError(f"{source!r} is no file of PyTorch, or damaged{reason}") from error
     if not isinstance(loaded, Mapping):
         raise ValueError(f"{source!r} holds {type(loaded).__name__}, expected a state dict")
     return loaded
