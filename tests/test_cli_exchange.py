@@ -9,7 +9,9 @@ from test_exchange_opencv import xml
 
 import cygrad as cg
 from cygrad.cli import main
+from cygrad.cli.arguments_as_options import translated
 from cygrad.exchange import formats
+from cygrad.tables import Encoder
 
 
 @pytest.fixture(autouse=True)
@@ -66,12 +68,32 @@ def test_a_changed_file_does_not_pass(capsys):
 def test_options_tell_what_a_file_does_not(capsys):
     with open("some.net", "w") as file:
         file.write(text(4, SCALES))
-    assert "expected scale=True" in failure(capsys, "import", "some.net", "net.npz", "--lossy")
+    assert "expected --scale, for numbers" in failure(
+        capsys, "import", "some.net", "net.npz", "--lossy"
+    )
     command = ["import", "some.net", "net.npz", "--lossy", "--no-scale", "--dtype", "float32"]
     assert main([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["dtype"] == "float32"
     net = cg.load("net.npz")
     np.testing.assert_allclose(net.forward(INPUTS), OUTPUTS[4], atol=0.08)
+
+
+def test_messages_have_the_options_and_the_file(capsys):
+    table = {"x": np.arange(6.0), "color": np.array(list("rgbrgb"), object), "y": np.arange(6.0)}
+    encoder = Encoder("y").fit(table)
+    net = cg.Network(encoder.inputs, [cg.Dense(1)], loss="mse", rng=0)
+    net.encoder = encoder
+    net.save("table.npz")
+    line = failure(capsys, "export", "table.npz", "table.h")
+    assert line.startswith("cygrad: table.npz: the encoder of the network has the category 'color'")
+    assert "expected --lossy, for" in line
+    translations = {
+        "expected activations=, such as 'relu'": "expected --activations, such as 'relu'",
+        "expected loss='hinge'": "expected --loss 'hinge'",
+        "or scale=False, for": "or --no-scale, for",
+    }
+    for text_, expected in translations.items():
+        assert translated(text_) == expected
 
 
 def test_opencv(capsys):

@@ -6,6 +6,7 @@ import inspect
 import warnings
 from argparse import Namespace
 
+from cygrad.cli.arguments_as_options import translated
 from cygrad.cli.outputs import output_path
 from cygrad.cli.reading import print_notes
 from cygrad.cli.summary import print_lines
@@ -26,7 +27,10 @@ def run(arguments: Namespace) -> None:
             print_notes([f"--lossy changes nothing: {path} holds all of the model"])
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        result = write(net, path, **options)
+        try:
+            result = write(net, path, **options)
+        except ValueError as error:
+            raise ValueError(f"{arguments.model}: {translated(str(error))}") from error
     print_notes(str(each.message) for each in caught)
     text = str(result)
     print_lines([text if text.startswith(f"{path}: ") else f"{path}: {text}"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from argparse import Namespace
 
+from cygrad.cli.arguments_as_options import translated
 from cygrad.cli.outputs import output_path
 from cygrad.cli.summary import describe, layer_texts, print_json, print_summary
 from cygrad.exchange import formats
@@ -26,7 +27,12 @@ def run(arguments: Namespace) -> None:
         if name not in parameters:
             raise ValueError(f"--{name}: not for {arguments.file}, which leaves no choice of it")
         options[name] = value
-    net = read(arguments.file, **options)
+    try:
+        net = read(arguments.file, **options)
+    except ValueError as error:
+        text = translated(str(error))
+        named = text if arguments.file in text else f"{arguments.file}: {text}"
+        raise ValueError(named) from error
     net.save(path)
     summary = {"file": arguments.file, **describe(net), "classes": net.classes, "output": str(path)}
     if arguments.json:
