@@ -1,6 +1,7 @@
 """``cygrad export``, ``import`` and ``verify``."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -94,6 +95,15 @@ def test_messages_have_the_options_and_the_file(capsys):
     }
     for text_, expected in translations.items():
         assert translated(text_) == expected
+
+
+def test_a_compiler_that_fails_is_named_in_one_line(capsys, monkeypatch):
+    if shutil.which("false") is None:
+        pytest.skip("needs the program false")
+    model()
+    monkeypatch.setenv("CC", "false")
+    line = failure(capsys, "export", "model.npz", "net.h")
+    assert line.startswith("cygrad: net.h is written, but its test failed: false -std=c99 ")
 
 
 def test_opencv(capsys):

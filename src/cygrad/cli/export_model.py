@@ -31,6 +31,9 @@ def run(arguments: Namespace) -> None:
             result = write(net, path, **options)
         except ValueError as error:
             raise ValueError(f"{arguments.model}: {translated(str(error))}") from error
+        except RuntimeError as error:  # of a compiler, in several lines
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{path} is written, but its test failed: {reason}") from error
     print_notes(str(each.message) for each in caught)
     text = str(result)
     print_lines([text if text.startswith(f"{path}: ") else f"{path}: {text}"])

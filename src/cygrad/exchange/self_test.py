@@ -205,7 +205,7 @@ def _allowed(net: Network, program: Program, X: NDArray[np.float64]) -> float:
             if index.isdecimal():  # the standardisation is in float64
                 layer = copy.layers[int(index)]
                 setattr(layer, kind, changed(values, layer.inputs + STEPS))
-        change = np.abs(outputs(copy, program, changed(X, STEPS)) - exact).max(initial=0.0)
+        change = np.abs(outputs(copy, program, changed(X, 1)) - exact).max(initial=0.0)
         largest_change = max(largest_change, float(change))
     largest = float(np.abs(exact).max(initial=0.0)) or 1.0
     eps = float(np.finfo(program.dtype).eps)

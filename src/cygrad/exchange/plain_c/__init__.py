@@ -99,6 +99,8 @@ def to_c(
     ValueError
         If `name` is no identifier, a parameter is not finite, or C cannot compute the outputs with
         the same bits. Then nothing is written.
+    RuntimeError
+        If the header is written, but the compiler fails.
     OSError
         If the file cannot be written. Then an old file is still intact.
 
