@@ -538,7 +538,7 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
     np.testing.assert_array_equal(back.parameters, net.parameters)
     capsys.readouterr()
     assert main(["import", "net.pt", "other.npz"]) == 1
-    assert "expected activations=" in capsys.readouterr().err
+    assert "expected --activations," in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("is_state", [False, True])
