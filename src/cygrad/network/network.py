@@ -347,7 +347,7 @@ class Network:
 
     @property
     def reading(self) -> dict[str, Any]:
-        """How the file of the training was read, saved with the network.
+        """The arguments with which the training's file was read, saved with the network.
 
         These are arguments of `cygrad.tables.read`, or of `cygrad.tables.read_svmlight`, for files
         that come later, as in ``cg.tables.read("new.csv", **net.reading)``. ``cygrad train`` sets

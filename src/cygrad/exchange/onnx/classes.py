@@ -14,7 +14,7 @@ FIRST = ("ArgMax", "ZipMap", "Binarizer", "Normalizer", "GreaterOrEqual", "Great
 
 @dataclass
 class Decision:
-    """What follows the outputs of a network.
+    """The operators after the outputs of a network: a decision and labels.
 
     Attributes
     ----------

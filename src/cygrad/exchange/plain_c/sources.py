@@ -41,7 +41,7 @@ class Definition(NamedTuple):
 
 
 class Source(NamedTuple):
-    """What the files define for one dtype."""
+    """The functions and constants that the files define for one dtype."""
 
     functions: dict[str, Definition]
     arrays: dict[str, list[float]]
