@@ -442,6 +442,15 @@ def test_without_a_compiler_there_is_a_note(
     assert "no C compiler (cc, gcc, clang, or CC)" in str(header)
 
 
+def test_a_program_with_other_bits_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = cg.exchange.SelfTest("cc", 8, 0.5, 0.0)
+    monkeypatch.setattr(plain_c, "run_self_test", lambda *given: (failed, ""))
+    with pytest.warns(UserWarning, match="other bits than cygrad"):
+        assert to_c(small(), tmp_path / "net.h").test is failed
+
+
 @pytest.mark.parametrize("name", ["", "1a", "a-b", "_a", "näme", "a b"])
 def test_a_name_is_an_identifier(name: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected a C identifier"):

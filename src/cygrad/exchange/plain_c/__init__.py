@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -104,6 +105,11 @@ def to_c(
     OSError
         If the file cannot be written. Then an old file is still intact.
 
+    Warns
+    -----
+    UserWarning
+        If the compiled program gives other bits for the samples.
+
     Examples
     --------
     >>> import cygrad as cg
@@ -128,6 +134,8 @@ def to_c(
     test, note = None, "the self-test did not run, as verify is False"
     if verify:
         test, note = run_self_test(os.fspath(path), name, len(samples.inputs))
+        if test is not None and not test.passed:
+            warnings.warn(f"{test}: the program has other bits than cygrad", stacklevel=2)
     return CHeader(os.fspath(path), header.constants, header.buffers, test, note)
 
 
