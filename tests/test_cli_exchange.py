@@ -1,6 +1,7 @@
 """``cygrad export``, ``import`` and ``verify``."""
 
 import json
+import pathlib
 import shutil
 
 import numpy as np
@@ -103,7 +104,14 @@ def test_a_compiler_that_fails_is_named_in_one_line(capsys, monkeypatch):
     model()
     monkeypatch.setenv("CC", "false")
     line = failure(capsys, "export", "model.npz", "net.h")
-    assert line.startswith("cygrad: net.h is written, but its test failed: false -std=c99 ")
+    assert line.startswith("cygrad: net.h is not written, its test failed: false -std=c99 ")
+    assert not pathlib.Path("net.h").exists()
+    assert main(["export", "model.npz", "net.h", "--no-verify"]) == 0
+    assert pathlib.Path("net.h").exists()
+    assert "the self-test did not run" in capsys.readouterr().out
+    assert "--no-verify: not for net.onnx" in failure(
+        capsys, "export", "model.npz", "net.onnx", "--no-verify"
+    )
 
 
 def test_opencv(capsys):

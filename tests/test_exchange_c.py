@@ -378,20 +378,18 @@ def test_the_self_test_finds_another_bit(tmp_path: Path) -> None:
     path = tmp_path / "m_1.h"
     header = to_c(small(), path, name="m_1")
     assert header.test is not None
-    assert (header.test.rows, header.test.difference, header.note) == (8, 0.0, "")
+    assert (header.test.rows, header.test.difference, header.notes) == (8, 0.0, ())
     assert str(header).startswith(f"{path}: constants 104 bytes, arrays on the stack 28 bytes; ")
     text = path.read_text()
     weights = re.search(r"} m_1_weights_1 .*\n +0x([0-9a-f]{8})u", text)
     assert weights is not None
     other = f"{int(weights[1], 16) ^ 1:08x}"
-    path.write_text(text.replace(weights[1], other, 1))
-    test, _ = verification.verify(str(path), "m_1", 8)
+    test, _ = verification.run_self_test(text.replace(weights[1], other, 1), "m_1", 8)
     assert test is not None
     assert 0 < test.difference < 1e-6
     assert not test.passed
-    path.write_text(text.replace("m_1_dense(", "m_2_dense(", 1))
     with pytest.raises(RuntimeError, match="m_1_dense"):
-        verification.verify(str(path), "m_1", 8)
+        verification.run_self_test(text.replace("m_1_dense(", "m_2_dense(", 1), "m_1", 8)
 
 
 @needs_compiler
@@ -442,13 +440,30 @@ def test_without_a_compiler_there_is_a_note(
     assert "no C compiler (cc, gcc, clang, or CC)" in str(header)
 
 
-def test_a_program_with_other_bits_is_a_warning(
+def test_nothing_is_written_of_a_program_with_other_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failed = cg.exchange.SelfTest("cc", 8, 0.5, 0.0)
     monkeypatch.setattr(plain_c, "run_self_test", lambda *given: (failed, ""))
-    with pytest.warns(UserWarning, match="other bits than cygrad"):
-        assert to_c(small(), tmp_path / "net.h").test is failed
+    with pytest.raises(RuntimeError, match=r"cc: 8 samples.*other bits than the network"):
+        to_c(small(), tmp_path / "net.h")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_compiler_that_fails_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("false") is None:
+        pytest.skip("needs the program false")
+    (tmp_path / "net.h").write_text("old")
+    monkeypatch.setenv("CC", "false")
+    with pytest.raises(RuntimeError, match=r"false -std=c99 .* ended with code 1"):
+        to_c(small(), tmp_path / "net.h")
+    assert (tmp_path / "net.h").read_text() == "old"
+    header = to_c(small(), tmp_path / "net.h", verify=False)
+    assert "net_predict" in (tmp_path / "net.h").read_text()
+    assert isinstance(header, cg.exchange.Export)
+    assert "as verify is False" in header.notes[0]
 
 
 @pytest.mark.parametrize("name", ["", "1a", "a-b", "_a", "näme", "a b"])

@@ -50,7 +50,7 @@ def test_activations(tmp_path, name, is_output, dtype):
         loss = "poisson" if name == "exp" and is_output else "mse"
     net = cg.Network(1, layers, loss=loss, dtype=dtype, rng=0)
     net.layers[0].weights = [[1.0], [-1.0], [2.0]] if name == "softmax" else [[1.0]]
-    assert cg.exchange.to_onnx(net, tmp_path / "net.onnx").passed
+    assert cg.exchange.to_onnx(net, tmp_path / "net.onnx").test.passed
     X = numbers(dtype)
     if name == "exp":
         X = X[np.abs(X[:, 0]) < 80]
@@ -74,7 +74,7 @@ def test_norms_sums_and_standardised_inputs(tmp_path, dtype):
     net = deep(dtype)
     net.classes = ("a", "b", "c")
     path = tmp_path / "net.onnx"
-    test = cg.exchange.to_onnx(net, path)
+    test = cg.exchange.to_onnx(net, path).test
     assert test.passed
     assert "onnxruntime" in str(test)
     for rows in (1, 2, 7, 100):
@@ -121,7 +121,7 @@ def test_two_classes_keep_both_tails(tmp_path, dtype, classes):
     net = cg.Network(1, layers, loss="binary_cross_entropy", dtype=dtype, rng=0)
     net.layers[0].weights = [[1.0]]
     net.classes = classes
-    assert cg.exchange.to_onnx(net, tmp_path / "net.onnx").passed
+    assert cg.exchange.to_onnx(net, tmp_path / "net.onnx").test.passed
     X = np.array([[-50.0], [-17], [-1], [0], [1], [17], [50]], dtype)
     outputs = run(tmp_path / "net.onnx", X)
     z = X[:, 0].astype(float)
@@ -161,7 +161,7 @@ def test_quantities_in_their_unit(tmp_path, scale, kind, dtype):
     layers = [cg.Dense(5, "tanh"), cg.Dense(encoder.outputs)]
     net = cg.Network(encoder.inputs, layers, loss="mse", dtype=dtype, rng=0)
     net.encoder = encoder
-    assert cg.exchange.to_onnx(net, tmp_path / "net.onnx").passed
+    assert cg.exchange.to_onnx(net, tmp_path / "net.onnx").test.passed
     X = np.column_stack([table[name] for name in encoder.columns]).astype(dtype)
     rounded = dict(zip(encoder.columns, X.astype(float).T, strict=True))
     expected = np.asarray(net.predict(rounded)).reshape(len(X), -1)
@@ -187,7 +187,7 @@ def test_verify_repeats_the_test(tmp_path):
 
     net = deep("float64")
     path = tmp_path / "net.onnx"
-    test = cg.exchange.to_onnx(net, path)
+    test = cg.exchange.to_onnx(net, path).test
     assert verify(path) == test
     model = onnx.load(path)
     for each in model.graph.initializer:
@@ -210,7 +210,7 @@ def test_without_the_runtime_the_reference_evaluator_tests(tmp_path, monkeypatch
     import sys
 
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    test = cg.exchange.to_onnx(deep("float64"), tmp_path / "net.onnx")
+    test = cg.exchange.to_onnx(deep("float64"), tmp_path / "net.onnx").test
     assert test.passed
     assert str(test).startswith(f"onnx {onnx.__version__}: ")
 

@@ -23,7 +23,7 @@ def test_a_network_comes_back_with_all_its_bits(tmp_path, dtype):
     net = deep(dtype)
     net.classes = ("a", "b", "c")
     path = tmp_path / "net.safetensors"
-    test = cg.exchange.to_safetensors(net, path)
+    test = cg.exchange.to_safetensors(net, path).test
     assert test.difference == 0
     other = cg.exchange.from_safetensors(path)
     assert bits(other) == bits(net)

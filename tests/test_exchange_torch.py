@@ -483,7 +483,7 @@ def test_compressed_files_are_refused(tmp_path):
 def test_the_file_of_a_network(tmp_path):
     net = cg.Network(4, [cg.Dense(5, "tanh"), cg.Dense(3, "softmax")], loss="cross_entropy", rng=0)
     path = tmp_path / "net.pt"
-    test = cg.exchange.to_torch_file(net, path)
+    test = cg.exchange.to_torch_file(net, path).test
     assert test.passed
     assert test.runtime == f"PyTorch {torch.__version__}"
     module = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-FLAGS = re.compile(r"\b(lossy|scale)=(True|False)")
+FLAGS = re.compile(r"\b(lossy|scale|verify)=(True|False)")
 OPTIONS = re.compile(r"\b(activations|order|eps|loss|classes)=")
 
 

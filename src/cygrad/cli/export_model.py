@@ -20,11 +20,16 @@ def run(arguments: Namespace) -> None:
     write = formats.writer(path)
     net = load(arguments.model)
     options = {}
+    parameters = inspect.signature(write).parameters
     if arguments.lossy:
-        if "lossy" in inspect.signature(write).parameters:
+        if "lossy" in parameters:
             options["lossy"] = True
         else:
             print_notes([f"--lossy changes nothing: {path} holds all of the model"])
+    if not arguments.verify:
+        if "verify" not in parameters:
+            raise ValueError(f"--no-verify: not for {path}, whose self-test runs no compiler")
+        options["verify"] = False
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:
@@ -32,8 +37,7 @@ def run(arguments: Namespace) -> None:
         except ValueError as error:
             raise ValueError(f"{arguments.model}: {translated(str(error))}") from error
         except RuntimeError as error:  # of a compiler, in several lines
-            reason = " ".join(str(error).split())
-            raise ValueError(f"{path} is written, but its test failed: {reason}") from error
+            reason = translated(" ".join(str(error).split()))
+            raise ValueError(f"{path} is not written, its test failed: {reason}") from error
     print_notes(str(each.message) for each in caught)
-    text = str(result)
-    print_lines([text if text.startswith(f"{path}: ") else f"{path}: {text}"])
+    print_lines([str(result)])

@@ -349,6 +349,12 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave out what the format cannot hold, where there is a choice",
     )
+    parser.add_argument(
+        "--no-verify",
+        dest="verify",
+        action="store_false",
+        help="write plain C without compiling and running its self-test before",
+    )
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:

@@ -5,13 +5,16 @@ package), see the function. Parameters are taken over bit by bit.
 
 What a format cannot hold is an error before anything is written, which names the layer; where
 something can be left out, ``lossy=True`` does so. Functions that write test what they have written
-where the library is installed, and return the result, a `SelfTest`.
+where the library is installed; a difference that rounding does not explain is a warning, other bits
+in plain C an error. Those that write a file return an `Export` with the result, a `SelfTest`; those
+that return an object of another library return that alone.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cygrad.exchange.exports import Export
     from cygrad.exchange.fann import from_fann
     from cygrad.exchange.onnx import from_onnx, to_onnx
     from cygrad.exchange.opencv import from_opencv
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHeader",
+    "Export",
     "SelfTest",
     "from_fann",
     "from_onnx",
@@ -41,6 +45,7 @@ __all__ = [
 # The module of each name, imported on first use.
 _LAZY = {
     "CHeader": "plain_c",
+    "Export": "exports",
     "SelfTest": "self_test",
     "from_fann": "fann",
     "from_onnx": "onnx",

@@ -15,6 +15,7 @@ import numpy as np
 from cygrad import __version__
 from cygrad.atomic_write import atomic_write
 from cygrad.exchange import self_test, state
+from cygrad.exchange.exports import Export
 from cygrad.exchange.libraries import library
 from cygrad.exchange.operations import program
 from cygrad.network import Network, storage
@@ -32,7 +33,7 @@ KEY = "cygrad"
 EXTRA = "safetensors"
 
 
-def to_safetensors(net: Network, path: str | os.PathLike[str]) -> SelfTest:
+def to_safetensors(net: Network, path: str | os.PathLike[str]) -> Export:
     """Write a network as a safetensors file.
 
     The tensors have the names of a PyTorch module whose ``layers`` are `Network.layers`:
@@ -47,8 +48,8 @@ def to_safetensors(net: Network, path: str | os.PathLike[str]) -> SelfTest:
 
     Returns
     -------
-    SelfTest
-        Of the network that is read back from the file.
+    Export
+        The self-test is that of the network that is read back from the file.
 
     Raises
     ------
@@ -63,8 +64,8 @@ def to_safetensors(net: Network, path: str | os.PathLike[str]) -> SelfTest:
     --------
     >>> import cygrad as cg
     >>> net = cg.Network(4, [cg.Dense(3, "softmax")], loss="cross_entropy", rng=0)
-    >>> test = cg.exchange.to_safetensors(net, "net.safetensors")
-    >>> test.difference
+    >>> export = cg.exchange.to_safetensors(net, "net.safetensors")
+    >>> export.test.difference
     0.0
     """
     numpy = library("safetensors.numpy", EXTRA)
@@ -88,7 +89,7 @@ def to_safetensors(net: Network, path: str | os.PathLike[str]) -> SelfTest:
     data = numpy.save(tensors, {KEY: json.dumps(header, allow_nan=False)})
     with atomic_write(path) as file:
         file.write(data)
-    return verify(path)
+    return Export(os.fspath(path), verify(path), ())
 
 
 def from_safetensors(
@@ -141,7 +142,7 @@ def from_safetensors(
     --------
     >>> import cygrad as cg
     >>> net = cg.Network(4, [cg.Dense(3, "softmax")], loss="cross_entropy", rng=0)
-    >>> test = cg.exchange.to_safetensors(net, "net.safetensors")
+    >>> export = cg.exchange.to_safetensors(net, "net.safetensors")
     >>> bool((cg.exchange.from_safetensors("net.safetensors").parameters == net.parameters).all())
     True
     """

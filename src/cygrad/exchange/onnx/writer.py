@@ -11,6 +11,7 @@ import numpy as np
 from cygrad import __version__
 from cygrad.atomic_write import atomic_write
 from cygrad.exchange import self_test
+from cygrad.exchange.exports import Export
 from cygrad.exchange.libraries import library
 from cygrad.exchange.onnx import runtime
 from cygrad.exchange.onnx.activations import expm1, formula
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cygrad.exchange.operations import Operation, Program
-    from cygrad.exchange.self_test import SelfTest
     from cygrad.network import Network
 
 OPSET, IR_VERSION = 13, 10
@@ -36,7 +36,7 @@ OPSET, IR_VERSION = 13, 10
 LARGEST = 2**31 - 2**24
 
 
-def to_onnx(net: Network, path: str | os.PathLike[str], *, lossy: bool = False) -> SelfTest:
+def to_onnx(net: Network, path: str | os.PathLike[str], *, lossy: bool = False) -> Export:
     """Write a network as an ONNX model, of opset 13 and IR version 10.
 
     The input is ``input``, shape (n, inputs), in the dtype of the network, for any n: columns of an
@@ -62,8 +62,9 @@ def to_onnx(net: Network, path: str | os.PathLike[str], *, lossy: bool = False) 
 
     Returns
     -------
-    SelfTest
-        Of ONNX Runtime, or of onnx's reference evaluator where that is not installed.
+    Export
+        The self-test is that of ONNX Runtime, or of onnx's reference evaluator where that is not
+        installed.
 
     Raises
     ------
@@ -85,7 +86,7 @@ def to_onnx(net: Network, path: str | os.PathLike[str], *, lossy: bool = False) 
     >>> import cygrad as cg
     >>> net = cg.Network(64, [cg.Dense(32, "relu"), cg.Dense(10, "softmax")],
     ...                  loss="cross_entropy", rng=0)
-    >>> cg.exchange.to_onnx(net, "digits.onnx").passed
+    >>> cg.exchange.to_onnx(net, "digits.onnx").test.passed
     True
     """
     onnx = library("onnx", runtime.EXTRA)
@@ -102,7 +103,7 @@ def to_onnx(net: Network, path: str | os.PathLike[str], *, lossy: bool = False) 
     test = runtime.compare(model, samples)
     with atomic_write(path) as file:
         file.write(model.SerializeToString(deterministic=True))
-    return test
+    return Export(os.fspath(path), test, ())
 
 
 def _model(onnx: Any, net: Network, made: Program, samples: self_test.Samples) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,47 +12,37 @@ import numpy as np
 from cygrad import checks
 from cygrad.atomic_write import atomic_write
 from cygrad.exchange import self_test
+from cygrad.exchange.exports import Export
 from cygrad.exchange.operations import InputScaling, OutputScaling, program
 from cygrad.exchange.plain_c.header import Header
-from cygrad.exchange.plain_c.verification import verify as run_self_test
+from cygrad.exchange.plain_c.verification import run_self_test
 
 if TYPE_CHECKING:
     from cygrad.exchange.operations import Program
-    from cygrad.exchange.self_test import Samples, SelfTest
+    from cygrad.exchange.self_test import Samples
     from cygrad.network import Network
 
 __all__ = ["CHeader", "to_c"]
 
 
 @dataclass(frozen=True)
-class CHeader:
-    """A header that `to_c` has written.
+class CHeader(Export):
+    """A header that `to_c` has written: an `Export` with its sizes.
 
     Attributes
     ----------
-    path : str
     constants : int
         Bytes of the parameters and other arrays of constants.
     buffers : int
-        Bytes of the arrays on the stack during a prediction.
-    test : SelfTest or None
-        The result of the self-test; None if it did not run.
-    note : str
-        Why it did not run; otherwise empty.
+        Bytes of the arrays on the stack during a prediction, the largest part of its stack.
     """
 
-    path: str
     constants: int
     buffers: int
-    test: SelfTest | None
-    note: str
 
-    def __str__(self) -> str:
-        tested = self.note if self.test is None else str(self.test)
-        return (
-            f"{self.path}: constants {self.constants} bytes, arrays on the stack {self.buffers} "
-            f"bytes; {tested}"
-        )
+    def _described(self) -> list[str]:
+        sizes = f"constants {self.constants} bytes, arrays on the stack {self.buffers} bytes"
+        return [sizes, *super()._described()]
 
 
 def to_c(
@@ -86,7 +75,8 @@ def to_c(
         without gaps, then the inputs are those of the network; and the exponential function that
         follows outputs which are logarithms of quantities.
     verify : bool
-        Compile and run the self-test, with ``$CC``, cc, gcc or clang, if one is there.
+        Compile and run the self-test before the header is written, with ``$CC``, cc, gcc or clang,
+        if one is there.
 
     Returns
     -------
@@ -101,14 +91,10 @@ def to_c(
         If `name` is no identifier, a parameter is not finite, or C cannot compute the outputs with
         the same bits. Then nothing is written.
     RuntimeError
-        If the header is written, but the compiler fails.
+        If the compiler fails, or the compiled program gives other bits for the samples. Then
+        nothing is written; ``verify=False`` writes the header nonetheless.
     OSError
         If the file cannot be written. Then an old file is still intact.
-
-    Warns
-    -----
-    UserWarning
-        If the compiled program gives other bits for the samples.
 
     Examples
     --------
@@ -129,14 +115,18 @@ def to_c(
         column_dtype = net.encoder.dtype
     header = Header(made, samples, name, column_dtype)
     text = header.text()
-    with atomic_write(path, text=True) as file:
-        file.write(text)
     test, note = None, "the self-test did not run, as verify is False"
     if verify:
-        test, note = run_self_test(os.fspath(path), name, len(samples.inputs))
+        test, note = run_self_test(text, name, len(samples.inputs))
         if test is not None and not test.passed:
-            warnings.warn(f"{test}: the program has other bits than cygrad", stacklevel=2)
-    return CHeader(os.fspath(path), header.constants, header.buffers, test, note)
+            raise RuntimeError(
+                f"{test}: the compiled program gives other bits than the network; nothing is "
+                "written, verify=False writes the header nonetheless"
+            )
+    with atomic_write(path, text=True) as file:
+        file.write(text)
+    notes = (note,) if note else ()
+    return CHeader(os.fspath(path), test, notes, header.constants, header.buffers)
 
 
 def _check_name(name: str) -> None:

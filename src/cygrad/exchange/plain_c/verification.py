@@ -16,8 +16,17 @@ COMPILERS = ("cc", "gcc", "clang")
 SECONDS = 600
 
 
-def verify(path: str, name: str, rows: int) -> tuple[SelfTest | None, str]:
-    """Run the self-test of a header.
+def run_self_test(header: str, name: str, rows: int) -> tuple[SelfTest | None, str]:
+    """Compile the text of a header, and run its self-test.
+
+    Parameters
+    ----------
+    header : str
+        One that was made here: it is compiled and run.
+    name : str
+        With which its names begin.
+    rows : int
+        Number of samples.
 
     Returns
     -------
@@ -37,15 +46,14 @@ def verify(path: str, name: str, rows: int) -> tuple[SelfTest | None, str]:
         return None, f"the self-test did not run: no C compiler ({', '.join(COMPILERS)}, or CC)"
     with tempfile.TemporaryDirectory() as folder:
         source, target = (os.path.join(folder, each) for each in ("self_test.c", "self_test"))
-        shutil.copyfile(path, os.path.join(folder, "header.h"))
         with open(source, "w", encoding="utf-8") as file:
-            file.write('#include "header.h"\n')
+            file.write(header)
         macro = f"-D{name.upper()}_SELF_TEST"
         _run([*command, "-std=c99", "-O2", macro, source, "-o", target, "-lm"], (0,))
         printed = _run([target], (0, 1))
     found = re.search(r"(\d+) outputs with other bits, largest difference (\S+)", printed)
     if found is None:
-        raise RuntimeError(f"the self-test of {path} printed {printed!r}, expected a result")
+        raise RuntimeError(f"the self-test printed {printed!r}, expected a result")
     difference = float(found[2]) if found[1] == "0" else max(float(found[2]), 5e-324)
     return SelfTest(f"{command[0]} -O2", rows, difference, 0.0), ""
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from cygrad.atomic_write import atomic_write
 from cygrad.exchange import self_test
+from cygrad.exchange.exports import Export
 from cygrad.exchange.libraries import library
 from cygrad.exchange.operations import InputScaling, OutputScaling, program
 from cygrad.exchange.torch import tensors
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cygrad.exchange.operations import Program
-    from cygrad.exchange.self_test import Samples, SelfTest
+    from cygrad.exchange.self_test import Samples
     from cygrad.network import Network
     from cygrad.network.layers import Layer
 
@@ -112,7 +113,7 @@ def to_torch(net: Network, *, lossy: bool = False, logits: bool = False) -> Any:
     return module
 
 
-def to_torch_file(net: Network, path: str | os.PathLike[str], *, lossy: bool = False) -> SelfTest:
+def to_torch_file(net: Network, path: str | os.PathLike[str], *, lossy: bool = False) -> Export:
     """Write the parameters of a network as a state dict of PyTorch, a ``.pt`` file.
 
     It is ``to_torch(net).state_dict()``, with names such as ``0.weight``, and has neither
@@ -128,8 +129,9 @@ def to_torch_file(net: Network, path: str | os.PathLike[str], *, lossy: bool = F
 
     Returns
     -------
-    SelfTest
-        Of the module of `to_torch` with the parameters that are read back from the file.
+    Export
+        The self-test is that of the module of `to_torch` with the parameters that are read back
+        from the file.
 
     Raises
     ------
@@ -144,8 +146,7 @@ def to_torch_file(net: Network, path: str | os.PathLike[str], *, lossy: bool = F
     --------
     >>> import cygrad as cg
     >>> net = cg.Network(4, [cg.Dense(8, "relu"), cg.Dense(1)], loss="mse", rng=0)
-    >>> test = cg.exchange.to_torch_file(net, "net.pt")
-    >>> test.passed
+    >>> cg.exchange.to_torch_file(net, "net.pt").test.passed
     True
     >>> other = cg.exchange.from_torch("net.pt", activations="relu")
     >>> bool((other.parameters == net.parameters).all())
@@ -153,6 +154,7 @@ def to_torch_file(net: Network, path: str | os.PathLike[str], *, lossy: bool = F
     """
     torch = library("torch", EXTRA)
     made = program(net, lossy=lossy)
+    samples = self_test.samples(net, made)
     module = _module(net, made, False)
     with atomic_write(path) as file:
         torch.save(module.state_dict(), file)
@@ -160,8 +162,8 @@ def to_torch_file(net: Network, path: str | os.PathLike[str], *, lossy: bool = F
         for each in module.parameters():
             each.zero_()
     module.load_state_dict(tensors.load(path))
-    samples = self_test.samples(net, made)
-    return samples.compare(_outputs(module, samples, made, "identity"), _runtime())
+    test = samples.compare(_outputs(module, samples, made, "identity"), _runtime())
+    return Export(os.fspath(path), test, ())
 
 
 def _runtime() -> str:
