@@ -87,7 +87,7 @@ def test_all_activations_give_the_outputs_of_fann(saved, activation, dtype):
 
 @pytest.mark.parametrize("activation", STEPWISE)
 def test_straight_lines_need_lossy(saved, activation):
-    with pytest.raises(ValueError, match=r"some.net: neuron 3 .*STEPWISE.*lossy=True"):
+    with pytest.raises(ValueError, match=r"some.net': neuron 3 .*STEPWISE.*lossy=True"):
         cg.exchange.from_fann(saved(activation))
 
 

@@ -81,6 +81,18 @@ def plain(tmp_path, **tensors):
     return path
 
 
+def test_a_file_of_cygrad_takes_no_arguments_but_the_dtype(tmp_path):
+    path = tmp_path / "net.safetensors"
+    net = deep("float32")
+    cg.exchange.to_safetensors(net, path)
+    for name, value in {"activations": "relu", "eps": 1e-3, "loss": "mse"}.items():
+        with pytest.raises(ValueError, match=f"^{name} is for files of other programs"):
+            cg.exchange.from_safetensors(path, **{name: value})
+    wide = cg.exchange.from_safetensors(path, dtype="float64")
+    assert wide.dtype == np.float64
+    np.testing.assert_array_equal(wide.parameters, net.parameters)
+
+
 def test_other_files_need_activations(tmp_path):
     random = np.random.default_rng(0)
     W, b = random.normal(size=(5, 3)).astype("f"), random.normal(size=5).astype("f")
@@ -127,7 +139,7 @@ def test_norms_have_the_activation_of_the_layer_before(tmp_path):
     }
     path = tmp_path / "other.safetensors"
     path.write_bytes(safe.save(tensors))
-    net = cg.exchange.from_safetensors(path, activations="relu", eps=1e-3)
+    net = cg.exchange.from_safetensors(path, activations="relu", eps=1e-3, norm="layer_norm")
     assert net.dtype == np.float64
     assert [layer.kind for layer in net.layers] == [
         "dense", "batch_norm", "dense", "layer_norm", "dense",

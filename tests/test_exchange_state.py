@@ -41,7 +41,8 @@ FIRST_OUTPUTS = {
 
 @pytest.mark.parametrize("activation", FIRST_OUTPUTS)
 def test_a_state_dict_gives_the_outputs_of_pytorch(activation):
-    net = from_state(STATE, "the state", activations=[activation, activation, "softmax"])
+    told = {"activations": [activation, activation, "softmax"], "norm": "layer_norm"}
+    net = from_state(STATE, "the state", **told)
     outputs = net.forward(wave(3, 2, start=0.5))
     np.testing.assert_allclose(outputs[:, 0], FIRST_OUTPUTS[activation], rtol=1e-14)
     assert (net.loss, net.dtype) == ("cross_entropy", np.float64)
@@ -57,6 +58,29 @@ def test_a_vector_that_may_be_of_any_module_is_refused():
     state = {name: values for name, values in STATE.items() if name != "1.running_var"}
     with pytest.raises(ValueError, match="1 has one of running_mean and running_var"):
         from_state(state, "the state", activations="relu")
+
+
+def test_a_norm_that_may_be_another_one_is_asked_for():
+    with pytest.raises(ValueError, match=r"4 has a weight .*\(3,\).*norm='layer_norm', if it is"):
+        from_state(STATE, "the state", activations="relu")
+    with pytest.raises(ValueError, match="norm is 'group_norm'"):
+        from_state(STATE, "the state", activations="relu", norm="group_norm")
+    expected = from_state(STATE, "the state", activations="relu", norm="layer_norm")
+    order = ["0", "1", "3", "4", "6"]
+    for name in ("ln", "block.layer_norm", "LayerNorm_2", "ln1"):
+        state = {key.replace("4.", f"{name}."): values for key, values in STATE.items()}
+        told = {"activations": "relu", "order": [name if key == "4" else key for key in order]}
+        net = from_state(state, "the state", **told)
+        np.testing.assert_array_equal(net.parameters, expected.parameters)
+    state = {key.replace("4.", "inorm."): values for key, values in STATE.items()}
+    with pytest.raises(ValueError, match="inorm has a weight"):
+        from_state(state, "the state", activations="relu", order=["0", "1", "3", "inorm", "6"])
+
+
+def test_a_dtype_that_is_asked_for():
+    net = from_state(STATE, "the state", activations="relu", norm="layer_norm", dtype="float32")
+    assert net.dtype == np.float32
+    np.testing.assert_array_equal(net.layers[0].weights, STATE["0.weight"].astype("f"))
 
 
 def test_what_the_modules_need_is_said(monkeypatch):

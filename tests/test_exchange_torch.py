@@ -430,7 +430,7 @@ def test_state_dicts_and_files(tmp_path):
         net = cg.exchange.from_torch(source, activations="relu", loss="cross_entropy")
         assert net.config() == expected.config()
         np.testing.assert_array_equal(net.parameters, expected.parameters)
-    with pytest.raises(ValueError, match=r"net.pth does not tell the activations"):
+    with pytest.raises(ValueError, match=r"net.pth' does not tell the activations"):
         cg.exchange.from_torch(path)
     net = cg.exchange.from_torch(path, activations=["relu", "softmax"], eps=1e-3)
     assert (net.layers[1].description.eps, net.loss) == (1e-3, "cross_entropy")

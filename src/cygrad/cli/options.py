@@ -382,6 +382,11 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--eps", metavar="X", type=values.number(positive=True), help="of norms")
     parser.add_argument(
+        "--norm",
+        choices=("layer_norm",),
+        help="what a weight and a bias for each unit without running statistics are",
+    )
+    parser.add_argument(
         "--loss", metavar="NAME", help="for training on (default: that of the output activation)"
     )
     parser.add_argument(

@@ -120,8 +120,8 @@ def from_fann(
     >>> import cygrad as cg
     >>> net = cg.exchange.from_fann("xor.net")  # doctest: +SKIP
     """
-    source = os.fspath(path)
-    values = _read(source)
+    source = repr(os.fspath(path))
+    values = _read(path, source)
     try:
         sizes = [int(size) for size in values["layer_sizes"].split()]
         neurons = _neurons(values, sum(sizes))
@@ -147,9 +147,9 @@ def from_fann(
     return assembly.network(dtype, loss=loss, classes=classes, standardization=standardization)
 
 
-def _read(source: str) -> dict[str, str]:
+def _read(path: str | os.PathLike[str], source: str) -> dict[str, str]:
     """Return the values of a file by their names."""
-    with open(source, "rb") as file:
+    with open(path, "rb") as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise ValueError(f"{source} has more than {MAX_BYTES:,} bytes")

@@ -99,7 +99,7 @@ def _of(path: str | os.PathLike[str], formats: list[Format]) -> Format:
     known = ", ".join(f"{' '.join(each.endings)} ({each.name})" for each in formats)
     if ending in PICKLES:
         raise ValueError(
-            f"{os.fspath(path)} is a pickle, which can run any code when it is read; expected "
+            f"{os.fspath(path)!r} is a pickle, which can run any code when it is read; expected "
             f"{known}"
         )
-    raise ValueError(f"{os.fspath(path)} has the ending {ending!r}, expected {known}")
+    raise ValueError(f"{os.fspath(path)!r} has the ending {ending!r}, expected {known}")

@@ -72,8 +72,8 @@ def from_opencv(
     >>> import cygrad as cg
     >>> net = cg.exchange.from_opencv("digits.xml")  # doctest: +SKIP
     """
-    source = os.fspath(path)
-    with open(source, "rb") as file:
+    source = repr(os.fspath(path))
+    with open(path, "rb") as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise ValueError(f"{source} has more than {MAX_BYTES:,} bytes")

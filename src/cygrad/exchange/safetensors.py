@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -97,15 +97,17 @@ def from_safetensors(
     *,
     activations: Activation | Sequence[Activation] | None = None,
     order: Sequence[str] | None = None,
-    eps: float = 1e-5,
+    eps: float | None = None,
+    norm: Literal["layer_norm"] | None = None,
+    dtype: Literal["float32", "float64"] | None = None,
     loss: str | None = None,
     classes: Iterable[str] | None = None,
 ) -> Network:
     """Read a network from a safetensors file.
 
-    A file of `to_safetensors` holds all. In others, such as a saved state dict of PyTorch, names
-    and shapes tell the dense layers and norms; the arguments tell the rest. float16 and bfloat16
-    become float32.
+    A file of `to_safetensors` holds all; arguments other than `dtype` are errors then. In others,
+    such as a saved state dict of PyTorch, names and shapes tell the dense layers and norms; the
+    arguments tell the rest.
 
     Parameters
     ----------
@@ -116,8 +118,14 @@ def from_safetensors(
     order : sequence of str or None
         Names of the layers in their order, as in ``["hidden", "head"]``. None: by the numbers in
         the names.
-    eps : float
-        ε of the norms.
+    eps : float or None
+        ε of the norms; None: 1e-5.
+    norm : {"layer_norm"} or None
+        what a weight and a bias of shape (units,) without running statistics are:
+        "layer_norm" takes them for a layer norm. None: an error, because GroupNorm and InstanceNorm
+        have the same, unless the name tells it (``ln``, ``layer_norm``).
+    dtype : {"float32", "float64"} or None
+        None: float64 if a parameter is, else float32 (float16 and bfloat16 too).
     loss : str or None
         None: that of the output activation, cross_entropy for softmax, binary_cross_entropy for
         sigmoid, poisson for exp, mse for all others. With "cross_entropy" a last
@@ -147,18 +155,19 @@ def from_safetensors(
     True
     """
     tensors, header = _read(path)
+    told: dict[str, Any] = {"activations": activations, "order": order, "eps": eps}
+    told |= {"norm": norm, "loss": loss, "classes": classes}
+    source = repr(os.fspath(path))
     if header is not None:
-        return _restored(path, tensors, header)
-    source = os.fspath(path)
-    return state.from_state(
-        {name: _widened(array, name, source) for name, array in tensors.items()},
-        source,
-        activations=activations,
-        order=order,
-        eps=eps,
-        loss=loss,
-        classes=classes,
-    )
+        for name, value in told.items():
+            if value is not None:
+                raise ValueError(
+                    f"{name} is for files of other programs, expected None: {source} holds all"
+                )
+        net = _restored(path, tensors, header)
+        return net if dtype is None else net.as_dtype(dtype)
+    widened = {name: _widened(array, name, source) for name, array in tensors.items()}
+    return state.from_state(widened, source, dtype=dtype, **told)
 
 
 def verify(path: str | os.PathLike[str]) -> SelfTest:

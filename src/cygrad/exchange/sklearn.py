@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -30,7 +30,7 @@ ACTIVATIONS = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "r
 REGRESSION = {"squared_error": ("quadratic", "identity"), "poisson": ("poisson", "exp")}
 
 
-def from_sklearn(estimator: Any) -> Network:
+def from_sklearn(estimator: Any, *, dtype: Literal["float32", "float64"] | None = None) -> Network:
     """Return the network of a fitted estimator.
 
     Parameters
@@ -39,12 +39,13 @@ def from_sklearn(estimator: Any) -> Network:
         Fitted. The other steps of a pipeline are StandardScaler, MinMaxScaler, MaxAbsScaler or
         RobustScaler: they become the standardisation of the inputs. Estimators of
         `cygrad.sklearn` too.
+    dtype : {"float32", "float64"} or None
+        None: that of the weights.
 
     Returns
     -------
     Network
-        With the dtype of the estimator's weights, bit by bit. Names of classes are texts, in the
-        order of ``classes_``.
+        With the parameters bit by bit. Names of classes are texts, in the order of ``classes_``.
 
     Raises
     ------
@@ -73,7 +74,7 @@ def from_sklearn(estimator: Any) -> Network:
         estimator = estimator.steps[-1][1]
     kind = type(estimator).__name__
     if type(estimator).__module__.startswith("cygrad.sklearn"):
-        net: Network = estimator.network_.as_dtype(estimator.network_.dtype.name)
+        net: Network = estimator.network_.as_dtype(dtype or estimator.network_.dtype.name)
         if steps:
             if net.input_mean is not None:
                 raise TypeError(f"the network of {kind} standardises its inputs, as its steps do")
@@ -102,9 +103,9 @@ def from_sklearn(estimator: Any) -> Network:
     for index, (weights, biases) in enumerate(layers):
         is_last = index == len(layers) - 1
         assembly.dense(np.asarray(weights).T, biases, output if is_last else hidden)
-    dtype = "float32" if np.asarray(estimator.coefs_[0]).dtype == np.float32 else "float64"
+    own = "float32" if np.asarray(estimator.coefs_[0]).dtype == np.float32 else "float64"
     scaling = _standardization(steps, assembly.inputs) if steps else None
-    return assembly.network(dtype, loss=loss, classes=classes, standardization=scaling)
+    return assembly.network(dtype or own, loss=loss, classes=classes, standardization=scaling)
 
 
 def _standardization(

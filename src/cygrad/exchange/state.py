@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cygrad import checks
 from cygrad.exchange.assembly import Assembly
 
 if TYPE_CHECKING:
@@ -32,9 +33,13 @@ NAMES = {
 }
 #: The number of batches that a norm has seen, which only matters to norms without momentum.
 COUNT = "num_batches_tracked"
-#: The running statistics of a batch norm; norms without them are layer norms.
+#: The running statistics of a batch norm.
 STATISTICS = ("running_mean", "running_var")
+#: Names of layers that tell a layer norm.
+LAYER_NORM = re.compile(r"(^|[._])(ln|layer_?norm)_?\d*$", re.IGNORECASE)
 PREFIX = "layers"
+#: Where neither file nor caller tells another.
+EPS = 1e-5
 
 
 def to_state(net: Network) -> dict[str, NDArray[Any]]:
@@ -54,7 +59,9 @@ def from_state(
     *,
     activations: Activation | Sequence[Activation] | None,
     order: Sequence[str] | None = None,
-    eps: float = 1e-5,
+    eps: float | None = None,
+    norm: str | None = None,
+    dtype: str | None = None,
     loss: str | None = None,
     classes: Iterable[str] | None = None,
 ) -> Network:
@@ -72,8 +79,14 @@ def from_state(
     order : sequence of str or None
         Names of the layers in their order, as in ``["encoder", "head"]``. None: by the numbers in
         the names, which must be the same otherwise.
-    eps : float
-        ε of the norms.
+    eps : float or None
+        ε of the norms; None: 1e-5.
+    norm : {"layer_norm"} or None
+        what a weight and a bias of shape (units,) without running statistics are:
+        "layer_norm" takes them for a layer norm. None: an error, because GroupNorm and InstanceNorm
+        have the same, unless the name tells it (``ln``, ``layer_norm``).
+    dtype : str or None
+        None: float64 if one of the parameters is, else float32.
     loss : str or None
         See `Assembly.network`.
     classes : iterable of str or None
@@ -81,8 +94,11 @@ def from_state(
     Raises
     ------
     ValueError
-        If the order or the activations are not known, or the shapes do not fit together.
+        If the order, the activations or a norm are not known, or the shapes do not fit together.
     """
+    eps = EPS if eps is None else eps
+    if norm is not None:
+        checks.one_of(norm, "norm", ("layer_norm",))
     layers = _layers(state, source)
     names = _ordered(layers, source) if order is None else _checked_order(order, layers, source)
     dense = [name for name in names if layers[name]["weight"].ndim == 2]
@@ -117,10 +133,17 @@ def from_state(
                 f"{source}: {name} has one of {' and '.join(STATISTICS)}, expected both or none"
             )
         else:
+            if norm is None and not LAYER_NORM.search(name):
+                raise ValueError(
+                    f"{source}: {name} has a weight and a bias of shape {weight.shape} and no "
+                    "running statistics, which a layer norm and other norms have; expected "
+                    "norm='layer_norm', if it is one"
+                )
             assembly.layer_norm(weight, bias, eps)
     assembly.activation(pending)
-    dtype = "float64" if any(array.dtype == np.float64 for array in state.values()) else "float32"
-    return assembly.network(dtype, loss=loss, classes=classes)
+    is_double = any(array.dtype == np.float64 for array in state.values())
+    own = "float64" if is_double else "float32"
+    return assembly.network(dtype or own, loss=loss, classes=classes)
 
 
 def _layers(state: Mapping[str, NDArray[Any]], source: str) -> dict[str, dict[str, NDArray[Any]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -26,6 +26,7 @@ OLDEST = 7
 def from_onnx(
     path_or_model: str | os.PathLike[str] | Any,
     *,
+    dtype: Literal["float32", "float64"] | None = None,
     loss: str | None = None,
     classes: Iterable[str] | None = None,
     lossy: bool = False,
@@ -43,6 +44,8 @@ def from_onnx(
     ----------
     path_or_model : str, os.PathLike, or onnx.ModelProto
         Parameters outside of a file are read only from files beside it, or in folders beside it.
+    dtype : {"float32", "float64"} or None
+        None: float64 if a parameter is, else float32.
     loss : str or None
         None: that of a model of `to_onnx`; else that of the output activation, cross_entropy for
         softmax, binary_cross_entropy for sigmoid, poisson for exp, mse for all others. With
@@ -86,7 +89,7 @@ def from_onnx(
             "onnx.ModelProto"
         )
     try:
-        return _network(onnx, model, source, loss, classes, lossy)
+        return _network(onnx, model, source, dtype, loss, classes, lossy)
     except (TypeError, ValueError, OverflowError, IndexError, KeyError) as error:
         if str(error).startswith(source):
             raise
@@ -97,6 +100,7 @@ def _network(
     onnx: Any,
     model: Any,
     source: str,
+    dtype: str | None,
     loss: str | None,
     classes: Iterable[str] | None,
     lossy: bool,
@@ -130,7 +134,7 @@ def _network(
     if classes is None:
         classes = names.classes
     net = assembly.network(
-        chain.dtype, loss=loss, classes=classes, standardization=chain.standardization
+        dtype or chain.dtype, loss=loss, classes=classes, standardization=chain.standardization
     )
     _check_decision(net, names.kind, source)
     return net

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -44,6 +44,8 @@ def from_torch(
     activations: Activation | Sequence[Activation] | None = None,
     order: Sequence[str] | None = None,
     eps: float | None = None,
+    norm: Literal["layer_norm"] | None = None,
+    dtype: Literal["float32", "float64"] | None = None,
     loss: str | None = None,
     classes: Iterable[str] | None = None,
     lossy: bool = False,
@@ -66,7 +68,13 @@ def from_torch(
         For a state dict: names of the layers in their order, as in ``["hidden", "head"]``. None: by
         the numbers in the names.
     eps : float or None
-        For a state dict: ε of the norms; None is 1e-5.
+        For a state dict: ε of the norms; None: 1e-5.
+    norm : {"layer_norm"} or None
+        For a state dict: what a weight and a bias of shape (units,) without running statistics are:
+        "layer_norm" takes them for a layer norm. None: an error, because GroupNorm and InstanceNorm
+        have the same, unless the name tells it (``ln``, ``layer_norm``).
+    dtype : {"float32", "float64"} or None
+        None: float64 if a parameter is, else float32 (float16 and bfloat16 too).
     loss : str or None
         None: that of the output activation, cross_entropy for softmax, binary_cross_entropy for
         sigmoid, poisson for exp, mse for all others. With "cross_entropy" a last layer without an
@@ -81,8 +89,7 @@ def from_torch(
     Returns
     -------
     Network
-        With the parameters bit by bit, in float64 if one of them is, else float32 (float16 and
-        bfloat16 too), and frozen where ``requires_grad`` is False.
+        With the parameters bit by bit, and frozen where ``requires_grad`` is False.
 
     Raises
     ------
@@ -114,34 +121,28 @@ def from_torch(
     True
     """
     nn = library("torch", EXTRA).nn
+    told: dict[str, Any] = {"activations": activations, "order": order, "eps": eps, "norm": norm}
     if isinstance(source, nn.Module):
-        told = {"activations": activations, "order": order, "eps": eps}
         for name, value in told.items():
             if value is not None:
                 raise ValueError(f"{name} is for a state dict, expected None for a module")
-        return _Reader(source, lossy).network(loss, classes)
+        return _Reader(source, lossy).network(dtype, loss, classes)
     if lossy:
         raise ValueError("lossy=True is for a module, expected False for a state dict")
     if isinstance(source, Mapping):
         text, loaded = "the state dict", source
     elif isinstance(source, str | os.PathLike):
-        text, loaded = os.fspath(source), tensors.load(source)
+        text, loaded = repr(os.fspath(source)), tensors.load(source)
     else:
         raise TypeError(
             f"source is {type(source).__name__}, expected a module, a state dict or a path"
         )
-    return _of_state(tensors.arrays(loaded, text), text, activations, order, eps, loss, classes)
+    return _of_state(
+        tensors.arrays(loaded, text), text, dtype=dtype, loss=loss, classes=classes, **told
+    )
 
 
-def _of_state(
-    arrays: dict[str, NDArray[Any]],
-    source: str,
-    activations: Activation | Sequence[Activation] | None,
-    order: Sequence[str] | None,
-    eps: float | None,
-    loss: str | None,
-    classes: Iterable[str] | None,
-) -> Network:
+def _of_state(arrays: dict[str, NDArray[Any]], source: str, **told: Any) -> Network:
     """Return the network of a state dict; one of `to_torch` can begin with standardisations."""
     if any(".residual_block." in f".{name}" for name in arrays):
         raise ValueError(f"{source} has a residual block, which is read from a module only")
@@ -152,15 +153,7 @@ def _of_state(
             break
         moments = arrays.pop(f"{prefix}mean"), arrays.pop(f"{prefix}scale")
         standardization = combined(standardization, *moments)
-    net = state.from_state(
-        arrays,
-        source,
-        activations=activations,
-        order=order,
-        eps=1e-5 if eps is None else eps,
-        loss=loss,
-        classes=classes,
-    )
+    net = state.from_state(arrays, source, **told)
     if standardization is not None:
         try:
             net.set_standardization(*standardization)
@@ -191,7 +184,9 @@ class _Reader:
         self._dtype = "float64" if is_double else "float32"
         self._scaling: tuple[Any, Any] | None = None
 
-    def network(self, loss: str | None, classes: Iterable[str] | None) -> Network:
+    def network(
+        self, dtype: str | None, loss: str | None, classes: Iterable[str] | None
+    ) -> Network:
         """Return the network."""
         sizes = (_inputs(module) for _, module in self._chain)
         inputs = next((size for size in sizes if size is not None), None)
@@ -200,7 +195,7 @@ class _Reader:
         assembly = Assembly(inputs, self._source)
         self._append(assembly, self._chain)
         return assembly.network(
-            self._dtype, loss=loss, classes=classes, standardization=self._scaling
+            dtype or self._dtype, loss=loss, classes=classes, standardization=self._scaling
         )
 
     def _check_sharing(self, module: Any) -> None:
