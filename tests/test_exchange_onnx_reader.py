@@ -304,6 +304,75 @@ def test_other_decisions_than_those_of_the_loss_are_refused(nodes, message):
         cg.exchange.from_onnx(model)
 
 
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        ([("ArgMax", ["p"], {"axis": 1}), ("Cast", ["n0"], {"to": TensorProto.INT8})],
+         r"'n1' \(Cast\) is a conversion of the indices of classes to int8"),
+        ([("ArgMax", ["p"], {"axis": 1}), ("Cast", ["n0"], {"to": TensorProto.BOOL})],
+         r"'n1' \(Cast\) is a conversion of the indices of classes to bool"),
+        ([("Identity", ["p"], {}), ("Cast", ["p"], {"to": TensorProto.INT64})],
+         r"'n1' \(Cast\) is a conversion of the outputs to int64"),
+        ([("ArgMax", ["p"], {"axis": 1}), ("Reshape", ["n0", "row"], {})],
+         r"'n1' \(Reshape\) is a change of the indices of classes to the shape \[1, -1\]"),
+        ([("Identity", ["p"], {}), ("Reshape", ["p", "flat"], {})],
+         r"'n1' \(Reshape\) is a change of the outputs to the shape \[-1\]"),
+        ([("ArgMax", ["p"], {"axis": 1}), ("Squeeze", ["n0"], {"axes": [0]})],
+         r"'n1' \(Squeeze\) is a removal of the axes \[0\] of the indices"),
+        ([("ArgMax", ["p"], {"axis": 1}), ("Squeeze", ["n0"], {})],
+         r"'n1' \(Squeeze\) is a removal of the axes None"),
+        ([("ArgMax", ["p"], {"axis": 1}), ("ArgMax", ["n0"], {"axis": 1})],
+         r"'n1' \(ArgMax\) is no decision"),
+    ],
+)  # fmt: skip
+def test_endings_that_change_the_outputs_are_refused(nodes, message):
+    made_nodes = [
+        helper.make_node("Gemm", ["x", "w"], ["a"]),
+        helper.make_node("Softmax", ["a"], ["p"], axis=1),
+    ]
+    for index, (operator, inputs, options) in enumerate(nodes):
+        output = "y" if index == len(nodes) - 1 else f"n{index}"
+        made_nodes.append(helper.make_node(operator, inputs, [output], name=f"n{index}", **options))
+    model = made(made_nodes, {"w": W.T, "row": np.array([1, -1]), "flat": np.array([-1])}, opset=11)
+    model.graph.output.append(helper.make_tensor_value_info("p", TensorProto.FLOAT, ["n", 2]))
+    if nodes[0][0] == "Identity":
+        model.graph.output.append(helper.make_tensor_value_info("n0", TensorProto.FLOAT, ["n", 2]))
+    with pytest.raises(ValueError, match=message):
+        cg.exchange.from_onnx(model)
+
+
+def test_endings_that_change_the_shape_of_labels_only():
+    made_nodes = [
+        helper.make_node("Gemm", ["x", "w"], ["a"]),
+        helper.make_node("Softmax", ["a"], ["p"], axis=1),
+        helper.make_node("ArgMax", ["p"], ["i"], axis=1),
+        helper.make_node("Cast", ["i"], ["c"], to=TensorProto.FLOAT),
+        helper.make_node("Squeeze", ["c"], ["s"], axes=[1]),
+        helper.make_node("Reshape", ["s", "column"], ["y"]),
+    ]
+    model = made(made_nodes, {"w": W.T, "column": np.array([-1, 1])}, opset=11, units=1)
+    X = np.random.default_rng(2).normal(size=(9, 3)).astype(np.float32)
+    net = cg.exchange.from_onnx(model)
+    np.testing.assert_array_equal(net.predict(X), run(model, X)[0][:, 0])
+
+
+def test_a_single_output_without_its_axis():
+    made_nodes = [
+        helper.make_node("Gemm", ["x", "w"], ["a"]),
+        helper.make_node("Squeeze", ["a"], ["y"], axes=[1]),
+    ]
+    model = made(made_nodes, {"w": W.T[:, :1]}, opset=11)
+    model.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n"]))
+    X = np.random.default_rng(2).normal(size=(9, 3)).astype(np.float32)
+    np.testing.assert_allclose(
+        cg.exchange.from_onnx(model).forward(X)[:, 0], run(model, X)[0], rtol=1e-5
+    )
+    made_nodes[1].attribute[0].ints[0] = 0
+    model = made(made_nodes, {"w": W.T}, opset=11)
+    with pytest.raises(ValueError, match=r"\(Squeeze\) is a removal of the axes \[0\]"):
+        cg.exchange.from_onnx(model)
+
+
 def test_largest_of_linear_outputs_with_a_loss():
     nodes = [
         helper.make_node("Gemm", ["x", "w"], ["a"]),

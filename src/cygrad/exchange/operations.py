@@ -188,7 +188,7 @@ def program(net: Network, *, lossy: bool = False) -> Program:
         `lossy` is False. The message names the parameter or the column.
     """
     _check(net)
-    operations = _operations(net.layers, 0, len(net.layers))
+    operations = _operations(net.layers, nested(net.layers))
     columns = None
     if net.input_mean is not None and net.input_scale is not None:
         plain = np.zeros(net.inputs, bool)
@@ -225,21 +225,52 @@ def _check(net: Any) -> None:
             raise ValueError(f"{shown} holds NaN or infinity, expected finite numbers")
 
 
-def _operations(layers: Sequence[Layer], start: int, end: int) -> list[Operation]:
-    """Return the operations of the layers from `start` to `end`, a block as one of them."""
-    found: list[Operation] = []
+@dataclass(frozen=True)
+class Place:
+    """A layer in its place: alone, or as the sum of a residual block.
+
+    Attributes
+    ----------
+    index : int
+        Of the layer in `Network.layers`.
+    block : tuple of Place or None
+        The layers of the block, if it is a sum.
+    """
+
+    index: int
+    block: tuple[Place, ...] | None
+
+
+def nested(layers: Sequence[Layer]) -> tuple[Place, ...]:
+    """Return the layers in their order, those of a residual block inside its sum."""
+    return _nested(layers, 0, len(layers))
+
+
+def _nested(layers: Sequence[Layer], start: int, end: int) -> tuple[Place, ...]:
+    found: list[Place] = []
     while end > start:  # from the last one on: a sum tells where its block begins
         end -= 1
-        layer = layers[end]
-        if isinstance(layer.description, ResidualSum):
-            source = layer.description.source
-            block = tuple(_operations(layers, source, end))
+        description = layers[end].description
+        if isinstance(description, ResidualSum):
+            found.append(Place(end, _nested(layers, description.source, end)))
+            end = description.source
+        else:
+            found.append(Place(end, None))
+    return tuple(found[::-1])
+
+
+def _operations(layers: Sequence[Layer], places: Sequence[Place]) -> list[Operation]:
+    """Return the operations of layers, a block as one of them."""
+    found: list[Operation] = []
+    for each in places:
+        layer = layers[each.index]
+        if each.block is not None:
+            block = tuple(_operations(layers, each.block))
             activation = layer.activation_name, layer.activation_parameter
-            found.append(ResidualOperation(end, block, *activation))
-            end = source
+            found.append(ResidualOperation(each.index, block, *activation))
         elif layer.has_weights:
-            found.append(_operation(layer, end))
-    return found[::-1]
+            found.append(_operation(layer, each.index))
+    return found
 
 
 def _operation(layer: Layer, index: int) -> Operation:

@@ -12,19 +12,18 @@ from cygrad.atomic_write import atomic_write
 from cygrad.exchange import self_test
 from cygrad.exchange.exports import Export
 from cygrad.exchange.libraries import library
-from cygrad.exchange.operations import InputScaling, OutputScaling, program
+from cygrad.exchange.operations import InputScaling, OutputScaling, nested, program
 from cygrad.exchange.torch import tensors
 from cygrad.exchange.torch.tensors import EXTRA
 from cygrad.network.layers import Dense
 from cygrad.network.noise import Dropout, GaussianNoise
 from cygrad.network.normalization import BatchNorm, LayerNorm
-from cygrad.network.residual import ResidualSum
 from cygrad.network.scaling import Scaling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cygrad.exchange.operations import Program
+    from cygrad.exchange.operations import Place, Program
     from cygrad.exchange.self_test import Samples
     from cygrad.network import Network
     from cygrad.network.layers import Layer
@@ -194,7 +193,7 @@ def _module(net: Network, made: Program, logits: bool) -> Any:
             if each.clipped.any():
                 buffers.append(torch.from_numpy(each.clipped.copy()))
             found.append(modules.InputScaling(*buffers))
-    found += _modules(net.layers, 0, len(net.layers), _dtype(net))
+    found += _modules(net.layers, nested(net.layers), _dtype(net))
     if logits:
         del found[-1]
     for each in made.operations:
@@ -212,24 +211,19 @@ def _dtype(net: Network) -> Any:
     return getattr(library("torch", EXTRA), net.dtype.name)
 
 
-def _modules(layers: Sequence[Layer], start: int, end: int, dtype: Any) -> list[Any]:
-    """Return the modules of the layers from `start` to `end`, a block as one of them."""
-    from cygrad.exchange.torch.modules import ResidualSum as Sum
+def _modules(layers: Sequence[Layer], places: Sequence[Place], dtype: Any) -> list[Any]:
+    """Return the modules of layers, a block as one of them."""
+    from cygrad.exchange.torch.modules import ResidualSum
 
     nn = library("torch", EXTRA).nn
     found: list[Any] = []
-    while end > start:  # from the last one on: a sum tells where its block begins
-        end -= 1
-        layer = layers[end]
-        activation = _activation(layer.activation_name, layer.activation_parameter)
-        description = layer.description
-        if isinstance(description, ResidualSum):
-            block = _modules(layers, description.source, end, dtype)
-            made = [Sum(nn.Sequential(*block))]
-            end = description.source
+    for each in places:
+        layer = layers[each.index]
+        if each.block is None:
+            found += _layer(layer, dtype)
         else:
-            made = _layer(layer, dtype)
-        found = [*made, *activation, *found]
+            found.append(ResidualSum(nn.Sequential(*_modules(layers, each.block, dtype))))
+        found += _activation(layer.activation_name, layer.activation_parameter)
     return found
 
 
