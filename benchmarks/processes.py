@@ -4,16 +4,25 @@ Most libraries take their number of threads from the environment when they are i
 environment is set first, and the sections run in a fresh process. Sections that are `alone` compare
 with another library as it is installed: they have one thread, and no variables that choose
 OpenBLAS's kernels or blocks for it.
+
+Such a process ends when the one that started it ends, however that was killed, and takes with it
+what it has started itself: nothing goes on measuring behind the user's back.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from pathlib import Path
+from threading import Thread
 
 from .report import Row, columns_in, heading, line, notes
 from .settings import SECTIONS, Settings
@@ -50,8 +59,32 @@ def _in_process(names: list[str], settings: Settings, quiet: bool) -> dict[str, 
     flags = [flag for flag in flags if not flag.startswith(EIGEN)]
     several = str(settings.threads > 1).lower()
     os.environ["XLA_FLAGS"] = " ".join([*flags, f"{EIGEN}={several}"])
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn, initializer=_end_with_parent) as pool:
         return pool.submit(_run, names, settings, quiet).result()
+
+
+def _end_with_parent() -> None:
+    """Have a thread end this process, and all that it started, when its parent has ended."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        for process in _descendants(os.getpid()):
+            with suppress(OSError):  # it has ended
+                os.kill(process, signal.SIGKILL)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
+
+
+def _descendants(process: int) -> Iterator[int]:
+    for children in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in map(int, children.read_text().split()):
+                yield from _descendants(child)
+                yield child
 
 
 def _run(names: list[str], settings: Settings, quiet: bool) -> dict[str, list[Row]]:

@@ -2,6 +2,10 @@
 
 import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +17,11 @@ from benchmarks import __main__ as command
 from benchmarks import builds, forward, growth, pairs, shapes
 from benchmarks.cases import CASES, HIDDEN, OPTIMIZERS, Case, parse_case
 from benchmarks.contest import Contest
+from benchmarks.processes import _descendants
 from benchmarks.programs import initial_parameters, programs, training_data, tuned_activations
 from benchmarks.programs.plain_numpy import PlainNumpy
 from benchmarks.programs.tuned_numpy import TunedNumpy
-from benchmarks.settings import Settings, WrongResult
+from benchmarks.settings import ROOT, Settings, WrongResult
 
 SMALL = Case((6, 9, 7, 3), batch=8, samples=40)
 BATCH = replace(SMALL, samples=8)
@@ -303,3 +308,25 @@ def test_against_alone_chooses_pairs():
     assert command._section_names([], settings) == ["pairs"]
     assert "pairs" in command._section_names(["all"], settings)
     assert "pairs" not in command._section_names(["all"], replace(settings, against=None))
+
+
+# Processes
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs the /proc of Linux")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
+def test_a_killed_benchmark_leaves_no_process(number):
+    command = [sys.executable, "-m", "benchmarks", "wheel", "--quick"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        started: set[int] = set()
+        deadline = time.monotonic() + 60
+        while len(started) < 3 and time.monotonic() < deadline:  # resource tracker, section, pip
+            started = set(_descendants(process.pid))
+            time.sleep(0.02)
+        assert len(started) >= 3
+        process.send_signal(number)
+        process.wait()
+        while started and time.monotonic() < deadline:
+            started = {pid for pid in started if Path(f"/proc/{pid}").exists()}
+            time.sleep(0.02)
+    assert not started

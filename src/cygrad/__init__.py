@@ -23,27 +23,16 @@
 - `show_config` prints the versions and the variant of the engine in use.
 """
 
+from __future__ import annotations
+
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-from cygrad.network import (
-    BatchNorm,
-    Dense,
-    Dropout,
-    GaussianNoise,
-    Gradients,
-    LayerNorm,
-    Network,
-    Residual,
-    Scaling,
-    activations,
-    initializers,
-    load,
-)
-
+TYPE_CHECKING = False  # `typing` would take most of the time of this import
 if TYPE_CHECKING:
+    from typing import Any
+
     from cygrad import (
         datasets,
         exchange,
@@ -57,6 +46,20 @@ if TYPE_CHECKING:
     )
     from cygrad.config import show_config
     from cygrad.gradcheck import GradientError, GradientReport, check_gradients
+    from cygrad.network import (
+        BatchNorm,
+        Dense,
+        Dropout,
+        GaussianNoise,
+        Gradients,
+        LayerNorm,
+        Network,
+        Residual,
+        Scaling,
+        activations,
+        initializers,
+        load,
+    )
     from cygrad.training import (
         LBFGS,
         SGD,
@@ -156,63 +159,76 @@ __all__ = [
     "tables",
 ]
 
-# The modules of the public names that are imported on first use, so that a program that only
-# predicts starts sooner. A module is imported under its own name.
+# The modules of the public names. They are imported on first use: a program that only predicts
+# starts sooner, and the command line can answer Ctrl-C before NumPy is imported. A module is
+# imported under its own name.
 _LAZY = {
+    "activations": "network.activations",
     "Adadelta": "training",
     "Adagrad": "training",
     "Adam": "training",
-    "AdamW": "training",
     "Adamax": "training",
+    "AdamW": "training",
+    "BatchNorm": "network",
     "Callback": "training",
-    "CSVLogger": "training",
+    "callbacks": "training.callbacks",
+    "check_gradients": "gradcheck",
     "CosineDecay": "training",
     "CosineLog": "training",
     "CosineRestarts": "training",
+    "CSVLogger": "training",
+    "datasets": "datasets",
+    "Dense": "network",
     "DivergenceError": "training",
+    "Dropout": "network",
     "EarlyStopping": "training",
+    "exchange": "exchange",
+    "experiments": "experiments",
     "ExponentialDecay": "training",
+    "GaussianNoise": "network",
     "GradientError": "gradcheck",
     "GradientReport": "gradcheck",
+    "Gradients": "network",
+    "graph": "graph",
     "History": "training",
+    "initializers": "network.initializers",
     "InverseTimeDecay": "training",
+    "LayerNorm": "network",
     "LBFGS": "training",
     "LinearDecay": "training",
     "Lion": "training",
-    "MultiStepDecay": "training",
-    "NAdam": "training",
-    "OneCycle": "training",
-    "PerEpoch": "training",
-    "PolynomialDecay": "training",
-    "RAdam": "training",
-    "RMSProp": "training",
-    "Rprop": "training",
-    "ReduceOnPlateau": "training",
-    "SGD": "training",
-    "StepDecay": "training",
-    "Trainer": "training",
-    "Warmup": "training",
-    "callbacks": "training.callbacks",
-    "check_gradients": "gradcheck",
-    "datasets": "datasets",
-    "exchange": "exchange",
-    "experiments": "experiments",
-    "graph": "graph",
+    "load": "network",
     "losses": "losses",
     "metrics": "training.metrics",
+    "MultiStepDecay": "training",
+    "NAdam": "training",
+    "Network": "network",
+    "OneCycle": "training",
+    "PerEpoch": "training",
     "plotting": "plotting",
+    "PolynomialDecay": "training",
     "presets": "presets",
+    "RAdam": "training",
+    "ReduceOnPlateau": "training",
     "reference": "reference",
+    "Residual": "network",
+    "RMSProp": "training",
+    "Rprop": "training",
+    "Scaling": "network",
     "schedules": "training.schedules",
+    "SGD": "training",
     "show_config": "config",
+    "StepDecay": "training",
     "tables": "tables",
+    "Trainer": "training",
+    "Warmup": "training",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: Any = import_module(f"{__name__}.{_LAZY[name]}")
+    value = import_module(f"{__name__}.{_LAZY[name]}")
     if not value.__name__.endswith(f".{name}"):
         value = getattr(value, name)
     globals()[name] = value

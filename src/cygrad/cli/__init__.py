@@ -1,54 +1,75 @@
 """The command ``cygrad``: train networks, predict and evaluate with them, describe data.
 
 Results go to stdout, progress and messages to stderr. Errors that the user can fix are printed as
-one line. The exit code is then 1, or 2 for a wrong command line, or 130 after Ctrl-C. Each command
-has a module; `options` holds the options of all, `architecture`, `descent` and `loop` those of a
-training, `columns` those of tables; `known` reads samples for a saved model, and `report` makes the
-page about a training. The commands call the package's public interface and compute only counts
-themselves.
+one line. The exit code is then 1, or 2 for a wrong command line, 130 after Ctrl-C, or 143 after
+SIGTERM. Each command has a module; `options` holds the options of all, `architecture`, `descent`
+and `loop` those of a training, `columns` those of tables; `known` reads samples for a saved model,
+and `report` makes the page about a training. The commands call the package's public interface and
+compute only counts themselves.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from importlib import import_module
+
+from cygrad.cli.signals import Signals
+
+TYPE_CHECKING = False  # see `signals`
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["main"]
 
 FAILED = 1
 # The modules of commands whose names are words of Python, or whose opposites are.
 _MODULES = {"export": "export_model", "import": "import_model"}
-INTERRUPTED = 130  # the exit code that a shell reports after Ctrl-C: 128 + SIGINT
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv`, or the process's own, and return the exit code."""
+    with Signals() as signals:
+        try:
+            return _run(argv, signals)
+        except KeyboardInterrupt as interrupt:
+            return _end(signals, str(interrupt))
+        except Exception:
+            # An interrupt in the middle of an import or in a library can be another error here.
+            if signals.received is None:
+                raise
+            return _end(signals)
+
+
+def _run(argv: Sequence[str] | None, signals: Signals) -> int:
     try:
-        from cygrad.cli.options import parse  # Ctrl-C can come before all is imported
+        from cygrad.cli.options import parse
 
         arguments = parse(argv)
         module = _MODULES.get(arguments.command, arguments.command)
-        import_module(f"cygrad.cli.{module}").run(arguments)
+        command = import_module(f"cygrad.cli.{module}")
+        signals.raise_from_now_on()
+        command.run(arguments)
         if sys.stdout is not None:  # None if the program was started with stdout closed
             sys.stdout.flush()
     except SystemExit as stop:  # argparse: 0 after --help, 2 after an error.
         return int(stop.code or 0)
-    except KeyboardInterrupt as interrupt:
-        message = str(interrupt) or "nothing was saved"
-        print(f"cygrad: interrupted, {message}", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:
         # The reader has closed the pipe. Without this, Python fails again when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:
-        if not isinstance(error, _failures()):
+        if signals.received is not None or not isinstance(error, _failures()):
             raise  # a defect of the package, which keeps its traceback
         print(f"cygrad: {_one_line(error)}", file=sys.stderr)
         return FAILED
     return 0
+
+
+def _end(signals: Signals, message: str = "") -> int:
+    word, code = signals.ending()
+    print(f"cygrad: {word}, {message or 'nothing was saved'}", file=sys.stderr)
+    return code
 
 
 def _failures() -> tuple[type[Exception], ...]:
