@@ -157,7 +157,7 @@ def test_without_being_asked_nothing_is_computed(monkeypatch):
     def refuse(*_):
         raise AssertionError
 
-    monkeypatch.setattr("cygrad.training.trainer.epoch_statistics", refuse)
+    monkeypatch.setattr("cygrad.training.run.epoch_statistics", refuse)
     assert fit(network(), statistics=False).statistics == []
 
 

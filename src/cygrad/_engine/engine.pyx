@@ -790,7 +790,8 @@ cdef class Engine:
             divisor = sum_of_weights(weights, NULL, 0, n) or 1     # of no weight at all: the loss is 0
             passes.p.weights, passes.p.scale = &weights[0], 1 / divisor if self.mean else 1
         context.divisor = divisor
-        passes.run(n, n, 1, None)
+        passes.loss = passes.metric = 0
+        passes.run(n, n, 0, 1, None)
         if passes.interrupts.error is not None:
             error, passes.interrupts.error = passes.interrupts.error, None
             raise error

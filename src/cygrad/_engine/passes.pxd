@@ -27,14 +27,15 @@ cdef class SequentialPasses(Team):
     cdef Py_ssize_t samples, batch_size, batches
     cdef Py_ssize_t batch_start             # the first sample of the current batch
     cdef Py_ssize_t batches_done
-    cdef double loss, metric                # sums over these batches
+    cdef double loss, metric                # sums over these batches and those before
     cdef double deadline                    # no batch begins after this time, except the first; 0: none
     cdef bint fetch_ahead                   # whether the samples of the next block are prefetched
     cdef bint stopped                       # the current batch was given up, and has changed nothing
     cdef Py_ssize_t next                    # the next operation of the current block
     cdef const Operation *split_operation   # its tasks are those of the open phase
     cdef int set_up(self, Plan plan, Py_ssize_t batch_capacity, parameters) except -1
-    cdef int run(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t batches, poll) except -1
+    cdef int run(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t first, Py_ssize_t batches,
+                 poll) except -1
     cdef void prepare_batch(self) noexcept nogil
     cdef void begin_batch(self) noexcept nogil
     cdef void begin_block(self, Py_ssize_t start) noexcept nogil

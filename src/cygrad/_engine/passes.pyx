@@ -57,13 +57,17 @@ cdef class SequentialPasses(Team):
                 self.p.sums_offset = address(self.sums) + 2 * CG_PANEL_BYTES - address(parameters)
         return 0
 
-    cdef int run(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t batches, poll) except -1:
-        """Run the batches of the samples in `self.p` through the plan. The last batch may have fewer rows."""
-        cdef double work = <double> self.plan.work * batches * ((batch_size + self.plan.capacity - 1)
-                                                                // self.plan.capacity)
+    cdef int run(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t first, Py_ssize_t batches,
+                 poll) except -1:
+        """Run batches of the samples in `self.p` through the plan, from number `first` up to `batches`.
+
+        The last batch may have fewer rows. The sums of loss and metric go on from those that are there.
+        """
+        cdef double work = <double> self.plan.work * (batches - first) * ((batch_size + self.plan.capacity - 1)
+                                                                          // self.plan.capacity)
         cdef bint threads_pay = self.members > 1 and work * (self.members - 1) / self.members > self.start_cost
         self.samples, self.batch_size, self.batches = samples, batch_size, batches
-        self.batches_done, self.stopped, self.is_open, self.loss, self.metric = 0, False, False, 0, 0
+        self.batches_done, self.stopped, self.is_open = first, False, False
         self.begin_batch()
         self.run_threads(self.members if threads_pay else 1, poll)
         return 0

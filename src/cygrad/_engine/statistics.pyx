@@ -98,7 +98,8 @@ def layer_statistics(Engine engine, Samples X, targets, const int64_t[::1] order
         total = sum_of_weights(weights, &order[0], 0, n) or 1
         passes.p.weights, passes.p.scale = &weights[0], 1 / total if engine.mean else 1
     try:
-        passes.run(n, n, 1, None)
+        passes.loss = passes.metric = 0
+        passes.run(n, n, 0, 1, None)
         if passes.interrupts.error is not None:
             error, passes.interrupts.error = passes.interrupts.error, None
             raise error

@@ -36,7 +36,13 @@ class Training(SequentialPasses):
     @property
     def epoch_steps(self) -> int: ...
     @property
-    def weight_done(self) -> float: ...
+    def sums(self) -> tuple[float, float, float]: ...
+    @sums.setter
+    def sums(self, numbers: tuple[float, float, float]) -> None: ...
+    @property
+    def seed(self) -> int: ...
+    @seed.setter
+    def seed(self, seed: int) -> None: ...
     def __init__(
         self,
         engine: Engine,
@@ -79,6 +85,8 @@ class Training(SequentialPasses):
         seconds: float | None = None,
         weights: NDArray[np.float64] | None = None,
         continues: bool = False,
+        first: int = 0,
+        last: int | None = None,
     ) -> tuple[float, float, int, bool]: ...
     def step(
         self,

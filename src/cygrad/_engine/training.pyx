@@ -121,7 +121,7 @@ cdef class Training(SequentialPasses):
     cdef int64_t first_ahead
     cdef const double *rates            # of the steps of the current call, or NULL: `rate` is for all
     cdef readonly Py_ssize_t epoch_steps    # steps of the last epoch, if nothing ends it
-    cdef readonly double weight_done    # sum of the weights of the steps of the last epoch, where there are weights
+    cdef double weight                  # sum of the weights of the steps of the last epoch, where there are weights
     cdef const double *totals           # sums of the weights of each batch of the current call, where there are weights
     cdef double[:, ::1] recorded_numbers    # loss and penalty of the steps of the last epoch, and room for more
     cdef Py_ssize_t recorded            # the number of these steps, before the current call
@@ -255,6 +255,8 @@ cdef class Training(SequentialPasses):
     cdef void end_batch(self) noexcept nogil:
         cdef double divisor = self.divisor()
         if self.records:
+            if self.p.weights != NULL:
+                self.weight += self.totals[self.batches_done]
             self.recorded_numbers[0, self.recorded + self.batches_done] = self.p.loss / divisor
             self.recorded_numbers[1, self.recorded + self.batches_done] = self.p.penalty / divisor
         SequentialPasses.end_batch(self)
@@ -276,12 +278,31 @@ cdef class Training(SequentialPasses):
     def record(self, numbers):
         self.recorded_numbers, self.recorded = numbers.copy(), numbers.shape[1]
 
+    @property
+    def seed(self):
+        """The seed of dropout and noise."""
+        return self.p.seed
+
+    @seed.setter
+    def seed(self, uint64_t seed):
+        self.p.seed = seed
+
+    @property
+    def sums(self):
+        """Sums over the steps done in the last epoch: of loss and metric, and of the weights where there are weights."""
+        return self.loss, self.metric, self.weight
+
+    @sums.setter
+    def sums(self, numbers):
+        self.loss, self.metric, self.weight = numbers
+
     cdef int train(self, Samples X, targets, const int64_t *order, Py_ssize_t rows, Py_ssize_t batch_size,
-                   const double *rates, poll, threads, const double[::1] weights, const double *totals,
-                   double deadline, bint records) except -1:
+                   Py_ssize_t first, Py_ssize_t batches, const double *rates, poll, threads, const double[::1] weights,
+                   const double *totals, double deadline, bint records) except -1:
         """Run one step per batch of `batch_size` rows, in `order` or, if it is NULL, in their own order.
 
-        weights: of all samples, or None; totals: then their sum in each batch. records: whether steps are recorded.
+        The steps are those from `first` up to `batches`. weights: of all samples, or None; totals: then their sum in each
+        batch. records: whether the steps are recorded.
         """
         cdef Py_ssize_t row_bytes = X.view.cols * X.view.col_stride
         if self.engine.has_batch_norm and (rows == 1 or rows % batch_size == 1 or batch_size == 1):
@@ -289,7 +310,9 @@ cdef class Training(SequentialPasses):
                              f"another batch_size than {batch_size}, or other rows")
         if self.owner == fork_count:
             raise RuntimeError("this training is already running, expected one call at a time")
-        self.owner, self.batches_done, self.records = fork_count, 0, records
+        self.owner, self.batches_done, self.records = fork_count, first, records
+        if records:
+            self.recorded -= first      # the place of the first step of these samples
         try:
             if records:
                 self.make_room((rows + batch_size - 1) // batch_size)
@@ -303,7 +326,7 @@ cdef class Training(SequentialPasses):
             # Lines between the columns of a row are not fetched: of an array in Fortran order they are the whole array.
             self.fetch_ahead = (order != NULL and not X.is_sparse and X.view.rows * row_bytes > costs.prefetch_bytes
                                 and 0 < X.view.col_stride < CACHE_LINE)
-            self.run(rows, batch_size, (rows + batch_size - 1) // batch_size, poll)
+            self.run(rows, batch_size, first, batches, poll)
             if self.stopped:
                 self.steps -= 1
         finally:
@@ -320,39 +343,46 @@ cdef class Training(SequentialPasses):
         return self.plan.capacity, self.plan.members, self.plan.copies
 
     def epoch(self, Samples X, targets, const int64_t[::1] order, const double[::1] learning_rates=None, poll=None,
-              threads=1, seconds=None, const double[::1] weights=None, bint continues=False):
+              threads=1, seconds=None, const double[::1] weights=None, bint continues=False, Py_ssize_t first=0,
+              last=None):
         """Run one step per batch of `order`, or of all rows in their order, outside the GIL.
 
         `learning_rates` has one for each step, unless all are the same. With `weights`, of the samples, there is no step
-        for a batch whose weights are all 0, the sums are those of the products with the weights, and `weight_done` is
-        the sum of the weights of the steps done. Returns the sums of loss and metric over the samples of the steps done,
-        the number of these steps, and whether the loss of the step after them was NaN or
-        infinite; that step changed nothing. After so many seconds, no other step begins; the first one always does.
-        With `continues` the steps are recorded after those of the last call, as steps of one epoch.
+        for a batch whose weights are all 0, and the sums are those of the products with the weights.
+        Returns the sums of loss and metric over the samples of the steps done in the epoch, the number of the steps done
+        of these samples, and whether the loss of the step after them was NaN or infinite; that step changed nothing.
+        After so many seconds, no other step begins; the first one always does.
+
+        The call begins with step `first` and ends before step `last`, and an epoch can be divided between calls with the
+        same order, rates and weights: the sums go on, to the same bits. With `continues` other samples go before these in
+        the same epoch.
         """
         cdef const int64_t *indices = NULL
         cdef const double *rates = NULL
         cdef const double *first_total = NULL
         cdef const double[::1] totals
-        cdef Py_ssize_t rows = X.view.rows
+        cdef Py_ssize_t rows = X.view.rows, end
         if order is not None:
             indices, rows = &order[0], order.shape[0]
         if learning_rates is not None:
             rates = &learning_rates[0]
         cdef double deadline = 0 if seconds is None else clock() + <double> seconds
         self.epoch_steps = (rows + self.max_batch - 1) // self.max_batch
-        if not continues:
+        if not continues and first == 0:
             self.recorded = 0
+            self.loss = self.metric = self.weight = 0
         if weights is not None:
-            order, of_batches = weighted_batches(order, rows, self.max_batch, weights)
-            totals, rows, self.weight_done = of_batches, order.shape[0], 0
+            order, totals = weighted_batches(order, rows, self.max_batch, weights)
+            rows = order.shape[0]
             self.epoch_steps = totals.shape[0]
             if rows == 0:
-                return 0.0, 0.0, 0, False
+                return self.loss, self.metric, 0, False
             indices, first_total = &order[0], &totals[0]
-        self.train(X, targets, indices, rows, self.max_batch, rates, poll, threads, weights, first_total, deadline, True)
-        if weights is not None:
-            self.weight_done = float(of_batches[: self.batches_done].sum())
+        end = self.epoch_steps if last is None else min(<Py_ssize_t> last, self.epoch_steps)
+        if first < 0 or first >= end or (first > 0 and first > self.recorded):
+            raise ValueError(f"steps {first} to {end} of an epoch with {self.epoch_steps}, of which {self.recorded} are done")
+        self.train(X, targets, indices, rows, self.max_batch, first, end, rates, poll, threads, weights, first_total,
+                   deadline, True)
         return self.loss, self.metric, self.batches_done, bool(self.stopped)
 
     def step(self, Samples X, targets, threads=1, const double[::1] weights=None):
@@ -366,7 +396,8 @@ cdef class Training(SequentialPasses):
             divisor = sum_of_weights(weights, NULL, 0, n)
             if divisor == 0:
                 return 0.0
-        self.train(X, targets, NULL, n, n, &rate, None, threads, weights, &divisor, 0, False)
+        self.loss = self.metric = 0
+        self.train(X, targets, NULL, n, n, 0, 1, &rate, None, threads, weights, &divisor, 0, False)
         cdef double loss = self.p.loss + self.p.penalty
         return loss / divisor if self.engine.mean else loss
 

@@ -1,33 +1,31 @@
 """Training on batches that are read one after another: for data that do not fit in memory.
 
 `BatchSource` iterates over what the user gave, anew in each epoch; `Reader` does so on a thread of
-its own, a few batches ahead of the training; `fit_batches` is `Trainer.fit` for such data.
+its own, a few batches ahead of the training; `BatchRun` is the run of `Trainer.fit` on such data.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
-from itertools import count
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from queue import SimpleQueue
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from cygrad.training.history import History
+from cygrad.training.data import read_data, read_sample_weights
 from cygrad.training.order import Order, rows_that_count
 from cygrad.training.progress import Progress
+from cygrad.training.run import Epoch, Run
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from numpy.random import Generator
     from numpy.typing import NDArray
 
     from cygrad._engine.samples import Samples
-    from cygrad._engine.training import Training
+    from cygrad.network import Network
     from cygrad.network.losses import Targets
     from cygrad.network.weights import Weights
     from cygrad.training.budget import Budget
@@ -72,17 +70,23 @@ class BatchSource:
                 "other order than theirs; expected a sequence, or shuffle True or False"
             )
         self._source = source
-        self._is_sequence = is_sequence
-        self._order = Order(len(source), None, shuffle) if is_sequence else None
+        self.order = Order(len(source), None, shuffle) if is_sequence else None
         self._is_used = False
 
     @property
     def count(self) -> int | None:
         """The number of batches, None if it is not known."""
-        return self._order.size if self._order is not None else None
+        return self.order.size if self.order is not None else None
 
-    def epoch(self, stream: Generator | None) -> Iterator[tuple[int, Any]]:
+    def epoch(self, drawn: int | None, done: int = 0) -> Iterator[tuple[int, Any]]:
         """Begin the next epoch; return its batches with their numbers.
+
+        Parameters
+        ----------
+        drawn : int or None
+            The random number of a random order.
+        done : int
+            Batches that are passed over.
 
         Raises
         ------
@@ -90,13 +94,13 @@ class BatchSource:
             If the batches are those of an iterator that the epoch before has used up.
         """
         source = self._source
-        if self._order is not None:
-            size = self._order.size
-            drawn = self._order.draw(stream, size)
-            rows = range(size) if drawn is None else drawn.tolist()
-            return ((row, source[row]) for row in rows)
+        if self.order is not None:
+            size = self.order.size
+            order = self.order.draw(drawn, size)
+            rows: Sequence[int] = range(size) if order is None else order.tolist()
+            return ((row, source[row]) for row in rows[done:])
         if not isinstance(source, Iterable):
-            return enumerate(source())
+            return islice(enumerate(source()), done, None)
         batches = iter(source)
         if batches is source and self._is_used:
             raise ValueError(
@@ -104,7 +108,7 @@ class BatchSource:
                 "sequence or an iterable of batches, or a function that returns one"
             )
         self._is_used = True
-        return enumerate(batches)
+        return islice(enumerate(batches), done, None)
 
 
 class Batch(NamedTuple):
@@ -115,7 +119,7 @@ class Batch(NamedTuple):
     weights: Weights | None = None
 
 
-def read_batch(trainer: Trainer, number: int, given: Any) -> Batch:
+def read_batch(net: Network, number: int, given: Any) -> Batch:
     """Check one batch and convert it for the engine."""
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
         kind = f"{type(given).__name__}"
@@ -124,8 +128,8 @@ def read_batch(trainer: Trainer, number: int, given: Any) -> Batch:
         raise TypeError(f"batch {number} is a {kind}, expected (X, y) or (X, y, weights)")
     X, y, weights = given if len(given) == 3 else (*given, None)
     suffix = f" of batch {number}"
-    samples, targets = trainer._read_data(X, y, suffix)
-    weights = trainer._weights(weights, samples.rows, f"sample_weight{suffix}")
+    samples, targets = read_data(net, X, y, suffix)
+    weights = read_sample_weights(net, weights, samples.rows, f"sample_weight{suffix}")
     return Batch(samples, targets, weights)
 
 
@@ -195,110 +199,86 @@ class Reader:
             self._queue.put(end)
 
 
-def fit_batches(
-    trainer: Trainer,
-    batches: Any,
-    *,
-    budget: Budget,
-    held_out: Validation | None,
-    metrics: list[Metric],
-    hooks: list[Hooks],
-    shuffle: Shuffle,
-    verbose: bool,
-    reset: bool,
-) -> History:
-    """Train on batches, as `Trainer.fit` describes it."""
-    source = BatchSource(batches, shuffle)
-    steps = source.count or UNKNOWN_STEPS
-    engine = trainer.net.engine
-    with trainer._training as training, ExitStack() as cleanup:
-        if reset:
-            trainer._begin_anew()
-        trainer._history = history = History(trainer.net.metric, held_out is not None, metrics)
-        for hook in hooks:
-            hook.on_train_begin(trainer)
-            cleanup.callback(hook.on_train_end, trainer)
-        progress = None
-        if verbose:
-            progress = cleanup.enter_context(Progress(budget.epochs, 1, 1, 1))
-        parameters_before = np.empty_like(engine.storage)
-        for epoch in count(1):
-            trainer._rates.bind(trainer._optimizer, steps)
-            trainer._rates_changed()
-            rate = trainer._rates_of(trainer.steps, 1)
-            first_rate = training.rate if rate is None else float(rate[0])
-            stream = trainer._shuffling if shuffle is True else None
-            run = _Epoch(trainer, training, source.epoch(stream), budget)
-            begin = perf_counter()
-            engine.copy_storage(parameters_before)
-            *sums, done, diverged = run()
-            trainer._check_epoch(epoch, done, diverged, parameters_before)
-            seconds = perf_counter() - begin
-            values = trainer._averages(sums, run.total)
-            if held_out is not None:
-                found = held_out.evaluate(trainer.net, trainer._max_threads)
-                values += trainer._averages(found, held_out.total)
-                values += held_out.metrics(trainer.net)
-            history.append(*values, first_rate, seconds)
-            history.partial_steps = done if run.is_partial else 0
-            if progress is not None:
-                progress.epoch_done(history.last())
-            stops = [hook.on_epoch_end(trainer, epoch, history.last()) for hook in hooks]
-            spent = budget.spent(epoch, partial=run.is_partial)
-            if any(stops) and not run.is_partial:
-                spent = "callback"
-            if spent is not None:
-                history.stopped = spent
-                break
-            steps = done
-    return history
+class Place(NamedTuple):
+    """Steps and rows of an epoch before a batch, and the rows of its steps and of all of it."""
+
+    steps: int
+    rows: int
+    step_rows: int
+    size: int
 
 
-class _Epoch:
-    """One epoch: called, it trains on all batches, or until the budget is spent.
+class BatchRun(Run):
+    """A training on batches.
 
-    Attributes
+    Parameters
     ----------
-    total : float
-        The rows of the steps done, or the sum of their weights.
-    is_partial : bool
-        Whether batches were left.
+    source : BatchSource
     """
 
     def __init__(
         self,
         trainer: Trainer,
-        training: Training,
-        items: Iterator[tuple[int, Any]],
+        source: BatchSource,
         budget: Budget,
+        hooks: Sequence[Hooks],
+        held_out: Validation | None,
+        metrics: list[Metric],
+        *,
+        verbose: bool,
     ) -> None:
-        self._trainer, self._training, self._budget = trainer, training, budget
-        self._items: Iterator[tuple[int, Any]] | None = items
-        self.total = 0.0
-        self.is_partial = self._has_weights = False
+        super().__init__(trainer, budget, hooks, held_out, None, metrics, verbose=verbose)
+        self.source = source
+        #: Steps of an epoch, as far as they are known.
+        self.expected_steps = source.count or UNKNOWN_STEPS
+        #: Batches that are done in the present epoch.
+        self.batches_done = 0
+        self._place = Place(0, 0, 0, 0)
+        self._items: Iterator[tuple[int, Any]] | None = None
+        self._is_partial = self._has_weights = False
 
-    def __call__(self) -> tuple[float, float, int, bool]:
-        """Return the sums of loss and metric, the steps, and whether the next one diverged."""
-        trainer, budget = self._trainer, self._budget
-        loss = metric = 0.0
-        steps = 0
-        with Reader(self._take_items(), lambda *item: read_batch(trainer, *item)) as reader:
+    def plan_epoch(self, step: int) -> None:
+        self.trainer.bind_rates(self.expected_steps)
+
+    def new_progress(self) -> Progress:
+        return Progress(self.budget.epochs, 1, 1, 1)
+
+    def draw_epoch(self, drawn: int | None = None) -> Epoch:
+        order, training = self.source.order, self._training
+        if drawn is None and order is not None and order.is_random:
+            drawn = self.trainer.draw()
+        rate = self.trainer.rates_of(training.steps, 1)
+        first_rate = training.rate if rate is None else float(rate[0])
+        self._items = self.source.epoch(drawn)
+        self.batches_done, self._place = 0, Place(0, 0, 0, 0)
+        self._is_partial = self._has_weights = False
+        return Epoch(len(self.history) + 1, training.steps, None, None, first_rate, drawn)
+
+    def train_steps(self, epoch: Epoch) -> bool:
+        net, budget = self.trainer.net, self.budget
+        with Reader(self._take_items(), lambda *item: read_batch(net, *item)) as reader:
             for batch in reader:
+                done = self.steps_done
                 left = budget.seconds_left
-                if steps and (budget.steps_of(1) < 1 or (left is not None and left <= 0)):
-                    self.is_partial = True
+                if done and (budget.steps_of(done + 1) <= done or (left is not None and left <= 0)):
+                    self._is_partial = True
                     break
-                more_loss, more_metric, done, diverged = self._train(batch, left, steps > 0)
-                loss, metric, steps = loss + more_loss, metric + more_metric, steps + done
-                budget.spend(done)
-                if diverged:
-                    return loss, metric, steps, True
-                if self.is_partial:
+                if self._train(epoch, batch, left, done):
+                    return True
+                self.batches_done += 1
+                if self._is_partial:
                     break
-        if steps == 0:
+                self._pause_if_due()
+        if self.steps_done == 0:
             weight = " with a weight above 0" if self._has_weights else ""
             raise ValueError(f"X gave no batch{weight} in this epoch, expected at least one")
-        return loss, metric, steps, False
+        self.expected_steps = self.steps_done
+        epoch.steps = None if self._is_partial else self.steps_done
+        epoch.planned = self.steps_done
+        return False
+
+    def _pause_if_due(self) -> None:
+        pass
 
     def _take_items(self) -> Iterator[tuple[int, Any]]:
         """Return the batches, and keep no reference, so that the reader's thread ends them."""
@@ -306,15 +286,19 @@ class _Epoch:
         assert items is not None
         return items
 
-    def _train(
-        self, batch: Batch, seconds: float | None, continues: bool
-    ) -> tuple[float, float, int, bool]:
-        """Do the steps of one batch, as many as the budget allows.
+    @property
+    def rows_done(self) -> int:
+        """Rows of the steps done in the present epoch, without those that have weights."""
+        steps, rows, step_rows, size = self._place
+        return rows + min((self.steps_done - steps) * step_rows, size)
 
-        continues : whether others of the epoch have gone before.
+    def _train(self, epoch: Epoch, batch: Batch, seconds: float | None, before: int) -> bool:
+        """Do the steps of one batch, as many as the budget allows; return whether it diverged.
+
+        before : steps of the epoch that are done.
         """
-        trainer, size = self._trainer, batch.samples.rows
-        step_rows = min(trainer._step_rows, size)
+        trainer, size = self.trainer, batch.samples.rows
+        step_rows = min(trainer.step_rows, size)
         order: NDArray[np.int64] | None = None
         weights = batch.weights
         if weights is not None:
@@ -322,26 +306,29 @@ class _Epoch:
             order = rows_that_count(None, weights, step_rows)
             size = size if order is None else len(order)
             if size == 0:
-                return 0.0, 0.0, 0, False
+                return False
         steps = -(-size // step_rows)
-        allowed = self._budget.steps_of(steps)
+        allowed = self.budget.steps_of(before + steps) - before
         rows = min(allowed * step_rows, size)
         if rows < size:
             order = np.arange(rows) if order is None else order[:rows]
-        results = self._training.epoch(
+        rows_of_steps = (step_rows, size) if weights is None else (0, 0)
+        self._place = Place(before, self.rows_done, *rows_of_steps)
+        if self.batches_done + 1 == self.source.count:
+            epoch.planned, epoch.steps = before + allowed, before + steps
+        *_, done, diverged = self._training.epoch(
             batch.samples,
             batch.targets,
             order,
-            trainer._rates_of(trainer.steps, allowed),
+            trainer.rates_of(trainer.steps, allowed),
             None,
-            trainer._max_threads,
+            trainer.max_threads,
             seconds=seconds,
             weights=weights,
-            continues=continues,
+            continues=before > 0,
         )
-        if weights is None:
-            self.total += min(results[2] * step_rows, size)
-        else:
-            self.total += self._training.weight_done
-        self.is_partial = results[2] < steps and not results[3]
-        return results
+        self._is_partial = done < steps and not diverged
+        return diverged
+
+    def count_total(self, epoch: Epoch, done: int) -> None:
+        epoch.total = self.rows_done + self._training.sums[2]

@@ -31,6 +31,11 @@ class Budget:
         """The seconds that are left, None without a limit; 0 or less if there are none."""
         return None if self._end == inf else self._end - monotonic()
 
+    @property
+    def is_over_time(self) -> bool:
+        """True if no time is left."""
+        return self._end <= monotonic()
+
     def steps_of(self, steps: int) -> int:
         """Return how many of an epoch's steps may be done."""
         return steps if self.max_steps is None else min(steps, self.max_steps - self._steps_done)
@@ -56,4 +61,4 @@ class Budget:
         if self.max_steps is not None and self._steps_done >= self.max_steps:
             return "max_steps"
         # An epoch that was cut short has been so by the one or the other.
-        return "max_seconds" if partial or self._end <= monotonic() else None
+        return "max_seconds" if partial or self.is_over_time else None

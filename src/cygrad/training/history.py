@@ -176,9 +176,17 @@ class History:
     def _validation(self, name: str) -> list[float]:
         return self[name] if name in self._names else []
 
-    def append(self, *row: float) -> None:
-        """Add the row of an epoch."""
+    def append(
+        self,
+        *row: float,
+        partial_steps: int = 0,
+        statistics: tuple[LayerStatistics, ...] | None = None,
+    ) -> None:
+        """Add the row of an epoch, with the statistics of its layers if there are any."""
+        self.partial_steps = partial_steps
         self._rows.append(row)
+        if statistics is not None:
+            self.statistics.append(statistics)
 
     def last(self) -> dict[str, float]:
         """Return the row of the latest epoch as a dict with the names of the columns."""

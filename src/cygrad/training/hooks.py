@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Protocol, TypeGuard, cast
 
 if TYPE_CHECKING:
+    from cygrad.training.run import Run
     from cygrad.training.trainer import Trainer
 
     Logs = Mapping[str, float]
@@ -20,6 +21,16 @@ class Hooks(Protocol):
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Logs) -> bool | None: ...
 
     def on_train_end(self, trainer: Trainer) -> None: ...
+
+
+class PausingHooks(Hooks, Protocol):
+    """Hooks that pause the training within an epoch too: `Checkpoint`."""
+
+    def until_pause(self, run: Run) -> tuple[int | None, float | None]:
+        """Return steps and seconds until the next pause within an epoch; None: no limit."""
+
+    def on_pause(self, run: Run) -> None:
+        """Called at each pause, and after each epoch when all callbacks have been called."""
 
 
 class _FunctionHooks:
@@ -46,6 +57,11 @@ def _is_hooks(value: object) -> TypeGuard[Hooks]:
         and hasattr(value, "on_train_end")
         and not isinstance(value, type)
     )
+
+
+def pausing_hooks(hooks: Iterable[Hooks]) -> list[PausingHooks]:
+    """Return those that pause the training."""
+    return [cast("PausingHooks", hook) for hook in hooks if hasattr(hook, "until_pause")]
 
 
 def as_hooks(callbacks: Iterable[Hooks | EpochFunction]) -> list[Hooks]:

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from cygrad.network.losses import Targets
     from cygrad.network.weights import Weights
     from cygrad.training.budget import Budget
+    from cygrad.training.data import FitData
     from cygrad.training.hooks import Hooks
     from cygrad.training.metrics import Metric
     from cygrad.training.trainer import Trainer
-    from cygrad.training.validation import Validation
 
 
 NO_LIMIT = 1 << 30  # of iterations or evaluations
@@ -268,14 +268,9 @@ def check(trainer: Trainer, statistics: bool) -> None:
 
 def fit(
     trainer: Trainer,
-    samples: Samples,
-    targets: Targets,
-    weights: Weights | None,
-    rows: NDArray[np.int64] | None,
+    data: FitData,
     *,
     budget: Budget,
-    held_out: Validation | None,
-    trained: Validation | None,
     metrics: Sequence[Metric],
     hooks: Sequence[Hooks],
     verbose: bool,
@@ -283,13 +278,11 @@ def fit(
 ) -> History:
     """Minimise the loss of the samples, one epoch for each iteration; see `Trainer.fit`.
 
-    Parameters
-    ----------
-    rows : ndarray of int64 or None
-        The samples to train on; None: all of them. The others have weight 0.
+    Samples that are not to be trained on have weight 0.
     """
     from scipy.optimize import minimize
 
+    samples, targets, weights, rows, held_out, trained = data
     optimizer, net, threads = trainer.optimizer, trainer.net, trainer.max_threads
     assert isinstance(optimizer, LBFGS)
     if rows is not None:
@@ -313,7 +306,9 @@ def fit(
             cleanup.enter_context(progress)
         penalty = optimizer.l2_penalty / total if net.reduction == "mean" else optimizer.l2_penalty
         problem = _Problem(net, samples, targets, weights, threads, optimizer.weight_decay, penalty)
-        accepted = start = problem.read()
+        start = problem.read()
+        # The point after each iteration that is in the history, and after the present one.
+        points = {0: start}
         limit = budget.epochs_of(1)
         begin = perf_counter()
 
@@ -324,9 +319,8 @@ def fit(
             return value
 
         def iteration_done(x: NDArray[np.float64]) -> None:
-            nonlocal accepted, begin
+            nonlocal begin
             problem.visit(x)
-            accepted = x.copy()
             epoch = len(history) + 1
             values: tuple[float, ...] = (problem.loss, problem.metric)
             seconds = perf_counter() - begin
@@ -334,12 +328,14 @@ def fit(
                 if data is not None:
                     found = trainer.averages(data.evaluate(net, threads), data.total)
                     values += (() if data is trained else found) + data.metrics(net)
+            points[epoch] = x.copy()
             history.append(*values, np.nan, seconds)
+            points.pop(epoch - 1)
             if progress is not None:
                 progress.epoch_done(history.last())
             stops = [hook.on_epoch_end(trainer, epoch, history.last()) for hook in hooks]
             if hooks:  # they may change the parameters
-                accepted = problem.read()
+                points[epoch] = problem.read()
             budget.spend(1)
             history.stopped = budget.spent(epoch, partial=False)
             if any(stops):
@@ -364,7 +360,7 @@ def fit(
                 },
             )
         finally:  # also after Ctrl-C: not the parameters that a line search has tried
-            problem.set(accepted)
+            problem.set(points[len(history)])
         history.optimize_result = OptimizeResult(
             int(result.status), str(result.message), int(result.nit), int(result.nfev)
         )

@@ -11,7 +11,6 @@ from cygrad._engine.frames import as_array
 from cygrad._engine.training import is_permutation, permute
 
 if TYPE_CHECKING:
-    from numpy.random import Generator
     from numpy.typing import ArrayLike, NDArray
 
     from cygrad.network.weights import Weights
@@ -48,13 +47,14 @@ class Order:
         self.size = n if rows is None else len(rows)
         self._rows = rows
         self._function = shuffle if callable(shuffle) else None
+        self.is_random = shuffle is True
         self._permutation = np.empty(self.size, np.int64) if shuffle else None
         self._order = self._permutation if rows is None else np.empty_like(rows)
 
-    def draw(self, stream: Generator | None, count: int) -> NDArray[np.int64] | None:
+    def draw(self, drawn: int | None, count: int) -> NDArray[np.int64] | None:
         """Return the first `count` rows of the next epoch; None for all rows in their order.
 
-        A shuffled order takes one random number from `stream`, or one call of the function.
+        A random order is made of the random number `drawn`, another one by a call of the function.
 
         Raises
         ------
@@ -73,8 +73,8 @@ class Order:
                     f"to {self.size - 1} once"
                 )
         else:
-            assert stream is not None
-            permute(self._permutation, stream.bit_generator.random_raw())
+            assert drawn is not None
+            permute(self._permutation, drawn)
         if self._rows is not None:
             # Indices are in range, and "clip" needs no buffer for the result.
             np.take(self._rows, self._permutation, out=self._order, mode="clip")

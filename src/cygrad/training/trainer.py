@@ -1,19 +1,15 @@
 """`Trainer`: run epochs of mini-batch descent over samples, or single steps.
 
 All steps of an epoch are one call of the engine, so Python code runs between epochs only. The
-update rules are described in `optimizers`; the parts of `fit` are in `budget`, `hooks`, `order`,
-`rates` and `validation`, the work between epochs in `progress`, `callbacks` and `history`.
+update rules are described in `optimizers`. `fitting` checks the arguments of `fit`, and `run` and
+`batches` have its loop; its parts are in `budget`, `data`, `hooks`, `order`, `rates` and
+`validation`, the work between epochs in `progress`, `callbacks` and `history`.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from functools import cached_property
-from itertools import count
 from math import isfinite
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -21,40 +17,23 @@ import numpy as np
 from cygrad import checks, seeding
 from cygrad._engine.training import Training
 from cygrad.network import Network
-from cygrad.network.losses import class_named, row_of, sides_of_half
-from cygrad.network.weights import (
-    check_not_all_zero,
-    read_weights,
-    rounded,
-    weights_of_classes,
-)
+from cygrad.network.losses import class_named
 from cygrad.threads import check_threads, default_threads
-from cygrad.training import lbfgs
-from cygrad.training import validation as validating
-from cygrad.training.budget import Budget
 from cygrad.training.clipping import read_clipping
+from cygrad.training.data import GivenData, read_data, read_sample_weights
+from cygrad.training.fitting import FitOptions, prepare
 from cygrad.training.history import DivergenceError, History
-from cygrad.training.hooks import as_hooks
-from cygrad.training.lbfgs import LBFGS
-from cygrad.training.metrics.table import read_metrics
 from cygrad.training.optimizers import Optimizer
-from cygrad.training.order import Order, check_shuffle, rows_that_count
-from cygrad.training.progress import Progress
 from cygrad.training.rates import Rates
-from cygrad.training.statistics import epoch_statistics, last_batch
-from cygrad.training.targets import warn_of_targets
-from cygrad.training.validation import Validation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from numpy.random import Generator
     from numpy.typing import ArrayLike, NDArray
 
-    from cygrad._engine.samples import Samples
-    from cygrad.network.losses import Targets
-    from cygrad.network.weights import Weights
     from cygrad.seeding import RandomSource
     from cygrad.training.hooks import EpochFunction, Hooks
-    from cygrad.training.metrics import Metric
     from cygrad.training.metrics.table import MetricLike
     from cygrad.training.order import Shuffle
 
@@ -177,7 +156,7 @@ class Trainer:
         return Training(
             self._net.engine,
             optimizer.rule,
-            self._step_rows,
+            self.step_rows,
             # With a plain number the steps need no call of Python.
             rates.at(0) if rates.are_constant else rates.at,
             learning_rates=rates.ahead if rates.are_known_ahead else None,
@@ -207,11 +186,6 @@ class Trainer:
     def accumulate(self) -> int:
         """Batches in a step."""
         return self._accumulate
-
-    @property
-    def _step_rows(self) -> int:
-        """Rows of a step in `fit` and `partial_fit`."""
-        return self._batch_size * self._accumulate
 
     @property
     def threads(self) -> int | None:
@@ -434,186 +408,22 @@ class Trainer:
         >>> len(history), trainer.steps
         (2, 114)
         """
-        quasi_newton = isinstance(self._optimizer, LBFGS)
-        if isinstance(self._optimizer, LBFGS):
-            lbfgs.check(self, statistics)
-            if epochs is None and max_steps is None and max_seconds is None:
-                epochs = self._optimizer.max_iterations
-        budget = Budget(epochs, max_steps, max_seconds)
-        shuffle = check_shuffle(shuffle)
-        verbose = checks.flag(verbose, "verbose")
-        reset = checks.flag(reset, "reset")
-        statistics = checks.flag(statistics, "statistics")
-        train_metrics = checks.flag(train_metrics, "train_metrics")
-        chosen = read_metrics(metrics, self._net)
-        hooks = as_hooks(callbacks)
-        if y is None and quasi_newton:
-            raise TypeError("X are batches and optimizer is LBFGS, expected X, y")
-        if y is None:
-            given: dict[str, Any] = {"validation": validation, "statistics": statistics or None}
-            given["train_metrics"] = train_metrics or None
-            given |= {"sample_weight": sample_weight, "class_weight": class_weight}
-            held_out = self._own_validation(X_val, y_val, sample_weight_val)
-            self._measure(held_out, chosen, y_val)
-            return self._fit_batches(
-                X, given, budget, held_out, chosen, hooks, shuffle, verbose, reset
-            )
-        samples, targets = self._read_data(X, y)
-        warn_of_targets(self._net, targets, y, stacklevel=2)
-        of_samples = self._weights(sample_weight, samples.rows)
-        own = self._own_validation(X_val, y_val, sample_weight_val)
-        held_out, rows = self._validation(samples, targets, validation, own, of_samples)
-        weights = of_samples
-        if class_weight is not None:
-            weights = self._class_weighted(class_weight, of_samples, targets, y, rows)
-        if weights is not None:
-            check_not_all_zero(weights if rows is None else weights[rows])
-        trained = None
-        if train_metrics and chosen:
-            trained = Validation(samples, targets, rows, of_samples)
-        if trained is not None:
-            self._measure(trained, chosen, y)
-        if held_out is not None or trained is None:
-            self._measure(held_out, chosen, y if y_val is None else y_val)
-        if quasi_newton:
-            return lbfgs.fit(
-                self,
-                samples,
-                targets,
-                weights,
-                rows,
-                budget=budget,
-                held_out=held_out,
-                trained=trained,
-                metrics=chosen,
-                hooks=hooks,
-                verbose=verbose,
-                reset=reset,
-            )
-        order = Order(samples.rows, rows, shuffle)
-        step_rows = self._clipped_step_rows(order.size)
-        steps = -(-order.size // step_rows)
-
-        with self._training as training, ExitStack() as cleanup:
-            self._rates.bind(self._optimizer, steps)
-            self._rates_changed()
-            rates = self._rates_of(0 if reset else self.steps, budget.steps_of(steps))
-            if reset:
-                self._begin_anew()
-            history = self._history = History(
-                self._net.metric, held_out is not None, chosen, trained is not None
-            )
-            for hook in hooks:
-                hook.on_train_begin(self)
-                cleanup.callback(hook.on_train_end, self)
-            progress = poll = None
-            if verbose:
-                scale = 1 if self._net.reduction == "mean" else order.size
-                progress = Progress(budget.epochs_of(steps), order.size, step_rows, scale)
-                cleanup.enter_context(progress)
-                poll = progress.poll if progress.on_terminal else None
-
-            threads = self._max_threads
-            stream = self._shuffling if shuffle is True else None
-            engine = self._net.engine
-            parameters_before = np.empty_like(engine.storage)
-            for epoch in count(1):
-                size, allowed = order.size, budget.steps_of(steps) * step_rows
-                if weights is None:
-                    rows = order.draw(stream, min(allowed, size))
-                else:
-                    rows = rows_that_count(order.draw(stream, size), weights, step_rows)
-                    size = size if rows is None else len(rows)
-                    if allowed < size:
-                        rows = (np.arange(size) if rows is None else rows)[:allowed]
-                begin = perf_counter()
-                engine.copy_storage(parameters_before)
-                *sums, done, diverged = training.epoch(
-                    samples, targets, rows, rates, poll, threads, budget.seconds_left, weights
-                )
-                self._check_epoch(epoch, done, diverged, parameters_before)
-                seconds = perf_counter() - begin
-                budget.spend(done)
-                rows_done = min(done * step_rows, size)
-                values = self._averages(
-                    sums, rows_done if weights is None else training.weight_done
-                )
-                found = None
-                if statistics:
-                    last = last_batch(rows, rows_done, step_rows)
-                    found = epoch_statistics(
-                        self._net,
-                        samples,
-                        targets,
-                        last,
-                        parameters_before,
-                        self.steps,
-                        threads,
-                        weights,
-                    )
-                if trained is not None:
-                    trained.evaluate(self._net, threads)
-                    values += trained.metrics(self._net)
-                if held_out is not None:
-                    values += self._averages(held_out.evaluate(self._net, threads), held_out.total)
-                    values += held_out.metrics(self._net)
-                rate = training.rate if rates is None else float(rates[0])
-                if found is not None:
-                    history.statistics.append(found)
-                history.append(*values, rate, seconds)
-                partial_epoch = allowed < size or done < training.epoch_steps
-                history.partial_steps = done if partial_epoch else 0
-                if progress is not None:
-                    progress.epoch_done(history.last())
-                # Call all callbacks, also after one that stops the training.
-                stops = [hook.on_epoch_end(self, epoch, history.last()) for hook in hooks]
-                spent = budget.spent(epoch, partial=partial_epoch)
-                if any(stops) and not partial_epoch:
-                    spent = "callback"
-                if spent is not None:
-                    history.stopped = spent
-                    break
-                rates = self._rates_of(self.steps, budget.steps_of(steps))
-        return history
-
-    def _fit_batches(
-        self,
-        batches: Any,
-        given: dict[str, Any],
-        budget: Budget,
-        held_out: Validation | None,
-        metrics: list[Metric],
-        hooks: list[Hooks],
-        shuffle: Shuffle,
-        verbose: bool,
-        reset: bool,
-    ) -> History:
-        from cygrad.training.batches import fit_batches
-
-        for name, value in given.items():
-            if value is not None:
-                raise ValueError(f"{name} is {value} and X are batches, expected {name} with X, y")
-        return fit_batches(
-            self,
-            batches,
-            budget=budget,
-            held_out=held_out,
-            metrics=metrics,
-            hooks=hooks,
-            shuffle=shuffle,
-            verbose=verbose,
-            reset=reset,
+        given = GivenData(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        options = FitOptions(
+            epochs,
+            validation,
+            metrics,
+            train_metrics,
+            verbose,
+            shuffle,
+            max_steps,
+            max_seconds,
+            statistics,
+            class_weight,
         )
-
-    def _measure(self, data: Validation | None, metrics: list[Metric], y: ArrayLike | None) -> None:
-        """Compute metrics of some data, whose targets are `y`; there must be such data."""
-        if data is not None and y is not None:
-            data.measure(metrics, y, self._net)
-        elif metrics:
-            raise ValueError(
-                f"metrics is {[metric.name for metric in metrics]}, and there are no samples to "
-                "compute them of; expected validation, X_val and y_val, or train_metrics=True"
-            )
+        reset = checks.flag(reset, "reset")
+        run = prepare(self, given, options, callbacks, self._seeds.of("validation"))
+        return run(reset)
 
     def reset(self) -> None:
         """Begin anew: draw the parameters again, and forget all training.
@@ -639,15 +449,9 @@ class Trainer:
         (0, True)
         """
         with self._training:
-            self._begin_anew()
+            self.begin_anew()
 
-    def _begin_anew(self) -> None:
-        self._net.initialize(self._seeds.of("initialisation"))
-        self._training.reset()
-        self.learning_rate_scale = 1.0
-        self.__dict__.pop("_shuffling", None)
-
-    # For `lbfgs`
+    # For the runs of `fit`
 
     @property
     def clips(self) -> bool:
@@ -655,9 +459,14 @@ class Trainer:
         return self._clipping.kind is not None
 
     @property
+    def step_rows(self) -> int:
+        """Rows of a step in `fit` and `partial_fit`."""
+        return self._batch_size * self._accumulate
+
+    @property
     def max_threads(self) -> int | Callable[[], int]:
         """Maximum number of threads, or a function for it."""
-        return self._max_threads
+        return default_threads if self._threads is None else self._threads
 
     def exclusive(self) -> Training:
         """Return a context in which no other call can train the network."""
@@ -665,7 +474,10 @@ class Trainer:
 
     def begin_anew(self) -> None:
         """Begin anew, inside of `exclusive`; see `reset`."""
-        self._begin_anew()
+        self._net.initialize(self._seeds.of("initialisation"))
+        self._training.reset()
+        self.learning_rate_scale = 1.0
+        self.__dict__.pop("_shuffling", None)
 
     def begin_history(self, history: History) -> History:
         """Make this the history of the latest `fit`."""
@@ -674,7 +486,23 @@ class Trainer:
 
     def averages(self, sums: tuple[float, float], n: float) -> tuple[float, ...]:
         """Return loss and metric of their sums over samples."""
-        return self._averages(sums, n)
+        loss, metric = sums
+        n = n or 1  # of no weight at all: the sums are 0
+        return loss / n if self._net.reduction == "mean" else loss, metric / n
+
+    def bind_rates(self, steps_per_epoch: int) -> None:
+        """Count epochs of so many steps, in schedules that count epochs."""
+        self._rates.bind(self._optimizer, steps_per_epoch)
+        self._rates_changed()
+
+    def rates_of(self, first_step: int, steps: int) -> NDArray[np.float64] | None:
+        """Return the learning rates of some steps; None if they are a plain number."""
+        return None if self._rates.are_constant else self._rates.ahead(first_step, steps)
+
+    def draw(self) -> int:
+        """Return the next random number of the stream of the shuffling."""
+        number: int = self._shuffling.bit_generator.random_raw()
+        return number
 
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -710,17 +538,17 @@ class Trainer:
         No copy of the parameters is kept, and `history` stays that of the latest `fit`. An update
         that overflows is found in the next step only, because the parameters are not checked.
         """
-        samples, targets = self._read_data(X, y)
-        weights = self._weights(sample_weight, samples.rows)
+        samples, targets = read_data(self._net, X, y)
+        weights = read_sample_weights(self._net, sample_weight, samples.rows)
         with self._training as training:
-            rates = self._rates_of(self.steps, -(-samples.rows // self._step_rows))
+            rates = self.rates_of(self.steps, -(-samples.rows // self.step_rows))
             loss, metric, done, diverged = training.epoch(
-                samples, targets, None, rates, None, self._max_threads, weights=weights
+                samples, targets, None, rates, None, self.max_threads, weights=weights
             )
         if diverged:
             raise DivergenceError(done + 1)
         total = samples.rows if weights is None else float(weights.sum())
-        return self._averages((loss, metric), total)[0]
+        return self.averages((loss, metric), total)[0]
 
     def step(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Do one step on one batch.
@@ -750,10 +578,10 @@ class Trainer:
         -----
         As for `partial_fit`.
         """
-        samples, targets = self._read_data(X, y)
-        weights = self._weights(sample_weight, samples.rows)
+        samples, targets = read_data(self._net, X, y)
+        weights = read_sample_weights(self._net, sample_weight, samples.rows)
         with self._training as training:
-            loss = training.step(samples, targets, self._max_threads, weights)
+            loss = training.step(samples, targets, self.max_threads, weights)
         if not isfinite(loss):
             raise DivergenceError(1)
         return loss
@@ -801,130 +629,6 @@ class Trainer:
         if not isfinite(loss):
             raise DivergenceError(1)
         return loss
-
-    def _check_epoch(
-        self, epoch: int, done: int, diverged: bool, parameters_before: NDArray[Any]
-    ) -> None:
-        """If training diverged, restore the parameters and raise a DivergenceError.
-
-        `diverged`: the loss of the step after the `done` ones was NaN or infinite.
-        """
-        # The update of the last step can overflow, and no later loss would show it.
-        if diverged or not self._net.engine.finite:
-            np.copyto(self._net.engine.storage, parameters_before)
-            self._training.reset()
-            raise DivergenceError(done + 1 if diverged else done, epoch, self._history)
-
-    def _read_data(self, X: ArrayLike, y: ArrayLike, suffix: str = "") -> tuple[Samples, Targets]:
-        samples = self._net.read_samples(X, f"X{suffix}")
-        return samples, self._net.read_targets(y, samples.rows, f"y{suffix}")
-
-    def _weights(
-        self, sample_weight: ArrayLike | None, n: int, name: str = "sample_weight"
-    ) -> Weights | None:
-        if sample_weight is None:
-            return None
-        return read_weights(sample_weight, n, self._net.dtype, name)
-
-    def _class_weighted(
-        self,
-        class_weight: Mapping[Any, float] | str,
-        of_samples: Weights | None,
-        targets: Targets,
-        y: ArrayLike,
-        rows: NDArray[np.int64] | None,
-    ) -> Weights:
-        """Return the weights of the samples, times those of their classes."""
-        net = self._net
-        if isinstance(targets, np.ndarray):
-            labels, classes = targets, net.outputs
-        elif row_of(net.loss).decides_at_half and net.outputs == 1:
-            labels, classes = sides_of_half(y, net.classes), 2
-        else:
-            raise ValueError(
-                f"class_weight is {class_weight!r} and the targets are no classes, expected "
-                "class indices or names"
-            )
-        weights = weights_of_classes(class_weight, labels, classes, net.classes, rows)
-        return rounded(weights if of_samples is None else weights * of_samples, net.dtype)
-
-    def _averages(self, sums: Sequence[float], n: float) -> tuple[float, ...]:
-        loss, metric = sums
-        n = n or 1  # of no weight at all: the sums are 0
-        return loss / n if self._net.reduction == "mean" else loss, metric / n
-
-    @property
-    def _max_threads(self) -> int | Callable[[], int]:
-        return default_threads if self._threads is None else self._threads
-
-    def _rates_of(self, first_step: int, steps: int) -> NDArray[np.float64] | None:
-        """Return the learning rates of some steps; None if they are a plain number."""
-        return None if self._rates.are_constant else self._rates.ahead(first_step, steps)
-
-    def _clipped_step_rows(self, n: int) -> int:
-        """Return the rows of a step for n samples; warn if they are fewer than a batch."""
-        if self._batch_size > n:
-            warnings.warn(
-                f"batch_size is {self._batch_size}, and there are {n} samples to train on: each "
-                "step takes all of them",
-                UserWarning,
-                stacklevel=3,
-            )
-        rows = min(self._step_rows, n)
-        if self._optimizer.rule == "rprop" and rows < n:
-            warnings.warn(
-                f"a step of Rprop takes {rows} of {n} samples, and it needs the gradient of all: "
-                f"expected batch_size {n}",
-                UserWarning,
-                stacklevel=3,
-            )
-        return rows
-
-    def _validation(
-        self,
-        samples: Samples,
-        targets: Targets,
-        validation: float | None,
-        own: Validation | None,
-        weights: Weights | None,
-    ) -> tuple[Validation | None, NDArray[np.int64] | None]:
-        """Return the validation data, and the rows to train on, or None for all of them."""
-        if own is not None:
-            if validation is not None:
-                raise ValueError(
-                    f"validation is {validation} and X_val is given, expected one of them"
-                )
-            return own, None
-        if validation is None:
-            return None, None
-        n = samples.rows
-        count = validating.check_share(validation, n)
-        labels = targets if isinstance(targets, np.ndarray) else None
-        rows, held_out = validating.split(n, count, labels, self._seeds.of("validation"))
-        if weights is not None:
-            check_not_all_zero(weights[held_out], "sample_weight of the validation rows")
-        return Validation(samples, targets, held_out, weights), rows
-
-    def _own_validation(
-        self,
-        X_val: ArrayLike | None,
-        y_val: ArrayLike | None,
-        sample_weight_val: ArrayLike | None,
-    ) -> Validation | None:
-        """Return the validation data that were given, or None."""
-        if (X_val is None) != (y_val is None):
-            missing, given = ("X_val", "y_val") if X_val is None else ("y_val", "X_val")
-            raise ValueError(f"{missing} is None and {given} is given, expected both or neither")
-        name = "sample_weight_val"
-        if X_val is None or y_val is None:
-            if sample_weight_val is not None:
-                raise ValueError(f"{name} is given and X_val is None, expected X_val and y_val")
-            return None
-        samples, targets = self._read_data(X_val, y_val, "_val")
-        weights = self._weights(sample_weight_val, samples.rows, name)
-        if weights is not None:
-            check_not_all_zero(weights, name)
-        return Validation(samples, targets, weights=weights)
 
     def __getstate__(self) -> dict[str, Any]:
         state = {**self.__dict__, "_shuffling": self._shuffling}  # copies share the stream

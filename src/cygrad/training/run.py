@@ -1,0 +1,435 @@
+"""The running of one `Trainer.fit`: an object that knows the place in the training at any time.
+
+A run goes through its epochs in four methods, `begin`, `begin_epoch`, `train_epoch` and
+`end_epoch`, and all that it needs to go on later is in its attributes, in the trainer and in the
+callbacks. `Run` has what all runs do; `ArrayRun` trains on samples in arrays, and `BatchRun`, in
+`batches`, on batches that are read one after another.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import ExitStack
+from math import nan
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cygrad.training.history import DivergenceError, History
+from cygrad.training.hooks import pausing_hooks
+from cygrad.training.order import Order, rows_that_count
+from cygrad.training.progress import Progress
+from cygrad.training.statistics import epoch_statistics, last_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from cygrad._engine.training import Training
+    from cygrad.training.budget import Budget
+    from cygrad.training.data import FitData
+    from cygrad.training.hooks import Hooks
+    from cygrad.training.metrics import Metric
+    from cygrad.training.order import Shuffle
+    from cygrad.training.statistics import LayerStatistics
+    from cygrad.training.trainer import Trainer
+    from cygrad.training.validation import Validation
+
+
+class Epoch:
+    """An epoch that has begun.
+
+    Attributes
+    ----------
+    number : int
+        Counted from 1.
+    first_step : int
+        The trainer's count of steps at its beginning.
+    steps : int or None
+        The steps of a whole epoch; None: not known yet.
+    planned : int or None
+        Those that the budget allows.
+    rate : float
+        The learning rate of its first step.
+    drawn : int or None
+        The random number of its order.
+    total : float
+        The divisor of its averages: the rows of the steps done, or the sum of their weights.
+    seconds : float
+        The time of its steps, up to the last pause.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        first_step: int,
+        steps: int | None,
+        planned: int | None,
+        rate: float,
+        drawn: int | None,
+    ) -> None:
+        self.number, self.first_step = number, first_step
+        self.steps, self.planned = steps, planned
+        self.rate, self.drawn = rate, drawn
+        self.total = self.seconds = 0.0
+
+
+class Run(ABC):
+    """A training from its first epoch to its last.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    budget : Budget
+    hooks : list of Hooks
+        The callbacks.
+    held_out, trained : Validation or None
+        As in `FitData`.
+    metrics : list of Metric
+    verbose : bool
+
+    Attributes
+    ----------
+    history : History
+    epoch : Epoch or None
+        The present one; None between two.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        budget: Budget,
+        hooks: Sequence[Hooks],
+        held_out: Validation | None,
+        trained: Validation | None,
+        metrics: list[Metric],
+        *,
+        verbose: bool,
+        statistics: bool = False,
+    ) -> None:
+        self.trainer = trainer
+        self.budget = budget
+        self.hooks = hooks
+        self.history = History(
+            trainer.net.metric, held_out is not None, metrics, trained is not None
+        )
+        self.epoch: Epoch | None = None
+        self._pausing = pausing_hooks(hooks)
+        self._held_out, self._trained = held_out, trained
+        self._statistics = statistics
+        self._verbose = verbose
+        self._progress: Progress | None = None
+        self._training: Training = trainer.exclusive()
+        self._engine = trainer.net.engine
+        self._before: NDArray[Any] = np.empty_like(self._engine.storage)
+
+    def __call__(self, reset: bool = False) -> History:
+        """Train, as `Trainer.fit` describes it."""
+        with self.trainer.exclusive(), ExitStack() as cleanup:
+            self.begin(cleanup, reset)
+            while self.history.stopped is None:
+                self.begin_epoch()
+                self.train_epoch()
+                self.end_epoch()
+        return self.history
+
+    @property
+    def is_over(self) -> bool:
+        """True if no other epoch follows."""
+        return self.history.stopped is not None
+
+    def begin(self, cleanup: ExitStack, reset: bool) -> None:
+        """Begin the training, inside of `Trainer.exclusive`; `cleanup` is to be closed after it."""
+        trainer = self.trainer
+        self.plan_epoch(0 if reset else trainer.steps)
+        if reset:
+            trainer.begin_anew()
+            self.plan_epoch(0)  # now without the scale of the learning rate
+        trainer.begin_history(self.history)
+        for hook in self.hooks:
+            hook.on_train_begin(trainer)
+            cleanup.callback(hook.on_train_end, trainer)
+        if self._verbose:
+            self._progress = cleanup.enter_context(self.new_progress())
+
+    @abstractmethod
+    def plan_epoch(self, step: int) -> None:
+        """Compute what can be known before the epoch that begins with a step; raise errors."""
+
+    @abstractmethod
+    def new_progress(self) -> Progress:
+        """Return the display."""
+
+    @abstractmethod
+    def draw_epoch(self, drawn: int | None = None) -> Epoch:
+        """Return the next epoch, whose order is made of the random number `drawn`, or a new one."""
+
+    @abstractmethod
+    def train_steps(self, epoch: Epoch) -> bool:
+        """Do the steps of the epoch that are left; return whether the next one diverged."""
+
+    @abstractmethod
+    def count_total(self, epoch: Epoch, done: int) -> None:
+        """Set `epoch.total` after so many steps."""
+
+    def begin_epoch(self) -> None:
+        """Draw the order of the next epoch and keep a copy of the parameters."""
+        if self.epoch is None:
+            epoch = self.draw_epoch()
+            self._engine.copy_storage(self._before)
+            self.epoch = epoch
+
+    def train_epoch(self) -> None:
+        """Do the steps of the epoch, and list it in the history.
+
+        An interrupt can come after its last step and before its entry in the history; then it is
+        listed all the same, with NaN for what has not been computed.
+        """
+        epoch = self.epoch
+        assert epoch is not None
+        try:
+            begin = perf_counter() - epoch.seconds
+            diverged = self.train_steps(epoch)
+            self._check(epoch, diverged)
+            epoch.seconds = perf_counter() - begin
+            self.budget.spend(self.steps_done)
+            self._list(epoch, *self._evaluate(epoch))
+        except BaseException:
+            self._leave(epoch)
+            raise
+
+    @property
+    def steps_done(self) -> int:
+        """Steps done in the present epoch."""
+        return 0 if self.epoch is None else self._training.steps - self.epoch.first_step
+
+    def end_epoch(self) -> None:
+        """Show the epoch, call the callbacks, and find out whether another one follows."""
+        epoch, history, trainer = self.epoch, self.history, self.trainer
+        assert epoch is not None
+        if self._progress is not None:
+            self._progress.epoch_done(history.last())
+        # Call all callbacks, also after one that stops the training.
+        stops = [hook.on_epoch_end(trainer, epoch.number, history.last()) for hook in self.hooks]
+        is_partial = history.partial_steps > 0
+        spent = self.budget.spent(epoch.number, partial=is_partial)
+        if any(stops) and not is_partial:
+            spent = "callback"
+        history.stopped = spent
+        self.epoch = None
+        if spent is None:
+            self.plan_epoch(trainer.steps)
+        for hook in self._pausing:
+            hook.on_pause(self)
+
+    def pause(self) -> None:
+        """Call the callbacks that pause the training within an epoch."""
+        for hook in self._pausing:
+            hook.on_pause(self)
+
+    def limits(self, seconds: float | None) -> tuple[int | None, float | None]:
+        """Return steps and seconds until the next pause, or `seconds` if these are fewer."""
+        steps: int | None = None
+        for hook in self._pausing:
+            of_hook, more = hook.until_pause(self)
+            steps = of_hook if steps is None else min(steps, of_hook or steps)
+            seconds = more if seconds is None else min(seconds, seconds if more is None else more)
+        return steps, seconds
+
+    def _check(self, epoch: Epoch, diverged: bool) -> None:
+        """If training diverged, restore the parameters and raise a DivergenceError."""
+        # The update of the last step can overflow, and no later loss would show it.
+        if diverged or not self._engine.finite:
+            done = self.steps_done
+            self._restore()
+            raise DivergenceError(done + 1 if diverged else done, epoch.number, self.history)
+
+    def _restore(self) -> None:
+        """Return to the parameters before the epoch, with a new optimiser."""
+        self._training.reset()
+        np.copyto(self._engine.storage, self._before)
+
+    def _evaluate(
+        self, epoch: Epoch
+    ) -> tuple[tuple[float, ...], tuple[LayerStatistics, ...] | None]:
+        """Return the metrics after the epoch, and the statistics of the layers."""
+        statistics = self.layer_statistics() if self._statistics else None
+        values: tuple[float, ...] = ()
+        if self._trained is None and self._held_out is None:
+            return values, statistics
+        trainer, net = self.trainer, self.trainer.net
+        threads = trainer.max_threads
+        if self._trained is not None:
+            self._trained.evaluate(net, threads)
+            values += self._trained.metrics(net)
+        held_out = self._held_out
+        if held_out is not None:
+            values += trainer.averages(held_out.evaluate(net, threads), held_out.total)
+            values += held_out.metrics(net)
+        return values, statistics
+
+    def layer_statistics(self) -> tuple[LayerStatistics, ...] | None:
+        """Return the statistics of the layers after the epoch."""
+        return None
+
+    def _list(
+        self,
+        epoch: Epoch,
+        evaluated: tuple[float, ...],
+        statistics: tuple[LayerStatistics, ...] | None,
+    ) -> None:
+        """Enter the epoch into the history."""
+        done = self.steps_done
+        self.count_total(epoch, done)
+        loss, metric, _ = self._training.sums
+        values = self.trainer.averages((loss, metric), epoch.total)
+        partial = done if epoch.steps is None or done < epoch.steps else 0
+        self.history.append(
+            *values,
+            *evaluated,
+            epoch.rate,
+            epoch.seconds,
+            partial_steps=partial,
+            statistics=statistics,
+        )
+
+    def _leave(self, epoch: Epoch) -> None:
+        """Leave an epoch that an error or an interrupt has ended."""
+        if not self._engine.finite:
+            self._restore()
+        elif len(self.history) < epoch.number and self.steps_done == epoch.planned:
+            missing = len(self.history.keys()) - 4  # loss, metric, rate and seconds are known
+            self._list(epoch, (nan,) * missing, () if self._statistics else None)
+        elif len(self.history.statistics) < len(self.history) and self._statistics:
+            self.history.statistics.append(())
+
+
+class ArrayRun(Run):
+    """A training on samples in arrays.
+
+    Parameters
+    ----------
+    data : FitData
+    shuffle : bool or function
+    step_rows : int
+        Rows of a step.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        data: FitData,
+        budget: Budget,
+        hooks: Sequence[Hooks],
+        metrics: list[Metric],
+        shuffle: Shuffle,
+        step_rows: int,
+        *,
+        verbose: bool,
+        statistics: bool,
+    ) -> None:
+        super().__init__(
+            trainer,
+            budget,
+            hooks,
+            data.held_out,
+            data.trained,
+            metrics,
+            verbose=verbose,
+            statistics=statistics,
+        )
+        self._data = data
+        self.order = Order(data.samples.rows, data.rows, shuffle)
+        self._step_rows = step_rows
+        self._steps = -(-self.order.size // step_rows)
+        self._poll: Callable[[int, float], None] | None = None
+        self._rates: NDArray[np.float64] | None = None
+        self._rows: NDArray[np.int64] | None = None
+        self._size = 0  # rows of a whole epoch
+
+    def begin(self, cleanup: ExitStack, reset: bool) -> None:
+        self.trainer.bind_rates(self._steps)
+        super().begin(cleanup, reset)
+
+    def plan_epoch(self, step: int) -> None:
+        self._rates = self.trainer.rates_of(step, self.budget.steps_of(self._steps))
+
+    def new_progress(self) -> Progress:
+        size, epochs = self.order.size, self.budget.epochs_of(self._steps)
+        scale = 1 if self.trainer.net.reduction == "mean" else size
+        progress = Progress(epochs, size, self._step_rows, scale)
+        self._poll = progress.poll if progress.on_terminal else None
+        return progress
+
+    def draw_epoch(self, drawn: int | None = None) -> Epoch:
+        weights, step_rows = self._data.weights, self._step_rows
+        if drawn is None and self.order.is_random:
+            drawn = self.trainer.draw()
+        size, allowed = self.order.size, self.budget.steps_of(self._steps) * step_rows
+        if weights is None:
+            rows = self.order.draw(drawn, min(allowed, size))
+        else:
+            rows = rows_that_count(self.order.draw(drawn, size), weights, step_rows)
+            size = size if rows is None else len(rows)
+            if allowed < size:
+                rows = (np.arange(size) if rows is None else rows)[:allowed]
+        self._rows, self._size = rows, size
+        steps, rates = -(-size // step_rows), self._rates
+        return Epoch(
+            len(self.history) + 1,
+            self._training.steps,
+            steps,
+            -(-min(allowed, size) // step_rows),
+            self._training.rate if rates is None else float(rates[0]),
+            drawn,
+        )
+
+    def train_steps(self, epoch: Epoch) -> bool:
+        data, budget, training = self._data, self.budget, self._training
+        samples, targets, weights = data.samples, data.targets, data.weights
+        threads = self.trainer.max_threads
+        planned = epoch.planned
+        assert planned is not None
+        done = self.steps_done
+        while True:
+            last, seconds = planned, budget.seconds_left
+            if self._pausing:
+                steps, seconds = self.limits(seconds)
+                last = planned if steps is None else done + steps
+            *_, done, diverged = training.epoch(
+                samples,
+                targets,
+                self._rows,
+                self._rates,
+                self._poll,
+                threads,
+                seconds,
+                weights,
+                False,
+                done,
+                last,
+            )
+            if diverged or done >= planned or not self._pausing or budget.is_over_time:
+                return diverged
+            self.pause()
+
+    def count_total(self, epoch: Epoch, done: int) -> None:
+        if self._data.weights is None:
+            epoch.total = min(done * self._step_rows, self._size)
+        else:
+            epoch.total = self._training.sums[2]
+
+    def layer_statistics(self) -> tuple[LayerStatistics, ...] | None:
+        rows_done = min(self.steps_done * self._step_rows, self._size)
+        return epoch_statistics(
+            self.trainer.net,
+            self._data.samples,
+            self._data.targets,
+            last_batch(self._rows, rows_done, self._step_rows),
+            self._before,
+            self.trainer.steps,
+            self.trainer.max_threads,
+            self._data.weights,
+        )
