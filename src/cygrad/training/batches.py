@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from weakref import finalize
 
 import numpy as np
 
@@ -150,15 +151,19 @@ class Reader:
     def __init__(
         self, items: Iterator[tuple[int, Any]], convert: Callable[[int, Any], Batch]
     ) -> None:
-        self._items = items
-        self._convert = convert
-        self._queue: SimpleQueue[Batch | BaseException | None] = SimpleQueue()
-        self._places = threading.Semaphore(AHEAD)
-        self._stopped = False
-        self._thread = threading.Thread(target=self._run, name="cygrad-reader", daemon=True)
+        self._shared = _Shared()
+        # The thread does not know the reader and ends with it, whatever has ended the block.
+        finalize(self, self._shared.places.put, False)
+        self._thread = threading.Thread(
+            target=_read, args=(self._shared, [items], convert), name="cygrad-reader", daemon=True
+        )
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        try:
+            self._thread.start()
+        except BaseException:
+            self._shared.stop()
+            raise
         return self
 
     def __exit__(
@@ -167,36 +172,62 @@ class Reader:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._stopped = True
-        self._places.release()
+        self._shared.stop()
         self._thread.join()
 
     def __iter__(self) -> Iterator[Batch]:
         while True:
-            item = self._queue.get()
+            item = self._shared.queue.get()
             if item is None:
                 return
             if isinstance(item, BaseException):
                 raise item
-            self._places.release()
+            self._shared.places.put(True)
             yield item
 
-    def _run(self) -> None:
-        end: BaseException | None = None
-        try:
-            while True:
-                self._places.acquire()
-                if self._stopped:
-                    break
-                item = next(self._items, None)
-                if item is None:
-                    break
-                self._queue.put(self._convert(*item))
-        except BaseException as error:  # for the thread that takes the batches
-            end = error
-        finally:
-            self._items = iter(())  # a generator of the user ends here, and not at another time
-            self._queue.put(end)
+
+class _Shared:
+    """The state that a reader shares with its thread.
+
+    Attributes
+    ----------
+    queue : SimpleQueue
+        Batches, then the error that has ended the reading, or None.
+    places : SimpleQueue of bool
+        True for each batch that may be read, False to end.
+    """
+
+    def __init__(self) -> None:
+        self.queue: SimpleQueue[Batch | BaseException | None] = SimpleQueue()
+        self.places: SimpleQueue[bool] = SimpleQueue()
+        self.is_stopped = False
+        for _ in range(AHEAD):
+            self.places.put(True)
+
+    def stop(self) -> None:
+        self.is_stopped = True  # before the batches that may still be read
+        self.places.put(False)
+
+
+def _read(
+    shared: _Shared,
+    given: list[Iterator[tuple[int, Any]]],
+    convert: Callable[[int, Any], Batch],
+) -> None:
+    """Read the only item of `given`, on the thread."""
+    items = given.pop()
+    end: BaseException | None = None
+    try:
+        while shared.places.get() and not shared.is_stopped:
+            item = next(items, None)
+            if item is None:
+                break
+            shared.queue.put(convert(*item))
+    except BaseException as error:  # for the thread that takes the batches
+        end = error
+    finally:
+        items = iter(())  # a generator of the user ends here, and not at another time
+        shared.queue.put(end)
 
 
 class Place(NamedTuple):
