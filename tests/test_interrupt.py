@@ -53,7 +53,9 @@ def test_an_interrupt_within_a_split_with_a_budget_counts_its_steps(interrupt, t
         trainer.fit(X, y, epochs=10**6, validation=10, max_seconds=1000, callbacks=[log])
     assert trainer.steps > 0
     assert trainer.history.stopped is None
-    assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + len(trainer.history)
+    # The interrupt can come between the last step of an epoch and its callbacks.
+    rows = len((tmp_path / "log.csv").read_text().splitlines()) - 1
+    assert rows == len(trainer.history) - np.isnan(trainer.history.val_loss).sum()
     twin.fit(X, y, epochs=10**6, validation=10, max_steps=trainer.steps)
     assert twin.steps == trainer.steps
     assert trainer.net.parameters.tobytes() == twin.net.parameters.tobytes()
