@@ -2,95 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import os
 import struct
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from damage import FORMATS, damaged
 
 from cygrad.cli import main
 
 SEEDS = 40  # of each format; thousands were run by hand
-
-
-def _csv() -> bytes:
-    rng = np.random.default_rng(0)
-    rows = [
-        f"{a:.3f},{'?' if a > 1 else int(a * 10)},{w},2024-01-{i % 28 + 1:02},{k}"
-        for i, (a, w, k) in enumerate(
-            zip(rng.normal(size=40), rng.choice(["x", '"a,b"', "é"], 40), "uv" * 20, strict=True)
-        )
-    ]
-    return "\n".join(["a,b,word,day,y", *rows, ""]).encode()
-
-
-def _arff() -> bytes:
-    head = "% c\n@relation r\n@attribute a numeric\n@attribute 'b c' {x,y}\n@attribute y {u,v}\n"
-    dense = [f"{i}, {'xy'[i % 2]}, {'uv'[i % 3 % 2]}" for i in range(20)]
-    sparse = [f"{{0 {i}, 2 v}}" for i in range(20)]
-    return (head + "@data\n" + "\n".join(dense + sparse) + "\n").encode()
-
-
-def _svmlight() -> bytes:
-    return "".join(f"{i % 2} 1:{i / 7} {i % 5 + 2}:-1e-3 # c\n" for i in range(40)).encode()
-
-
-def _npz() -> bytes:
-    file = io.BytesIO()
-    X = np.arange(120, dtype=np.float32).reshape(40, 3) ** 2
-    np.savez(file, X=X, y=np.array(["u", "v"] * 20))
-    return file.getvalue()
-
-
-def _npy() -> bytes:
-    file = io.BytesIO()
-    np.save(file, np.c_[np.arange(40.0) ** 2, np.arange(40) % 2, np.arange(40) % 3])
-    return file.getvalue()
-
-
-def _idx() -> bytes:
-    return struct.pack(">2xBB2I", 8, 2, 40, 6) + bytes(range(240))
-
-
-FORMATS: dict[str, tuple[Callable[[], bytes], str]] = {
-    "csv": (_csv, "y"),
-    "csv.gz": (lambda: gzip.compress(_csv(), mtime=0), "y"),
-    "arff": (_arff, "y"),
-    "svm": (_svmlight, ""),
-    "npz": (_npz, "y"),
-    "npy": (_npy, "2"),
-    "idx": (_idx, ""),
-}
-PIECES = (
-    b"", b",", b"\n", b'"', b"'", b"{", b":", b"\0", b"nan", b"1e999", b"\xff", b"-", b"?", b"%",
-    b" ", b"\r", b"99999999999999999999", b"0x1", b"\xe2\x88\x92", b"@data\n",
-)  # fmt: skip
-
-
-def damaged(data: bytes, rng: np.random.Generator) -> bytes:
-    """Return data with a few bytes changed, removed, repeated or put in."""
-    for _ in range(int(rng.integers(1, 4))):
-        place = int(rng.integers(len(data) + 1))
-        length = int(rng.choice([0, 1, 1, 3, 40, len(data)]))
-        match rng.integers(5):
-            case 0:
-                data = data[:place] + data[place + length :]
-            case 1:
-                data = data[:place] + PIECES[rng.integers(len(PIECES))] + data[place + length % 4 :]
-            case 2:
-                data = data[:place] + data[place : place + length] * 2 + data[place + length :]
-            case 3 if data:
-                place %= len(data)
-                flipped = bytes([data[place] ^ 1 << int(rng.integers(8))])
-                data = data[:place] + flipped + data[place + 1 :]
-            case _:
-                data = data[:place] + rng.bytes(length % 50) + data[place:]
-    return data
 
 
 def check(
