@@ -11,7 +11,18 @@ from cygrad.cli.summary import describe, layer_texts, print_json, print_summary
 from cygrad.exchange import formats
 
 #: Options that not every format has, by the arguments of the functions that read it.
-OPTIONS = ("activations", "order", "eps", "norm", "loss", "classes", "dtype", "scale", "lossy")
+OPTIONS = (
+    "activations",
+    "order",
+    "eps",
+    "norm",
+    "config",
+    "loss",
+    "classes",
+    "dtype",
+    "scale",
+    "lossy",
+)
 
 
 def run(arguments: Namespace) -> None:

@@ -339,8 +339,8 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 
     parser.description = (
         "Write a model in the format of another program, by the ending of FILE: "
-        f"{_endings([each for each in FORMATS if each.writer])}. Samples of the model are computed "
-        "with the new file, where the program is installed, and the largest difference is printed."
+        f"{_endings(FORMATS, 'writer')}. Samples of the model are computed with the new file, "
+        "where the program is installed, and the largest difference is printed."
     )
     parser.add_argument("model", metavar="MODEL", help="file of a model")
     parser.add_argument("file", metavar="FILE", help="the file to write")
@@ -362,8 +362,7 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
 
     parser.description = (
         "Make a model of the file of another program, by the ending of FILE: "
-        f"{_endings([each for each in FORMATS if each.reader])}. The options tell what the file "
-        "does not."
+        f"{_endings(FORMATS, 'reader')}. The options tell what the file does not."
     )
     parser.add_argument("file", metavar="FILE", help="the file to read")
     parser.add_argument("model", metavar="MODEL", help="file of the model to write")
@@ -385,6 +384,11 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
         "--norm",
         choices=("layer_norm",),
         help="what a weight and a bias for each unit without running statistics are",
+    )
+    parser.add_argument(
+        "--config",
+        metavar="JSON",
+        help="for .weights.h5: the file of model.to_json(), or a .keras file of the same model",
     )
     parser.add_argument(
         "--loss", metavar="NAME", help="for training on (default: that of the output activation)"
@@ -418,8 +422,12 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a file of cygrad export")
 
 
-def _endings(formats: Sequence[Any]) -> str:
-    return ", ".join(f"{' '.join(each.endings)} ({each.name})" for each in formats)
+def _endings(formats: Sequence[Any], role: str) -> str:
+    return ", ".join(
+        f"{' '.join(each.endings_for(role))} ({each.name})"
+        for each in formats
+        if getattr(each, role)
+    )
 
 
 def _add_model_and_data(parser: Any) -> None:

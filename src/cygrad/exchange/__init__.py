@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cygrad.exchange.exports import Export
     from cygrad.exchange.fann import from_fann
+    from cygrad.exchange.keras import from_keras, to_keras, to_keras_file
     from cygrad.exchange.onnx import from_onnx, to_onnx
     from cygrad.exchange.opencv import from_opencv
     from cygrad.exchange.plain_c import CHeader, to_c
@@ -29,12 +30,15 @@ __all__ = [
     "Export",
     "SelfTest",
     "from_fann",
+    "from_keras",
     "from_onnx",
     "from_opencv",
     "from_safetensors",
     "from_sklearn",
     "from_torch",
     "to_c",
+    "to_keras",
+    "to_keras_file",
     "to_onnx",
     "to_safetensors",
     "to_sklearn",
@@ -48,12 +52,15 @@ _LAZY = {
     "Export": "exports",
     "SelfTest": "self_test",
     "from_fann": "fann",
+    "from_keras": "keras",
     "from_onnx": "onnx",
     "from_opencv": "opencv",
     "from_safetensors": "safetensors",
     "from_sklearn": "sklearn",
     "from_torch": "torch",
     "to_c": "plain_c",
+    "to_keras": "keras",
+    "to_keras_file": "keras",
     "to_onnx": "onnx",
     "to_safetensors": "safetensors",
     "to_sklearn": "sklearn",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from cygrad.network.layers import Description, Trainable
+    from cygrad.network.loss_functions import CustomLoss, LossFunction
 
     Activation = str | ChosenActivation
 
@@ -48,6 +49,18 @@ class Assembly:
         self._layers: list[Description] = []
         self._parameters: list[dict[str, NDArray[Any]]] = []  # one for each flat layer
         self._scale: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """True if there are no layers yet."""
+        return not self._layers and self._scale is None
+
+    @property
+    def output_activation(self) -> str:
+        """The name of the activation of the outputs so far."""
+        if not self._layers or self._scale is not None:
+            return "identity"
+        return name_of(getattr(self._layers[-1], "activation", "identity"))
 
     def dense(
         self,
@@ -176,7 +189,7 @@ class Assembly:
         self,
         dtype: str,
         *,
-        loss: str | None = None,
+        loss: str | LossFunction | CustomLoss | None = None,
         classes: Iterable[str] | None = None,
         standardization: tuple[ArrayLike, ArrayLike] | None = None,
     ) -> Network:
@@ -185,7 +198,7 @@ class Assembly:
         Parameters
         ----------
         dtype : {"float32", "float64"}
-        loss : str or None
+        loss : str, loss or None
             None: that of the output activation, cross_entropy for softmax, binary_cross_entropy for
             sigmoid, poisson for exp, mse for all others. With cross_entropy, outputs without an
             activation get softmax, and with binary_cross_entropy sigmoid: other programs have those
@@ -204,10 +217,10 @@ class Assembly:
         if not self._layers:
             raise ValueError(f"{self.source} has no layers, expected a dense network")
         self._add_scale()
-        output = name_of(getattr(self._layers[-1], "activation", "identity"))
+        output = self.output_activation
         if loss is None:
             loss = _LOSSES.get(output, "mse")
-        elif output == "identity" and loss in _LOGITS:
+        elif output == "identity" and isinstance(loss, str) and loss in _LOGITS:
             self.activation(_LOGITS[loss])
         try:
             net = Network(self.inputs, self._layers, loss=loss, dtype=dtype, rng=0)
@@ -234,7 +247,7 @@ class Assembly:
         if self._scale is None:
             return
         (factor, offset), self._scale = self._scale, None
-        last = self._layers[-1]
+        last = self._layers[-1] if self._layers else None
         if isinstance(last, Dense) and last.activation == "identity":
             parameters = self._parameters[-1]
             weights = factor[:, np.newaxis] * parameters["weights"]

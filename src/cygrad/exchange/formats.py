@@ -28,6 +28,8 @@ class Format:
         Name of the function that writes or reads it; empty if there is none.
     has_samples : bool
         Whether a file holds the samples of its self-test: then the module has `verify`.
+    read_only : tuple of str
+        Endings of files that are only read.
     """
 
     name: str
@@ -36,6 +38,11 @@ class Format:
     writer: str = ""
     reader: str = ""
     has_samples: bool = False
+    read_only: tuple[str, ...] = ()
+
+    def endings_for(self, role: str) -> tuple[str, ...]:
+        """Return the endings of files that can be read, or written."""
+        return self.endings + (self.read_only if role == "reader" else ())
 
 
 FORMATS = (
@@ -49,6 +56,15 @@ FORMATS = (
     ),
     Format("C", (".h",), "plain_c", "to_c"),
     Format("ONNX", (".onnx",), "onnx", "to_onnx", "from_onnx", has_samples=True),
+    Format(
+        "Keras",
+        (".keras",),
+        "keras",
+        "to_keras_file",
+        "from_keras",
+        has_samples=True,
+        read_only=(".h5", ".hdf5"),
+    ),
     Format("state dict of PyTorch", (".pt", ".pth"), "torch", "to_torch_file", "from_torch"),
     Format("FANN", (".net",), "fann", reader="from_fann"),
     Format("OpenCV", (".xml", ".yml", ".yaml"), "opencv", reader="from_opencv"),
@@ -75,13 +91,13 @@ def reader(path: str | os.PathLike[str]) -> Callable[..., Any]:
 
 def verify(path: str | os.PathLike[str]) -> SelfTest:
     """Repeat the self-test that a file holds; see `writer`."""
-    found = _of(path, [each for each in FORMATS if each.has_samples])
+    found = _of(path, [each for each in FORMATS if each.has_samples], "writer")
     test: SelfTest = _module(found).verify(path)
     return test
 
 
 def _function(path: str | os.PathLike[str], role: str) -> Callable[..., Any]:
-    found = _of(path, [each for each in FORMATS if getattr(each, role)])
+    found = _of(path, [each for each in FORMATS if getattr(each, role)], role)
     function: Callable[..., Any] = getattr(_module(found), getattr(found, role))
     return function
 
@@ -90,13 +106,13 @@ def _module(found: Format) -> Any:
     return import_module(f"cygrad.exchange.{found.module}")
 
 
-def _of(path: str | os.PathLike[str], formats: list[Format]) -> Format:
+def _of(path: str | os.PathLike[str], formats: list[Format], role: str) -> Format:
     """Return the format of a file by its ending."""
     ending = Path(path).suffix.lower()
     for each in formats:
-        if ending in each.endings:
+        if ending in each.endings_for(role):
             return each
-    known = ", ".join(f"{' '.join(each.endings)} ({each.name})" for each in formats)
+    known = ", ".join(f"{' '.join(each.endings_for(role))} ({each.name})" for each in formats)
     if ending in PICKLES:
         raise ValueError(
             f"{os.fspath(path)!r} is a pickle, which can run any code when it is read; expected "
