@@ -96,6 +96,7 @@ if TYPE_CHECKING:
         metrics,
         schedules,
     )
+    from cygrad.training.many import fit_many
 
 __all__ = [
     "LBFGS",
@@ -146,6 +147,7 @@ __all__ = [
     "datasets",
     "exchange",
     "experiments",
+    "fit_many",
     "graph",
     "initializers",
     "load",
@@ -185,6 +187,7 @@ _LAZY = {
     "exchange": "exchange",
     "experiments": "experiments",
     "ExponentialDecay": "training",
+    "fit_many": "training.many",
     "GaussianNoise": "network",
     "GradientError": "gradcheck",
     "GradientReport": "gradcheck",

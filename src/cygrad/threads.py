@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from itertools import product
+from threading import local
 
 from cygrad import checks
 
@@ -22,6 +24,10 @@ MAX_THREADS = 1024
 # up. The same factor for each further thread is cautious: with 3.5 processors, a fourth thread can
 # gain a sixth at most.
 EXTRA_THREAD_TIME = 1.25
+
+# Of each Python thread: a function for the most threads that its calls may use, where others work
+# beside it.
+_of_thread = local()
 
 
 def check_threads(threads: int) -> int:
@@ -49,11 +55,36 @@ def default_threads() -> int:
             raise ValueError(
                 f"CYGRAD_NUM_THREADS is {setting!r}, expected an integer from 1 to {MAX_THREADS}"
             )
-        return int(setting)
+        return within_limit(int(setting))
     processors = min(_affinity(), _quota(), MAX_THREADS)
     # A list of numbers is for nested teams; the first number is for the outermost team.
     openmp = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    return min(processors, int(openmp)) if openmp.isdecimal() and int(openmp) > 0 else processors
+    if openmp.isdecimal() and int(openmp) > 0:
+        processors = min(processors, int(openmp))
+    return within_limit(processors)
+
+
+def within_limit(threads: int) -> int:
+    """Return a number of threads, or the limit of the calling thread if that is less."""
+    limit: Callable[[], int] | None = getattr(_of_thread, "most", None)
+    return threads if limit is None else min(threads, limit())
+
+
+@contextmanager
+def limited(most: Callable[[], int]) -> Iterator[None]:
+    """Limit the threads of all calls of this thread, within the ``with`` block.
+
+    Parameters
+    ----------
+    most : function
+        Called whenever the number of threads is chosen: the limit may change.
+    """
+    before = getattr(_of_thread, "most", None)
+    _of_thread.most = most
+    try:
+        yield
+    finally:
+        _of_thread.most = before
 
 
 def _affinity() -> int:

@@ -51,6 +51,7 @@ cdef class Engine:
     cdef Py_ssize_t owner           # the process of the call that trains it, or 0
     cdef int begin_training(self) except -1
     cdef void end_training(self) noexcept
+    cdef cg_samples numbers(self)
     cdef Samples samples_of(self, X, str name, bint check)
     cdef int check_first_layer(self, str name) except -1
     cdef int read_row(self, Samples x, array) except -1

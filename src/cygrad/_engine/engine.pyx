@@ -361,15 +361,20 @@ cdef class Engine:
     @property
     def finite(self):
         """True if all parameters are finite."""
-        cdef cg_samples numbers
         cdef bint finite
+        cdef cg_samples numbers = self.numbers()
+        with nogil:
+            finite = all_finite(&numbers)
+        return finite
+
+    cdef cg_samples numbers(self):
+        """Return all parameters, with the padding of their panels, as one row."""
+        cdef cg_samples numbers
         cdef Py_ssize_t size = self.block.size
         numbers.data, numbers.type, numbers.mean = address(self.block), self.sample_type(), NULL
         numbers.rows, numbers.cols = 1, size // self.kernels.itemsize
         numbers.row_stride, numbers.col_stride = size, self.kernels.itemsize
-        with nogil:
-            finite = all_finite(&numbers)
-        return finite
+        return numbers
 
     cdef int begin_training(self) except -1:
         if self.owner == fork_count:

@@ -4,6 +4,8 @@ cdef Py_ssize_t CLOCK_WORK
 # Seconds of a monotonic clock.
 cdef double clock() noexcept nogil
 
+cdef int check_signals() except -1
+
 
 cdef class Interrupts:
     cdef object poll

@@ -6,13 +6,26 @@ from cpython.exc cimport PyErr_CheckSignals
 
 from cygrad._engine.kernels cimport cg_clock, cg_flush_denormals, cg_restore_denormals
 
+from _thread import get_ident
+
 
 CLOCK_WORK = 4_000_000
 cdef double INTERVAL = 0.02     # seconds between two runs of the handlers
 
 
+stopped = set()     # identifiers of threads whose computations end at the next check, by a KeyboardInterrupt
+
+
 cdef double clock() noexcept nogil:
     return cg_clock()
+
+
+cdef int check_signals() except -1:
+    """Run signal handlers, in the main thread; in others raise a KeyboardInterrupt if they are stopped."""
+    PyErr_CheckSignals()
+    if stopped and get_ident() in stopped:
+        raise KeyboardInterrupt()
+    return 0
 
 
 @cython.final
@@ -55,7 +68,7 @@ cdef class Interrupts:
         if flushing:
             self.restore_denormals()
         try:
-            PyErr_CheckSignals()
+            check_signals()
             if self.poll is not None:
                 self.poll(self.steps, self.loss)
         except BaseException as error:

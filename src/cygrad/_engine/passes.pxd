@@ -37,6 +37,7 @@ cdef class SequentialPasses(Team):
     cdef int run(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t first, Py_ssize_t batches,
                  poll) except -1
     cdef void prepare_batch(self) noexcept nogil
+    cdef bint next_epoch(self) noexcept nogil
     cdef void begin_batch(self) noexcept nogil
     cdef void begin_block(self, Py_ssize_t start) noexcept nogil
     cdef void end_batch(self) noexcept nogil

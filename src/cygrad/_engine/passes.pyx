@@ -10,7 +10,7 @@ cimport cython
 from libc.string cimport memset
 
 from cygrad._engine.equations cimport Pass
-from cygrad._engine.interrupts cimport clock
+from cygrad._engine.interrupts cimport check_signals, clock
 from cygrad._engine.kernels cimport CG_PANEL_BYTES, cg_prefetch
 from cygrad._engine.plan cimport GRADIENT, OUTPUT_DELTA, SCALE_GRADIENT, Operation, Plan, address, costs
 from cygrad._engine.team cimport (
@@ -66,6 +66,7 @@ cdef class SequentialPasses(Team):
         cdef double work = <double> self.plan.work * (batches - first) * ((batch_size + self.plan.capacity - 1)
                                                                           // self.plan.capacity)
         cdef bint threads_pay = self.members > 1 and work * (self.members - 1) / self.members > self.start_cost
+        check_signals()     # before anything is changed
         self.samples, self.batch_size, self.batches = samples, batch_size, batches
         self.batches_done, self.stopped, self.is_open = first, False, False
         self.begin_batch()
@@ -75,13 +76,17 @@ cdef class SequentialPasses(Team):
     cdef void prepare_batch(self) noexcept nogil:
         """Set the rest of `self.p` before each batch; one thread calls it, alone."""
 
+    cdef bint next_epoch(self) noexcept nogil:
+        """End the epoch after its last batch, and prepare the next one. False: there is none."""
+        return False
+
     cdef void next_phase(self, int member) noexcept nogil:
         cdef const Operation *op
         self.stopped = cg_team_stopped(self.team)
         if self.in_turn and not self.stopped:
             if self.is_open:
                 self.end_batch()
-                if self.batches_done == self.batches:
+                if self.batches_done == self.batches and not self.next_epoch():
                     cg_team_end(self.team)
                     return
                 self.begin_batch()
@@ -94,7 +99,7 @@ cdef class SequentialPasses(Team):
                     self.begin_block(self.p.start + self.p.rows)
                 else:
                     self.end_batch()
-                    if self.batches_done == self.batches:
+                    if self.batches_done == self.batches and not self.next_epoch():
                         break
                     self.begin_batch()
             op = &self.plan.operation[self.next]
@@ -212,6 +217,7 @@ cdef class ParallelPasses(Team):
         """Run all samples through the plan, which has rows for a chunk of each member."""
         self.samples, self.chunk = samples, chunk
         self.chunks = (samples + chunk - 1) // chunk
+        check_signals()
         self.is_open = self.found_nonfinite = False
         self.run_threads(self.members, None)
         if self.found_nonfinite:

@@ -12,8 +12,8 @@ from libc.stdint cimport (
 from libc.string cimport memcpy
 
 from cpython.buffer cimport Py_buffer, PyBUF_RECORDS_RO, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.exc cimport PyErr_CheckSignals
 
+from cygrad._engine.interrupts cimport check_signals
 from cygrad._engine.kernels cimport (
     CG_BOOL, CG_FLOAT32, CG_FLOAT64, CG_INT8, CG_INT16, CG_INT32, CG_INT64, CG_UINT8, CG_UINT16, CG_UINT32,
     CG_COLUMN_OUT_OF_RANGE, CG_COLUMNS_INCREASE, CG_UINT64, cg_check_columns, cg_find_nonfinite, cg_samples, cg_sparse,
@@ -362,7 +362,7 @@ cdef class Samples:
                 found = cg_find_nonfinite(&self.view, start, min(block, n - start), single, row, col)
             if found:
                 return True
-            PyErr_CheckSignals()
+            check_signals()
             start += block
         return False
 

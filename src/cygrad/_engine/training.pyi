@@ -88,6 +88,19 @@ class Training(SequentialPasses):
         first: int = 0,
         last: int | None = None,
     ) -> tuple[float, float, int, bool]: ...
+    def epochs(
+        self,
+        X: Samples,
+        targets: NDArray[np.int64] | Samples | CustomTargets,
+        rows: NDArray[np.int64] | None,
+        seeds: NDArray[np.uint64] | None,
+        count: int,
+        before: NDArray[Any],
+        found: list[tuple[float, ...]],
+        learning_rates: NDArray[np.float64] | None = None,
+        poll: Callable[[int, float], None] | None = None,
+        threads: _Threads = 1,
+    ) -> tuple[int, bool]: ...
     def step(
         self,
         X: Samples,

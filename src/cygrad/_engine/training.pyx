@@ -4,6 +4,7 @@ cimport cython
 
 from libc.math cimport INFINITY, fabs, sqrt
 from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.string cimport memcpy
 
 from cpython.float cimport PyFloat_Check
 from cpython.long cimport PyLong_Check
@@ -16,11 +17,11 @@ from cygrad._engine.equations cimport (
 )
 from cygrad._engine.interrupts cimport Interrupts, clock
 from cygrad._engine.kernels cimport (
-    CG_FLOAT32, cg_random_below, cg_sparse
+    CG_FLOAT32, cg_random_below, cg_samples, cg_sparse
 )
 from cygrad._engine.passes cimport SequentialPasses
 from cygrad._engine.plan cimport Plan, address, costs
-from cygrad._engine.samples cimport Samples, read_number
+from cygrad._engine.samples cimport Samples, all_finite, memory_of, read_number
 
 import numpy as np
 
@@ -50,12 +51,16 @@ cdef inline uint64_t splitmix64(uint64_t counter) noexcept nogil:
 
 def permute(int64_t[::1] order, uint64_t seed):
     """Fill `order` with 0, 1, … in random order (Fisher & Yates 1938, inside out)."""
-    cdef Py_ssize_t i, j
     with nogil:
-        for i in range(order.shape[0]):
-            j = cg_random_below(splitmix64(seed + <uint64_t> (i + 1) * GOLDEN_GAMMA), i + 1)
-            order[i] = order[j]
-            order[j] = i
+        fill_permutation(order, seed)
+
+
+cdef void fill_permutation(int64_t[::1] order, uint64_t seed) noexcept nogil:
+    cdef Py_ssize_t i, j
+    for i in range(order.shape[0]):
+        j = cg_random_below(splitmix64(seed + <uint64_t> (i + 1) * GOLDEN_GAMMA), i + 1)
+        order[i] = order[j]
+        order[j] = i
 
 
 def is_permutation(const int64_t[::1] order):
@@ -126,6 +131,14 @@ cdef class Training(SequentialPasses):
     cdef double[:, ::1] recorded_numbers    # loss and penalty of the steps of the last epoch, and room for more
     cdef Py_ssize_t recorded            # the number of these steps, before the current call
     cdef bint records                   # whether the steps of the current call are recorded
+    # Of `epochs`; no epochs in the other calls.
+    cdef Py_ssize_t epochs_left         # the current one among them
+    cdef const uint64_t[::1] seeds      # of the orders of all epochs of the call, or None
+    cdef const int64_t[::1] chosen      # the rows that take part, or None: all of them
+    cdef int64_t[::1] order             # of the current epoch, or None
+    cdef double[:, ::1] results         # of each epoch that is done: sums of loss and metric, and the time of its end
+    cdef cg_samples parameters          # of the engine
+    cdef char *parameters_before        # the current epoch
     cdef Samples x, y                   # of learn_one
     cdef int64_t label
     cdef object custom_target           # of a loss that is a Python function
@@ -139,7 +152,7 @@ cdef class Training(SequentialPasses):
                  clip=None, double clip_limit=0, Py_ssize_t max_block=0, uint64_t seed=0, **hyperparameters):
         cdef Py_ssize_t i
         cdef ClippingKind kind = _clippings[clip]
-        self.engine, self.max_batch, self.steps, self.owner = engine, batch_size, 0, 0
+        self.engine, self.max_batch, self.steps, self.owner, self.epochs_left = engine, batch_size, 0, 0, 0
         self.learning_rate = learning_rate if callable(learning_rate) else None
         self.learning_rates, self.rates_ahead, self.first_ahead = learning_rates, None, 0
         self.rate = 0 if callable(learning_rate) else learning_rate
@@ -384,6 +397,69 @@ cdef class Training(SequentialPasses):
         self.train(X, targets, indices, rows, self.max_batch, first, end, rates, poll, threads, weights, first_total,
                    deadline, True)
         return self.loss, self.metric, self.batches_done, bool(self.stopped)
+
+    def epochs(self, Samples X, targets, const int64_t[::1] rows, const uint64_t[::1] seeds, Py_ssize_t count, before,
+               list found, const double[::1] learning_rates=None, poll=None, threads=1):
+        """Run several epochs, with nothing between them that needs Python, outside the GIL.
+
+        An epoch takes `rows`, or all of them, in their order; or with `seeds` in the order that `permute` draws for its
+        seed. `learning_rates` has one for each step of all epochs. `before` is an array as for `Engine.copy_storage`: it
+        has the parameters before the epoch that was begun last. For each epoch done whose parameters are finite, `found`
+        gets a tuple of loss and metric, averaged as the reduction says, the learning rate of its first step, and
+        its seconds; also of an epoch that ended before an interrupt. Returns the steps of the epoch after
+        them, and whether the loss of the step after these was NaN or infinite.
+        """
+        cdef Py_ssize_t n = X.view.rows if rows is None else rows.shape[0], i, done
+        cdef const int64_t *indices = NULL
+        cdef double begin
+        self.chosen, self.seeds, self.order, self.epochs_left = rows, seeds, None, count
+        self.results, self.parameters, self.parameters_before = np.empty((count, 3)), self.engine.numbers(), memory_of(before)
+        self.epoch_steps, self.recorded = (n + self.max_batch - 1) // self.max_batch, 0
+        self.loss = self.metric = self.weight = 0
+        if rows is not None:
+            indices = &rows[0]
+        if seeds is not None:
+            self.order = np.empty(n, np.int64)
+            indices = &self.order[0]
+        begin = clock()
+        self.begin_epoch(0)
+        try:
+            self.train(X, targets, indices, n, self.max_batch, 0, self.epoch_steps,
+                       NULL if learning_rates is None else &learning_rates[0], poll, threads, None, NULL, 0, True)
+        finally:
+            done, self.epochs_left = count - self.epochs_left, 0
+            for i in range(done):
+                found.append((self.results[i, 0] / (n if self.engine.mean else 1), self.results[i, 1] / n,
+                              self.rate if learning_rates is None else learning_rates[i * self.epoch_steps],
+                              self.results[i, 2] - (begin if i == 0 else self.results[i - 1, 2])))
+            self.chosen = self.seeds = self.order = self.results = None
+        return self.batches_done, bool(self.stopped)
+
+    cdef void begin_epoch(self, Py_ssize_t epoch) noexcept nogil:
+        """Draw the order of an epoch of `epochs`, counted from 0, and keep the parameters."""
+        cdef Py_ssize_t i
+        if self.order is not None:
+            fill_permutation(self.order, self.seeds[epoch])
+            if self.chosen is not None:
+                for i in range(self.order.shape[0]):
+                    self.order[i] = self.chosen[self.order[i]]
+        memcpy(self.parameters_before, self.parameters.data, self.parameters.row_stride)
+
+    cdef bint next_epoch(self) noexcept nogil:
+        cdef Py_ssize_t done
+        # The update of the last step can overflow, and no later loss would show it.
+        if self.epochs_left == 0 or not all_finite(&self.parameters):
+            return False
+        done = self.results.shape[0] - self.epochs_left
+        self.results[done, 0], self.results[done, 1], self.results[done, 2] = self.loss, self.metric, clock()
+        self.epochs_left -= 1
+        if self.epochs_left == 0:
+            return False
+        self.begin_epoch(done + 1)
+        self.loss, self.metric, self.batches_done = 0, 0, 0
+        if self.rates != NULL:
+            self.rates += self.epoch_steps
+        return True
 
     def step(self, Samples X, targets, threads=1, const double[::1] weights=None):
         """Run one step on all rows as one batch; return the loss before it, summed or averaged by the reduction.

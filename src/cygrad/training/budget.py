@@ -27,6 +27,11 @@ class Budget:
         self._steps_done = 0
 
     @property
+    def epochs_alone(self) -> int | None:
+        """The number of epochs if nothing else limits the training, else None."""
+        return self.epochs if self.max_steps is None and self._end == inf else None
+
+    @property
     def seconds_left(self) -> float | None:
         """The seconds that are left, None without a limit; 0 or less if there are none."""
         return None if self._end == inf else self._end - monotonic()

@@ -14,6 +14,7 @@ from cygrad.network.weights import (
     weights_of_classes,
 )
 from cygrad.training import validation as validating
+from cygrad.training.order import read_rows
 from cygrad.training.targets import warn_of_targets
 from cygrad.training.validation import Validation
 
@@ -39,6 +40,7 @@ class GivenData(NamedTuple):
     X_val: ArrayLike | None = None
     y_val: ArrayLike | None = None
     sample_weight_val: ArrayLike | None = None
+    rows: ArrayLike | None = None
 
 
 class FitData(NamedTuple):
@@ -85,13 +87,14 @@ def read_fit_data(
     stacklevel : int
         Of warnings, as for `warnings.warn`.
     """
-    X, y, sample_weight, X_val, y_val, sample_weight_val = given
+    X, y, sample_weight, X_val, y_val, sample_weight_val, rows_given = given
     assert y is not None
     samples, targets = read_data(net, X, y)
     warn_of_targets(net, targets, y, stacklevel=stacklevel + 1)
     of_samples = read_sample_weights(net, sample_weight, samples.rows)
     own = read_validation(net, X_val, y_val, sample_weight_val)
-    held_out, rows = _validation(samples, targets, validation, own, of_samples, seeds)
+    among = None if rows_given is None else read_rows(rows_given, samples.rows)
+    held_out, rows = _validation(samples, targets, validation, own, of_samples, seeds, among)
     weights = of_samples
     if class_weight is not None:
         weights = _class_weighted(net, class_weight, of_samples, targets, y, rows)
@@ -163,18 +166,26 @@ def _validation(
     own: Validation | None,
     weights: Weights | None,
     seeds: Seeds,
+    among: NDArray[np.int64] | None,
 ) -> tuple[Validation | None, NDArray[np.int64] | None]:
-    """Return the validation data, and the rows to train on, or None for all of them."""
+    """Return the validation data, and the rows to train on, or None for all of them.
+
+    among: the rows that take part, or None for all of them.
+    """
     if own is not None:
         if validation is not None:
             raise ValueError(f"validation is {validation} and X_val is given, expected one of them")
-        return own, None
+        return own, among
     if validation is None:
-        return None, None
-    n = samples.rows
+        return None, among
+    n = samples.rows if among is None else len(among)
     count = validating.check_share(validation, n)
     labels = targets if isinstance(targets, np.ndarray) else None
+    if labels is not None and among is not None:
+        labels = labels[among]
     rows, held_out = validating.split(n, count, labels, seeds)
+    if among is not None:
+        rows, held_out = among[rows], among[held_out]
     if weights is not None:
         check_not_all_zero(weights[held_out], "sample_weight of the validation rows")
     return Validation(samples, targets, held_out, weights), rows

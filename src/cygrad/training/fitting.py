@@ -84,6 +84,7 @@ def prepare(
             "train_metrics": train_metrics or None,
             "sample_weight": given.sample_weight,
             "class_weight": options.class_weight,
+            "rows": given.rows,
         }
         held_out = read_validation(net, given.X_val, given.y_val, given.sample_weight_val)
         measure(net, held_out, metrics, given.y_val)

@@ -286,9 +286,9 @@ def fit(
     optimizer, net, threads = trainer.optimizer, trainer.net, trainer.max_threads
     assert isinstance(optimizer, LBFGS)
     if rows is not None:
-        chosen = np.zeros(samples.rows)
-        chosen[rows] = 1.0 if weights is None else weights[rows]
-        weights = chosen
+        # A row that comes twice counts twice.
+        counts = np.bincount(rows, minlength=samples.rows).astype(np.float64)
+        weights = counts if weights is None else counts * weights
     total = float(samples.rows if weights is None else weights.sum())
     with trainer.exclusive(), ExitStack() as cleanup:
         if reset:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 
+from cygrad import checks
 from cygrad._engine.frames import as_array
 from cygrad._engine.training import is_permutation, permute
 
@@ -47,7 +48,7 @@ class Order:
         self.size = n if rows is None else len(rows)
         self._rows = rows
         self._function = shuffle if callable(shuffle) else None
-        self.is_random = shuffle is True
+        self.is_random, self.is_function = shuffle is True, callable(shuffle)
         self._permutation = np.empty(self.size, np.int64) if shuffle else None
         self._order = self._permutation if rows is None else np.empty_like(rows)
 
@@ -80,6 +81,21 @@ class Order:
             np.take(self._rows, self._permutation, out=self._order, mode="clip")
         assert self._order is not None
         return self._order if count == self.size else self._order[:count]
+
+
+def read_rows(rows: ArrayLike, n: int, name: str = "rows") -> NDArray[np.int64]:
+    """Return row numbers of n samples as a new array."""
+    given = checks.array(rows, name)
+    if given.dtype.kind not in "iu":
+        hint = f"; for a mask pass np.flatnonzero({name})" if given.dtype.kind == "b" else ""
+        raise TypeError(f"{name} has dtype {given.dtype}, expected integers{hint}")
+    if given.ndim != 1 or given.size == 0:
+        raise ValueError(f"{name} has shape {given.shape}, expected (rows,) with at least one")
+    least, most = int(given.min()), int(given.max())
+    if least < 0 or most >= n:
+        found = least if least < 0 else most
+        raise ValueError(f"{name} has the number {found}, expected row numbers from 0 to {n - 1}")
+    return np.array(given, np.int64)  # a copy, whose range stays as it was checked
 
 
 def _positions(returned: ArrayLike, size: int) -> NDArray[np.integer]:

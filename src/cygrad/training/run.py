@@ -19,6 +19,7 @@ import numpy as np
 from cygrad.training.history import DivergenceError, History
 from cygrad.training.hooks import pausing_hooks
 from cygrad.training.order import Order, rows_that_count
+from cygrad.training.plain import epochs_at_once
 from cygrad.training.progress import Progress
 from cygrad.training.statistics import epoch_statistics, last_batch
 
@@ -130,6 +131,8 @@ class Run(ABC):
         with self.trainer.exclusive(), ExitStack() as cleanup:
             self.begin(cleanup, reset)
             while self.history.stopped is None:
+                if self.train_together():
+                    continue
                 self.begin_epoch()
                 self.train_epoch()
                 self.end_epoch()
@@ -173,6 +176,10 @@ class Run(ABC):
     @abstractmethod
     def count_total(self, epoch: Epoch, done: int) -> None:
         """Set `epoch.total` after so many steps."""
+
+    def train_together(self) -> bool:
+        """Train many epochs in one call, where nothing comes between them. False: not possible."""
+        return False
 
     def begin_epoch(self) -> None:
         """Draw the order of the next epoch and keep a copy of the parameters."""
@@ -352,6 +359,62 @@ class ArrayRun(Run):
     def begin(self, cleanup: ExitStack, reset: bool) -> None:
         self.trainer.bind_rates(self._steps)
         super().begin(cleanup, reset)
+
+    def _epochs_together(self) -> int:
+        """Return the number of epochs that nothing separates, for the next call of the engine."""
+        data, epochs = self._data, self.budget.epochs_alone
+        needs_python = (
+            (self.hooks or self._verbose or self._statistics or self.order.is_function)
+            or not (data.held_out is None and data.trained is None and data.weights is None)
+            or not self.trainer.rates_are_known_ahead
+        )
+        if epochs is None or needs_python:
+            return 1
+        most = epochs_at_once(self.trainer.net, self.order.size, self._steps)
+        return min(most, epochs - len(self.history))
+
+    def train_together(self) -> bool:
+        count = self._epochs_together()
+        trainer, training, history = self.trainer, self._training, self.history
+        first, first_step = len(history), trainer.steps
+        if count == 1:
+            return False
+        try:
+            rates = trainer.rates_of(first_step, count * self._steps)
+        except (TypeError, ValueError):  # one of them is not valid, but its epoch may never come
+            return False
+        data, seeds = self._data, trainer.draw_ahead(count) if self.order.is_random else None
+        begun = 0
+        try:
+            _, diverged = training.epochs(
+                data.samples,
+                data.targets,
+                data.rows,
+                seeds,
+                count,
+                self._before,
+                history._rows,
+                rates,
+                threads=trainer.max_threads,
+            )
+            begun = min(len(history) - first + 1, count)
+        except BaseException:
+            if not self._engine.finite:
+                self._restore()
+            raise
+        finally:
+            if seeds is not None:  # orders of epochs without a step stay those of the next call
+                trainer.skip(begun or -(-(trainer.steps - first_step) // self._steps))
+        if len(history) < first + count:
+            begin = first_step + (len(history) - first) * self._steps
+            rate = training.rate if rates is None else float(rates[begin - first_step])
+            self.epoch = Epoch(len(history) + 1, begin, self._steps, self._steps, rate, None)
+            self._check(self.epoch, diverged)
+        if len(history) == self.budget.epochs:
+            history.stopped = "epochs"
+        else:
+            self.plan_epoch(trainer.steps)
+        return True
 
     def plan_epoch(self, step: int) -> None:
         self._rates = self.trainer.rates_of(step, self.budget.steps_of(self._steps))

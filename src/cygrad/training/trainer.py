@@ -18,7 +18,7 @@ from cygrad import checks, seeding
 from cygrad._engine.training import Training
 from cygrad.network import Network
 from cygrad.network.losses import class_named
-from cygrad.threads import check_threads, default_threads
+from cygrad.threads import check_threads, default_threads, within_limit
 from cygrad.training.clipping import read_clipping
 from cygrad.training.data import GivenData, read_data, read_sample_weights
 from cygrad.training.fitting import FitOptions, prepare
@@ -289,6 +289,7 @@ class Trainer:
         statistics: bool = False,
         sample_weight: ArrayLike | None = None,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        rows: ArrayLike | None = None,
     ) -> History:
         """Train for a number of epochs.
 
@@ -351,6 +352,11 @@ class Trainer:
             in the dict has weight 1. They multiply `sample_weight` in training. "balanced":
             n / (k · count) of a class with so many of the n training samples, of k classes, as in
             scikit-learn.
+        rows : array_like of int or None
+            The row numbers of the samples that take part, in any order; a number that comes twice
+            counts twice. The samples are not copied, and the bits are those of
+            ``fit(X[rows], y[rows])``, except with `LBFGS`, which takes them in the order of X.
+            `sample_weight` has a number for each row of X.
 
         Returns
         -------
@@ -408,7 +414,7 @@ class Trainer:
         >>> len(history), trainer.steps
         (2, 114)
         """
-        given = GivenData(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        given = GivenData(X, y, sample_weight, X_val, y_val, sample_weight_val, rows)
         options = FitOptions(
             epochs,
             validation,
@@ -466,7 +472,7 @@ class Trainer:
     @property
     def max_threads(self) -> int | Callable[[], int]:
         """Maximum number of threads, or a function for it."""
-        return default_threads if self._threads is None else self._threads
+        return default_threads if self._threads is None else within_limit(self._threads)
 
     def exclusive(self) -> Training:
         """Return a context in which no other call can train the network."""
@@ -499,10 +505,25 @@ class Trainer:
         """Return the learning rates of some steps; None if they are a plain number."""
         return None if self._rates.are_constant else self._rates.ahead(first_step, steps)
 
+    @property
+    def rates_are_known_ahead(self) -> bool:
+        """True if learning rates of many epochs can be computed at once."""
+        return self._rates.are_constant or self._rates.are_known_ahead
+
     def draw(self) -> int:
         """Return the next random number of the stream of the shuffling."""
         number: int = self._shuffling.bit_generator.random_raw()
         return number
+
+    def draw_ahead(self, count: int) -> NDArray[np.uint64]:
+        """Return the next random numbers of this stream, which stays at its place."""
+        numbers: NDArray[np.uint64] = self._shuffling.bit_generator.random_raw(count)
+        self.skip(-count)
+        return numbers
+
+    def skip(self, count: int) -> None:
+        """Go on in this stream by so many numbers."""
+        self._shuffling.bit_generator.advance(count)  # type: ignore[attr-defined]
 
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
