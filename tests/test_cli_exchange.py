@@ -156,12 +156,60 @@ def test_every_format_has_its_functions():
         for name in filter(None, (each.writer, each.reader)):
             assert getattr(cg.exchange, name) is getattr(module, name)
         assert hasattr(module, "verify") == each.has_samples
+        assert each.has_samples or not each.is_code
 
 
 def test_c(capsys):
     model()
     assert main(["export", "model.npz", "net.h"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("net.h: ")
+    assert out.startswith("net.h: constants ")
     with open("net.h") as file:
         assert "net_predict" in file.read()
+    assert main(["verify", "net.h", "--model", "model.npz"]) == 0
+    assert "the same text as that of the network" in capsys.readouterr().out
+    message = failure(capsys, "verify", "net.h")
+    assert "is code, which is compiled and run only if it is that of a network" in message
+    assert message.endswith("expected --model")
+    with open("net.h", "a") as file:
+        file.write("int more;\n")
+    message = failure(capsys, "verify", "net.h", "--model", "model.npz")
+    assert "is not the header of this network" in message
+    assert "--model is for code" in failure(
+        capsys, "verify", "net.safetensors", "--model", "model.npz"
+    )
+
+
+def test_c_in_integers(capsys):
+    model()
+    X = np.random.default_rng(1).normal(size=(30, 3))
+    np.savetxt("samples.csv", X, delimiter=",")
+    command = ["export", "model.npz", "net.h", "--quantize", "int8", "--data", "samples.csv"]
+    assert main([*command, "--no-header"]) == 0
+    out = capsys.readouterr().out
+    assert "8-bit integers over 30 samples: largest difference 0.0" in out
+    assert "% in the same class" in out
+    assert main(["verify", "net.h", "--model", "model.npz"]) == 0
+    capsys.readouterr()
+    assert "expected --data" in failure(capsys, *command[:5])
+    assert "only for --quantize" in failure(capsys, *command[:3], "--data", "samples.csv")
+    assert "not for net.onnx" in failure(
+        capsys, "export", "model.npz", "net.onnx", *command[3:], "--no-header"
+    )
+    assert "is the data" in failure(capsys, "export", "model.npz", "samples.csv", *command[3:])
+
+
+def test_a_wide_table_is_no_obstacle_to_integers(capsys):
+    words = np.array([f"word{index:03}" for index in range(300)], object)
+    table = {"word": words[np.arange(900) % 300], "y": np.arange(900.0)}
+    encoder = Encoder("y").fit(table)
+    assert encoder.is_sparse
+    net = cg.Network(encoder.inputs, [cg.Dense(1)], loss="mse", rng=0)
+    net.encoder = encoder
+    net.save("table.npz")
+    with open("table.csv", "w") as file:
+        file.write("word\n" + "\n".join(table["word"]) + "\n")
+    command = ["export", "table.npz", "net.h", "--quantize", "int8", "--data", "table.csv"]
+    assert "expected --lossy" in failure(capsys, *command)
+    assert main([*command, "--lossy"]) == 0
+    assert "8-bit integers over 900 samples" in capsys.readouterr().out

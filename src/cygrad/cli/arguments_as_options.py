@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 FLAGS = re.compile(r"\b(lossy|scale|verify)=(True|False)")
-OPTIONS = re.compile(r"\b(activations|order|eps|norm|config|loss|classes)=")
+OPTIONS = re.compile(r"\b(activations|order|eps|norm|config|loss|classes|model|quantize)=")
 
 
 def translated(text: str) -> str:

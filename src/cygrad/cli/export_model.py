@@ -5,21 +5,29 @@ from __future__ import annotations
 import inspect
 import warnings
 from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cygrad.cli.arguments_as_options import translated
 from cygrad.cli.outputs import output_path
-from cygrad.cli.reading import print_notes
+from cygrad.cli.reading import given, print_notes
 from cygrad.cli.summary import print_lines
 from cygrad.exchange import formats
 from cygrad.network import load
 
+if TYPE_CHECKING:
+    from cygrad.network import Network
+
 
 def run(arguments: Namespace) -> None:
     """Write the file, and print the result of its self-test."""
-    path = output_path("FILE", arguments.file, {"model": arguments.model})
+    reserved = {"model": arguments.model}
+    reserved |= {} if arguments.data is None else {"data": arguments.data}
+    path = output_path("FILE", arguments.file, reserved)
     write = formats.writer(path)
     net = load(arguments.model)
-    options = {}
+    options: dict[str, Any] = {}
     parameters = inspect.signature(write).parameters
     if arguments.lossy:
         if "lossy" in parameters:
@@ -30,6 +38,7 @@ def run(arguments: Namespace) -> None:
         if "verify" not in parameters:
             raise ValueError(f"--no-verify: not for {path}, whose self-test runs no compiler")
         options["verify"] = False
+    options |= _quantization(arguments, net, path, parameters)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:
@@ -41,3 +50,22 @@ def run(arguments: Namespace) -> None:
             raise ValueError(f"{path} is not written, its test failed: {reason}") from error
     print_notes(str(each.message) for each in caught)
     print_lines([str(result)])
+
+
+def _quantization(
+    arguments: Namespace, net: Network, path: Path, parameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the arguments of an export in integers, with the samples of --data."""
+    if arguments.quantize is None:
+        if arguments.data is not None or arguments.target is not None or given(arguments):
+            raise ValueError("options of --data are only for --quantize, which is not given")
+        return {}
+    if "quantize" not in parameters:
+        raise ValueError(f"--quantize: not for {path}, only for plain C")
+    if arguments.data is None:
+        raise ValueError("--quantize: expected --data, samples whose ranges give the scales")
+    from cygrad.cli import known
+
+    samples = known.read(net, arguments)
+    print_notes(samples.notes)
+    return {"quantize": arguments.quantize, "X": samples.X}

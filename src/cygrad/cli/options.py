@@ -355,6 +355,19 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         action="store_false",
         help="write plain C without compiling and running its self-test before",
     )
+    parser.add_argument(
+        "--quantize",
+        choices=("int8",),
+        help="write plain C in 8-bit integers, with scales by the samples of --data, and print how "
+        "far the outputs are from those of the model",
+    )
+    parser.add_argument(
+        "--data", metavar="FILE", help="samples for --quantize, as for cygrad predict"
+    )
+    parser.add_argument(
+        "--target", metavar="COLUMN", help="a column of --data that is no input, as for predict"
+    )
+    reading.add_options(parser)
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:
@@ -420,6 +433,12 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
         "it holds, and compare."
     )
     parser.add_argument("file", metavar="FILE", help="a file of cygrad export")
+    parser.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="for plain C: the model that it has been made of. Only the same text as that of the "
+        "model is compiled and run",
+    )
 
 
 def _endings(formats: Sequence[Any], role: str) -> str:

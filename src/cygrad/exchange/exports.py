@@ -1,4 +1,4 @@
-"""`Export`: what functions return that write a file."""
+"""`Export`: what functions return that write a file, or test it again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Export:
-    """A file that has been written.
+    """A file that an export has written.
 
     Attributes
     ----------

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cygrad.exchange.self_test import SelfTest
+    from cygrad.exchange.exports import Export
+    from cygrad.network import Network
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Format:
         Whether a file holds the samples of its self-test: then the module has `verify`.
     read_only : tuple of str
         Endings of files that are only read.
+    is_code : bool
+        Whether the self-test runs what the file holds: then `verify` needs the network too.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Format:
     writer: str = ""
     reader: str = ""
     has_samples: bool = False
+    is_code: bool = False
     read_only: tuple[str, ...] = ()
 
     def endings_for(self, role: str) -> tuple[str, ...]:
@@ -54,7 +58,7 @@ FORMATS = (
         "from_safetensors",
         has_samples=True,
     ),
-    Format("C", (".h",), "plain_c", "to_c"),
+    Format("C", (".h",), "plain_c", "to_c", has_samples=True, is_code=True),
     Format("ONNX", (".onnx",), "onnx", "to_onnx", "from_onnx", has_samples=True),
     Format(
         "Keras",
@@ -89,11 +93,32 @@ def reader(path: str | os.PathLike[str]) -> Callable[..., Any]:
     return _function(path, "reader")
 
 
-def verify(path: str | os.PathLike[str]) -> SelfTest:
-    """Repeat the self-test that a file holds; see `writer`."""
+def verify(path: str | os.PathLike[str], net: Network | None = None) -> Export:
+    """Repeat the self-test of a file.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+    net : Network or None
+        Of which the file has been made, if it is code: only code that is made again from the
+        network, and is the same text, is run.
+
+    Raises
+    ------
+    ValueError
+        If files with this ending hold no samples, or `net` is missing or too much.
+    """
     found = _of(path, [each for each in FORMATS if each.has_samples], "writer")
-    test: SelfTest = _module(found).verify(path)
-    return test
+    if found.is_code != (net is not None):
+        source = repr(os.fspath(path))
+        raise ValueError(
+            f"{source} is code, which is compiled and run only if it is that of a network; "
+            "expected model="
+            if net is None
+            else f"model= is for code, and {source} holds its samples"
+        )
+    export: Export = _module(found).verify(path, *([] if net is None else [net]))
+    return export
 
 
 def _function(path: str | os.PathLike[str], role: str) -> Callable[..., Any]:

@@ -23,7 +23,6 @@ from cygrad.network import Network, storage
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cygrad.exchange.self_test import SelfTest
     from cygrad.network.activations import ChosenActivation
 
     Activation = str | ChosenActivation
@@ -89,7 +88,7 @@ def to_safetensors(net: Network, path: str | os.PathLike[str]) -> Export:
     data = numpy.save(tensors, {KEY: json.dumps(header, allow_nan=False)})
     with atomic_write(path) as file:
         file.write(data)
-    return Export(os.fspath(path), verify(path), ())
+    return verify(path)
 
 
 def from_safetensors(
@@ -170,7 +169,7 @@ def from_safetensors(
     return state.from_state(widened, source, dtype=dtype, **told)
 
 
-def verify(path: str | os.PathLike[str]) -> SelfTest:
+def verify(path: str | os.PathLike[str]) -> Export:
     """Repeat the self-test of a file: read it, and compare the outputs of its samples."""
     tensors, header = _read(path)
     if header is None:
@@ -182,7 +181,8 @@ def verify(path: str | os.PathLike[str]) -> SelfTest:
         raise storage.damaged_error(path, error) from error
     made = program(net, lossy=True)
     runtime = f"safetensors {library('safetensors', EXTRA).__version__}"
-    return samples.compare(self_test.outputs(net, made, samples.inputs), runtime)
+    test = samples.compare(self_test.outputs(net, made, samples.inputs), runtime)
+    return Export(os.fspath(path), test, ())
 
 
 def _read(

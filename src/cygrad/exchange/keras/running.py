@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad.exchange import self_test
+from cygrad.exchange.exports import Export
 from cygrad.exchange.keras.archive import EXTRA, KEY, Archive
 from cygrad.exchange.keras.reading import from_keras
 from cygrad.exchange.libraries import library
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cygrad.exchange.operations import Program
-    from cygrad.exchange.self_test import SelfTest
     from cygrad.network import Network
 
 BACKENDS = ("tensorflow", "jax", "torch", "openvino")
@@ -74,7 +74,7 @@ def outputs(model: Any, X: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(keras.ops.convert_to_numpy(computed), np.float64)
 
 
-def verify(path: str | os.PathLike[str]) -> SelfTest:
+def verify(path: str | os.PathLike[str]) -> Export:
     """Repeat the self-test of a file: run it, and compare the outputs of its samples.
 
     Keras computes them; where it is not installed, the network that h5py reads.
@@ -103,11 +103,12 @@ def verify(path: str | os.PathLike[str]) -> SelfTest:
     except ModuleNotFoundError:
         h5py = library("h5py", EXTRA)
         computed = self_test.outputs(net, program(net), stored.inputs)
-        return stored.compare(computed, f"h5py {h5py.__version__}")
+        test = stored.compare(computed, f"h5py {h5py.__version__}")
+        return Export(os.fspath(path), test, ())
     try:
         model = keras.saving.load_model(path, compile=False)
         computed = outputs(model, stored.inputs)
     except Exception as error:  # of Keras or its backend: of any class
         text = str(error).strip().partition("\n")[0]
         raise ValueError(f"{source}: {runtime()} cannot run it: {text}") from error
-    return stored.compare(computed, runtime())
+    return Export(os.fspath(path), stored.compare(computed, runtime()), ())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cygrad.exchange.exports import Export
 from cygrad.exchange.libraries import library
 from cygrad.exchange.self_test import Samples
 
@@ -91,7 +92,7 @@ def header(model: Any) -> dict[str, Any] | None:
     return None
 
 
-def verify(path: str | os.PathLike[str]) -> SelfTest:
+def verify(path: str | os.PathLike[str]) -> Export:
     """Repeat the self-test of a file: run it, and compare the outputs of its samples.
 
     ONNX Runtime computes them; where it is not installed, the reference evaluator of onnx.
@@ -114,7 +115,7 @@ def verify(path: str | os.PathLike[str]) -> SelfTest:
         samples = Samples.from_json(json.dumps(described["self_test"]))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{source!r}: {error}") from error
-    return compare(model, samples)
+    return Export(source, compare(model, samples), ())
 
 
 def compare(model: Any, samples: Samples) -> SelfTest:

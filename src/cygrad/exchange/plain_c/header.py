@@ -72,6 +72,9 @@ class Header:
         Bytes of the constants.
     """
 
+    #: Template of the comment at the top.
+    opening = "opening"
+
     def __init__(
         self, program: Program, samples: Samples, name: str, column_dtype: str | None
     ) -> None:
@@ -232,13 +235,18 @@ class Header:
             f"inputs[{index}]: {comment(each)}" for index, each in enumerate(program.columns or ())
         ]
         return self._template(
-            "opening",
+            self.opening,
             version=__version__,
             described="\n".join(f" *   {line}" for line in described),
             constants=self.constants,
             buffers=self.buffers,
             real="float" if self.dtype == "float32" else "double",
+            **self._opening_values(),
         )
+
+    def _opening_values(self) -> dict[str, Any]:
+        """Return what else the template of the opening has."""
+        return {}
 
     def _arithmetic(self) -> list[str]:
         info, single = np.finfo(self.dtype), self.dtype == "float32"
@@ -353,12 +361,18 @@ class Header:
             array_text(f"{self.name}_{name}", values.astype(dtype), f"{self.upper}_ALIGNED")
             for name, dtype, values in samples
         ]
-        return (
-            self._template(
-                "self_test", rows=len(self.samples.inputs), samples="".join(texts).rstrip()
-            )
-            + f"\n#endif /* {self.upper}_H */\n"
+        more, check = self._test_values()
+        test = self._template(
+            "self_test",
+            rows=len(self.samples.inputs),
+            samples="".join(texts).rstrip() + more,
+            check=check,
         )
+        return f"{test}\n#endif /* {self.upper}_H */\n"
+
+    def _test_values(self) -> tuple[str, str]:
+        """Return what else the self-test declares, and what it checks of each sample."""
+        return "", ""
 
     def _array(self, name: str, values: NDArray[Any]) -> str:
         """Define a constant array, and return the expression for its numbers."""

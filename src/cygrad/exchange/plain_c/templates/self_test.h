@@ -20,7 +20,7 @@ int main(void)
             if (distance < 0) distance = -distance;
             if (!(distance <= largest)) largest = distance;
         }
-    }
+@check@    }
     printf("net: %d samples, %d outputs with other bits, largest difference %.17g\n", @rows@, different, largest);
     return different != 0;
 }
