@@ -103,8 +103,11 @@ def from_keras(
 
     Notes
     -----
-    Keras' binary_crossentropy is the mean over the outputs, here it is the sum. A frozen
+    Keras' binary_crossentropy and poisson are means over the outputs, here they are sums. Keras'
+    files do not hold δ of Huber (3.15.1), so that it is 1 here as it is there. A frozen
     BatchNormalization keeps its statistics there in training, here they follow the batches.
+    hard_sigmoid of Keras 2 is another function than that of Keras 3, which nevertheless takes its
+    own for such a file; here it is an error.
 
     Examples
     --------
@@ -121,12 +124,22 @@ def from_keras(
         raise TypeError(f"source is {type(source).__name__}, expected a path or a keras.Model")
     described = keras.saving.serialize_keras_object(source)
     if getattr(source, "compiled", False):
-        described["compile_config"] = source.get_compile_config()
+        described["compile_config"] = _compiled(source)
     described = json.loads(json.dumps(described))  # lists for tuples, as in files
     shown = f"the model {source.name!r}"
     if not source.built:
         raise ValueError(f"{shown} has no weights yet, expected a model that is built")
     return _network(shown, described, {}, ModelWeights(source), dtype, loss, classes, lossy)
+
+
+def _compiled(model: Any) -> Any:
+    """Return the compile configuration of a model, with δ of Huber, which Keras leaves out."""
+    compiled = model.get_compile_config()
+    delta = getattr(model.loss, "_fn_kwargs", {}).get("delta")
+    loss = compiled.get("loss") if compiled else None
+    if delta is None or not isinstance(loss, dict) or not isinstance(loss.get("config"), dict):
+        return compiled
+    return {**compiled, "loss": {**loss, "config": {"delta": delta, **loss["config"]}}}
 
 
 class ModelWeights:
