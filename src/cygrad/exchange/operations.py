@@ -194,11 +194,12 @@ def program(net: Network, *, lossy: bool = False) -> Program:
         plain = np.zeros(net.inputs, bool)
         operations.insert(0, InputScaling(net.input_mean, net.input_scale, plain))
     if net.encoder is not None:
-        obstacle = _obstacle(net.encoder)
+        obstacle = obstacle_of(net.encoder)
         if obstacle is None:
             columns = net.encoder.input_names
-            operations.insert(0, _input_scaling(net.encoder))
-            operations += _output_scaling(net, net.encoder)
+            operations.insert(0, input_scaling(net.encoder))
+            unit = output_scaling(net.loss, net.outputs, net.encoder)
+            operations += [] if unit is None else [unit]
         elif not lossy:
             raise ValueError(
                 f"the encoder of the network has {obstacle}, which other formats do not hold; "
@@ -292,7 +293,7 @@ def _operation(layer: Layer, index: int) -> Operation:
     )
 
 
-def _obstacle(encoder: Encoder) -> str | None:
+def obstacle_of(encoder: Encoder) -> str | None:
     """Return the first column whose encoding is more than a formula for each number."""
     for each in encoder.encodings:
         if each.has_gaps:
@@ -300,12 +301,15 @@ def _obstacle(encoder: Encoder) -> str | None:
         if isinstance(each, NumberEncoding):
             if each.scaling.quantiles:
                 return f"quantiles of column {each.name!r}"
-        elif not isinstance(each, BooleanEncoding):
+        elif isinstance(each, BooleanEncoding):
+            if each.scaling is not None:
+                return f"a scale of the boolean {each.name!r}"
+        else:
             return f"the {each.kind} {each.name!r}"
     return None
 
 
-def _input_scaling(encoder: Encoder) -> InputScaling:
+def input_scaling(encoder: Encoder) -> InputScaling:
     """Return the scaling of columns that are all numbers."""
     centers, divisors, clipped = [], [], []
     for each in encoder.encodings:
@@ -321,15 +325,16 @@ def _input_scaling(encoder: Encoder) -> InputScaling:
     return InputScaling(np.array(centers), 1 / divisor, np.array(clipped), divisor)
 
 
-def _output_scaling(net: Network, encoder: Encoder) -> list[Operation]:
-    """Return the operation that gives quantities their unit, if they have been scaled."""
+def output_scaling(loss: Any, outputs: int, encoder: Encoder) -> OutputScaling | None:
+    """Return the operation that gives quantities their unit, None if they are not scaled."""
     targets = encoder.target_encoding
     if not isinstance(targets, QuantityTargets) or targets.scale == "none":
-        return []
-    means, deviations = targets.unit(moments=row_of(net.loss).outputs == "moments")
-    means, deviations = (np.resize(each, net.outputs) for each in (means, deviations))
+        return None
+    moments = loss is not None and row_of(loss).outputs == "moments"
+    means, deviations = targets.unit(moments=moments)
+    means, deviations = (np.resize(each, outputs) for each in (means, deviations))
     logarithm = targets.scale if targets.scale.startswith("log") else "none"
-    return [OutputScaling(means, deviations, logarithm)]
+    return OutputScaling(means, deviations, logarithm)
 
 
 def _flat(operations: Sequence[Operation]) -> Iterator[Operation]:

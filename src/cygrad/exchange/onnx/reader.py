@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +19,7 @@ from cygrad.network.losses import LOSSES, row_of
 
 if TYPE_CHECKING:
     from cygrad.network import Network
+    from cygrad.tables.encoder import Encoder
 
 #: The oldest opset whose operators mean what they do today.
 OLDEST = 7
@@ -37,7 +39,8 @@ def from_onnx(
     that there are (also as others compose them), residual sums, Flatten, Identity and Dropout, with
     a Scaler or arithmetic with constants between them; and at the end what makes classes of
     probabilities in models of `to_onnx` and skl2onnx. Parameters are taken over bit by bit; float16
-    and bfloat16 become float32. Attributes are float32 in ONNX: they become the shortest decimal
+    and bfloat16 become float32. Of a model of `to_onnx` the network has the encoder again, with the
+    names of the columns. Attributes are float32 in ONNX: they become the shortest decimal
     numbers that float32 rounds to them, 0.01 for a slope of 0.009999999776.
 
     Parameters
@@ -110,10 +113,13 @@ def _network(
         raise ValueError(f"{source} has opset {opset}, expected {OLDEST} or a later one")
     if model.functions:
         raise ValueError(f"{source} has functions of its own, expected operators of ONNX")
+    described = runtime.header(model) if model.producer_name == runtime.KEY else None
+    encoder = None
+    if described is not None:
+        encoder, model = _encoder(onnx, model, described, source)
     graph = ReadGraph(onnx, model, source)
     if len(graph.inputs) != 1:
         raise ValueError(f"{source} has {len(graph.inputs)} inputs, expected 1")
-    described = runtime.header(model) if model.producer_name == runtime.KEY else None
     chain = Chain(graph, is_ours=described is not None)
     entry = graph.inputs[0]
     assembly = Assembly(_inputs(graph, entry, chain), source)
@@ -129,15 +135,46 @@ def _network(
             "leave it out"
         )
     if loss is None and described is not None:
-        name = described.get("loss")
-        loss = name if isinstance(name, str) and name in LOSSES else None
+        loss = _loss(described)
     if classes is None:
         classes = names.classes
+    elif encoder is not None and encoder.classes is not None:
+        raise ValueError(f"{source} has the names {', '.join(encoder.classes)}; expected None")
     net = assembly.network(
         dtype or chain.dtype, loss=loss, classes=classes, standardization=chain.standardization
     )
     _check_decision(net, names.kind, source)
+    if encoder is not None:
+        net.encoder = encoder
     return net
+
+
+def _encoder(
+    onnx: Any, model: Any, described: dict[str, Any], source: str
+) -> tuple[Encoder | None, Any]:
+    """Return the encoder of a model of `to_onnx`, and the model without its operators."""
+    values = described.get("encoder")
+    if values is None:
+        return None, model
+    from cygrad.exchange.onnx.encoder import without_encoder
+    from cygrad.tables.encoder import Encoder
+
+    encoder = Encoder.from_config(values)
+    stripped = without_encoder(onnx, model, encoder, _loss(described))
+    if stripped is not None:
+        return encoder, stripped
+    warnings.warn(
+        f"{source} has other operators than the encoder in its metadata: the network takes numbers "
+        "in the order of the columns, and knows no names",
+        stacklevel=4,
+    )
+    return None, model
+
+
+def _loss(described: dict[str, Any]) -> str | None:
+    """Return the name of the loss that the metadata have, if there is such a one."""
+    name = described.get("loss")
+    return name if isinstance(name, str) and name in LOSSES else None
 
 
 def _check_decision(net: Network, kind: str, source: str) -> None:

@@ -118,6 +118,7 @@ def _model(onnx: Any, net: Network, made: Program, samples: self_test.Samples) -
         "loss": row_name(net),
         "columns": made.columns,
         "classes": made.classes,
+        "encoder": None if made.columns is None or net.encoder is None else net.encoder.config(),
         "self_test": json.loads(samples.to_json()),
     }
     model = helper.make_model(
@@ -251,10 +252,10 @@ def _written(
     last = len(net.layers) - 1
     for each in operations:
         if isinstance(each, InputScaling):
-            value = _scaled_inputs(graph, each, value, made)
+            value = scaled_inputs(graph, each, value, made.dtype)
             continue
         if isinstance(each, OutputScaling):
-            value = _in_unit(graph, each, value)
+            value = in_unit(graph, each, value)
             continue
         index = each.index
         if isinstance(each, DenseOperation):
@@ -277,7 +278,7 @@ def _written(
     return value
 
 
-def _scaled_inputs(graph: WrittenGraph, each: InputScaling, value: str, made: Program) -> str:
+def scaled_inputs(graph: WrittenGraph, each: InputScaling, value: str, dtype: np.dtype[Any]) -> str:
     """Write (x − mean) ⊙ scale in float64, and the smooth clipping of some inputs."""
     value = graph.cast(value, "float64")
     value = graph.node("Sub", value, graph.parameter("mean", each.mean))
@@ -290,10 +291,10 @@ def _scaled_inputs(graph: WrittenGraph, each: InputScaling, value: str, made: Pr
         sum_ = graph.node("Add", graph.node("Mul", third, third), graph.number(1))
         clipped = graph.node("Div", value, graph.node("Sqrt", sum_))
         value = graph.node("Where", graph.parameter("clipped", each.clipped), clipped, value)
-    return graph.cast(value, made.dtype)
+    return graph.cast(value, dtype)
 
 
-def _in_unit(graph: WrittenGraph, each: OutputScaling, value: str) -> str:
+def in_unit(graph: WrittenGraph, each: OutputScaling, value: str) -> str:
     """Write y = a ⊙ deviations + means in float64, and its inverse logarithm."""
     graph.scope = "output"
     value = graph.cast(value, "float64")
