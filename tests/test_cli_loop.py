@@ -189,6 +189,10 @@ def test_the_report_shows_them(capsys: pytest.CaptureFixture[str], tmp_path: Pat
         (["--schedule", "cosines"], "argument --schedule: invalid choice: 'cosines'"),
         (["--warmup", "-1"], "argument --warmup: '-1', expected an integer of at least 0"),
         (["--warmup", "2", "--schedule", "cosine-log"], "--warmup: not with --schedule cosine-log"),
+        (
+            ["--warmup", "2", "--preset", "tabular"],
+            "--warmup: not with --schedule cosine-log of --preset tabular, which rises from 0",
+        ),
         (["--warmup", "50"], "argument --warmup: 50, expected fewer than the 50 epochs"),
         (["--validation", "1.5"], "argument --validation: '1.5', expected a share between 0 and 1"),
         (["--validation", "-1"], "argument --validation: '-1'"),

@@ -176,6 +176,16 @@ def test_arrays_are_standardised_and_that_is_said(tmp_path: Path, capsys: Captur
     assert "--standardize robust: only for tables" in capsys.readouterr().err
 
 
+def test_compressed_rows_are_refused(data: Path, capsys: Capture, tmp_path: Path) -> None:
+    words = ["train", str(data), "--target", "kind", "--sparse", "yes"]
+    words += ["--output", str(tmp_path / "m.npz")]
+    needs = "--sparse yes: not with --scaling-rate{}, which needs dense rows"
+    assert main([*words, "--preset", "tabular"]) == 1
+    assert needs.format(" of --preset tabular") in capsys.readouterr().err
+    assert main([*words, "--preset", "tabular", "--scaling-rate", "2"]) == 1
+    assert needs.format("") in capsys.readouterr().err
+
+
 def test_a_cross_validation_has_the_preset(data: Path, capsys: Capture) -> None:
     words = ["train", str(data), "--target", "kind", "--preset", "tabular", "--cv", "3", "--json"]
     assert main([*words, *SMALL]) == 0

@@ -1074,3 +1074,27 @@ def test_arrays_of_so_many_columns_are_tables(tmp_path):
 def test_wrong_choices_of_categories_and_arrays_are_named(options, error, message):
     with pytest.raises(error, match=message):
         Encoder(**options)
+
+
+@pytest.mark.parametrize("source", ["array", "objects", "pandas", "polars"])
+def test_booleans_are_given_back_as_booleans(source):
+    size, kept = [1.0, 2.0, 3.0, 4.0], [True, False, None, True]
+    if source in ("array", "objects"):
+        kept = np.array([True, False, False, True]) if source == "array" else kept
+        data = {"size": size, "kept": kept}
+    else:
+        pytest.importorskip("narwhals", reason="data frames, of the extra frames")
+        data = pytest.importorskip(source).DataFrame({"size": size, "kept": kept})
+        if source == "pandas":
+            data = data.astype({"kept": "boolean"})
+    encoder = Encoder("kept").fit(data)
+    config = encoder.config()
+    for each in encoder, Encoder.from_config(json.loads(json.dumps(config))):
+        assert each.decode(np.array([1, 0])).tolist() == [True, False]
+        assert each.config() == config
+    config["targets"]["classes"] = ["1", "2"]
+    with pytest.raises(ValueError, match="classes are 1, 2, expected 0 and 1 for booleans"):
+        Encoder.from_config(config)
+    assert Encoder("kept").fit({"size": size, "kept": [1, 0, 0, 1]}).decode([1])[0] == 1
+    given = Encoder("kept", classes=["0", "1", "2"]).fit(data)
+    assert given.decode(np.array([1, 2])).tolist() == [1, 2]

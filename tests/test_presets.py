@@ -379,6 +379,7 @@ def test_classes_have_names_of_any_kind(y):
     net, _ = tabular_classifier(**SMALL).fit(X, y=y)
     predicted = net.predict(X)
     assert (predicted == flat).all()
+    assert (predicted.dtype == bool) == (flat.dtype == bool)
     assert net.evaluate(X, flat)["accuracy"] == 1
 
 

@@ -373,7 +373,9 @@ def _read_svmlight(
 def dense_option(arguments: Namespace, inputs: int) -> str:
     """Return the option because of which the first layer needs dense rows, or an empty text."""
     if getattr(arguments, "scaling_rate", None) is not None:
-        return "--scaling-rate"
+        from cygrad.cli import preset
+
+        return preset.named(arguments, "scaling_rate")
     for name in ("noise", "input_dropout"):
         if getattr(arguments, name, 0):
             return f"--{name.replace('_', '-')}"

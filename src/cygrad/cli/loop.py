@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cygrad.cli import preset
 from cygrad.network.losses import row_of
 from cygrad.training import CSVLogger, EarlyStopping, ReduceOnPlateau
 from cygrad.training.metrics import METRICS, Metric
@@ -142,7 +143,8 @@ def check(parser: argparse.ArgumentParser, arguments: Namespace) -> None:
             "epochs of --epochs"
         )
     if arguments.warmup and arguments.schedule == "cosine-log":
-        parser.error("argument --warmup: not with --schedule cosine-log, which rises from 0")
+        schedule = preset.named(arguments, "schedule")
+        parser.error(f"argument --warmup: not with {schedule}, which rises from 0")
 
 
 def learning_rate(arguments: Namespace, rate: float, steps_per_epoch: int) -> Rate:

@@ -106,6 +106,14 @@ def sets(arguments: Namespace, name: str) -> bool:
     return arguments.preset is not None and name in arguments.preset_options
 
 
+def named(arguments: Namespace, name: str) -> str:
+    """Return an option as it is given, and the preset if that has set it: for messages."""
+    option = f"--{name.replace('_', '-')}"
+    if name == "schedule":
+        option += f" {arguments.schedule}"
+    return f"{option} of --preset {arguments.preset}" if sets(arguments, name) else option
+
+
 def summary(arguments: Namespace) -> dict[str, Any]:
     """Return the name of the preset, and the options that it set, as values for JSON."""
     if arguments.preset is None:

@@ -98,7 +98,7 @@ def numbers(
         least, most = int(array.min()), int(array.max())
         if least < -EXACT or most > EXACT:
             notes.append(f"column {name!r}: whole numbers beyond 2**53 are rounded")
-    return Column(name, result)
+    return Column(name, result, is_boolean=array.dtype.kind == "b")
 
 
 def times(
@@ -173,7 +173,8 @@ def objects(
             result[row] = float(value)
         except OverflowError:
             result[row] = math.inf
-    return numbers(name, result, None, notes)
+    are_booleans = bool(present) and all(isinstance(value, bool | np.bool_) for _, value in present)
+    return replace(numbers(name, result, None, notes), is_boolean=are_booleans)
 
 
 def _is_gap(value: Any) -> bool:

@@ -394,7 +394,7 @@ class Encoder:
         Returns
         -------
         ndarray
-            Names of classes as objects str, or numbers if the column has numbers, shape (n,);
+            Names of classes as objects str, or numbers or booleans if the column has these, (n,);
             quantities, float64, shape (n,) for one output, (n, k) for several.
         """
         encoding = self._target_encoding()

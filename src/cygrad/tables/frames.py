@@ -45,7 +45,7 @@ def _column(nw: Any, name: str, series: Any, notes: list[str]) -> Column:
     kind = series.dtype
     gaps = np.asarray(series.is_null().to_numpy(), bool)
     if kind == nw.Boolean:
-        values = np.asarray(series.fill_null(False).to_numpy(), np.float64)
+        values = np.asarray(series.fill_null(False).to_numpy(), bool)
         return arrays.numbers(name, values, gaps, notes)
     if kind.is_numeric():
         if kind.is_decimal():

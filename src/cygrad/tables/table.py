@@ -38,6 +38,8 @@ class Column:
         The different words in the order in which they first appear; no word is the empty tuple.
     is_time : bool
         True if the numbers are seconds since 1970, of times.
+    is_boolean : bool
+        True if the numbers are 0 and 1, of booleans of an array or a data frame.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Column:
     codes: NDArray[np.int32] | None = None
     words: tuple[str, ...] = ()
     is_time: bool = False
+    is_boolean: bool = False
 
     @property
     def kind(self) -> Kind:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SCALES = ("standard", "log", "log1p", "none")
 SHOWN_CLASSES = 10
+BOOLEANS = {"0", "1"}  # the names of the classes
 ENDING_MARKS = " .,;:!*'\""  # behind a class in some files
 
 
@@ -49,11 +50,14 @@ class ClassTarget(TargetEncoding):
     classes : tuple of str
     are_numbers : bool
         Whether the column has numbers.
+    are_booleans : bool
+        Whether these are booleans, with the names 0 and 1.
     """
 
     names: tuple[str, ...]
     classes: tuple[str, ...]
     are_numbers: bool
+    are_booleans: bool = False
 
     def encode(self, columns: list[Column], locate: Locate) -> NDArray[np.int64]:
         column = columns[0]
@@ -73,9 +77,12 @@ class ClassTarget(TargetEncoding):
         return indices
 
     def decode(self, indices: NDArray[np.int64]) -> NDArray[Any]:
-        """Return the names for class indices as objects str; numbers, if the column has numbers."""
+        """Return the names for class indices as objects str; numbers or booleans, if these are."""
         if self.are_numbers:
             numbers = np.array([float(name) for name in self.classes])
+            if self.are_booleans:
+                booleans: NDArray[np.bool_] = numbers == 1
+                return booleans[indices]
             whole = (numbers == np.floor(numbers)).all() and np.abs(numbers).max() < 2**53
             return (numbers.astype(np.int64) if whole else numbers)[indices]
         return np.array(self.classes, object)[indices]
@@ -85,6 +92,8 @@ class ClassTarget(TargetEncoding):
             "names": list(self.names),
             "classes": list(self.classes),
             "are_numbers": self.are_numbers,
+            # Files of other encoders keep their form.
+            **({"are_booleans": True} if self.are_booleans else {}),
         }
 
 
@@ -169,7 +178,10 @@ def from_values(values: Mapping[str, Any]) -> ClassTarget | QuantityTargets:
         if are_numbers:
             for name in classes:
                 checks.number(float(name), "classes")
-        return ClassTarget(names, classes, are_numbers)
+        are_booleans = checks.flag(values.get("are_booleans", False), "are_booleans")
+        if are_booleans and not (are_numbers and {*classes} <= BOOLEANS):
+            raise ValueError(f"classes are {', '.join(classes)}, expected 0 and 1 for booleans")
+        return ClassTarget(names, classes, are_numbers, are_booleans)
     scale = checks.one_of(values["scale"], "scale", SCALES)
     means = tuple(checks.number(each, "means") for each in values["means"])
     deviations = tuple(checks.number(each, "deviations") for each in values["deviations"])
@@ -212,7 +224,8 @@ def learn_targets(
             )
         classes, numbers = _classes(columns[0])
         if given is not None:
-            target = ClassTarget(names, tuple(given), numbers)
+            are_booleans = columns[0].is_boolean and {*given} <= BOOLEANS
+            target = ClassTarget(names, tuple(given), numbers, are_booleans)
             target.encode(columns, locate)  # refuses other classes
             return target
         if len(classes) == 1:
@@ -222,7 +235,7 @@ def learn_targets(
                 f"guessed: target {quoted} is {len(classes)} classes, {reason} (task= regression "
                 "for quantities)"
             )
-        return ClassTarget(names, classes, numbers)
+        return ClassTarget(names, classes, numbers, columns[0].is_boolean)
     for column, kind in zip(columns, kinds, strict=True):
         if kind == "text":
             assert column.codes is not None
