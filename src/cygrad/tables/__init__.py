@@ -5,12 +5,12 @@ An `Encoder` makes inputs and targets of a network from the columns of a table.
 - `files` chooses the reader by `signatures`; `delimited` reads text whose `layout` was guessed,
   from `sources` that may be compressed; `array_files` reads .npy, .npz and IDX, `svmlight` sparse
   samples; `arrays` and `frames` make tables of what is in memory.
-- `columns` finds columns by their names or numbers.
+- `columns` finds columns by their names or numbers, and rows without gaps in them.
 - `sample_files` reads inputs and targets at once, for `cygrad.datasets.read`: `sample_rows`, `npy`
   and `idx` have the formats, `samples` decides between classes and quantities.
 - `encoder` has the `Encoder`; `learning` decides what each column is, `encodings`, `scaling` and
   `dates` make its inputs, `joining` puts them side by side, `target_encoding` makes the targets;
-  `description` shows them.
+  `learned_values` are for files; `description` shows them.
 
 Nothing here depends on networks or training. Readers scale, shuffle and fill in nothing.
 """

@@ -1,9 +1,11 @@
-"""Find columns of a table by their names or numbers."""
+"""Find columns of a table by their names or numbers, and the rows without gaps in them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from cygrad.tables.table import Table
@@ -72,3 +74,11 @@ def shortened(names: Sequence[str]) -> str:
     """Return names for a message, of many the first."""
     shown = ", ".join(names[:SHOWN_NAMES])
     return shown if len(names) <= SHOWN_NAMES else f"{shown}, … ({len(names)} in all)"
+
+
+def complete_rows(table: Table, names: Iterable[str]) -> Table:
+    """Return the rows of a table without gaps in some columns."""
+    gaps = np.zeros(len(table), bool)
+    for name in names:
+        gaps |= table.column(name).is_gap
+    return table.take(~gaps) if gaps.any() else table

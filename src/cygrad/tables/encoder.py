@@ -9,26 +9,25 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from cygrad import checks
-from cygrad.tables import target_encoding
-from cygrad.tables.columns import check_names, column_names, shortened
+from cygrad.tables import learned_values, target_encoding
+from cygrad.tables.columns import check_names, column_names, complete_rows, shortened
 from cygrad.tables.description import DescribedColumn, Description
 from cygrad.tables.distinct import distinct_values
 from cygrad.tables.encodings import (
-    KINDS,
     CategoryEncoding,
     Encoding,
     names_of,
     words_and_codes,
 )
 from cygrad.tables.joining import compressed_rows, dense_rows
-from cygrad.tables.learning import ROW_NUMBERS, UNIQUE_TEXT, Choices, LearnedColumn, learn
+from cygrad.tables.learning import ROW_NUMBERS, UNIQUE_TEXT, Choices, LearnedColumn, learn, notes_of
 from cygrad.tables.samples import TASKS, Task
 from cygrad.tables.scaling import METHODS
 from cygrad.tables.sparse_rows import SPARSE_INPUTS, SPARSE_SHARE
@@ -44,8 +43,6 @@ Names = Sequence[str | int]
 # stored, 64 units and batches of 256, and no slower with 32 of each.
 FASTER_SPARSE_INPUTS = 64
 FASTER_SPARSE_SHARE = 6
-#: A column with more inputs than this gets a note.
-MANY_INPUTS = 1000
 
 
 class Encoder:
@@ -216,7 +213,7 @@ class Encoder:
         counts: list[tuple[int, int]] = []
         if target_names:
             gaps = [int(table.column(name).is_gap.sum()) for name in target_names]
-            complete = _with_all(table, target_names)
+            complete = complete_rows(table, target_names)
             count = len(table) - len(complete)
             if count:
                 notes.append(f"left out: {count} rows without a target")
@@ -247,19 +244,7 @@ class Encoder:
             learned = [learn(table.column(name), choices, table.locate) for name in chosen]
             notes.append(f"kept: {', '.join(map(repr, ids))}, though only numbers of rows")
             ids = []
-        for each in learned:
-            if each.formats:
-                notes.append(
-                    f"column {each.name!r} was taken for text, and looks like dates of the format "
-                    f"{' or '.join(each.formats)} (dates=)"
-                )
-            if each.reason:
-                notes.append(f"left out: column {each.name!r}, {each.reason} (keep=)")
-            elif each.encoding is not None and len(each.encoding.input_names) > MANY_INPUTS:
-                notes.append(
-                    f"column {each.name!r} became {len(each.encoding.input_names)} inputs "
-                    "(min_count= joins rare words, drop= leaves it out)"
-                )
+        notes += notes_of(learned)
         if not any(each.encoding is not None for each in learned):
             reasons = ", ".join(f"{each.name!r}: {each.reason}" for each in learned)
             reasons = reasons or "none is left beside the targets"
@@ -362,7 +347,7 @@ class Encoder:
 
     def with_targets(self, table: Any) -> Table:
         """Return the rows that have all targets."""
-        return _with_all(as_table(table), self._target_encoding().names)
+        return complete_rows(as_table(table), self._target_encoding().names)
 
     def target_array(self, y: Any) -> NDArray[Any]:
         """Return targets that are given beside a table, as a network learns them.
@@ -531,9 +516,8 @@ class Encoder:
 
     def config(self) -> dict[str, Any]:
         """Return arguments and what was learned as values for JSON; floats keep their bits."""
-        encodings = self._encodings()
+        self._encodings()
         assert self._learned is not None
-        assert len(encodings) <= len(self._learned)
         return {
             "arguments": {
                 "target": None if self._target is None else list(self._target),
@@ -553,25 +537,7 @@ class Encoder:
                 **({} if self._array_columns is None else {"array_columns": self._array_columns}),
                 **({} if self._categories == "plain" else {"categories": self._categories}),
             },
-            "columns": [
-                {
-                    "name": each.name,
-                    "gaps": each.gaps,
-                    "distinct": each.distinct,
-                    **(
-                        {"left_out": each.reason}
-                        if each.encoding is None
-                        else {
-                            "kind": each.encoding.kind,
-                            "has_gaps": each.encoding.has_gaps,
-                            **each.encoding.to_values(),
-                        }
-                    ),
-                }
-                for each in self._learned
-            ],
-            "targets": None if self._targets is None else self._targets.to_values(),
-            "target_counts": [list(counts) for counts in self._target_counts],
+            **learned_values.to_values(self._learned, self._targets, self._target_counts),
             "notes": list(self.notes),
         }
 
@@ -587,22 +553,9 @@ class Encoder:
         arguments = dict(config["arguments"])
         arguments["dates"] = {key: pattern for key, pattern in arguments["dates"]}
         encoder = cls(**arguments)
-        learned = tuple(_learned_column(values) for values in config["columns"])
-        if len({each.name for each in learned}) < len(learned):
-            raise ValueError("columns of the encoder have the same name")
-        if not any(each.encoding is not None for each in learned):
-            raise ValueError("the encoder has no inputs")
-        targets = config["targets"]
-        encoder._targets = None if targets is None else target_encoding.from_values(targets)
-        encoder._target_counts = tuple(
-            (checks.whole_number(gaps, "gaps", 0), checks.whole_number(distinct, "distinct", 0))
-            for gaps, distinct in config["target_counts"]
-        )
-        names = () if encoder._targets is None else encoder._targets.names
-        if len(encoder._target_counts) != len(names):
-            raise ValueError("target_counts are not one for each target")
+        learned, targets, counts = learned_values.from_values(config)
         encoder.notes = names_of(config["notes"], "notes")
-        encoder._learned = learned
+        encoder._learned, encoder._targets, encoder._target_counts = learned, targets, counts
         return encoder
 
     def copy(self) -> Encoder:
@@ -642,27 +595,3 @@ class Encoder:
         if self._targets is None:
             raise ValueError("the encoder has no target, expected Encoder(target=...)")
         return self._targets
-
-
-def _learned_column(values: Mapping[str, Any]) -> LearnedColumn:
-    """Return the column that `Encoder.config` describes, checked."""
-    name = values["name"]
-    if not isinstance(name, str):
-        raise TypeError(f"name is {name!r}, expected text")
-    gaps = checks.whole_number(values["gaps"], "gaps", 0)
-    distinct = checks.whole_number(values["distinct"], "distinct", 0)
-    if "left_out" in values:
-        (reason,) = names_of([values["left_out"]], "left_out")
-        return LearnedColumn(name, None, reason, gaps, distinct)
-    kind = checks.one_of(values["kind"], "kind", KINDS)
-    has_gaps = checks.flag(values["has_gaps"], "has_gaps")
-    encoding = KINDS[kind].from_values(name, has_gaps, values)
-    return LearnedColumn(name, encoding, "", gaps, distinct)
-
-
-def _with_all(table: Table, names: Iterable[str]) -> Table:
-    """Return the rows of a table without gaps in some columns."""
-    gaps = np.zeros(len(table), bool)
-    for name in names:
-        gaps |= table.column(name).is_gap
-    return table.take(~gaps) if gaps.any() else table

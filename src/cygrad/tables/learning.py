@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 #: Columns with fewer values are not taken for numbers of rows, or for unique texts.
 LEAST_ROW_NUMBERS = 20
 LEAST_UNIQUE_TEXTS = 10
+#: A column with more inputs than this gets a note.
+MANY_INPUTS = 1000
 
 ROW_NUMBERS = "row numbers"
 UNIQUE_TEXT = "unique text"
@@ -113,6 +115,25 @@ def learn(column: Column, choices: Choices, locate: Locate) -> LearnedColumn:
     encoding = None if reason else _category_encoding(name, used, count, is_category, choices)
     formats = () if is_category else dates.formats_of(list(used))
     return LearnedColumn(name, encoding, reason, count, len(used), formats)
+
+
+def notes_of(columns: Sequence[LearnedColumn]) -> list[str]:
+    """Return notes on columns that are left out, may be dates, or became many inputs."""
+    notes = []
+    for each in columns:
+        if each.formats:
+            notes.append(
+                f"column {each.name!r} was taken for text, and looks like dates of the format "
+                f"{' or '.join(each.formats)} (dates=)"
+            )
+        if each.reason:
+            notes.append(f"left out: column {each.name!r}, {each.reason} (keep=)")
+        elif each.encoding is not None and len(each.encoding.input_names) > MANY_INPUTS:
+            notes.append(
+                f"column {each.name!r} became {len(each.encoding.input_names)} inputs "
+                "(min_count= joins rare words, drop= leaves it out)"
+            )
+    return notes
 
 
 def _reason_of_numbers(
