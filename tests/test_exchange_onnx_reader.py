@@ -413,6 +413,27 @@ def test_external_data_only_beside_the_file(tmp_path):
         cg.exchange.from_onnx(folder / "net.onnx")
 
 
+def test_the_size_of_constants_beside_the_file_is_bounded(tmp_path, monkeypatch):
+    from cygrad.exchange.onnx import runtime
+
+    tensor = numpy_helper.from_array(W.T, "w")
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in {"location": "w.bin", "length": str(W.nbytes)}.items():
+        entry = tensor.external_data.add()
+        entry.key, entry.value = key, value
+    (tmp_path / "w.bin").write_bytes(np.ascontiguousarray(W.T).tobytes())
+    nodes = [helper.make_node("Constant", [], ["w"], value=tensor)]
+    nodes.append(helper.make_node("Gemm", ["x", "w"], ["y"]))
+    (tmp_path / "net.onnx").write_bytes(made(nodes, {}).SerializeToString())
+    net = cg.exchange.from_onnx(tmp_path / "net.onnx")
+    np.testing.assert_array_equal(net.layers[0].weights, W)
+    model = onnx.load(tmp_path / "net.onnx", load_external_data=False)
+    monkeypatch.setattr(runtime, "MAX_BYTES", W.nbytes - 1)
+    with pytest.raises(ValueError, match="bytes of parameters beside it"):
+        runtime._check_external(model, str(tmp_path), "'net.onnx'")
+
+
 def test_damaged_files_are_refused(tmp_path):
     path = tmp_path / "net.onnx"
     cg.exchange.to_onnx(deep("float32"), path)

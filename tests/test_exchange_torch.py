@@ -515,6 +515,25 @@ def test_the_self_test_warns(monkeypatch):
         cg.exchange.to_torch(net)
 
 
+def test_the_figures_of_the_self_test():
+    net = deep("float32")
+    module = cg.exchange.to_torch(net).train()
+    test = cg.exchange.compare(net, module)
+    assert test.passed
+    assert (test.rows, test.runtime) == (8, f"PyTorch {torch.__version__}")
+    assert module.training
+    logits = cg.exchange.to_torch(net, logits=True)
+    assert cg.exchange.compare(net, logits, logits=True).passed
+    with pytest.warns(UserWarning, match="more than rounding explains"):
+        assert not cg.exchange.compare(net, logits).passed
+    with torch.no_grad():
+        module[-2].bias[0] += 0.01
+    with pytest.warns(UserWarning, match="more than rounding explains"):
+        assert cg.exchange.compare(net, module).difference > 1e-4
+    with pytest.raises(ValueError, match=r"PyTorch .* gives outputs of shape \(8, 2\)"):
+        cg.exchange.compare(net, nn.Linear(4, 2))
+
+
 def test_an_encoder_of_words_is_left_out_when_asked_for():
     table = {"word": ["a", "b", "c", "a"], "size": [1.0, 3.0, 2.0, 5.0], "y": [1.5, 2, 3, 4.5]}
     net = cg.Network(Encoder("y").fit(table).inputs, [cg.Dense(1)], loss="mse", rng=0)

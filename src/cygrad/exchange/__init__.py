@@ -7,13 +7,14 @@ What a format cannot hold is an error before anything is written, which names th
 something can be left out, ``lossy=True`` does so. Functions that write test what they have written
 where the library is installed; a difference that rounding does not explain is a warning, other bits
 in plain C an error. Those that write a file return an `Export` with the result, a `SelfTest`; those
-that return an object of another library return that alone.
+that return an object of another library return that alone, and `compare` has its figures.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cygrad.exchange.comparison import compare
     from cygrad.exchange.exports import Export
     from cygrad.exchange.fann import from_fann
     from cygrad.exchange.keras import from_keras, to_keras, to_keras_file
@@ -29,6 +30,7 @@ __all__ = [
     "CHeader",
     "Export",
     "SelfTest",
+    "compare",
     "from_fann",
     "from_keras",
     "from_onnx",
@@ -51,6 +53,7 @@ _LAZY = {
     "CHeader": "plain_c",
     "Export": "exports",
     "SelfTest": "self_test",
+    "compare": "comparison",
     "from_fann": "fann",
     "from_keras": "keras",
     "from_onnx": "onnx",

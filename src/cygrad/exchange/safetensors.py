@@ -200,7 +200,7 @@ def _read(
         header = json.loads(metadata[KEY]) if KEY in metadata else None
     except failure as error:
         raise ValueError(f"{os.fspath(path)!r} is no safetensors file: {error}") from error
-    except (TypeError, ValueError, AttributeError, KeyError) as error:
+    except (TypeError, ValueError, AttributeError, KeyError, RecursionError) as error:
         raise storage.damaged_error(path, error) from error
     return tensors, header
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cygrad.exchange.operations import Operation, Program
+    from cygrad.exchange.self_test import SelfTest
     from cygrad.network import Network
 
 EXTRA = "sklearn"
@@ -213,10 +214,16 @@ def to_sklearn(net: Network, *, lossy: bool = False) -> Any:
     if made.columns is not None:
         estimator.feature_names_in_ = np.array(made.columns, object)
     whole = _pipeline(estimator, scalings, made)
+    compare_object(net, made, whole)
+    return whole
+
+
+def compare_object(net: Network, made: Program, estimator: Any) -> SelfTest:
+    """Compute the samples of the self-test with an estimator or pipeline, and compare."""
     samples = self_test.samples(net, made)
     version = library("sklearn", EXTRA).__version__
-    samples.compare(_outputs(whole, samples.inputs.astype(made.dtype)), f"scikit-learn {version}")
-    return whole
+    outputs = _outputs(estimator, samples.inputs.astype(made.dtype))
+    return samples.compare(outputs, f"scikit-learn {version}")
 
 
 def _checked(operation: Operation) -> DenseOperation:

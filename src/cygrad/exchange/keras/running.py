@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cygrad.exchange.operations import Program
+    from cygrad.exchange.self_test import SelfTest
     from cygrad.network import Network
 
 BACKENDS = ("tensorflow", "jax", "torch", "openvino")
@@ -72,6 +73,12 @@ def outputs(model: Any, X: NDArray[np.float64]) -> NDArray[np.float64]:
     keras = keras_library()
     computed = model(X.astype(model.inputs[0].dtype), training=False)
     return np.asarray(keras.ops.convert_to_numpy(computed), np.float64)
+
+
+def compare_object(net: Network, made: Program, model: Any) -> SelfTest:
+    """Compute the samples of the self-test with a model, and compare."""
+    stored = samples(net, made)
+    return stored.compare(outputs(model, stored.inputs), runtime())
 
 
 def verify(path: str | os.PathLike[str]) -> Export:

@@ -159,7 +159,10 @@ def _encoder(
     from cygrad.exchange.onnx.encoder import without_encoder
     from cygrad.tables.encoder import Encoder
 
-    encoder = Encoder.from_config(values)
+    try:
+        encoder = Encoder.from_config(values)
+    except Exception as error:  # of any class, as the values are any
+        raise ValueError(f"{source} has a damaged encoder in its metadata: {error}") from error
     stripped = without_encoder(onnx, model, encoder, _loss(described))
     if stripped is not None:
         return encoder, stripped

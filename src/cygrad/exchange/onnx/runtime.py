@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,7 +63,9 @@ def read(path: str | os.PathLike[str]) -> Any:
 def _check_external(model: Any, folder: str, source: str) -> None:
     """Raise an error if the parameters beside a file are larger than the limit together."""
     total = 0
-    for tensor in model.graph.initializer:
+    if model.functions:
+        raise ValueError(f"{source} has functions of its own, expected operators of ONNX")
+    for tensor in _tensors(model.graph):
         values = {each.key: each.value for each in tensor.external_data}
         if not values:
             continue
@@ -71,6 +74,18 @@ def _check_external(model: Any, folder: str, source: str) -> None:
         total += int(length) if length.isdecimal() else _size(place)
     if total > MAX_BYTES:
         raise ValueError(f"{source!r} has more than {MAX_BYTES:,} bytes of parameters beside it")
+
+
+def _tensors(graph: Any) -> Iterator[Any]:
+    """Yield all tensors of a graph, those of attributes and of graphs in it too."""
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                yield from _tensors(inner)
 
 
 def _size(path: str) -> int:
@@ -85,7 +100,10 @@ def header(model: Any) -> dict[str, Any] | None:
     """Return what `to_onnx` writes into the metadata, or None in other models."""
     for each in model.metadata_props:
         if each.key == KEY:
-            values = json.loads(each.value)
+            try:
+                values = json.loads(each.value)
+            except RecursionError as error:
+                raise ValueError(f"the metadata {KEY!r} of the model are nested") from error
             if not isinstance(values, dict):
                 raise ValueError(f"the metadata {KEY!r} of the model are no object")
             return values

@@ -51,7 +51,7 @@ def to_onnx(net: Network, path: str | os.PathLike[str], *, lossy: bool = False) 
     Networks in float64 and the activations of outputs are composed of operators that lose no digits
     in the tails, and that ONNX Runtime has in float64. ONNX's own Sigmoid is 0 in float32 from −18
     on there; hidden layers in float32 have it, and their outputs differ by up to 2e-7. Only batch
-    norms in float32 keep their momentum.
+    norms in float32 keep their momentum. Dropout and noise, which are for training, are left out.
 
     Parameters
     ----------

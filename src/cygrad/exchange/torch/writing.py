@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cygrad.exchange.operations import Place, Program
-    from cygrad.exchange.self_test import Samples
+    from cygrad.exchange.self_test import Samples, SelfTest
     from cygrad.network import Network
     from cygrad.network.layers import Layer
 
@@ -107,9 +107,19 @@ def to_torch(net: Network, *, lossy: bool = False, logits: bool = False) -> Any:
             "sigmoid"
         )
     module = _module(net, made, logits)
-    samples = self_test.samples(net, made)
-    samples.compare(_outputs(module, samples, made, output if logits else "identity"), _runtime())
+    compare_object(net, made, module, logits)
     return module
+
+
+def compare_object(net: Network, made: Program, module: Any, logits: bool = False) -> SelfTest:
+    """Compute the samples of the self-test with a module, in evaluation mode, and compare."""
+    last = net.layers[-1].activation_name if logits else "identity"
+    samples = self_test.samples(net, made)
+    was_training = module.training
+    try:
+        return samples.compare(_outputs(module.eval(), samples, made, last), _runtime())
+    finally:
+        module.train(was_training)
 
 
 def to_torch_file(net: Network, path: str | os.PathLike[str], *, lossy: bool = False) -> Export:
