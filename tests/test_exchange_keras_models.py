@@ -128,8 +128,7 @@ def test_a_deep_network_goes_there_and_back(dtype):
         X = samples(dtype=dtype)
         np.testing.assert_array_equal(other.forward(X), net.forward(X))
     assert from_keras("net.keras").classes == net.classes
-    again = verify("net.keras")
-    assert again.difference == export.test.difference
+    assert verify("net.keras").test.difference == export.test.difference
 
 
 def test_parameters_go_on_to_onnx_and_back():
@@ -357,7 +356,7 @@ def test_files_are_verified_without_keras(monkeypatch):
         raise ModuleNotFoundError("none", name="keras")
 
     monkeypatch.setattr(running, "keras_library", missing)
-    test = verify("net.keras")
+    test = verify("net.keras").test
     assert test.runtime.startswith("h5py ")
     assert test.difference == 0
 

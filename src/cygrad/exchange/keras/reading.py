@@ -275,6 +275,8 @@ class _Reader:
         """Append a layer; `can_scale`: the inputs can still be standardised."""
         kind, config = node.kind, node.config
         if node.is_function:
+            if kind == "Cast" and config.get("dtype") in ("float32", "float64"):
+                return  # as Normalization is written by Keras 3.8
             activation = activations.of_function(kind, config, self._lossy)
         elif kind == "Activation":
             activation = self._named(config)
