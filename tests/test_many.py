@@ -343,7 +343,7 @@ def test_if_all_fail_the_first_error_is_raised():
         ({"trainers": trainer_of(0)}, "trainers is <Trainer"),
         ({"trainers": [1]}, r"trainers\[0\] is 1, expected a Trainer"),
         ({"rows": [[1]]}, "rows has 1 entries, expected one for each of 2 trainers"),
-        ({"rows": 4}, "rows is 4, expected a list of row numbers for each trainer"),
+        ({"rows": 4}, "rows is 4, expected a list with row numbers for each of the trainers"),
         ({"callbacks": [nothing]}, "callbacks is .* expected a function of a trainer"),
         ({"threads": 0}, "threads is 0, expected an integer"),
         ({"verbose": 2}, "verbose is 2, expected True or False"),

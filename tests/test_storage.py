@@ -232,8 +232,8 @@ class TestRefusals:
                 cg.load(path)
 
     def test_newer_files(self, saved):
-        rewrite(saved, header={"version": 5, "cygrad": "9.1.0", "layers": "of another kind"})
-        with pytest.raises(ValueError, match=r"format 5, written by cygrad 9\.1\.0.*newer cygrad"):
+        rewrite(saved, header={"version": 6, "cygrad": "9.1.0", "layers": "of another kind"})
+        with pytest.raises(ValueError, match=r"format 6, written by cygrad 9\.1\.0.*newer cygrad"):
             cg.load(saved)
 
     def test_compressed_files(self, saved):
@@ -363,7 +363,7 @@ class TestRefusals:
 
 def test_the_format_is_the_one_that_old_files_have(saved):
     """A change of the format needs a new version, and old files must stay readable."""
-    assert (storage.FORMAT, storage.VERSION) == ("cygrad network", 4)
+    assert (storage.FORMAT, storage.VERSION) == ("cygrad network", 5)
     with np.load(saved) as file:
         header = json.loads(file["header"].tobytes())
     assert list(header) == [

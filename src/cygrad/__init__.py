@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         initializers,
         load,
     )
+    from cygrad.network.ensemble import Ensemble
     from cygrad.training import (
         LBFGS,
         SGD,
@@ -96,7 +97,7 @@ if TYPE_CHECKING:
         metrics,
         schedules,
     )
-    from cygrad.training.many import fit_many
+    from cygrad.training.many import cross_validate, ensemble, fit_many, grid
 
 __all__ = [
     "LBFGS",
@@ -116,6 +117,7 @@ __all__ = [
     "DivergenceError",
     "Dropout",
     "EarlyStopping",
+    "Ensemble",
     "ExponentialDecay",
     "GaussianNoise",
     "GradientError",
@@ -144,11 +146,14 @@ __all__ = [
     "activations",
     "callbacks",
     "check_gradients",
+    "cross_validate",
     "datasets",
+    "ensemble",
     "exchange",
     "experiments",
     "fit_many",
     "graph",
+    "grid",
     "initializers",
     "load",
     "losses",
@@ -178,12 +183,15 @@ _LAZY = {
     "CosineDecay": "training",
     "CosineLog": "training",
     "CosineRestarts": "training",
+    "cross_validate": "training.many",
     "CSVLogger": "training",
     "datasets": "datasets",
     "Dense": "network",
     "DivergenceError": "training",
     "Dropout": "network",
     "EarlyStopping": "training",
+    "ensemble": "training.many",
+    "Ensemble": "network.ensemble",
     "exchange": "exchange",
     "experiments": "experiments",
     "ExponentialDecay": "training",
@@ -193,6 +201,7 @@ _LAZY = {
     "GradientReport": "gradcheck",
     "Gradients": "network",
     "graph": "graph",
+    "grid": "training.many",
     "History": "training",
     "initializers": "network.initializers",
     "InverseTimeDecay": "training",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cygrad.cli import confusions, known, loop, residuals
 from cygrad.cli.reading import print_notes
 from cygrad.cli.summary import metric_text, print_json, print_lines, print_summary
-from cygrad.network import load
+from cygrad.network.network import load_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def run(arguments: Namespace) -> None:
     """Print loss and metrics of the samples in a file, and those of each class or target."""
-    net = load(arguments.model)
+    net = load_network(arguments.model)
     metrics = loop.chosen_metrics(arguments, net)
     samples = known.read(net, arguments, needs_targets=True)
     results = known.evaluate(net, samples, metrics)

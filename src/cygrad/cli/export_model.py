@@ -14,7 +14,7 @@ from cygrad.cli.outputs import output_path
 from cygrad.cli.reading import given, print_notes
 from cygrad.cli.summary import print_lines
 from cygrad.exchange import formats
-from cygrad.network import load
+from cygrad.network.network import load_network
 
 if TYPE_CHECKING:
     from cygrad.network import Network
@@ -26,7 +26,7 @@ def run(arguments: Namespace) -> None:
     reserved |= {} if arguments.data is None else {"data": arguments.data}
     path = output_path("FILE", arguments.file, reserved)
     write = formats.writer(path)
-    net = load(arguments.model)
+    net = load_network(arguments.model)
     options: dict[str, Any] = {}
     parameters = inspect.signature(write).parameters
     if arguments.lossy:

@@ -6,12 +6,12 @@ from argparse import Namespace
 
 from cygrad.cli.summary import describe, layer_texts, print_json, print_summary
 from cygrad.config import show_config
-from cygrad.network import load
+from cygrad.network.network import load_network
 
 
 def run(arguments: Namespace) -> None:
     """Print the layers and settings of a model, or the versions and settings of the package."""
-    net = None if arguments.model is None else load(arguments.model)
+    net = None if arguments.model is None else load_network(arguments.model)
     if net is None:
         summary = show_config("dicts")
     else:

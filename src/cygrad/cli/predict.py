@@ -10,7 +10,7 @@ from argparse import Namespace
 from cygrad.cli import known, predictions
 from cygrad.cli.reading import STREAM, print_notes
 from cygrad.cli.summary import metric_text
-from cygrad.network import load
+from cygrad.network.network import load_network
 
 
 def run(arguments: Namespace) -> None:
@@ -18,7 +18,7 @@ def run(arguments: Namespace) -> None:
     if arguments.output == STREAM:
         arguments.output = None
     _check_output(arguments)
-    net = load(arguments.model)
+    net = load_network(arguments.model)
     if arguments.probabilities:
         predictions.check_probabilities(net.loss, arguments.model)
     samples = known.read(net, arguments)

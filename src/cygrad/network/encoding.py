@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
     from cygrad.network.network import Network
 
-__all__ = ["check_encoder", "encode", "evaluate", "predict", "takes"]
+__all__ = [
+    "check_encoder",
+    "encode",
+    "evaluate",
+    "mae_in_units",
+    "predict",
+    "takes",
+    "targets_of",
+]
 
 
 def check_encoder(net: Network, encoder: Encoder) -> None:
@@ -108,20 +116,37 @@ def evaluate(
     encoder = net.encoder
     assert encoder is not None
     X: Any = encode(net, table, 3)
+    targets = targets_of(encoder, table, y)
+    results = net.evaluate(X, targets, threads, sample_weight=sample_weight)
+    if encoder.target_names and net.metric == "mae" and encoder.scales_targets:
+        outputs = net.forward(X, threads)
+        results["mae"] = mae_in_units(encoder, net.loss, targets, outputs, sample_weight)
+    return results
+
+
+def targets_of(encoder: Encoder, table: Any, y: ArrayLike | None) -> Any:
+    """Return the targets of a table as a network takes them, or of `y` if it is given."""
     if not encoder.target_names:
         if y is None:
             raise TypeError("y is None, and the encoder has no target; expected targets")
-        return net.evaluate(X, y, threads, sample_weight=sample_weight)
+        return y
     if y is None and not is_table(table):
         raise TypeError("y is None, and X is an array; expected targets")
-    targets = encoder.targets(table) if y is None else encoder.target_array(y)
-    results = net.evaluate(X, targets, threads, sample_weight=sample_weight)
-    if net.metric == "mae" and encoder.scales_targets:
-        actual, outputs = compared_outputs(net.loss, targets, net.forward(X, threads))
-        errors = np.abs(encoder.decode(outputs) - encoder.decode(actual))
-        rows = errors.reshape(len(errors), -1).mean(axis=1)
-        weights = None
-        if sample_weight is not None:
-            weights = read_weights(sample_weight, len(rows), net.dtype)
-        results["mae"] = float(np.average(rows, weights=weights))
-    return results
+    return encoder.targets(table) if y is None else encoder.target_array(y)
+
+
+def mae_in_units(
+    encoder: Encoder,
+    loss: Any,
+    targets: NDArray[Any],
+    outputs: NDArray[Any],
+    sample_weight: ArrayLike | None,
+) -> float:
+    """Return the mean of |a − y| in the unit of the quantities, over all of them."""
+    actual, predicted = compared_outputs(loss, targets, outputs)
+    errors = np.abs(encoder.decode(predicted) - encoder.decode(actual))
+    rows = errors.reshape(len(errors), -1).mean(axis=1)
+    weights = None
+    if sample_weight is not None:
+        weights = read_weights(sample_weight, len(rows), outputs.dtype)
+    return float(np.average(rows, weights=weights))

@@ -1011,8 +1011,8 @@ if Network.__doc__ is not None:  # python -OO leaves docstrings out
     Network.__doc__ = Network.__doc__.replace("<losses>", NAMES).replace("<formulas>", FORMULAS)
 
 
-def load(path: str | os.PathLike[str], loss: CustomLoss | None = None) -> Network:
-    """Load a network from a file of `Network.save`.
+def load(path: str | os.PathLike[str], loss: CustomLoss | None = None) -> Network | Any:
+    """Load a network from a file of `Network.save`, or an ensemble from one of `Ensemble.save`.
 
     Loading runs no code from the file, whoever wrote it.
 
@@ -1026,7 +1026,7 @@ def load(path: str | os.PathLike[str], loss: CustomLoss | None = None) -> Networ
 
     Returns
     -------
-    Network
+    Network or Ensemble
         The same parameters, bit by bit.
 
     Raises
@@ -1040,15 +1040,29 @@ def load(path: str | os.PathLike[str], loss: CustomLoss | None = None) -> Networ
     from cygrad.network import storage
 
     config, arrays = storage.read(path)
+    kind: Any = Network
+    if "members" in config:
+        from cygrad.network.ensemble import Ensemble as kind
     try:
-        network = Network.restore(config, arrays)
+        network = kind.restore(config, arrays)
     except MemoryError:
         raise
     except Exception as error:
         raise storage.damaged_error(path, error) from error
     if loss is None:
         return network
-    return Network.restore(config, arrays, loss)
+    return kind.restore(config, arrays, loss)
+
+
+def load_network(path: str | os.PathLike[str]) -> Network:
+    """Load a network, and refuse an ensemble, for what needs a single one."""
+    network = load(path)
+    if not isinstance(network, Network):
+        raise ValueError(
+            f"{os.fspath(path)!r} is an ensemble of {len(network)} networks, which cygrad.load "
+            "reads; expected a single network"
+        )
+    return network
 
 
 def _json_values(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ BLOCK_ROWS = 4096
 
 
 def mean_and_scale(
-    X: NDArray[Any], shared: bool = False
+    X: NDArray[Any], shared: bool = False, rows: NDArray[np.int64] | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean and the reciprocal standard deviation of each column of X.
 
@@ -29,6 +29,8 @@ def mean_and_scale(
         Finite numbers, at least one row.
     shared : bool
         Take mean and deviation of all numbers, for every column.
+    rows : ndarray of int64 or None
+        The row numbers that count, in their order, at least one; None: all.
 
     Returns
     -------
@@ -41,16 +43,16 @@ def mean_and_scale(
     ValueError
         If a column is so large that its mean or variance is not finite.
     """
-    n, columns = X.shape
+    n, columns = X.shape if rows is None else (len(rows), X.shape[1])
     mean, variance = np.zeros(columns), np.zeros(columns)
     with np.errstate(over="ignore", invalid="ignore"):
-        for rows in _blocks(X):
-            mean += rows.sum(axis=0)
+        for block in _blocks(X, rows):
+            mean += block.sum(axis=0)
         mean /= n
         if shared:
             mean[:] = mean.mean()
-        for rows in _blocks(X):
-            variance += np.square(rows - mean).sum(axis=0)
+        for block in _blocks(X, rows):
+            variance += np.square(block - mean).sum(axis=0)
         variance /= n
         if shared:
             variance[:] = variance.mean()
@@ -63,13 +65,15 @@ def mean_and_scale(
         raise ValueError(f"X has values in column {column} whose variance is not finite")
     # The mean of equal numbers can be off by rounding; then these columns would not be exactly 0.
     for column in [] if shared else np.flatnonzero(constant).tolist():
-        if (X[:, column] == X[0, column]).all():
-            mean[column] = X[0, column]
+        values = X[:, column] if rows is None else X[rows, column]
+        if (values == values[0]).all():
+            mean[column] = values[0]
     deviation = np.sqrt(variance)
     deviation[constant | (deviation < np.finfo(np.float64).tiny)] = 1
     return mean, 1 / deviation
 
 
-def _blocks(X: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
-    for start in range(0, len(X), BLOCK_ROWS):
-        yield np.array(X[start : start + BLOCK_ROWS], dtype=np.float64, order="C")
+def _blocks(X: NDArray[Any], rows: NDArray[np.int64] | None) -> Iterator[NDArray[np.float64]]:
+    for start in range(0, len(X) if rows is None else len(rows), BLOCK_ROWS):
+        part: Any = slice(start, start + BLOCK_ROWS)
+        yield np.array(X[part if rows is None else rows[part]], dtype=np.float64, order="C")

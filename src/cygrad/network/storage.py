@@ -8,13 +8,15 @@ The archive is not compressed, as `numpy.savez` writes it; `numpy.load` can read
   "dtype" and "classes"; version 2 has layers that are not dense, and more activations and losses;
   version 3 has "encoder", what `cygrad.tables.Encoder.config` returns; version 4 has scaling
   layers, and norms with a learning rate of their own; "reading", if it is there, is
-  `Network.reading`, which older versions pass over;
+  `Network.reading`, which older versions pass over; version 5 is an ensemble: in the place of a
+  description it has "members", the description of each network, with its "standardized";
 - ``weights_0``, ``biases_0``, ``weights_1``, …: the parameters of each layer, W of shape
   (units, inputs) and b of shape (units,) in the network's dtype; no b for a layer without
   biases, and γ of shape (units,) as the weights of a scaling layer;
 - ``running_mean_1``, ``running_variance_1``, …: the statistics of each batch norm, (units,), whose
   γ and β are its weights and biases, (units,);
-- ``input_mean``, ``input_scale``: float64 of shape (inputs,), if inputs are standardised.
+- ``input_mean``, ``input_scale``: float64 of shape (inputs,), if inputs are standardised;
+- of an ensemble all these for each member, as ``member_0_weights_0``.
 
 A file is replaced in one step (see `atomic_write`). Reading trusts nothing: every size is compared
 with the size of the file before anything is allocated, and checksums are verified.
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMAT = "cygrad network"
-VERSION = 4
+VERSION = 5
 PLAIN_BYTES = 16 << 20  # larger archives are read member by member, with less memory
 
 # The arrays of norms and scaling, each of shape (units,).
@@ -70,8 +72,7 @@ def save(
         "format": FORMAT,
         "version": version(config),
         "cygrad": __version__,
-        "standardized": "input_mean" in arrays,
-        **config,
+        **(config if "members" in config else described(config, arrays)),
     }
     text = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     little_endian = {
@@ -82,13 +83,35 @@ def save(
         np.savez(file, header=text, **little_endian)  # type: ignore[arg-type]
 
 
+def described(config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    """Return the configuration of a network with what a header says of its arrays."""
+    return {"standardized": "input_mean" in arrays, **config}
+
+
+def member_name(index: int, name: str) -> str:
+    """Return the name of an array of a member of an ensemble."""
+    return f"member_{index}_{name}"
+
+
+def member_arrays(index: int, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a member by their own names."""
+    prefix = member_name(index, "")
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
 def version(config: dict[str, Any]) -> int:
     """Return the first version of the format that has all of a configuration.
 
     Version 2 has more kinds of layers, and more activations and losses, some with parameters, as
     {"name": …, "slope": …}; and layers with a learning rate of their own. Version 3 has encoders,
-    version 4 scaling layers and norms with a learning rate of their own.
+    version 4 scaling layers and norms with a learning rate of their own, version 5 ensembles.
     """
+    if "members" in config:
+        return 5
     if any(
         each.get("kind") == "scaling" or ("kind" in each and "learning_rate_factor" in each)
         for each in flat_values(config["layers"])
@@ -192,6 +215,20 @@ def check_version(header: dict[str, Any], name: str) -> None:
 
 def shapes(header: dict[str, Any]) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
     """Return shape and dtype of each array that the header describes."""
+    if "members" in header:
+        if not isinstance(header["members"], list) or not header["members"]:
+            raise ValueError("members is no list of networks")
+        return {
+            member_name(index, name): described
+            for index, member in enumerate(header["members"])
+            for name, described in _network_shapes(member).items()
+        }
+    return _network_shapes(header)
+
+
+def _network_shapes(
+    header: dict[str, Any],
+) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
     dtype = np.dtype(checks.one_of(header["dtype"], "dtype", checks.DTYPES)).newbyteorder("<")
     inputs = checks.whole_number(header["inputs"], "inputs")
     found: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}

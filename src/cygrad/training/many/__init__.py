@@ -4,6 +4,20 @@
 `cross_validate`, `grid` and `ensemble` make the trainers for folds, settings and seeds.
 """
 
+from cygrad.training.many.cross_validation import CrossValidation, Fold, cross_validate
+from cygrad.training.many.ensembles import ensemble
 from cygrad.training.many.fitting import FitArguments, Fitted, fit_many
+from cygrad.training.many.search import Grid, Point, grid
 
-__all__ = ["FitArguments", "Fitted", "fit_many"]
+__all__ = [
+    "CrossValidation",
+    "FitArguments",
+    "Fitted",
+    "Fold",
+    "Grid",
+    "Point",
+    "cross_validate",
+    "ensemble",
+    "fit_many",
+    "grid",
+]

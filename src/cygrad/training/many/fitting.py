@@ -144,20 +144,46 @@ def fit_many(
     [3, 3, 3, 3, 3, 3, 3, 3, 3, 3]
     """
     chosen = _check_trainers(trainers)
-    of_each = _check_rows(rows, len(chosen))
+    of_each = check_rows(rows, len(chosen))
+    fitted = fit_all(chosen, X, y, epochs, of_each, callbacks, threads, verbose, options)
+    report(fitted)
+    return fitted
+
+
+def fit_all(
+    trainers: Sequence[Trainer],
+    X: Any,
+    y: ArrayLike,
+    epochs: int | None,
+    rows: Sequence[ArrayLike | None],
+    callbacks: CallbacksOf | None,
+    threads: int | None,
+    verbose: bool,
+    options: FitArguments,
+    after: Callable[[int], object] = lambda index: None,
+) -> list[Fitted]:
+    """Train all networks as `fit_many` does, without a report on those that failed.
+
+    Parameters
+    ----------
+    after : function
+        Called with the index of each network that has been trained, by its thread.
+    """
     if callbacks is not None and not callable(callbacks):
         raise TypeError(
             f"callbacks is {callbacks!r}, expected a function of a trainer that returns its own "
             "list of callbacks"
         )
     most = default_threads() if threads is None else check_threads(threads)
+    verbose = checks.flag(verbose, "verbose")
 
     def fit(index: int) -> Fitted:
-        trainer, error = chosen[index], None
+        trainer, error = trainers[index], None
         before = trainer.history
         try:
             own = () if callbacks is None else callbacks(trainer)
-            trainer.fit(X, y, epochs, rows=of_each[index], callbacks=own, **options)
+            trainer.fit(X, y, epochs, rows=rows[index], callbacks=own, **options)
+            after(index)
         except Exception as raised:
             error = raised
         history = trainer.history
@@ -166,25 +192,23 @@ def fit_many(
         return Fitted(trainer, history, error)
 
     # The largest first, so that the last ones end at about the same time.
-    order = sorted(range(len(chosen)), key=lambda index: -chosen[index].net.n_parameters)
+    order = sorted(range(len(trainers)), key=lambda index: -trainers[index].net.n_parameters)
     tasks = [partial(fit, index) for index in order]
-    if checks.flag(verbose, "verbose"):
-        with Count("networks", len(chosen) * (epochs or 1)) as bar:
-            watch = _Watch(bar, chosen, epochs or 1)
+    if verbose:
+        with Count("networks", len(trainers) * (epochs or 1)) as bar:
+            watch = _Watch(bar, trainers, epochs or 1)
             outcomes = side_by_side(tasks, most, watch)
             watch()
     else:
         outcomes = side_by_side(tasks, most)
     of_index = dict(zip(order, outcomes, strict=True))
-    fitted = [of_index[index].of_success() for index in range(len(chosen))]
-    _report(fitted)
-    return fitted
+    return [of_index[index].of_success() for index in range(len(trainers))]
 
 
 class _Watch:
     """The progress of all networks, by the epochs in their histories."""
 
-    def __init__(self, bar: Count, trainers: list[Trainer], epochs: int) -> None:
+    def __init__(self, bar: Count, trainers: Sequence[Trainer], epochs: int) -> None:
         self._bar = bar
         self._trainers = trainers
         self._epochs = epochs
@@ -224,19 +248,26 @@ def _check_trainers(trainers: Iterable[Trainer]) -> list[Trainer]:
     return chosen
 
 
-def _check_rows(rows: Any, count: int) -> Sequence[ArrayLike | None]:
+def check_rows(rows: Any, count: int, what: str = "trainers") -> Sequence[ArrayLike | None]:
+    """Return the argument `rows`, with an entry for each network."""
     if rows is None:
         return [None] * count
     if not hasattr(rows, "__len__") or not hasattr(rows, "__getitem__"):
-        raise TypeError(f"rows is {rows!r}, expected a list of row numbers for each trainer")
+        raise TypeError(
+            f"rows is {rows!r}, expected a list with row numbers for each of the {what}"
+        )
     if len(rows) != count:
-        raise ValueError(f"rows has {len(rows)} entries, expected one for each of {count} trainers")
+        raise ValueError(f"rows has {len(rows)} entries, expected one for each of {count} {what}")
     checked: Sequence[ArrayLike | None] = rows
     return checked
 
 
-def _report(fitted: list[Fitted]) -> None:
-    """Warn of networks that failed; if all did, raise the error of the first one."""
+def report(fitted: Sequence[Any], stacklevel: int = 2) -> None:
+    """Warn of networks that failed; if all did, raise the error of the first one.
+
+    fitted: Fitted, or others with an error. stacklevel: as for `warnings.warn`, counted from the
+    caller.
+    """
     failed = [index for index, each in enumerate(fitted) if each.error is not None]
     if not failed:
         return
@@ -253,5 +284,5 @@ def _report(fitted: list[Fitted]) -> None:
         f"{f' and {more} more' if more > 0 else ''}; number {failed[0]} with "
         f"{type(error).__name__}: {error}",
         UserWarning,
-        stacklevel=3,
+        stacklevel=stacklevel + 1,
     )
