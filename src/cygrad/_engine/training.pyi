@@ -3,6 +3,7 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias, final
 
 import numpy as np
+from numpy.random import BitGenerator
 from numpy.typing import ArrayLike, NDArray
 
 from cygrad._engine.engine import Engine
@@ -93,12 +94,11 @@ class Training(SequentialPasses):
         X: Samples,
         targets: NDArray[np.int64] | Samples | CustomTargets,
         rows: NDArray[np.int64] | None,
-        seeds: NDArray[np.uint64] | None,
+        stream: BitGenerator | None,
         count: int,
         before: NDArray[Any],
         found: list[tuple[float, ...]],
         learning_rates: NDArray[np.float64] | None = None,
-        poll: Callable[[int, float], None] | None = None,
         threads: _Threads = 1,
     ) -> tuple[int, bool]: ...
     def step(

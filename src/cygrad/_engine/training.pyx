@@ -398,12 +398,12 @@ cdef class Training(SequentialPasses):
                    deadline, True)
         return self.loss, self.metric, self.batches_done, bool(self.stopped)
 
-    def epochs(self, Samples X, targets, const int64_t[::1] rows, const uint64_t[::1] seeds, Py_ssize_t count, before,
-               list found, const double[::1] learning_rates=None, poll=None, threads=1):
+    def epochs(self, Samples X, targets, const int64_t[::1] rows, stream, Py_ssize_t count, before, list found,
+               const double[::1] learning_rates=None, threads=1):
         """Run several epochs, with nothing between them that needs Python, outside the GIL.
 
-        An epoch takes `rows`, or all of them, in their order; or with `seeds` in the order that `permute` draws for its
-        seed. `learning_rates` has one for each step of all epochs. `before` is an array as for `Engine.copy_storage`: it
+        An epoch takes `rows`, or all of them, in their order; or in the order that `permute` draws for the next number of
+        `stream`, a bit generator, which goes on by one for each epoch that has begun a step. `learning_rates` has one for each step of all epochs. `before` is an array as for `Engine.copy_storage`: it
         has the parameters before the epoch that was begun last. For each epoch done whose parameters are finite, `found`
         gets a tuple of loss and metric, averaged as the reduction says, the learning rate of its first step, and
         its seconds; also of an epoch that ended before an interrupt. Returns the steps of the epoch after
@@ -412,22 +412,28 @@ cdef class Training(SequentialPasses):
         cdef Py_ssize_t n = X.view.rows if rows is None else rows.shape[0], i, done
         cdef const int64_t *indices = NULL
         cdef double begin
-        self.chosen, self.seeds, self.order, self.epochs_left = rows, seeds, None, count
+        cdef bint ended = False
+        self.chosen, self.order, self.epochs_left = rows, None, count
         self.results, self.parameters, self.parameters_before = np.empty((count, 3)), self.engine.numbers(), memory_of(before)
         self.epoch_steps, self.recorded = (n + self.max_batch - 1) // self.max_batch, 0
         self.loss = self.metric = self.weight = 0
+        self.batches_done = 0
         if rows is not None:
             indices = &rows[0]
-        if seeds is not None:
-            self.order = np.empty(n, np.int64)
+        # No signal handler runs between a number of the stream, its epoch and the entry in `found`: this is no Python code.
+        if stream is not None:
+            self.order, self.seeds = np.empty(n, np.int64), stream.random_raw(count)
             indices = &self.order[0]
-        begin = clock()
-        self.begin_epoch(0)
         try:
+            begin = clock()
+            self.begin_epoch(0)
             self.train(X, targets, indices, n, self.max_batch, 0, self.epoch_steps,
-                       NULL if learning_rates is None else &learning_rates[0], poll, threads, None, NULL, 0, True)
+                       NULL if learning_rates is None else &learning_rates[0], None, threads, None, NULL, 0, True)
+            ended = True
         finally:
             done, self.epochs_left = count - self.epochs_left, 0
+            if stream is not None and done < count:
+                stream.advance(done + (ended or self.batches_done > 0) - count)
             for i in range(done):
                 found.append((self.results[i, 0] / (n if self.engine.mean else 1), self.results[i, 1] / n,
                               self.rate if learning_rates is None else learning_rates[i * self.epoch_steps],

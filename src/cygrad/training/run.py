@@ -383,28 +383,23 @@ class ArrayRun(Run):
             rates = trainer.rates_of(first_step, count * self._steps)
         except (TypeError, ValueError):  # one of them is not valid, but its epoch may never come
             return False
-        data, seeds = self._data, trainer.draw_ahead(count) if self.order.is_random else None
-        begun = 0
+        data = self._data
         try:
             _, diverged = training.epochs(
                 data.samples,
                 data.targets,
                 data.rows,
-                seeds,
+                trainer.stream if self.order.is_random else None,
                 count,
                 self._before,
                 history._rows,
                 rates,
-                threads=trainer.max_threads,
+                trainer.max_threads,
             )
-            begun = min(len(history) - first + 1, count)
         except BaseException:
             if not self._engine.finite:
                 self._restore()
             raise
-        finally:
-            if seeds is not None:  # orders of epochs without a step stay those of the next call
-                trainer.skip(begun or -(-(trainer.steps - first_step) // self._steps))
         if len(history) < first + count:
             begin = first_step + (len(history) - first) * self._steps
             rate = training.rate if rates is None else float(rates[begin - first_step])

@@ -29,7 +29,7 @@ from cygrad.training.rates import Rates
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from numpy.random import Generator
+    from numpy.random import BitGenerator, Generator
     from numpy.typing import ArrayLike, NDArray
 
     from cygrad.seeding import RandomSource
@@ -515,15 +515,10 @@ class Trainer:
         number: int = self._shuffling.bit_generator.random_raw()
         return number
 
-    def draw_ahead(self, count: int) -> NDArray[np.uint64]:
-        """Return the next random numbers of this stream, which stays at its place."""
-        numbers: NDArray[np.uint64] = self._shuffling.bit_generator.random_raw(count)
-        self.skip(-count)
-        return numbers
-
-    def skip(self, count: int) -> None:
-        """Go on in this stream by so many numbers."""
-        self._shuffling.bit_generator.advance(count)  # type: ignore[attr-defined]
+    @property
+    def stream(self) -> BitGenerator:
+        """The stream of the shuffling."""
+        return self._shuffling.bit_generator
 
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
