@@ -13,6 +13,7 @@ import numpy as np
 
 from cygrad import checks
 from cygrad.exchange.assembly import Assembly
+from cygrad.exchange.bounded_file import read_bounded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from cygrad.network import Network
 
 HEADER = re.compile(r"FANN_FL[OT]_2\.[01]\s*")
-#: A file is text, and a large one has millions of connections.
-MAX_BYTES = 1 << 30
 
 
 class _Activation(NamedTuple):
@@ -149,11 +148,7 @@ def from_fann(
 
 def _read(path: str | os.PathLike[str], source: str) -> dict[str, str]:
     """Return the values of a file by their names."""
-    with open(path, "rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"{source} has more than {MAX_BYTES:,} bytes")
-    lines = data.decode("ascii", "replace").splitlines()
+    lines = read_bounded(path).decode("ascii", "replace").splitlines()
     if not lines or not HEADER.fullmatch(lines[0]):
         hint = ""
         if lines and lines[0].startswith("FANN_FIX"):

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from cygrad.exchange.assembly import Assembly
+from cygrad.exchange.bounded_file import read_bounded
 from cygrad.exchange.libraries import library
 from cygrad.network.activations import ChosenActivation
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 NODE = "opencv_ml_ann_mlp"
 EXTRA = "yaml"
-MAX_BYTES = 1 << 30
 
 
 def from_opencv(
@@ -73,10 +73,7 @@ def from_opencv(
     >>> net = cg.exchange.from_opencv("digits.xml")  # doctest: +SKIP
     """
     source = repr(os.fspath(path))
-    with open(path, "rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"{source} has more than {MAX_BYTES:,} bytes")
+    data = read_bounded(path)
     node = _xml(data, source) if data.lstrip()[:1] == b"<" else _yaml(data, source)
     try:
         sizes = [int(size) for size in _numbers(node["layer_sizes"])]

@@ -214,12 +214,12 @@ def _restored(
         storage.check_version(config, os.fspath(path))
         arrays = {}
         for name, (shape, dtype) in storage.shapes(config).items():
-            kind, _, index = name.rpartition("_")
-            if kind == "input":
-                array = np.array(header["standardization"][index == "scale"], np.float64)
+            stored = state.state_name(name)
+            if stored is None:
+                moment = header["standardization"][name == "input_scale"]
+                array = np.array(moment, np.float64)
             else:
-                names = {ours: theirs for theirs, ours in state.NAMES.items()}
-                array = tensors[f"{state.PREFIX}.{index}.{names[kind]}"]
+                array = tensors[stored]
             if array.shape != shape or array.dtype != dtype.newbyteorder("="):
                 raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
             arrays[name] = array

@@ -44,13 +44,16 @@ EPS = 1e-5
 
 def to_state(net: Network) -> dict[str, NDArray[Any]]:
     """Return the parameters of a network by the names of a state dict, in C order."""
-    others = {ours: theirs for theirs, ours in NAMES.items()}
-    state = {}
-    for name, array in net.arrays().items():
-        kind, _, index = name.rpartition("_")
-        if kind in others:
-            state[f"{PREFIX}.{index}.{others[kind]}"] = np.ascontiguousarray(array)
-    return state
+    arrays = net.arrays().items()
+    named = [(state_name(name), np.ascontiguousarray(array)) for name, array in arrays]
+    return {name: array for name, array in named if name is not None}
+
+
+def state_name(name: str) -> str | None:
+    """Return the name in a state dict of one of `Network.arrays`, None for a standardisation."""
+    kind, _, index = name.rpartition("_")
+    theirs = next((theirs for theirs, ours in NAMES.items() if ours == kind), None)
+    return None if theirs is None else f"{PREFIX}.{index}.{theirs}"
 
 
 def from_state(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cygrad.exchange.bounded_file import read_bounded
 from cygrad.exchange.exports import Export
 from cygrad.exchange.libraries import library
 from cygrad.exchange.self_test import Samples
@@ -41,10 +42,7 @@ def read(path: str | os.PathLike[str]) -> Any:
     onnx = library("onnx", EXTRA)
     failure = library("google.protobuf.message", EXTRA).DecodeError
     source = os.fspath(path)
-    with open(path, "rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"{source!r} has more than {MAX_BYTES:,} bytes, the limit of protobuf")
+    data = read_bounded(path, MAX_BYTES, ", the limit of protobuf")
     try:
         model = onnx.load_model_from_string(data)
     except failure as error:

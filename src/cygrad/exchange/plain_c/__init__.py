@@ -16,6 +16,7 @@ import numpy as np
 from cygrad import __version__, checks
 from cygrad.atomic_write import atomic_write
 from cygrad.exchange import self_test
+from cygrad.exchange.bounded_file import read_bounded
 from cygrad.exchange.exports import Export
 from cygrad.exchange.operations import InputScaling, OutputScaling, program
 from cygrad.exchange.plain_c import quantization
@@ -38,8 +39,6 @@ __all__ = ["Accuracy", "CHeader", "to_c", "verify"]
 NAME = re.compile(
     r"/\* ([A-Za-z][A-Za-z0-9_]*)\.h: a neural network in .* Made by cygrad (\S+)\.\n"
 )
-#: Headers have the parameters as text.
-MAX_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -203,11 +202,7 @@ def verify(path: str | os.PathLike[str], net: Network) -> CHeader:
         If the file cannot be read.
     """
     source = repr(os.fspath(path))
-    with open(path, "rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"{source} has more than {MAX_BYTES:,} bytes")
-    found = data.decode("utf-8", "replace")
+    found = read_bounded(path).decode("utf-8", "replace")
     opening = NAME.match(found)
     if opening is None:
         raise ValueError(f"{source} is no header of cygrad, expected one of to_c")

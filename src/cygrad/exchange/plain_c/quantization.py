@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad import checks
+from cygrad.exchange.assembly import Assembly
 from cygrad.exchange.operations import DenseOperation, InputScaling, NormOperation
-from cygrad.network import Dense, Network
 from cygrad.network.activations import ACTIVATIONS, ChosenActivation
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from cygrad.exchange.operations import Operation
+    from cygrad.network import Network
 
     Numbers = NDArray[np.float64]
 
@@ -39,8 +40,6 @@ DIGITS, SHIFT = 31, 62
 SMALLEST = 2.0**-100
 #: Points at which the end of the range of an activation is searched.
 POINTS = 4096
-#: The losses that the activations of outputs need.
-_LOSSES = {"softmax": "cross_entropy", "exp": "poisson"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -310,18 +309,17 @@ def applied(activation: str, parameter: float, z: NDArray[Any]) -> NDArray[Any]:
     units = z.shape[-1] if activation == "softmax" else 1
     needs = ACTIVATIONS[activation].parameter is not None
     chosen = ChosenActivation(activation, parameter) if needs else activation
-    loss = _LOSSES.get(activation, "mse")
-    net = Network(units, [Dense(units, chosen)], loss=loss, dtype=z.dtype.name, rng=0)
-    net.layers[0].weights = np.eye(units)
+    assembly = Assembly(units, activation)
+    assembly.dense(np.eye(units), None, chosen)
+    net = assembly.network(z.dtype.name)
     return np.asarray(net.forward(z.reshape(-1, units))).reshape(z.shape)
 
 
 def _sums(weights: Numbers, biases: Numbers, X: Numbers) -> Numbers:
     """Return W x + b for each row of X, as the engine computes it."""
-    units, inputs = weights.shape
-    net = Network(inputs, [Dense(units)], loss="mse", dtype="float64", rng=0)
-    net.layers[0].weights, net.layers[0].biases = weights, biases
-    return np.asarray(net.forward(X), np.float64)
+    assembly = Assembly(weights.shape[1], "a layer")
+    assembly.dense(weights, biases)
+    return np.asarray(assembly.network("float64").forward(X), np.float64)
 
 
 def _refused(net: Network, index: int, why: str) -> ValueError:

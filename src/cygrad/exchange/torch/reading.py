@@ -14,6 +14,7 @@ from cygrad.exchange import state
 from cygrad.exchange.assembly import Assembly, combined
 from cygrad.exchange.libraries import library
 from cygrad.exchange.torch import tensors
+from cygrad.exchange.torch.activations import PLAIN
 from cygrad.exchange.torch.tensors import EXTRA, array
 from cygrad.network.activations import ChosenActivation, elu, leaky_relu, sine
 from cygrad.network.noise import Dropout, GaussianNoise
@@ -24,18 +25,6 @@ if TYPE_CHECKING:
     from cygrad.network import Network
 
     Activation = str | ChosenActivation
-
-#: Activations of modules without a parameter that matters.
-PLAIN = {
-    "ReLU": "relu",
-    "SELU": "selu",
-    "SiLU": "silu",
-    "Mish": "mish",
-    "Softsign": "softsign",
-    "Hardsigmoid": "hard_sigmoid",
-    "Sigmoid": "sigmoid",
-    "Tanh": "tanh",
-}
 
 
 def from_torch(

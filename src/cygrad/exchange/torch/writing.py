@@ -14,6 +14,7 @@ from cygrad.exchange.exports import Export
 from cygrad.exchange.libraries import library
 from cygrad.exchange.operations import InputScaling, OutputScaling, nested, program
 from cygrad.exchange.torch import tensors
+from cygrad.exchange.torch.activations import PLAIN
 from cygrad.exchange.torch.tensors import EXTRA
 from cygrad.network.layers import Dense
 from cygrad.network.noise import Dropout, GaussianNoise
@@ -28,18 +29,8 @@ if TYPE_CHECKING:
     from cygrad.network import Network
     from cygrad.network.layers import Layer
 
-#: Modules of the activations that have one without arguments.
-PLAIN = {
-    "sigmoid": "Sigmoid",
-    "tanh": "Tanh",
-    "relu": "ReLU",
-    "selu": "SELU",
-    "silu": "SiLU",
-    "mish": "Mish",
-    "softsign": "Softsign",
-    "hard_tanh": "Hardtanh",
-    "hard_sigmoid": "Hardsigmoid",
-}
+#: Modules of the activations that have one without arguments; Hardtanh has other defaults to check.
+MODULES = {ours: theirs for theirs, ours in PLAIN.items()} | {"hard_tanh": "Hardtanh"}
 #: ln(1 + exp(z)) is z in float64 above.
 THRESHOLD = 40.0
 
@@ -282,8 +273,8 @@ def _activation(name: str, parameter: float) -> list[Any]:
     nn = library("torch", EXTRA).nn
     if name == "identity":
         return []
-    if name in PLAIN:
-        return [getattr(nn, PLAIN[name])()]
+    if name in MODULES:
+        return [getattr(nn, MODULES[name])()]
     others: dict[str, Any] = {
         "leaky_relu": lambda: nn.LeakyReLU(parameter),
         "elu": lambda: nn.ELU(parameter),
