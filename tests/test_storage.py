@@ -13,7 +13,7 @@ import pytest
 
 import cygrad as cg
 from cygrad import Dense, Network
-from cygrad.network import storage
+from cygrad.network import archive, storage
 from cygrad.network.descriptions import FIRST_KEYS
 
 
@@ -45,17 +45,17 @@ def saved(path):
 
 def rewrite(path, change=None, header=None, compression=zipfile.ZIP_STORED):
     """Write a file again, with its members changed by name, or fields of its header."""
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path) as file:
+        members = {name: file.read(name) for name in file.namelist()}
     if header is not None:
         text = json.loads(np.load(io.BytesIO(members["header.npy"])).tobytes())
         text.update(header)
         members["header.npy"] = npy(np.frombuffer(json.dumps(text).encode(), np.uint8))
     members.update(change or {})
-    with zipfile.ZipFile(path, "w", compression) as archive:
+    with zipfile.ZipFile(path, "w", compression) as file:
         for name, data in members.items():
             if data is not None:
-                archive.writestr(name, data)
+                file.writestr(name, data)
 
 
 def npy(array, **options):
@@ -152,14 +152,14 @@ class TestNames:
 
 
 class TestNothingIsLost:
-    @pytest.mark.parametrize("fault", ["savez", "fsync", "replace"])
+    @pytest.mark.parametrize("fault", ["write", "fsync", "replace"])
     def test_a_failure_leaves_the_old_file(self, saved, monkeypatch, fault):
         before = saved.read_bytes()
 
         def fail(*arguments, **named):
             raise OSError("no space left on device")
 
-        monkeypatch.setattr(np if fault == "savez" else os, fault, fail)
+        monkeypatch.setattr(archive if fault == "write" else os, fault, fail)
         with pytest.raises(OSError, match="no space left"):
             make().save(saved)
         assert saved.read_bytes() == before
@@ -168,11 +168,11 @@ class TestNothingIsLost:
     def test_an_interrupt_leaves_the_old_file(self, saved, monkeypatch):
         before = saved.read_bytes()
 
-        def half(file, **arrays):
+        def half(file, header, arrays):
             file.write(b"half of it")
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(np, "savez", half)
+        monkeypatch.setattr(archive, "write", half)
         with pytest.raises(KeyboardInterrupt):
             make().save(saved)
         assert saved.read_bytes() == before
@@ -245,7 +245,7 @@ class TestRefusals:
 
     def test_files_cut_short(self, saved):
         whole = saved.read_bytes()
-        for length in range(4, len(whole), 7):
+        for length in range(1, len(whole)):
             saved.write_bytes(whole[:length])
             with pytest.raises(ValueError, match="is damaged or cut short"):
                 cg.load(saved)

@@ -58,9 +58,12 @@ def atomic_write(
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        # Writing to a full disk fails without the name of a file.
-        if isinstance(error, OSError) and error.errno and error.filename in (None, temporary):
-            raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+        # Writing to a full disk fails without the name of a file, in NumPy also without a number.
+        if isinstance(error, OSError) and error.filename in (None, temporary):
+            if error.errno:
+                raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+            reason = f"{str(error) or 'an error of writing'}; {os.fspath(path)!r} is not changed"
+            raise OSError(reason) from error
         raise
     _sync_folder(folder)
 

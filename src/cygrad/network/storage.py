@@ -18,37 +18,32 @@ The archive is not compressed, as `numpy.savez` writes it; `numpy.load` can read
 - ``input_mean``, ``input_scale``: float64 of shape (inputs,), if inputs are standardised;
 - of an ensemble all these for each member, as ``member_0_weights_0``.
 
-A file is replaced in one step (see `atomic_write`). Reading trusts nothing: every size is compared
-with the size of the file before anything is allocated, and checksums are verified.
+A file is replaced in one step (see `atomic_write`). Reading trusts nothing, see `archive`.
 """
 
 from __future__ import annotations
 
-import io
-import json
-import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.lib import format as npy
 
 from cygrad import __version__, checks
 from cygrad.atomic_write import atomic_write
+from cygrad.network import archive
 from cygrad.network.activations import FIRST_ACTIVATIONS
-from cygrad.network.archive import stored_members
+from cygrad.network.archive import UnsupportedFile, damaged_error
 from cygrad.network.descriptions import FIRST_KEYS, flat_values
 from cygrad.network.losses import FIRST_LOSSES
 
 if TYPE_CHECKING:
-    from zipfile import ZipInfo
-
     from numpy.typing import NDArray
+
+__all__ = ["UnsupportedFile", "damaged_error", "read", "save"]
 
 FORMAT = "cygrad network"
 VERSION = 5
-PLAIN_BYTES = 16 << 20  # larger archives are read member by member, with less memory
 
 # The arrays of norms and scaling, each of shape (units,).
 _UNIT_ARRAYS = {
@@ -62,7 +57,7 @@ def save(
     path: str | os.PathLike[str], config: dict[str, Any], arrays: dict[str, NDArray[Any]]
 ) -> None:
     """Write the configuration and the arrays of a network; see `Network.save`."""
-    name = _check_path(path)
+    name = archive.path_name(path)
     for array_name, array in arrays.items():
         if not np.isfinite(array).all():
             raise ValueError(
@@ -74,13 +69,8 @@ def save(
         "cygrad": __version__,
         **(config if "members" in config else described(config, arrays)),
     }
-    text = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
-    little_endian = {
-        array_name: array.astype(array.dtype.newbyteorder("<"), copy=False)
-        for array_name, array in arrays.items()
-    }
     with atomic_write(name) as file:
-        np.savez(file, header=text, **little_endian)  # type: ignore[arg-type]
+        archive.write(file, header, arrays)
 
 
 def described(config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
@@ -128,52 +118,8 @@ def version(config: dict[str, Any]) -> int:
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Read the configuration and the arrays of a network; see `cygrad.load`."""
-    name = _check_path(path)
-    with open(name, "rb") as file:
-        start = file.read(4)
-        if start != b"PK\x03\x04":
-            what = "is empty" if not start else "is not an .npz archive"
-            raise ValueError(f"{name!r} {what}, expected a cygrad network")
-        size = os.fstat(file.fileno()).st_size
-        try:
-            members = stored_members(start + file.read()) if size <= PLAIN_BYTES else None
-            if members is not None and "header.npy" in members:
-                return _contents(members.keys(), members.__getitem__, name)
-            import zipfile  # says what is wrong, and takes longer to import than to read networks
-
-            with zipfile.ZipFile(file) as archive:
-                _check_members(archive.infolist(), name, size)
-                return _contents(archive.namelist(), archive.read, name)
-        except (OSError, MemoryError, UnsupportedFile):
-            raise
-        except Exception as error:
-            # zipfile, json and NumPy's reader raise many kinds of errors for invalid bytes.
-            raise damaged_error(path, error) from error
-
-
-def damaged_error(path: str | os.PathLike[str], error: Exception) -> ValueError:
-    """Return the error for a file that `error` shows to be damaged."""
-    return ValueError(f"{os.fspath(path)!r} is damaged or cut short: {error}")
-
-
-class UnsupportedFile(ValueError):
-    """The file is intact but cannot be read by this version; the message is complete."""
-
-
-def _check_members(members: Sequence[ZipInfo], name: str, size: int) -> None:
-    """Check that an archive has a header, and members that are not larger than the file."""
-    if "header.npy" not in {info.filename for info in members}:
-        raise UnsupportedFile(
-            f"{name!r} is an .npz archive without a header, expected a cygrad network"
-        )
-    # Uncompressed members cannot be larger than the file: this rules out zip bombs.
-    if any(info.compress_type for info in members):
-        raise UnsupportedFile(
-            f"{name!r} is compressed, expected an archive as Network.save writes it"
-        )
-    total = sum(info.file_size for info in members)
-    if total > size or min(info.header_offset for info in members) < 0:
-        raise ValueError(f"{total} bytes of data in a file of {size}")
+    name = archive.path_name(path)
+    return archive.read(path, FORMAT, lambda names, read: _contents(names, read, name))
 
 
 def _contents(
@@ -194,11 +140,7 @@ def _contents(
 
 def _header(data: bytes, name: str) -> dict[str, Any]:
     """Parse a header and check that this version can read its format."""
-    shape, dtype, start = _npy_header(data)
-    is_text = len(shape) == 1 and dtype == np.uint8
-    header = json.loads(data[start:]) if is_text else None
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise UnsupportedFile(f"{name!r} has a header of another kind, expected a cygrad network")
+    header = archive.read_header(data, name, FORMAT)
     check_version(header, name)
     return header
 
@@ -250,31 +192,10 @@ def _network_shapes(
 
 def _array(data: bytes, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return the array in a member, after checking it against the header."""
-    found_shape, found_dtype, start = _npy_header(data)
+    found_shape, found_dtype, start = archive.npy_header(data)
     if (found_shape, found_dtype) != (shape, dtype):
         raise ValueError(
             f"{name} is {found_dtype} of shape {found_shape}, expected {dtype} of shape {shape}"
         )
-    if len(data) - start != math.prod(shape) * dtype.itemsize:
-        raise ValueError(f"{name} has {len(data) - start} bytes, too few or too many for its shape")
-    array = np.frombuffer(data, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
+    array = archive.read_array(data, name, shape, dtype, start)
     return checks.parameters(array, name, shape, array.dtype)
-
-
-def _npy_header(data: bytes) -> tuple[tuple[int, ...], np.dtype[Any], int]:
-    """Return shape, dtype and start of the data of a C-ordered array in NumPy's format."""
-    stream = io.BytesIO(data)
-    version = npy.read_magic(stream)
-    if version != (1, 0):
-        raise ValueError(f"an array in NumPy's format {version}, expected (1, 0)")
-    shape, fortran_order, dtype = npy.read_array_header_1_0(stream)
-    if fortran_order:
-        raise ValueError("an array in Fortran order, expected C order")
-    return shape, dtype, stream.tell()
-
-
-def _check_path(path: str | os.PathLike[str]) -> str:
-    name = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
-    if not isinstance(name, str):
-        raise TypeError(f"path is {path!r}, expected a str or an os.PathLike of one")
-    return name
