@@ -9,7 +9,7 @@ is never used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -99,6 +99,12 @@ def seeds(rng: RandomSource, purpose: Purpose) -> Seeds:
             "a numpy.random.SeedSequence or None"
         )
     return Seeds(parent.entropy, (*parent.spawn_key, *key), parent.pool_size)
+
+
+def saved_seeds(values: Sequence[Any]) -> Seeds:
+    """Return seeds from the list of their fields, as a file of JSON has it."""
+    entropy, spawn_key, pool_size = values
+    return Seeds(entropy, tuple(spawn_key), pool_size)
 
 
 def generator(seeds: Seeds) -> Generator:

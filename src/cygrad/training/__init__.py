@@ -7,6 +7,7 @@ update rules in `cygrad._engine`.
 
 from cygrad.training import optimizers
 from cygrad.training.callbacks import Callback, CSVLogger, EarlyStopping, ReduceOnPlateau
+from cygrad.training.checkpoints import Checkpoint
 from cygrad.training.history import DivergenceError, History
 from cygrad.training.lbfgs import LBFGS
 from cygrad.training.optimizers import *  # noqa: F403
@@ -33,6 +34,7 @@ __all__ = [
     "LBFGS",
     "CSVLogger",
     "Callback",
+    "Checkpoint",
     "CosineDecay",
     "CosineLog",
     "CosineRestarts",

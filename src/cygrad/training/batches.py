@@ -265,11 +265,38 @@ class BatchRun(Run):
         #: Batches that are done in the present epoch.
         self.batches_done = 0
         self._place = Place(0, 0, 0, 0)
+        #: Those of an epoch that goes on.
+        self._passed_over = 0, self._place
         self._items: Iterator[tuple[int, Any]] | None = None
         self._is_partial = self._has_weights = False
 
     def plan_epoch(self, step: int) -> None:
         self.trainer.bind_rates(self.expected_steps)
+
+    @property
+    def can_go_on(self) -> bool:
+        return False  # only between two batches
+
+    def plans(self) -> dict[str, Any]:
+        return {"expected_steps": self.expected_steps}
+
+    def restore_plans(self, state: Mapping[str, Any]) -> None:
+        self.expected_steps = state["expected_steps"]
+
+    def place(self) -> dict[str, Any]:
+        order = self.source.order
+        return {
+            "batches_done": self.batches_done,
+            "rows_done": self.rows_done,
+            "permutation": None if order is None else order.permutation,
+        }
+
+    def restore_place(self, within: Mapping[str, Any]) -> None:
+        steps_done = self.trainer.steps - within["first_step"]
+        place = Place(steps_done, within["rows_done"], 0, 0)
+        self._passed_over = within["batches_done"], place
+        if self.source.order is not None:
+            self.source.order.repeat(within["permutation"])
 
     def new_progress(self) -> Progress:
         return Progress(self.budget.epochs, 1, 1, 1)
@@ -280,8 +307,9 @@ class BatchRun(Run):
             drawn = self.trainer.draw()
         rate = self.trainer.rates_of(training.steps, 1)
         first_rate = training.rate if rate is None else float(rate[0])
-        self._items = self.source.epoch(drawn)
-        self.batches_done, self._place = 0, Place(0, 0, 0, 0)
+        self.batches_done, self._place = self._passed_over
+        self._passed_over = 0, Place(0, 0, 0, 0)
+        self._items = self.source.epoch(drawn, self.batches_done)
         self._is_partial = self._has_weights = False
         return Epoch(len(self.history) + 1, training.steps, None, None, first_rate, drawn)
 
@@ -299,7 +327,7 @@ class BatchRun(Run):
                 self.batches_done += 1
                 if self._is_partial:
                     break
-                self._pause_if_due()
+                self._pause_if_due(epoch)
         if self.steps_done == 0:
             weight = " with a weight above 0" if self._has_weights else ""
             raise ValueError(f"X gave no batch{weight} in this epoch, expected at least one")
@@ -308,8 +336,11 @@ class BatchRun(Run):
         epoch.planned = self.steps_done
         return False
 
-    def _pause_if_due(self) -> None:
-        pass
+    def _pause_if_due(self, epoch: Epoch) -> None:
+        if self._pausing and self.steps_done and self.batches_done != self.source.count:
+            limits = self.limits(None)
+            if any(limit is not None and limit <= 0 for limit in limits):
+                self.pause(epoch)
 
     def _take_items(self) -> Iterator[tuple[int, Any]]:
         """Return the batches, and keep no reference, so that the reader's thread ends them."""

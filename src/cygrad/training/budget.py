@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from math import inf
 from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 from cygrad import checks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Budget:
@@ -23,8 +27,19 @@ class Budget:
         self.max_steps = None if max_steps is None else checks.whole_number(max_steps, "max_steps")
         if max_seconds is not None and checks.number(max_seconds, "max_seconds", least=0) == 0:
             raise ValueError(f"max_seconds is {max_seconds}, expected a number above 0")
-        self._end = inf if max_seconds is None else monotonic() + max_seconds
+        self._begin = monotonic()
+        self._end = inf if max_seconds is None else self._begin + max_seconds
         self._steps_done = 0
+
+    def state(self) -> dict[str, Any]:
+        """Return what has been spent."""
+        return {"steps": self._steps_done, "seconds": monotonic() - self._begin}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Count what was spent before."""
+        self._steps_done = state["steps"]
+        self._begin -= state["seconds"]
+        self._end -= state["seconds"]
 
     @property
     def epochs_alone(self) -> int | None:

@@ -12,7 +12,7 @@ from cygrad.training import lbfgs
 from cygrad.training.batches import BatchRun, BatchSource
 from cygrad.training.budget import Budget
 from cygrad.training.data import measure, read_fit_data, read_validation
-from cygrad.training.hooks import as_hooks
+from cygrad.training.hooks import as_hooks, pausing_hooks
 from cygrad.training.lbfgs import LBFGS
 from cygrad.training.metrics.table import read_metrics
 from cygrad.training.order import check_shuffle
@@ -92,7 +92,9 @@ def prepare(
             if value is not None:
                 raise ValueError(f"{name} is {value} and X are batches, expected {name} with X, y")
         source = BatchSource(given.X, shuffle)
-        return BatchRun(trainer, source, budget, hooks, held_out, metrics, verbose=verbose)
+        run: Run = BatchRun(trainer, source, budget, hooks, held_out, metrics, verbose=verbose)
+        run.given, run.options = given, options
+        return run
     data = read_fit_data(
         net,
         given,
@@ -104,6 +106,11 @@ def prepare(
         stacklevel=stacklevel + 1,
     )
     if isinstance(optimizer, LBFGS):
+        if pausing_hooks(hooks):
+            raise ValueError(
+                "callbacks has a Checkpoint and optimizer is LBFGS, whose memory is in SciPy; "
+                "expected another optimizer"
+            )
         return lambda reset: lbfgs.fit(
             trainer,
             data,
@@ -115,7 +122,7 @@ def prepare(
         )
     n = data.samples.rows if data.rows is None else len(data.rows)
     step_rows = _clipped_step_rows(trainer, n, stacklevel + 1)
-    return ArrayRun(
+    run = ArrayRun(
         trainer,
         data,
         budget,
@@ -126,6 +133,8 @@ def prepare(
         verbose=verbose,
         statistics=statistics,
     )
+    run.given, run.options = given, options
+    return run
 
 
 def _clipped_step_rows(trainer: Trainer, n: int, stacklevel: int) -> int:

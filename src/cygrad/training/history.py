@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from cygrad.training.metrics import METRICS
+from cygrad.training.statistics import LayerStatistics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from cygrad.training.metrics import Metric
-    from cygrad.training.statistics import LayerStatistics
 
 
 class OptimizeResult(NamedTuple):
@@ -187,6 +189,24 @@ class History:
         self._rows.append(row)
         if statistics is not None:
             self.statistics.append(statistics)
+
+    def state(self) -> dict[str, Any]:
+        """Return rows, statistics and end, for a checkpoint."""
+        return {
+            "names": list(self._names),
+            "rows": np.array(self._rows, np.float64).reshape(-1, len(self._names)),
+            "statistics": [[list(layer) for layer in epoch] for epoch in self.statistics],
+            "stopped": self.stopped,
+            "partial_steps": self.partial_steps,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of `state`."""
+        self._rows = [tuple(row) for row in state["rows"].tolist()]
+        self.statistics = [
+            tuple(LayerStatistics(*layer) for layer in epoch) for epoch in state["statistics"]
+        ]
+        self.stopped, self.partial_steps = state["stopped"], state["partial_steps"]
 
     def last(self) -> dict[str, float]:
         """Return the row of the latest epoch as a dict with the names of the columns."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Protocol, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, cast
 
 if TYPE_CHECKING:
     from cygrad.training.run import Run
@@ -32,18 +32,21 @@ class PausingHooks(Hooks, Protocol):
     def on_pause(self, run: Run) -> None:
         """Called at each pause, and after each epoch when all callbacks have been called."""
 
+    def on_leave(self, run: Run) -> None:
+        """Called where an interrupt ends an epoch between two steps."""
+
 
 class _FunctionHooks:
     """Hooks that call a function after each epoch."""
 
     def __init__(self, function: EpochFunction) -> None:
-        self._function = function
+        self.function = function
 
     def on_train_begin(self, trainer: Trainer) -> None:
         pass
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Logs) -> bool | None:
-        return self._function(trainer, epoch, logs)
+        return self.function(trainer, epoch, logs)
 
     def on_train_end(self, trainer: Trainer) -> None:
         pass
@@ -62,6 +65,25 @@ def _is_hooks(value: object) -> TypeGuard[Hooks]:
 def pausing_hooks(hooks: Iterable[Hooks]) -> list[PausingHooks]:
     """Return those that pause the training."""
     return [cast("PausingHooks", hook) for hook in hooks if hasattr(hook, "until_pause")]
+
+
+def function_of(hook: object) -> EpochFunction | None:
+    """Return the function that a hook calls; None if it is a callback."""
+    return hook.function if isinstance(hook, _FunctionHooks) else None
+
+
+def state_of(hook: object) -> Mapping[str, Any]:
+    """Return the state of a callback for a checkpoint; nothing if it has no such method."""
+    method = getattr(hook, "state", None)
+    state: Mapping[str, Any] = method() if callable(method) else {}
+    return state
+
+
+def restore(hook: object, state: Mapping[str, Any]) -> None:
+    """Restore the state of a callback, if it has one."""
+    method = getattr(hook, "restore", None)
+    if state and callable(method):
+        method(state)
 
 
 def as_hooks(callbacks: Iterable[Hooks | EpochFunction]) -> list[Hooks]:

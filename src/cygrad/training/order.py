@@ -51,6 +51,18 @@ class Order:
         self.is_random, self.is_function = shuffle is True, callable(shuffle)
         self._permutation = np.empty(self.size, np.int64) if shuffle else None
         self._order = self._permutation if rows is None else np.empty_like(rows)
+        self._repeated: NDArray[np.int64] | None = None
+
+    @property
+    def permutation(self) -> NDArray[np.int64] | None:
+        """A copy of the latest order from a function; None for other orders."""
+        if self._function is None or self._permutation is None:
+            return None
+        return self._permutation.copy()
+
+    def repeat(self, permutation: NDArray[np.int64] | None) -> None:
+        """Take this order in the next epoch, in the place of one from the function."""
+        self._repeated = permutation
 
     def draw(self, drawn: int | None, count: int) -> NDArray[np.int64] | None:
         """Return the first `count` rows of the next epoch; None for all rows in their order.
@@ -67,7 +79,10 @@ class Order:
                 return self._rows
             return np.arange(count) if self._rows is None else self._rows[:count]
         if self._function is not None:
-            self._permutation[:] = _positions(self._function(self.size), self.size)
+            if self._repeated is None:
+                self._permutation[:] = _positions(self._function(self.size), self.size)
+            else:
+                self._permutation[:], self._repeated = self._repeated, None
             if not is_permutation(self._permutation):  # of the copy, which nobody else can change
                 raise ValueError(
                     f"shuffle({self.size}) has numbers twice or out of range, expected each of 0 "

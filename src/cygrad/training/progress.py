@@ -36,10 +36,17 @@ class Progress:
     loss_scale : float
         Factor from the average of the samples' losses to the displayed loss: 1, or the number of
         samples if losses are summed.
+    first_epoch : int
+        Number of the first epoch: above 1 in a training that goes on.
     """
 
     def __init__(
-        self, epochs: int | None, samples: int, batch_size: int, loss_scale: float
+        self,
+        epochs: int | None,
+        samples: int,
+        batch_size: int,
+        loss_scale: float,
+        first_epoch: int = 1,
     ) -> None:
         self._epochs = epochs
         self._samples = samples
@@ -51,7 +58,7 @@ class Progress:
         self._line: _Line = _PlainLine(stream)
         if self.on_terminal:
             self._line = _make_bar(stream, self._steps * (1 if epochs is None else epochs))
-        self._epoch = 1
+        self._epoch = first_epoch
         self._lines = 0
         self._pending_text = ""
         self._began = self._last_drawn = monotonic()

@@ -17,26 +17,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad.training.history import DivergenceError, History
-from cygrad.training.hooks import pausing_hooks
+from cygrad.training.hooks import pausing_hooks, restore, state_of
 from cygrad.training.order import Order, rows_that_count
 from cygrad.training.plain import epochs_at_once
 from cygrad.training.progress import Progress
 from cygrad.training.statistics import epoch_statistics, last_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from cygrad._engine.training import Training
     from cygrad.training.budget import Budget
-    from cygrad.training.data import FitData
+    from cygrad.training.data import FitData, GivenData
+    from cygrad.training.fitting import FitOptions
     from cygrad.training.hooks import Hooks
     from cygrad.training.metrics import Metric
     from cygrad.training.order import Shuffle
     from cygrad.training.statistics import LayerStatistics
     from cygrad.training.trainer import Trainer
     from cygrad.training.validation import Validation
+
+
+#: The attributes of an epoch that a checkpoint holds.
+EPOCH_NAMES = ("number", "first_step", "steps", "planned", "rate", "drawn", "seconds")
 
 
 class Epoch:
@@ -96,7 +101,13 @@ class Run(ABC):
     history : History
     epoch : Epoch or None
         The present one; None between two.
+    given : GivenData
+    options : FitOptions
+        The arguments of `fit`.
     """
+
+    given: GivenData
+    options: FitOptions
 
     def __init__(
         self,
@@ -112,7 +123,7 @@ class Run(ABC):
     ) -> None:
         self.trainer = trainer
         self.budget = budget
-        self.hooks = hooks
+        self.hooks, self.metrics = hooks, metrics
         self.history = History(
             trainer.net.metric, held_out is not None, metrics, trained is not None
         )
@@ -123,39 +134,100 @@ class Run(ABC):
         self._verbose = verbose
         self._progress: Progress | None = None
         self._training: Training = trainer.exclusive()
+        self._began = 0.0
         self._engine = trainer.net.engine
         self._before: NDArray[Any] = np.empty_like(self._engine.storage)
 
-    def __call__(self, reset: bool = False) -> History:
-        """Train, as `Trainer.fit` describes it."""
+    def __call__(self, reset: bool = False, state: Mapping[str, Any] | None = None) -> History:
+        """Train, as `Trainer.fit` describes it, or go on from a state of `state`."""
         with self.trainer.exclusive(), ExitStack() as cleanup:
-            self.begin(cleanup, reset)
+            self.begin(cleanup, reset, state)
             while self.history.stopped is None:
-                if self.train_together():
+                if self.epoch is None and self.train_together():
                     continue
                 self.begin_epoch()
                 self.train_epoch()
                 self.end_epoch()
         return self.history
 
-    @property
-    def is_over(self) -> bool:
-        """True if no other epoch follows."""
-        return self.history.stopped is not None
-
-    def begin(self, cleanup: ExitStack, reset: bool) -> None:
+    def begin(
+        self, cleanup: ExitStack, reset: bool, state: Mapping[str, Any] | None = None
+    ) -> None:
         """Begin the training, inside of `Trainer.exclusive`; `cleanup` is to be closed after it."""
         trainer = self.trainer
-        self.plan_epoch(0 if reset else trainer.steps)
+        if state is not None:
+            self.restore(state)
+            if self.history.stopped == "epochs" and self.budget.epochs != len(self.history):
+                self.history.stopped = None  # there are more of them now
+        else:
+            self.plan_epoch(0 if reset else trainer.steps)
         if reset:
             trainer.begin_anew()
             self.plan_epoch(0)  # now without the scale of the learning rate
         trainer.begin_history(self.history)
-        for hook in self.hooks:
+        for index, hook in enumerate(self.hooks):
             hook.on_train_begin(trainer)
             cleanup.callback(hook.on_train_end, trainer)
+            if state is not None:
+                restore(hook, state["callbacks"][index])
         if self._verbose:
             self._progress = cleanup.enter_context(self.new_progress())
+
+    def state(self) -> dict[str, Any]:
+        """Return all that is needed to go on from here, between two epochs or steps.
+
+        Arrays that the training changes are copied.
+        """
+        epoch = self.epoch
+        within = None
+        if epoch is not None:
+            within = {
+                **{name: getattr(epoch, name) for name in EPOCH_NAMES},
+                "sums": list(self._training.sums),
+                "before": self._before.copy(),
+                **self.place(),
+            }
+        return {
+            "training": self.trainer.training_state(),
+            "history": self.history.state(),
+            "budget": self.budget.state(),
+            "epoch": within,
+            "callbacks": [state_of(hook) for hook in self.hooks],
+            **self.plans(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of `state`, which was checked."""
+        self.trainer.restore_training_state(state["training"])
+        self.history.restore(state["history"])
+        self.budget.restore(state["budget"])
+        self.restore_plans(state)
+        within = state["epoch"]
+        if within is None:
+            self.plan_epoch(self.trainer.steps)
+            return
+        self.plan_epoch(within["first_step"])
+        self.restore_place(within)
+        epoch = self.draw_epoch(within["drawn"])
+        for name in EPOCH_NAMES:
+            setattr(epoch, name, within[name])
+        np.copyto(self._before, within["before"])
+        self._training.sums = tuple(within["sums"])
+        self.epoch = epoch
+
+    def place(self) -> dict[str, Any]:
+        """Return the place in the present epoch, besides its steps."""
+        return {}
+
+    def plans(self) -> dict[str, Any]:
+        """Return what is known of later epochs."""
+        return {}
+
+    def restore_plans(self, state: Mapping[str, Any]) -> None:  # noqa: B027
+        """Take the values of `plans`."""
+
+    def restore_place(self, within: Mapping[str, Any]) -> None:  # noqa: B027
+        """Take the values of `place`, before the order of the epoch is made again."""
 
     @abstractmethod
     def plan_epoch(self, step: int) -> None:
@@ -197,14 +269,14 @@ class Run(ABC):
         epoch = self.epoch
         assert epoch is not None
         try:
-            begin = perf_counter() - epoch.seconds
+            self._began = perf_counter() - epoch.seconds
             diverged = self.train_steps(epoch)
             self._check(epoch, diverged)
-            epoch.seconds = perf_counter() - begin
+            epoch.seconds = perf_counter() - self._began
             self.budget.spend(self.steps_done)
             self._list(epoch, *self._evaluate(epoch))
-        except BaseException:
-            self._leave(epoch)
+        except BaseException as error:
+            self._leave(epoch, isinstance(error, Exception))
             raise
 
     @property
@@ -231,17 +303,22 @@ class Run(ABC):
         for hook in self._pausing:
             hook.on_pause(self)
 
-    def pause(self) -> None:
+    def pause(self, epoch: Epoch) -> None:
         """Call the callbacks that pause the training within an epoch."""
+        epoch.seconds = perf_counter() - self._began
         for hook in self._pausing:
             hook.on_pause(self)
 
     def limits(self, seconds: float | None) -> tuple[int | None, float | None]:
-        """Return steps and seconds until the next pause, or `seconds` if these are fewer."""
+        """Return steps and seconds until the next pause, or `seconds` if these are fewer.
+
+        0 or less: it is due.
+        """
         steps: int | None = None
         for hook in self._pausing:
             of_hook, more = hook.until_pause(self)
-            steps = of_hook if steps is None else min(steps, of_hook or steps)
+            if of_hook is not None:
+                steps = of_hook if steps is None else min(steps, of_hook)
             seconds = more if seconds is None else min(seconds, seconds if more is None else more)
         return steps, seconds
 
@@ -302,7 +379,12 @@ class Run(ABC):
             statistics=statistics,
         )
 
-    def _leave(self, epoch: Epoch) -> None:
+    @property
+    def can_go_on(self) -> bool:
+        """True if `state` is complete at any step of an epoch."""
+        return True
+
+    def _leave(self, epoch: Epoch, is_error: bool) -> None:
         """Leave an epoch that an error or an interrupt has ended."""
         if not self._engine.finite:
             self._restore()
@@ -311,6 +393,9 @@ class Run(ABC):
             self._list(epoch, (nan,) * missing, () if self._statistics else None)
         elif len(self.history.statistics) < len(self.history) and self._statistics:
             self.history.statistics.append(())
+        elif not is_error and len(self.history) < epoch.number and self.can_go_on:
+            for hook in self._pausing:
+                hook.on_leave(self)
 
 
 class ArrayRun(Run):
@@ -356,9 +441,17 @@ class ArrayRun(Run):
         self._rows: NDArray[np.int64] | None = None
         self._size = 0  # rows of a whole epoch
 
-    def begin(self, cleanup: ExitStack, reset: bool) -> None:
+    def begin(
+        self, cleanup: ExitStack, reset: bool, state: Mapping[str, Any] | None = None
+    ) -> None:
         self.trainer.bind_rates(self._steps)
-        super().begin(cleanup, reset)
+        super().begin(cleanup, reset, state)
+
+    def place(self) -> dict[str, Any]:
+        return {"permutation": self.order.permutation}
+
+    def restore_place(self, within: Mapping[str, Any]) -> None:
+        self.order.repeat(within["permutation"])
 
     def _epochs_together(self) -> int:
         """Return the number of epochs that nothing separates, for the next call of the engine."""
@@ -417,7 +510,7 @@ class ArrayRun(Run):
     def new_progress(self) -> Progress:
         size, epochs = self.order.size, self.budget.epochs_of(self._steps)
         scale = 1 if self.trainer.net.reduction == "mean" else size
-        progress = Progress(epochs, size, self._step_rows, scale)
+        progress = Progress(epochs, size, self._step_rows, scale, len(self.history) + 1)
         self._poll = progress.poll if progress.on_terminal else None
         return progress
 
@@ -455,7 +548,7 @@ class ArrayRun(Run):
             last, seconds = planned, budget.seconds_left
             if self._pausing:
                 steps, seconds = self.limits(seconds)
-                last = planned if steps is None else done + steps
+                last = planned if steps is None else done + max(steps, 1)
             *_, done, diverged = training.epoch(
                 samples,
                 targets,
@@ -471,7 +564,7 @@ class ArrayRun(Run):
             )
             if diverged or done >= planned or not self._pausing or budget.is_over_time:
                 return diverged
-            self.pause()
+            self.pause(epoch)
 
     def count_total(self, epoch: Epoch, done: int) -> None:
         if self._data.weights is None:

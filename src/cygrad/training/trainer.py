@@ -19,7 +19,7 @@ from cygrad._engine.training import Training
 from cygrad.network import Network
 from cygrad.network.losses import class_named
 from cygrad.threads import check_threads, default_threads, within_limit
-from cygrad.training.clipping import read_clipping
+from cygrad.training.clipping import Clipping, read_clipping
 from cygrad.training.data import GivenData, read_data, read_sample_weights
 from cygrad.training.fitting import FitOptions, prepare
 from cygrad.training.history import DivergenceError, History
@@ -27,6 +27,7 @@ from cygrad.training.optimizers import Optimizer
 from cygrad.training.rates import Rates
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Mapping
 
     from numpy.random import BitGenerator, Generator
@@ -431,6 +432,75 @@ class Trainer:
         run = prepare(self, given, options, callbacks, self._seeds.of("validation"))
         return run(reset)
 
+    def resume(
+        self,
+        path: str | os.PathLike[str],
+        X: Any,
+        y: ArrayLike | None = None,
+        *,
+        epochs: int | None = None,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+        rows: ArrayLike | None = None,
+        metrics: Iterable[MetricLike] | None = None,
+        callbacks: Iterable[Hooks | EpochFunction] | None = None,
+        verbose: bool | None = None,
+        shuffle: Shuffle | None = None,
+    ) -> History:
+        """Go on with the `fit` that wrote a checkpoint, to the same bits as without a break.
+
+        Network and trainer are made as for that `fit`; the file has all that training changes,
+        and the other arguments of `fit`: `validation`, `train_metrics`, `max_steps`,
+        `max_seconds`, of which the rest is left, `statistics` and `class_weight`.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            A file of `Checkpoint`.
+        X, y, X_val, y_val, sample_weight, sample_weight_val, rows
+            The same data as for `fit`.
+        epochs : int or None
+            Another number of epochs, of the whole training. None: as before.
+        metrics : iterable or None
+            The same metrics, if some are functions. None: those before.
+        callbacks : iterable or None
+            The same callbacks in the same order; their states are restored. `Checkpoint` can have
+            other arguments, or be left out. None: those before, made again with their arguments,
+            with `path` for the one that wrote the file; this needs callbacks of cygrad.
+        verbose : bool or None
+            As for `fit`; None: as before.
+        shuffle : function or None
+            The same function, if it was one.
+
+        Returns
+        -------
+        History
+            Of the whole training.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the file is no checkpoint, is damaged or cut short, or has a newer format; if
+            network, trainer or an argument differ from those before; if the data are not the same:
+            shape, dtype and a hash of the values are compared. Nothing is changed then.
+        OSError
+            If there is no such file, or it cannot be read.
+
+        Notes
+        -----
+        Other errors and warnings are those of `fit`. A training that had ended ends at once.
+
+        The number of threads can differ. Learning rates, metrics, losses and orders that are
+        functions must be the same, which cannot be checked.
+        """
+        from cygrad.training.checkpoints.resuming import resume
+
+        given = GivenData(X, y, sample_weight, X_val, y_val, sample_weight_val, rows)
+        options = {"epochs": epochs, "metrics": metrics, "verbose": verbose, "shuffle": shuffle}
+        return resume(self, path, given, callbacks, options)
+
     def reset(self) -> None:
         """Begin anew: draw the parameters again, and forget all training.
 
@@ -463,6 +533,11 @@ class Trainer:
     def clips(self) -> bool:
         """True if gradients are clipped."""
         return self._clipping.kind is not None
+
+    @property
+    def clipping(self) -> Clipping:
+        """Kind and limit of the clipping."""
+        return self._clipping
 
     @property
     def step_rows(self) -> int:
@@ -509,6 +584,37 @@ class Trainer:
     def rates_are_known_ahead(self) -> bool:
         """True if learning rates of many epochs can be computed at once."""
         return self._rates.are_constant or self._rates.are_known_ahead
+
+    def training_state(self) -> dict[str, Any]:
+        """Return all that training changes, copied, and the seeds: a state for a checkpoint."""
+        training, engine = self._training, self._net.engine
+        parameters = np.empty_like(engine.storage)
+        engine.copy_storage(parameters)
+        drawn = "_shuffling" in self.__dict__  # else the stream is at its beginning
+        return {
+            "steps": training.steps,
+            "learning_rate_scale": self._rates.scale,
+            "seeds": list(self._seeds),
+            "shuffling": self._shuffling.bit_generator.state if drawn else None,
+            "dropout_seed": self._dropout_seed,
+            "parameters": parameters,
+            "optimizer_state": [array.copy() for array in training.state],
+            "record": training.record,
+        }
+
+    def restore_training_state(self, state: dict[str, Any]) -> None:
+        """Go on from a state of `training_state`, which was checked."""
+        training = self._training
+        np.copyto(self._net.engine.storage, state["parameters"])
+        for array, saved in zip(training.state, state["optimizer_state"], strict=True):
+            np.copyto(array, saved)
+        training.steps, training.record = state["steps"], state["record"]
+        self._dropout_seed = training.seed = state["dropout_seed"]
+        self._seeds = seeding.saved_seeds(state["seeds"])
+        self.__dict__.pop("_shuffling", None)
+        if state["shuffling"] is not None:
+            self._shuffling.bit_generator.state = state["shuffling"]
+        self.learning_rate_scale = state["learning_rate_scale"]
 
     def draw(self) -> int:
         """Return the next random number of the stream of the shuffling."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cygrad.training.trainer import Trainer
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 class Callback:
     """Base class of callbacks of `Trainer.fit`; a subclass overrides the methods that it needs.
 
-    All three methods may read and assign the parameters, and pickle the trainer.
+    The methods that begin with "on" may read and assign the parameters, and pickle the trainer.
+    One that remembers something from epoch to epoch overrides `state` and `restore` too, so that
+    a training can go on from a checkpoint.
     A function given as a callback is called as `on_epoch_end`.
 
     Examples
@@ -54,6 +56,17 @@ class Callback:
 
     def on_train_end(self, trainer: Trainer) -> None:
         """Called once at the end of training, also after an error or an interrupt."""
+
+    def state(self) -> Mapping[str, Any]:
+        """Return what `restore` needs to go on from here, for a checkpoint.
+
+        Called between two epochs or steps. Values can be None, numbers, text, arrays of numbers,
+        and lists and dicts of these; they must not change afterwards.
+        """
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state; called by `Trainer.resume` after `on_train_begin`."""
 
 
 def check_monitor(monitor: object) -> str:

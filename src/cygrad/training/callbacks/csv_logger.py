@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import os
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cygrad.atomic_write import atomic_write
 from cygrad.training.callbacks.callback import Callback
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from cygrad.training.callbacks.callback import Logs
     from cygrad.training.trainer import Trainer
@@ -84,6 +84,12 @@ class CSVLogger(Callback):
         finally:
             os.close(file)
         return None
+
+    def state(self) -> Mapping[str, Any]:
+        return {"epochs": self._epochs}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self._epochs = state["epochs"]  # of earlier trainings: those of this one are counted on
 
     def _rows_to_keep(self, columns: list[str], steps: int) -> list[list[str]]:
         """Return the rows of an existing log up to a step; none for step 0."""

@@ -11,6 +11,8 @@ from cygrad import checks
 from cygrad.training.callbacks.callback import Callback, check_monitor, direction
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from cygrad.training.callbacks.callback import Logs
@@ -117,6 +119,18 @@ class EarlyStopping(Callback):
             if self.restore_best:
                 self._parameters = trainer.net.engine.storage.copy()
         return self.patience is not None and epoch - self._improved_epoch >= self.patience
+
+    def state(self) -> Mapping[str, Any]:
+        return {
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "improved_epoch": self._improved_epoch,
+            "parameters": self._parameters,  # a copy, which is never changed
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.best, self.best_epoch = state["best"], state["best_epoch"]
+        self._improved_epoch, self._parameters = state["improved_epoch"], state["parameters"]
 
     def on_train_end(self, trainer: Trainer) -> None:
         if self._parameters is not None:

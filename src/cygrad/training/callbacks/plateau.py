@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cygrad import checks
 from cygrad.training.callbacks.callback import Callback, check_monitor, direction
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cygrad.training.callbacks.callback import Logs
     from cygrad.training.trainer import Trainer
 
@@ -129,6 +131,18 @@ class ReduceOnPlateau(Callback):
             self.cooldown_left, self.bad_epochs = self.cooldown, 0
         self._steps = trainer.steps
         return None
+
+    def state(self) -> Mapping[str, Any]:
+        return {
+            "best": self.best,
+            "bad_epochs": self.bad_epochs,
+            "cooldown_left": self.cooldown_left,
+            "steps": self._steps,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.best, self.bad_epochs = state["best"], state["bad_epochs"]
+        self.cooldown_left, self._steps = state["cooldown_left"], state["steps"]
 
     def _improves(self, value: float) -> bool:
         if self.best in (inf, -inf):

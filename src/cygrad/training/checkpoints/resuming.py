@@ -1,0 +1,200 @@
+"""Go on with a training from its checkpoint: what `Trainer.resume` does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from cygrad import seeding
+from cygrad.network import archive
+from cygrad.training.checkpoints import file
+from cygrad.training.checkpoints.checkpoint import Checkpoint
+from cygrad.training.checkpoints.description import (
+    describe_callback,
+    describe_trainer,
+    difference,
+    make_callback,
+    options_of,
+)
+from cygrad.training.checkpoints.fingerprint import difference as difference_of_data
+from cygrad.training.checkpoints.fingerprint import fingerprint
+from cygrad.training.fitting import prepare
+from cygrad.training.hooks import as_hooks
+from cygrad.training.run import Run
+
+if TYPE_CHECKING:
+    import os
+
+    from cygrad.training.data import GivenData
+    from cygrad.training.history import History
+    from cygrad.training.hooks import EpochFunction, Hooks
+    from cygrad.training.trainer import Trainer
+
+CHECKPOINT = Checkpoint.__name__
+
+
+class Saved(NamedTuple):
+    """The parts of a checkpoint."""
+
+    trainer: dict[str, Any]
+    options: dict[str, Any]
+    data: dict[str, Any]
+    callbacks: list[dict[str, Any]]
+    callback: int
+    state: dict[str, Any]
+
+    @property
+    def states(self) -> list[Any]:
+        """The states of the callbacks."""
+        states: list[Any] = self.state["callbacks"]
+        return states
+
+
+def resume(
+    trainer: Trainer,
+    path: str | os.PathLike[str],
+    given: GivenData,
+    callbacks: Iterable[Hooks | EpochFunction] | None,
+    options: Mapping[str, Any],
+    stacklevel: int = 2,
+) -> History:
+    """Go on with the training of a checkpoint; see `Trainer.resume`.
+
+    Parameters
+    ----------
+    options : dict
+        Arguments of `fit`, None: as in the checkpoint.
+    stacklevel : int
+        Of warnings, as for `warnings.warn`.
+    """
+    name = archive.path_name(path)
+    saved = _read(name)
+    differs = difference(_as_read(describe_trainer(trainer)), saved.trainer)
+    if differs is not None:
+        raise ValueError(f"{differs}; expected a trainer like that of {name!r}")
+    with _damage(name):
+        seeds = seeding.saved_seeds(saved.state["training"]["seeds"]).of("validation")
+        made = None if callbacks is not None else _made_callbacks(saved, name)
+    hooks = as_hooks(callbacks or ()) if made is None else made
+    states = _states(hooks, saved)
+    chosen = options_of(saved.options, options)
+    run = prepare(trainer, given, chosen, hooks, seeds, stacklevel + 1)
+    assert isinstance(run, Run)  # LBFGS has no checkpoints
+    differs = difference_of_data(fingerprint(trainer.net, given), saved.data)
+    if differs is not None:
+        raise ValueError(f"{differs}, to go on with {name!r}")
+    with _damage(name):
+        _check_state(run, saved.state)
+    return run(state={**saved.state, "callbacks": states})
+
+
+def _read(name: str) -> Saved:
+    tree = file.read(name)
+    with _damage(name):
+        kinds = {
+            "trainer": dict,
+            "options": dict,
+            "data": dict,
+            "callbacks": list,
+            "callback": int,
+            "state": dict,
+        }
+        for key, kind in kinds.items():
+            if not isinstance(tree[key], kind):
+                raise ValueError(f"{key} is {tree[key]!r}")
+        return Saved(*(tree[key] for key in kinds))
+
+
+@contextmanager
+def _damage(name: str) -> Iterator[None]:
+    """Raise the error of a damaged file where its values make no sense."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        if isinstance(error, RefusedCallback):
+            raise
+        raise archive.damaged_error(name, error) from error
+
+
+def _as_read(values: dict[str, Any]) -> Any:
+    """Return values as they come back from a file."""
+    return json.loads(json.dumps(values))
+
+
+class RefusedCallback(ValueError):
+    """A callback is missing; the message is complete."""
+
+
+def _made_callbacks(saved: Saved, name: str) -> list[Hooks]:
+    """Return the callbacks of a training, made again; that of the checkpoint with its new name."""
+    hooks: list[Hooks] = []
+    for index, description in enumerate(saved.callbacks):
+        if index == saved.callback:
+            arguments = {**description["arguments"], "path": name}
+            description = {**description, "arguments": arguments}
+        hook: Any = make_callback(description)
+        if hook is None:
+            raise RefusedCallback(
+                f"callbacks is None, and the training had {description['class']!r}, which cannot "
+                "be made again; expected all its callbacks, in the same order"
+            )
+        hooks.append(hook)
+    return hooks
+
+
+def _states(hooks: Sequence[Hooks], saved: Saved) -> list[Mapping[str, Any]]:
+    """Return the state of each callback, which must be of the same classes as those before.
+
+    Callbacks that write checkpoints can be others, or be left out.
+    """
+    names = [describe_callback(hook)["class"] for hook in hooks]
+    before = [description["class"] for description in saved.callbacks]
+    if _without(names) != _without(before):
+        raise ValueError(
+            f"callbacks has {', '.join(_without(names)) or 'none'}, and the training "
+            f"{', '.join(_without(before)) or 'none'}; expected the same, in the same order"
+        )
+    of_checkpoints: list[Any] = []
+    others: list[Any] = []
+    for kind, state in zip(before, saved.states, strict=True):
+        (of_checkpoints if kind == CHECKPOINT else others).append(state)
+    found: list[Mapping[str, Any]] = []
+    for kind in names:
+        rest = of_checkpoints if kind == CHECKPOINT else others
+        found.append(rest.pop(0) if rest else {})
+    return found
+
+
+def _without(names: Sequence[str]) -> list[str]:
+    return [name for name in names if name != CHECKPOINT]
+
+
+def _check_state(run: Run, state: Mapping[str, Any]) -> None:
+    """Check that a state fits a run, before anything is changed."""
+    trainer = run.trainer
+    training, epoch, history = state["training"], state["epoch"], state["history"]
+    storage = trainer.net.engine.storage
+    if training["record"].shape[:-1] != (2,) or training["record"].dtype != np.float64:
+        raise ValueError(f"record has shape {training['record'].shape}")
+    blocks = [training["parameters"], *training["optimizer_state"]]
+    if epoch is not None:
+        blocks.append(epoch["before"])
+        if training["record"].shape[1] != training["steps"] - epoch["first_step"]:
+            raise ValueError(f"record has shape {training['record'].shape}")
+        if len(epoch["sums"]) != 3:
+            raise ValueError(f"sums is {epoch['sums']}")
+    if len(training["optimizer_state"]) != len(trainer.exclusive().state):
+        raise ValueError("the optimiser has another number of states")
+    for block in blocks:
+        if (block.shape, block.dtype) != (storage.shape, storage.dtype):
+            raise ValueError(f"an array has {block.dtype} of shape {block.shape}")
+    if history["names"] != list(run.history.keys()):
+        raise ValueError(f"history has {history['names']}, expected {list(run.history.keys())}")
+    if history["rows"].shape[1:] != (len(history["names"]),):
+        raise ValueError(f"history has rows of shape {history['rows'].shape}")
+    if epoch is not None and epoch["number"] != len(history["rows"]) + 1:
+        raise ValueError(f"epoch {epoch['number']} after {len(history['rows'])}")
