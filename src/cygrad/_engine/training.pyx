@@ -325,10 +325,9 @@ cdef class Training(SequentialPasses):
             raise RuntimeError("this training is already running, expected one call at a time")
         self.owner, self.batches_done, self.records = fork_count, first, records
         if records:
+            self.make_room((rows + batch_size - 1) // batch_size - first)
             self.recorded -= first      # the place of the first step of these samples
         try:
-            if records:
-                self.make_room((rows + batch_size - 1) // batch_size)
             self.ensure_plan(X, min(batch_size, rows), threads, sums_go_on(self.engine, isinstance(targets, Samples)))
             self.p.x = &X.view
             set_targets(self.engine, &self.p, targets)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cygrad.training.trainer import Trainer
 
 A_FUNCTION = "a function"
+CHECKPOINT = "Checkpoint"
 _CALLBACKS: dict[str, type[Any]] = {
     each.__name__: each for each in (CSVLogger, EarlyStopping, ReduceOnPlateau)
 }
@@ -132,6 +133,8 @@ def describe_callback(hook: Hooks) -> dict[str, Any]:
         return {"class": A_FUNCTION, "arguments": None}
     kind = type(hook)
     arguments = None
+    if hasattr(hook, "until_pause") and kind.__name__ not in _CALLBACKS:
+        return {"class": CHECKPOINT, "arguments": None}  # a class of the user's, made of that
     if kind.__name__ in _CALLBACKS and _CALLBACKS[kind.__name__] is kind:
         names = list(inspect.signature(kind.__init__).parameters)[1:]
         arguments = {name: getattr(hook, name) for name in names}

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cygrad import seeding
+from cygrad import checks, seeding
 from cygrad.network import archive
 from cygrad.training.checkpoints import file
-from cygrad.training.checkpoints.checkpoint import Checkpoint
 from cygrad.training.checkpoints.description import (
+    CHECKPOINT,
     describe_callback,
     describe_trainer,
     difference,
@@ -22,7 +23,7 @@ from cygrad.training.checkpoints.description import (
 )
 from cygrad.training.checkpoints.fingerprint import difference as difference_of_data
 from cygrad.training.checkpoints.fingerprint import fingerprint
-from cygrad.training.fitting import prepare
+from cygrad.training.fitting import FitOptions, prepare
 from cygrad.training.hooks import as_hooks
 from cygrad.training.run import Run
 
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from cygrad.training.history import History
     from cygrad.training.hooks import EpochFunction, Hooks
     from cygrad.training.trainer import Trainer
-
-CHECKPOINT = Checkpoint.__name__
 
 
 class Saved(NamedTuple):
@@ -106,6 +105,9 @@ def _read(name: str) -> Saved:
         for key, kind in kinds.items():
             if not isinstance(tree[key], kind):
                 raise ValueError(f"{key} is {tree[key]!r}")
+        names = {field.name for field in fields(FitOptions)} | {"metrics_are_named"}
+        if tree["options"].keys() != names:
+            raise ValueError(f"options has {', '.join(tree['options'])}")
         return Saved(*(tree[key] for key in kinds))
 
 
@@ -133,7 +135,7 @@ def _made_callbacks(saved: Saved, name: str) -> list[Hooks]:
     """Return the callbacks of a training, made again; that of the checkpoint with its new name."""
     hooks: list[Hooks] = []
     for index, description in enumerate(saved.callbacks):
-        if index == saved.callback:
+        if index == saved.callback and description["arguments"] is not None:
             arguments = {**description["arguments"], "path": name}
             description = {**description, "arguments": arguments}
         hook: Any = make_callback(description)
@@ -187,6 +189,15 @@ def _check_state(run: Run, state: Mapping[str, Any]) -> None:
             raise ValueError(f"record has shape {training['record'].shape}")
         if len(epoch["sums"]) != 3:
             raise ValueError(f"sums is {epoch['sums']}")
+    for value in (training["learning_rate_scale"], *state["budget"].values()):
+        checks.number(value, "a number", least=0)
+    if state["budget"].keys() != {"steps", "seconds"}:
+        raise ValueError(f"budget is {state['budget']}")
+    checks.whole_number(training["steps"], "steps", 0)
+    checks.whole_number(training["dropout_seed"], "dropout_seed", 0, 2**64 - 1)
+    if training["shuffling"] is not None:
+        stream = seeding.generator(seeding.saved_seeds(training["seeds"]))
+        stream.bit_generator.state = training["shuffling"]  # raises errors
     if len(training["optimizer_state"]) != len(trainer.exclusive().state):
         raise ValueError("the optimiser has another number of states")
     for block in blocks:
