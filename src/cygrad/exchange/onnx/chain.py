@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad.exchange.onnx import classes as decisions
-from cygrad.exchange.onnx.forms import FORMS, layer_norm, sine
-from cygrad.exchange.onnx.read_graph import shortest
+from cygrad.exchange.onnx.forms import FORMS, affine_layer_norm, layer_norm, sine
+from cygrad.exchange.onnx.read_graph import Captured, CapturedArray, shortest
 from cygrad.network.activations import ACTIVATIONS, ChosenActivation
 
 if TYPE_CHECKING:
@@ -116,6 +116,9 @@ class Chain:
 
     def _layer_norm(self, assembly: Assembly, value: str) -> str | None:
         """Append a layer norm of single operators if one follows; return its output."""
+        affine = self._affine_layer_norm(assembly, value)
+        if affine is not None:
+            return affine
         found = None
         for is_power in (False, True):
             found = found or self._graph.match(layer_norm(is_power=is_power), value)
@@ -136,6 +139,21 @@ class Chain:
         self.activation = "identity"
         assembly.layer_norm(weights, biases, eps)
         return value
+
+    def _affine_layer_norm(self, assembly: Assembly, value: str) -> str | None:
+        """Append a layer norm of TensorFlow if one follows; return its output."""
+        eps, gamma, beta = Captured(), CapturedArray(), CapturedArray()
+        first = self._graph.consumers(value)[0]
+        result = self._graph.match_all(affine_layer_norm, value, (eps, gamma, beta))
+        if result is None:
+            return None
+        weights, biases = (
+            self._vector(first, each.values, assembly.units) for each in (gamma, beta)
+        )
+        self._is_at_start = False
+        self.activation = "identity"
+        assembly.layer_norm(weights, biases, eps.value)
+        return result
 
     def _sum(self, value: str, following: list[int]) -> int | None:
         """Return the last sum of the value itself and something else."""

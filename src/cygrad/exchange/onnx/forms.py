@@ -61,6 +61,23 @@ def _gelu_half_inside(operator: str) -> Formula:
     return formula
 
 
+def _gelu_of_erfc(graph: Graph, z: Any, parameter: Any) -> Any:
+    """TensorFlow's z / 2 erfc(−z / √2)."""
+    half = graph.node("Mul", z, graph.number(0.5))
+    x = graph.node("Mul", graph.node("Neg", z), graph.number(sqrt(0.5)))
+    return graph.node("Mul", half, graph.node("Erfc", x))
+
+
+def _hard_sigmoid_of_relu6(graph: Graph, z: Any, parameter: Any) -> Any:
+    moved = graph.node("Add", z, graph.number(3))
+    clipped = graph.node("Clip", moved, graph.number(0), graph.number(6))
+    return graph.node("Mul", clipped, graph.number(1 / 6))
+
+
+def _hard_tanh_of_min_and_max(graph: Graph, z: Any, parameter: Any) -> Any:
+    return graph.node("Max", graph.node("Min", z, graph.number(1)), graph.number(-1))
+
+
 def _gaussian_of_power(graph: Graph, z: Any, parameter: Any) -> Any:
     return graph.node("Exp", graph.node("Neg", graph.node("Pow", z, graph.number(2))))
 
@@ -72,6 +89,7 @@ FOREIGN: tuple[tuple[str, Formula], ...] = (
     ("gelu", _gelu_half_last),
     *(("gelu", _gelu_half_first(operator)) for operator in ("Div", "Mul")),
     *(("gelu", _gelu_half_inside(operator)) for operator in ("Div", "Mul")),
+    ("gelu", _gelu_of_erfc),
     ("silu", _silu),
     ("silu", _of_operator("Swish", alpha=1.0)),
     ("mish", _mish),
@@ -79,6 +97,8 @@ FOREIGN: tuple[tuple[str, Formula], ...] = (
     ("softplus", _softplus_of_pytorch),
     ("leaky_relu", _leaky_relu),
     ("hard_sigmoid", _of_operator("HardSigmoid", alpha=1 / 6, beta=0.5)),
+    ("hard_sigmoid", _hard_sigmoid_of_relu6),
+    ("hard_tanh", _hard_tanh_of_min_and_max),
     ("gaussian", _gaussian_of_power),
     ("relu", _relu_of_max),
 )
@@ -110,3 +130,18 @@ def layer_norm(*, is_power: bool) -> Formula:
         return graph.node("Div", centered, deviation)
 
     return formula
+
+
+def affine_layer_norm(graph: Graph, z: Any, parameters: Any) -> Any:
+    """z m + (β − mean m) with m = γ / √(variance + ε), as TensorFlow computes a layer norm.
+
+    The parameters are ε, γ and β.
+    """
+    eps, weights, biases = parameters
+    mean = graph.node("ReduceMean", z, axes=[-1])
+    centered = graph.node("Sub", z, mean)
+    variance = graph.node("ReduceMean", graph.node("Mul", centered, centered), axes=[-1])
+    deviation = graph.node("Sqrt", graph.node("Add", variance, graph.number(eps)))
+    factors = graph.node("Mul", graph.node("Reciprocal", deviation), weights)
+    moved = graph.node("Add", graph.node("Mul", graph.node("Neg", mean), factors), biases)
+    return graph.node("Add", graph.node("Mul", z, factors), moved)

@@ -37,6 +37,7 @@ SAME_DTYPE = frozenset(
         "Dropout",
         "Elu",
         "Erf",
+        "Erfc",
         "Exp",
         "Flatten",
         "Gelu",
@@ -53,6 +54,7 @@ SAME_DTYPE = frozenset(
         "Neg",
         "PRelu",
         "Pow",
+        "Reciprocal",
         "Relu",
         "Reshape",
         "Selu",
@@ -80,6 +82,13 @@ class Captured:
 
     def __init__(self) -> None:
         self.value = 0.0
+
+
+class CapturedArray:
+    """An array of a formula, found in the graph."""
+
+    def __init__(self) -> None:
+        self.values: NDArray[Any] = np.zeros(0)
 
 
 class ReadGraph:
@@ -150,8 +159,13 @@ class ReadGraph:
 
         All nodes that use the value must belong to it.
         """
-        search = Search(self)
         captured = Captured()
+        result = self.match_all(formula, value, captured)
+        return None if result is None else (result, captured.value)
+
+    def match_all(self, formula: Formula, value: str, captured: Any) -> str | None:
+        """Return the result of a formula with any parameters that are captured, as `match`."""
+        search = Search(self)
         try:
             result = search.whole(formula, value, captured)
         except NoMatch:
@@ -161,7 +175,7 @@ class ReadGraph:
         if not set(self.consumers(value)) <= search.found:
             return None
         self.used |= search.found
-        return result, captured.value
+        return result
 
     def _remove_casts(self) -> None:
         """Leave out conversions to the dtype that a value has, as Keras' exporter writes them."""
@@ -228,7 +242,7 @@ class Search:
         self.graph = graph
         self.found: set[int] = set()
 
-    def whole(self, formula: Formula, value: str, captured: Captured) -> Any:
+    def whole(self, formula: Formula, value: str, captured: Any) -> Any:
         return formula(self, value, captured)
 
     def number(self, value: Any) -> Any:
@@ -264,6 +278,9 @@ class Search:
         if isinstance(expected, str):
             return name == expected
         array = self.graph.constant(name)
+        if isinstance(expected, CapturedArray) and array is not None:
+            expected.values = array
+            return True
         if array is None or array.size != 1 or array.ndim > 2 or array.dtype.kind not in "fiu":
             return False
         if isinstance(expected, Captured):
