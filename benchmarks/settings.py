@@ -40,6 +40,11 @@ SECTIONS = {
     "features": Section(
         "features", "dropout, norms, clipping, … next to the step without them", per_threads=True
     ),
+    "many": Section(
+        "many",
+        "many networks at once; with --peers scikit-learn with joblib, and JAX's vmap",
+        per_threads=True,
+    ),
     "costs": Section("costs", "the constants of the cost model, each with its worth"),
     "sparse": Section("sparse", "an epoch on sparse samples, next to dense ones", per_threads=True),
     "forward": Section("forward", "the outputs of 1 to 4096 rows, next to NumPy and a step"),

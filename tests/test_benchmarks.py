@@ -330,3 +330,35 @@ def test_a_killed_benchmark_leaves_no_process(number):
             started = {pid for pid in started if Path(f"/proc/{pid}").exists()}
             time.sleep(0.02)
     assert not started
+
+
+# Many networks
+
+
+@pytest.mark.parametrize("peers", [False, True])
+def test_many_networks_are_checked_and_timed(peers, monkeypatch):
+    from benchmarks import many
+
+    monkeypatch.setattr(many, "NETWORKS", ("6-9-7-1@8:regression",))
+    monkeypatch.setattr(many, "SAMPLES", 40)
+    monkeypatch.setattr(many, "QUICK_COUNT", 3)
+    monkeypatch.setattr(many, "EPOCHS", 40)
+    (row,) = many.rows(replace(_settings(threads=2), peers=peers))
+    assert row["speed-up"] == row["one"] / row["milliseconds"]
+    assert (row["count"], row["threads"], row["epochs"]) == (3, 2, 40)
+    assert ("JAX" in row) == peers
+
+
+def test_many_networks_with_other_bits_are_refused(monkeypatch):
+    from benchmarks import many
+
+    case = Case((6, 9, 1), batch=8, samples=40, regression=True)
+    X, y = training_data(case, "float32")
+    seeds = iter(range(9))
+
+    def make():
+        net = cg.Network(6, [cg.Dense(1)], loss="mse", rng=next(seeds))
+        return [cg.Trainer(net, cg.SGD(0.1), 8, rng=0)]
+
+    with pytest.raises(WrongResult, match="fit_many: the bits differ"):
+        many._check(make, X, y, 2)

@@ -133,6 +133,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         callbacks: Iterable[Any] = (),
         n_threads: int | None = None,
         dtype: str | None = None,
+        n_members: int = 1,
     ) -> None:
         self._store(locals())
 

@@ -113,6 +113,12 @@ PARAMETERS = {
         "{'float32', 'float64'} or None",
         "Type of parameters and computations; None: that of X, and float64 for L-BFGS.",
     ),
+    "n_members": (
+        "int",
+        """Networks that are trained side by side, one on each processor, with seeds drawn from
+        `random_state`. Their outputs are averaged, and of classes their probabilities. The other
+        attributes are those of the first one.""",
+    ),
 }
 
 ATTRIBUTES = {
@@ -122,7 +128,12 @@ ATTRIBUTES = {
         """Weights, shape (in, out), and biases of each layer: read-only copies. An item can be
         assigned.""",
     ),
-    "network_": ("Network", 'The network itself: ``est.network_.save("net.npz")``.'),
+    "network_": (
+        "Network or Ensemble",
+        """The network itself, or the ensemble of several: ``est.network_.save("net.npz")``, and
+        ``est.network_.std(X)`` for the standard deviation of their outputs.""",
+    ),
+    "estimators_": ("list", "The estimators of the networks, with `n_members` above 1."),
     "history_": ("History", "Loss and more of the epochs of the last `fit`."),
     "loss_": ("float", "Mean loss of the last epoch, with the penalty, before each step."),
     "loss_curve_": ("list of float", "`loss_` of each epoch; not for L-BFGS."),

@@ -25,6 +25,7 @@ from cygrad.sklearn.architecture import (
     same_sizes,
 )
 from cygrad.sklearn.epochs import Epochs, Iterations, Orders
+from cygrad.sklearn.members import fit_members
 from cygrad.sklearn.objective import OUTPUT_NAMES
 from cygrad.sklearn.parameters import OPTIMIZERS_BY_NAME
 from cygrad.sklearn.predictions import NetworkEstimator
@@ -75,6 +76,7 @@ class Perceptron(NetworkEstimator, ABC):
     dropout: Any
     callbacks: Any
     dtype: str | None
+    n_members: int
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]]
     _validated: ClassVar[set[tuple[Any, ...]]]
@@ -195,6 +197,10 @@ class Perceptron(NetworkEstimator, ABC):
         """
         if not get_config()["skip_parameter_validation"]:
             self._validate_params()
+        if self.n_members > 1:
+            fit_members(self, X, y, sample_weight, X_val, y_val, sample_weight_val)
+            return self
+        self.__dict__.pop("estimators_", None)
         net = self.__dict__.get("_net")
         before = {name: self.__dict__[name] for name in OF_THE_DATA if name in self.__dict__}
         try:
@@ -208,6 +214,8 @@ class Perceptron(NetworkEstimator, ABC):
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
         self._validate_before_first()
+        if self.n_members > 1:
+            raise ValueError(f"partial_fit does not support n_members={self.n_members}, expected 1")
         return self._fit(X, y, sample_weight, None, None, None, True)
 
     def _validate_before_first(self) -> None:

@@ -51,5 +51,6 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "callbacks": [list, tuple],
     "n_threads": [None, Interval(Integral, 1, None, closed="left")],
     "dtype": [None, StrOptions({"float32", "float64"})],
+    "n_members": [Interval(Integral, 1, None, closed="left")],
 }
 LOSS_OBJECTS = [LossFunction, callable]

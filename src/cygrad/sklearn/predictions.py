@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from cygrad.network.ensemble import Ensemble
 from cygrad.network.losses import row_of
 from cygrad.sklearn import inputs
 from cygrad.sklearn.architecture import dense_layers
@@ -24,17 +25,30 @@ if TYPE_CHECKING:
 ROWS_OF_SCORES = 1024
 
 
+def inverse(activation: str, outputs: NDArray[Any]) -> NDArray[Any]:
+    """Return pre-activations for mean outputs of an activation, up to a constant of the row."""
+    with np.errstate(divide="ignore"):
+        if activation == "sigmoid":
+            return np.log(outputs) - np.log1p(-outputs)
+        return np.log(outputs) if activation in ("softmax", "exp") else outputs
+
+
 class NetworkEstimator(BaseEstimator):
     """An estimator that predicts by a network, once it is fitted."""
 
     n_threads: int | None
 
     _net: Network
+    estimators_: list[Any]
 
     def _outputs(self, X: Any) -> NDArray[Any]:
-        """Return the outputs of the network for samples as they were given."""
+        """Return the outputs of the network, or of several their mean, for samples as given."""
         if "_net" not in self.__dict__:
             check_is_fitted(self)
+        if "estimators_" in self.__dict__:
+            if not inputs.is_simple(self, X, False):
+                X = inputs.read_samples(self, X)
+            return self.network_.forward(X, self.n_threads)
         if inputs.is_simple(self, X, False):
             try:
                 return self._net.forward(X, self.n_threads)
@@ -45,8 +59,11 @@ class NetworkEstimator(BaseEstimator):
     def _scores(self, X: Any) -> NDArray[Any]:
         """Return the pre-activations of the output layer, shape (n, outputs)."""
         outputs = self._outputs(X)
-        if self._net.layers[-1].activation_name == "identity":
+        activation = self._net.layers[-1].activation_name
+        if activation == "identity":
             return outputs
+        if "estimators_" in self.__dict__:
+            return inverse(activation, outputs)
         if not inputs.is_simple(self, X, False):
             X = inputs.read_samples(self, X)
         scores, takes_labels = np.empty_like(outputs), row_of(self._net.loss).labels
@@ -72,9 +89,15 @@ class NetworkEstimator(BaseEstimator):
         return net
 
     @property
-    def network_(self) -> Network:
-        """The network: it can be saved, exported, and its parameters assigned."""
-        return self._fitted_network("network_")
+    def network_(self) -> Network | Any:
+        """The network: it can be saved, exported, and its parameters assigned.
+
+        Of several networks, their ensemble.
+        """
+        net = self._fitted_network("network_")
+        if "estimators_" not in self.__dict__:
+            return net
+        return Ensemble(estimator._net for estimator in self.estimators_)
 
     @property
     def coefs_(self) -> list[NDArray[Any]]:

@@ -91,6 +91,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
         callbacks: Iterable[Any] = (),
         n_threads: int | None = None,
         dtype: str | None = None,
+        n_members: int = 1,
     ) -> None:
         self._store(locals())
 
