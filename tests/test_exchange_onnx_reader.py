@@ -576,6 +576,7 @@ def test_models_of_pytorch(tmp_path, dtype, dynamo, opset):
     functions = [
         nn.SiLU(), nn.GELU(), nn.Tanh(), nn.LeakyReLU(0.2), nn.ELU(0.5), nn.Softsign(), nn.ReLU(),
         nn.Sigmoid(), nn.Softplus(), nn.SELU(), nn.Hardtanh(), nn.Hardsigmoid(), nn.Mish(),
+        nn.GELU(approximate="tanh"),
     ]  # fmt: skip
     layers = [nn.Flatten(), nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Dropout(0.5)]
     for function in functions:

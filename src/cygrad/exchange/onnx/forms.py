@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import pi, sqrt
 from typing import Any
 
 from cygrad.exchange.onnx.activations import COMPOSED, OPERATORS, Formula, Graph
@@ -78,6 +78,31 @@ def _hard_tanh_of_min_and_max(graph: Graph, z: Any, parameter: Any) -> Any:
     return graph.node("Max", graph.node("Min", z, graph.number(1)), graph.number(-1))
 
 
+def _one_plus_tanh(graph: Graph, z: Any, *, is_power: bool) -> Any:
+    """1 + tanh(√(2/π) (z + 0.044715 z³))."""
+    if is_power:
+        cube = graph.node("Pow", z, graph.number(3))
+    else:
+        cube = graph.node("Mul", z, graph.node("Mul", z, z))
+    inner = graph.node("Add", z, graph.node("Mul", cube, graph.number(0.044715)))
+    tanh = graph.node("Tanh", graph.node("Mul", inner, graph.number(sqrt(2 / pi))))
+    return graph.node("Add", tanh, graph.number(1))
+
+
+def _gelu_tanh(place: str, *, is_power: bool) -> Formula:
+    """z (1 + tanh(…)) / 2, with the half first, last or inside."""
+
+    def formula(graph: Graph, z: Any, parameter: Any) -> Any:
+        half, other = graph.number(0.5), _one_plus_tanh(graph, z, is_power=is_power)
+        if place == "first":
+            return graph.node("Mul", graph.node("Mul", z, half), other)
+        if place == "last":
+            return graph.node("Mul", graph.node("Mul", z, other), half)
+        return graph.node("Mul", z, graph.node("Mul", other, half))
+
+    return formula
+
+
 def _gaussian_of_power(graph: Graph, z: Any, parameter: Any) -> Any:
     return graph.node("Exp", graph.node("Neg", graph.node("Pow", z, graph.number(2))))
 
@@ -90,6 +115,11 @@ FOREIGN: tuple[tuple[str, Formula], ...] = (
     *(("gelu", _gelu_half_first(operator)) for operator in ("Div", "Mul")),
     *(("gelu", _gelu_half_inside(operator)) for operator in ("Div", "Mul")),
     ("gelu", _gelu_of_erfc),
+    *(
+        ("gelu_tanh", _gelu_tanh(place, is_power=is_power))
+        for place in ("first", "last", "inside")
+        for is_power in (False, True)
+    ),
     ("silu", _silu),
     ("silu", _of_operator("Swish", alpha=1.0)),
     ("mish", _mish),
