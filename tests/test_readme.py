@@ -26,17 +26,21 @@ def test_the_examples_run(tmp_path, monkeypatch, capsys):
     steps = names["trainer"].steps
     exec(compile(examples[2], "README.md", "exec"), names)
     assert names["trainer"].steps == steps + 1 + 1 + 57  # 1797 rows in batches of 32
+    exec(compile(examples[3], "README.md", "exec"), names)
+    assert names["folds"].mean["accuracy"] > 0.9
+    assert names["found"].best.mean["accuracy"] > 0.9
+    assert cg.load(tmp_path / "five.npz").evaluate(X[test], y[test])["accuracy"] > 0.9
     if find_spec("matplotlib") is not None:
         from matplotlib import pyplot
 
         pyplot.switch_backend("agg")
-        exec(compile(examples[3], "README.md", "exec"), names)
+        exec(compile(examples[4], "README.md", "exec"), names)
         pyplot.close("all")
         assert (tmp_path / "weights.svg").exists()
     if find_spec("sklearn") is not None:
-        exec(compile(examples[4], "README.md", "exec"), names)
+        exec(compile(examples[5], "README.md", "exec"), names)
         assert names["classifier"].score(X[test], y[test]) >= 0.95
-    exec(compile(examples[5], "README.md", "exec"), names)
+    exec(compile(examples[6], "README.md", "exec"), names)
     drawn = (tmp_path / "circuit.svg").read_text(encoding="utf-8")
     assert drawn == (README.parent / "tests" / "circuit.svg").read_text(encoding="utf-8")
     assert names["value"].tolist() == [-32.0, -28.0, -24.0]

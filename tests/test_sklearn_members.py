@@ -131,8 +131,11 @@ def test_callbacks_are_copied_for_each_member():
 
 
 def test_searches_take_it_as_a_parameter():
-    search = GridSearchCV(MLPRegressor(**SMALL), {"n_members": [1, 3]}, cv=2).fit(X, NUMBERS)
+    regressor = MLPRegressor(**SMALL)
+    search = GridSearchCV(regressor, {"n_members": [1, 3]}, cv=2, error_score="raise")
+    search.fit(X, NUMBERS)
     assert set(search.cv_results_["param_n_members"]) == {1, 3}
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert len(cross_val_score(MLPClassifier(**SMALL, n_members=2), X, LABELS, cv=3)) == 3
 
 

@@ -42,7 +42,9 @@ def fit_members(estimator: Perceptron, *data: Any) -> None:
     for outcome in side_by_side([partial(member.fit, *data) for member in members], most):
         outcome.of_success()
     found = {name: value for name, value in members[0].__dict__.items() if name not in parameters}
+    # What an earlier fit has left; scikit-learn keeps attributes of its own, beginning with "_".
     for name in estimator.__dict__.keys() - parameters.keys():
-        del estimator.__dict__[name]
+        if name.endswith("_") or name in ("_trainer", "_best_parameters"):
+            del estimator.__dict__[name]
     estimator.__dict__.update(found)
     estimator.estimators_ = members
