@@ -67,7 +67,8 @@ def opened(file: BinaryIO, source: str) -> Iterator[Any]:
             yield root
     except RecursionError:
         raise
-    except (OSError, KeyError, RuntimeError) as error:  # of the library, for invalid bytes
+    except (OSError, KeyError, TypeError, OverflowError, RuntimeError) as error:
+        # of the library, for invalid bytes
         if isinstance(error, OSError) and error.errno is not None:
             raise
         text = str(error).strip("'\"")

@@ -20,13 +20,14 @@ def opened_model(
 ) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any], Weights]]:
     """Open a file; give its name, configuration, header and weights."""
     source = repr(os.fspath(path))
+    given = None if config is None else _configuration(config)
     with ExitStack() as stack:
         file = stack.enter_context(open(path, "rb"))
         is_archive = file.read(2) == b"PK"
         size = archive.size_of(file)
         header: Mapping[str, Any] = {}
         if is_archive:
-            if config is not None:
+            if given is not None:
                 raise ValueError(f"{source} has a configuration, expected config=None")
             members = Archive(file, source)
             described, header = members.config(), members.metadata()
@@ -39,19 +40,19 @@ def opened_model(
             return
         root = stack.enter_context(opened(file, source))
         if "model_config" in root.attrs:
-            if config is not None:
+            if given is not None:
                 raise ValueError(f"{source} has a configuration, expected config=None")
             described = as_object(root.attrs["model_config"], f"{source}: model_config")
             described["compile_config"] = _training(root.attrs.get("training_config"))
             described["keras_version"] = str(root.attrs.get("keras_version", "2"))
             weights = NamedWeights(archive.child(root, "model_weights"), size)
         else:
-            if config is None:
+            if given is None:
                 raise ValueError(
                     f"{source} has weights and no architecture, expected config=, the text of "
                     "model.to_json() or the name of a .json or .keras file"
                 )
-            described = _configuration(config)
+            described = given
             weights = GroupedWeights(root, described, size)
         yield source, described, header, weights
 

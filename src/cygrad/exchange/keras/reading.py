@@ -109,6 +109,9 @@ def from_keras(
     hard_sigmoid of Keras 2 is another function than that of Keras 3, which nevertheless takes its
     own for such a file; here it is an error.
 
+    What a file says of sizes is held against its bytes. But the HDF5 library itself can crash on
+    files that are made to do so.
+
     Examples
     --------
     >>> import cygrad as cg
