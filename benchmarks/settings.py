@@ -47,6 +47,11 @@ SECTIONS = {
     ),
     "costs": Section("costs", "the constants of the cost model, each with its worth"),
     "sparse": Section("sparse", "an epoch on sparse samples, next to dense ones", per_threads=True),
+    "checkpoint": Section(
+        "checkpoints",
+        "epochs with a checkpoint after each, next to those without",
+        per_threads=True,
+    ),
     "forward": Section("forward", "the outputs of 1 to 4096 rows, next to NumPy and a step"),
     "latency": Section("latency", "single calls: a prediction, a sample, a batch, a short fit"),
     "c": Section("plain_c", "a prediction by the C header, next to predict_one's computation"),

@@ -111,7 +111,7 @@ def add_options(
         "needs --validation",
     )
     ending.add_argument(
-        "--max-seconds", metavar="X", type=_seconds, help="stop after so many seconds"
+        "--max-seconds", metavar="X", type=seconds, help="stop after so many seconds"
     )
     ending.add_argument(
         "--max-steps", metavar="N", type=integer(1), help="stop after so many steps"
@@ -205,7 +205,8 @@ def _share(text: str) -> float:
     return number
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """Return a time of an option."""
     try:
         number = float(text)
     except ValueError:

@@ -43,6 +43,7 @@ NOT_WITH_FOLDS = {
     "test_fraction": "where each fold is the test part once",
     "report": "which is about one training",
     "log": "which has several trainings",
+    "checkpoint": "which has several trainings",
     "statistics": "which has several trainings",
 }
 
@@ -122,7 +123,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _add_train(parser: argparse.ArgumentParser) -> Check:
-    from cygrad.cli import architecture, descent, loop, preset
+    from cygrad.cli import architecture, checkpoints, descent, loop, preset
 
     parser.description = (
         "Train a network and save it. Tables can have numbers, text, dates and gaps, "
@@ -195,6 +196,7 @@ def _add_train(parser: argparse.ArgumentParser) -> Check:
     architecture.add_options(parser)
     descent.add_options(parser)
     loop.add_options(parser, values.integer, values.path)
+    checkpoints.add_options(parser, loop.seconds)
     folds = parser.add_argument_group("cross-validation")
     folds.add_argument(
         "--cv",
@@ -235,9 +237,9 @@ def _add_train(parser: argparse.ArgumentParser) -> Check:
 
 
 def _check_train(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    from cygrad.cli import architecture, descent, loop
+    from cygrad.cli import architecture, checkpoints, descent, loop
 
-    for options in (architecture, descent, loop):
+    for options in (architecture, checkpoints, descent, loop):
         options.check(parser, arguments)
     if arguments.class_weight is not None and arguments.task == "regression":
         parser.error("argument --class-weight: only for classes")

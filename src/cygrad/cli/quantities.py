@@ -9,6 +9,8 @@ import numpy as np
 from cygrad.network.losses import row_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from cygrad.network import Network
@@ -60,11 +62,13 @@ def fit(
     y: NDArray[Any],
     epochs: int,
     *,
+    fit: Callable[..., History],
     y_val: NDArray[Any] | None = None,
     **options: Any,
 ) -> tuple[History, Network]:
     """Train on standardised targets, then scale the outputs back to the unit of `y`.
 
+    `fit` is `Trainer.fit`, or goes on with a training.
     Return the history and the network: another one, in float64, if the mean of the targets is so
     large next to their deviation that the network's own dtype would lose digits of them.
 
@@ -74,14 +78,14 @@ def fit(
     """
     net = trainer.net
     if not are_standardised(net):
-        return trainer.fit(X, y, epochs, y_val=y_val, **options), net
+        return fit(X, y, epochs, y_val=y_val, **options), net
     rows = y.reshape(len(y), -1).astype(np.float64)
     mean, scale = mean_and_scale(net, y)
     is_wide = needs_float64(net, y)
     if y_val is not None:
         y_val = (y_val.reshape(len(y_val), -1) - mean) / scale
     y = (rows - mean) / scale
-    history = trainer.fit(X, y, epochs, y_val=y_val, **options)
+    history = fit(X, y, epochs, y_val=y_val, **options)
     if is_wide:
         net = net.as_dtype("float64")
     last = net.layers[-1]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cygrad.cli import architecture, descent, known, loop, preset, quantities
+from cygrad.cli import architecture, checkpoints, descent, known, loop, preset, quantities
 from cygrad.cli.dataset import Dataset, read_dataset
 from cygrad.cli.options import DIGITS
 from cygrad.cli.outputs import output_path
@@ -80,7 +80,7 @@ def run(arguments: Namespace) -> None:
         return
     output = _model_path(arguments)
     report = _report(arguments, output)
-    _check_log(arguments, output, report)
+    _check_files(arguments, output, report)
     dataset = read_dataset(arguments)
     say = partial(print, file=sys.stderr)
     trained = learn(arguments, dataset, say, test_is_shown=report is not None)
@@ -168,17 +168,18 @@ def learn(
     for note in notes:
         if not arguments.quiet or note.startswith("left out"):
             say(f"cygrad: {note}")
-    begin = perf_counter()
+    begin, before = perf_counter(), checkpoints.epochs_before(arguments)
     fit_options = _fit_options(arguments, dataset, test_is_shown, metrics)
-    fit_options["callbacks"] += options.pop("callbacks", [])
+    fit_options["callbacks"] += [*checkpoints.callbacks(arguments), *options.pop("callbacks", [])]
+    fit = checkpoints.fit(arguments, trainer, say)
     fit_options |= {"class_weight": class_weight, **options}
     scales = dataset.encoder is not None and dataset.encoder.scales_targets
     if dataset.classes or scales or arguments.target_scale == "none":
-        history = trainer.fit(X, y, arguments.epochs, **fit_options)
+        history = fit(X, y, arguments.epochs, **fit_options)
     else:
-        history, net = quantities.fit(trainer, X, y, arguments.epochs, **fit_options)
+        history, net = quantities.fit(trainer, X, y, arguments.epochs, fit=fit, **fit_options)
     seconds = perf_counter() - begin
-    rows_done = len(history) * len(X)
+    rows_done = (len(history) - before) * len(X)
     if history.partial_steps:
         rows_done += history.partial_steps * step_rows - len(X)
     return Trained(
@@ -316,13 +317,16 @@ def _report(arguments: Namespace, model: Path) -> Report | None:
     return Report(output_path("--report", arguments.report, reserved), arguments)
 
 
-def _check_log(arguments: Namespace, model: Path, report: Report | None) -> None:
-    """Raise an error if the log cannot be written, or the file there is no log."""
-    if arguments.log is None:
-        return
+def _check_files(arguments: Namespace, model: Path, report: Report | None) -> None:
+    """Raise an error if log or checkpoint cannot be written, or are files of another kind."""
     reserved = {**data_file(arguments), "model": model}
     if report is not None:
         reserved["report"] = report.path
+    checkpoints.check_file(arguments, reserved)
+    if arguments.log is None:
+        return
+    if arguments.checkpoint is not None:
+        reserved["checkpoint"] = arguments.checkpoint
     read_log(str(output_path("--log", arguments.log, reserved)), "--log")
 
 

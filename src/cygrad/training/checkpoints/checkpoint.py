@@ -153,12 +153,12 @@ class Checkpoint(Callback):
 
     def on_train_begin(self, trainer: Trainer) -> None:
         sign = 1.0 if self.keep_best is None else direction(trainer, self.keep_best)
-        self._check_file()
+        self.check_file()
         self._begin(sign)
         self._steps = trainer.steps
         self._writer = Writer()
 
-    def _check_file(self) -> None:
+    def check_file(self) -> None:
         """Raise an error if a file cannot be written there, or another one would be lost."""
         target = os.path.realpath(self.path)
         folder = os.path.dirname(target)

@@ -91,6 +91,11 @@ def resume(
     return run(state={**saved.state, "callbacks": states})
 
 
+def remembered(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the arguments of `fit` that a checkpoint holds."""
+    return _read(archive.path_name(path)).options
+
+
 def _read(name: str) -> Saved:
     tree = file.read(name)
     with _damage(name):
