@@ -17,6 +17,8 @@ from cygrad import checks
 from cygrad.exchange.operations import InputScaling, Program
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from cygrad.network import Network
@@ -159,6 +161,25 @@ def samples(net: Network, program: Program) -> Samples:
         )
     X, computed = X[finite], computed[finite]
     return Samples(X, computed, _allowed(net, program, X))
+
+
+def mean_samples(
+    members: Sequence[Network], programs: Sequence[Program], X: NDArray[np.float64]
+) -> Samples:
+    """Return samples for the mean outputs of networks, as `samples` does for one."""
+    pairs = list(zip(members, programs, strict=True))
+    each = [outputs(net, program, X) for net, program in pairs]
+    finite = np.isfinite(each).all(axis=(0, 2))
+    if not finite.any():
+        raise ValueError("a member gives NaN or infinity for all samples, expected finite outputs")
+    X = X[finite]
+    mean = np.mean(each, axis=0)[finite]
+    # Each member's errors are relative to its own largest output, which can be larger than that of
+    # the mean.
+    largest = [float(np.abs(a[finite]).max(initial=0.0)) for a in each]
+    share = max(largest) / (float(np.abs(mean).max(initial=0.0)) or 1.0)
+    allowed = max(_allowed(net, program, X) for net, program in pairs)
+    return Samples(X, mean, allowed * max(share, 1.0))
 
 
 def outputs(net: Network, program: Program, X: NDArray[np.float64]) -> NDArray[np.float64]:

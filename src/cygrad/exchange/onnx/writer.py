@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,9 +24,12 @@ from cygrad.exchange.operations import (
     ResidualOperation,
     program,
 )
+from cygrad.network.ensemble import Ensemble
 from cygrad.network.losses import row_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from cygrad.exchange.operations import Operation, Program
@@ -36,8 +40,10 @@ OPSET, IR_VERSION = 13, 10
 LARGEST = 2**31 - 2**24
 
 
-def to_onnx(net: Network, path: str | os.PathLike[str], *, lossy: bool = False) -> Export:
-    """Write a network as an ONNX model, of opset 13 and IR version 10.
+def to_onnx(
+    net: Network | Ensemble, path: str | os.PathLike[str], *, lossy: bool = False
+) -> Export:
+    """Write a network or an ensemble as an ONNX model, of opset 13 and IR version 10.
 
     The input is ``input``, shape (n, inputs), in the dtype of the network, for any n: columns of an
     encoder too are rounded to it. They are standardised in float64 from there. A network with a
@@ -53,9 +59,12 @@ def to_onnx(net: Network, path: str | os.PathLike[str], *, lossy: bool = False) 
     on there; hidden layers in float32 have it, and their outputs differ by up to 2e-7. Only batch
     norms in float32 keep their momentum. Dropout and noise, which are for training, are left out.
 
+    The members of an ensemble are side by side in the graph, and its outputs are their means, in
+    the dtype of the model. `from_onnx` does not read it; keep the file of ``Ensemble.save``.
+
     Parameters
     ----------
-    net : Network
+    net : Network or Ensemble
     path : str or os.PathLike
     lossy : bool
         Leave out an encoder that has more than numbers without gaps.
@@ -90,15 +99,18 @@ def to_onnx(net: Network, path: str | os.PathLike[str], *, lossy: bool = False) 
     True
     """
     onnx = library("onnx", runtime.EXTRA)
-    made = program(net, lossy=lossy)
-    size = sum(array.nbytes for array in net.arrays().values())
+    members = net.members if isinstance(net, Ensemble) else (net,)
+    programs = [program(member, lossy=lossy) for member in members]
+    size = sum(array.nbytes for member in members for array in member.arrays().values())
     if size > LARGEST:
         raise ValueError(
             f"the network has {size:,} bytes of parameters, expected at most {LARGEST:,}: ONNX "
             "files have at most 2 GB"
         )
-    samples = self_test.samples(net, made)
-    model = _model(onnx, net, made, samples)
+    samples = self_test.samples(members[0], programs[0])
+    if len(members) > 1:
+        samples = self_test.mean_samples(members, programs, samples.inputs)
+    model = _model(onnx, members, programs, samples)
     onnx.checker.check_model(model, full_check=True)
     test = runtime.compare(model, samples)
     with atomic_write(path) as file:
@@ -106,11 +118,23 @@ def to_onnx(net: Network, path: str | os.PathLike[str], *, lossy: bool = False) 
     return Export(os.fspath(path), test, ())
 
 
-def _model(onnx: Any, net: Network, made: Program, samples: self_test.Samples) -> Any:
-    """Return the model of a network."""
+def _model(
+    onnx: Any,
+    members: Sequence[Network],
+    programs: Sequence[Program],
+    samples: self_test.Samples,
+) -> Any:
+    """Return the model of a network, or of the means of several."""
     helper = onnx.helper
+    net, made = members[0], programs[0]
+    if len(members) > 1:
+        dtype = np.result_type(*(each.dtype for each in programs))
+        made = replace(made, dtype=dtype)
     graph = WrittenGraph(onnx, made.dtype)
-    outputs = _outputs(graph, made, net)
+    if len(members) == 1:
+        outputs = _outputs(graph, made, net)
+    else:
+        outputs = _mean_outputs(graph, made, members, programs)
     element = helper.np_dtype_to_tensor_dtype(made.dtype)
     inputs = [helper.make_tensor_value_info("input", element, ["n", made.inputs])]
     described = {
@@ -121,6 +145,8 @@ def _model(onnx: Any, net: Network, made: Program, samples: self_test.Samples) -
         "encoder": None if made.columns is None or net.encoder is None else net.encoder.config(),
         "self_test": json.loads(samples.to_json()),
     }
+    if len(members) > 1:
+        described["members"] = len(members)
     model = helper.make_model(
         helper.make_graph(graph.nodes, "network", inputs, outputs, graph.constants),
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -203,22 +229,55 @@ class WrittenGraph:
 
 def _outputs(graph: WrittenGraph, made: Program, net: Network) -> list[Any]:
     """Write the operations and the outputs; return the descriptions of the outputs."""
-    describe = graph._onnx.helper.make_tensor_value_info
-    element = graph._onnx.helper.np_dtype_to_tensor_dtype
     binary = made.decision == "half" and made.outputs == 1
     value = _written(graph, made.operations, "input", net, made, skip_last_sigmoid=binary)
     graph.scope = "output"
-    if made.decision == "none":
-        graph.named("output", "Identity", value)
-        return [describe("output", element(graph.dtype), ["n", made.outputs])]
-    name = runtime.PROBABILITIES if row_of(net.loss).outputs == "probabilities" else "scores"
-    count = 2 if binary else made.outputs
+    name = _output_name(made, net)
     if binary:  # softmax of (0, z): 1 / (1 + exp(−z)) keeps its digits on both sides
         unit = graph.parameter("pair", np.array([0.0, 1.0], graph.dtype))
         graph.named(name, "Softmax", graph.node("Mul", value, unit), axis=-1)
     else:
         graph.named(name, "Identity", value)
+    return _decided(graph, made, name)
+
+
+def _mean_outputs(
+    graph: WrittenGraph, made: Program, members: Sequence[Network], programs: Sequence[Program]
+) -> list[Any]:
+    """Write the operations of all members, their mean, and the outputs."""
+    values = []
+    for member, own in zip(members, programs, strict=True):
+        graph.dtype = made.dtype
+        value = graph.cast("input", own.dtype)
+        value = _written(graph, own.operations, value, member, own)
+        graph.scope = "output"
+        if graph.dtype != np.float64:  # which quantities in their unit have
+            value = graph.cast(value, made.dtype)
+        values.append(value)
+    mean = graph.node("Div", graph.node("Sum", *values), graph.number(len(values)))
+    name = _output_name(made, members[0])
+    if made.decision == "half" and made.outputs == 1:
+        graph.named(name, "Concat", graph.node("Sub", graph.number(1), mean), mean, axis=1)
+    else:
+        graph.named(name, "Identity", mean)
+    return _decided(graph, made, name)
+
+
+def _output_name(made: Program, net: Network) -> str:
+    if made.decision == "none":
+        return "output"
+    return runtime.PROBABILITIES if row_of(net.loss).outputs == "probabilities" else "scores"
+
+
+def _decided(graph: WrittenGraph, made: Program, name: str) -> list[Any]:
+    """Write the decisions for an output that is written; return the descriptions of all."""
+    describe = graph._onnx.helper.make_tensor_value_info
+    element = graph._onnx.helper.np_dtype_to_tensor_dtype
+    binary = made.decision == "half" and made.outputs == 1
+    count = 2 if binary else made.outputs
     probabilities = describe(name, element(graph.dtype), ["n", count])
+    if made.decision == "none":
+        return [probabilities]
     integer, text = graph._onnx.TensorProto.INT64, graph._onnx.TensorProto.STRING
     if made.decision == "half" and not binary:
         is_one = graph.node("GreaterOrEqual", name, graph.number(0.5))
