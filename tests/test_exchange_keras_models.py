@@ -324,6 +324,21 @@ def test_the_numeric_part_of_an_encoder_goes_along(numbers, scale):
             from_keras("net.keras")
 
 
+def test_scaling_without_float64_needs_lossy(monkeypatch):
+    from cygrad.exchange.keras import writing
+
+    X = 3 + samples()
+    net = cg.Network(4, [cg.Dense(5, "tanh"), cg.Dense(1)], loss="mse", rng=0)
+    net.standardize_inputs(X)
+    if BACKEND == "jax":
+        with pytest.raises(ValueError, match="keeps float32 of float64 in layer 'input_scaling_0'"):
+            to_keras(net)
+    monkeypatch.setattr(writing, "_has_float64", lambda: False)
+    model = to_keras(net, lossy=True)
+    assert_same_outputs(net, model, X, 20)
+    assert {each.dtype for each in model.layers} == {"float32"}
+
+
 def test_text_in_a_table_is_an_error_before_a_file_is_written():
     table = {"color": np.array(list("rgbrgb"), object), "y": np.arange(6.0)}
     net = cg.Network(3, [cg.Dense(1)], loss="mse", rng=0)

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -44,8 +45,9 @@ def to_keras(net: Network, *, lossy: bool = False) -> Any:
     ----------
     net : Network
     lossy : bool
-        Leave out an encoder that has more than numbers without gaps, and freeze a layer whole or
-        not at all: train it if one of its weights and biases is trained.
+        Leave out an encoder that has more than numbers without gaps; train a layer whole of which
+        only weights or biases are trained; scale inputs and quantities in float32 if the backend
+        has no float64.
 
     Returns
     -------
@@ -184,6 +186,8 @@ class _Writer:
         self._made = made
         self._lossy = lossy
         self._dtype = net.dtype.name
+        #: Of the scaling of inputs and quantities.
+        self._wide = "float64" if _has_float64() or not lossy else "float32"
         self._arrays: list[tuple[Any, list[NDArray[Any]]]] = []
 
     def model(self) -> Any:
@@ -202,11 +206,12 @@ class _Writer:
         for layer, arrays in self._arrays:
             layer.set_weights(arrays)
             for values, array in zip(layer.get_weights(), arrays, strict=True):
-                if values.dtype.itemsize < array.dtype.itemsize:
+                if values.dtype.itemsize < array.dtype.itemsize and layer.dtype == "float64":
                     raise ValueError(
                         f"{runtime()} keeps {values.dtype} of {array.dtype} in layer "
-                        f"{layer.name!r}; expected a backend with float64: jax needs "
-                        "jax.config.update('jax_enable_x64', True)"
+                        f"{layer.name!r}; expected a backend with float64 (jax needs "
+                        "jax.config.update('jax_enable_x64', True)), or for a network in float32 "
+                        "lossy=True, to scale in float32"
                     )
             if isinstance(layer, keras.layers.Normalization):
                 layer.finalize_state()
@@ -219,14 +224,14 @@ class _Writer:
 
     def _each_unit(
         self, value: Any, name: str, factors: NDArray[Any], offset: NDArray[Any] | None = None,
-        *, dtype: str = "float64", trainable: bool = False,
+        *, dtype: str | None = None, trainable: bool = False,
     ) -> Any:  # fmt: skip
         """Multiply each unit by a factor of its own, and add an offset."""
         made = self._keras.layers.EinsumDense(
             EACH_UNIT,
             output_shape=(len(factors),),
             bias_axes=None if offset is None else "b",
-            dtype=dtype,
+            dtype=dtype or self._wide,
             trainable=trainable,
             name=name,
         )
@@ -239,13 +244,13 @@ class _Writer:
         # Normalization divides by at least 1e-7, and by no negative numbers.
         is_plain = bool(((deviation > SMALLEST_DEVIATION) & np.isfinite(deviation)).all())
         variance = _square(deviation) if is_plain else np.ones_like(each.mean)
-        layer = keras.layers.Normalization(dtype="float64", name=name)
+        layer = keras.layers.Normalization(dtype=self._wide, name=name)
         layer.build((None, len(each.mean)))
         value = self._layer(layer, [each.mean, variance, np.zeros((), np.int32)], value)
         if not is_plain:
             value = self._each_unit(value, f"{name}_factors", each.scale)
         if each.clipped.any():
-            square = keras.layers.Multiply(dtype="float64", name=f"{name}_square")([value, value])
+            square = keras.layers.Multiply(dtype=self._wide, name=f"{name}_square")([value, value])
             ninth = np.where(each.clipped, 1 / 9, 0.0)
             sum_ = self._each_unit(square, f"{name}_sum", ninth, np.ones_like(ninth))
             value = keras.ops.divide(value, keras.ops.sqrt(sum_))
@@ -343,6 +348,15 @@ class _Writer:
             "sine": ops.sin,
         }
         return others[name](value)
+
+
+def _has_float64() -> bool:
+    """Return whether the backend has float64, which JAX has if it is switched on."""
+    keras = keras_library()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # JAX warns that it rounds
+        made = keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(1.0, dtype="float64"))
+    return bool(made.dtype == np.float64)
 
 
 def _written(layer: Layer) -> str | None:
