@@ -213,57 +213,6 @@ def test_operators_of_others(opset, nodes, expected):
     assert str(net.layers[0].activation) == expected
 
 
-def test_layer_norm_and_gelu_of_tensorflow():
-    """As tf2onnx 1.17 and Keras 3.15 write them; no runtime has Erfc."""
-    nodes = [
-        ("Gemm", ["x", "w"], "a", {"transB": 1}),
-        ("ReduceMean", ["a"], "mean", {"axes": [1], "keepdims": 1}),
-        ("Neg", ["mean"], "negative"),
-        ("Sub", ["a", "mean"], "centered"),
-        ("Mul", ["centered", "centered"], "square"),
-        ("ReduceMean", ["square"], "variance", {"axes": [1], "keepdims": 1}),
-        ("Add", ["variance", "eps"], "sum"),
-        ("Sqrt", ["sum"], "root"),
-        ("Reciprocal", ["root"], "reciprocal"),
-        ("Mul", ["reciprocal", "gamma"], "factors"),
-        ("Mul", ["a", "factors"], "scaled"),
-        ("Mul", ["negative", "factors"], "moved"),
-        ("Add", ["moved", "beta"], "offset"),
-        ("Add", ["scaled", "offset"], "z"),
-    ]
-    gelu = [
-        ("Mul", ["half", "z"], "first"),
-        ("Neg", ["z"], "other"),
-        ("Mul", ["other", "root_half"], "argument"),
-        ("Erfc", ["argument"], "erfc"),
-        ("Mul", ["first", "erfc"], "y"),
-    ]
-    wide = np.random.default_rng(1).normal(size=(5, 3)).astype(np.float32)
-    constants = {
-        "w": wide,
-        "gamma": np.float32([[1.5, -2, 1, 0.5, 3]]),
-        "beta": np.float32([[0.5, 1, -1, 2, 0]]),
-        "eps": np.float32(1e-3),
-        "half": np.float32(0.5),
-        "root_half": np.float32(0.5**0.5),
-    }
-
-    def model(described):
-        written = [
-            helper.make_node(operator, inputs, [output], **dict(*options))
-            for operator, inputs, output, *options in described
-        ]
-        return made(written, constants, units=5)
-
-    net = agree(model([*nodes, ("Identity", ["z"], "y")]))
-    assert [layer.kind for layer in net.layers] == ["dense", "layer_norm"]
-    assert net.layers[1].description.eps == 1e-3
-    np.testing.assert_array_equal(net.layers[1].weights, constants["gamma"][0])
-    np.testing.assert_array_equal(net.layers[1].biases, constants["beta"][0])
-    net = cg.exchange.from_onnx(model([*nodes, *gelu]))
-    assert net.layers[1].activation == "gelu"
-
-
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [

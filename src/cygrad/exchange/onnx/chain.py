@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cygrad.exchange.onnx import classes as decisions
-from cygrad.exchange.onnx.forms import FORMS, affine_layer_norm, layer_norm, sine
+from cygrad.exchange.onnx.forms import FORMS, SCALED, affine_layer_norm, layer_norm, sine
 from cygrad.exchange.onnx.read_graph import Captured, CapturedArray, shortest
 from cygrad.network.activations import ACTIVATIONS, ChosenActivation
 
@@ -90,7 +91,7 @@ class Chain:
         """Append an activation if one follows; return its output."""
         found = self._form(value)
         if found is None:
-            return None
+            return self._scaled_activation(assembly, value)
         name, parameter, output = found
         self._is_at_start = False
         self.activation = name
@@ -98,21 +99,38 @@ class Chain:
         assembly.activation(ChosenActivation(name, parameter) if needs else name)
         return output
 
-    def _form(self, value: str, *, peek: bool = False) -> tuple[str, float, str] | None:
+    def _scaled_activation(self, assembly: Assembly, value: str) -> str | None:
+        """Append an activation with a factor for each unit inside; return its output."""
+        index = self._graph.consumers(value)[0]
+        for name, form, factor in SCALED:
+            factors = CapturedArray()
+            output = self._graph.match_all(form, value, factors)
+            if output is not None:
+                vector = self._vector(index, factors.values, assembly.units, is_parameter=False)
+                self._is_at_start = False
+                self.activation = "identity"
+                assembly.activation(name)
+                assembly.scale(factor * vector.astype(np.float64), 0.0)
+                return output
+        return None
+
+    def _form(self, value: str) -> tuple[str, float, str] | None:
         """Return name, parameter and output of the activation that follows."""
-        used = set(self._graph.used)
-        result = None
         for name, form in FORMS:
             found = self._graph.match(form, value)
             if found is not None:
-                result = name, found[1], found[0]
-                break
-        else:
-            found = self._graph.match(sine, value)
-            result = None if found is None else ("sine", 1.0, found[0])
-        if peek:
-            self._graph.used = used
-        return result
+                return name, found[1], found[0]
+        found = self._graph.match(sine, value)
+        return None if found is None else ("sine", 1.0, found[0])
+
+    def _begins_activation(self, value: str) -> bool:
+        """Return whether an activation follows, without reading it."""
+        graph, used = self._graph, set(self._graph.used)
+        found = self._form(value) is not None or any(
+            graph.match_all(form, value, CapturedArray()) for _, form, _ in SCALED
+        )
+        graph.used = used
+        return found
 
     def _layer_norm(self, assembly: Assembly, value: str) -> str | None:
         """Append a layer norm of single operators if one follows; return its output."""
@@ -129,7 +147,7 @@ class Chain:
         for operator in ("Mul", "Add"):
             index = self._only(value, operator)
             constant = None if index is None else self._other(index, value)
-            if index is None or constant is None or self._form(value, peek=True):
+            if index is None or constant is None or self._begins_activation(value):
                 continue
             self._graph.used.add(index)
             vector = self._vector(index, constant, assembly.units)
@@ -142,9 +160,14 @@ class Chain:
 
     def _affine_layer_norm(self, assembly: Assembly, value: str) -> str | None:
         """Append a layer norm of TensorFlow if one follows; return its output."""
-        eps, gamma, beta = Captured(), CapturedArray(), CapturedArray()
-        first = self._graph.consumers(value)[0]
-        result = self._graph.match_all(affine_layer_norm, value, (eps, gamma, beta))
+        first, result = self._graph.consumers(value)[0], None
+        for scaled, moved in product((True, False), repeat=2):
+            eps, gamma, beta = Captured(), CapturedArray(), CapturedArray()
+            gamma.values, beta.values = np.ones(1, np.float32), np.zeros(1, np.float32)
+            form = affine_layer_norm(scaled=scaled, moved=moved)
+            result = self._graph.match_all(form, value, (eps, gamma, beta))
+            if result is not None:
+                break
         if result is None:
             return None
         weights, biases = (
@@ -213,7 +236,7 @@ class Chain:
         value, biases = str(node.output[0]), None
         following = self._only(value, "Add")
         constant = None if following is None else self._other(following, value)
-        if following is not None and constant is not None and not self._form(value, peek=True):
+        if following is not None and constant is not None and not self._begins_activation(value):
             self._graph.used.add(following)
             biases = self._vector(following, constant, len(weights))
             value = str(self._graph.nodes[following].output[0])
@@ -299,7 +322,7 @@ class Chain:
             if (
                 following is None
                 or self._other(following, output) is None
-                or (self._form(output, peek=True))
+                or (self._begins_activation(output))
             ):
                 self._is_at_start = False
                 self.activation = "identity"

@@ -162,16 +162,47 @@ def layer_norm(*, is_power: bool) -> Formula:
     return formula
 
 
-def affine_layer_norm(graph: Graph, z: Any, parameters: Any) -> Any:
-    """z m + (β − mean m) with m = γ / √(variance + ε), as TensorFlow computes a layer norm.
+def affine_layer_norm(*, scaled: bool, moved: bool) -> Formula:
+    """Return TensorFlow's layer norm: z m + (β − mean m) with m = γ / √(variance + ε).
 
-    The parameters are ε, γ and β.
+    The parameters are ε, γ and β. Its exporter leaves out a γ of 1 and a β of 0.
     """
-    eps, weights, biases = parameters
-    mean = graph.node("ReduceMean", z, axes=[-1])
-    centered = graph.node("Sub", z, mean)
-    variance = graph.node("ReduceMean", graph.node("Mul", centered, centered), axes=[-1])
-    deviation = graph.node("Sqrt", graph.node("Add", variance, graph.number(eps)))
-    factors = graph.node("Mul", graph.node("Reciprocal", deviation), weights)
-    moved = graph.node("Add", graph.node("Mul", graph.node("Neg", mean), factors), biases)
-    return graph.node("Add", graph.node("Mul", z, factors), moved)
+
+    def formula(graph: Graph, z: Any, parameters: Any) -> Any:
+        eps, weights, biases = parameters
+        mean = graph.node("ReduceMean", z, axes=[-1])
+        centered = graph.node("Sub", z, mean)
+        variance = graph.node("ReduceMean", graph.node("Mul", centered, centered), axes=[-1])
+        deviation = graph.node("Sqrt", graph.node("Add", variance, graph.number(eps)))
+        factors = graph.node("Reciprocal", deviation)
+        if scaled:
+            factors = graph.node("Mul", factors, weights)
+        offset = graph.node("Mul", graph.node("Neg", mean), factors)
+        if moved:
+            offset = graph.node("Add", offset, biases)
+        return graph.node("Add", graph.node("Mul", z, factors), offset)
+
+    return formula
+
+
+def _scaled_silu(graph: Graph, z: Any, factor: Any) -> Any:
+    return graph.node("Mul", z, graph.node("Mul", graph.node("Sigmoid", z), factor))
+
+
+def _scaled_mish(graph: Graph, z: Any, factor: Any) -> Any:
+    tanh = graph.node("Tanh", graph.node("Softplus", z))
+    return graph.node("Mul", z, graph.node("Mul", tanh, factor))
+
+
+def _scaled_hard_sigmoid(graph: Graph, z: Any, factor: Any) -> Any:
+    moved = graph.node("Add", z, graph.number(3))
+    return graph.node("Mul", graph.node("Clip", moved, graph.number(0), graph.number(6)), factor)
+
+
+#: Activations with factors after them, which TensorFlow's exporter has moved inside; the parameter
+#: is an array of them, which is to be multiplied by the last number.
+SCALED: tuple[tuple[str, Formula, float], ...] = (
+    ("silu", _scaled_silu, 1.0),
+    ("mish", _scaled_mish, 1.0),
+    ("hard_sigmoid", _scaled_hard_sigmoid, 6.0),
+)
