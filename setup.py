@@ -198,6 +198,8 @@ class BuildEngine(build_ext):
         not in build_temp, which is a new folder for each editable install.
         """
         source, flags, macros, include_dirs = compilation
+        if SANITIZERS and is_sanitized(source):
+            flags = (*flags, *SANITIZER_FLAGS)
         command = (self.compiler.compiler_so, flags, macros, include_dirs, self.debug)
         key = repr((sys.implementation.cache_tag, sysconfig.get_platform(), command))
         folder = os.path.join("build", "objects", f"{zlib.crc32(key.encode()):08x}")
@@ -241,6 +243,13 @@ def kernels_of(name: str, variants: list[str]) -> list[Compilation]:
     ]
 
 
+def is_sanitized(source: str) -> bool:
+    """Return whether a file is compiled with the sanitizers, if there are any."""
+    kernels = os.path.basename(source).startswith(("kernels_", "tape_"))
+    variant = os.path.splitext(source)[0].rpartition("_")[2]
+    return not kernels or variant == SANITIZED_KERNELS
+
+
 def expected_order(compilation: Compilation) -> tuple[bool, bool, int, str]:
     """Sort by expected time, longest first: kernels, the portable ones above all, large files."""
     source = compilation.source
@@ -281,6 +290,14 @@ MODULE_FLAGS = [
     "-ffunction-sections",  # the linker leaves out what nothing calls
 ]
 LINK_FLAGS = ["-Wl,--strip-all,--gc-sections"] if sys.platform == "linux" else []
+# CYGRAD_SANITIZE=address,undefined or =thread: the engine under sanitizers, see tests/sanitized.py.
+# Kernels take minutes to compile with them, so only those named in CYGRAD_SANITIZE_KERNELS are,
+# such as avx2.
+SANITIZERS = os.environ.get("CYGRAD_SANITIZE", "")
+SANITIZED_KERNELS = os.environ.get("CYGRAD_SANITIZE_KERNELS", "")
+SANITIZER_FLAGS = ["-O1", "-g1", "-fno-omit-frame-pointer", f"-fsanitize={SANITIZERS}"]
+if SANITIZERS:
+    LINK_FLAGS = [f"-fsanitize={SANITIZERS}"]
 # What all modules need of memoryviews. In each of them it was a fifth of the wheel.
 VIEWS = "cygrad._engine.views"
 
