@@ -141,6 +141,26 @@ def _model() -> bytes:
         return Path(folder, "model.npz").read_bytes()
 
 
+ROWS = np.arange(60.0).reshape(20, 3) % 7
+LABELS = np.arange(20) % 2
+
+
+def _trainer() -> cg.Trainer:
+    layers = [cg.Dense(4, "relu"), cg.BatchNorm(), cg.Dropout(0.1), cg.Dense(2, "softmax")]
+    net = cg.Network(3, layers, loss="cross_entropy", rng=0)
+    return cg.Trainer(net, cg.Adam(cg.Warmup(3, 0.01)), 8, rng=0)
+
+
+@cache
+def _checkpoint() -> bytes:
+    """Return the file of a training with validation data, callbacks and weights of classes."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "run.npz")
+        callbacks = [cg.EarlyStopping(9), cg.Checkpoint(path, keep_best="val_loss")]
+        _trainer().fit(ROWS, LABELS, 2, validation=0.2, class_weight="balanced", callbacks=callbacks)
+        return path.read_bytes()
+
+
 VALUES: tuple[Any, ...] = (
     None, True, -1, 0, 1, 3, 2**31, 2**62, 10**30, 1e308, 0.5, "", "relu", "softmax", "x" * 300, [],
     {}, [1, [2]], [None], {"name": "relu"},
@@ -197,6 +217,16 @@ def _read_model(path: Path) -> None:
     net.forward(np.ones((2, net.inputs)))
 
 
+def _resume(path: Path) -> None:
+    own = _trainer()
+    before = own.net.parameters.tobytes()
+    try:
+        own.resume(path, ROWS, LABELS)
+    except ValueError:
+        assert own.net.parameters.tobytes() == before, "an error that has changed the network"
+        raise
+
+
 def _read_table(path: Path) -> None:
     table = cg.tables.read(path)
     rows = {len(table[name]) for name in table.names}
@@ -210,6 +240,7 @@ def _read_svmlight(path: Path) -> None:
 #: For each name the ending of the file, its bytes, and what reads it.
 READERS: dict[str, tuple[str, Callable[[], bytes], Callable[[Path], None]]] = {
     "model": ("npz", _model, _read_model),
+    "checkpoint": ("npz", _checkpoint, _resume),
     **{name: (name, make, _read_table) for name, (make, _) in FORMATS.items() if name != "svm"},
     "svm": ("svm", _svmlight, _read_svmlight),
 }
