@@ -157,7 +157,9 @@ def _checkpoint() -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder, "run.npz")
         callbacks = [cg.EarlyStopping(9), cg.Checkpoint(path, keep_best="val_loss")]
-        _trainer().fit(ROWS, LABELS, 2, validation=0.2, class_weight="balanced", callbacks=callbacks)
+        _trainer().fit(
+            ROWS, LABELS, 2, validation=0.2, class_weight="balanced", callbacks=callbacks
+        )
         return path.read_bytes()
 
 
@@ -222,8 +224,10 @@ def _resume(path: Path) -> None:
     before = own.net.parameters.tobytes()
     try:
         own.resume(path, ROWS, LABELS)
-    except ValueError:
-        assert own.net.parameters.tobytes() == before, "an error that has changed the network"
+    except ValueError as error:
+        # Others can come from a callback in the middle of the training, such as another monitor.
+        if "damaged" in str(error):
+            assert own.net.parameters.tobytes() == before, "an error has changed the network"
         raise
 
 

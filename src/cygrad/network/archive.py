@@ -154,7 +154,7 @@ def _check_members(members: Sequence[ZipInfo], name: str, kind: str, size: int) 
         raise UnsupportedFile(
             f"{name!r} is compressed, expected an archive as Network.save writes it"
         )
-    total = sum(info.file_size for info in members)
+    total = sum(max(info.file_size, info.compress_size) for info in members)
     if total > size or min(info.header_offset for info in members) < 0:
         raise ValueError(f"{total} bytes of data in a file of {size}")
 

@@ -9,7 +9,7 @@ callbacks. `Run` has what all runs do; `ArrayRun` trains on samples in arrays, a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from math import nan
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from cygrad.training.progress import Progress
 from cygrad.training.statistics import epoch_statistics, last_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -42,6 +42,14 @@ if TYPE_CHECKING:
 
 #: The attributes of an epoch that a checkpoint holds.
 EPOCH_NAMES = ("number", "first_step", "steps", "planned", "rate", "drawn", "seconds")
+
+
+#: What values of a damaged file raise where they are used.
+ABSURD = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError)
+
+
+class DamagedState(ValueError):
+    """A state of a checkpoint that makes no sense; the trainer is as it was before."""
 
 
 class Epoch:
@@ -140,6 +148,14 @@ class Run(ABC):
 
     def __call__(self, reset: bool = False, state: Mapping[str, Any] | None = None) -> History:
         """Train, as `Trainer.fit` describes it, or go on from a state of `state`."""
+        before = self.trainer.training_state() if state is not None else {}
+        try:
+            return self._run(reset, state)
+        except DamagedState:  # some of it was restored, and callbacks can have changed the network
+            self.trainer.restore_training_state(before)
+            raise
+
+    def _run(self, reset: bool, state: Mapping[str, Any] | None) -> History:
         with self.trainer.exclusive(), ExitStack() as cleanup:
             self.begin(cleanup, reset, state)
             while self.history.stopped is None:
@@ -156,7 +172,8 @@ class Run(ABC):
         """Begin the training, inside of `Trainer.exclusive`; `cleanup` is to be closed after it."""
         trainer = self.trainer
         if state is not None:
-            self.restore(state)
+            with self._restoring():
+                self.restore(state)
             if self.history.stopped == "epochs" and self.budget.epochs != len(self.history):
                 self.history.stopped = None  # there are more of them now
         else:
@@ -169,9 +186,19 @@ class Run(ABC):
             hook.on_train_begin(trainer)
             cleanup.callback(hook.on_train_end, trainer)
             if state is not None:
-                restore(hook, state["callbacks"][index])
+                with self._restoring():
+                    restore(hook, state["callbacks"][index])
         if self._verbose:
             self._progress = cleanup.enter_context(self.new_progress())
+
+    @staticmethod
+    @contextmanager
+    def _restoring() -> Iterator[None]:
+        """Raise a DamagedState where a state makes no sense."""
+        try:
+            yield
+        except ABSURD as error:
+            raise DamagedState(f"{type(error).__name__}: {error}") from error
 
     def state(self) -> dict[str, Any]:
         """Return all that is needed to go on from here, between two epochs or steps.

@@ -69,6 +69,14 @@ class Callback:
         """Go on from a state; called by `Trainer.resume` after `on_train_begin`."""
 
 
+def saved_number(state: Mapping[str, Any], name: str) -> Any:
+    """Return a number of a callback's state, or raise a ValueError."""
+    value = state[name]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{name} is {value!r}, expected a number")
+    return value
+
+
 def check_monitor(monitor: object) -> str:
     """Return the name of a column if it is text."""
     if not isinstance(monitor, str):

@@ -8,7 +8,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from cygrad.atomic_write import atomic_write
-from cygrad.training.callbacks.callback import Callback
+from cygrad.training.callbacks.callback import Callback, saved_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -89,7 +89,9 @@ class CSVLogger(Callback):
         return {"epochs": self._epochs}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        self._epochs = state["epochs"]  # of earlier trainings: those of this one are counted on
+        self._epochs = saved_number(
+            state, "epochs"
+        )  # of earlier trainings: those of this one are counted on
 
     def _rows_to_keep(self, columns: list[str], steps: int) -> list[list[str]]:
         """Return the rows of an existing log up to a step; none for step 0."""

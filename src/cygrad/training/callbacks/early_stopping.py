@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cygrad import checks
-from cygrad.training.callbacks.callback import Callback, check_monitor, direction
+from cygrad.training.callbacks.callback import (
+    Callback,
+    check_monitor,
+    direction,
+    saved_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,6 +112,8 @@ class EarlyStopping(Callback):
 
     def on_train_begin(self, trainer: Trainer) -> None:
         self._begin(direction(trainer, self.monitor))
+        storage = trainer.net.engine.storage
+        self._layout = storage.shape, storage.dtype
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Logs) -> bool | None:
         value = logs[self.monitor]
@@ -129,8 +136,13 @@ class EarlyStopping(Callback):
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        self.best, self.best_epoch = state["best"], state["best_epoch"]
-        self._improved_epoch, self._parameters = state["improved_epoch"], state["parameters"]
+        parameters = state["parameters"]
+        if parameters is not None and (parameters.shape, parameters.dtype) != self._layout:
+            raise ValueError(f"parameters has {parameters.dtype} of shape {parameters.shape}")
+        self.best = saved_number(state, "best")
+        self.best_epoch = saved_number(state, "best_epoch")
+        self._improved_epoch = saved_number(state, "improved_epoch")
+        self._parameters = parameters
 
     def on_train_end(self, trainer: Trainer) -> None:
         if self._parameters is not None:

@@ -6,7 +6,12 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from cygrad import checks
-from cygrad.training.callbacks.callback import Callback, check_monitor, direction
+from cygrad.training.callbacks.callback import (
+    Callback,
+    check_monitor,
+    direction,
+    saved_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,8 +146,10 @@ class ReduceOnPlateau(Callback):
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        self.best, self.bad_epochs = state["best"], state["bad_epochs"]
-        self.cooldown_left, self._steps = state["cooldown_left"], state["steps"]
+        self.best = saved_number(state, "best")
+        self.bad_epochs = saved_number(state, "bad_epochs")
+        self.cooldown_left = saved_number(state, "cooldown_left")
+        self._steps = saved_number(state, "steps")
 
     def _improves(self, value: float) -> bool:
         if self.best in (inf, -inf):

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cygrad import checks
 from cygrad.network import archive, storage
-from cygrad.training.callbacks.callback import Callback, check_monitor, direction
+from cygrad.training.callbacks.callback import (
+    Callback,
+    check_monitor,
+    direction,
+    saved_number,
+)
 from cygrad.training.checkpoints import file
 from cygrad.training.checkpoints.description import (
     describe_callback,
@@ -226,7 +231,8 @@ class Checkpoint(Callback):
         return {"best": self.best, "best_epoch": self.best_epoch}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        self.best, self.best_epoch = state["best"], state["best_epoch"]
+        self.best = saved_number(state, "best")
+        self.best_epoch = saved_number(state, "best_epoch")
 
     def _report(self) -> None:
         """Warn of the errors of the thread, or raise the first of them."""

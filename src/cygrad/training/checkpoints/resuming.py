@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
+from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from cygrad import checks, seeding
 from cygrad.network import archive
 from cygrad.training.checkpoints import file
 from cygrad.training.checkpoints.description import (
+    A_FUNCTION,
     CHECKPOINT,
     describe_callback,
     describe_trainer,
@@ -25,7 +27,7 @@ from cygrad.training.checkpoints.fingerprint import difference as difference_of_
 from cygrad.training.checkpoints.fingerprint import fingerprint
 from cygrad.training.fitting import FitOptions, prepare
 from cygrad.training.hooks import as_hooks
-from cygrad.training.run import Run
+from cygrad.training.run import ABSURD, DamagedState, Run
 
 if TYPE_CHECKING:
     import os
@@ -77,18 +79,24 @@ def resume(
         raise ValueError(f"{differs}; expected a trainer like that of {name!r}")
     with _damage(name):
         seeds = seeding.saved_seeds(saved.state["training"]["seeds"]).of("validation")
+        seeds.sequence()  # raises errors
         made = None if callbacks is not None else _made_callbacks(saved, name)
     hooks = as_hooks(callbacks or ()) if made is None else made
     states = _states(hooks, saved)
     chosen = options_of(saved.options, options)
     run = prepare(trainer, given, chosen, hooks, seeds, stacklevel + 1)
     assert isinstance(run, Run)  # LBFGS has no checkpoints
-    differs = difference_of_data(fingerprint(trainer.net, given), saved.data)
+    found = fingerprint(trainer.net, given)
+    with _damage(name):
+        differs = difference_of_data(found, saved.data)
     if differs is not None:
         raise ValueError(f"{differs}, to go on with {name!r}")
     with _damage(name):
         _check_state(run, saved.state)
-    return run(state={**saved.state, "callbacks": states})
+    try:
+        return run(state={**saved.state, "callbacks": states})
+    except DamagedState as error:
+        raise archive.damaged_error(name, error) from error
 
 
 def remembered(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -110,10 +118,40 @@ def _read(name: str) -> Saved:
         for key, kind in kinds.items():
             if not isinstance(tree[key], kind):
                 raise ValueError(f"{key} is {tree[key]!r}")
-        names = {field.name for field in fields(FitOptions)} | {"metrics_are_named"}
-        if tree["options"].keys() != names:
-            raise ValueError(f"options has {', '.join(tree['options'])}")
+        _check_options(tree["options"])
+        for name, part in tree["data"].items():
+            if not isinstance(part, dict):
+                raise ValueError(f"{name} is {part!r}")
+        for description, _ in zip(tree["callbacks"], tree["state"]["callbacks"], strict=True):
+            if not isinstance(description["class"], str):
+                raise ValueError(f"class is {description['class']!r}")
+        own = tree["callback"]
+        if own < 0 or tree["callbacks"][own]["class"] != CHECKPOINT:
+            raise ValueError(f"callback is {own}")
         return Saved(*(tree[key] for key in kinds))
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    """Check that the arguments of `fit` have the types that `description` writes."""
+    names = {field.name for field in fields(FitOptions)} | {"metrics_are_named"}
+    if options.keys() != names:
+        raise ValueError(f"options has {', '.join(options)}")
+    flags = ("metrics_are_named", "train_metrics", "verbose", "statistics")
+    kinds: dict[str, tuple[type, ...]] = {name: (bool,) for name in flags}
+    kinds |= {"metrics": (list,), "shuffle": (bool, str), "class_weight": (NoneType, str, list)}
+    kinds |= {"epochs": (NoneType, int), "max_steps": (NoneType, int)}
+    for name, value in options.items():
+        expected = kinds.get(name, (NoneType, int, float))
+        is_flag = isinstance(value, bool)
+        if not isinstance(value, expected) or (is_flag and bool not in expected):
+            raise ValueError(f"{name} is {value!r}")
+    if isinstance(options["shuffle"], str) and options["shuffle"] != A_FUNCTION:
+        raise ValueError(f"shuffle is {options['shuffle']!r}")
+    if isinstance(options["class_weight"], list):
+        dict(options["class_weight"])
+    for metric in options["metrics"]:
+        if not isinstance(metric, str):
+            raise ValueError(f"metrics has {metric!r}")
 
 
 @contextmanager
@@ -121,7 +159,7 @@ def _damage(name: str) -> Iterator[None]:
     """Raise the error of a damaged file where its values make no sense."""
     try:
         yield
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+    except ABSURD as error:
         if isinstance(error, RefusedCallback):
             raise
         raise archive.damaged_error(name, error) from error
