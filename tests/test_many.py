@@ -523,6 +523,52 @@ def test_an_interrupt_leaves_each_network_between_two_steps():
         assert trainer.steps == 0 or trainer.history.stopped is None
 
 
+@pytest.mark.parametrize(
+    "moments", [12, pytest.param(500, marks=pytest.mark.slow)], ids=["few", "many"]
+)
+def test_interrupts_at_random_moments_leave_all_usable(moments):
+    rng = np.random.default_rng(1)
+    options = [{}, {"validation": 0.2}, {"sample_weight": np.ones(90)}]
+    options.append({"callbacks": lambda trainer: [nothing]})
+    before = system_threads()
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    slowest = 0.0
+    try:
+        for moment in range(moments):
+            trainers = [trainer_of(seed, ["batch norm", "dropout"][seed % 2]) for seed in range(4)]
+            pressed = []
+
+            def press(pressed=pressed):
+                pressed.append(time.perf_counter())
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+            timer = threading.Timer(rng.uniform(0.001, 0.05), press)
+
+            def fit(trainers=trainers, timer=timer, options=options[moment % 4]):
+                timer.start()
+                cg.fit_many(trainers, X, LABELS, 10**6, threads=2, **options)
+
+            with pytest.raises(KeyboardInterrupt):
+                fit()
+            slowest = max(slowest, time.perf_counter() - pressed[0])
+            timer.join()
+            for seed, trainer in enumerate(trainers):
+                if moment % 4 == 0 and trainer.steps:
+                    twin = trainer_of(seed, ["batch norm", "dropout"][seed % 2])
+                    twin.fit(X, LABELS, max_steps=trainer.steps)
+                    assert twin.net.parameters.tobytes() == trainer.net.parameters.tobytes()
+                    assert len(trainer.history) == trainer.steps // 6
+                assert len(trainer.fit(X, LABELS)) == 1
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    for _ in range(100):
+        if system_threads() <= before:
+            break
+        time.sleep(0.01)
+    assert system_threads() <= before
+    assert slowest < 2  # measured: 0.027; other processes may keep the processors
+
+
 def test_the_progress_is_one_line(capsys):
     trainers = [trainer_of(seed) for seed in range(5)]
     cg.fit_many(trainers, X, LABELS, 3, threads=2, verbose=True)

@@ -133,7 +133,7 @@ cdef class Training(SequentialPasses):
     cdef bint records                   # whether the steps of the current call are recorded
     # Of `epochs`; no epochs in the other calls.
     cdef Py_ssize_t epochs_left         # the current one among them
-    cdef const uint64_t[::1] seeds      # of the orders of all epochs of the call, or None
+    cdef const uint64_t *seeds          # of the orders of all epochs of the call, where these are drawn
     cdef const int64_t[::1] chosen      # the rows that take part, or None: all of them
     cdef int64_t[::1] order             # of the current epoch, or None
     cdef double[:, ::1] results         # of each epoch that is done: sums of loss and metric, and the time of its end
@@ -412,6 +412,7 @@ cdef class Training(SequentialPasses):
         cdef const int64_t *indices = NULL
         cdef double begin
         cdef bint ended = False
+        numbers = None
         self.chosen, self.order, self.epochs_left = rows, None, count
         self.results, self.parameters, self.parameters_before = np.empty((count, 3)), self.engine.numbers(), memory_of(before)
         self.epoch_steps, self.recorded = (n + self.max_batch - 1) // self.max_batch, 0
@@ -421,7 +422,8 @@ cdef class Training(SequentialPasses):
             indices = &rows[0]
         # No signal handler runs between a number of the stream, its epoch and the entry in `found`: this is no Python code.
         if stream is not None:
-            self.order, self.seeds = np.empty(n, np.int64), stream.random_raw(count)
+            self.order, numbers = np.empty(n, np.int64), stream.random_raw(count)
+            self.seeds = <const uint64_t *> memory_of(numbers)
             indices = &self.order[0]
         try:
             begin = clock()
@@ -437,7 +439,7 @@ cdef class Training(SequentialPasses):
                 found.append((self.results[i, 0] / (n if self.engine.mean else 1), self.results[i, 1] / n,
                               self.rate if learning_rates is None else learning_rates[i * self.epoch_steps],
                               self.results[i, 2] - (begin if i == 0 else self.results[i - 1, 2])))
-            self.chosen = self.seeds = self.order = self.results = None
+            self.chosen = self.order = self.results = None
         return self.batches_done, bool(self.stopped)
 
     cdef void begin_epoch(self, Py_ssize_t epoch) noexcept nogil:
