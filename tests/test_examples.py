@@ -13,6 +13,8 @@ import cygrad
 
 #: The extras of some modules, by the beginning of their names.
 NEEDED = {
+    "cygrad.exchange.comparison": "torch",
+    "cygrad.exchange.keras.writing": "keras",
     "cygrad.exchange.onnx": "onnx",
     "cygrad.exchange.safetensors": "safetensors",
     "cygrad.exchange.sklearn": "sklearn",
