@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from cygrad.atomic_write import atomic_write
+from cygrad.atomic_write import atomic_write, remove_leftovers
 
 
 @pytest.fixture
@@ -109,3 +109,24 @@ def test_a_link_stays_a_link(path, tmp_path):
         file.write(b"new")
     assert path.is_symlink()
     assert (tmp_path / "there").read_bytes() == b"new"
+
+
+def test_leftovers_of_killed_processes_are_removed(path):
+    folder, kept = path.parent, path.with_name("kept")
+
+    def killed(each):
+        with atomic_write(each):
+            (name,) = os.listdir(folder)
+            os.link(folder / name, kept)
+            raise SystemExit(name)
+
+    for each in (path, path.with_name("other"), path.with_name("x" * 250)):
+        with pytest.raises(SystemExit) as caught:
+            killed(each)
+        name = caught.value.code
+        os.rename(kept, folder / name)
+        remove_leftovers(path.with_name("another"))
+        assert os.listdir(folder) == [name]
+        remove_leftovers(each)
+        assert os.listdir(folder) == []
+    remove_leftovers(path / "nowhere")

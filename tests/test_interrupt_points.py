@@ -2,8 +2,10 @@
 
 import dis
 import gc
+import os
 import sys
 import threading
+import time
 from functools import cache
 from math import isnan
 
@@ -15,7 +17,7 @@ import cygrad as cg
 ROWS, BATCH = 12, 4
 STEPS = ROWS // BATCH
 #: The modules that are interrupted.
-LOOP = ("run", "batches", "lbfgs", "history", "validation", "budget")
+LOOP = ("run", "batches", "lbfgs", "history", "validation", "budget", "checkpoints")
 
 rng = np.random.default_rng(0)
 X, Y = rng.normal(size=(ROWS, 3)), rng.integers(0, 2, ROWS)
@@ -159,6 +161,36 @@ def test_no_iteration_of_lbfgs_is_done_and_unlisted():
             break
         assert (one.net.parameters == points[len(one.history)]).all()
     assert number > 50
+
+
+def test_checkpoints_are_whole_and_leave_no_thread(tmp_path):
+    path = tmp_path / "run.npz"
+
+    def fit(trainer, epochs):
+        checkpoint = cg.Checkpoint(path, every_steps=2, keep_best="loss")
+        trainer.fit(X, Y, epochs, callbacks=[checkpoint])
+
+    whole = trainer()
+    whole.fit(X, Y, 2)
+    number = resumed = 0
+    while True:
+        number += 1
+        one = trainer()
+        path.unlink(missing_ok=True)
+        if not interrupted(fit, one, 2, number):
+            break
+        check_history(one)
+        begin = time.monotonic()
+        while any(thread.name == "cygrad-checkpoint" for thread in threading.enumerate()):
+            assert time.monotonic() < begin + 10, number
+            gc.collect()
+        if path.exists():
+            other = trainer()
+            other.resume(path, X, Y, callbacks=[])
+            assert (other.net.parameters == whole.net.parameters).all()
+            resumed += 1
+        assert set(os.listdir(tmp_path)) <= {"run.npz", "run-best.npz"}
+    assert resumed > number / 2 > 50
 
 
 def test_an_overflow_is_not_left_by_an_interrupt():

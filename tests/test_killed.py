@@ -72,6 +72,8 @@ def test_a_killed_training_goes_on_to_the_same_bits(trial, tmp_path):
     while not killed(number, path, rng.uniform(0, duration)):
         path.unlink()  # it was over
     assert_same(resume(CASES[number], path), (trainer, history))
+    left = sorted(os.listdir(tmp_path))
+    assert left in (["run.npz"], ["run-best.npz", "run.npz"])  # and nothing half written
 
 
 def test_the_trainings_have_what_they_are_to_show():

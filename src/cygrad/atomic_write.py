@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from binascii import crc32
 from collections.abc import Iterator
 from typing import IO, Any, Literal, overload
 
@@ -48,7 +49,7 @@ def atomic_write(
     if os.path.exists(target) and not os.path.isfile(target):
         raise ValueError(f"{name} is {os.fspath(path)!r}, which is something other than a file")
     folder = os.path.dirname(target)
-    temporary = os.path.join(folder, f".cygrad-{os.urandom(8).hex()}.tmp")
+    temporary = os.path.join(folder, f"{_prefix(target)}{os.urandom(8).hex()}.tmp")
     try:
         with _new_file(temporary, text) as file:
             yield file
@@ -66,6 +67,21 @@ def atomic_write(
             raise OSError(reason) from error
         raise
     _sync_folder(folder)
+
+
+def _prefix(target: str) -> str:
+    """Return how names of temporary files for a file begin, short for any name of it."""
+    return f".cygrad-{crc32(os.path.basename(target).encode(errors='surrogateescape')):08x}-"
+
+
+def remove_leftovers(path: str | os.PathLike[str]) -> None:
+    """Remove what processes that were killed while they wrote a file have left beside it."""
+    target = os.path.realpath(path)
+    folder, prefix = os.path.dirname(target), _prefix(target)
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            if name.startswith(prefix) and name.endswith(".tmp"):
+                os.unlink(os.path.join(folder, name))
 
 
 def _new_file(path: str, text: bool) -> IO[Any]:

@@ -76,10 +76,11 @@ def write(file: IO[bytes], header: Mapping[str, Any], arrays: Mapping[str, NDArr
 
 
 def _npy_start(array: NDArray[Any]) -> bytes:
-    """Return what NumPy's format has before the numbers."""
-    stream = io.BytesIO()
-    npy.write_array_header_1_0(stream, npy.header_data_from_array_1_0(array))
-    return stream.getvalue()
+    """Return what NumPy's format, version 1.0, has before the numbers: a multiple of 64 bytes."""
+    kind, shape = array.dtype.str, array.shape
+    text = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"
+    text += " " * (-(len(text) + 11) % 64)
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(text) + 1) + f"{text}\n".encode("ascii")
 
 
 def read(

@@ -2,6 +2,7 @@
 
 `Callback` is the base class of one's own; `EarlyStopping` ends a training that improves no more,
 `ReduceOnPlateau` lowers its learning rate, and `CSVLogger` writes a row for each epoch to a file.
+`cygrad.Checkpoint` writes the complete state of a training; it is in `checkpoints`.
 
 The protocol of the calls is in `hooks`. Callbacks use only the trainer's public methods. The
 display of progress is not a callback, because it is updated within an epoch too; it is in

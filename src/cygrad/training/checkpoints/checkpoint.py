@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
 from cygrad import checks
+from cygrad.atomic_write import remove_leftovers
 from cygrad.network import archive, storage
 from cygrad.training.callbacks.callback import (
     Callback,
@@ -51,7 +52,8 @@ class Checkpoint(Callback):
     It is written after each epoch, or when `every`, `every_steps` or `seconds` say so, at the end
     of the training, and when Ctrl-C ends it within an epoch. A thread writes a copy of the state
     while the training goes on. The file is replaced in one step: until the new one is on the disk,
-    the one before is whole.
+    the one before is whole. What a killed process has left beside it is removed by the next
+    training with this file.
 
     Parameters
     ----------
@@ -160,6 +162,8 @@ class Checkpoint(Callback):
         sign = 1.0 if self.keep_best is None else direction(trainer, self.keep_best)
         self.check_file()
         self._begin(sign)
+        for path in (self.path, self.best_path):
+            remove_leftovers(path)
         self._steps = trainer.steps
         self._writer = Writer()
 
@@ -207,8 +211,6 @@ class Checkpoint(Callback):
         """Copy the state of a training, and have it written."""
         self._steps, self._time = run.trainer.steps, monotonic()
         state, path = run.state(), self.path
-        index = next(index for index, hook in enumerate(run.hooks) if hook is self)
-        callbacks = [describe_callback(hook) for hook in run.hooks]
 
         def write() -> None:
             # Computed by the first job, on the thread: the data are hashed there.
@@ -217,9 +219,10 @@ class Checkpoint(Callback):
                     "trainer": describe_trainer(run.trainer),
                     "options": describe_options(run.options, run.metrics),
                     "data": fingerprint(run.trainer.net, run.given),
+                    "callback": [hook is self for hook in run.hooks].index(True),
+                    "callbacks": [describe_callback(hook) for hook in run.hooks],
                 }
-            about = {**self._constant, "callback": index, "callbacks": callbacks}
-            file.write(path, {**about, "state": state})
+            file.write(path, {"state": state}, self._constant)
 
         self._submit(path, write)
 

@@ -27,10 +27,20 @@ VERSION = 1
 ARRAY = "array of the file"
 
 
-def write(path: str | os.PathLike[str], tree: Mapping[str, Any]) -> None:
-    """Replace a checkpoint in one step."""
+def write(
+    path: str | os.PathLike[str], tree: Mapping[str, Any], constant: Mapping[str, Any] | None = None
+) -> None:
+    """Replace a checkpoint in one step.
+
+    Parameters
+    ----------
+    tree : dict
+        As for `to_values`.
+    constant : dict
+        More of it, values for JSON already.
+    """
     arrays: dict[str, NDArray[Any]] = {}
-    values = to_values(tree, arrays)
+    values = {**(constant or {}), **to_values(tree, arrays)}
     header = {"format": FORMAT, "version": VERSION, "cygrad": __version__, **values}
     with atomic_write(path) as file:
         archive.write(file, header, arrays)
@@ -103,19 +113,19 @@ def to_values(tree: Any, arrays: dict[str, NDArray[Any]], name: str = "state") -
     if isinstance(tree, np.generic):
         return tree.item()
     if isinstance(tree, np.ndarray) and tree.dtype.kind in "biuf":
-        own = f"{name}_{len(arrays)}"
+        own = f"{_ascii(name)}_{len(arrays)}"
         arrays[own] = tree
         return {ARRAY: own}
     if isinstance(tree, (list, tuple)):
         return [to_values(each, arrays, name) for each in tree]
-    if isinstance(tree, Mapping) and all(isinstance(key, str) for key in tree):
-        return {key: to_values(each, arrays, _name(key)) for key, each in tree.items()}
+    if isinstance(tree, Mapping) and all([isinstance(key, str) for key in tree]):
+        return {key: to_values(each, arrays, key) for key, each in tree.items()}
     raise TypeError(
         f"{name} is {tree!r}, expected None, numbers, text, arrays of numbers, lists or dicts"
     )
 
 
-def _name(key: str) -> str:
+def _ascii(key: str) -> str:
     return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in key)
 
 

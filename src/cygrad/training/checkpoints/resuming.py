@@ -228,7 +228,9 @@ def _check_state(run: Run, state: Mapping[str, Any]) -> None:
     blocks = [training["parameters"], *training["optimizer_state"]]
     if epoch is not None:
         blocks.append(epoch["before"])
-        if training["record"].shape[1] != training["steps"] - epoch["first_step"]:
+        done = training["steps"] - epoch["first_step"]
+        # Before its first step there are still the losses of the epoch before.
+        if done < 0 or (done > 0 and training["record"].shape[1] != done):
             raise ValueError(f"record has shape {training['record'].shape}")
         if len(epoch["sums"]) != 3:
             raise ValueError(f"sums is {epoch['sums']}")
