@@ -332,6 +332,40 @@ def test_columns_and_quantities_have_their_unit(
 
 
 @needs_compiler
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_booleans_have_their_scale(dtype: str, share: float, tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    table = {"flag": (random.uniform(size=40) < share) * 1, "size": random.normal(5, 2, 40)}
+    table["y"] = table["flag"] + table["size"]
+    options = {"numbers": "robust", "categories": "robust", "dtype": dtype}
+    encoder = Encoder("y", target_scale="none", **options).fit(table)
+    net = cg.Network(2, [cg.Dense(3, "tanh"), cg.Dense(1)], loss="mse", dtype=dtype, rng=0)
+    net.encoder = encoder
+    assert net.encoder.encodings[0].scaling is not None
+    header = to_c(net, tmp_path / "net.h")
+    assert header.test is not None
+    assert header.test.passed
+    text = PROGRAM.format(includes='#include "net.h"', calls="    RUN(net, 2, 1)")
+    columns = np.column_stack([table["flag"], table["size"]]).astype(np.float64)
+    data = f"{len(columns)}\n".encode() + columns.tobytes()
+    written = compiled(text, tmp_path, "-std=c99 -O2 -DNET_INPUT=double", data)
+    found = np.frombuffer(written, dtype)
+    np.testing.assert_array_equal(found, net.predict(table).astype(dtype))
+
+
+def test_scales_of_booleans_that_are_not_exact_are_refused(tmp_path: Path) -> None:
+    table = {"flag": np.arange(8) % 2, "y": np.arange(8.0)}
+    net = cg.Network(1, [cg.Dense(1)], loss="mse", rng=0)
+    encoder = Encoder("y", categories="robust").fit(table)
+    config = encoder.config()
+    config["columns"][0]["scaling"]["center"] = 0.1
+    net.encoder = Encoder.from_config(config)
+    with pytest.raises(ValueError, match=r"a scale of the boolean 'flag'.*lossy=True"):
+        to_c(net, tmp_path / "net.h")
+
+
+@needs_compiler
 def test_logarithms_are_an_error_or_the_outputs(tmp_path: Path) -> None:
     net, _ = with_encoder("standard", ("float64", "float64"), targets="price", target_scale="log")
     with pytest.raises(ValueError, match=r"'log', whose inverse NumPy computes.*lossy=True"):

@@ -114,8 +114,11 @@ def test_models_without_an_encoder_in_the_metadata_take_numbers(tmp_path):
     np.testing.assert_allclose(other.forward(X)[:, 0], net.predict(table), rtol=1e-12)
 
 
-def test_a_boolean_with_a_scale_needs_lossy(tmp_path):
-    net, _ = fitted(categories="robust")
-    with pytest.raises(ValueError, match=r"a scale of the boolean '.*lossy=True"):
-        cg.exchange.to_onnx(net, tmp_path / "net.onnx")
-    assert not list(tmp_path.iterdir())
+def test_booleans_with_a_scale_come_back(tmp_path):
+    net, table = fitted(numbers="robust", categories="robust")
+    flag = net.encoder.encodings[list(net.encoder.columns).index("flag")]
+    assert flag.scaling is not None
+    assert cg.exchange.to_onnx(net, tmp_path / "net.onnx").test.passed
+    other = cg.exchange.from_onnx(tmp_path / "net.onnx")
+    assert other.encoder.config() == net.encoder.config()
+    np.testing.assert_array_equal(other.predict(table), net.predict(table))

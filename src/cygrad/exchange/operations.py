@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cygrad.network import Network
     from cygrad.network.layers import Layer
     from cygrad.tables.encoder import Encoder
+    from cygrad.tables.scaling import Scaling as ColumnScaling
 
 # An ε above 0, as formats need it, with 1 + ε = 1 in float32 and float64; float32 holds it.
 NEGLIGIBLE = 1e-30
@@ -302,11 +303,19 @@ def obstacle_of(encoder: Encoder) -> str | None:
             if each.scaling.quantiles:
                 return f"quantiles of column {each.name!r}"
         elif isinstance(each, BooleanEncoding):
-            if each.scaling is not None:
+            if each.scaling is not None and not _is_halved(each.scaling):
                 return f"a scale of the boolean {each.name!r}"
         else:
             return f"the {each.kind} {each.name!r}"
     return None
+
+
+def _is_halved(scaling: ColumnScaling) -> bool:
+    """Return whether half the center and scale give 0 and 1 the same bits as 2 x − 1 before."""
+    half = (scaling.center + 1) / 2
+    return not scaling.quantiles and all(
+        2 * (x - half) == (2 * x - 1) - scaling.center for x in (0.0, 1.0)
+    )
 
 
 def input_scaling(encoder: Encoder) -> InputScaling:
@@ -317,10 +326,11 @@ def input_scaling(encoder: Encoder) -> InputScaling:
             centers.append(each.scaling.center)
             divisors.append(each.scaling.scale)
             clipped.append(each.scaling.method == "robust")
-        else:  # 2 x − 1
-            centers.append(0.5)
-            divisors.append(0.5)
-            clipped.append(False)
+        else:  # 2 x − 1, and its scale: (2 x − 1 − center) / scale
+            scaling = each.scaling if isinstance(each, BooleanEncoding) else None
+            centers.append(0.5 if scaling is None else (scaling.center + 1) / 2)
+            divisors.append(0.5 if scaling is None else scaling.scale / 2)
+            clipped.append(scaling is not None and scaling.method == "robust")
     divisor = np.array(divisors)
     return InputScaling(np.array(centers), 1 / divisor, np.array(clipped), divisor)
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from cygrad import checks
 from cygrad.exchange.operations import InputScaling, Program
+from cygrad.tables.encodings import BooleanEncoding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -151,6 +152,10 @@ def samples(net: Network, program: Program) -> Samples:
     X = normal
     if isinstance(first, InputScaling):
         X = first.mean + normal / np.where(first.scale == 0, 1, first.scale)
+    if program.columns is not None and net.encoder is not None:
+        for index, each in enumerate(net.encoder.encodings):
+            if isinstance(each, BooleanEncoding):
+                X[:, index] = X[:, index] >= 0.5
     X = X.astype(net.dtype).astype(np.float64)
     computed = outputs(net, program, X)
     finite = np.isfinite(computed).all(axis=1)
