@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from cygrad.network import Network
 
 # Multiply-adds of one call, about 10 ms, after which the history of a running fit grows.
-WORK = 200_000_000
+WORK = 400_000_000
 # Of a step, besides its products: the work of about 1 µs.
 STEP_WORK = 20_000
 
 
 def epochs_at_once(net: Network, rows: int, steps: int) -> int:
     """Return the number of epochs of one call, for epochs of so many rows and steps."""
-    work = 3 * net.n_parameters * rows + STEP_WORK * steps
+    # Of the padded panels, which the engine computes.
+    work = 3 * net.engine.storage.size * rows + STEP_WORK * steps
     return max(1, WORK // work)

@@ -192,7 +192,7 @@ def fit_all(
         return Fitted(trainer, history, error)
 
     # The largest first, so that the last ones end at about the same time.
-    order = sorted(range(len(trainers)), key=lambda index: -trainers[index].net.n_parameters)
+    order = sorted(range(len(trainers)), key=lambda index: -trainers[index].net.engine.storage.size)
     tasks = [partial(fit, index) for index in order]
     if verbose:
         with Count("networks", len(trainers) * (epochs or 1)) as bar:
