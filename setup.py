@@ -19,6 +19,7 @@ from functools import cache
 from typing import NamedTuple
 
 from Cython.Build import cythonize
+from Cython.Compiler import Options
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
@@ -85,6 +86,8 @@ cygrad is built from C, and the C compiler did not work (see the lines above).
 Then run the same command again. CC names another compiler.
 """
 
+
+Options.docstrings = False  # the engine is private: its docstrings are for readers of the sources
 
 # What `cygrad.exchange.to_c` translates; an editable install reads them in csrc.
 FUNCTIONS = ("functions.h", "trigonometry.h", "activation_functions.h", "activations.h")
@@ -335,7 +338,7 @@ def views() -> Extension:
 setup(
     ext_modules=cythonize(
         [
-            module("kernels", "csrc/processor.c"),
+            module("kernels", "csrc/processor.c", optimize="-Os"),
             module(
                 "samples",
                 "csrc/samples.c",
@@ -343,15 +346,15 @@ setup(
                 "csrc/processor.c",
                 vectorize=True,
             ),
-            module("interrupts", "csrc/processor.c"),
-            module("team", "csrc/team.c", "csrc/processor.c"),
+            module("interrupts", "csrc/processor.c", optimize="-Os"),
+            module("team", "csrc/team.c", "csrc/processor.c", optimize="-Os"),
             module("loops", "csrc/processor.c", optimize="-Os"),  # defines the bits, slowly
             module("plan"),
             module("loops_plan", "csrc/processor.c", "csrc/sparse.c", optimize="-Os"),
             module("passes", "csrc/team.c"),
             module("engine", "csrc/team.c"),
             module("training"),
-            module("tape"),
+            module("tape", optimize="-Os"),
             module("delimited", "csrc/decimal.c"),
             views(),
         ],
