@@ -245,6 +245,7 @@ def _copy(folder: Path) -> Path:
 def test_pairs_have_a_ratio_only_for_the_same_bits(tmp_path):
     with _copy(tmp_path).open("a") as module:
         module.write(
+            "from cygrad.network import Network\n"
             "_forward = Network.forward\n"
             "Network.forward = lambda self, X: _forward(self, X) * (1 + 2**-20)\n"
             "del Network.predict_one\n"

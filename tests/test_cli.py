@@ -599,7 +599,7 @@ def test_training_with_closed_stdout(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 def test_defects_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predict, "load", lambda _: {}["defect"])
+    monkeypatch.setattr(predict, "load_network", lambda _: {}["defect"])
     with pytest.raises(KeyError, match="defect"):
         main(["predict", "model.npz", "data.csv"])
 

@@ -154,6 +154,7 @@ def test_the_help_is_by_subject(capsys: pytest.CaptureFixture[str]) -> None:
         "validation",
         "end of the training, before --epochs",
         "log",
+        "checkpoints",
         "cross-validation",
         "results",
     ]

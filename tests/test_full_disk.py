@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import cygrad as cg
+
 resource = pytest.importorskip("resource", reason="limits are those of POSIX")
 
 PROGRAM = """
@@ -79,7 +81,7 @@ print(failed, len(old))
 @pytest.mark.parametrize("kind", ["network", "stopping", "going on"])
 def test_no_file_is_lost_on_a_full_disk(kind, tmp_path):
     path = tmp_path / "file.npz"
-    environment = {"PYTHONPATH": str(Path(__file__).parent.parent / "src")}
+    environment = {"PYTHONPATH": str(Path(cg.__file__).parents[1])}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(path), kind],
         env=environment,

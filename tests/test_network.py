@@ -841,7 +841,8 @@ class TestThePackage:
     def test_import_loads_only_what_is_needed(self):
         program = (
             "import sys, numpy; before = set(sys.modules); import cygrad;"
-            "print(*sorted(set(sys.modules) - before))"
+            "assert not any(name.startswith('cygrad.') for name in sys.modules);"
+            "cygrad.Network; print(*sorted(set(sys.modules) - before))"
         )
         loaded = subprocess.run(
             [sys.executable, "-c", program], capture_output=True, text=True, check=True
