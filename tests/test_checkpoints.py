@@ -14,6 +14,7 @@ from bits import assert_same_bits
 import cygrad as cg
 from cygrad._engine import kernels
 from cygrad.network import archive
+from cygrad.training.budget import Budget
 from cygrad.training.checkpoints import file
 from cygrad.training.checkpoints.fingerprint import of_array
 from cygrad.training.checkpoints.writer import Writer
@@ -714,3 +715,26 @@ def test_the_format(saved):
     assert list(header["state"]) == ["training", "history", "budget", "epoch", "callbacks"]
     with zipfile.ZipFile(saved) as members:
         assert members.testzip() is None
+
+
+def test_the_rest_of_a_budget_is_left(path):
+    budget = Budget(None, 10, 100.0)
+    budget.restore({"steps": 4, "seconds": 60.0})
+    assert 39 < budget.seconds_left <= 40
+    assert budget.steps_of(100) == 6
+    assert 60 <= budget.state()["seconds"] < 61
+    assert killed_fit(trainer(), 3, path, X, Y, max_seconds=1000.0)
+    tree = file.read(path)
+    tree["state"]["budget"]["seconds"] = 999.999
+    file.write(path, without_version(tree))
+    own = trainer()
+    assert own.resume(path, X, Y, callbacks=[]).stopped == "max_seconds"
+    assert 3 < own.steps < 10**6
+
+
+def test_the_display_counts_all_epochs(path, capsys):
+    assert killed_fit(trainer(), 20, path, X, Y, 4, verbose=True)
+    capsys.readouterr()
+    trainer().resume(path, X, Y, callbacks=[])
+    shown = [line.partition("  ")[0] for line in capsys.readouterr().err.splitlines()]
+    assert shown == ["epoch 3/4", "epoch 4/4"]
