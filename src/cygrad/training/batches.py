@@ -16,9 +16,10 @@ from weakref import finalize
 import numpy as np
 
 from cygrad.training.data import read_data, read_sample_weights
+from cygrad.training.epoch import Epoch
 from cygrad.training.order import Order, rows_that_count
 from cygrad.training.progress import Progress
-from cygrad.training.run import Epoch, Run
+from cygrad.training.run import Run
 
 if TYPE_CHECKING:
     from types import TracebackType
