@@ -43,7 +43,7 @@ class NoSanitizer(Exception):
     """The compiler has no such sanitizer, or Python does not run with it."""
 
 
-def build(kind: str, cython: str | None = None) -> Path:
+def build(kind: str) -> Path:
     """Compile a copy with a sanitizer, or what has changed since; return its folder."""
     folder = ROOT / "build" / f"sanitized-{kind}"
     for part in ("src", "csrc", "tests", "setup.py", "pyproject.toml", "README.md", "LICENSE"):

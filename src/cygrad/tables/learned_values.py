@@ -1,4 +1,4 @@
-"""What an encoder learned, as values for JSON: written, and read with a check of all of them."""
+"""Write what an encoder learned as values for JSON, and read them with a check of each."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ FIRST = ("ArgMax", "ZipMap", "Binarizer", "Normalizer", "GreaterOrEqual", "Great
 
 @dataclass(frozen=True)
 class Value:
-    """What a value after the outputs of a network is.
+    """The role of a value after the outputs of a network.
 
     Attributes
     ----------

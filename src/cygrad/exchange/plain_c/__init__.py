@@ -232,7 +232,7 @@ def verify(path: str | os.PathLike[str], net: Network) -> CHeader:
 
 
 class _Draft:
-    """What a header is made of.
+    """The contents of a header.
 
     Parameters
     ----------

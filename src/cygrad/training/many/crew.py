@@ -23,7 +23,7 @@ TICK = 0.1  # seconds between two calls of `watch`
 
 
 class Outcome(NamedTuple, Generic[Result]):
-    """What became of a task: its result, or its error."""
+    """The outcome of a task: its result, or its error."""
 
     result: Result | None
     error: Exception | None
