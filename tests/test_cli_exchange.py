@@ -213,3 +213,9 @@ def test_a_wide_table_is_no_obstacle_to_integers(capsys):
     assert "expected --lossy" in failure(capsys, *command)
     assert main([*command, "--lossy"]) == 0
     assert "8-bit integers over 900 samples" in capsys.readouterr().out
+
+
+def test_an_ensemble_is_no_model_to_verify_with(capsys):
+    cg.Ensemble([model(), model()]).save("both.npz")
+    message = failure(capsys, "verify", "net.h", "--model", "both.npz")
+    assert message.startswith("cygrad: 'both.npz' is an ensemble of 2 networks")

@@ -8,14 +8,14 @@ from argparse import Namespace
 from cygrad.cli.arguments_as_options import translated
 from cygrad.cli.summary import print_lines
 from cygrad.exchange import formats
-from cygrad.network import load
+from cygrad.network.network import load_network
 
 
 def run(arguments: Namespace) -> None:
     """Print the largest difference; an error if rounding does not explain it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the error below says the same
-        net = None if arguments.model is None else load(arguments.model)
+        net = None if arguments.model is None else load_network(arguments.model)
         try:
             export = formats.verify(arguments.file, net)
         except ValueError as error:
