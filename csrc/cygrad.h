@@ -143,8 +143,7 @@ typedef struct {
 
 /* Arguments and results of output_delta. A row of weight w counts w times, in the loss, the metric and the delta; without
  * weights the bits are those of weights that are all 1. With `continues` the rows go on where those of another call ended: the sums
- * begin with the results of that call. Sums that have a part for each column of a panel need all columns of the rows
- * before in one panel then. */
+ * begin with the results of that call. */
 typedef struct {
     int loss;
     double scale;            /* 1, or 1 / (sum of the batch's weights) for reduction="mean" */
@@ -158,7 +157,7 @@ typedef struct {
     cg_matrix *delta;        /* [batch, out]: ∇ₐC, or δᴸ itself for CG_GIVES_DELTA; NULL: not computed */
     double loss_sum, metric_sum;
     int continues;
-    void *partial_sums; /* [2, P]: of loss and metric; written by every call */
+    void *partial_sums; /* [panels, 2, P], aligned: of loss and metric, by column, a chain over the rows each; or NULL */
 } cg_output;
 
 /* A normalisation layer: rows [units] of its numbers, and what it keeps for the way back. */

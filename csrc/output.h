@@ -15,19 +15,37 @@ typedef struct {
 
 #define CG_EACH_J CG_UNROLL for (int j = 0; j < PANEL_VECTORS; j++)
 
-/* Return the sums with which the rows of a call begin: `which` is 0 for the loss, 1 for the metric. */
-CG_INLINE panel_row first_sums(const cg_output *o, int which)
+/* Sums over rows, by column of a panel: of the loss and of the metric. */
+typedef struct {
+    panel_row loss, metric;
+} row_sums;
+
+/* Return the sums of a panel with which the rows of a call begin. */
+CG_INLINE row_sums first_sums(const cg_output *o, ptrdiff_t panel)
 {
-    panel_row sums = {{{0}}};
-    if (o->continues) CG_EACH_J sums.v[j] = load_unaligned((const real *)o->partial_sums + which * P + j * LANES);
+    row_sums sums = {{{{0}}}, {{{0}}}};
+    if (o->continues) {
+        const row_sums *before = (const row_sums *)o->partial_sums + panel;
+        CG_EACH_J sums.loss.v[j] = before->loss.v[j], sums.metric.v[j] = before->metric.v[j];
+    }
     return sums;
 }
 
-/* Keep the sums for the rows of the next call, and return their sum. */
-CG_INLINE double last_sums(cg_output *o, int which, const panel_row *sums)
+/* Keep the sums of a panel for the rows of the next call, and add them to those of the panels before. */
+CG_SHARED void last_sums(const cg_output *o, ptrdiff_t panel, row_sums sums, row_sums *total)
 {
-    memcpy((real *)o->partial_sums + which * P, sums, sizeof *sums);
-    return (double)fold_sum(sums->v)[0];
+    if (o->partial_sums) {
+        row_sums *kept = (row_sums *)o->partial_sums + panel;
+        CG_EACH_J kept->loss.v[j] = sums.loss.v[j], kept->metric.v[j] = sums.metric.v[j];
+    }
+    CG_EACH_J total->loss.v[j] += sums.loss.v[j], total->metric.v[j] += sums.metric.v[j];
+}
+
+/* Set the results from the sums of all panels. */
+CG_SHARED void set_sums(cg_output *o, const row_sums *total, double loss_factor, double metric_divisor)
+{
+    o->loss_sum = loss_factor * (double)fold_sum(total->loss.v)[0];
+    o->metric_sum = 1 / metric_divisor * (double)fold_sum(total->metric.v)[0];
 }
 
 CG_INLINE ptrdiff_t panels_of(const cg_matrix *m) { return (m->cols + P - 1) / P; }
@@ -158,9 +176,10 @@ CG_INLINE void squared_error_of(const int WEIGHTED, ptrdiff_t rows, cg_output *o
                                 double loss_factor)
 {
     vec factor = splat((real)gradient_factor);
-    panel_row losses = first_sums(o, 0), absolute_errors = first_sums(o, 1); /* by column mod P */
+    row_sums total = {{{{0}}}, {{{0}}}};
     const real *weights = o->weights;
     for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
+        row_sums sums = first_sums(o, p);
         row_mask before = columns_until(o->a->cols, p);
         const real *a = row_of(o->a, p, 0), *y = row_of(o->y, p, 0);
         real *d = o->delta ? row_of(o->delta, p, 0) : NULL;
@@ -169,13 +188,13 @@ CG_INLINE void squared_error_of(const int WEIGHTED, ptrdiff_t rows, cg_output *o
                 vec error = masked(load(a + i + j * LANES) - load(y + i + j * LANES), before.m[j]);
                 vec weighted = error;
                 if (WEIGHTED) weighted *= splat(weights[i / P]);
-                losses.v[j] = fma_(weighted, error, losses.v[j]);
-                absolute_errors.v[j] += abs_(weighted);
+                sums.loss.v[j] = fma_(weighted, error, sums.loss.v[j]);
+                sums.metric.v[j] += abs_(weighted);
                 if (d) store(d + i + j * LANES, weighted * factor);
             }
+        last_sums(o, p, sums, &total);
     }
-    o->loss_sum = loss_factor * last_sums(o, 0, &losses);
-    o->metric_sum = 1 / (double)o->a->cols * last_sums(o, 1, &absolute_errors);
+    set_sums(o, &total, loss_factor, (double)o->a->cols);
 }
 
 static void squared_error(ptrdiff_t rows, cg_output *o, double gradient_factor, double loss_factor)
@@ -193,9 +212,10 @@ CG_INLINE double smoothing_of(const cg_output *o) { return o->n_parameters > 0 ?
  * The metric is the share of outputs on the correct side of one half. */
 static void binary_cross_entropy(ptrdiff_t rows, cg_output *o)
 {
-    panel_row losses = first_sums(o, 0), correct = first_sums(o, 1);
+    row_sums total = {{{{0}}}, {{{0}}}};
     vec half = splat((real)0.5), kept = splat((real)(1 - smoothing_of(o))), share = splat((real)(smoothing_of(o) / 2));
     for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
+        row_sums sums = first_sums(o, p);
         row_mask before = columns_until(o->a->cols, p);
         int vectors = used_vectors(o->a->cols - p * P);
         for (ptrdiff_t r = 0; r < rows; r++) {
@@ -206,32 +226,35 @@ static void binary_cross_entropy(ptrdiff_t rows, cg_output *o)
                 mask is_same = ~((a >= half) ^ (y >= half));
                 y = masked(fma_(y, kept, share), before.m[j]);
                 vec c = fma_(-z, y, maximum(zero(), z)) + log1p_(exp_(-abs_(z)));
-                losses.v[j] += masked(c * weight, before.m[j]);
-                correct.v[j] += masked(weight, is_same & before.m[j]);
+                sums.loss.v[j] += masked(c * weight, before.m[j]);
+                sums.metric.v[j] += masked(weight, is_same & before.m[j]);
                 if (o->delta) store(row_of(o->delta, p, r) + j * LANES, (a - y) * scale);
             }
         }
+        last_sums(o, p, sums, &total);
     }
-    o->loss_sum = last_sums(o, 0, &losses);
-    o->metric_sum = 1 / (double)o->a->cols * last_sums(o, 1, &correct);
+    set_sums(o, &total, 1, (double)o->a->cols);
 }
 
 /* C = Σ y (ln Σ exp z − z) for rows of probabilities;  δ = a − y */
-static double cross_entropy_of_rows(ptrdiff_t rows, cg_output *o)
+static double cross_entropy_of_rows(ptrdiff_t rows, const cg_output *o)
 {
-    panel_row losses = first_sums(o, 0);
-    for (ptrdiff_t p = 0; p < panels_of(o->a); p++)
+    row_sums total = {{{{0}}}, {{{0}}}};
+    for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
+        row_sums sums = first_sums(o, p);
         for (ptrdiff_t r = 0; r < rows; r++) {
-            vec total = splat(((const real *)o->log_sum_exp)[r]);
+            vec log_sum_exp = splat(((const real *)o->log_sum_exp)[r]);
             vec weight = splat(weight_of(o->weights, r)), scale = weight * splat((real)o->scale);
             CG_EACH_J {
                 vec z = load(row_of(o->z, p, r) + j * LANES), a = load(row_of(o->a, p, r) + j * LANES);
                 vec y = load(row_of(o->y, p, r) + j * LANES);
-                losses.v[j] = fma_(y * weight, total - z, losses.v[j]);
+                sums.loss.v[j] = fma_(y * weight, log_sum_exp - z, sums.loss.v[j]);
                 if (o->delta) store(row_of(o->delta, p, r) + j * LANES, (a - y) * scale);
             }
         }
-    return last_sums(o, 0, &losses);
+        last_sums(o, p, sums, &total);
+    }
+    return (double)fold_sum(total.loss.v)[0];
 }
 
 /* C = ln Σ exp z − z_label;  δ = a − y with y one at the label and zero elsewhere */
@@ -408,13 +431,14 @@ static void squared_hinge(ptrdiff_t rows, cg_output *o) { hinge_of(1, rows, o); 
  * mean of |μ − y|. y has as many columns as there are means. */
 static void gaussian_nll(ptrdiff_t rows, cg_output *o)
 {
-    panel_row losses = first_sums(o, 0), absolute_errors = first_sums(o, 1);
+    row_sums total = {{{{0}}}, {{{0}}}};
     ptrdiff_t means = o->a->cols / 2;
     vec half = splat((real)0.5), least = log_(maximum(splat((real)o->parameters[0]), splat(CG_MIN_NORMAL)));
     real logarithms[P] __attribute__((aligned(CG_PANEL_BYTES))) = {0}; /* beside the means of a panel */
     real slopes[P] __attribute__((aligned(CG_PANEL_BYTES)));
     for (ptrdiff_t first = 0, p = 0; first < means; first += P, p++) {
         ptrdiff_t cols = means - first < P ? means - first : P;
+        row_sums sums = first_sums(o, p);
         row_mask before = columns_until(means, p);
         for (ptrdiff_t r = 0; r < rows; r++) {
             vec weight = splat(weight_of(o->weights, r)), scale = weight * splat((real)(o->scale / (double)means));
@@ -423,8 +447,8 @@ static void gaussian_nll(ptrdiff_t rows, cg_output *o)
                 vec given = load(logarithms + i), logarithm = maximum(least, given);
                 vec error = load(row_of(o->a, p, r) + i) - load(row_of(o->y, p, r) + i);
                 vec slope = error * exp_(-logarithm), term = half * fma_(error, slope, logarithm);
-                losses.v[j] += masked(term * weight, before.m[j]);
-                absolute_errors.v[j] += masked(abs_(error) * weight, before.m[j]);
+                sums.loss.v[j] += masked(term * weight, before.m[j]);
+                sums.metric.v[j] += masked(abs_(error) * weight, before.m[j]);
                 if (!o->delta) continue;
                 vec *d = (vec *)(row_of(o->delta, p, r) + i); /* the second half may begin in the same panel */
                 *d = select_(before.m[j], slope * scale, *d);
@@ -432,9 +456,9 @@ static void gaussian_nll(ptrdiff_t rows, cg_output *o)
             }
             for (ptrdiff_t c = 0; o->delta && c < cols; c++) *element(o->delta, r, means + first + c) = slopes[c];
         }
+        last_sums(o, p, sums, &total);
     }
-    o->loss_sum = 1 / (double)means * last_sums(o, 0, &losses);
-    o->metric_sum = 1 / (double)means * last_sums(o, 1, &absolute_errors);
+    set_sums(o, &total, 1 / (double)means, (double)means);
 }
 
 /* ---- the terms of losses.h ---- */
@@ -482,9 +506,10 @@ CG_INLINE vec poisson_deviance(vec z, vec y, vec error)
 /* The losses of TERMS. One loop serves all of them, with the choice inside it: they are seldom a large part of a step. */
 static void sum_of_terms(ptrdiff_t rows, cg_output *o, double divisor)
 {
-    panel_row losses = first_sums(o, 0), metrics = first_sums(o, 1);
+    row_sums of_panels = {{{{0}}}, {{{0}}}};
     real parameters[P] __attribute__((aligned(CG_PANEL_BYTES))) = {0}; /* of the columns of a panel */
     for (ptrdiff_t p = 0; p < panels_of(o->a); p++) {
+        row_sums sums = first_sums(o, p);
         row_mask before = columns_until(o->a->cols, p);
         int vectors = used_vectors(o->a->cols - p * P);
         for (ptrdiff_t c = 0; c < P && c < o->a->cols - p * P && o->n_parameters > 0; c++)
@@ -504,14 +529,14 @@ static void sum_of_terms(ptrdiff_t rows, cg_output *o, double divisor)
                     CG_LOSSES(CG_NONE, CG_ROW)
 #undef CG_ROW
                 }
-                losses.v[j] += masked(term * weight, before.m[j]);
-                metrics.v[j] += masked(metric * weight, before.m[j]);
+                sums.loss.v[j] += masked(term * weight, before.m[j]);
+                sums.metric.v[j] += masked(metric * weight, before.m[j]);
                 if (o->delta) store(row_of(o->delta, p, r) + j * LANES, masked(derivative * scale, before.m[j]));
             }
         }
+        last_sums(o, p, sums, &of_panels);
     }
-    o->loss_sum = 1 / divisor * last_sums(o, 0, &losses);
-    o->metric_sum = 1 / (double)o->a->cols * last_sums(o, 1, &metrics);
+    set_sums(o, &of_panels, 1 / divisor, (double)o->a->cols);
 }
 
 static void output_delta(ptrdiff_t rows, cg_output *o)

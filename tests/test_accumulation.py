@@ -92,16 +92,35 @@ def test_other_layers_have_the_bits_of_one_batch(norm):
     assert not np.array_equal(found[2], found[0])
 
 
-def test_rows_of_many_targets_are_not_divided():
-    """Their loss cannot be added up over blocks; the bits are the same."""
-    targets = np.random.default_rng(1).random((ROWS, 40))
-    parameters = []
+@pytest.mark.parametrize("outputs", [31, 40])
+def test_rows_of_many_targets_are_divided_too(outputs):
+    targets = np.random.default_rng(1).random((ROWS, outputs))
+    found = []
     for batch, accumulate in (10, 5), (50, 1):
-        net = cg.Network(35, [cg.Dense(40, "sigmoid")], loss="quadratic", rng=0)
+        net = cg.Network(35, [cg.Dense(outputs, "sigmoid")], loss="quadratic", rng=0)
         trainer = cg.Trainer(net, cg.Adam(), batch, rng=0, accumulate=accumulate)
         trainer.fit(X, targets)
-        parameters.append(net.parameters)
-    assert_same_bits(*parameters)
+        assert trainer._training.division[0] == batch
+        found.append((net.parameters, trainer.batch_losses))
+    for actual, expected in zip(*found, strict=True):
+        assert_same_bits(actual, expected)
+
+
+def test_a_loss_that_is_a_function_gets_the_whole_step():
+    found = []
+    for batch, accumulate in (10, 5), (50, 1):
+        rows = []
+
+        def squares(outputs, targets, rows=rows):
+            rows.append(len(outputs))
+            return ((outputs - targets) ** 2).sum(1), 2 * (outputs - targets)
+
+        net = cg.Network(35, [cg.Dense(1)], loss=squares, rng=0)
+        trainer = cg.Trainer(net, cg.Adam(), batch, rng=0, accumulate=accumulate)
+        trainer.fit(X, Y[:, None].astype(np.float32))
+        assert rows == [50, 50, 49]
+        found.append(net.parameters)
+    assert_same_bits(*found)
 
 
 def test_other_methods():

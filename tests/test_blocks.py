@@ -12,7 +12,7 @@ from cases import CASES, Case
 from test_loops import assert_same_training, train_by_engine, train_by_loops
 
 import cygrad as cg
-from cygrad._engine import plan
+from cygrad._engine import kernels, plan
 
 DTYPES = ("float32", "float64")
 BLOCK = 48  # the smallest one
@@ -103,24 +103,65 @@ def test_a_batch_of_many_rows_is_divided_and_a_small_one_is_not():
     assert small._training.division[0] == 32
 
 
-def test_rows_of_many_targets_stay_whole():
-    """Their loss has sums that run down the columns of one panel after another."""
+# Numbers of outputs: panels, and what is added to them. Losses of rows of targets: one for each
+# loop of csrc/output.h.
+WIDTHS = ((0, 1), (1, -1), (1, 0), (1, 1), (3, 1))
+LOSSES = {
+    "quadratic": "sigmoid",
+    "log_cosh": "tanh",
+    "gaussian_nll": "identity",
+    "binary_cross_entropy": "sigmoid",
+    "cross_entropy": "softmax",
+    "kl_divergence": "softmax",
+}
+
+
+def losses_of(
+    loss: str, outputs: int, dtype: str, division: str | None, weighted: bool
+) -> list[np.ndarray]:
+    """Train in one division, or undivided; return losses and metrics, gradient and parameters."""
+    columns = outputs * 2 if loss == "gaussian_nll" else outputs
     X, _ = samples()
-    y = np.random.default_rng(2).random((ROWS, 40))
-    losses = []
-    for changed in {}, SMALL_BLOCKS:
-        trainer = cg.Trainer(network(40, "quadratic", "sigmoid"), cg.Adam(), threads=1)
-        with costs(**changed):
-            losses.append(trainer.step(X, y))
-        assert trainer._training.division[0] == ROWS
-    assert losses[0] == losses[1]
-    # Of class indices each row has a loss of its own.
-    trainer = cg.Trainer(network(40), cg.Adam(), threads=1)
-    with costs(**SMALL_BLOCKS):
-        trainer.step(X, y.argmax(1))
-        assert trainer._training.division[0] == BLOCK
-        trainer.step(X, y / y.sum(1, keepdims=True))
-        assert trainer._training.division[0] == ROWS
+    y = np.random.default_rng(outputs).random((ROWS, outputs))
+    if LOSSES[loss] == "softmax":
+        y /= y.sum(1, keepdims=True)
+    weights = np.random.default_rng(2).random(ROWS) if weighted else None
+    threads, changed, _ = DIVISIONS[division] if division else (1, {}, None)
+    net = network(columns, loss, LOSSES[loss], dtype=dtype)
+    trainer = cg.Trainer(net, cg.Adam(0.01), ROWS, threads=threads)
+    with costs(**changed):
+        history = trainer.fit(X, y, 2, sample_weight=weights, shuffle=False)
+        if division:
+            assert trainer._training.division[0] == BLOCK
+        losses = [trainer.step(X, y), *trainer.batch_losses, *history.loss, *history.metric]
+        loss_of_gradient, gradient = net.gradient(X, y, threads=threads)
+    return [np.array([*losses, loss_of_gradient]), gradient, net.parameters]
+
+
+@cache
+def losses_by_loops(*arguments) -> list[np.ndarray]:
+    before = kernels.selected_engine()
+    kernels.select_engine("loops")
+    try:
+        return losses_of(*arguments)
+    finally:
+        kernels.select_engine(before)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_rows_of_targets_of_any_width_have_the_bits_of_the_batch(loss, width, dtype, isa):
+    panels, more = width
+    outputs = panels * (32 if dtype == "float32" else 16) + more
+    if LOSSES[loss] == "softmax":
+        outputs = max(outputs, 2)
+    for weighted in (False, True):
+        expected = losses_by_loops(loss, outputs, dtype, None, weighted)
+        for division in (None, *DIVISIONS):
+            found = losses_of(loss, outputs, dtype, division, weighted)
+            for actual, array in zip(found, expected, strict=True):
+                assert_same_bits(actual, array)
 
 
 @pytest.mark.parametrize("row", [0, BLOCK + 1, ROWS - 1])

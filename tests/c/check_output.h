@@ -224,24 +224,26 @@ static void expect_terms(output_case *o, terms of(double z, double a, double y, 
         }
 }
 
-/* Compute the rows once more in two calls: the sums must have the bits of one call. */
+/* Compute the rows once more in several calls, one of no rows: the sums must have the bits of one call. */
 static void check_continued(cg_output whole, ptrdiff_t rows)
 {
-    double sums[2 * CG_PANEL_BYTES / sizeof(double)];
+    const ptrdiff_t ends[] = {rows / 3, rows / 3, rows - rows / 2, rows};
     cg_output part = whole;
     cg_matrix *const matrices[] = {(cg_matrix *)part.z, (cg_matrix *)part.a, (cg_matrix *)part.y, part.delta};
-    ptrdiff_t first = rows / 3;
-    part.partial_sums = sums;
-    k->output_delta(first, &part);
-    for (int i = 0; i < 4; i++)
-        if (matrices[i]) matrices[i]->data += first * CG_PANEL_BYTES;
-    if (part.labels) part.labels += first;
-    if (part.weights) part.weights = (const char *)part.weights + first * k->itemsize;
-    if (part.log_sum_exp) part.log_sum_exp = (const char *)part.log_sum_exp + first * k->itemsize;
-    part.continues = 1;
-    k->output_delta(rows - first, &part);
-    check_number("the loss in two calls", part.loss_sum, whole.loss_sum, 0);
-    check_number("the metric in two calls", part.metric_sum, whole.metric_sum, 0);
+    part.partial_sums = allocate((size_t)(2 * panels(whole.a->cols) * CG_PANEL_BYTES), tight);
+    ptrdiff_t first = 0;
+    EACH(end, ends) {
+        ptrdiff_t count = end - first;
+        k->output_delta(count, &part);
+        for (int i = 0; i < 4; i++)
+            if (matrices[i]) matrices[i]->data += count * CG_PANEL_BYTES;
+        if (part.labels) part.labels += count;
+        if (part.weights) part.weights = (const char *)part.weights + count * k->itemsize;
+        if (part.log_sum_exp) part.log_sum_exp = (const char *)part.log_sum_exp + count * k->itemsize;
+        part.continues = 1, first = end;
+    }
+    check_number("the loss in several calls", part.loss_sum, whole.loss_sum, 0);
+    check_number("the metric in several calls", part.metric_sum, whole.metric_sum, 0);
 }
 
 enum { WITH_ROWS, WITH_LABELS };
@@ -290,11 +292,10 @@ static void output_case_of(int loss_code, int targets, ptrdiff_t rows, ptrdiff_t
         cg_matrix z = matrix_of(o.z), a = matrix_of(o.a), y, delta;
         if (o.y) y = matrix_of(o.y);
         if (o.delta) delta = matrix_of(o.delta);
-        double sums[2 * CG_PANEL_BYTES / sizeof(double)];
         cg_output output = {loss_code, o.scale, &LOSS_PARAMETER, may_be_smoothed ? smoothed : 1, o.weights ? o.weights->actual : NULL, &z, &a, o.y ? &y : NULL, o.labels,
-                            o.log_sum_exp ? o.log_sum_exp->actual : NULL, o.delta ? &delta : NULL, NAN, NAN, 0, sums};
+                            o.log_sum_exp ? o.log_sum_exp->actual : NULL, o.delta ? &delta : NULL, NAN, NAN, 0, NULL};
         k->output_delta(rows, &output);
-        if (o.labels || cols <= k->panel_width) check_continued(output, rows);
+        check_continued(output, rows);
 
         sum loss = {0, 0}, metric = {0, 0};
         switch (loss_code) {

@@ -67,12 +67,9 @@ cdef Plan new_plan(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, 
     return plan
 
 
-cdef bint sums_go_on(Engine engine, bint rows_of_targets) noexcept:
-    """Return whether the sums of the loss can go on from a block of rows to the next.
+cdef bint sums_go_on(Engine engine) noexcept:
+    """Return whether the sums over a batch can go on from a block of rows to the next.
 
-    The losses of rows of targets have partial sums for the columns of one panel, which go through the panels one
-    after another. The statistics of batch norm are of the whole batch.
+    The statistics of batch norm are of the whole batch, and so is what a Python function returns.
     """
-    if engine.has_batch_norm:
-        return False
-    return engine.custom_loss is None and (not rows_of_targets or engine.outputs <= engine.kernels.panel_width)
+    return engine.custom_loss is None and not engine.has_batch_norm

@@ -118,7 +118,7 @@ cdef Plan plan_in_blocks(Engine engine, const Layer *layers, Py_ssize_t lowest_d
                          Py_ssize_t limit, Clipping clipping, const cg_sparse *sparse, bint training)
 cdef Plan new_plan(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t rows, int members, int copies,
                    Clipping clipping, const cg_sparse *sparse, bint training)
-cdef bint sums_go_on(Engine engine, bint rows_of_targets) noexcept
+cdef bint sums_go_on(Engine engine) noexcept
 
 cdef const cg_samples *target_rows(targets)
 cdef void set_targets(Engine engine, Pass *p, targets)

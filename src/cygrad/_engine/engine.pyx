@@ -741,7 +741,7 @@ cdef class Engine:
         self.acquire_out(out, self.n_parameters, &buffer)
         try:
             context = self.begin_differentiation(
-                X, X.view.rows, 1, False, sums_go_on(self, isinstance(targets, Samples)), threads, training)
+                X, X.view.rows, 1, False, sums_go_on(self), threads, training)
             context.passes.p.step = step
             try:
                 found[0] = self.differentiate(context, X, targets, weights)

@@ -95,7 +95,6 @@ cdef void output_delta(const Workspace *s, Pass *p) noexcept nogil:
     cdef const Layer *layer = &s.layers[s.depth]
     cdef cg_matrix z = from_row(&s.z[s.depth], p.first), a = from_row(&s.a[s.depth], p.first)
     cdef cg_matrix y = from_row(&s.y, p.first), delta = from_row(&s.delta[s.depth], p.first)
-    cdef char[2 * 128] sums     # two rows of a panel
     cdef cg_output output
     output.loss = s.loss
     output.scale = p.scale if p.weights != NULL else 1.0 / p.batch_rows if s.mean else 1.0
@@ -107,7 +106,7 @@ cdef void output_delta(const Workspace *s, Pass *p) noexcept nogil:
     output.log_sum_exp = s.log_sum_exp + p.first * s.kernels.itemsize
     output.delta = &delta if s.delta[s.depth].data != NULL else NULL
     output.loss_sum, output.metric_sum, output.continues = p.loss, p.metric, p.continues
-    output.partial_sums = p.partial_sums if p.partial_sums != NULL else <void *> sums
+    output.partial_sums = p.partial_sums
     s.kernels.output_delta(p.rows, &output)
     p.loss, p.metric = output.loss_sum, output.metric_sum
     if p.custom != NULL:

@@ -454,25 +454,30 @@ cdef inline real weight_of(const real[::1] weights, Py_ssize_t r) noexcept nogil
 cdef int sum_of_terms(int loss, const double[::1] parameters, double scale, const real[:, ::1] z, const real[:, ::1] a,
                       const real[:, ::1] y, const real[::1] log_sum_exp, const real[::1] weights, real[:, ::1] delta,
                       double[::1] sums) except -1 nogil:
-    """C = Σ term / divisor and ∇ₐC or δ = derivative / divisor; the metric is a sum of terms, divided by the outputs."""
+    """C = Σ term / divisor and ∇ₐC or δ = derivative / divisor; the metric is a sum of terms, divided by the outputs.
+
+    Here and below, the sum of an output is a chain over the rows, which can go on with other rows; P partial sums of these are
+    folded.
+    """
     cdef real[PANEL] losses, metrics
     cdef real[3] of         # term, derivative, and term of the metric
-    cdef real parameter, weight
+    cdef real parameter = 0, weight, loss_sum, metric_sum
     cdef double divisor = 1 if loss == CG_LOSS_linear or loss == CG_LOSS_kl_divergence else a.shape[1]
-    cdef Py_ssize_t r, j, p, width = 128 // sizeof(real)
+    cdef Py_ssize_t r, j, width = 128 // sizeof(real)
     for j in range(width):
         losses[j] = metrics[j] = 0
-    for p in range((a.shape[1] + width - 1) // width):
+    for j in range(a.shape[1]):
+        if parameters is not None:
+            parameter = <real> parameters[j if parameters.shape[0] > 1 else 0]
+        loss_sum = metric_sum = 0
         for r in range(a.shape[0]):
             weight = weight_of(weights, r)
-            for j in range(p * width, min((p + 1) * width, a.shape[1])):
-                parameter = 0
-                if parameters is not None:
-                    parameter = <real> parameters[j if parameters.shape[0] > 1 else 0]
-                terms(loss, z[r, j], a[r, j], y[r, j], log_sum_exp[r], parameter, of)
-                losses[j % width] += of[0] * weight
-                metrics[j % width] += of[2] * weight
-                delta[r, j] = of[1] * (weight * <real> (scale / divisor))
+            terms(loss, z[r, j], a[r, j], y[r, j], log_sum_exp[r], parameter, of)
+            loss_sum += of[0] * weight
+            metric_sum += of[2] * weight
+            delta[r, j] = of[1] * (weight * <real> (scale / divisor))
+        losses[j % width] += loss_sum
+        metrics[j % width] += metric_sum
     sums[0] = 1 / divisor * fold_sum(losses, width)
     sums[1] = 1 / <double> a.shape[1] * fold_sum(metrics, width)
     return 0
@@ -544,18 +549,20 @@ cdef int squared_error(double gradient_factor, double loss_factor, const real[:,
                        const real[::1] weights, real[:, ::1] delta, double[::1] sums) except -1 nogil:
     """C = loss_factor Σ (a − y)², ∇ₐC = gradient_factor (a − y); the metric is Σ |a − y| / outputs."""
     cdef real[PANEL] losses, sizes
-    cdef real error, weighted
-    cdef Py_ssize_t r, j, p, width = 128 // sizeof(real)
+    cdef real error, weighted, loss, size
+    cdef Py_ssize_t r, j, width = 128 // sizeof(real)
     for j in range(width):
         losses[j] = sizes[j] = 0
-    for p in range((a.shape[1] + width - 1) // width):
+    for j in range(a.shape[1]):
+        loss = size = 0
         for r in range(a.shape[0]):
-            for j in range(p * width, min((p + 1) * width, a.shape[1])):
-                error = a[r, j] - y[r, j]
-                weighted = error * weight_of(weights, r)
-                losses[j % width] = multiply_add(weighted, error, losses[j % width])
-                sizes[j % width] += absolute(weighted)
-                delta[r, j] = weighted * <real> gradient_factor
+            error = a[r, j] - y[r, j]
+            weighted = error * weight_of(weights, r)
+            loss = multiply_add(weighted, error, loss)
+            size += absolute(weighted)
+            delta[r, j] = weighted * <real> gradient_factor
+        losses[j % width] += loss
+        sizes[j % width] += size
     sums[0] = loss_factor * fold_sum(losses, width)
     sums[1] = 1 / <double> a.shape[1] * fold_sum(sizes, width)
     return 0
@@ -569,20 +576,22 @@ cdef int binary_cross_entropy(double scale, const real[:, ::1] z, const real[:, 
     The metric is the share of correct outputs.
     """
     cdef real[PANEL] losses, correct
-    cdef real weight, target, kept = <real> (1 - smoothing), share = <real> (smoothing / 2)
-    cdef Py_ssize_t r, j, p, width = 128 // sizeof(real)
+    cdef real weight, target, loss, count, kept = <real> (1 - smoothing), share = <real> (smoothing / 2)
+    cdef Py_ssize_t r, j, width = 128 // sizeof(real)
     for j in range(width):
         losses[j] = correct[j] = 0
-    for p in range((a.shape[1] + width - 1) // width):
+    for j in range(a.shape[1]):
+        loss = count = 0
         for r in range(a.shape[0]):
             weight = weight_of(weights, r)
-            for j in range(p * width, min((p + 1) * width, a.shape[1])):
-                target = multiply_add(y[r, j], kept, share)
-                losses[j % width] += weight * (multiply_add(-z[r, j], target, larger(<real> 0, z[r, j]))
-                                               + log1p(exp(-absolute(z[r, j]))))
-                if (a[r, j] >= <real> 0.5) == (y[r, j] >= <real> 0.5):
-                    correct[j % width] += weight
-                delta[r, j] = (a[r, j] - target) * (weight * <real> scale)
+            target = multiply_add(y[r, j], kept, share)
+            loss += weight * (multiply_add(-z[r, j], target, larger(<real> 0, z[r, j]))
+                              + log1p(exp(-absolute(z[r, j]))))
+            if (a[r, j] >= <real> 0.5) == (y[r, j] >= <real> 0.5):
+                count += weight
+            delta[r, j] = (a[r, j] - target) * (weight * <real> scale)
+        losses[j % width] += loss
+        correct[j % width] += count
     sums[0] = fold_sum(losses, width)
     sums[1] = 1 / <double> a.shape[1] * fold_sum(correct, width)
     return 0
@@ -593,20 +602,21 @@ cdef int cross_entropy(double scale, const real[:, ::1] z, const real[:, ::1] a,
                        real[:, ::1] delta, double[::1] sums) except -1 nogil:
     """C = Σ y (ln Σ exp z − z), δ = scale (a − y); a label is a row of zeros with a one; correct rows are counted."""
     cdef real[PANEL] losses
-    cdef real weight
+    cdef real weight, of_output
     cdef double loss = 0
-    cdef Py_ssize_t r, j, p, label, width = 128 // sizeof(real)
+    cdef Py_ssize_t r, j, label, width = 128 // sizeof(real)
     for j in range(width):
         losses[j] = 0
-    for p in range((a.shape[1] + width - 1) // width):
+    for j in range(a.shape[1]):
+        of_output = 0
         for r in range(a.shape[0]):
             weight = weight_of(weights, r)
-            for j in range(p * width, min((p + 1) * width, a.shape[1])):
-                if labels is None:
-                    losses[j % width] = multiply_add(y[r, j] * weight, log_sum_exp[r] - z[r, j], losses[j % width])
-                    delta[r, j] = (a[r, j] - y[r, j]) * (weight * <real> scale)
-                else:
-                    delta[r, j] = (a[r, j] - <real> (j == labels[r])) * (weight * <real> scale)
+            if labels is None:
+                of_output = multiply_add(y[r, j] * weight, log_sum_exp[r] - z[r, j], of_output)
+                delta[r, j] = (a[r, j] - y[r, j]) * (weight * <real> scale)
+            else:
+                delta[r, j] = (a[r, j] - <real> (j == labels[r])) * (weight * <real> scale)
+        losses[j % width] += of_output
     sums[1] = 0
     for r in range(a.shape[0]):
         label = first_largest(y, r) if labels is None else labels[r]
@@ -699,22 +709,25 @@ cdef int gaussian_nll(double scale, double epsilon, const real[:, ::1] a, const 
     """
     cdef real[PANEL] losses, sizes
     cdef real least = log(larger(<real> epsilon, smallest(<real> epsilon))), weight, factor, error, logarithm, slope
-    cdef Py_ssize_t r, j, p, means = a.shape[1] // 2, width = 128 // sizeof(real)
+    cdef real loss, size
+    cdef Py_ssize_t r, j, means = a.shape[1] // 2, width = 128 // sizeof(real)
     for j in range(width):
         losses[j] = sizes[j] = 0
-    for p in range((means + width - 1) // width):
+    for j in range(means):
+        loss = size = 0
         for r in range(a.shape[0]):
             weight = weight_of(weights, r)
             factor = weight * <real> (scale / <double> means)
-            for j in range(p * width, min((p + 1) * width, means)):
-                error, logarithm = a[r, j] - y[r, j], larger(least, a[r, means + j])
-                slope = error * exp(-logarithm)
-                losses[j % width] += <real> 0.5 * multiply_add(error, slope, logarithm) * weight
-                sizes[j % width] += absolute(error) * weight
-                delta[r, j] = slope * factor
-                delta[r, means + j] = 0
-                if not a[r, means + j] <= least:
-                    delta[r, means + j] = <real> 0.5 * multiply_add(-error, slope, <real> 1) * factor
+            error, logarithm = a[r, j] - y[r, j], larger(least, a[r, means + j])
+            slope = error * exp(-logarithm)
+            loss += <real> 0.5 * multiply_add(error, slope, logarithm) * weight
+            size += absolute(error) * weight
+            delta[r, j] = slope * factor
+            delta[r, means + j] = 0
+            if not a[r, means + j] <= least:
+                delta[r, means + j] = <real> 0.5 * multiply_add(-error, slope, <real> 1) * factor
+        losses[j % width] += loss
+        sizes[j % width] += size
     sums[0] = 1 / <double> means * fold_sum(losses, width)
     sums[1] = 1 / <double> means * fold_sum(sizes, width)
     return 0

@@ -41,6 +41,7 @@ cdef class SequentialPasses(Team):
 
     cdef int set_up(self, Plan plan, Py_ssize_t batch_capacity, parameters) except -1:
         """Use a plan from now on, for batches of up to `batch_capacity` rows; `parameters` is their block of bytes."""
+        cdef Py_ssize_t of_loss = 2 * plan.panels(plan.workspace.a[plan.workspace.depth].cols) * CG_PANEL_BYTES
         # The parts of a block done in turn: the loss, and the gradient of each layer.
         self.assemble(max(plan.members, plan.copies), plan.workspace.depth + 1)
         self.plan, self.in_turn = plan, plan.copies > 1
@@ -51,10 +52,10 @@ cdef class SequentialPasses(Team):
         self.p.partial_sums = NULL
         self.sums = None
         if batch_capacity > plan.capacity:
-            self.sums = aligned(2 * CG_PANEL_BYTES + (0 if self.p.gradient_offset else parameters.size))
+            self.sums = aligned(of_loss + (0 if self.p.gradient_offset else parameters.size))
             self.p.partial_sums = address(self.sums)
             if not self.p.gradient_offset:
-                self.p.sums_offset = address(self.sums) + 2 * CG_PANEL_BYTES - address(parameters)
+                self.p.sums_offset = address(self.sums) + of_loss - address(parameters)
         return 0
 
     cdef int run(self, Py_ssize_t samples, Py_ssize_t batch_size, Py_ssize_t first, Py_ssize_t batches,

@@ -328,7 +328,7 @@ cdef class Training(SequentialPasses):
             self.make_room((rows + batch_size - 1) // batch_size - first)
             self.recorded -= first      # the place of the first step of these samples
         try:
-            self.ensure_plan(X, min(batch_size, rows), threads, sums_go_on(self.engine, isinstance(targets, Samples)))
+            self.ensure_plan(X, min(batch_size, rows), threads, sums_go_on(self.engine))
             self.p.x = &X.view
             set_targets(self.engine, &self.p, targets)
             self.p.sparse = X.sparse_rows()

@@ -70,10 +70,9 @@ class Trainer:
     accumulate : int
         Batches in a step: a step takes ``accumulate * batch_size`` rows, with the bits of one batch
         of so many rows, but in blocks of at most `batch_size` rows, so that a step needs the memory
-        of a batch. The last step of an epoch takes the rows that remain. The loss of rows of
-        targets with more outputs than a panel (32 in float32, 16 in float64) cannot be added up
-        over blocks, and batch norm needs all rows of a step at once: then a step is computed
-        undivided, with the same bits.
+        of a batch. The last step of an epoch takes the rows that remain. Batch norm, and a loss
+        that is a function, need all rows of a step at once: then a step is computed undivided,
+        with the same bits.
     clip_value : float or None
         Limit of each number of the gradient: g ← max(−c, min(c, g)).
     clip_norm : float or None
