@@ -70,6 +70,11 @@ def prepare(
             epochs = optimizer.max_iterations
     budget = Budget(epochs, options.max_steps, options.max_seconds)
     shuffle = check_shuffle(options.shuffle)
+    if callable(shuffle) and trainer.shards is not None:
+        raise ValueError(
+            f"shuffle is {shuffle!r} and the trainer's shards is {trainer.shards}, which has an "
+            "order of its own; expected shuffle True or False"
+        )
     verbose = checks.flag(options.verbose, "verbose")
     statistics = checks.flag(options.statistics, "statistics")
     train_metrics = checks.flag(options.train_metrics, "train_metrics")
@@ -85,6 +90,7 @@ def prepare(
             "sample_weight": given.sample_weight,
             "class_weight": options.class_weight,
             "rows": given.rows,
+            "shards": trainer.shards,
         }
         held_out = read_validation(net, given.X_val, given.y_val, given.sample_weight_val)
         measure(net, held_out, metrics, given.y_val)

@@ -46,7 +46,7 @@ class LBFGS(Optimizer):
     runs it through ``scipy.optimize.minimize`` (``pip install 'cygrad[scipy]'``), an iteration for
     each epoch: a line search of one or more passes over all samples, whatever the batch size. Each
     `fit` begins with an empty memory. `Trainer.step`, `learn_one`, `partial_fit`, batches from an
-    iterator, clipping, dropout, noise and batch norm are refused.
+    iterator, shards, clipping, dropout, noise and batch norm are refused.
 
     Parameters
     ----------
@@ -258,6 +258,11 @@ def check(trainer: Trainer, statistics: bool) -> None:
             )
     if trainer.clips:
         raise ValueError("optimizer is LBFGS, whose gradients are not clipped; expected no clip")
+    if trainer.shards is not None:
+        raise ValueError(
+            f"shards is {trainer.shards} and optimizer is LBFGS, which takes all samples at once; "
+            "expected no shards"
+        )
     if statistics:
         raise ValueError("statistics is True with LBFGS, expected False")
     try:

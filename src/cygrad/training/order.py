@@ -10,6 +10,7 @@ import numpy as np
 from cygrad import checks
 from cygrad._engine.frames import as_array
 from cygrad._engine.training import is_permutation, permute
+from cygrad.training.shards import Share
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -42,14 +43,29 @@ class Order:
     shuffle : bool or function
         Whether each epoch has them in a new random order, or in that of `rows`; or a function of
         their number that returns a permutation of their positions.
+    shards : int or None
+        Number of shards of the rows that take part; not with a function.
+    step_rows : int
+        Rows of a step, for shards.
     """
 
-    def __init__(self, n: int, rows: NDArray[np.int64] | None, shuffle: Shuffle) -> None:
+    def __init__(
+        self,
+        n: int,
+        rows: NDArray[np.int64] | None,
+        shuffle: Shuffle,
+        shards: int | None = None,
+        step_rows: int = 1,
+    ) -> None:
         self.size = n if rows is None else len(rows)
         self._rows = rows
         self._function = shuffle if callable(shuffle) else None
-        self.is_random, self.is_function = shuffle is True, callable(shuffle)
-        self._permutation = np.empty(self.size, np.int64) if shuffle else None
+        self._share = None if shards is None else Share(self.size, shards, step_rows)
+        self.is_random = shuffle is True
+        #: True if the engine cannot draw the orders of several epochs alone.
+        self.needs_python = callable(shuffle) or shards is not None
+        has_order = shuffle or shards is not None
+        self._permutation = np.empty(self.size, np.int64) if has_order else None
         self._order = self._permutation if rows is None else np.empty_like(rows)
         self._repeated: NDArray[np.int64] | None = None
 
@@ -88,6 +104,8 @@ class Order:
                     f"shuffle({self.size}) has numbers twice or out of range, expected each of 0 "
                     f"to {self.size - 1} once"
                 )
+        elif self._share is not None:
+            self._share.order(drawn if self.is_random else None, self._permutation)
         else:
             assert drawn is not None
             permute(self._permutation, drawn)

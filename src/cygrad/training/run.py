@@ -419,7 +419,7 @@ class ArrayRun(Run):
             statistics=statistics,
         )
         self._data = data
-        self.order = Order(data.samples.rows, data.rows, shuffle)
+        self.order = Order(data.samples.rows, data.rows, shuffle, trainer.shards, step_rows)
         self._step_rows = step_rows
         self._steps = -(-self.order.size // step_rows)
         self._poll: Callable[[int, float], None] | None = None
@@ -443,7 +443,7 @@ class ArrayRun(Run):
         """Return the number of epochs that nothing separates, for the next call of the engine."""
         data, epochs = self._data, self.budget.epochs_alone
         needs_python = (
-            (self.hooks or self._verbose or self._statistics or self.order.is_function)
+            (self.hooks or self._verbose or self._statistics or self.order.needs_python)
             or not (data.held_out is None and data.trained is None and data.weights is None)
             or not self.trainer.rates_are_known_ahead
         )

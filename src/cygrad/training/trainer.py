@@ -80,6 +80,14 @@ class Trainer:
         g ← g c / ‖g‖ where ‖g‖ > c.
     clip_global_norm : float or None
         The same for the gradient of all layers together. At most one of the three may be given.
+    shards : int or None
+        Divide the samples of `fit` into so many contiguous parts, whose sizes differ by one at
+        most, and take the rows of each step from all parts, as evenly as possible. Each part has a
+        random order of its own, which a process can draw without the samples of the other parts:
+        the order of the samples is the same on any number of processes. None: one random order of
+        all samples, the same as with 1. `rows` and `validation` choose the samples first. Not for
+        samples in batches, a function as `shuffle`, or `LBFGS`. `cygrad.training.shards` has the
+        definition.
 
     Raises
     ------
@@ -124,6 +132,7 @@ class Trainer:
         clip_value: float | None = None,
         clip_norm: float | None = None,
         clip_global_norm: float | None = None,
+        shards: int | None = None,
     ) -> None:
         if not isinstance(net, Network):
             raise TypeError(f"net is {net!r}, expected a Network")
@@ -136,6 +145,7 @@ class Trainer:
         self._batch_size = checks.whole_number(batch_size, "batch_size")
         self._accumulate = checks.whole_number(accumulate, "accumulate")
         self._clipping = read_clipping(clip_value, clip_norm, clip_global_norm)
+        self._shards = None if shards is None else checks.whole_number(shards, "shards")
         self._threads = None if threads is None else check_threads(threads)
         self._seeds = seeding.seeds(rng, "shuffling")
         self._rates = Rates(optimizer)
@@ -186,6 +196,11 @@ class Trainer:
     def accumulate(self) -> int:
         """Batches in a step."""
         return self._accumulate
+
+    @property
+    def shards(self) -> int | None:
+        """Number of parts of the samples that have an order of their own; None: no parts."""
+        return self._shards
 
     @property
     def threads(self) -> int | None:
@@ -265,6 +280,7 @@ class Trainer:
         more = f", accumulate={self._accumulate}" if self._accumulate > 1 else ""
         kind, limit = self._clipping
         more += f", clip_{kind}={limit}" if kind is not None else ""
+        more += f", shards={self._shards}" if self._shards is not None else ""
         batches = f"batch_size={self._batch_size}{more}"
         return f"<Trainer: {self._optimizer}, {batches}, steps={self.steps}>"
 
@@ -325,10 +341,11 @@ class Trainer:
         verbose : bool
             Whether to show the progress on stderr.
         shuffle : bool or function
-            Take the samples in a new random order in each epoch; False: in the order of X. Or a
-            function ``f(n)``, called before each epoch with the number of samples to train on: it
-            returns their order, integers of shape (n,), each of 0 to n − 1 once. With `validation`
-            these are positions among the other samples. `LBFGS` needs no order.
+            Take the samples in a new random order in each epoch; False: in the order of X, within
+            each of the trainer's `shards`. Or a function ``f(n)``, called before each epoch with
+            the number of samples to train on: it returns their order, integers of shape (n,), each
+            of 0 to n − 1 once. With `validation` these are positions among the other samples.
+            `LBFGS` needs no order.
         max_steps : int or None
             Number of steps after which the training ends, also within an epoch.
         max_seconds : float or None

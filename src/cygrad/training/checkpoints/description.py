@@ -44,6 +44,7 @@ def describe_trainer(trainer: Trainer) -> dict[str, Any]:
         "optimizer": _value(trainer.optimizer),
         "batch_size": trainer.batch_size,
         "accumulate": trainer.accumulate,
+        "shards": trainer.shards,
         "clipping": list(trainer.clipping),
     }
 
