@@ -20,6 +20,7 @@
 - `graph` builds computational graphs of gates from expressions and differentiates them;
   `plotting` draws networks and their predictions, `experiments` shows backpropagation at work.
 - `exchange` has networks from and to other formats.
+- `distributed` trains on several processes by MPI.
 - `show_config` prints the versions and the variant of the engine in use.
 """
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from cygrad import (
         datasets,
+        distributed,
         exchange,
         experiments,
         graph,
@@ -150,6 +152,7 @@ __all__ = [
     "check_gradients",
     "cross_validate",
     "datasets",
+    "distributed",
     "ensemble",
     "exchange",
     "experiments",
@@ -190,6 +193,7 @@ _LAZY = {
     "Checkpoint": "training",
     "datasets": "datasets",
     "Dense": "network",
+    "distributed": "distributed",
     "DivergenceError": "training",
     "Dropout": "network",
     "EarlyStopping": "training",

@@ -89,8 +89,8 @@ cdef void softmax(const Workspace *s, const Pass *p, const Part *part) noexcept 
     s.kernels.softmax(part.rows, &z, &a, s.log_sum_exp + r * s.kernels.itemsize)
 
 
-cdef void output_delta(const Workspace *s, Pass *p) noexcept nogil:
-    """The loss C, and δᴸ = ∇ₐC ⊙ σ′(zᴸ)"""
+cdef void output_delta(const Workspace *s, Pass *p, bint loss_alone) noexcept nogil:
+    """The loss C, and unless `loss_alone` δᴸ = ∇ₐC ⊙ σ′(zᴸ)"""
     cdef Py_ssize_t panel, panels
     cdef const Layer *layer = &s.layers[s.depth]
     cdef cg_matrix z = from_row(&s.z[s.depth], p.first), a = from_row(&s.a[s.depth], p.first)
@@ -104,7 +104,7 @@ cdef void output_delta(const Workspace *s, Pass *p) noexcept nogil:
     output.y = &y if p.y != NULL or p.custom != NULL else NULL
     output.labels = s.labels + p.first if p.labels != NULL else NULL
     output.log_sum_exp = s.log_sum_exp + p.first * s.kernels.itemsize
-    output.delta = &delta if s.delta[s.depth].data != NULL else NULL
+    output.delta = &delta if s.delta[s.depth].data != NULL and not loss_alone else NULL
     output.loss_sum, output.metric_sum, output.continues = p.loss, p.metric, p.continues
     output.partial_sums = p.partial_sums
     s.kernels.output_delta(p.rows, &output)

@@ -17,7 +17,84 @@ cdef void write_results(Plan plan, Py_ssize_t first, Py_ssize_t rows, const Resu
                         Py_ssize_t start) noexcept nogil
 
 
+# Calls of a link without an argument.
+cdef enum Call:
+    RECEIVE_SUMS
+    SEND_SUMS
+    ADD_SUMS
+    FINISH
+
+
+# What a rank does in turn: an operation of the plan, or of a gradient some panels.
+cdef struct Entry:
+    Py_ssize_t operation
+    bint is_gradient
+    bint is_loss                # the sums of the loss go on from the rank before
+    Py_ssize_t panel, panels    # of a gradient
+    bint completes_layer        # its last panels, after which come all its biases
+    Py_ssize_t block            # to which a gradient belongs
+    bint opens, closes          # whether it is the block's first or last one
+    Py_ssize_t releases         # blocks, counted from the first, whose parameters no later entry of the step reads
+
+
+# A range of the parameters' memory.
+cdef struct Block:
+    char *first
+    Py_ssize_t size
+    Py_ssize_t lowest           # layer
+
+
+cdef class Ranks:
+    cdef object link
+    cdef readonly int rank, size
+    cdef readonly bint exact
+    cdef bint is_last
+    cdef public object shares           # int64 [batches, size + 1]: where the rows of each rank begin in each batch, or None
+    cdef const int64_t *places          # the same
+    cdef Plan plan
+    cdef bint sends_at_once             # whether each block is updated as soon as its gradient is complete
+    cdef Entry *entries
+    cdef Block *blocks
+    cdef Py_ssize_t count, block_count, output      # `output`: the operation OUTPUT_DELTA
+    cdef object message
+    cdef double *header                 # of the message: loss, metric, penalty, and what is decided
+    cdef char *sums                     # of the message: partial sums of the loss
+    cdef Py_ssize_t sums_size
+    cdef double deadline
+    # Of the current batch.
+    cdef Py_ssize_t next                # entry
+    cdef const Entry *opened            # its tasks are those of the open phase
+    cdef char *slot                     # the sums of the current block
+    cdef bint given_up                  # the batch changes nothing
+    cdef bint failed                    # the link has raised `error`
+    cdef object error
+    cdef Py_ssize_t first_row(self, Py_ssize_t batch, Py_ssize_t rows, int rank) noexcept nogil
+    cdef Py_ssize_t most_rows(self, Py_ssize_t rows) except -1
+    cdef int prepare(self, Plan plan, parameters, gradient, bint is_stored) except -1
+    cdef Entry *add(self, Py_ssize_t operation) except NULL
+    cdef int add_gradient(self, Py_ssize_t operation) except -1
+    cdef Block *add_block(self) except NULL
+    cdef int close_blocks(self) except -1
+    cdef int begin(self, SequentialPasses passes) except -1
+    cdef void begin_batch(self, SequentialPasses passes) noexcept nogil
+    cdef void next_phase(self, SequentialPasses passes, int member) noexcept nogil
+    cdef bint before(self, SequentialPasses passes, const Entry *entry) noexcept nogil
+    cdef void run_task(self, SequentialPasses passes, const Entry *entry, Py_ssize_t task, int member) noexcept nogil
+    cdef void after(self, SequentialPasses passes, const Entry *entry) noexcept nogil
+    cdef void complete_loss(self, SequentialPasses passes) noexcept nogil
+    cdef bint end_batch(self, SequentialPasses passes) noexcept nogil
+    cdef int end(self, SequentialPasses passes) except -1
+    cdef bint is_interrupted(self) noexcept with gil
+    cdef bint take(self, Py_ssize_t block) noexcept with gil
+    cdef bint give(self, Py_ssize_t block) noexcept with gil
+    cdef bint release(self, Py_ssize_t blocks) noexcept with gil
+    cdef bint wait_for_sums(self, SequentialPasses passes) noexcept with gil
+    cdef bint call(self, Call which) noexcept with gil
+    cdef bint fail(self, error) noexcept
+
+
 cdef class SequentialPasses(Team):
+    cdef Ranks ranks                        # with which this process shares each batch, or None
     cdef Plan plan
     cdef double start_cost                  # of all threads but the calling one, in multiply-adds
     cdef bint in_turn                       # whether threads compute the blocks of a batch side by side

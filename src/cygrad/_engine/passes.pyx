@@ -22,6 +22,7 @@ from cygrad._engine.plan import aligned
 
 
 include "results.pyx"
+include "ranks.pyx"
 
 
 cdef Py_ssize_t LONG_PASS = 200_000_000     # multiply-adds: so long that a user may want to interrupt it
@@ -83,6 +84,9 @@ cdef class SequentialPasses(Team):
 
     cdef void next_phase(self, int member) noexcept nogil:
         cdef const Operation *op
+        if self.ranks is not None:
+            self.ranks.next_phase(self, member)
+            return
         self.stopped = cg_team_stopped(self.team)
         if self.in_turn and not self.stopped:
             if self.is_open:
@@ -122,7 +126,10 @@ cdef class SequentialPasses(Team):
         self.batch_start = self.batches_done * self.batch_size
         self.p.batch_rows = min(self.batch_size, self.samples - self.batch_start)
         self.prepare_batch()
-        self.begin_block(self.batch_start)
+        if self.ranks is not None:
+            self.ranks.begin_batch(self)
+        else:
+            self.begin_block(self.batch_start)
 
     cdef void begin_block(self, Py_ssize_t start) noexcept nogil:
         cdef cg_prefetch *ahead = &self.p.ahead
@@ -147,6 +154,9 @@ cdef class SequentialPasses(Team):
     cdef void run_task(self, Py_ssize_t task, int member) noexcept nogil:
         cdef const Operation *op = self.split_operation
         cdef Py_ssize_t tasks
+        if self.ranks is not None:
+            self.ranks.run_task(self, self.ranks.opened, task, member)
+            return
         if cg_team_stopped(self.team):
             return
         if self.in_turn:

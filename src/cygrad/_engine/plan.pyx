@@ -526,7 +526,7 @@ cdef class Plan:
         if op.kind == OUTPUT_DELTA:
             if p.custom != NULL and not call_custom(&self.workspace, p, interrupts):
                 return True
-            output_delta(&self.workspace, p)
+            output_delta(&self.workspace, p, False)
             if p.l2_penalty and p.is_last:
                 p.penalty = penalty(&self.workspace, p.l2_penalty)
             return p.stop_if_not_finite and p.is_last and not isfinite(p.loss + p.penalty)
@@ -631,6 +631,45 @@ cdef class Plan:
         elif op.kind == ADD_SOURCE_DELTA:
             add_source_delta(&self.workspace, p, &part)
         return member == 0 and interrupts.check(op.work)
+
+    # Parts of operations, for ranks that share a batch: see ranks.pyx
+
+    cdef void run_output_delta(self, Pass *p, bint loss_alone) noexcept nogil:
+        """Run the output delta; where `loss_alone`, only its sums of loss and metric."""
+        output_delta(&self.workspace, p, loss_alone)
+
+    cdef double penalty_of(self, const Pass *p) noexcept nogil:
+        """Return ½ α Σ W², of the sums that the forward pass has made."""
+        return penalty(&self.workspace, p.l2_penalty)
+
+    cdef void run_weight_gradient(self, const Operation *op, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t block,
+                                  const Pass *p, int member) noexcept nogil:
+        """Run a part of a gradient operation: some panels of the weights, and a block of their rows."""
+        cdef Part part
+        part.layer, part.member, part.panel, part.panels = op.layer, member, panel, panels
+        part.first = block * op.block_rows
+        part.rows = min(self.workspace.layers[op.layer].inputs - part.first, op.block_rows)
+        if op.kind == GRADIENT:
+            part.gathers = self.members > 1 and self.claim_gather(&part)
+            weight_gradient(&self.workspace, p, &part, NULL)
+        else:
+            sparse_gradient(&self.workspace, p, &part)
+
+    cdef void run_bias_gradient(self, const Operation *op, const Pass *p) noexcept nogil:
+        """Run the rest of a gradient operation: all biases of the layer."""
+        cdef Part part = self.whole_layer(op.layer)
+        bias_gradient(&self.workspace, p, &part)
+
+    cdef void run_sum_of_squares(self, const Operation *op, const Pass *p) noexcept nogil:
+        """Sum the squares of the stored gradient of a layer."""
+        cdef Part part = self.whole_layer(op.layer)
+        sum_squares(&self.workspace, p, &part)
+
+    cdef Part whole_layer(self, Py_ssize_t l) noexcept nogil:
+        cdef Part part
+        part.layer, part.member, part.gathers, part.panel, part.first = l, 0, False, 0, 0
+        part.panels, part.rows = self.panels(self.workspace.layers[l].w.cols), self.workspace.layers[l].inputs
+        return part
 
     @cython.final
     cdef bint claim_gather(self, const Part *part) noexcept nogil:

@@ -26,6 +26,7 @@ from cygrad._engine.samples cimport Samples, all_finite, memory_of, read_number
 import numpy as np
 
 import cygrad._engine.kernels as _kernels
+from cygrad._engine.passes import Ranks
 from cygrad._engine.plan import aligned
 
 include "statistics.pyx"
@@ -166,11 +167,22 @@ cdef class Training(SequentialPasses):
             self.p.state_offsets[i] = address(self.blocks[i]) - address(engine.block)
         self.clipping, self.gradient, self.max_block = Clipping(kind, clip_limit), None, max_block
         if kind != CLIP_NOTHING:
-            self.gradient = aligned(engine.block.size)
-            self.p.gradient_offset = address(self.gradient) - address(engine.block)
-            self.p.stores_gradient = True
+            self.store_gradient()
         self.p.stop_if_not_finite, self.p.seed = True, seed
         self.recorded_numbers, self.recorded, self.records = nothing_recorded, 0, False
+
+    def join(self, link):
+        """Share each batch with the other ranks of a link."""
+        if self.engine.plan_type is not Plan:
+            raise RuntimeError("the engine is loops, which shares no batch with other ranks; expected another engine")
+        self.ranks = Ranks(link)
+        if not link.exact and self.clipping.kind == CLIP_NOTHING:   # the gradient is stored, and nothing limits it
+            self.clipping = Clipping(CLIP_VALUE, INFINITY)
+            self.store_gradient()
+
+    def share_rows(self, places):
+        """Set the place in each batch where the rows of each rank begin: int64 [batches, ranks + 1]. None: of equal size."""
+        self.ranks.shares = places
 
     def __enter__(self):
         self.engine.begin_training()
@@ -185,6 +197,12 @@ cdef class Training(SequentialPasses):
         for array in self.state:
             array.fill(0)
         self.fill_last_state()
+
+    cdef int store_gradient(self) except -1:
+        self.gradient = aligned(self.engine.block.size)
+        self.p.gradient_offset = address(self.gradient) - address(self.engine.block)
+        self.p.stores_gradient = True
+        return 0
 
     cdef int fill_last_state(self) except -1:
         if self.optimizer.initial:      # else it is 0 from the beginning, and takes no memory until it is used
@@ -328,7 +346,13 @@ cdef class Training(SequentialPasses):
             self.make_room((rows + batch_size - 1) // batch_size - first)
             self.recorded -= first      # the place of the first step of these samples
         try:
-            self.ensure_plan(X, min(batch_size, rows), threads, sums_go_on(self.engine))
+            if self.ranks is None:
+                self.ensure_plan(X, min(batch_size, rows), threads, sums_go_on(self.engine))
+            else:
+                self.ensure_plan(X, self.ranks.most_rows(min(batch_size, rows)), threads, False)
+                self.ranks.prepare(self.plan, self.engine.block,
+                                   None if self.gradient is None else self.gradient.view(self.engine.numpy_dtype),
+                                   self.p.stores_gradient or self.optimizer.max_norm != 0)
             self.p.x = &X.view
             set_targets(self.engine, &self.p, targets)
             self.p.sparse = X.sparse_rows()
@@ -338,13 +362,19 @@ cdef class Training(SequentialPasses):
             # Lines between the columns of a row are not fetched: of an array in Fortran order they are the whole array.
             self.fetch_ahead = (order != NULL and not X.is_sparse and X.view.rows * row_bytes > costs.prefetch_bytes
                                 and 0 < X.view.col_stride < CACHE_LINE)
+            if self.ranks is not None:
+                self.ranks.begin(self)
             self.run(rows, batch_size, first, batches, poll)
             if self.stopped:
                 self.steps -= 1
+            if self.ranks is not None:
+                self.ranks.end(self)
         finally:
             self.owner = 0
             if records:
                 self.recorded += self.batches_done
+            if self.ranks is not None:
+                self.ranks.link.close_call()
         if self.interrupts.error is not None:
             raise self.interrupts.error
         return 0

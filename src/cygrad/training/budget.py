@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from math import inf
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from cygrad import checks
+from cygrad.training.clock import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,13 +27,13 @@ class Budget:
         self.max_steps = None if max_steps is None else checks.whole_number(max_steps, "max_steps")
         if max_seconds is not None and checks.number(max_seconds, "max_seconds", least=0) == 0:
             raise ValueError(f"max_seconds is {max_seconds}, expected a number above 0")
-        self._begin = monotonic()
+        self._begin = now()
         self._end = inf if max_seconds is None else self._begin + max_seconds
         self._steps_done = 0
 
     def state(self) -> dict[str, Any]:
         """Return what has been spent."""
-        return {"steps": self._steps_done, "seconds": monotonic() - self._begin}
+        return {"steps": self._steps_done, "seconds": now() - self._begin}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Count what was spent before."""
@@ -49,12 +49,12 @@ class Budget:
     @property
     def seconds_left(self) -> float | None:
         """The seconds that are left, None without a limit; 0 or less if there are none."""
-        return None if self._end == inf else self._end - monotonic()
+        return None if self._end == inf else self._end - now()
 
     @property
     def is_over_time(self) -> bool:
         """True if no time is left."""
-        return self._end <= monotonic()
+        return self._end <= now()
 
     def steps_of(self, steps: int) -> int:
         """Return how many of an epoch's steps may be done."""

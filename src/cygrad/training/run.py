@@ -11,11 +11,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from contextlib import ExitStack, contextmanager
 from math import nan
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cygrad.training.clock import now
 from cygrad.training.epoch import EPOCH_NAMES, Epoch
 from cygrad.training.history import DivergenceError, History
 from cygrad.training.hooks import pausing_hooks, restore, state_of
@@ -255,10 +255,10 @@ class Run(ABC):
         epoch = self.epoch
         assert epoch is not None
         try:
-            self._began = perf_counter() - epoch.seconds
+            self._began = now() - epoch.seconds
             diverged = self.train_steps(epoch)
             self._check(epoch, diverged)
-            epoch.seconds = perf_counter() - self._began
+            epoch.seconds = now() - self._began
             self.budget.spend(self.steps_done)
             self._list(epoch, *self._evaluate(epoch))
         except BaseException as error:
@@ -291,7 +291,7 @@ class Run(ABC):
 
     def pause(self, epoch: Epoch) -> None:
         """Call the callbacks that pause the training within an epoch."""
-        epoch.seconds = perf_counter() - self._began
+        epoch.seconds = now() - self._began
         for hook in self._pausing:
             hook.on_pause(self)
 

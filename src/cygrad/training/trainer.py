@@ -565,6 +565,16 @@ class Trainer:
         """Maximum number of threads, or a function for it."""
         return default_threads if self._threads is None else within_limit(self._threads)
 
+    @property
+    def seeds(self) -> seeding.Seeds:
+        """The seeds of the shuffling."""
+        return self._seeds
+
+    @property
+    def is_main(self) -> bool:
+        """True if this process writes files: of several that train together, only one does."""
+        return True
+
     def exclusive(self) -> Training:
         """Return a context in which no other call can train the network."""
         return self._training

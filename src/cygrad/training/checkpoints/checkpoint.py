@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from math import inf
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
 from cygrad import checks
@@ -26,6 +25,7 @@ from cygrad.training.checkpoints.description import (
 )
 from cygrad.training.checkpoints.fingerprint import fingerprint
 from cygrad.training.checkpoints.writer import Writer
+from cygrad.training.clock import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,7 +143,7 @@ class Checkpoint(Callback):
         self.best = sign * inf
         self.best_epoch = 0
         self._steps = 0
-        self._time = monotonic()
+        self._time = now()
         self._writer: Writer | None = None
         self._constant: dict[str, Any] | None = None
 
@@ -160,10 +160,11 @@ class Checkpoint(Callback):
 
     def on_train_begin(self, trainer: Trainer) -> None:
         sign = 1.0 if self.keep_best is None else direction(trainer, self.keep_best)
-        self.check_file()
         self._begin(sign)
-        for path in (self.path, self.best_path):
-            remove_leftovers(path)
+        if trainer.is_main:
+            self.check_file()
+            for path in (self.path, self.best_path):
+                remove_leftovers(path)
         self._steps = trainer.steps
         self._writer = Writer()
 
@@ -183,7 +184,8 @@ class Checkpoint(Callback):
             if self._sign * value < self._sign * self.best:  # NaN never is
                 self.best, self.best_epoch = value, epoch
                 config, arrays, path = trainer.net.config(), trainer.net.arrays(), self.best_path
-                self._submit(path, lambda: storage.save(path, config, arrays))
+                if trainer.is_main:
+                    self._submit(path, lambda: storage.save(path, config, arrays))
         return None
 
     def until_pause(self, run: Run) -> tuple[int | None, float | None]:
@@ -191,7 +193,7 @@ class Checkpoint(Callback):
         if self.every_steps is not None:
             steps = self.every_steps - (run.trainer.steps - self._steps)
         if self.seconds is not None:
-            seconds = self.seconds - (monotonic() - self._time)
+            seconds = self.seconds - (now() - self._time)
         return steps, seconds
 
     def on_pause(self, run: Run) -> None:
@@ -209,8 +211,10 @@ class Checkpoint(Callback):
 
     def _write(self, run: Run) -> None:
         """Copy the state of a training, and have it written."""
-        self._steps, self._time = run.trainer.steps, monotonic()
+        self._steps, self._time = run.trainer.steps, now()
         state, path = run.state(), self.path
+        if not run.trainer.is_main:
+            return
 
         def write() -> None:
             # Computed by the first job, on the thread: the data are hashed there.

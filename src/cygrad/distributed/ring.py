@@ -1,0 +1,302 @@
+"""The way of numbers from rank to rank in exact training: the link that the engine works with.
+
+``_engine/ranks.pyx`` says what a rank computes when; `Ring` moves the numbers, by non-blocking calls
+of MPI on the engine's own memory. Sums of the gradient go from rank 0 to the last one, block after
+block, and the updated parameters from there to rank 0 and on. A rank that waits moves on whatever
+else has arrived, looks for an error of another rank, and lets other processes have the processor.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cygrad.distributed.failures import SPINS, Failures
+from cygrad.distributed.signals import DeferredSignals
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Bytes = NDArray[np.uint8]
+
+GRADIENT, PARAMETERS, LOSS, HEADER, STATISTICS = range(1, 6)  # tags
+BLOCK_BYTES = 1 << 18
+#: Blocks that a rank holds at once: one is computed, the others come and go.
+SLOTS = 6
+HEADER_NUMBERS = 4
+
+
+class Ring:
+    """Moves the numbers of one rank.
+
+    Parameters
+    ----------
+    comm : mpi4py.MPI.Comm
+        Of this ring alone: a duplicate.
+    exact : bool
+        Whether sums travel as chains; else they are added by Allreduce.
+    failures : Failures
+
+    Attributes
+    ----------
+    rank, size : int
+    block_bytes : int
+        The size of a block, about.
+    is_interrupted : bool
+        Whether a signal's handler has raised an error.
+    """
+
+    def __init__(self, comm: Any, exact: bool, failures: Failures) -> None:
+        self.comm, self.exact, self._failures = comm, exact, failures
+        self.rank, self.size = comm.Get_rank(), comm.Get_size()
+        self.block_bytes = BLOCK_BYTES
+        self._last = self.size - 1
+        self._before = (self.rank - 1) % self.size
+        self._after = (self.rank + 1) % self.size
+        self._signals = DeferredSignals()
+        self._header = np.zeros(HEADER_NUMBERS)
+        self._slots: list[Bytes] = []
+        self._blocks: list[Bytes] = []
+        self._gradients: list[Any] = []
+        self._common = False
+        self._begin_step()
+
+    @property
+    def is_interrupted(self) -> bool:
+        return self._signals.handle()
+
+    # The engine's calls
+
+    def use(
+        self,
+        parameters: Bytes,
+        gradient: Any,
+        blocks: Sequence[tuple[int, int]],
+        message: Bytes,
+        *,
+        sends_at_once: bool,
+    ) -> None:
+        """Take the memory to work with.
+
+        Parameters
+        ----------
+        parameters : ndarray of uint8
+            All of them, with other numbers of the layers.
+        gradient : ndarray of float32 or float64, or None
+            The stored gradient, in the layout of the parameters.
+        blocks : list of (first byte, bytes)
+            Ranges of the parameters, in the order in which their gradients are computed.
+        message : ndarray of uint8
+            Loss, metric, penalty and a flag, each 8 bytes, and partial sums.
+        sends_at_once : bool
+            Whether `give` is called when a block is updated; else all are when the step ends.
+        """
+        self._blocks = [parameters[first : first + size] for first, size in blocks]
+        self._message, self._sends_at_once = message, sends_at_once
+        self._numbers = message[: 8 * HEADER_NUMBERS].view(np.float64)
+        if gradient is not None:
+            item = gradient.itemsize
+            self._gradients = [
+                gradient[first // item : (first + size) // item] for first, size in blocks
+            ]
+        most = max(size for _, size in blocks) if blocks else 0
+        if self.exact and (not self._slots or len(self._slots[0]) < most):
+            # Vectors are loaded from multiples of their size.
+            memory = np.zeros(SLOTS * (most + 4096) + 4096, np.uint8)
+            first = -memory.ctypes.data % 4096
+            starts = [first + index * (most + 4096) // 4096 * 4096 for index in range(SLOTS)]
+            self._slots = [memory[start : start + most] for start in starts]
+            self._addresses = [slot.ctypes.data for slot in self._slots]
+
+    def _begin_step(self) -> None:
+        self._sends: list[Any] = [None] * SLOTS  # of each slot
+        self._receives: list[Any] = [None] * SLOTS
+        self._posted = 0  # blocks of sums that are received or awaited
+        self._other_sends: list[Any] = []
+        self._reductions: list[Any] = []
+        self._released = 0  # blocks of parameters that may be overwritten
+        self._awaited: list[Any] = []  # requests of blocks of parameters
+        self._arrived = 0
+
+    def receive_sums(self) -> None:
+        """Wait for loss, metric and partial sums of the rank before."""
+        self._wait(self.comm.Irecv(self._message, self._before, LOSS))
+
+    def send_sums(self) -> None:
+        """Give them to the next rank."""
+        self._other_sends.append(self.comm.Isend(self._message, self._after, LOSS))
+
+    def add_sums(self) -> None:
+        """Add loss and metric of all ranks, and take the largest flag."""
+        mpi = self._failures.mpi
+        sums, flags = self._numbers[:2].copy(), self._numbers[3:].copy()
+        one = self.comm.Iallreduce(mpi.IN_PLACE, sums, mpi.SUM)
+        other = self.comm.Iallreduce(mpi.IN_PLACE, flags, mpi.MAX)
+        self._wait(one)
+        self._wait(other)
+        self._numbers[:2], self._numbers[3:] = sums, flags
+
+    def take(self, block: int) -> int:
+        """Return the address of a block's sums, or of room for them on rank 0."""
+        slot = block % SLOTS
+        if self.rank == 0:
+            self._wait(self._sends[slot])
+        else:
+            while self._posted <= block:
+                self._wait(self._sends[self._posted % SLOTS])
+                self._post()
+            self._wait(self._receives[slot])
+        return self._addresses[slot]
+
+    def give(self, block: int) -> None:
+        """Send a block's sums to the next rank, or its new parameters from the last one."""
+        if not self.exact:
+            numbers = self._gradients[block]
+            mpi = self._failures.mpi
+            self._reductions.append(self.comm.Iallreduce(mpi.IN_PLACE, numbers, mpi.SUM))
+            return
+        slot = block % SLOTS
+        if self.rank < self._last:
+            sums = self._slots[slot][: len(self._blocks[block])]
+            self._sends[slot] = self.comm.Isend(sums, self._after, GRADIENT)
+        elif self._sends_at_once:
+            self._publish(block)
+        self._receives[slot] = None
+        self._move_on()
+
+    def release(self, blocks: int) -> None:
+        """Let so many blocks of the parameters be overwritten."""
+        if blocks > self._released:
+            self._released = blocks
+            self._move_on()
+
+    def wait_for_sums(self) -> None:
+        """Wait until the gradients of all ranks are added."""
+        for request in self._reductions:
+            self._wait(request)
+        self._reductions = []
+
+    def finish(self) -> None:
+        """Wait until the step is done on this rank: all has arrived, and all is sent."""
+        if not self.exact:
+            self.wait_for_sums()
+            return
+        if self.rank == self._last:
+            if not self._sends_at_once:
+                for block in range(len(self._blocks)):
+                    self._publish(block)
+            self._header[:] = self._numbers
+        else:
+            self._released = len(self._blocks)
+            self._move_on()
+            while self._arrived < len(self._blocks):
+                self._wait(self._awaited[self._arrived])
+                self._move_on()
+            self._wait(self.comm.Irecv(self._header, self._before, HEADER))
+        if self._after != self._last:
+            self._other_sends.append(self.comm.Isend(self._header, self._after, HEADER))
+        for request in (*self._sends, *self._other_sends):
+            self._wait(request)
+        self._numbers[:] = self._header
+        self._begin_step()
+
+    def begin_call(self) -> None:
+        """Keep signals for later, until `close_call`: a step cannot be left by one rank alone."""
+        self._failures.check()
+        self._common = False
+        self._signals.begin()
+
+    def end_call(self, rank: int, error: BaseException | None) -> None:
+        """Raise an interrupt that any rank had, on all of them.
+
+        Parameters
+        ----------
+        rank : int
+            The rank that was interrupted in a step, or a negative number.
+        error : BaseException or None
+            An error that only this rank knows.
+        """
+        found = np.array([rank, self.rank if error is not None or self.is_interrupted else -1])
+        self._wait(self.comm.Iallreduce(self._failures.mpi.IN_PLACE, found, self._failures.mpi.MAX))
+        interrupted = int(found.max())
+        self._common = interrupted >= 0
+        if error is not None:
+            raise error
+        if interrupted >= 0:
+            self._signals.end()  # may raise what the handler of this rank raises
+            raise KeyboardInterrupt(f"rank {interrupted} was interrupted")
+
+    @property
+    def has_common_error(self) -> bool:
+        """True if the latest call has ended with an error on all ranks."""
+        return self._common
+
+    def close_call(self) -> None:
+        """Handle the signals that have come."""
+        self._signals.end()
+
+    # Chains over the rows of the batch, and what comes of them
+
+    def receive_chain(self, numbers: Bytes) -> None:
+        """Wait for numbers that the rank before has left."""
+        if self.rank > 0:
+            self._wait(self.comm.Irecv(numbers, self._before, STATISTICS))
+
+    def send_chain(self, numbers: Bytes) -> None:
+        """Give them to the next rank, and take those of the last one."""
+        if self.rank < self._last:
+            self._wait(self.comm.Isend(numbers, self._after, STATISTICS))
+        self._wait(self.comm.Ibcast(numbers, self._last))
+
+    # Requests
+
+    def _post(self) -> None:
+        """Await the sums of one more block, whose slot is free."""
+        block = self._posted
+        sums = self._slots[block % SLOTS][: len(self._blocks[block])]
+        self._receives[block % SLOTS] = self.comm.Irecv(sums, self._before, GRADIENT)
+        self._posted += 1
+
+    def _publish(self, block: int) -> None:
+        """Send updated parameters."""
+        if self.size > 1:
+            self._other_sends.append(self.comm.Isend(self._blocks[block], self._after, PARAMETERS))
+
+    def _move_on(self) -> None:
+        """Do what can be done without waiting."""
+        if not self.exact:
+            return
+        count = len(self._blocks)
+        while 0 < self.rank and self._posted < count:
+            slot = self._posted % SLOTS
+            sent, held = self._sends[slot], self._receives[slot]
+            if held is not None or (sent is not None and not sent.Test()):
+                break
+            self._post()
+        if self.rank == self._last:
+            return
+        while len(self._awaited) < self._released:
+            memory = self._blocks[len(self._awaited)]
+            self._awaited.append(self.comm.Irecv(memory, self._before, PARAMETERS))
+        while self._arrived < len(self._awaited) and self._awaited[self._arrived].Test():
+            if self._after != self._last:
+                memory = self._blocks[self._arrived]
+                self._other_sends.append(self.comm.Isend(memory, self._after, PARAMETERS))
+            self._arrived += 1
+
+    def _wait(self, request: Any) -> None:
+        """Wait for a request, and move on others meanwhile."""
+        if request is None or request.Test():
+            return
+        tests = 0
+        while not request.Test():
+            tests += 1
+            if tests > SPINS:
+                os.sched_yield()
+                self._failures.check_now_and_then()
+            if tests % 16 == 0:
+                self._move_on()
