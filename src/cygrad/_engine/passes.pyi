@@ -4,6 +4,14 @@ from typing_extensions import disjoint_base
 
 from cygrad._engine.team import Team
 
+@final
+class Ranks:
+    rank: int
+    size: int
+    exact: bool
+    shares: Any
+    def __init__(self, link: Any) -> None: ...
+
 @disjoint_base
 class SequentialPasses(Team): ...
 

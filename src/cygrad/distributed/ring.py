@@ -1,9 +1,10 @@
 """The way of numbers from rank to rank in exact training: the link that the engine works with.
 
-``_engine/ranks.pyx`` says what a rank computes when; `Ring` moves the numbers, by non-blocking calls
-of MPI on the engine's own memory. Sums of the gradient go from rank 0 to the last one, block after
-block, and the updated parameters from there to rank 0 and on. A rank that waits moves on whatever
-else has arrived, looks for an error of another rank, and lets other processes have the processor.
+``_engine/ranks.pyx`` defines the order in which a rank computes; `Ring` moves the numbers, by
+non-blocking calls of MPI on the engine's own memory. Sums of the gradient go from rank 0 to the
+last one, block after block, and the updated parameters from there to rank 0 and on. A rank that
+waits moves on whatever else has arrived, looks for an error of another rank, and lets other
+processes have the processor.
 """
 
 from __future__ import annotations
@@ -271,7 +272,7 @@ class Ring:
         if not self.exact:
             return
         count = len(self._blocks)
-        while 0 < self.rank and self._posted < count:
+        while self.rank > 0 and self._posted < count:
             slot = self._posted % SLOTS
             sent, held = self._sends[slot], self._receives[slot]
             if held is not None or (sent is not None and not sent.Test()):

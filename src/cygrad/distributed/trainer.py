@@ -69,15 +69,15 @@ class MPITrainer(Trainer):
 
     Notes
     -----
-    The gradient of a layer goes from rank to rank in blocks of about 256 KB, and while one is on its
-    way a rank computes the next; the last rank updates the parameters, and they come round in the
-    same way [1]_. A rank sends and receives each parameter once, and the optimiser's state is used
-    on the last rank alone; after `fit` all ranks have it. With ``exact=False`` a rank sends and
-    receives about as much, and all ranks update all parameters.
+    The gradient of a layer goes from rank to rank in blocks of about 256 KB, and while one is on
+    its way a rank computes the next; the last rank updates the parameters, and they come round in
+    the same way [1]_. A rank sends and receives each parameter once, and the optimiser's state is
+    used on the last rank alone. With ``exact=False`` a rank sends and receives about as much, and
+    all ranks update all parameters.
 
     What a rank decides alone on one process, all decide in common: Ctrl-C and SIGTERM end the
-    training on all ranks after the same step, seconds are those of rank 0, and a loss that is NaN is
-    a `DivergenceError` everywhere. An error on one rank, or its death, is a `RankError` on the
+    training on all ranks after the same step, seconds are those of rank 0, and a loss that is NaN
+    is a `DivergenceError` everywhere. An error on one rank, or its death, is a `RankError` on the
     others, within about a second; afterwards the trainer is of no more use, and the program ends
     all ranks when it ends. Callbacks and validation run on every rank, with the same numbers;
     progress is shown, and files of `Checkpoint` and `CSVLogger` are written, by rank 0.
@@ -146,12 +146,14 @@ class MPITrainer(Trainer):
     @property
     def rank(self) -> int:
         """The number of this process among those that train together, from 0."""
-        return self._ring.rank
+        rank: int = self._ring.rank
+        return rank
 
     @property
     def size(self) -> int:
         """Number of processes that train together."""
-        return self._ring.size
+        size: int = self._ring.size
+        return size
 
     @property
     def exact(self) -> bool:
@@ -160,7 +162,7 @@ class MPITrainer(Trainer):
 
     @property
     def is_main(self) -> bool:
-        return self._ring.rank == 0
+        return self.rank == 0
 
     @property
     def max_threads(self) -> int | Callable[[], int]:
@@ -183,6 +185,8 @@ class MPITrainer(Trainer):
                 "net has a loss that is a Python function, which ranks cannot share; expected a "
                 "loss of cygrad"
             )
+        if self._net.engine.has_batch_norm:
+            raise ValueError("net has batch norm, which ranks cannot share yet")
         if isinstance(self._optimizer, LBFGS):
             raise ValueError("optimizer is LBFGS, which ranks cannot share; expected another one")
 

@@ -1,4 +1,4 @@
-"""The time that ends and pauses a training: where several processes share it, that of one of them."""
+"""The time that ends and pauses a training: if several processes share it, that of one of them."""
 
 from __future__ import annotations
 

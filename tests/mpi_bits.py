@@ -1,0 +1,169 @@
+"""Compare what ranks train together with what one process trains, bit by bit.
+
+mpiexec -n 4 python tests/mpi_bits.py            all cases
+mpiexec -n 4 python tests/mpi_bits.py dropout    those with the word in their name
+                           … --planted plain     with another learning rate on the ranks
+
+Every rank trains each case alone with `Trainer`, and with the others by `MPITrainer`.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+import warnings
+from typing import Any
+
+import numpy as np
+
+import cygrad as cg
+from cygrad._engine import plan
+
+rng = np.random.default_rng(0)
+ROWS, INPUTS = 145, 21
+X = rng.normal(size=(ROWS, INPUTS))
+LABELS = rng.integers(0, 3, ROWS)
+NUMBERS = rng.normal(size=(ROWS, 2))
+WEIGHTS = rng.integers(0, 3, ROWS).astype(float)
+WEIGHTS[32:48] = 0  # a batch without weight, in the order of the rows
+
+
+def hidden(*more: Any) -> list[Any]:
+    return [cg.Dense(40, "relu"), *more, cg.Dense(19, "tanh")]
+
+
+def classifier(layers: list[Any] | None = None, dtype: str = "float32", **options: Any) -> Any:
+    layers = [*(hidden() if layers is None else layers), cg.Dense(3, "softmax")]
+    return cg.Network(INPUTS, layers, loss="cross_entropy", dtype=dtype, rng=0, **options)
+
+
+def regression(loss: str = "mse", outputs: int = 2) -> Any:
+    return cg.Network(INPUTS, [*hidden(), cg.Dense(outputs)], loss=loss, dtype="float64", rng=0)
+
+
+ADAM = cg.Adam(1e-2)
+# Name: network, optimiser, targets, arguments of the trainer, arguments of `fit`.
+Case = tuple[Any, Any, Any, dict[str, Any], dict[str, Any]]
+CASES: dict[str, Case] = {
+    "plain": (classifier(), ADAM, LABELS, {}, {}),
+    "float64": (classifier(dtype="float64"), ADAM, LABELS, {}, {}),
+    "two threads": (classifier(), ADAM, LABELS, {"threads": 2}, {}),
+    "no shuffle": (classifier(), ADAM, LABELS, {}, {"shuffle": False}),
+    "one row": (classifier(), ADAM, LABELS, {"batch_size": 1}, {"max_steps": 30}),
+    "three rows": (classifier(), ADAM, LABELS, {"batch_size": 3}, {"max_steps": 30}),
+    "all rows": (classifier(), ADAM, LABELS, {"batch_size": 200}, {}),
+    "accumulate": (classifier(), ADAM, LABELS, {"accumulate": 3}, {}),
+    "sum": (classifier(reduction="sum"), cg.SGD(1e-3), LABELS, {}, {}),
+    "regression": (regression(), ADAM, NUMBERS, {}, {}),
+    "quadratic": (regression("quadratic"), ADAM, NUMBERS, {}, {}),
+    "wide layers": (
+        cg.Network(
+            INPUTS,
+            [cg.Dense(300, "relu"), cg.Dense(300, "gelu"), cg.Dense(2)],
+            loss="mse",
+            rng=0,
+        ),
+        ADAM,
+        NUMBERS,
+        {"threads": 2},
+        {},
+    ),
+    "dropout": (classifier(hidden(cg.Dropout(0.4))), ADAM, LABELS, {}, {}),
+    "noise": (classifier([cg.GaussianNoise(0.1), *hidden()]), ADAM, LABELS, {}, {}),
+    "layer norm": (classifier(hidden(cg.LayerNorm())), ADAM, LABELS, {}, {}),
+    "scaling": (classifier([cg.Scaling(), *hidden()]), ADAM, LABELS, {}, {}),
+    "residual": (
+        classifier([cg.Dense(40, "relu"), cg.Residual([cg.Dense(40, "tanh")])]),
+        ADAM,
+        LABELS,
+        {},
+        {},
+    ),
+    "frozen": (
+        classifier([cg.Dense(40, "relu", trainable=False), cg.Dense(9, trainable="biases")]),
+        ADAM,
+        LABELS,
+        {},
+        {},
+    ),
+    "weights": (classifier(), ADAM, LABELS, {}, {"sample_weight": WEIGHTS, "shuffle": False}),
+    "balanced": (classifier(), ADAM, LABELS, {}, {"class_weight": "balanced"}),
+    "clip_value": (classifier(), ADAM, LABELS, {"clip_value": 1e-2}, {}),
+    "clip_norm": (classifier(), ADAM, LABELS, {"clip_norm": 0.1}, {}),
+    "clip_global_norm": (classifier(), ADAM, LABELS, {"clip_global_norm": 0.1}, {}),
+    "penalty": (classifier(), cg.Adam(1e-2, l2_penalty=1e-2), LABELS, {}, {}),
+    "max_norm": (classifier(), cg.SGD(0.1, max_norm=0.5), LABELS, {}, {}),
+    "momentum": (classifier(), cg.SGD(0.1, momentum=0.9, nesterov=True), LABELS, {}, {}),
+    "adamw": (classifier(), cg.AdamW(1e-2), LABELS, {}, {}),
+    "nadam": (classifier(), cg.NAdam(1e-2), LABELS, {}, {}),
+    "radam": (classifier(), cg.RAdam(1e-2), LABELS, {}, {}),
+    "adamax": (classifier(), cg.Adamax(1e-2), LABELS, {}, {}),
+    "adagrad": (classifier(), cg.Adagrad(1e-2), LABELS, {}, {}),
+    "adadelta": (classifier(), cg.Adadelta(1.0), LABELS, {}, {}),
+    "rmsprop": (classifier(), cg.RMSProp(1e-3), LABELS, {}, {}),
+    "lion": (classifier(), cg.Lion(1e-3), LABELS, {}, {}),
+    "rprop": (classifier(), cg.Rprop(), LABELS, {"batch_size": ROWS}, {}),
+    "schedule": (classifier(), cg.Adam(cg.CosineDecay(1e-2, 40)), LABELS, {}, {}),
+    "validation": (
+        classifier(),
+        ADAM,
+        LABELS,
+        {},
+        {"validation": 0.2, "metrics": ["f1"], "callbacks": [cg.EarlyStopping(patience=1)]},
+    ),
+}
+
+
+def sparse() -> None:
+    """Add cases with sparse samples, where SciPy is installed."""
+    try:
+        from scipy.sparse import csr_array
+    except ImportError:
+        return
+    few = csr_array(np.where(np.abs(X) > 1, X, 0))
+    CASES["sparse"] = (classifier(), ADAM, LABELS, {}, {"X": few})
+    CASES["sparse, clipped"] = (classifier(), ADAM, LABELS, {"clip_norm": 0.1}, {"X": few})
+
+
+def train(kind: Any, case: Case, optimizer: Any = None) -> tuple[Any, Any]:
+    net, usual, y, options, fit = case
+    options = {"batch_size": 16, "threads": 1, **options}
+    trainer = kind(copy.deepcopy(net), optimizer or usual, **options, rng=5)
+    fit = {"epochs": 3, **fit}
+    history = trainer.fit(fit.pop("X", X), y, **fit)
+    return trainer, history
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    plan.set_costs(barrier=0)  # split all among the threads
+    sparse()
+    planted = cg.Adam(1e-2 * (1 + 1e-6)) if "--planted" in sys.argv else None
+    words = [word for word in sys.argv[1:] if word != "--planted"]
+    failed = 0
+    for name, case in CASES.items():
+        if words and not any(word in name for word in words):
+            continue
+        alone, one = train(cg.Trainer, case)
+        together, other = train(cg.distributed.MPITrainer, case, planted)
+        same = alone.net.parameters.tobytes() == together.net.parameters.tobytes()
+        same = same and alone.net.engine.storage.tobytes() == together.net.engine.storage.tobytes()
+        same = same and all(
+            np.asarray(one[key]).tobytes() == np.asarray(other[key]).tobytes()
+            for key in one
+            if key != "seconds"
+        )
+        same = same and alone.batch_losses.tobytes() == together.batch_losses.tobytes()
+        same = same and alone.steps == together.steps
+        state = together.training_state()["optimizer_state"]
+        for mine, theirs in zip(alone.training_state()["optimizer_state"], state, strict=True):
+            same = same and mine.tobytes() == theirs.tobytes()
+        if not same:
+            failed += 1
+            sys.stdout.write(f"rank {together.rank} of {together.size}: {name} differs\n")
+    if not failed:
+        sys.stdout.write("the same bits\n")
+
+
+if __name__ == "__main__":
+    main()

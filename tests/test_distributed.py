@@ -1,0 +1,45 @@
+"""Training on several MPI ranks: the bits of one process, and the same errors everywhere."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cygrad as cg
+
+pytest.importorskip("mpi4py", reason="needs the extra mpi")
+HERE = Path(__file__).parent
+MPIEXEC = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+if MPIEXEC is None:
+    pytest.skip("there is no mpiexec", allow_module_level=True)
+
+
+def run(ranks: int, program: str, *words: str, seconds: float = 240) -> subprocess.CompletedProcess:
+    """Run a program of this folder on some ranks."""
+    version = subprocess.run([MPIEXEC, "--version"], capture_output=True, text=True).stdout
+    more = ["--allow-run-as-root", "--oversubscribe"] if "Open MPI" in version else []
+    return subprocess.run(
+        [MPIEXEC, *more, "-n", str(ranks), sys.executable, str(HERE / program), *words],
+        env={**os.environ, "PYTHONPATH": str(Path(cg.__file__).parents[1])},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+    )
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4, 5, 7])
+def test_bits_of_one_process(ranks):
+    done = run(ranks, "mpi_bits.py")
+    assert done.stdout.split("\n").count("the same bits") == ranks, done.stdout + done.stderr
+    assert done.returncode == 0
+
+
+def test_other_bits_are_noticed():
+    done = run(2, "mpi_bits.py", "--planted", "plain")
+    assert "plain differs" in done.stdout
