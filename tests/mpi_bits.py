@@ -56,6 +56,7 @@ CASES: dict[str, Case] = {
     "sum": (classifier(reduction="sum"), cg.SGD(1e-3), LABELS, {}, {}),
     "regression": (regression(), ADAM, NUMBERS, {}, {}),
     "quadratic": (regression("quadratic"), ADAM, NUMBERS, {}, {}),
+    "many outputs": (regression(outputs=50), ADAM, rng.normal(size=(ROWS, 50)), {}, {}),
     "wide layers": (
         cg.Network(
             INPUTS,
