@@ -167,6 +167,11 @@ typedef struct {
     double epsilon;
     cg_matrix *normalized; /* x̂, [batch, units]; NULL: not kept */
     char *inverse;         /* of layer norm: 1 / √(variance + ε) of each row, [batch] */
+    char *delta, *product; /* of batch norm, back: the means of δ and of δ x̂ */
+    /* Of the sums of batch norm over `rows` rows, the whole batch, which may come in several calls: whether other rows of
+     * it went before, and whether these are the last, after which means take the place of the sums. */
+    ptrdiff_t rows;
+    int continues, is_last;
 } cg_norm;
 
 /* The random numbers of a layer in a step: they depend on these, and on the row and the unit, alone. */
@@ -236,8 +241,10 @@ typedef struct {
     void (*limit_norms)(ptrdiff_t panel, ptrdiff_t inputs, const cg_matrix *w, double limit);
 
     /* What stands between dense layers: norms.h and noise.h have the formulas and the shapes. */
-    void (*moments)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *x, const cg_norm *norm);
+    void (*column_sums)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *x, const cg_norm *norm);
+    void (*column_squares)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *x, const cg_norm *norm);
     void (*batch_norm)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *x, const cg_norm *norm, cg_matrix *z);
+    void (*delta_sums)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *delta, const cg_norm *norm);
     void (*batch_norm_delta)(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *delta, const cg_norm *norm, int constant,
                              cg_matrix *below);
     void (*layer_norm)(ptrdiff_t rows, const cg_matrix *x, const cg_norm *norm, cg_matrix *z);

@@ -2,8 +2,8 @@
  *
  * Batch norm takes mean and variance of each column over the rows of the batch (Ioffe & Szegedy 2015), layer norm those
  * of each row over its columns (Ba, Kiros & Hinton 2016). Both subtract the first number before they add, so that a large
- * mean takes no digits from the variance. Columns are chains in the order of the rows; sums of a row have P partial sums
- * that are folded, as in the losses. */
+ * mean takes no digits from the variance. Columns are chains in the order of the rows, which can go on from one call to the
+ * next; sums of a row have P partial sums that are folded, as in the losses. */
 #ifndef CG_NORMS_H
 #define CG_NORMS_H
 
@@ -15,22 +15,41 @@ CG_INLINE vec epsilon_of(const cg_norm *norm)
     return splat((real)(norm->epsilon > CG_MIN_NORMAL ? norm->epsilon : CG_MIN_NORMAL));
 }
 
-/* Mean and variance of the columns of one panel: x is [batch, units], norm->mean and norm->variance are [units] OUT */
-static void moments(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *x_in, const cg_norm *norm)
+/* Σ (x − x₀) of the columns of one panel, or, SQUARED, Σ (x − mean)², where x₀ is the first row of the batch: x is
+ * [batch, units]. norm->mean, [units] IN and OUT, holds x₀ and then the mean, norm->variance the sums and then the
+ * variance. */
+CG_INLINE void column_sums_of(const int SQUARED, ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *x_in,
+                              const cg_norm *norm)
 {
     const real *x = panel_of(x_in, panel);
-    real *mean_out = (real *)norm->mean + panel * P, *variance_out = (real *)norm->variance + panel * P;
-    vec n = splat((real)rows), shift[PANEL_VECTORS], sum[PANEL_VECTORS], mean[PANEL_VECTORS];
-    CG_EACH_J shift[j] = load(x + j * LANES), sum[j] = zero();
-    for (ptrdiff_t i = 0; i < rows * P; i += P) CG_EACH_J sum[j] += load(x + i + j * LANES) - shift[j];
-    CG_EACH_J mean[j] = shift[j] + sum[j] / n, sum[j] = zero();
+    real *mean = (real *)norm->mean + panel * P, *sums = (real *)norm->variance + panel * P;
+    vec from[PANEL_VECTORS], sum[PANEL_VECTORS];
+    const real *first = SQUARED || norm->continues || !rows ? mean : x;
+    CG_EACH_J from[j] = load(first + j * LANES), sum[j] = norm->continues ? load(sums + j * LANES) : zero();
     for (ptrdiff_t i = 0; i < rows * P; i += P)
         CG_EACH_J {
-            vec error = load(x + i + j * LANES) - mean[j];
-            sum[j] = fma_(error, error, sum[j]);
+            vec error = load(x + i + j * LANES) - from[j];
+            if (SQUARED) sum[j] = fma_(error, error, sum[j]);
+            else sum[j] += error;
         }
-    CG_EACH_J store(mean_out + j * LANES, mean[j]);
-    CG_EACH_J store(variance_out + j * LANES, sum[j] / n);
+    if (norm->is_last) {
+        CG_EACH_J sum[j] /= splat((real)norm->rows);
+        if (!SQUARED) CG_EACH_J from[j] += sum[j];
+    }
+    CG_EACH_J {
+        if (!SQUARED) store(mean + j * LANES, from[j]);
+        store(sums + j * LANES, sum[j]);
+    }
+}
+
+static void column_sums(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *x, const cg_norm *norm)
+{
+    column_sums_of(0, panel, rows, x, norm);
+}
+
+static void column_squares(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *x, const cg_norm *norm)
+{
+    column_sums_of(1, panel, rows, x, norm);
 }
 
 /* x̂ = (x − mean) / √(variance + ε), z = γ x̂ + β for one panel: x, x̂ and z are [batch, units] */
@@ -52,24 +71,38 @@ static void batch_norm(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *x_in, c
     }
 }
 
-/* ∂C/∂x = γ / √(variance + ε) ⊙ (δ − Σ δ / n − x̂ ⊙ Σ δ x̂ / n) for one panel, with sums over the n rows; without the
- * sums where mean and variance are constants. δ and `below` are [batch, units] */
+/* Σ δ and Σ δ x̂ of one panel, and then their means: δ is [batch, units], norm->delta and norm->product are [units] IN
+ * and OUT */
+static void delta_sums(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *delta, const cg_norm *norm)
+{
+    const real *d = panel_of(delta, panel), *normalized = panel_of(norm->normalized, panel);
+    real *sum_at = (real *)norm->delta + panel * P, *product_at = (real *)norm->product + panel * P;
+    int vectors = used_vectors(delta->cols - panel * P);
+    for (int j = 0; j < vectors; j++, sum_at += LANES, product_at += LANES) {
+        vec sum = norm->continues ? load(sum_at) : zero(), product = norm->continues ? load(product_at) : zero();
+        for (ptrdiff_t r = 0, i = j * LANES; r < rows; r++, i += P) {
+            sum += load(d + i);
+            product = fma_(load(d + i), load(normalized + i), product);
+        }
+        vec divisor = splat(norm->is_last ? (real)norm->rows : 1);
+        store(sum_at, sum / divisor);
+        store(product_at, product / divisor);
+    }
+}
+
+/* ∂C/∂x = γ / √(variance + ε) ⊙ (δ − Σ δ / n − x̂ ⊙ Σ δ x̂ / n) for one panel, with the means of delta_sums; without them
+ * where mean and variance are constants. δ and `below` are [batch, units] */
 static void batch_norm_delta(ptrdiff_t panel, ptrdiff_t rows, const cg_matrix *delta, const cg_norm *norm, int constant,
                              cg_matrix *below)
 {
     const real *d = panel_of(delta, panel), *normalized = constant ? NULL : panel_of(norm->normalized, panel);
     real *out = panel_of(below, panel);
     ptrdiff_t at = panel * P;
-    vec n = splat((real)rows);
     int vectors = used_vectors(delta->cols - panel * P);
     for (int j = 0; j < vectors; j++, at += LANES) {
         vec inverse = splat(1) / sqrt_(load((real *)norm->variance + at) + epsilon_of(norm));
         vec factor = load((const real *)norm->scale + at) * inverse, sum = zero(), product = zero();
-        for (ptrdiff_t r = 0, i = j * LANES; r < rows && !constant; r++, i += P) {
-            sum += load(d + i);
-            product = fma_(load(d + i), load(normalized + i), product);
-        }
-        sum /= n, product /= n;
+        if (!constant) sum = load((real *)norm->delta + at), product = load((real *)norm->product + at);
         for (ptrdiff_t r = 0, i = j * LANES; r < rows; r++, i += P) {
             vec rest = load(d + i);
             if (!constant) rest = fma_(-load(normalized + i), product, rest - sum);

@@ -6,6 +6,7 @@
  * forbidden pages; with -fsanitize=address,undefined its own memory is checked too. */
 #include "check_functions.h"
 #include "check_gradients.h"
+#include "check_norms.h"
 #include "check_output.h"
 #include "check_panels.h"
 #include "check_products.h"
@@ -122,6 +123,7 @@ int main(int count, char **arguments)
         check_softmax();
         check_softmax_slope();
         check_output();
+        check_norms();
         check_multiply_adds();
         check_find_nonfinite();
         if (k->itemsize == sizeof(double)) {

@@ -24,7 +24,7 @@
 #define ASAN_UNPOISON_MEMORY_REGION(start, size) ((void)(start), (void)(size))
 #endif
 
-enum { MOST_BLOCKS = 12, BLOCK_ROOM = 1 << 21 };
+enum { MOST_BLOCKS = 16, BLOCK_ROOM = 1 << 21 };
 
 static struct {
     char *rooms[MOST_BLOCKS], *blocks[MOST_BLOCKS];

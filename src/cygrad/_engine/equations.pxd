@@ -63,7 +63,8 @@ cdef struct Workspace:
     cg_matrix *delta            # data NULL where no delta is computed
     cg_columns columns          # the non-zeros of sparse samples, for the gradient of the first layer
     cg_matrix *kept             # what a layer keeps for the way back: x̂ of a norm, the factors of dropout
-    char **statistics           # of a norm: mean and variance of the batch, [2, units]; 1 / √(variance + ε) of each row
+    char **statistics           # of batch norm: mean and variance of the batch, means of δ and δ x̂, or their sums so
+                                # far, [4, units]; of layer norm: 1 / √(variance + ε) of each row
     cg_matrix *private_input    # a⁰ once more for each member, or NULL: they share one
     cg_matrix y                 # [capacity, outputs]
     int64_t *labels             # [capacity]

@@ -134,6 +134,10 @@ cdef extern from "cygrad.h" nogil:
         double epsilon
         cg_matrix *normalized
         char *inverse
+        char *delta
+        char *product
+        Py_ssize_t rows
+        bint continues, is_last
 
     ctypedef struct cg_noise:
         double amount
@@ -176,9 +180,13 @@ cdef extern from "cygrad.h" nogil:
                                const Py_ssize_t *state_offsets, const cg_update *update, double power, double factor,
                                double limit) noexcept nogil
         void (*limit_norms)(Py_ssize_t panel, Py_ssize_t inputs, const cg_matrix *w, double limit) noexcept nogil
-        void (*moments)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *x, const cg_norm *norm) noexcept nogil
+        void (*column_sums)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *x, const cg_norm *norm) noexcept nogil
+        void (*column_squares)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *x,
+                               const cg_norm *norm) noexcept nogil
         void (*batch_norm)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *x, const cg_norm *norm,
                            cg_matrix *z) noexcept nogil
+        void (*delta_sums)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *delta,
+                           const cg_norm *norm) noexcept nogil
         void (*batch_norm_delta)(Py_ssize_t panel, Py_ssize_t rows, const cg_matrix *delta, const cg_norm *norm,
                                  bint constant, cg_matrix *below) noexcept nogil
         void (*layer_norm)(Py_ssize_t rows, const cg_matrix *x, const cg_norm *norm, cg_matrix *z) noexcept nogil

@@ -90,6 +90,7 @@ cdef bint has_residual_sum(const Workspace *s, Py_ssize_t l) noexcept nogil:
 cdef cg_norm norm_of(const Workspace *s, Py_ssize_t l, Py_ssize_t row, cg_matrix *normalized) noexcept nogil:
     """The numbers of a norm for rows from `row` on; `normalized` is set to x̂, if that is kept."""
     cdef const Layer *layer = &s.layers[l]
+    cdef Py_ssize_t size = width_in_panels(s, layer.w.cols) * CG_PANEL_BYTES
     cdef cg_norm norm
     normalized[0] = from_row(&s.kept[l], row)
     norm.scale, norm.shift, norm.epsilon = layer.w.data, layer.b, layer.amount
@@ -98,12 +99,52 @@ cdef cg_norm norm_of(const Workspace *s, Py_ssize_t l, Py_ssize_t row, cg_matrix
     if layer.kind == LAYER_NORM:
         norm.inverse = s.statistics[l] + row * s.kernels.itemsize
     elif s.training:
-        norm.mean = s.statistics[l]
-        norm.variance = s.statistics[l] + width_in_panels(s, layer.w.cols) * CG_PANEL_BYTES
+        norm.mean, norm.variance = s.statistics[l], s.statistics[l] + size
+        norm.delta, norm.product = s.statistics[l] + 2 * size, s.statistics[l] + 3 * size
     return norm
 
 
+# The statistics of a batch in training have stages, each a function: sum_columns, sum_columns with `squares`, and
+# apply_norm; sum_deltas and apply_norm_delta. The rows of a batch may be divided into groups, one after another. The sums
+# of a stage go on from group to group in `statistics`, whose first half is that of the way forward, and whose second half
+# that of the way back; after the last group it has the results, which the next stage of every group takes.
+
+cdef void sum_columns(const Workspace *s, const Pass *p, const Part *part, bint squares, bint continues,
+                      bint is_last) noexcept nogil:
+    """mean = x₀ + Σ (x − x₀) / n with x = aˡ⁻¹ and the first row x₀;  or, for `squares`, variance = Σ (x − mean)² / n
+
+    n is `batch_rows`. continues: whether rows of the batch have gone before; is_last: whether none follow.
+    """
+    cdef Py_ssize_t panel, r = p.first + part.first
+    cdef cg_matrix x = from_row(&s.a[part.layer - 1], r), normalized
+    cdef cg_norm norm = norm_of(s, part.layer, r, &normalized)
+    norm.rows, norm.continues, norm.is_last = p.batch_rows, continues, is_last
+    for panel in range(part.panel, part.panel + part.panels):
+        if squares:
+            s.kernels.column_squares(panel, part.rows, &x, &norm)
+        else:
+            s.kernels.column_sums(panel, part.rows, &x, &norm)
+
+
+cdef void sum_deltas(const Workspace *s, const Pass *p, const Part *part, bint continues, bint is_last) noexcept nogil:
+    """The means Σ δˡ⁺¹ / n and Σ δˡ⁺¹ x̂ / n, as in `sum_columns`"""
+    cdef Py_ssize_t panel, l = part.layer, r = p.first + part.first
+    cdef cg_matrix delta = from_row(&s.delta[l + 1], r), normalized
+    cdef cg_norm norm = norm_of(s, l + 1, r, &normalized)
+    norm.rows, norm.continues, norm.is_last = p.batch_rows, continues, is_last
+    for panel in range(part.panel, part.panel + part.panels):
+        s.kernels.delta_sums(panel, part.rows, &delta, &norm)
+
+
 cdef void normalize(const Workspace *s, const Pass *p, Part *part) noexcept nogil:
+    """Layer l forward; of batch norm in training, all stages for the whole batch"""
+    if s.training and s.layers[part.layer].kind == BATCH_NORM:
+        sum_columns(s, p, part, False, False, True)
+        sum_columns(s, p, part, True, False, True)
+    apply_norm(s, p, part)
+
+
+cdef void apply_norm(const Workspace *s, const Pass *p, Part *part) noexcept nogil:
     """zˡ = γ x̂ + β with x̂ = (aˡ⁻¹ − mean) / √(variance + ε);  aˡ = σ(zˡ)"""
     cdef Py_ssize_t panel, l = part.layer, r = p.first + part.first
     cdef cg_matrix x = from_row(&s.a[l - 1], r), z = from_row(&s.z[l], r), a = from_row(&s.a[l], r), normalized
@@ -113,13 +154,18 @@ cdef void normalize(const Workspace *s, const Pass *p, Part *part) noexcept nogi
         part.panels = width_in_panels(s, x.cols)
     else:
         for panel in range(part.panel, part.panel + part.panels):
-            if s.training:
-                s.kernels.moments(panel, part.rows, &x, &norm)
             s.kernels.batch_norm(panel, part.rows, &x, &norm, &z)
     apply_activation(s, part, &z, &a)
 
 
 cdef void normalize_delta(const Workspace *s, const Pass *p, Part *part) noexcept nogil:
+    """δ of layer l below a norm; below batch norm in training, both stages for the whole batch"""
+    if s.training and s.layers[part.layer + 1].kind == BATCH_NORM:
+        sum_deltas(s, p, part, False, True)
+    apply_norm_delta(s, p, part)
+
+
+cdef void apply_norm_delta(const Workspace *s, const Pass *p, Part *part) noexcept nogil:
     """∂C/∂aˡ⁻¹ = (g − mean of g − x̂ ⊙ mean of g x̂) / √(variance + ε) with g = γ ⊙ δˡ and the means of the norm"""
     cdef Py_ssize_t panel, l = part.layer, r = p.first + part.first
     cdef cg_matrix delta = from_row(&s.delta[l + 1], r), below = from_row(&s.delta[l], r), normalized
@@ -150,7 +196,9 @@ cdef void scale_gradient(const Workspace *s, const Pass *p, const Part *part) no
     whole.first, whole.rows, whole.panel = 0, 1, 0
     whole.panels = width_in_panels(s, layer.w.cols)
     bias_gradient(s, p, &whole)
-    if p.stores_gradient and p.is_last:
+    if not p.is_last:
+        return      # the gradient is not complete
+    if p.stores_gradient:
         sum_squares(s, p, &whole)
     elif layer.kind == BATCH_NORM:
         update_running_moments(s, p, part.layer)
@@ -162,7 +210,7 @@ cdef void update_running_moments(const Workspace *s, const Pass *p, Py_ssize_t l
     cdef cg_matrix normalized
     cdef cg_norm norm = norm_of(s, l, p.first, &normalized)
     if s.training and p.update.rule != CG_RULE_store:
-        s.kernels.running_moments(p.rows, layer.w.cols, layer.momentum, &norm, layer.running_mean, layer.running_variance)
+        s.kernels.running_moments(p.batch_rows, layer.w.cols, layer.momentum, &norm, layer.running_mean, layer.running_variance)
 
 
 # Scaling

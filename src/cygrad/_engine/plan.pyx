@@ -278,7 +278,7 @@ cdef class Plan:
         if layer.kind == DROPOUT or (backward and is_norm):
             self.allocate_matrix(&s.kept[l], layer.w.cols)
         if layer.kind == BATCH_NORM and s.training:
-            s.statistics[l] = self.allocate(2 * self.panels(layer.w.cols) * CG_PANEL_BYTES)
+            s.statistics[l] = self.allocate(4 * self.panels(layer.w.cols) * CG_PANEL_BYTES)
         elif layer.kind == LAYER_NORM:
             s.statistics[l] = self.allocate(self.copies * self.capacity * s.kernels.itemsize)
         return 0
