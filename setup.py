@@ -38,6 +38,7 @@ C_FLAGS = [
     "-fwrapv",
     "-fvisibility=hidden",
     "-fno-asynchronous-unwind-tables",  # no exception passes through C
+    "-ffunction-sections",  # the linker leaves out what nothing calls
     "-Wall",
     "-Wextra",
 ]
@@ -64,11 +65,15 @@ if X86:
     VARIANTS["portable"] = ["-Os"]
 
 # The sources in csrc that a module is linked with and that are compiled with C_FLAGS: those with a
-# file for each variant, and those compiled once.
-KERNELS = {
-    "cygrad._engine.kernels": (("kernels_f32", "kernels_f64"), ("dispatch", "samples", "sparse")),
-    "cygrad._engine.loops": ((), ("scalar_f32", "scalar_f64")),
-    "cygrad._engine.tape": (("tape",), ("tape",)),
+# file for each variant, those compiled once, and further flags of these.
+KERNELS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
+    "cygrad._engine.kernels": (
+        ("kernels_f32", "kernels_f64"),
+        ("dispatch", "samples", "sparse"),
+        (),
+    ),
+    "cygrad._engine.loops": ((), ("scalar_f32", "scalar_f64"), ("-Os",)),
+    "cygrad._engine.tape": (("tape",), ("tape",), ()),
 }
 
 # The kernels are written with it. A compiler that ignored it would take one number for a vector.
@@ -234,7 +239,7 @@ def compilations_of(extension: Extension) -> list[Compilation]:
 
 def kernels_of(name: str, variants: list[str]) -> list[Compilation]:
     """Return the compilations of the KERNELS of a module."""
-    by_variant, single = KERNELS.get(name, ((), ()))
+    by_variant, single, flags = KERNELS.get(name, ((), (), ()))
     macros = tuple((f"CG_HAVE_{variant.upper()}", "1") for variant in variants)
     return [
         *(
@@ -242,7 +247,7 @@ def kernels_of(name: str, variants: list[str]) -> list[Compilation]:
             for variant in variants
             for source in by_variant
         ),
-        *(Compilation(f"csrc/{source}.c", tuple(C_FLAGS), macros) for source in single),
+        *(Compilation(f"csrc/{source}.c", (*C_FLAGS, *flags), macros) for source in single),
     ]
 
 

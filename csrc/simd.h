@@ -14,9 +14,17 @@
 
 #include "cygrad.h"
 
+#if CG_VECTOR_BYTES > 16 || (CG_BITS == 32 && defined(__FP_FAST_FMAF)) || (CG_BITS == 64 && defined(__FP_FAST_FMA))
 #define CG_INLINE static inline __attribute__((always_inline))
-#define CG_SHARED static __attribute__((noinline)) /* long functions with several callers */
 #define CG_UNROLL _Pragma("GCC unroll 16")
+#else
+/* No instruction for fused multiply-adds: each is a call of the C library, beside which loops and calls cost little. The
+ * code of a vector is short instead, for there are many. */
+#define CG_CALLS_FMA
+#define CG_INLINE static inline
+#define CG_UNROLL _Pragma("GCC unroll 1")
+#endif
+#define CG_SHARED static __attribute__((noinline)) /* long functions with several callers */
 
 #if CG_BITS == 32
 typedef float real;
@@ -79,12 +87,11 @@ CG_INLINE vec minimum(vec a, vec b) { return CG_X86(min)(a, b); }
 
 CG_INLINE vec splat(real x) { return x - (vec){0}; } /* −0 too: −0 − 0 is −0 */
 
-/* One rounding, on every processor: an instruction if there is one, else the exact function of the C library. That takes
- * so long that a call more does not count, and a copy of it at each place would be most of the code. */
-#if (CG_BITS == 32 && defined(__FP_FAST_FMAF)) || (CG_BITS == 64 && defined(__FP_FAST_FMA))
-CG_INLINE
-#else
+/* One rounding, on every processor: an instruction if there is one, else the exact function of the C library. */
+#ifdef CG_CALLS_FMA
 CG_SHARED
+#else
+CG_INLINE
 #endif
 vec fma_(vec a, vec b, vec c)
 {
