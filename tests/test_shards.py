@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from bits import assert_same_bits
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cygrad as cg
@@ -78,9 +78,10 @@ def test_the_properties_of_the_steps(n):
         assert np.ptp(sizes) <= 1
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 3000),
-    st.integers(1, 100) | st.integers(1, 5000),
+    st.integers(1, 100) | st.integers(1, 3100),
     st.integers(1, 4000),
     st.none() | st.integers(0, 2**64 - 1),
     st.data(),
@@ -375,6 +376,8 @@ def test_the_order_is_one_array():
     assert order.draw(2, ROWS) is first
     assert (first != before).any()
     assert order.needs_python
+    in_order = Order(ROWS, None, False, 4, 8)  # needs no random number, and takes none
+    assert_same_bits(in_order.draw(5, ROWS), Share(ROWS, 4, 8).order(None))
 
 
 def test_what_has_no_shards_is_refused():
