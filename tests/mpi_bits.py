@@ -105,6 +105,21 @@ CASES: dict[str, Case] = {
     "lion": (classifier(), cg.Lion(1e-3), LABELS, {}, {}),
     "rprop": (classifier(), cg.Rprop(), LABELS, {"batch_size": ROWS}, {}),
     "schedule": (classifier(), cg.Adam(cg.CosineDecay(1e-2, 40)), LABELS, {}, {}),
+    "shards": (classifier(hidden(cg.Dropout(0.4))), ADAM, LABELS, {"shards": 9}, {}),
+    "shards, weights": (
+        classifier(),
+        ADAM,
+        LABELS,
+        {"shards": 12},
+        {"sample_weight": WEIGHTS, "class_weight": {0: 2.0}, "shuffle": False},
+    ),
+    "shards, penalty": (
+        regression(),
+        cg.Adam(1e-2, l2_penalty=1e-2),
+        NUMBERS,
+        {"shards": 7, "clip_norm": 0.1},
+        {"X_val": X[:20], "y_val": NUMBERS[:20]},
+    ),
     "validation": (
         classifier(),
         ADAM,
@@ -126,13 +141,31 @@ def sparse() -> None:
     CASES["sparse, clipped"] = (classifier(), ADAM, LABELS, {"clip_norm": 0.1}, {"X": few})
 
 
-def train(kind: Any, case: Case, optimizer: Any = None) -> tuple[Any, Any]:
+def train(kind: Any, case: Case, optimizer: Any = None, own_rows: bool = False) -> tuple[Any, Any]:
     net, usual, y, options, fit = case
     options = {"batch_size": 16, "threads": 1, **options}
+    if own_rows:
+        options["own_rows"] = True
     trainer = kind(copy.deepcopy(net), optimizer or usual, **options, rng=5)
     fit = {"epochs": 3, **fit}
-    history = trainer.fit(fit.pop("X", X), y, **fit)
+    rows: Any = slice(None)
+    if own_rows:
+        found = trainer.rows_of(ROWS)
+        rows = slice(found.start, found.stop)
+        if "sample_weight" in fit:
+            fit["sample_weight"] = fit["sample_weight"][rows]
+    history = trainer.fit(fit.pop("X", X)[rows], y[rows], **fit)
     return trainer, history
+
+
+def same_training(alone: Any, one: Any, together: Any, other: Any) -> bool:
+    """Return whether two trainings have the same bits."""
+    pairs = [(alone.net.engine.storage, together.net.engine.storage)]
+    pairs += [(one[key], other[key]) for key in one if key != "seconds"]
+    pairs += [(alone.batch_losses, together.batch_losses), (alone.steps, together.steps)]
+    states = [each.training_state()["optimizer_state"] for each in (alone, together)]
+    pairs += zip(*states, strict=True)
+    return all(np.asarray(a).tobytes() == np.asarray(b).tobytes() for a, b in pairs)
 
 
 def main() -> None:
@@ -146,22 +179,11 @@ def main() -> None:
         if words and not any(word in name for word in words):
             continue
         alone, one = train(cg.Trainer, case)
-        together, other = train(cg.distributed.MPITrainer, case, planted)
-        same = alone.net.parameters.tobytes() == together.net.parameters.tobytes()
-        same = same and alone.net.engine.storage.tobytes() == together.net.engine.storage.tobytes()
-        same = same and all(
-            np.asarray(one[key]).tobytes() == np.asarray(other[key]).tobytes()
-            for key in one
-            if key != "seconds"
-        )
-        same = same and alone.batch_losses.tobytes() == together.batch_losses.tobytes()
-        same = same and alone.steps == together.steps
-        state = together.training_state()["optimizer_state"]
-        for mine, theirs in zip(alone.training_state()["optimizer_state"], state, strict=True):
-            same = same and mine.tobytes() == theirs.tobytes()
-        if not same:
-            failed += 1
-            sys.stdout.write(f"rank {together.rank} of {together.size}: {name} differs\n")
+        for own_rows in (False, True) if "shards" in case[3] else (False,):
+            together, other = train(cg.distributed.MPITrainer, case, planted, own_rows)
+            if not same_training(alone, one, together, other):
+                failed += 1
+                sys.stdout.write(f"rank {together.rank} of {together.size}: {name} differs\n")
     if not failed:
         sys.stdout.write("the same bits\n")
 

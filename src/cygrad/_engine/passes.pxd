@@ -1,6 +1,7 @@
 from libc.stdint cimport int64_t
 
 from cygrad._engine.equations cimport Pass
+from cygrad._engine.kernels cimport cg_samples
 from cygrad._engine.plan cimport Operation, Plan
 from cygrad._engine.samples cimport Samples
 from cygrad._engine.team cimport Team
@@ -49,8 +50,10 @@ cdef class Ranks:
     cdef readonly int rank, size
     cdef readonly bint exact
     cdef bint is_last
-    cdef public object shares           # int64 [batches, size + 1]: where the rows of each rank begin in each batch, or None
-    cdef const int64_t *places          # the same
+    cdef readonly object bounds         # int64 [size + 1]: the first row of each rank, where they have different ones, or None
+    cdef const int64_t *first_rows      # the same
+    cdef Py_ssize_t most                # rows of a batch that this rank has then
+    cdef cg_samples x, y                # of the current call then: a view of them in which rows have these numbers
     cdef Plan plan
     cdef bint sends_at_once             # whether each block is updated as soon as its gradient is complete
     cdef Entry *entries
@@ -68,8 +71,8 @@ cdef class Ranks:
     cdef bint given_up                  # the batch changes nothing
     cdef bint failed                    # the link has raised `error`
     cdef object error
-    cdef Py_ssize_t first_row(self, Py_ssize_t batch, Py_ssize_t rows, int rank) noexcept nogil
-    cdef Py_ssize_t most_rows(self, Py_ssize_t rows) except -1
+    cdef Py_ssize_t first_place(self, const int64_t *order, Py_ssize_t rows, int rank) noexcept nogil
+    cdef Py_ssize_t most_rows(self, Py_ssize_t rows) noexcept
     cdef int prepare(self, Plan plan, parameters, gradient, bint is_stored) except -1
     cdef Entry *add(self, Py_ssize_t operation) except NULL
     cdef int add_gradient(self, Py_ssize_t operation) except -1

@@ -124,6 +124,7 @@ cdef class Plan:
     cdef bint takes_all_panels(self, const Operation *op, const Pass *p) noexcept nogil
     cdef void run_output_delta(self, Pass *p, bint loss_alone) noexcept nogil
     cdef double penalty_of(self, const Pass *p) noexcept nogil
+    cdef void sum_all_weights(self) noexcept nogil
     cdef void run_weight_gradient(self, const Operation *op, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t block,
                                   const Pass *p, int member) noexcept nogil
     cdef void run_bias_gradient(self, const Operation *op, const Pass *p) noexcept nogil

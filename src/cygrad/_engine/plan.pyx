@@ -642,6 +642,14 @@ cdef class Plan:
         """Return ½ α Σ W², of the sums that the forward pass has made."""
         return penalty(&self.workspace, p.l2_penalty)
 
+    cdef void sum_all_weights(self) noexcept nogil:
+        """Sum Σ W² of all layers for the penalty."""
+        cdef Part part
+        cdef Py_ssize_t l
+        for l in range(1, self.workspace.depth + 1):
+            part = self.whole_layer(l)
+            sum_weights(&self.workspace, &part)
+
     cdef void run_weight_gradient(self, const Operation *op, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t block,
                                   const Pass *p, int member) noexcept nogil:
         """Run a part of a gradient operation: some panels of the weights, and a block of their rows."""

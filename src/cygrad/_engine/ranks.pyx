@@ -38,20 +38,34 @@ cdef class Ranks:
 
     def __init__(self, link):
         self.link, self.rank, self.size, self.exact = link, link.rank, link.size, link.exact
-        self.shares = None
+        self.bounds, self.first_rows, self.most = None, NULL, 0
         self.is_last = self.rank == self.size - 1
 
-    cdef Py_ssize_t first_row(self, Py_ssize_t batch, Py_ssize_t rows, int rank) noexcept nogil:
-        """Return the place in a batch of `rows` rows where the rows of a rank begin; of `size`, where they end."""
-        if self.places != NULL:
-            return self.places[batch * (self.size + 1) + rank]
-        return rows * rank // self.size
+    def divide(self, bounds, Py_ssize_t most):
+        """Let each rank have other rows of the samples, from `bounds[rank]` on, up to `most` of them in a batch.
 
-    cdef Py_ssize_t most_rows(self, Py_ssize_t rows) except -1:
+        Orders number the rows of all ranks, and those of a batch are in the order of the ranks. None: all ranks have all.
+        """
+        self.bounds, self.most, self.first_rows = bounds, most, NULL
+        if bounds is not None:
+            self.first_rows = <const int64_t *> memory_of(bounds)
+
+    cdef Py_ssize_t first_place(self, const int64_t *order, Py_ssize_t rows, int rank) noexcept nogil:
+        """Return the place in a batch of `rows` rows where the rows of a rank begin; of `size`, where they end."""
+        cdef Py_ssize_t least = 0, most = rows, middle
+        if self.first_rows == NULL:
+            return rows * rank // self.size
+        while least < most:
+            middle = (least + most) // 2
+            if order[middle] < self.first_rows[rank]:
+                least = middle + 1
+            else:
+                most = middle
+        return least
+
+    cdef Py_ssize_t most_rows(self, Py_ssize_t rows) noexcept:
         """Return the most rows of a batch of up to `rows` rows that are this rank's."""
-        if self.shares is None:
-            return max((rows + self.size - 1) // self.size, 1)
-        return max(int((self.shares[:, self.rank + 1] - self.shares[:, self.rank]).max()), 1)
+        return max(self.most if self.first_rows != NULL else (rows + self.size - 1) // self.size, 1)
 
     # The order of work
 
@@ -188,11 +202,21 @@ cdef class Ranks:
     cdef int begin(self, SequentialPasses passes) except -1:
         """Begin a call of the engine. What a rank would decide alone is decided in common."""
         self.deadline, passes.deadline = passes.deadline, 0
-        self.failed, self.error, self.opened, self.places = False, None, NULL, NULL
+        self.failed, self.error, self.opened = False, None, NULL
         self.header[3] = GOES_ON
+        if self.first_rows != NULL and passes.p.order == NULL:
+            raise ValueError("ranks have different rows, expected an order of them")
+        if self.first_rows != NULL:     # rows are counted from the first one of rank 0
+            self.x = passes.p.x[0]
+            self.x.data -= self.first_rows[self.rank] * self.x.row_stride
+            passes.p.x = passes.p.ahead.samples = &self.x
+            if passes.p.y != NULL:
+                self.y = passes.p.y[0]
+                self.y.data -= self.first_rows[self.rank] * self.y.row_stride
+                passes.p.y = &self.y
+            if passes.p.labels != NULL:
+                passes.p.labels -= self.first_rows[self.rank]
         self.link.begin_call()
-        if self.shares is not None:
-            self.places = <const int64_t *> memory_of(self.shares)
         return 0
 
     cdef int end(self, SequentialPasses passes) except -1:
@@ -205,21 +229,21 @@ cdef class Ranks:
     cdef void begin_batch(self, SequentialPasses passes) noexcept nogil:
         """Begin a batch of which these are this rank's rows."""
         cdef Pass *p = &passes.p
-        cdef Py_ssize_t batch = passes.batches_done, first, next_start, next_rows
-        first = self.first_row(batch, p.batch_rows, self.rank)
+        cdef Py_ssize_t first, next_start, next_rows
+        first = self.first_place(p.order + passes.batch_start, p.batch_rows, self.rank)
         p.start = passes.batch_start + first
-        p.rows = self.first_row(batch, p.batch_rows, self.rank + 1) - first
+        p.rows = self.first_place(p.order + passes.batch_start, p.batch_rows, self.rank + 1) - first
         p.loss = p.metric = p.penalty = 0
         p.continues, p.is_last = False, self.is_last or not self.exact
         if not p.is_last:
             p.update.rule = CG_RULE_store
         p.ahead.rows = 0
-        if passes.fetch_ahead and batch + 1 < passes.batches:
+        if passes.fetch_ahead and passes.batches_done + 1 < passes.batches:
             next_start = passes.batch_start + p.batch_rows
             next_rows = min(passes.batch_size, passes.samples - next_start)
-            first = self.first_row(batch + 1, next_rows, self.rank)
+            first = self.first_place(p.order + next_start, next_rows, self.rank)
             p.ahead.order = p.order + next_start + first
-            p.ahead.rows = self.first_row(batch + 1, next_rows, self.rank + 1) - first
+            p.ahead.rows = self.first_place(p.order + next_start, next_rows, self.rank + 1) - first
         self.plan.pass_id += 1
         self.next, self.given_up, self.opened = 0, False, NULL
 
@@ -277,10 +301,10 @@ cdef class Ranks:
                 place = self.slot
             if entry.opens and not has_rows and (self.rank == 0 or not self.exact):
                 memset(place, 0, self.blocks[entry.block].size)
-            if not has_rows or self.given_up:
+            if self.given_up or not (has_rows or (self.exact and self.is_last)):
                 self.after(passes, entry)
                 return False
-            return True
+            return True         # of no rows too on the last rank, which updates
         if op.once_per_batch:
             if self.given_up:
                 return False
@@ -292,8 +316,7 @@ cdef class Ranks:
                 return False
             return True
         if op.kind == SORT_BY_COLUMN:
-            if has_rows:
-                self.plan.run_operation(op, p, 0, passes.interrupts)
+            self.plan.run_operation(op, p, 0, passes.interrupts)
             self.after(passes, entry)
             return False
         if not has_rows:
@@ -317,7 +340,8 @@ cdef class Ranks:
         cdef Pass *p = &passes.p
         cdef const Operation *op = &self.plan.operation[entry.operation]
         if entry.is_gradient:
-            if entry.completes_layer and op.kind != SCALE_GRADIENT and p.rows > 0 and not self.given_up:
+            if entry.completes_layer and op.kind != SCALE_GRADIENT and not self.given_up and (
+                    p.rows > 0 or (self.exact and self.is_last)):
                 self.plan.run_bias_gradient(op, p)
                 if p.stores_gradient and p.is_last and self.exact:
                     self.plan.run_sum_of_squares(op, p)
@@ -351,6 +375,8 @@ cdef class Ranks:
             self.call(SEND_SUMS)
             return
         if p.l2_penalty:
+            if p.rows == 0:     # no forward pass has summed the weights
+                self.plan.sum_all_weights()
             p.penalty = self.plan.penalty_of(p)
         self.given_up = self.header[3] > ENDS or (p.stop_if_not_finite and not isfinite(p.loss + p.penalty))
 

@@ -180,9 +180,9 @@ cdef class Training(SequentialPasses):
             self.clipping = Clipping(CLIP_VALUE, INFINITY)
             self.store_gradient()
 
-    def share_rows(self, places):
-        """Set the place in each batch where the rows of each rank begin: int64 [batches, ranks + 1]. None: of equal size."""
-        self.ranks.shares = places
+    def divide(self, bounds, Py_ssize_t most):
+        """Let each rank have other rows: see `Ranks.divide`."""
+        self.ranks.divide(bounds, most)
 
     def __enter__(self):
         self.engine.begin_training()

@@ -24,7 +24,7 @@ TEXT_BYTES, HASH_BYTES = 112, 16
 #: Arrays of more bytes are compared by so many of their rows.
 ALL_BYTES, SOME_ROWS = 1 << 26, 4096
 #: The arguments of `fit` that are data.
-DATA = ("X_val", "y_val", "sample_weight", "sample_weight_val", "rows")
+DATA = ("X_val", "y_val", "sample_weight_val", "rows")
 
 
 def identity(trainer: Trainer) -> dict[str, str]:
@@ -45,18 +45,24 @@ def identity(trainer: Trainer) -> dict[str, str]:
     }
 
 
-def describe(data: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, str]:
-    """Return, by names, the data and the arguments of a call."""
-    found = {name: f"{data_of(value, name)}" for name, value in data.items() if value is not None}
+def describe(data: Mapping[str, Any]) -> dict[str, str]:
+    """Return, by names, data that all ranks have."""
+    return {name: data_of(value, name) for name, value in data.items() if value is not None}
+
+
+def describe_options(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return, by names, the other arguments of a call; validation data are among them."""
+    found = {}
     for name, value in options.items():
-        if name in DATA:
-            found[name] = f"{None if value is None else data_of(value, name)}"
-        elif name == "callbacks":
+        if name in ("verbose", "sample_weight"):
+            continue
+        if name in DATA and value is not None:
+            found[name] = data_of(value, name)
+        elif name == "callbacks" and value is not None:
             found[name] = ", ".join(type(each).__name__ for each in value)
-        elif name != "verbose":
+        else:
             found[name] = "a function" if callable(value) else f"{value!r}"
-    names = json.dumps(sorted(found))
-    return {"data and arguments": names} | found
+    return {"arguments": json.dumps(sorted(found))} | found
 
 
 def data_of(value: Any, name: str) -> str:

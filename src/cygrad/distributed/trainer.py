@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import contextmanager
+from hashlib import blake2b
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -17,15 +18,22 @@ from cygrad.distributed.ring import Ring
 from cygrad.exchange.libraries import library
 from cygrad.threads import default_threads
 from cygrad.training import LBFGS, Trainer
+from cygrad.training.checkpoints.fingerprint import HASH_BYTES, of_array
 from cygrad.training.clock import common_clock
 from cygrad.training.history import DivergenceError
+from cygrad.training.shards import Share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from numpy.typing import NDArray
+
     from cygrad.network import Network
+    from cygrad.network.weights import Weights
     from cygrad.seeding import RandomSource
     from cygrad.training import History
+    from cygrad.training.checkpoints.fingerprint import Fingerprint
+    from cygrad.training.data import GivenData
     from cygrad.training.optimizers import Optimizer
 
 
@@ -49,6 +57,13 @@ class MPITrainer(Trainer):
         on the same machine.
     comm : mpi4py.MPI.Comm or None
         The ranks that train together; None: all of them.
+    shards : int or None
+        As for `Trainer`: the order of the samples is drawn by so many parts of the rows.
+    own_rows : bool
+        False: each rank is given all samples, in memory or as one file that is mapped. True: each
+        is given only the rows of its shards, `rows_of`; then `shards` is needed, and at least one
+        for each rank. The bits are those of ``Trainer(shards=…)`` with all rows, and depend on the
+        number of shards, not on that of ranks.
     exact : bool
         True: sums over the rows of a batch are one chain from the first row of rank 0 to the last
         one of the last rank, as on one process, so that parameters, history and predictions have
@@ -113,6 +128,8 @@ class MPITrainer(Trainer):
         *,
         comm: Any = None,
         exact: bool = True,
+        shards: int | None = None,
+        own_rows: bool = False,
         accumulate: int = 1,
         clip_value: float | None = None,
         clip_norm: float | None = None,
@@ -121,6 +138,7 @@ class MPITrainer(Trainer):
         mpi = library("mpi4py.MPI", "mpi")
         comm = mpi.COMM_WORLD if comm is None else comm
         self._exact = checks.flag(exact, "exact")
+        self._fingerprint: Fingerprint | None = None
         self._failures = Failures(mpi, comm.Dup())
         self._comm = comm.Dup()
         self._ring = Ring(comm.Dup(), self._exact, self._failures)
@@ -137,7 +155,14 @@ class MPITrainer(Trainer):
                 clip_value=clip_value,
                 clip_norm=clip_norm,
                 clip_global_norm=clip_global_norm,
+                shards=shards,
             )
+            self._own_rows = checks.flag(own_rows, "own_rows")
+            if own_rows and (shards is None or shards < self.size):
+                raise ValueError(
+                    f"shards is {shards} and own_rows is True, expected at least one shard for "
+                    f"each of {self.size} ranks"
+                )
             if self.size > 1:
                 self._check_network()
                 self._broadcast(net.engine.storage)
@@ -169,6 +194,72 @@ class MPITrainer(Trainer):
         if self._threads is None:
             return self._share_of_processors
         return super().max_threads
+
+    def rows_of(self, n: int) -> range:
+        """Return which of n rows belong to this rank's shards.
+
+        Parameters
+        ----------
+        n : int
+            Number of all rows.
+
+        Returns
+        -------
+        range
+            All rows, if there are no shards.
+
+        Examples
+        --------
+        >>> import cygrad as cg
+        >>> net = cg.Network(2, [cg.Dense(1)], loss="mse")
+        >>> trainer = cg.distributed.MPITrainer(net, cg.Adam(), shards=8, own_rows=True)
+        >>> trainer.rows_of(1000)       # on the only rank
+        range(0, 1000)
+        """
+        first = self._first_rows(checks.whole_number(n, "n"))
+        return range(int(first[self.rank]), int(first[self.rank + 1]))
+
+    def _first_rows(self, n: int) -> NDArray[np.int64]:
+        """Return where the rows of each rank begin, and the last ones end, of n rows."""
+        if self.shards is None or not self._own_rows:
+            return np.array([0] + [n] * self.size)
+        first = self._first_shards()
+        starts = [Share(n, self.shards, n, 0, end).rows.stop for end in first[1:]]
+        return np.array([0, *starts], np.int64)
+
+    def _first_shards(self) -> list[int]:
+        assert self.shards is not None
+        return [rank * self.shards // self.size for rank in range(self.size + 1)]
+
+    def together(self, rows: int, weights: Weights | None) -> tuple[int, Weights | None]:
+        if not self._own_rows or self.size == 1:
+            return rows, weights
+        counts = np.zeros(self.size, np.int64)
+        self._failures.wait(self._comm.Iallgather(np.array([rows]), counts))
+        n = int(counts.sum())
+        first = self._first_rows(n)
+        differs = np.diff(first) != counts
+        if differs.any():
+            rank = int(differs.argmax())
+            raise RankError(
+                rank,
+                f"rank {rank} has {counts[rank]} of {n} rows, expected {np.diff(first)[rank]}, "
+                "those of rows_of",
+            )
+        shards = self._first_shards()
+        assert self.shards is not None
+        own = shards[self.rank + 1] - shards[self.rank]
+        most = min(own * -(-self.step_rows // self.shards), self.step_rows)
+        self._training.divide(first, most)
+        if weights is None:
+            return n, None
+        gathered = np.empty(n)
+        self._failures.wait(
+            self._comm.Iallgatherv(
+                weights, [gathered, (counts, first[:-1]), self._failures.mpi.DOUBLE]
+            )
+        )
+        return n, gathered
 
     def _share_of_processors(self) -> int:
         return max(default_threads() // self._failures.ranks_here, 1)
@@ -223,9 +314,42 @@ class MPITrainer(Trainer):
             yield
             return
         with self._telling(), common_clock(self._common_time), self._quiet():
-            values = agreement.identity(self) | agreement.describe(data, options)
+            self._check_own_rows(data["X"], options)
+            own = self._own_rows
+            common = {} if own else agreement.describe(data)
+            values = agreement.identity(self) | common | agreement.describe_options(options)
             agreement.require(self._failures, self._comm, values)
+            self._fingerprint = self._fingerprint_of_shards(data, options) if own else None
             yield
+
+    def _fingerprint_of_shards(
+        self, data: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> Fingerprint:
+        """Return the fingerprint of all rows, made of those of the shards."""
+        found = {}
+        given = {**data, "sample_weight": options.get("sample_weight")}
+        for name, value in given.items():
+            if value is None:
+                continue
+            array = np.asarray(value)
+            n, _ = self.together(len(array), None)
+            assert self.shards is not None
+            first = self.rows_of(n).start
+            hashes = np.zeros((self.shards, HASH_BYTES), np.uint8)
+            for shard in range(*self._first_shards()[self.rank :][:2]):
+                rows = Share(n, self.shards, n, shard, shard + 1).rows
+                of_shard = of_array(array[rows.start - first : rows.stop - first], name)
+                hashes[shard] = np.frombuffer(bytes.fromhex(of_shard["hash"]), np.uint8)
+            # Each is 0 on all ranks but one.
+            self._failures.wait(self._comm.Iallreduce(self._failures.mpi.IN_PLACE, hashes))
+            part = of_array(array[:0], name)
+            part["shape"][0] = n
+            found[name] = {**part, "hash": blake2b(hashes.tobytes()).hexdigest()}
+        return found
+
+    def fingerprint(self, given: GivenData) -> Fingerprint:
+        own = self._fingerprint
+        return super().fingerprint(given) if own is None else own
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:
@@ -236,6 +360,22 @@ class MPITrainer(Trainer):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
+
+    def _check_own_rows(self, X: Any, options: Mapping[str, Any]) -> None:
+        """Refuse what needs all rows on one rank, where each has its own."""
+        if self._own_rows and self.size > 1 and hasattr(X, "indptr"):
+            raise ValueError("X is sparse and own_rows is True, expected dense rows")
+        for name in ("validation", "train_metrics", "statistics", "rows"):
+            if self._own_rows and self.size > 1 and options.get(name) not in (None, False):
+                raise ValueError(
+                    f"{name} is {options[name]!r} and own_rows is True: no rank has all samples; "
+                    "expected X_val and y_val, or own_rows=False"
+                )
+        if self._own_rows and self.size > 1 and options.get("class_weight") == "balanced":
+            raise ValueError(
+                'class_weight is "balanced" and own_rows is True: no rank has all targets; '
+                "expected a dict of weights"
+            )
 
     def fit(self, X: Any, y: Any = None, epochs: int | None = None, **options: Any) -> History:
         with self._together({"X": X, "y": y}, epochs=epochs, **options):
@@ -248,11 +388,17 @@ class MPITrainer(Trainer):
     def _shown(self, options: dict[str, Any]) -> dict[str, Any]:
         return options if self.is_main else {**options, "verbose": False}
 
+    def _refuse_own_rows(self) -> None:
+        if self._own_rows and self.size > 1:
+            raise ValueError("own_rows is True, expected False, or fit, which has an order of rows")
+
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        self._refuse_own_rows()
         with self._together({"X": X, "y": y, "sample_weight": sample_weight}):
             return super().partial_fit(X, y, sample_weight)
 
     def step(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        self._refuse_own_rows()
         with self._telling():
             return super().step(X, y, sample_weight)
 

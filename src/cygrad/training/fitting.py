@@ -127,6 +127,7 @@ def prepare(
             reset=reset,
         )
     n = data.samples.rows if data.rows is None else len(data.rows)
+    n, _ = trainer.together(n, None)
     step_rows = _clipped_step_rows(trainer, n, stacklevel + 1)
     run = ArrayRun(
         trainer,

@@ -419,7 +419,8 @@ class ArrayRun(Run):
             statistics=statistics,
         )
         self._data = data
-        self.order = Order(data.samples.rows, data.rows, shuffle, trainer.shards, step_rows)
+        rows, self._weights = trainer.together(data.samples.rows, data.weights)
+        self.order = Order(rows, data.rows, shuffle, trainer.shards, step_rows)
         self._step_rows = step_rows
         self._steps = -(-self.order.size // step_rows)
         self._poll: Callable[[int, float], None] | None = None
@@ -444,7 +445,7 @@ class ArrayRun(Run):
         data, epochs = self._data, self.budget.epochs_alone
         needs_python = (
             (self.hooks or self._verbose or self._statistics or self.order.needs_python)
-            or not (data.held_out is None and data.trained is None and data.weights is None)
+            or not (data.held_out is None and data.trained is None and self._weights is None)
             or not self.trainer.rates_are_known_ahead
         )
         if epochs is None or needs_python:
@@ -501,7 +502,7 @@ class ArrayRun(Run):
         return progress
 
     def draw_epoch(self, drawn: int | None = None) -> Epoch:
-        weights, step_rows = self._data.weights, self._step_rows
+        weights, step_rows = self._weights, self._step_rows
         if drawn is None and self.order.is_random:
             drawn = self.trainer.draw()
         size, allowed = self.order.size, self.budget.steps_of(self._steps) * step_rows
@@ -525,7 +526,7 @@ class ArrayRun(Run):
 
     def train_steps(self, epoch: Epoch) -> bool:
         data, budget, training = self._data, self.budget, self._training
-        samples, targets, weights = data.samples, data.targets, data.weights
+        samples, targets, weights = data.samples, data.targets, self._weights
         threads = self.trainer.max_threads
         planned = epoch.planned
         assert planned is not None
@@ -553,7 +554,7 @@ class ArrayRun(Run):
             self.pause(epoch)
 
     def count_total(self, epoch: Epoch, done: int) -> None:
-        if self._data.weights is None:
+        if self._weights is None:
             epoch.total = min(done * self._step_rows, self._size)
         else:
             epoch.total = self._training.sums[2]
@@ -568,5 +569,5 @@ class ArrayRun(Run):
             self._before,
             self.trainer.steps,
             self.trainer.max_threads,
-            self._data.weights,
+            self._weights,
         )

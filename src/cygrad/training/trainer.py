@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from numpy.random import BitGenerator, Generator
     from numpy.typing import ArrayLike, NDArray
 
+    from cygrad.network.weights import Weights
     from cygrad.seeding import RandomSource
+    from cygrad.training.checkpoints.fingerprint import Fingerprint
     from cygrad.training.hooks import EpochFunction, Hooks
     from cygrad.training.metrics.table import MetricLike
     from cygrad.training.order import Shuffle
@@ -574,6 +576,16 @@ class Trainer:
     def is_main(self) -> bool:
         """True if this process writes files: of several that train together, only one does."""
         return True
+
+    def fingerprint(self, given: GivenData) -> Fingerprint:
+        """Return the fingerprint of the data of a `fit`, for a checkpoint."""
+        from cygrad.training.checkpoints.fingerprint import fingerprint
+
+        return fingerprint(self._net, given)
+
+    def together(self, rows: int, weights: Weights | None) -> tuple[int, Weights | None]:
+        """Return the number of rows, and their weights, of all processes that train together."""
+        return rows, weights
 
     def exclusive(self) -> Training:
         """Return a context in which no other call can train the network."""

@@ -23,7 +23,6 @@ from cygrad.training.checkpoints.description import (
     describe_trainer,
     remember_class,
 )
-from cygrad.training.checkpoints.fingerprint import fingerprint
 from cygrad.training.checkpoints.writer import Writer
 from cygrad.training.clock import now
 
@@ -222,7 +221,7 @@ class Checkpoint(Callback):
                 self._constant = {
                     "trainer": describe_trainer(run.trainer),
                     "options": describe_options(run.options, run.metrics),
-                    "data": fingerprint(run.trainer.net, run.given),
+                    "data": run.trainer.fingerprint(run.given),
                     "callback": [hook is self for hook in run.hooks].index(True),
                     "callbacks": [describe_callback(hook) for hook in run.hooks],
                 }

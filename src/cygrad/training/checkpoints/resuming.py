@@ -24,7 +24,6 @@ from cygrad.training.checkpoints.description import (
     options_of,
 )
 from cygrad.training.checkpoints.fingerprint import difference as difference_of_data
-from cygrad.training.checkpoints.fingerprint import fingerprint
 from cygrad.training.fitting import FitOptions, prepare
 from cygrad.training.hooks import as_hooks
 from cygrad.training.run import ABSURD, DamagedState, Run
@@ -86,7 +85,7 @@ def resume(
     chosen = options_of(saved.options, options)
     run = prepare(trainer, given, chosen, hooks, seeds, stacklevel + 1)
     assert isinstance(run, Run)  # LBFGS has no checkpoints
-    found = fingerprint(trainer.net, given)
+    found = trainer.fingerprint(given)
     with _damage(name):
         differs = difference_of_data(found, saved.data)
     if differs is not None:
