@@ -298,6 +298,8 @@ MODULE_FLAGS = [
     "-ffunction-sections",  # the linker leaves out what nothing calls
 ]
 LINK_FLAGS = ["-Wl,--strip-all,--gc-sections"] if sys.platform == "linux" else []
+# The same function of all variants side by side, near enough for zip to find what repeats.
+SORTED_FUNCTIONS = ["-Wl,--sort-section=name"] if sys.platform == "linux" else []
 # CYGRAD_SANITIZE=address,undefined or =thread: the engine under sanitizers, see tests/sanitized.py.
 # Kernels take minutes to compile with them, so only those named in CYGRAD_SANITIZE_KERNELS are,
 # such as avx2.
@@ -310,7 +312,13 @@ if SANITIZERS:
 VIEWS = "cygrad._engine.views"
 
 
-def module(name: str, *c_sources: str, optimize: str = "-O2", vectorize: bool = False) -> Extension:
+def module(
+    name: str,
+    *c_sources: str,
+    optimize: str = "-O2",
+    vectorize: bool = False,
+    link_flags: Iterable[str] = (),
+) -> Extension:
     loops = ["-ftree-vectorize", "-fvect-cost-model=dynamic"] if vectorize else []
     return Extension(
         f"cygrad._engine.{name}",
@@ -323,7 +331,7 @@ def module(name: str, *c_sources: str, optimize: str = "-O2", vectorize: bool = 
         include_dirs=["csrc"],
         define_macros=DEFINES,
         extra_compile_args=[optimize, *loops, *MODULE_FLAGS, "-ffp-contract=off"],
-        extra_link_args=LINK_FLAGS,
+        extra_link_args=[*LINK_FLAGS, *link_flags],
         libraries=["m"],
         py_limited_api=True,
     )
@@ -343,7 +351,7 @@ def views() -> Extension:
 setup(
     ext_modules=cythonize(
         [
-            module("kernels", "csrc/processor.c", optimize="-Os"),
+            module("kernels", "csrc/processor.c", optimize="-Os", link_flags=SORTED_FUNCTIONS),
             module(
                 "samples",
                 "csrc/samples.c",
