@@ -72,6 +72,21 @@ CASES: dict[str, Case] = {
     "dropout": (classifier(hidden(cg.Dropout(0.4))), ADAM, LABELS, {}, {}),
     "noise": (classifier([cg.GaussianNoise(0.1), *hidden()]), ADAM, LABELS, {}, {}),
     "layer norm": (classifier(hidden(cg.LayerNorm())), ADAM, LABELS, {}, {}),
+    "batch norm": (classifier(hidden(cg.BatchNorm())), ADAM, LABELS, {"batch_size": 20}, {}),
+    "batch norms": (
+        classifier([cg.BatchNorm(), *hidden(cg.BatchNorm(trainable=False)), cg.BatchNorm()]),
+        cg.SGD(0.1),
+        LABELS,
+        {"batch_size": 20, "clip_global_norm": 0.5, "threads": 2},
+        {"sample_weight": rng.random(ROWS)},
+    ),
+    "batch norm, few rows": (
+        classifier(hidden(cg.BatchNorm()), "float64"),
+        ADAM,
+        LABELS,
+        {"batch_size": 3, "shards": 8},
+        {"max_steps": 20},
+    ),
     "scaling": (classifier([cg.Scaling(), *hidden()]), ADAM, LABELS, {}, {}),
     "residual": (
         classifier([cg.Dense(40, "relu"), cg.Residual([cg.Dense(40, "tanh")])]),

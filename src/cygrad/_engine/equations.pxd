@@ -97,6 +97,7 @@ cdef struct Pass:
     bint continues              # whether blocks of the batch have gone before
     bint is_last                # whether no more follow: the gradient is complete then, and the parameters are updated
     bint stores_gradient        # whether the gradient is stored, and the update is an operation of its own
+    bint has_statistics         # whether the statistics of batch norm are those of the whole batch already
     bint in_turn                # whether other threads compute the blocks before and after this one meanwhile
     void *partial_sums          # of the loss and the metric, from block to block, or NULL if there is only one
     Py_ssize_t sums_offset      # bytes from a parameter to where its gradient is summed from block to block

@@ -138,7 +138,7 @@ cdef void sum_deltas(const Workspace *s, const Pass *p, const Part *part, bint c
 
 cdef void normalize(const Workspace *s, const Pass *p, Part *part) noexcept nogil:
     """Layer l forward; of batch norm in training, all stages for the whole batch"""
-    if s.training and s.layers[part.layer].kind == BATCH_NORM:
+    if s.training and s.layers[part.layer].kind == BATCH_NORM and not p.has_statistics:
         sum_columns(s, p, part, False, False, True)
         sum_columns(s, p, part, True, False, True)
     apply_norm(s, p, part)
@@ -160,7 +160,7 @@ cdef void apply_norm(const Workspace *s, const Pass *p, Part *part) noexcept nog
 
 cdef void normalize_delta(const Workspace *s, const Pass *p, Part *part) noexcept nogil:
     """δ of layer l below a norm; below batch norm in training, both stages for the whole batch"""
-    if s.training and s.layers[part.layer + 1].kind == BATCH_NORM:
+    if s.training and s.layers[part.layer + 1].kind == BATCH_NORM and not p.has_statistics:
         sum_deltas(s, p, part, False, True)
     apply_norm_delta(s, p, part)
 

@@ -91,6 +91,7 @@ cdef class Ranks:
     cdef bint take(self, Py_ssize_t block) noexcept with gil
     cdef bint give(self, Py_ssize_t block) noexcept with gil
     cdef bint release(self, Py_ssize_t blocks) noexcept with gil
+    cdef bint complete_statistics(self, SequentialPasses passes, const Operation *op, int stage) noexcept with gil
     cdef bint wait_for_sums(self, SequentialPasses passes) noexcept with gil
     cdef bint call(self, Call which) noexcept with gil
     cdef bint fail(self, error) noexcept

@@ -124,6 +124,10 @@ cdef class Plan:
     cdef bint takes_all_panels(self, const Operation *op, const Pass *p) noexcept nogil
     cdef void run_output_delta(self, Pass *p, bint loss_alone) noexcept nogil
     cdef double penalty_of(self, const Pass *p) noexcept nogil
+    cdef int norm_stages(self, const Operation *op) noexcept nogil
+    cdef char *norm_statistics(self, const Operation *op, Py_ssize_t *size) noexcept nogil
+    cdef void run_norm_stage(self, const Operation *op, int stage, const Pass *p, bint continues,
+                             bint is_last) noexcept nogil
     cdef void sum_all_weights(self) noexcept nogil
     cdef void run_weight_gradient(self, const Operation *op, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t block,
                                   const Pass *p, int member) noexcept nogil

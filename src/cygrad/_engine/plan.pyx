@@ -642,6 +642,30 @@ cdef class Plan:
         """Return ½ α Σ W², of the sums that the forward pass has made."""
         return penalty(&self.workspace, p.l2_penalty)
 
+    cdef int norm_stages(self, const Operation *op) noexcept nogil:
+        """Return how many sums over the batch an operation needs before it: of batch norm in training, 2 or 1."""
+        cdef Py_ssize_t l = op.layer + (op.kind == NORMALIZE_DELTA)
+        if (op.kind != NORMALIZE and op.kind != NORMALIZE_DELTA) or self.workspace.layers[l].kind != BATCH_NORM:
+            return 0
+        return 2 if op.kind == NORMALIZE else 1
+
+    cdef char *norm_statistics(self, const Operation *op, Py_ssize_t *size) noexcept nogil:
+        """Return the statistics that these sums become, and their bytes."""
+        cdef Py_ssize_t l = op.layer + (op.kind == NORMALIZE_DELTA)
+        size[0] = 2 * self.panels(self.workspace.layers[l].w.cols) * CG_PANEL_BYTES
+        return self.workspace.statistics[l] + (size[0] if op.kind == NORMALIZE_DELTA else 0)
+
+    cdef void run_norm_stage(self, const Operation *op, int stage, const Pass *p, bint continues,
+                             bint is_last) noexcept nogil:
+        """Go on with the sums of a stage over the rows of a pass."""
+        cdef Part part
+        part.layer, part.member, part.panel, part.first, part.rows = op.layer, 0, 0, 0, p.rows
+        part.panels = self.panels(self.workspace.layers[op.layer + (op.kind == NORMALIZE_DELTA)].w.cols)
+        if op.kind == NORMALIZE:
+            sum_columns(&self.workspace, p, &part, stage == 1, continues, is_last)
+        else:
+            sum_deltas(&self.workspace, p, &part, continues, is_last)
+
     cdef void sum_all_weights(self) noexcept nogil:
         """Sum Σ W² of all layers for the penalty."""
         cdef Part part

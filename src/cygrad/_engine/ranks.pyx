@@ -9,6 +9,8 @@ next. A `link`, a Python object, moves them; `cygrad.distributed.ring` has it an
 With `exact` False each rank sums the gradient of its own rows, the link adds these sums, and all ranks update.
 """
 
+from cpython.buffer cimport PyBUF_WRITE
+from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.math cimport NAN, isfinite
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, realloc
@@ -73,7 +75,7 @@ cdef class Ranks:
         """Put the operations of a plan in order, and tell the link the blocks. is_stored: updates need the whole gradient."""
         cdef Py_ssize_t i, j, deltas, first_gradient = plan.first_gradient
         cdef const Operation *op
-        cdef bint first = True, sums_done
+        cdef bint sums_done, waits = False
         self.plan, self.sends_at_once = plan, not is_stored
         self.count = self.block_count = 0
         self.sums_size = 2 * CG_PANEL_BYTES * plan.panels(plan.workspace.a[plan.workspace.depth].cols)
@@ -90,7 +92,11 @@ cdef class Ranks:
         sums_done = self.rank == 0 or not self.exact
         if sums_done:
             self.add(i).is_loss = True
-        if self.is_last or not self.exact:
+        # On other ranks than the last, sums of the upper layers travel while the δ of lower ones are computed. But where
+        # ranks wait for each other in between, all δ come first.
+        for j in range(deltas, first_gradient):
+            waits = waits or plan.norm_stages(&plan.operation[j]) > 0
+        if self.is_last or not self.exact or waits:
             while deltas < first_gradient:
                 self.add(deltas)
                 deltas += 1
@@ -237,7 +243,7 @@ cdef class Ranks:
         p.continues, p.is_last = False, self.is_last or not self.exact
         if not p.is_last:
             p.update.rule = CG_RULE_store
-        p.ahead.rows = 0
+        p.ahead.rows, p.has_statistics = 0, True
         if passes.fetch_ahead and passes.batches_done + 1 < passes.batches:
             next_start = passes.batch_start + p.batch_rows
             next_rows = min(passes.batch_size, passes.samples - next_start)
@@ -281,6 +287,7 @@ cdef class Ranks:
         cdef const Operation *op = &self.plan.operation[entry.operation]
         cdef bint has_rows = p.rows > 0
         cdef char *place
+        cdef int stage
         if entry.is_loss:
             self.complete_loss(passes)
             return False
@@ -319,6 +326,9 @@ cdef class Ranks:
             self.plan.run_operation(op, p, 0, passes.interrupts)
             self.after(passes, entry)
             return False
+        for stage in range(self.plan.norm_stages(op)):
+            if not self.complete_statistics(passes, op, stage):
+                return False
         if not has_rows:
             self.after(passes, entry)
             return False
@@ -429,6 +439,22 @@ cdef class Ranks:
         """Let so many blocks of the parameters be overwritten from now on. False: failed."""
         try:
             self.link.release(blocks)
+        except BaseException as error:
+            return self.fail(error)
+        return True
+
+    cdef bint complete_statistics(self, SequentialPasses passes, const Operation *op, int stage) noexcept with gil:
+        """Go on with sums of batch norm where the rank before has left them, and take those of the batch. False: failed."""
+        cdef Pass *p = &passes.p
+        cdef bint continues = p.start > passes.batch_start
+        cdef Py_ssize_t size
+        cdef char *place = self.plan.norm_statistics(op, &size)
+        try:
+            statistics = PyMemoryView_FromMemory(place, size, PyBUF_WRITE)
+            self.link.receive_chain(statistics)
+            if p.rows > 0 or self.is_last:
+                self.plan.run_norm_stage(op, stage, p, continues, self.is_last)
+            self.link.send_chain(statistics)
         except BaseException as error:
             return self.fail(error)
         return True

@@ -242,12 +242,12 @@ class Ring:
 
     # Chains over the rows of the batch, and what comes of them
 
-    def receive_chain(self, numbers: Bytes) -> None:
+    def receive_chain(self, numbers: memoryview) -> None:
         """Wait for numbers that the rank before has left."""
         if self.rank > 0:
             self._wait(self.comm.Irecv(numbers, self._before, STATISTICS))
 
-    def send_chain(self, numbers: Bytes) -> None:
+    def send_chain(self, numbers: memoryview) -> None:
         """Give them to the next rank, and take those of the last one."""
         if self.rank < self._last:
             self._wait(self.comm.Isend(numbers, self._after, STATISTICS))

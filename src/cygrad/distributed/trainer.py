@@ -276,8 +276,6 @@ class MPITrainer(Trainer):
                 "net has a loss that is a Python function, which ranks cannot share; expected a "
                 "loss of cygrad"
             )
-        if self._net.engine.has_batch_norm:
-            raise ValueError("net has batch norm, which ranks cannot share yet")
         if isinstance(self._optimizer, LBFGS):
             raise ValueError("optimizer is LBFGS, which ranks cannot share; expected another one")
 
