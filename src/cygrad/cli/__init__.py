@@ -20,28 +20,45 @@ TYPE_CHECKING = False  # see `signals`
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cygrad.cli.ranks import Ranks
+
 __all__ = ["main"]
 
 FAILED = 1
 # The modules of commands whose names are words of Python, or whose opposites are.
 _MODULES = {"export": "export_model", "import": "import_model"}
+# Variables of launchers that start several processes, see `ranks`.
+_LAUNCHERS = {"PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "PMIX_RANK"} | {
+    "SLURM_STEP_NUM_TASKS"
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv`, or the process's own, and return the exit code."""
     with Signals() as signals:
-        try:
-            return _run(argv, signals)
-        except KeyboardInterrupt as interrupt:
-            return _end(signals, str(interrupt))
-        except Exception:
-            # An interrupt in the middle of an import or in a library can be another error here.
-            if signals.received is None:
-                raise
-            return _end(signals)
+        if not _LAUNCHERS.isdisjoint(os.environ):
+            from cygrad.cli.ranks import Ranks, launched
+
+            found = launched()
+            if found is not None:
+                ranks = Ranks(*found)
+                return ranks.quietly(lambda: _main(argv, signals, ranks))
+        return _main(argv, signals)
 
 
-def _run(argv: Sequence[str] | None, signals: Signals) -> int:
+def _main(argv: Sequence[str] | None, signals: Signals, ranks: Ranks | None = None) -> int:
+    try:
+        return _run(argv, signals, ranks)
+    except KeyboardInterrupt as interrupt:
+        return _end(signals, str(interrupt))
+    except Exception:
+        # An interrupt in the middle of an import or in a library can be another error here.
+        if signals.received is None:
+            raise
+        return _end(signals)
+
+
+def _run(argv: Sequence[str] | None, signals: Signals, ranks: Ranks | None) -> int:
     try:
         from cygrad.cli.options import parse
 
@@ -49,7 +66,10 @@ def _run(argv: Sequence[str] | None, signals: Signals) -> int:
         module = _MODULES.get(arguments.command, arguments.command)
         command = import_module(f"cygrad.cli.{module}")
         signals.raise_from_now_on()
-        command.run(arguments)
+        if ranks is None:
+            command.run(arguments)
+        else:
+            ranks.run(command, arguments, signals)
         if sys.stdout is not None:  # None if the program was started with stdout closed
             sys.stdout.flush()
     except SystemExit as stop:  # argparse: 0 after --help, 2 after an error.
@@ -59,7 +79,7 @@ def _run(argv: Sequence[str] | None, signals: Signals) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:
-        if signals.received is not None or not isinstance(error, _failures()):
+        if signals.received is not None or not isinstance(error, _failures(ranks)):
             raise  # a defect of the package, which keeps its traceback
         print(f"cygrad: {_one_line(error)}", file=sys.stderr)
         return FAILED
@@ -72,12 +92,17 @@ def _end(signals: Signals, message: str = "") -> int:
     return code
 
 
-def _failures() -> tuple[type[Exception], ...]:
+def _failures(ranks: Ranks | None) -> tuple[type[Exception], ...]:
     """Return the exceptions that the user can do something about."""
     from cygrad.training.history import DivergenceError
 
     # A library that an extra would install is the user's to add.
-    return ValueError, TypeError, OSError, MemoryError, DivergenceError, ModuleNotFoundError
+    found = ValueError, TypeError, OSError, MemoryError, DivergenceError, ModuleNotFoundError
+    if ranks is None:
+        return found
+    from cygrad.distributed.failures import RankError
+
+    return *found, RankError
 
 
 def _one_line(error: Exception) -> str:

@@ -82,7 +82,8 @@ def callbacks(arguments: Namespace) -> list[Checkpoint]:
 
 def goes_on(arguments: Namespace) -> bool:
     """Return whether there is a training to go on with."""
-    return bool(arguments.resume) and os.path.exists(arguments.checkpoint)
+    found = bool(arguments.resume) and os.path.exists(arguments.checkpoint)
+    return found if arguments.ranks is None else bool(arguments.ranks.of_main(found))
 
 
 def fit(

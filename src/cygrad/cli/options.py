@@ -81,7 +81,7 @@ def _help_width() -> int:
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the command line; the result also holds `command` and `argv`.
+    """Parse the command line; the result also holds `command`, `argv` and `ranks`.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         commands.choices["train"].set_defaults(**preset.defaults())
         arguments = parser.parse_args(argv)
         preset.resolve(arguments)
-    arguments.argv = argv
+    arguments.argv, arguments.ranks = argv, None
     if check is not None:
         check(arguments)
     return arguments
@@ -135,7 +135,10 @@ def _add_train(parser: argparse.ArgumentParser) -> Check:
     )
     parser.epilog = (
         "The test part of the digits is fixed: of each class, every fifth image. Other "
-        "data are divided by --seed, so that both parts are alike in their targets."
+        "data are divided by --seed, so that both parts are alike in their targets. Started by "
+        "mpiexec, several processes train together, to the same model file: mpiexec -n 4 cygrad "
+        "train FILE. Rank 0 prints and writes; all read FILE, and --checkpoint to go on. It needs "
+        "pip install 'cygrad[mpi]'. Not with --cv; other commands run on rank 0 alone."
     )
     parser.add_argument(
         "data",

@@ -78,12 +78,16 @@ def run(arguments: Namespace) -> None:
 
         cross_validation.run(arguments)
         return
+    say = partial(print, file=sys.stderr)
+    is_shown = arguments.report is not None
+    if arguments.ranks is not None and not arguments.ranks.is_main:
+        learn(arguments, read_dataset(arguments), say, test_is_shown=is_shown)
+        return
     output = _model_path(arguments)
     report = _report(arguments, output)
     _check_files(arguments, output, report)
     dataset = read_dataset(arguments)
-    say = partial(print, file=sys.stderr)
-    trained = learn(arguments, dataset, say, test_is_shown=report is not None)
+    trained = learn(arguments, dataset, say, test_is_shown=is_shown)
     net, history = trained.net, trained.history
     result = {
         "data": arguments.data,
@@ -100,6 +104,7 @@ def run(arguments: Namespace) -> None:
         **descent.trainer_options(arguments),
         "class_weight": arguments.class_weight,
         "seed": arguments.seed,
+        **({} if arguments.ranks is None else {"processes": arguments.ranks.size}),
         "seconds": trained.seconds,
         "samples_per_second": trained.samples_per_second,
         **{
@@ -159,7 +164,8 @@ def learn(
     batch_size = _batch_size(arguments, len(X), say)
     step_rows = min(batch_size * arguments.accumulate, len(X))
     optimizer = descent.optimizer(arguments, -(-len(X) // step_rows))
-    trainer = Trainer(
+    make = Trainer if arguments.ranks is None else arguments.ranks.trainer
+    trainer = make(
         net, optimizer, batch_size, rng=arguments.seed, **descent.trainer_options(arguments)
     )
     metrics = loop.chosen_metrics(arguments, net)

@@ -126,6 +126,10 @@ class Failures:
         self._abort_at_exit()
         raise RankError(rank, message)
 
+    def forget(self) -> None:
+        """Let the ranks end one by one: all have had the same error at the same place."""
+        atexit.unregister(_abort)
+
     def _abort_at_exit(self) -> None:
         """End all ranks when this process ends: MPI would wait for messages that nobody takes."""
         atexit.register(_abort, self.mpi)

@@ -47,6 +47,8 @@ class Ring:
     rank, size : int
     block_bytes : int
         The size of a block, about.
+    signals : DeferredSignals
+        Those of this process.
     is_interrupted : bool
         Whether a signal's handler has raised an error.
     """
@@ -58,17 +60,17 @@ class Ring:
         self._last = self.size - 1
         self._before = (self.rank - 1) % self.size
         self._after = (self.rank + 1) % self.size
-        self._signals = DeferredSignals()
+        self.signals = DeferredSignals()
         self._header = np.zeros(HEADER_NUMBERS)
         self._slots: list[Bytes] = []
         self._blocks: list[Bytes] = []
         self._gradients: list[Any] = []
-        self._common = False
+        self._common = self._is_open = False
         self._begin_step()
 
     @property
     def is_interrupted(self) -> bool:
-        return self._signals.handle()
+        return self.signals.handle()
 
     # The engine's calls
 
@@ -207,9 +209,10 @@ class Ring:
 
     def begin_call(self) -> None:
         """Keep signals for later, until `close_call`: a step cannot be left by one rank alone."""
+        self.signals.begin()
+        self._is_open = True
         self._failures.check()
         self._common = False
-        self._signals.begin()
 
     def end_call(self, rank: int, error: BaseException | None) -> None:
         """Raise an interrupt that any rank had, on all of them.
@@ -228,7 +231,7 @@ class Ring:
         if error is not None:
             raise error
         if interrupted >= 0:
-            self._signals.end()  # may raise what the handler of this rank raises
+            self.signals.raise_kept()
             raise KeyboardInterrupt(f"rank {interrupted} was interrupted")
 
     @property
@@ -237,8 +240,10 @@ class Ring:
         return self._common
 
     def close_call(self) -> None:
-        """Handle the signals that have come."""
-        self._signals.end()
+        """Handle the signals that have come, if a call was begun."""
+        if self._is_open:
+            self._is_open = False
+            self.signals.end()
 
     # Chains over the rows of the batch, and what comes of them
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -11,7 +13,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class DeferredSignals:
-    """Keeps signals that have a handler in Python, between `begin` and `end`.
+    """Keeps signals that have a handler in Python, between the first `begin` and the last `end`.
 
     Only the main thread has handlers; on others nothing is kept.
 
@@ -24,11 +26,13 @@ class DeferredSignals:
     def __init__(self) -> None:
         self.error: BaseException | None = None
         self._handlers: dict[int, Any] = {}
+        self._depth = 0
         self._came: list[tuple[int, FrameType | None]] = []
 
     def begin(self) -> None:
         """Keep them from now on."""
-        if threading.current_thread() is not threading.main_thread() or self._handlers:
+        self._depth += 1
+        if threading.current_thread() is not threading.main_thread() or self._depth > 1:
             return
         self.error = None
         for number in SIGNALS:
@@ -51,11 +55,27 @@ class DeferredSignals:
         return self.error is not None
 
     def end(self) -> None:
-        """Set the handlers again, and raise what one of them has raised."""
+        """Set the handlers again after the last call, and raise what one of them has raised."""
+        self._depth -= 1
+        if self._depth > 0:
+            return
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self.handle()
         self._handlers = {}
+        self.raise_kept()
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep signals in a ``with`` statement."""
+        self.begin()
+        try:
+            yield
+        finally:
+            self.end()
+
+    def raise_kept(self) -> None:
+        """Raise what a handler has raised."""
         error, self.error = self.error, None
         if error is not None:
             raise error

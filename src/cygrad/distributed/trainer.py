@@ -311,7 +311,8 @@ class MPITrainer(Trainer):
         if self.size == 1:
             yield
             return
-        with self._telling(), common_clock(self._common_time), self._quiet():
+        kept = self._ring.signals.kept()
+        with kept, self._telling(), common_clock(self._common_time), self._quiet():
             self._check_own_rows(data["X"], options)
             own = self._own_rows
             common = {} if own else agreement.describe(data)
@@ -384,7 +385,16 @@ class MPITrainer(Trainer):
             return super().resume(path, X, y, **self._shown(options))
 
     def _shown(self, options: dict[str, Any]) -> dict[str, Any]:
-        return options if self.is_main else {**options, "verbose": False}
+        """Take `verbose` from rank 0: all go from epoch to epoch alike, and rank 0 shows them."""
+        if self.size == 1:
+            return options
+        verbose = options.get("verbose")
+        shared = np.array([-1 if verbose is None else bool(verbose)])
+        self._broadcast(shared)
+        if self.is_main:
+            return options
+        options.pop("verbose", None)
+        return options if shared[0] < 0 else {**options, "verbose": bool(shared[0])}
 
     def _refuse_own_rows(self) -> None:
         if self._own_rows and self.size > 1:

@@ -147,7 +147,7 @@ class Run(ABC):
             if state is not None:
                 with self._restoring():
                     restore(hook, state["callbacks"][index])
-        if self._verbose:
+        if self._verbose and trainer.is_main:
             self._progress = cleanup.enter_context(self.new_progress())
 
     @staticmethod
