@@ -60,6 +60,12 @@ def describe_options(options: Mapping[str, Any]) -> dict[str, str]:
             found[name] = data_of(value, name)
         elif name == "callbacks" and value is not None:
             found[name] = ", ".join(type(each).__name__ for each in value)
+        elif name == "metrics" and isinstance(value, (list, tuple)):
+            # The text of a function has its address.
+            names = [
+                getattr(each, "name", "a function") if callable(each) else each for each in value
+            ]
+            found[name] = f"{names}"
         else:
             found[name] = "a function" if callable(value) else f"{value!r}"
     return {"arguments": json.dumps(sorted(found))} | found

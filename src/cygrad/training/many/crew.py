@@ -38,7 +38,7 @@ class Outcome(NamedTuple, Generic[Result]):
 def side_by_side(
     tasks: Sequence[Callable[[], Result]],
     threads: int,
-    watch: Callable[[], None] = lambda: None,
+    watch: Callable[[], object] = lambda: None,
 ) -> list[Outcome[Result]]:
     """Run all tasks, in up to `threads` threads; return their outcomes in the same order.
 
@@ -84,7 +84,7 @@ class _Crew(Generic[Result]):
         self._is_stopped = False
         self._fatal: BaseException | None = None
 
-    def run(self, watch: Callable[[], None]) -> list[Outcome[Result]]:
+    def run(self, watch: Callable[[], object]) -> list[Outcome[Result]]:
         has_ended = False
         try:
             self._start()
@@ -108,7 +108,7 @@ class _Crew(Generic[Result]):
                 self._started.append(get_ident())
                 self._work()
 
-    def _wait(self, watch: Callable[[], None]) -> None:
+    def _wait(self, watch: Callable[[], object]) -> None:
         while len(self._ended) < len(self._started):
             with suppress(Empty):
                 self._news.get(timeout=TICK)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, Unpack
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from cygrad.training.order import Shuffle
 
 SHOWN_FAILURES = 5  # numbers of networks in a warning
+
+#: A function in the place of `fit_here`, which divides the networks among processes.
+division: ContextVar[Callable[..., list[Fitted]] | None] = ContextVar("division", default=None)
 
 CallbacksOf = Callable[[Trainer], "Iterable[Hooks | EpochFunction]"]
 
@@ -169,6 +173,30 @@ def fit_all(
     after : function
         Called with the index of each network that has been trained, by its thread.
     """
+    train = division.get() or fit_here
+    return train(trainers, X, y, epochs, rows, callbacks, threads, verbose, options, after)
+
+
+def fit_here(
+    trainers: Sequence[Trainer],
+    X: Any,
+    y: ArrayLike,
+    epochs: int | None,
+    rows: Sequence[ArrayLike | None],
+    callbacks: CallbacksOf | None,
+    threads: int | None,
+    verbose: bool,
+    options: FitArguments,
+    after: Callable[[int], object],
+    watch: Callable[[], object] = lambda: None,
+) -> list[Fitted]:
+    """Train all networks on this process.
+
+    Parameters
+    ----------
+    watch : function
+        Called every tenth of a second by the calling thread; its error stops all networks.
+    """
     if callbacks is not None and not callable(callbacks):
         raise TypeError(
             f"callbacks is {callbacks!r}, expected a function of a trainer that returns its own "
@@ -196,11 +224,16 @@ def fit_all(
     tasks = [partial(fit, index) for index in order]
     if verbose:
         with Count("networks", len(trainers) * (epochs or 1)) as bar:
-            watch = _Watch(bar, trainers, epochs or 1)
-            outcomes = side_by_side(tasks, most, watch)
-            watch()
+            show = _Watch(bar, trainers, epochs or 1)
+
+            def show_and_watch() -> None:
+                show()
+                watch()
+
+            outcomes = side_by_side(tasks, most, show_and_watch)
+            show()
     else:
-        outcomes = side_by_side(tasks, most)
+        outcomes = side_by_side(tasks, most, watch)
     of_index = dict(zip(order, outcomes, strict=True))
     return [of_index[index].of_success() for index in range(len(trainers))]
 
