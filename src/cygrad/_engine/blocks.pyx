@@ -25,6 +25,9 @@ cdef Py_ssize_t block_rows(Engine engine, Py_ssize_t n, Py_ssize_t limit, bint i
         return n
     for l in range(1, engine.depth + 1):
         panels += 3 * ((engine.layers[l].w.cols + width - 1) // width)        # a, z or the transposed, and δ
+    # Sums go to memory and back with each block, which only pays for many more numbers of the layers.
+    if n * panels * CG_PANEL_BYTES < 2 * engine.block.size:
+        return min(n, limit)
     most = max((costs.sparse_block_bytes if is_sparse else costs.block_bytes) // (panels * CG_PANEL_BYTES), costs.block_rows)
     if n <= most + most // 8:       # a last block of a few rows takes the time of many
         return min(n, limit)

@@ -53,6 +53,8 @@ cdef class Ranks:
     cdef readonly object bounds         # int64 [size + 1]: the first row of each rank, where they have different ones, or None
     cdef const int64_t *first_rows      # the same
     cdef Py_ssize_t most                # rows of a batch that this rank has then
+    cdef object numbers                 # int64 [size + 1]: else the part of a batch before each rank's rows, in 1 / WHOLE
+    cdef const int64_t *shares          # the same
     cdef cg_samples x, y                # of the current call then: a view of them in which rows have these numbers
     cdef Plan plan
     cdef bint sends_at_once             # whether each block is updated as soon as its gradient is complete
@@ -71,6 +73,7 @@ cdef class Ranks:
     cdef bint given_up                  # the batch changes nothing
     cdef bint failed                    # the link has raised `error`
     cdef object error
+    cdef int share_batches(self, Py_ssize_t rows, double row_work, double update_work) except -1
     cdef Py_ssize_t first_place(self, const int64_t *order, Py_ssize_t rows, int rank) noexcept nogil
     cdef Py_ssize_t most_rows(self, Py_ssize_t rows) noexcept
     cdef int prepare(self, Plan plan, parameters, gradient, bint is_stored) except -1

@@ -24,6 +24,11 @@ from cygrad._engine.plan cimport CLIP, SORT_BY_COLUMN, SPARSE_GRADIENT
 # The header of a step's sums: loss, metric, penalty, and one of these, or 2 + the number of a rank that was interrupted.
 cdef double DIVERGED = -1, GOES_ON = 0, ENDS = 1
 
+# The rows of a tile; and shares of a batch have this unit.
+cdef Py_ssize_t TILE = 8, WHOLE = 1 << 16
+cdef Py_ssize_t ROOM = 32
+
+
 @cython.final
 cdef class Ranks:
     """One rank of several that train together, and the order in which it works.
@@ -52,11 +57,19 @@ cdef class Ranks:
         if bounds is not None:
             self.first_rows = <const int64_t *> memory_of(bounds)
 
+    cdef int share_batches(self, Py_ssize_t rows, double row_work, double update_work) except -1:
+        """Take the shares of a batch from the link: the multiply-adds of a row, and of the update, help it to begin."""
+        self.numbers = self.link.shares(rows, row_work, update_work)
+        self.shares = <const int64_t *> memory_of(self.numbers)
+        return 0
+
     cdef Py_ssize_t first_place(self, const int64_t *order, Py_ssize_t rows, int rank) noexcept nogil:
         """Return the place in a batch of `rows` rows where the rows of a rank begin; of `size`, where they end."""
-        cdef Py_ssize_t least = 0, most = rows, middle
+        cdef Py_ssize_t least = 0, most = rows, middle, place
         if self.first_rows == NULL:
-            return rows * rank // self.size
+            place = rows * self.shares[rank] // WHOLE
+            # In whole tiles, where that changes little.
+            return min((place + TILE // 2) // TILE * TILE, rows) if rows >= 2 * TILE * self.size and rank < self.size else place
         while least < most:
             middle = (least + most) // 2
             if order[middle] < self.first_rows[rank]:
@@ -67,7 +80,11 @@ cdef class Ranks:
 
     cdef Py_ssize_t most_rows(self, Py_ssize_t rows) noexcept:
         """Return the most rows of a batch of up to `rows` rows that are this rank's."""
-        return max(self.most if self.first_rows != NULL else (rows + self.size - 1) // self.size, 1)
+        cdef Py_ssize_t share
+        if self.first_rows != NULL:
+            return max(self.most, 1)
+        share = rows * (self.shares[self.rank + 1] - self.shares[self.rank]) // WHOLE + TILE + 1
+        return min(max((share + ROOM - 1) // ROOM * ROOM, 1), rows)     # the same plan serves for a little more
 
     # The order of work
 

@@ -38,6 +38,7 @@ cdef dict _clippings = {None: CLIP_NOTHING, "value": CLIP_VALUE, "norm": CLIP_NO
 
 cdef double[:, ::1] nothing_recorded = np.empty((2, 0))
 cdef Py_ssize_t CACHE_LINE = 64
+cdef double UPDATE_WORK = 64    # multiply-adds that take as long as the update of a parameter, which is read from memory
 RATES_AHEAD = 1024      # learning rates of single steps that are computed at once
 
 cdef uint64_t GOLDEN_GAMMA = 0x9E3779B97F4A7C15   # 2⁶⁴ divided by the golden ratio
@@ -349,6 +350,9 @@ cdef class Training(SequentialPasses):
             if self.ranks is None:
                 self.ensure_plan(X, min(batch_size, rows), threads, sums_go_on(self.engine))
             else:
+                # An update goes through W and two states or so, there and back: it takes as long as that many products.
+                self.ranks.share_batches(min(batch_size, rows), 3 * self.engine.work,
+                                         UPDATE_WORK * self.engine.n_parameters)
                 self.ensure_plan(X, self.ranks.most_rows(min(batch_size, rows)), threads, False)
                 self.ranks.prepare(self.plan, self.engine.block,
                                    None if self.gradient is None else self.gradient.view(self.engine.numpy_dtype),

@@ -10,6 +10,7 @@ processes have the processor.
 from __future__ import annotations
 
 import os
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,8 +27,13 @@ if TYPE_CHECKING:
 
 GRADIENT, PARAMETERS, LOSS, HEADER, STATISTICS = range(1, 6)  # tags
 BLOCK_BYTES = 1 << 18
-#: Blocks that a rank holds at once: one is computed, the others come and go.
-SLOTS = 6
+#: The unit of the parts of a batch: 1 / WHOLE.
+WHOLE = 1 << 16
+#: Of the difference between ranks, what is made up for in the next call; shorter calls are noise.
+GAIN, LEAST_TIME = 0.7, 0.005
+#: Blocks that a rank holds at once. Ranks compute them at different times, δ of lower layers in
+#: between: with fewer they wait for each other.
+SLOTS = 16
 HEADER_NUMBERS = 4
 
 
@@ -66,7 +72,36 @@ class Ring:
         self._blocks: list[Bytes] = []
         self._gradients: list[Any] = []
         self._common = self._is_open = False
+        self._parts: NDArray[np.float64] | None = None  # of a batch, of each rank
+        self._began = self._waited = 0.0
         self._begin_step()
+
+    def shares(self, rows: int, row_work: float, update_work: float) -> NDArray[np.int64]:
+        """Return the part of a batch before each rank's rows, and all of it, in 1 / WHOLE.
+
+        In exact training these do not change a bit, and follow the times that ranks take. At first
+        the last rank has fewer rows, because it updates.
+
+        Parameters
+        ----------
+        rows : int
+            Of a batch.
+        row_work, update_work : float
+            The times of a row and of the update, in the same unit.
+        """
+        if self._parts is None:
+            update = update_work / (row_work * rows) if self.exact else 0.0
+            last = max((1 + update) / self.size - update, 0.0)
+            self._parts = np.full(self.size, (1 - last) / (self.size - 1))
+            self._parts[-1] = last
+        ends = np.rint(np.cumsum(self._parts) / self._parts.sum() * WHOLE).astype(np.int64)
+        return np.concatenate([[0], ends])
+
+    def _rebalance(self, times: NDArray[np.float64]) -> None:
+        """Give rows from ranks that worked for long to those that waited."""
+        if self.exact and self._parts is not None and times.mean() > LEAST_TIME:
+            parts = self._parts + GAIN * (times.mean() - times) / times.sum()
+            self._parts = np.maximum(parts, 0)
 
     @property
     def is_interrupted(self) -> bool:
@@ -213,6 +248,7 @@ class Ring:
         self._is_open = True
         self._failures.check()
         self._common = False
+        self._began, self._waited = perf_counter(), 0.0
 
     def end_call(self, rank: int, error: BaseException | None) -> None:
         """Raise an interrupt that any rank had, on all of them.
@@ -224,9 +260,13 @@ class Ring:
         error : BaseException or None
             An error that only this rank knows.
         """
-        found = np.array([rank, self.rank if error is not None or self.is_interrupted else -1])
-        self._wait(self.comm.Iallreduce(self._failures.mpi.IN_PLACE, found, self._failures.mpi.MAX))
-        interrupted = int(found.max())
+        if error is not None or self.is_interrupted:
+            rank = self.rank
+        own = np.array([rank, perf_counter() - self._began - self._waited])
+        found = np.empty((self.size, 2))
+        self._wait(self.comm.Iallgather(own, found))
+        self._rebalance(found[:, 1])
+        interrupted = int(found[:, 0].max())
         self._common = interrupted >= 0
         if error is not None:
             raise error
@@ -298,7 +338,7 @@ class Ring:
         """Wait for a request, and move on others meanwhile."""
         if request is None or request.Test():
             return
-        tests = 0
+        tests, began = 0, perf_counter()
         while not request.Test():
             tests += 1
             if tests > SPINS:
@@ -306,3 +346,4 @@ class Ring:
                 self._failures.check_now_and_then()
             if tests % 16 == 0:
                 self._move_on()
+        self._waited += perf_counter() - began

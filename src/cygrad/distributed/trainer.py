@@ -41,9 +41,9 @@ class MPITrainer(Trainer):
     """Trains a network by mini-batch descent on several processes, to the same bits as on one.
 
     Every rank makes the same network and trainer and calls the same methods with the same
-    arguments. Each batch is divided among the ranks by place, in the order of `Trainer`: rank r of
-    R has the rows from r n // R to (r + 1) n // R of the n rows of a batch, and computes forward
-    and back with these alone.
+    arguments. Each batch, in the order of `Trainer`, is divided among the ranks by place: rank 0
+    has its first rows, the last rank its last ones, and each computes forward and back with these
+    alone. How many rows a rank has follows the times that ranks have taken; the bits do not.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class MPITrainer(Trainer):
         one of the last rank, as on one process, so that parameters, history and predictions have
         the bits of `Trainer` on any number of ranks. False: each rank sums its own rows, and
         ``MPI_Allreduce`` adds these sums: the bits are the same on all ranks, and depend on their
-        number and on the MPI library.
+        number and on the MPI library. All ranks have as many rows then.
 
     Raises
     ------
