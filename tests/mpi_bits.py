@@ -3,6 +3,7 @@
 mpiexec -n 4 python tests/mpi_bits.py            all cases
 mpiexec -n 4 python tests/mpi_bits.py dropout    those with the word in their name
                            … --planted plain     with another learning rate on the ranks
+                           … --small-blocks      with many blocks of the parameters
 
 Every rank trains each case alone with `Trainer`, and with the others by `MPITrainer`.
 """
@@ -18,6 +19,7 @@ import numpy as np
 
 import cygrad as cg
 from cygrad._engine import plan
+from cygrad.distributed import ring
 
 rng = np.random.default_rng(0)
 ROWS, INPUTS = 145, 21
@@ -188,7 +190,9 @@ def main() -> None:
     plan.set_costs(barrier=0)  # split all among the threads
     sparse()
     planted = cg.Adam(1e-2 * (1 + 1e-6)) if "--planted" in sys.argv else None
-    words = [word for word in sys.argv[1:] if word != "--planted"]
+    if "--small-blocks" in sys.argv:
+        ring.BLOCK_BYTES = 1024
+    words = [word for word in sys.argv[1:] if not word.startswith("--")]
     failed = 0
     for name, case in CASES.items():
         if words and not any(word in name for word in words):

@@ -40,6 +40,12 @@ def test_bits_of_one_process(ranks):
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize("ranks", [2, 3, 4])
+def test_bits_of_one_process_in_many_blocks(ranks):
+    done = run(ranks, "mpi_bits.py", "--small-blocks", "wide", "plain", "norm")
+    assert done.stdout.split("\n").count("the same bits") == ranks, done.stdout + done.stderr
+
+
 def test_other_bits_are_noticed():
     done = run(2, "mpi_bits.py", "--planted", "plain")
     assert "plain differs" in done.stdout

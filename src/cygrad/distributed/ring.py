@@ -184,9 +184,10 @@ class Ring:
         if self.rank == 0:
             self._wait(self._sends[slot])
         else:
-            while self._posted <= block:
-                self._wait(self._sends[self._posted % SLOTS])
-                self._post()
+            while (posted := self._posted) <= block:
+                self._wait(self._sends[posted % SLOTS])
+                if self._posted == posted:  # else it was awaited meanwhile, by `_move_on`
+                    self._post()
             self._wait(self._receives[slot])
         return self._addresses[slot]
 
