@@ -40,7 +40,10 @@ def test_the_examples_run(tmp_path, monkeypatch, capsys):
     if find_spec("sklearn") is not None:
         exec(compile(examples[5], "README.md", "exec"), names)
         assert names["classifier"].score(X[test], y[test]) >= 0.95
-    exec(compile(examples[6], "README.md", "exec"), names)
+    if find_spec("mpi4py") is not None:  # and MPI is there
+        exec(compile(examples[6], "README.md", "exec"), names)
+        assert names["together"].steps == 2 * 8
+    exec(compile(examples[7], "README.md", "exec"), names)
     drawn = (tmp_path / "circuit.svg").read_text(encoding="utf-8")
     assert drawn == (README.parent / "tests" / "circuit.svg").read_text(encoding="utf-8")
     assert names["value"].tolist() == [-32.0, -28.0, -24.0]

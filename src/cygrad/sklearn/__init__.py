@@ -9,6 +9,19 @@ Parameters, attributes, random numbers, warnings and errors are those of scikit-
 rounding, the same trained network. This module needs the extra ``cygrad[sklearn]``, with
 scikit-learn 1.6 or newer; the rest of the package does not import it.
 
+Searches on several processes
+-----------------------------
+Joblib's backends (loky, Dask, Ray, Spark) run `GridSearchCV`, ensembles and the like with these
+estimators, to the same bits as one process. With Dask (``pip install distributed``)::
+
+    with distributed.Client(), joblib.parallel_backend("dask"):
+        GridSearchCV(MLPClassifier(random_state=0), {"alpha": [1e-4, 1e-2]}).fit(X, y)
+
+loky and Dask limit the threads of each worker by OMP_NUM_THREADS, which cygrad follows. With Dask a
+fit has one thread, and a worker several fits; for wide networks give it fewer fits and more
+threads: ``distributed.Client(threads_per_worker=1)`` in an environment where CYGRAD_NUM_THREADS,
+which wins, is the number of threads.
+
 Differences
 -----------
 What scikit-learn 1.9 does, and what these estimators do instead:
