@@ -81,7 +81,8 @@ cdef class Ranks:
     cdef int add_gradient(self, Py_ssize_t operation) except -1
     cdef Block *add_block(self) except NULL
     cdef int close_blocks(self) except -1
-    cdef int begin(self, SequentialPasses passes) except -1
+    cdef int begin(self, SequentialPasses passes, Py_ssize_t rows, Py_ssize_t batch_size, Py_ssize_t first,
+                   Py_ssize_t batches) except -1
     cdef void begin_batch(self, SequentialPasses passes) noexcept nogil
     cdef void next_phase(self, SequentialPasses passes, int member) noexcept nogil
     cdef bint before(self, SequentialPasses passes, const Entry *entry) noexcept nogil

@@ -222,7 +222,8 @@ cdef class Ranks:
 
     # One batch
 
-    cdef int begin(self, SequentialPasses passes) except -1:
+    cdef int begin(self, SequentialPasses passes, Py_ssize_t rows, Py_ssize_t batch_size, Py_ssize_t first,
+                   Py_ssize_t batches) except -1:
         """Begin a call of the engine. What a rank would decide alone is decided in common."""
         self.deadline, passes.deadline = passes.deadline, 0
         self.failed, self.error, self.opened = False, None, NULL
@@ -239,7 +240,7 @@ cdef class Ranks:
                 passes.p.y = &self.y
             if passes.p.labels != NULL:
                 passes.p.labels -= self.first_rows[self.rank]
-        self.link.begin_call()
+        self.link.begin_call(rows, batch_size, first, batches)
         return 0
 
     cdef int end(self, SequentialPasses passes) except -1:

@@ -367,7 +367,7 @@ cdef class Training(SequentialPasses):
             self.fetch_ahead = (order != NULL and not X.is_sparse and X.view.rows * row_bytes > costs.prefetch_bytes
                                 and 0 < X.view.col_stride < CACHE_LINE)
             if self.ranks is not None:
-                self.ranks.begin(self)
+                self.ranks.begin(self, rows, batch_size, first, batches)
             self.run(rows, batch_size, first, batches, poll)
             if self.stopped:
                 self.steps -= 1

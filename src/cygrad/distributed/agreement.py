@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cygrad.distributed.failures import RankError
-from cygrad.training.checkpoints.description import describe_trainer
+from cygrad.distributed.failures import describe as describe_error
+from cygrad.training.checkpoints.description import describe_callback, describe_trainer
 from cygrad.training.checkpoints.fingerprint import of_array
+from cygrad.training.hooks import as_hooks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from cygrad.distributed.failures import Failures
     from cygrad.training.trainer import Trainer
 
-#: What is shown of a value, and what is compared of it.
-TEXT_BYTES, HASH_BYTES = 112, 16
+#: What is shown of a value, and the size of the hash by which all are compared.
+TEXT_LENGTH, HASH_BYTES = 160, 16
 #: Arrays of more bytes are compared by so many of their rows.
 ALL_BYTES, SOME_ROWS = 1 << 26, 4096
 #: The arguments of `fit` that are data.
-DATA = ("X_val", "y_val", "sample_weight_val", "rows")
+DATA = ("X", "y", "X_val", "y_val", "sample_weight", "sample_weight_val", "rows")
 
 
-def identity(trainer: Trainer) -> dict[str, str]:
+def identity(trainer: Trainer, *, with_parameters: bool = True) -> dict[str, str]:
     """Return, by names, what a trainer must have in common with those of other ranks."""
     import cygrad
 
@@ -35,40 +40,53 @@ def identity(trainer: Trainer) -> dict[str, str]:
     description = describe_trainer(trainer)
     configuration = description.pop("net")
     state = {"steps": trainer.steps, "learning_rate_scale": trainer.learning_rate_scale}
-    return {
+    found = {
         "cygrad": cygrad.__version__,
         "byte order": sys.byteorder,
         "network": json.dumps(configuration),
-        "trainer": json.dumps({**description, **state}, default=str),
-        "parameters": f"with the hash {digest(net.engine.storage)}",
         "seeds": f"{trainer.seeds}",
     }
+    for name, value in (*description.items(), *state.items()):
+        found[name] = json.dumps(value, default=_shown)
+    if with_parameters:
+        found["parameters"] = f"with the hash {digest(net.engine.storage)}"
+    return found
 
 
-def describe(data: Mapping[str, Any]) -> dict[str, str]:
-    """Return, by names, data that all ranks have."""
-    return {name: data_of(value, name) for name, value in data.items() if value is not None}
-
-
-def describe_options(options: Mapping[str, Any]) -> dict[str, str]:
-    """Return, by names, the other arguments of a call; validation data are among them."""
+def describe(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return, by names, the data and the arguments of a call, in words."""
     found = {}
-    for name, value in options.items():
-        if name in ("verbose", "sample_weight"):
+    for name, value in values.items():
+        if value is None or name == "verbose":
             continue
-        if name in DATA and value is not None:
-            found[name] = data_of(value, name)
-        elif name == "callbacks" and value is not None:
-            found[name] = ", ".join(type(each).__name__ for each in value)
-        elif name == "metrics" and isinstance(value, (list, tuple)):
-            # The text of a function has its address.
-            names = [
-                getattr(each, "name", "a function") if callable(each) else each for each in value
-            ]
-            found[name] = f"{names}"
+        if name == "callbacks":
+            callbacks = [describe_callback(each) for each in as_hooks(value)]
+            for each in callbacks:  # rank 0 alone writes files
+                (each["arguments"] or {}).pop("path", None)
+            found[name] = json.dumps(callbacks, default=_shown)
+        elif name == "checkpoint":
+            found[name] = _file(value)
         else:
-            found[name] = "a function" if callable(value) else f"{value!r}"
-    return {"arguments": json.dumps(sorted(found))} | found
+            found[name] = data_of(value, name) if name in DATA else _shown(value)
+    return found
+
+
+def _file(path: Any) -> str:
+    """Return a hash of a file."""
+    try:
+        with open(path, "rb") as file:
+            return f"with the hash {file_digest(file, 'sha1').hexdigest()}"
+    except (OSError, TypeError, ValueError) as error:
+        return describe_error(error)
+
+
+def _shown(value: Any) -> str:
+    """Return a value in words that are the same in all processes."""
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_shown, value))}]"
+    if callable(value):
+        return getattr(value, "name", getattr(value, "__name__", type(value).__name__))
+    return re.sub(" at 0x[0-9a-f]+", "", f"{value!r}")
 
 
 def data_of(value: Any, name: str) -> str:
@@ -80,7 +98,10 @@ def data_of(value: Any, name: str) -> str:
         sample = value[rows]
     else:
         sample = value
-    part = of_array(sample, name)
+    try:
+        part = of_array(sample, name)
+    except Exception as error:  # the training raises it again, if all ranks have it
+        return describe_error(error)
     shape = tuple(getattr(value, "shape", part["shape"]))
     return f"of shape {shape}, {part['dtype']}, with the hash {part['hash']}"
 
@@ -90,33 +111,85 @@ def digest(array: Any) -> str:
     return blake2b(np.ascontiguousarray(array).view(np.uint8).data, digest_size=8).hexdigest()
 
 
-def require(failures: Failures, comm: Any, values: Mapping[str, str]) -> None:
+def require(failures: Failures, values: Mapping[str, str]) -> None:
     """Raise a RankError on all ranks if the values of one differ from those of rank 0.
 
     Parameters
     ----------
     values : dict of str
-        By the same names on all ranks.
     """
-    rows = np.zeros((len(values), TEXT_BYTES + HASH_BYTES), np.uint8)
-    for row, value in zip(rows, values.values(), strict=True):
-        text = value.encode()
-        row[: min(len(text), TEXT_BYTES)] = np.frombuffer(text[:TEXT_BYTES], np.uint8)
-        found = blake2b(text, digest_size=HASH_BYTES).digest()
-        row[TEXT_BYTES:] = np.frombuffer(found, np.uint8)
-    size = comm.Get_size()
-    gathered = np.empty((size, *rows.shape), np.uint8)
-    failures.wait(comm.Iallgather(rows, gathered))
-    for rank in range(1, size):
-        differs = (gathered[rank] != gathered[0]).any(1)
-        if differs.any():
-            index = int(differs.argmax())
-            texts = [
-                gathered[each, index, :TEXT_BYTES].tobytes().rstrip(b"\0").decode(errors="replace")
-                for each in (rank, 0)
-            ]
-            raise RankError(
-                rank,
-                f"rank {rank} has {list(values)[index]} {texts[0]}, and rank 0 has {texts[1]}; "
-                "expected the same on all ranks",
-            )
+    if failures.size == 1:
+        return
+    record = json.dumps(values).encode()
+    own = np.frombuffer(blake2b(record, digest_size=HASH_BYTES).digest(), np.uint8)
+    if (_gather(failures, own) == own).all():
+        return
+    records = [json.loads(each) for each in _gather_bytes(failures, record)]
+    first = records[0]
+    for rank, other in enumerate(records):
+        for name in (*first, *(name for name in other if name not in first)):
+            one, two = other.get(name), first.get(name)
+            if one != two:
+                failures.is_common = True
+                raise RankError(
+                    rank,
+                    f"rank {rank} has {_part(name, one, two)}, and rank 0 has "
+                    f"{_part(name, two, one)}; expected the same on all ranks",
+                )
+
+
+def _part(name: str, text: str | None, other: str | None) -> str:
+    """Return a value, or if it is long, the part where it differs from another one."""
+    if text is None:
+        return f"no {name}"
+    if len(text) > TEXT_LENGTH and other is not None:
+        pairs = enumerate(zip(text, other, strict=False))
+        first = next((place for place, (a, b) in pairs if a != b), len(other))
+        text = f"… {text[max(first - TEXT_LENGTH // 2, 0) :]}"
+    return f"{name} {text[:TEXT_LENGTH]}"
+
+
+def complete(failures: Failures, error: BaseException | None) -> None:
+    """Raise an error on all ranks, if there is one on any: its own, or else a RankError."""
+    if failures.size == 1:
+        if error is not None:
+            raise error
+        return
+    state = 0 if error is None else 2 if error is failures.refused else 1
+    states = _gather(failures, np.array([state], np.uint8))[:, 0]
+    if not states.any():
+        return
+    own = b"" if error is None else describe_error(error).encode()[:TEXT_LENGTH]
+    texts = [text.decode(errors="replace") for text in _gather_bytes(failures, own)]
+    rank = int((states == 1).argmax())
+    if (states == 2).any():  # they have left an operation that can never be completed
+        failures.lose(rank, f"rank {rank} ended with {texts[rank]}")
+    failures.is_common = True
+    if error is not None:
+        raise error
+    raise RankError(rank, f"rank {rank} ended with {texts[rank]}; nothing was changed")
+
+
+def largest(failures: Failures, number: int) -> int:
+    """Return the largest number of all ranks."""
+    if failures.size == 1:
+        return number
+    found = np.array([number])
+    failures.wait(failures.comm.Iallreduce(failures.mpi.IN_PLACE, found, failures.mpi.MAX))
+    return int(found[0])
+
+
+def _gather(failures: Failures, own: NDArray[Any]) -> NDArray[Any]:
+    """Return the arrays of all ranks, which have the same size."""
+    gathered = np.empty((failures.size, *own.shape), own.dtype)
+    failures.wait(failures.comm.Iallgather(own, gathered))
+    return gathered
+
+
+def _gather_bytes(failures: Failures, own: bytes) -> list[bytes]:
+    """Return the bytes of all ranks."""
+    sizes = _gather(failures, np.array([len(own)]))[:, 0]
+    row = np.zeros(int(sizes.max()), np.uint8)
+    row[: len(own)] = np.frombuffer(own, np.uint8)
+    rows = _gather(failures, row)
+    return [row[:size].tobytes() for row, size in zip(rows, sizes, strict=True)]

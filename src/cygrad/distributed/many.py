@@ -134,8 +134,9 @@ def divided(comm: Any = None) -> Iterator[None]:
     if comm.Get_size() == 1:
         yield
         return
-    own = comm.Dup(), comm.Dup()
-    before = fitting.division.set(Division(Failures(mpi, own[0]), own[1]).fit_all)
+    failures = Failures(mpi, comm)
+    own = failures.duplicate(comm)
+    before = fitting.division.set(Division(failures, own).fit_all)
     try:
         with nullcontext() if comm.Get_rank() == 0 else warnings.catch_warnings():
             if comm.Get_rank() > 0:
@@ -143,8 +144,8 @@ def divided(comm: Any = None) -> Iterator[None]:
             yield
     finally:
         fitting.division.reset(before)
-    for each in own:
-        each.Free()
+    failures.close()
+    own.Free()
 
 
 class Division:
@@ -222,14 +223,14 @@ class Division:
             if isinstance(trainer, MPITrainer):
                 raise TypeError(f"trainers has {trainer!r}, expected a Trainer, of one rank")
         count = {"a number of trainers": f"{len(trainers)}"}
-        agreement.require(self._failures, self._comm, count)
-        values = agreement.describe({"X": X, "y": y, "sample_weight": options.get("sample_weight")})
+        agreement.require(self._failures, count)
+        values = agreement.describe({"X": X, "y": y, **options})
         of_rows = [None if each is None else agreement.data_of(each, "rows") for each in rows]
-        values |= agreement.describe_options(options) | {"rows": f"{of_rows}"}
+        values["rows"] = f"{of_rows}"
         for index, trainer in enumerate(trainers):
             for name, value in agreement.identity(trainer).items():
                 values[f"trainers[{index}], {name}"] = value
-        agreement.require(self._failures, self._comm, values)
+        agreement.require(self._failures, values)
 
     def _owners(self, trainers: Sequence[Trainer]) -> list[int]:
         """Return the rank that trains each network: the largest first, by parameters so far."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cygrad.distributed.failures import SPINS, Failures
+from cygrad.distributed.failures import SPINS, Failures, RankError, given_up
 from cygrad.distributed.signals import DeferredSignals
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class Ring:
         Those of this process.
     is_interrupted : bool
         Whether a signal's handler has raised an error.
+    is_torn : bool
+        Whether a step was given up, so that some parameters may be new and others old.
     """
 
     def __init__(self, comm: Any, exact: bool, failures: Failures) -> None:
@@ -71,7 +73,7 @@ class Ring:
         self._slots: list[Bytes] = []
         self._blocks: list[Bytes] = []
         self._gradients: list[Any] = []
-        self._common = self._is_open = False
+        self.is_torn = self._is_open = False
         self._parts: NDArray[np.float64] | None = None  # of a batch, of each rank
         self._began = self._waited = 0.0
         self._begin_step()
@@ -243,12 +245,25 @@ class Ring:
         self._numbers[:] = self._header
         self._begin_step()
 
-    def begin_call(self) -> None:
-        """Keep signals for later, until `close_call`: a step cannot be left by one rank alone."""
+    def begin_call(self, rows: int, batch_size: int, first: int, batches: int) -> None:
+        """Keep signals for later, until `close_call`: a step cannot be left by one rank alone.
+
+        The numbers must be the same on all ranks.
+        """
         self.signals.begin()
         self._is_open = True
         self._failures.check()
-        self._common = False
+        own = np.array([rows, batch_size, first, batches])
+        found = np.empty((self.size, len(own)), np.int64)
+        self._wait(self.comm.Iallgather(own, found))
+        differs = (found != found[0]).any(1)
+        if differs.any():
+            self._failures.is_common = True
+            rank = int(differs.argmax())
+            n, m = (f"{each[0]} rows, of which a step takes {each[1]}" for each in found[[rank, 0]])
+            raise RankError(
+                rank, f"rank {rank} has {n}, and rank 0 has {m}; expected the same on all ranks"
+            )
         self._began, self._waited = perf_counter(), 0.0
 
     def end_call(self, rank: int, error: BaseException | None) -> None:
@@ -268,17 +283,12 @@ class Ring:
         self._wait(self.comm.Iallgather(own, found))
         self._rebalance(found[:, 1])
         interrupted = int(found[:, 0].max())
-        self._common = interrupted >= 0
+        self._failures.is_common = interrupted >= 0
         if error is not None:
             raise error
         if interrupted >= 0:
             self.signals.raise_kept()
             raise KeyboardInterrupt(f"rank {interrupted} was interrupted")
-
-    @property
-    def has_common_error(self) -> bool:
-        """True if the latest call has ended with an error on all ranks."""
-        return self._common
 
     def close_call(self) -> None:
         """Handle the signals that have come, if a call was begun."""
@@ -340,11 +350,22 @@ class Ring:
         if request is None or request.Test():
             return
         tests, began = 0, perf_counter()
-        while not request.Test():
-            tests += 1
-            if tests > SPINS:
-                os.sched_yield()
-                self._failures.check_now_and_then()
-            if tests % 16 == 0:
-                self._move_on()
+        try:
+            while not request.Test():
+                tests += 1
+                if tests > SPINS:
+                    os.sched_yield()
+                    self._failures.check_now_and_then()
+                if tests % 16 == 0:
+                    self._move_on()
+        except BaseException:
+            self._give_up(request)
+            raise
         self._waited += perf_counter() - began
+
+    def _give_up(self, request: Any) -> None:
+        """Receive no parameters any more. What other requests use stays in memory."""
+        self.is_torn = True
+        for each in self._awaited[self._arrived :]:
+            each.Cancel()
+        given_up.append((self, request))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from cygrad.training.history import DivergenceError
 from cygrad.training.shards import Share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from cygrad.training.checkpoints.fingerprint import Fingerprint
     from cygrad.training.data import GivenData
     from cygrad.training.optimizers import Optimizer
+
+T = TypeVar("T")
 
 
 class MPITrainer(Trainer):
@@ -136,49 +139,62 @@ class MPITrainer(Trainer):
         clip_global_norm: float | None = None,
     ) -> None:
         mpi = library("mpi4py.MPI", "mpi")
-        comm = mpi.COMM_WORLD if comm is None else comm
-        self._exact = checks.flag(exact, "exact")
+        comm = _checked_comm(mpi, comm)
+        self._failures = Failures(mpi, comm)
+        failures = self._failures
+        self._comm = failures.duplicate(comm) if failures.size > 1 else comm
+        failures.begin("the making of a trainer")
         self._fingerprint: Fingerprint | None = None
-        self._failures = Failures(mpi, comm.Dup())
-        self._comm = comm.Dup()
-        self._ring = Ring(comm.Dup(), self._exact, self._failures)
-        with self._telling():
-            if rng is None and self.size > 1:
-                rng = self._common_seed()
-            super().__init__(
-                net,
-                optimizer,
-                batch_size,
-                rng,
-                threads,
-                accumulate=accumulate,
-                clip_value=clip_value,
-                clip_norm=clip_norm,
-                clip_global_norm=clip_global_norm,
-                shards=shards,
-            )
-            self._own_rows = checks.flag(own_rows, "own_rows")
-            if own_rows and (shards is None or shards < self.size):
-                raise ValueError(
-                    f"shards is {shards} and own_rows is True, expected at least one shard for "
-                    f"each of {self.size} ranks"
+        words = np.random.SeedSequence().generate_state(4)
+        with self._telling(), failures:
+            if failures.size > 1:
+                self._broadcast(words)
+
+            def make() -> None:
+                self._exact = checks.flag(exact, "exact")
+                self._ring = Ring(self._comm, self._exact, failures)
+                seeds = rng
+                if rng is None and failures.size > 1:
+                    seeds = np.random.SeedSequence([int(word) for word in words])
+                super(MPITrainer, self).__init__(
+                    net,
+                    optimizer,
+                    batch_size,
+                    seeds,
+                    threads,
+                    accumulate=accumulate,
+                    clip_value=clip_value,
+                    clip_norm=clip_norm,
+                    clip_global_norm=clip_global_norm,
+                    shards=shards,
                 )
+                self._own_rows = checks.flag(own_rows, "own_rows")
+                if own_rows and (shards is None or shards < self.size):
+                    raise ValueError(
+                        f"shards is {shards} and own_rows is True, expected at least one shard for "
+                        f"each of {self.size} ranks"
+                    )
+                if failures.size > 1:
+                    self._check_network()
+
+            self._make_together(make)
             if self.size > 1:
-                self._check_network()
+                agreement.require(failures, self._identity(with_parameters=False))
                 self._broadcast(net.engine.storage)
-                agreement.require(self._failures, self._comm, agreement.identity(self))
+
+    def _identity(self, *, with_parameters: bool = True) -> dict[str, str]:
+        more = {"exact": f"{self._exact}", "own_rows": f"{self._own_rows}"}
+        return more | agreement.identity(self, with_parameters=with_parameters)
 
     @property
     def rank(self) -> int:
         """The number of this process among those that train together, from 0."""
-        rank: int = self._ring.rank
-        return rank
+        return self._failures.rank
 
     @property
     def size(self) -> int:
         """Number of processes that train together."""
-        size: int = self._ring.size
-        return size
+        return self._failures.size
 
     @property
     def exact(self) -> bool:
@@ -279,11 +295,6 @@ class MPITrainer(Trainer):
         if isinstance(self._optimizer, LBFGS):
             raise ValueError("optimizer is LBFGS, which ranks cannot share; expected another one")
 
-    def _common_seed(self) -> np.random.SeedSequence:
-        words = np.random.SeedSequence().generate_state(4)
-        self._broadcast(words)
-        return np.random.SeedSequence([int(word) for word in words])
-
     def _broadcast(self, array: Any, root: int = 0) -> None:
         """Take the numbers that an array has on one rank."""
         self._failures.wait(self._comm.Ibcast(array.view(np.uint8), root))
@@ -301,33 +312,78 @@ class MPITrainer(Trainer):
         except (DivergenceError, RankError):
             raise
         except BaseException as error:
-            if self.size > 1 and not self._ring.has_common_error:
+            if self.size > 1 and not self._failures.is_common:
                 self._failures.tell(error)
             raise
 
     @contextmanager
-    def _together(self, data: Mapping[str, Any], **options: Any) -> Iterator[None]:
-        """Train with other ranks: check that they have the same data and arguments."""
+    def _together(self, name: str, values: dict[str, Any], *, ends: bool = True) -> Iterator[None]:
+        """Train with other ranks: check that they make the same call.
+
+        ends : whether something follows the last step, with signals that wait
+        """
         if self.size == 1:
             yield
             return
-        kept = self._ring.signals.kept()
-        with kept, self._telling(), common_clock(self._common_time), self._quiet():
-            self._check_own_rows(data["X"], options)
-            own = self._own_rows
-            common = {} if own else agreement.describe(data)
-            values = agreement.identity(self) | common | agreement.describe_options(options)
-            agreement.require(self._failures, self._comm, values)
-            self._fingerprint = self._fingerprint_of_shards(data, options) if own else None
-            yield
+        failures, signals = self._failures, self._ring.signals
+        failures.begin(name)
+        with failures, self._telling(), signals.kept():
+            common = {key: value for key, value in values.items() if key not in self._own_data}
+            known = {"call": name, **self._identity(), **agreement.describe(common)}
+            failures.signals = signals
+            agreement.require(failures, known)
+            failures.signals = None
+            with common_clock(self._common_time), self._quiet():
+                if self._own_rows:
+                    self._fingerprint = self._make_together(lambda: self._check_rows(values))
+                yield
+            if ends:
+                interrupted = agreement.largest(failures, self.rank if signals.handle() else -1)
+            failures.is_common = True  # all is done
+            if ends and interrupted >= 0:
+                signals.raise_kept()
+                raise KeyboardInterrupt(f"rank {interrupted} was interrupted")
 
-    def _fingerprint_of_shards(
-        self, data: Mapping[str, Any], options: Mapping[str, Any]
-    ) -> Fingerprint:
+    @property
+    def _own_data(self) -> tuple[str, ...]:
+        """The names of the data of which each rank has its own rows."""
+        return ("X", "y", "sample_weight") if self._own_rows else ()
+
+    def _make_together(self, make: Callable[[], T]) -> T:
+        """Return what a function makes, unless it raises an error on any rank."""
+        found, error = None, None
+        try:
+            with self._failures.preparing():
+                found = make()
+        except BaseException as raised:
+            error = raised
+        agreement.complete(self._failures, error)
+        return cast("T", found)
+
+    def prepare(self, make: Callable[[], T]) -> T:
+        if self.size == 1:
+            return make()
+        time = self._common_time()
+        with common_clock(lambda: time):
+            return self._make_together(make)
+
+    def agree(self, stops: bool) -> bool:
+        return agreement.largest(self._failures, int(stops)) > 0
+
+    @property
+    def is_torn(self) -> bool:
+        return self._ring.is_torn
+
+    @property
+    def leaves_together(self) -> bool:
+        return self.size == 1 or self._failures.is_common
+
+    def _check_rows(self, values: Mapping[str, Any]) -> Fingerprint:
         """Return the fingerprint of all rows, made of those of the shards."""
+        self._check_own_rows(values["X"], values)
         found = {}
-        given = {**data, "sample_weight": options.get("sample_weight")}
-        for name, value in given.items():
+        for name in self._own_data:
+            value = values.get(name)
             if value is None:
                 continue
             array = np.asarray(value)
@@ -377,11 +433,13 @@ class MPITrainer(Trainer):
             )
 
     def fit(self, X: Any, y: Any = None, epochs: int | None = None, **options: Any) -> History:
-        with self._together({"X": X, "y": y}, epochs=epochs, **options):
+        options = _read_once(options)
+        with self._together("fit", {"X": X, "y": y, "epochs": epochs, **options}):
             return super().fit(X, y, epochs, **self._shown(options))
 
     def resume(self, path: Any, X: Any, y: Any = None, **options: Any) -> History:
-        with self._together({"X": X, "y": y}, **options):
+        options = _read_once(options)
+        with self._together("resume", {"checkpoint": path, "X": X, "y": y, **options}):
             return super().resume(path, X, y, **self._shown(options))
 
     def _shown(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -402,12 +460,14 @@ class MPITrainer(Trainer):
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         self._refuse_own_rows()
-        with self._together({"X": X, "y": y, "sample_weight": sample_weight}):
+        values = {"X": X, "y": y, "sample_weight": sample_weight}
+        with self._together("partial_fit", values, ends=False):
             return super().partial_fit(X, y, sample_weight)
 
     def step(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         self._refuse_own_rows()
-        with self._telling():
+        values = {"X": X, "y": y, "sample_weight": sample_weight}
+        with self._together("step", values, ends=False):
             return super().step(X, y, sample_weight)
 
     def learn_one(self, x: Any, y: Any) -> float:
@@ -426,3 +486,27 @@ class MPITrainer(Trainer):
             "an MPITrainer cannot be pickled or copied: its communicator is that of this process; "
             "expected its net, or a Checkpoint"
         )
+
+
+def _read_once(options: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments, with lists in the place of iterators."""
+    return {
+        name: list(value) if isinstance(value, Iterator) else value
+        for name, value in options.items()
+    }
+
+
+def _checked_comm(mpi: Any, comm: Any) -> Any:
+    """Return a communicator, or that of all ranks in the place of None."""
+    if not mpi.Is_initialized() or mpi.Is_finalized():
+        raise RuntimeError("MPI is not initialised, or finalised; expected MPI.Init() before")
+    if mpi.Query_thread() < mpi.THREAD_SERIALIZED:
+        raise RuntimeError(
+            "MPI was initialised for one thread, and any thread of a training can send; expected "
+            'mpi4py.rc.thread_level "serialized" or "multiple"'
+        )
+    if comm is None:
+        return mpi.COMM_WORLD
+    if not isinstance(comm, mpi.Intracomm) or comm == mpi.COMM_NULL:
+        raise TypeError(f"comm is {comm!r}, expected a communicator of mpi4py with this process")
+    return comm

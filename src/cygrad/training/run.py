@@ -280,7 +280,7 @@ class Run(ABC):
         stops = [hook.on_epoch_end(trainer, epoch.number, history.last()) for hook in self.hooks]
         is_partial = history.partial_steps > 0
         spent = self.budget.spent(epoch.number, partial=is_partial)
-        if any(stops) and not is_partial:
+        if stops and trainer.agree(any(stops)) and not is_partial:
             spent = "callback"
         history.stopped = spent
         self.epoch = None
@@ -372,14 +372,19 @@ class Run(ABC):
 
     def _leave(self, epoch: Epoch, is_error: bool) -> None:
         """Leave an epoch that an error or an interrupt has ended."""
-        if not self._engine.finite:
+        if not self._engine.finite or self.trainer.is_torn:
             self._restore()
         elif len(self.history) < epoch.number and self.steps_done == epoch.planned:
             missing = len(self.history.keys()) - 4  # loss, metric, rate and seconds are known
             self._list(epoch, (nan,) * missing, () if self._statistics else None)
         elif len(self.history.statistics) < len(self.history) and self._statistics:
             self.history.statistics.append(())
-        elif not is_error and len(self.history) < epoch.number and self.can_go_on:
+        elif (
+            not is_error
+            and len(self.history) < epoch.number
+            and self.can_go_on
+            and self.trainer.leaves_together
+        ):
             for hook in self._pausing:
                 hook.on_leave(self)
 
@@ -477,7 +482,7 @@ class ArrayRun(Run):
                 trainer.max_threads,
             )
         except BaseException:
-            if not self._engine.finite:
+            if not self._engine.finite or trainer.is_torn:
                 self._restore()
             raise
         if len(history) < first + count:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from numpy.random import BitGenerator, Generator
     from numpy.typing import ArrayLike, NDArray
 
+    from cygrad._engine.samples import Samples
+    from cygrad.network.losses import Targets
     from cygrad.network.weights import Weights
     from cygrad.seeding import RandomSource
     from cygrad.training.checkpoints.fingerprint import Fingerprint
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from cygrad.training.order import Shuffle
 
 __all__ = ["DivergenceError", "History", "Trainer"]
+
+T = TypeVar("T")
 
 
 class Trainer:
@@ -447,7 +451,8 @@ class Trainer:
             class_weight,
         )
         reset = checks.flag(reset, "reset")
-        run = prepare(self, given, options, callbacks, self._seeds.of("validation"))
+        seeds = self._seeds.of("validation")
+        run = self.prepare(lambda: prepare(self, given, options, callbacks, seeds, 4))
         return run(reset)
 
     def resume(
@@ -587,6 +592,26 @@ class Trainer:
         """Return the number of rows, and their weights, of all processes that train together."""
         return rows, weights
 
+    # For `MPITrainer`, whose methods are called on all ranks
+
+    def prepare(self, make: Callable[[], T]) -> T:
+        """Return what a function makes of the arguments of a call."""
+        return make()
+
+    def agree(self, stops: bool) -> bool:
+        """Return whether the training stops after an epoch."""
+        return stops
+
+    @property
+    def is_torn(self) -> bool:
+        """True if a step was given up in the middle."""
+        return False
+
+    @property
+    def leaves_together(self) -> bool:
+        """True if an error that ends an epoch ends it on all ranks."""
+        return True
+
     def exclusive(self) -> Training:
         """Return a context in which no other call can train the network."""
         return self._training
@@ -698,8 +723,7 @@ class Trainer:
         No copy of the parameters is kept, and `history` stays that of the latest `fit`. An update
         that overflows is found in the next step only, because the parameters are not checked.
         """
-        samples, targets = read_data(self._net, X, y)
-        weights = read_sample_weights(self._net, sample_weight, samples.rows)
+        samples, targets, weights = self.prepare(lambda: self._read(X, y, sample_weight))
         with self._training as training:
             rates = self.rates_of(self.steps, -(-samples.rows // self.step_rows))
             loss, metric, done, diverged = training.epoch(
@@ -738,13 +762,16 @@ class Trainer:
         -----
         As for `partial_fit`.
         """
-        samples, targets = read_data(self._net, X, y)
-        weights = read_sample_weights(self._net, sample_weight, samples.rows)
+        samples, targets, weights = self.prepare(lambda: self._read(X, y, sample_weight))
         with self._training as training:
             loss = training.step(samples, targets, self.max_threads, weights)
         if not isfinite(loss):
             raise DivergenceError(1)
         return loss
+
+    def _read(self, X: Any, y: Any, weights: Any) -> tuple[Samples, Targets, Weights | None]:
+        samples, targets = read_data(self._net, X, y)
+        return samples, targets, read_sample_weights(self._net, weights, samples.rows)
 
     def learn_one(self, x: ArrayLike, y: ArrayLike) -> float:
         """Do one step on one sample, with little overhead: for control loops.

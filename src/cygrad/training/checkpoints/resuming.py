@@ -72,6 +72,24 @@ def resume(
         Of warnings, as for `warnings.warn`.
     """
     name = archive.path_name(path)
+    run, state = trainer.prepare(
+        lambda: _prepare(trainer, name, given, callbacks, options, stacklevel + 3)
+    )
+    try:
+        return run(state=state)
+    except DamagedState as error:
+        raise archive.damaged_error(name, error) from error
+
+
+def _prepare(
+    trainer: Trainer,
+    name: str,
+    given: GivenData,
+    callbacks: Iterable[Hooks | EpochFunction] | None,
+    options: Mapping[str, Any],
+    stacklevel: int,
+) -> tuple[Run, dict[str, Any]]:
+    """Return the run of a checkpoint, and the state from which it goes on."""
     saved = _read(name)
     differs = difference(_as_read(describe_trainer(trainer)), saved.trainer)
     if differs is not None:
@@ -92,10 +110,7 @@ def resume(
         raise ValueError(f"{differs}, to go on with {name!r}")
     with _damage(name):
         _check_state(run, saved.state)
-    try:
-        return run(state={**saved.state, "callbacks": states})
-    except DamagedState as error:
-        raise archive.damaged_error(name, error) from error
+    return run, {**saved.state, "callbacks": states}
 
 
 def remembered(path: str | os.PathLike[str]) -> dict[str, Any]:
