@@ -91,6 +91,21 @@ def test_resume_on_another_number_of_ranks(houses, alone, tmp_path):
     assert files_of(tmp_path)["model"] == alone[0]["model"]
 
 
+def test_folds_of_one_process(houses, tmp_path):
+    found = []
+    for ranks in (1, 3):
+        output = tmp_path / f"{ranks}.csv"
+        words = ("--target", "price", "--cv", 4, "--hidden", "5", "--epochs", 2)
+        done = cygrad(ranks, "train", houses, *words, "--output", output, "--json", "--quiet")
+        assert done.returncode == 0, done.stderr
+        result = json.loads(done.stdout)
+        for each in (result, *result["folds"]):
+            del each["seconds"]
+        del result["output"]
+        found.append((result, output.read_bytes()))
+    assert found[0] == found[1]
+
+
 def test_errors_are_printed_once(houses, tmp_path):
     assert "No such file" in line_of(cygrad(2, "train", tmp_path / "none.csv"), 1)
     assert "--depth" in line_of(cygrad(2, "train", houses, "--depth"), 2)

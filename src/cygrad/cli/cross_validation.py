@@ -10,7 +10,7 @@ import csv
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from math import nan
 from pathlib import Path
 from time import perf_counter
@@ -40,6 +40,7 @@ from cygrad.training.progress import MAX_LINES, Count
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from cygrad.cli.ranks import Ranks
     from cygrad.cli.train import Trained
 
 DDOF = 1  # of the standard deviation over the folds
@@ -81,9 +82,11 @@ class Fold:
 def run(arguments: Namespace) -> None:
     """Train and test on each division, print metrics, and write the predictions."""
     output = None
+    ranks, arguments.ranks = arguments.ranks, None  # each fold is trained by one
+    is_main = ranks is None or ranks.is_main
     if arguments.output == STREAM and arguments.json:
         raise ValueError("--output -: not with --json, which prints the results to stdout")
-    if arguments.output not in (None, STREAM):
+    if is_main and arguments.output not in (None, STREAM):
         output = output_path("--output", arguments.output, train.data_file(arguments))
     samples = read_undivided(arguments)
     ids = _ids(samples, arguments)
@@ -103,9 +106,11 @@ def run(arguments: Namespace) -> None:
     is_interrupted = False
     progress = Progress(k, arguments.epochs, arguments.quiet)
     try:
-        with progress:
+        with progress, nullcontext() if ranks is None else ranks.alone():
             for number, (rows, test) in enumerate(parts, 1):
-                notes.fold = number
+                if ranks is not None and (number - 1) % ranks.size != ranks.rank:
+                    continue
+                notes.fold = progress.fold = number
                 dataset = samples.divide(rows, test, arguments)
                 if number == 1 and arguments.probabilities:
                     net = architecture.network(arguments, dataset)
@@ -119,8 +124,13 @@ def run(arguments: Namespace) -> None:
     except KeyboardInterrupt:
         is_interrupted = True
     finally:
+        if ranks is None:
+            notes.print_late()
+    if ranks is not None:
+        ranks.agree()
+        folds, is_interrupted = _together(ranks, parts, folds, notes, is_interrupted)
         notes.print_late()
-    if folds:
+    if folds and is_main:
         result = _result(arguments, samples, folds, notes.all, perf_counter() - begin)
         shown = sys.stdout
         if arguments.output is not None and not is_interrupted:
@@ -136,6 +146,26 @@ def run(arguments: Namespace) -> None:
     if is_interrupted:
         nothing = "" if arguments.output is None else f"; {output or 'stdout'} is not written"
         raise KeyboardInterrupt(f"{len(folds)} of {k} folds were tested{nothing}")
+
+
+def _together(
+    ranks: Ranks, parts: Sequence[Any], folds: list[Fold], notes: Notes, is_interrupted: bool
+) -> tuple[list[Fold], bool]:
+    """Return the folds of all ranks, and whether one of them was interrupted."""
+    own = [{**vars(fold), "rows": None} for fold in folds]
+    found = {}
+    several: list[list[dict[str, list[int]]]] = []
+    for rank, (of_rank, said, is_ended) in enumerate(
+        ranks.exchange([own, notes.of_folds, is_interrupted])
+    ):
+        for index, fields in enumerate(of_rank):
+            number = rank + index * ranks.size
+            lines = [tuple(line) for line in fields["lines"]]
+            found[number] = Fold(**{**fields, "rows": parts[number][1], "lines": lines})
+        several.append(said)
+        is_interrupted = is_interrupted or is_ended
+    notes.join(several, len(found))
+    return [found[number] for number in sorted(found)], is_interrupted
 
 
 class Notes:
@@ -161,6 +191,22 @@ class Notes:
     def _add(self, notes: dict[str, list[int]], text: str) -> None:
         if text not in self._first:
             notes.setdefault(text, []).append(self.fold)
+
+    @property
+    def of_folds(self) -> list[dict[str, list[int]]]:
+        """What was said and found in the folds: the numbers of the folds, by texts."""
+        return [self._said, self._found]
+
+    def join(self, several: Sequence[Sequence[dict[str, list[int]]]], folds: int) -> None:
+        """Take `of_folds` of several processes, in the order of the folds."""
+        self.fold = folds
+        for own, others in zip(self.of_folds, zip(*several, strict=True), strict=True):
+            own.clear()
+            for each in others:
+                for text, numbers in each.items():
+                    own[text] = sorted(own.get(text, []) + numbers)
+            for text in sorted(own, key=own.__getitem__):
+                own[text] = own.pop(text)
 
     @property
     def all(self) -> list[str]:
@@ -192,7 +238,7 @@ class Progress:
     def __init__(self, folds: int, epochs: int, is_quiet: bool) -> None:
         self._folds = folds
         self._epochs = epochs
-        self._fold = 1
+        self.fold = 1
         self._stream = ErrorStream()
         self._bar: Count | None = None
         self._is_quiet = is_quiet
@@ -203,20 +249,20 @@ class Progress:
     def epoch_done(self, trainer: object, epoch: int, logs: Any) -> None:
         """Show the loss of an epoch."""
         if self._bar is not None:
-            done = (self._fold - 1) * self._epochs + epoch
+            done = (self.fold - 1) * self._epochs + epoch
             name = "val_loss" if "val_loss" in logs else "loss"
-            numbers = f"fold {self._fold}/{self._folds}  {name} {logs[name]:.4g}"
+            numbers = f"fold {self.fold}/{self._folds}  {name} {logs[name]:.4g}"
             self._bar.show(done, numbers)
 
     def fold_done(self, metrics: dict[str, float], metric: str) -> None:
         """Show the metric of a fold."""
         stride = -(-self._folds // MAX_LINES)
-        is_due = self._fold % stride == 0 or self._fold == self._folds
+        is_due = self.fold % stride == 0 or self.fold == self._folds
         if self._bar is None and not self._is_quiet and is_due:
             numbers = f"loss {metrics['loss']:.4g}  {metric} {metrics[metric]:.4g}"
-            self._stream.write(f"fold {self._fold}/{self._folds}  {numbers}\n")
+            self._stream.write(f"fold {self.fold}/{self._folds}  {numbers}\n")
             self._stream.flush()
-        self._fold += 1
+        self.fold += 1
 
     def __enter__(self) -> Progress:
         return self

@@ -137,8 +137,9 @@ def _add_train(parser: argparse.ArgumentParser) -> Check:
         "The test part of the digits is fixed: of each class, every fifth image. Other "
         "data are divided by --seed, so that both parts are alike in their targets. Started by "
         "mpiexec, several processes train together, to the same model file: mpiexec -n 4 cygrad "
-        "train FILE. Rank 0 prints and writes; all read FILE, and --checkpoint to go on. It needs "
-        "pip install 'cygrad[mpi]'. Not with --cv; other commands run on rank 0 alone."
+        "train FILE; with --cv each trains some of the folds. Rank 0 prints and writes; all read "
+        "FILE, and --checkpoint to go on. It needs pip install 'cygrad[mpi]'. Other commands run "
+        "on rank 0 alone."
     )
     parser.add_argument(
         "data",

@@ -1,22 +1,25 @@
 """The command line on several processes, started by mpiexec or another launcher of MPI.
 
-``cygrad train`` trains on all of them by `MPITrainer`, and rank 0 prints and writes. Of the other
-commands rank 0 runs, and the others end at once. mpi4py is imported for trainings alone, and where
-a launcher does not give the number of processes.
+``cygrad train`` trains on all of them by `MPITrainer`, with --cv each some of the folds, and rank 0
+prints and writes. The other commands run on rank 0, and the others end at once. mpi4py is imported
+for trainings alone, and where a launcher does not give the number of processes.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from math import inf
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
+from cygrad.threads import default_threads, limited
+
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import ModuleType
 
     from cygrad.cli.signals import Signals
@@ -106,8 +109,6 @@ class Ranks:
 
         if arguments.data == "-":
             raise ValueError(f"FILE is -, expected a file: {self.size} processes share no stdin")
-        if arguments.cv is not None:
-            raise ValueError(f"--cv: not with {self.size} processes; expected one")
         try:
             self._mpi = library("mpi4py.MPI", "mpi")
         except RuntimeError as error:
@@ -136,6 +137,28 @@ class Ranks:
         shared = np.array([value])
         self._failures.wait(self._comm.Ibcast(shared.view(np.uint8), 0))
         return bool(shared[0])
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Train without the others, on this process's share of the processors."""
+        share = max(default_threads() // self._failures.ranks_here, 1)
+        with limited(lambda: share):
+            yield
+
+    def exchange(self, value: Any) -> list[Any]:
+        """Return the values of all ranks, which JSON can hold."""
+        import numpy as np
+
+        own = np.frombuffer(json.dumps(value).encode(), np.uint8)
+        counts = np.empty(self.size, np.int64)
+        self._failures.wait(self._comm.Iallgather(np.array([len(own)], np.int64), counts))
+        texts = np.empty(counts.sum(), np.uint8)
+        self._failures.wait(self._comm.Iallgatherv(own, [texts, counts.tolist()]))
+        ends = counts.cumsum().tolist()
+        return [
+            json.loads(texts[end - count : end].tobytes())
+            for end, count in zip(ends, counts.tolist(), strict=True)
+        ]
 
     def agree(self, error: BaseException | None = None) -> None:
         """Wait for all ranks; raise an error if one of them has one.
