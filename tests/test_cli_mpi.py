@@ -19,6 +19,8 @@ import pytest
 pytest.importorskip("mpi4py", reason="needs the extra mpi")
 import mpiexec
 
+from cygrad.cli.ranks import launched
+
 
 def cygrad(ranks: int, *words: Any) -> Any:
     return mpiexec.run(ranks, "-m", "cygrad", *words)
@@ -145,6 +147,35 @@ def test_launcher_of_another_library(houses):
         text=True,
     )
     assert "3 processes were started, and mpi4py finds 1" in line_of(done, 1)
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"PMI_RANK": "2", "PMI_SIZE": "4"}, (2, 4)),
+        ({"OMPI_COMM_WORLD_RANK": "0", "OMPI_COMM_WORLD_SIZE": "3", "PMIX_RANK": "0"}, (0, 3)),
+        ({"PMI_RANK": "0", "PMI_SIZE": "1"}, None),
+        ({"PMI_RANK": "", "PMI_SIZE": "4"}, None),
+        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "4", "SLURM_STEP_NUM_TASKS": "1"}, None),
+        ({}, None),
+    ],
+)
+def test_variables_of_launchers(variables, expected, monkeypatch):
+    for name in [name for name in os.environ if name.startswith(("PMI", "OMPI", "SLURM", "MV2"))]:
+        monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert launched() == expected
+
+
+def test_tasks_of_slurm_without_mpi_are_alone(houses, tmp_path):
+    done = subprocess.run(
+        mpiexec.command(1, "-m", "cygrad", *options(houses, tmp_path, 1), "--json"),
+        env={**mpiexec.environment(), "SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "4"},
+        capture_output=True,
+        text=True,
+    )
+    assert "processes" not in json.loads(done.stdout)
 
 
 def test_other_commands_run_once(houses, tmp_path):

@@ -13,6 +13,7 @@ import cygrad
 
 #: The extras of some modules, by the beginning of their names.
 NEEDED = {
+    "cygrad.distributed": "mpi4py",
     "cygrad.exchange.comparison": "torch",
     "cygrad.exchange.keras.writing": "keras",
     "cygrad.exchange.onnx": "onnx",

@@ -94,7 +94,9 @@ def fit_many(
     ...     net = cg.Network(64, [cg.Dense(10, "softmax")], loss="cross_entropy", rng=seed)
     ...     return cg.Trainer(net, cg.Adam(1e-3), rng=seed)
     >>> trainers = [trainer(seed) for seed in range(10)]
-    >>> results = cg.distributed.fit_many(trainers, X, y, epochs=3)  # doctest: +SKIP
+    >>> results = cg.distributed.fit_many(trainers, X, y, epochs=3)
+    >>> [len(each.history) for each in results]
+    [3, 3, 3, 3, 3, 3, 3, 3, 3, 3]
     """
     with divided(comm):
         return fitting.fit_many(
@@ -125,9 +127,14 @@ def divided(comm: Any = None) -> Iterator[None]:
     Examples
     --------
     >>> import cygrad as cg
-    >>> def compare(trainer, settings, X, y):
-    ...     with cg.distributed.divided():
-    ...         return cg.grid(trainer, settings, X, y, epochs=5, folds=5, rng=0)
+    >>> X, y = cg.datasets.load_digits()
+    >>> def trainer(rate):
+    ...     net = cg.Network(64, [cg.Dense(10, "softmax")], loss="cross_entropy", rng=0)
+    ...     return cg.Trainer(net, cg.Adam(rate), rng=0)
+    >>> with cg.distributed.divided():
+    ...     found = cg.grid(trainer, {"rate": [1e-6, 1e-2]}, X / 16, y, epochs=5, folds=3, rng=0)
+    >>> found.best.setting
+    {'rate': 0.01}
     """
     mpi = library("mpi4py.MPI", "mpi")
     comm = mpi.COMM_WORLD if comm is None else comm
