@@ -24,7 +24,7 @@ def test_the_same_bits_as_without_dask():
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
