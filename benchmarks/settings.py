@@ -45,6 +45,11 @@ SECTIONS = {
         "many networks at once; with --peers scikit-learn with joblib, and JAX's vmap",
         per_threads=True,
     ),
+    "mpi": Section(
+        "mpi.section",
+        "a step on MPI ranks of one thread, with a model for clusters; with --peers PyTorch's DDP",
+        alone=True,
+    ),
     "costs": Section("costs", "the constants of the cost model, each with its worth"),
     "sparse": Section("sparse", "an epoch on sparse samples, next to dense ones", per_threads=True),
     "checkpoint": Section(
