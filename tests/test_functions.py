@@ -154,6 +154,14 @@ def test_every_instruction_set_gives_the_same_bits(name, dtype, isa):
     assert np.array_equal(here.view(integers), best.view(integers))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 15, 16, 17, 63, 64, 65, 127, 128, 129, 257])
+def test_the_last_numbers_are_computed_too(count, dtype, isa):
+    x = np.linspace(0.1, 0.9, 512).astype(dtype)
+    for name in ("log", "log1p", "tanh"):
+        np.testing.assert_array_equal(evaluate(name, x[-count:]), evaluate(name, x)[-count:])
+
+
 inf, nan = math.inf, math.nan
 SPECIAL_VALUES = {
     "exp": ((0.0, 1), (-0.0, 1), (inf, inf), (-inf, 0), (1e4, inf), (-1e4, 0)),

@@ -170,6 +170,14 @@ def test_all_columns_of_words(write):
     assert has_note(table, "column_3", "'5more' in line 4", "3 of 4 are")
 
 
+def test_more_words_than_are_remembered(write):
+    """Words of equal size share places in the memory of those that were read lately."""
+    words = [f"w{i:04x}" for i in range(20_000)]
+    rows = [*words, *words[::-1], *(word for word in words[::7] for _ in range(2))]
+    table = read(write("word,y\n" + "".join(f"{word},1\n" for word in rows)))
+    assert table["word"].tolist() == rows
+
+
 def test_single_quotes(write):
     table = read(write(RECURRENCE))
     assert len(table) == 4

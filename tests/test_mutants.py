@@ -1,0 +1,169 @@
+"""The tests catch faults that are planted in the engine: see mutants.py and mutated.py."""
+
+import os
+import sys
+
+import mutant_runs
+import mutants
+import mutated
+import pytest
+
+engine = pytest.mark.skipif(sys.platform != "linux", reason="the header is for Linux")
+
+
+@pytest.fixture(scope="module")
+def plants():
+    return [each for file, text in mutants.sources().items() for each in mutants.chosen(file, text)]
+
+
+def changed(file, text, kind):
+    """Return the changes of a kind in a text, as before and after."""
+    return {(e.text, e.changed) for e in mutants.candidates(file, text) if e.kind == kind}
+
+
+def test_there_are_enough_of_each_kind_and_in_each_file(plants):
+    assert len(plants) >= 400
+    kinds = {each.kind for each in plants}
+    assert len(kinds) == 14
+    assert all(sum(each.kind == kind for each in plants) >= 8 for kind in kinds)
+    assert {each.file for each in plants} == set(mutants.sources())
+
+
+def test_each_has_a_name_of_its_own(plants):
+    assert len({each.name for each in plants}) == len(plants)
+
+
+def test_a_change_elsewhere_in_a_file_moves_no_plant():
+    file = "csrc/norms.h"
+    text = mutants.sources()[file]
+    before = [each.name for each in mutants.chosen(file, text)]
+    after = [each.name for each in mutants.chosen(file, "/* one more line */\n" + text)]
+    assert before == after
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        ("arithmetic", "a + b * c", "a - b * c"),
+        ("comparison", "a < b", "a <= b"),
+        ("logic", "a < b && c > 0", "a < b || c > 0"),
+        ("select", "ready ? d : e", "ready ? e : d"),
+        ("select", "select_(m, p, q)", "select_(m, q, p)"),
+        ("min/max", "maximum(p, q)", "minimum(p, q)"),
+        ("index", "i", "i + 1"),
+        ("branch", "! done", "0"),
+        ("negation", "! done", "done"),
+        ("constant", "2 * n", "3 * n"),
+        ("offset", "a + b * c", "a"),
+        ("store", "out[i] = select_(m, p, q)", ""),
+        ("statement", "step(n)", ""),
+    ],
+)
+def test_the_changes_of_c(kind, before, after):
+    text = """
+static void f(int n)
+{
+    int x = a + b * c, y = a < b && c > 0, v = ready ? d : e, z = 2 * n;
+    if (!done) out[i] = select_(m, p, q);
+    w = maximum(p, q);
+    step(n);
+}
+"""
+    assert (before, after) in changed("csrc/some.c", text, kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        ("arithmetic", "n - 1", "n + 1"),
+        ("comparison", "n >= 2", "n > 2"),
+        ("logic", "n >= 2 and not ready", "n >= 2 or not ready"),
+        ("negation", "not ready", "ready"),
+        ("flag", "True", "not True"),
+        ("count", "n - 1", "n - 1 - 1"),
+        ("select", "a if ready else b", "b if ready else a"),
+        ("branch", "n >= 2 and not ready", "False"),
+        ("store", "x[i] = <double *> y", ""),
+    ],
+)
+def test_the_changes_of_cython(kind, before, after):
+    text = """
+cdef int f(int n) except -1:
+    cdef int a = 0
+    if n >= 2 and not ready:
+        for i in range(n - 1):
+            x[i] = <double *> y
+    g(a if ready else b, True)
+"""
+    assert (before, after) in changed("src/some.pyx", text, kind)
+
+
+def test_a_plant_is_behind_a_switch_and_moves_no_line():
+    text = "static int f(int a)\n{\n    if (a < 2) g(a);\n    return a;\n}\n"
+    of_kind = {each.kind: each for each in mutants.candidates("csrc/some.c", text)}
+    with_both = mutants.planted(text, {7: of_kind["branch"], 9: of_kind["statement"]})
+    line = "    if ((CG_M(7) ? (0) : (a < 2))) { if (!CG_M(9)) g(a); }"
+    assert with_both.split("\n") == [*text.split("\n")[:2], line, *text.split("\n")[3:]]
+
+    text = "cdef int f(int a) except -1:\n    if a < 2:\n        g(a)\n"
+    of_kind = {each.kind: each for each in mutants.candidates("src/some.pyx", text)}
+    with_both = mutants.planted(text, {7: of_kind["branch"], 9: of_kind["statement"]})
+    assert with_both.split("\n")[1:3] == [
+        "    if ((False) if CG_M(7) else (a < 2)):",
+        "        if not CG_M(9): g(a)",
+    ]
+
+
+def test_nothing_is_planted_where_only_the_time_would_change():
+    text = "void f(int n)\n{\n    prefetch_row(row + n);\n}\n"
+    assert mutants.candidates("csrc/some.c", text) == []
+    plan = "cdef double cost_in_turn(self, int n):\n    return n + 1\n"
+    assert mutants.candidates("src/cygrad/_engine/plan.pyx", plan) == []
+    assert mutants.candidates("src/cygrad/_engine/other.pyx", plan.replace("cost_", "")) != []
+
+
+def test_the_quickest_tests_that_reach_a_plant_come_first():
+    tests = {
+        "a.py::slow": (3.0, [5]),
+        "a.py::quick": (1.0, [5, 6]),
+        "a.py::other": (0.5, [6]),
+        "b.py::quick": (2.0, [5]),
+    }
+    assert mutant_runs.in_order(5, tests, 10, 4) == (
+        ["a.py::quick", "b.py::quick", "a.py::slow"],
+        6,
+    )
+    assert mutant_runs.in_order(5, tests, 3.5, 4) == (["a.py::quick", "b.py::quick"], 3)
+    assert mutant_runs.in_order(5, tests, 10, 1) == (["a.py::quick", "b.py::quick"], 3)
+    assert mutant_runs.in_order(7, tests, 10, 4) == ([], 0)
+
+
+def test_survivors_are_planted(plants):
+    names = {each.name for each in plants}
+    assert not set(mutants.SURVIVORS) - names
+
+
+@engine
+@pytest.mark.sweep
+def test_a_sample_is_caught():
+    pytest.importorskip("Cython")
+    copy = mutated.Copy("mutants-sample", tuple(mutated.SAMPLE))
+    copy.build()
+    for plant, result in copy.sample():
+        assert result.caught or plant.name in mutants.SURVIVORS, (plant.name, result.how)
+
+
+@engine
+@pytest.mark.sweep
+def test_nearly_all_are_caught():
+    pytest.importorskip("Cython")
+    copy = mutated.Copy()
+    copy.build()
+    assert len(copy.plants) >= 300
+    jobs = len(os.sched_getaffinity(0))
+    with copy.workers(jobs) as workers:
+        results = copy.run(workers, copy.reach(workers, mutated.TESTS.split()))
+    alive = {name for name, result in results.items() if not result.caught}
+    print(mutated.report(list(copy.plants.values()), results))
+    assert not alive - set(mutants.SURVIVORS)
+    assert len(alive) <= 0.05 * len(results)
