@@ -24,9 +24,9 @@ from cygrad._engine.plan cimport CLIP, SORT_BY_COLUMN, SPARSE_GRADIENT
 # The header of a step's sums: loss, metric, penalty, and one of these, or 2 + the number of a rank that was interrupted.
 cdef double DIVERGED = -1, GOES_ON = 0, ENDS = 1
 
-# The rows of a tile; and shares of a batch have this unit.
-cdef Py_ssize_t TILE = 8, WHOLE = 1 << 16
-cdef Py_ssize_t ROOM = 32
+cdef Py_ssize_t TILE = 8        # rows
+cdef Py_ssize_t WHOLE = 1 << 16     # the unit of the shares of a batch is 1 / WHOLE
+cdef Py_ssize_t ROOM = 32       # a plan has a multiple of so many rows, so that it serves for a little more too
 
 
 @cython.final
@@ -84,7 +84,7 @@ cdef class Ranks:
         if self.first_rows != NULL:
             return max(self.most, 1)
         share = rows * (self.shares[self.rank + 1] - self.shares[self.rank]) // WHOLE + TILE + 1
-        return min(max((share + ROOM - 1) // ROOM * ROOM, 1), rows)     # the same plan serves for a little more
+        return min(max((share + ROOM - 1) // ROOM * ROOM, 1), rows)
 
     # The order of work
 
@@ -233,7 +233,7 @@ cdef class Ranks:
         if self.first_rows != NULL:     # rows are counted from the first one of rank 0
             self.x = passes.p.x[0]
             self.x.data -= self.first_rows[self.rank] * self.x.row_stride
-            passes.p.x = passes.p.ahead.samples = &self.x
+            passes.p.x = &self.x
             if passes.p.y != NULL:
                 self.y = passes.p.y[0]
                 self.y.data -= self.first_rows[self.rank] * self.y.row_stride
@@ -253,8 +253,7 @@ cdef class Ranks:
     cdef void begin_batch(self, SequentialPasses passes) noexcept nogil:
         """Begin a batch of which these are this rank's rows."""
         cdef Pass *p = &passes.p
-        cdef Py_ssize_t first, next_start, next_rows
-        first = self.first_place(p.order + passes.batch_start, p.batch_rows, self.rank)
+        cdef Py_ssize_t first = self.first_place(p.order + passes.batch_start, p.batch_rows, self.rank)
         p.start = passes.batch_start + first
         p.rows = self.first_place(p.order + passes.batch_start, p.batch_rows, self.rank + 1) - first
         p.loss = p.metric = p.penalty = 0
@@ -262,12 +261,6 @@ cdef class Ranks:
         if not p.is_last:
             p.update.rule = CG_RULE_store
         p.ahead.rows, p.has_statistics = 0, True
-        if passes.fetch_ahead and passes.batches_done + 1 < passes.batches:
-            next_start = passes.batch_start + p.batch_rows
-            next_rows = min(passes.batch_size, passes.samples - next_start)
-            first = self.first_place(p.order + next_start, next_rows, self.rank)
-            p.ahead.order = p.order + next_start + first
-            p.ahead.rows = self.first_place(p.order + next_start, next_rows, self.rank + 1) - first
         self.plan.pass_id += 1
         self.next, self.given_up, self.opened = 0, False, NULL
 
@@ -275,6 +268,7 @@ cdef class Ranks:
         """Run entries until one that threads share, or to the end."""
         cdef const Entry *entry
         cdef const Operation *op
+        cdef Py_ssize_t i
         if self.opened != NULL:
             entry, self.opened = self.opened, NULL
             self.after(passes, entry)
@@ -292,10 +286,9 @@ cdef class Ranks:
                 self.opened = entry
                 cg_team_open(passes.team, (entry.panels if entry.is_gradient else op.panels) * op.blocks)
                 return
-            if entry.is_gradient:
-                self.run_task(passes, entry, 0, member)
-            else:
-                self.plan.run_operation(op, &passes.p, member, passes.interrupts)
+            # Of a gradient one task has all panels. No interrupt ends an operation: the step goes on.
+            for i in range(1 if entry.is_gradient or self.plan.takes_all_panels(op, &passes.p) else op.panels * op.blocks):
+                self.run_task(passes, entry, i, member)
             self.after(passes, entry)
         cg_team_end(passes.team)
 
