@@ -1,5 +1,6 @@
 """Training on batches from sequences, iterables and functions, read ahead on a thread."""
 
+import _thread
 import threading
 import time
 import traceback
@@ -340,27 +341,31 @@ class TestReadingAhead:
         trainer().fit(endless, max_steps=3)
         assert closed == ["cygrad-reader"]
 
-    def test_an_interrupt_leaves_a_usable_state(self, interrupt):
+    def test_an_interrupt_leaves_a_usable_state(self):
         def endless():
+            while one.steps == 0:
+                yield X, Y
+            _thread.interrupt_main()
             while True:
                 yield X, Y
 
         one = trainer()
-        interrupt()
         with pytest.raises(KeyboardInterrupt):
             one.fit(endless())
         assert one.steps > 0
         assert np.isfinite(one.net.parameters).all()
         assert len(one.fit(pieces, epochs=2)) == 2
 
-    def test_an_interrupt_while_waiting_for_a_batch(self, interrupt):
+    def test_an_interrupt_while_waiting_for_a_batch(self):
         def slow():
             yield X, Y
-            time.sleep(0.6)
+            while one.steps < 5:  # those of the first batch
+                time.sleep(1e-3)
+            _thread.interrupt_main()
+            time.sleep(0.4)
             yield X, Y
 
         one = trainer()
-        interrupt()
         with pytest.raises(KeyboardInterrupt):
             one.fit(slow)
         assert one.steps == 5
