@@ -170,13 +170,10 @@ def complete(failures: Failures, error: BaseException | None) -> None:
     raise RankError(rank, f"rank {rank} ended with {texts[rank]}; nothing was changed")
 
 
-def largest(failures: Failures, number: int) -> int:
-    """Return the largest number of all ranks."""
-    if failures.size == 1:
-        return number
-    found = np.array([number])
-    failures.wait(failures.comm.Iallreduce(failures.mpi.IN_PLACE, found, failures.mpi.MAX))
-    return int(found[0])
+def largest(failures: Failures, numbers: NDArray[Any]) -> NDArray[Any]:
+    """Return the largest numbers of all ranks."""
+    failures.wait(failures.comm.Iallreduce(failures.mpi.IN_PLACE, numbers, failures.mpi.MAX))
+    return numbers
 
 
 def _gather(failures: Failures, own: NDArray[Any]) -> NDArray[Any]:

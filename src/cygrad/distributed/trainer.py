@@ -94,10 +94,20 @@ class MPITrainer(Trainer):
     all ranks update all parameters.
 
     What a rank decides alone on one process, all decide in common: Ctrl-C and SIGTERM end the
-    training on all ranks after the same step, seconds are those of rank 0, and a loss that is NaN
-    is a `DivergenceError` everywhere. An error on one rank, or its death, is a `RankError` on the
-    others, within about a second; afterwards the trainer is of no more use, and the program ends
-    all ranks when it ends. Callbacks and validation run on every rank, with the same numbers;
+    training on all ranks after the same step, or after the callbacks of the epoch; a callback that
+    stops the training on one rank stops it on all; seconds are those of rank 0, and a loss that is
+    NaN is a `DivergenceError` everywhere. A second Ctrl-C, at least a second after the first, ends
+    its rank at once, with an error on the others.
+
+    Ranks that make another call, or with other arguments, and errors in arguments are found before
+    anything is changed: all ranks raise an error, and can go on. Any other error on one rank, the
+    end of its program or its death is a `RankError` on the others, within about a second;
+    afterwards the trainer is of no more use, and the program ends all ranks when it ends.
+    ``import cygrad.distributed`` belongs to the top of a program: from then on an uncaught error
+    ends all ranks, also before there is a trainer. A rank that ends without an error before it has
+    made its trainer is not noticed by MPI.
+
+    Callbacks and validation run on every rank, with the same numbers;
     progress is shown, and files of `Checkpoint` and `CSVLogger` are written, by rank 0.
 
     `learn_one`, losses that are Python functions and `LBFGS` are not shared and refused, and a
@@ -145,6 +155,7 @@ class MPITrainer(Trainer):
         self._comm = failures.duplicate(comm) if failures.size > 1 else comm
         failures.begin("the making of a trainer")
         self._fingerprint: Fingerprint | None = None
+        self._interrupted = -1  # the rank, of the latest `agree`
         words = np.random.SeedSequence().generate_state(4)
         with self._telling(), failures:
             if failures.size > 1:
@@ -338,11 +349,9 @@ class MPITrainer(Trainer):
                     self._fingerprint = self._make_together(lambda: self._check_rows(values))
                 yield
             if ends:
-                interrupted = agreement.largest(failures, self.rank if signals.handle() else -1)
+                self.agree(False)
             failures.is_common = True  # all is done
-            if ends and interrupted >= 0:
-                signals.raise_kept()
-                raise KeyboardInterrupt(f"rank {interrupted} was interrupted")
+            self.raise_interrupt()
 
     @property
     def _own_data(self) -> tuple[str, ...]:
@@ -368,7 +377,19 @@ class MPITrainer(Trainer):
             return self._make_together(make)
 
     def agree(self, stops: bool) -> bool:
-        return agreement.largest(self._failures, int(stops)) > 0
+        if self.size == 1:
+            return stops
+        own = np.array([stops, self.rank + 1 if self._ring.signals.handle() else 0])
+        found = agreement.largest(self._failures, own)
+        self._interrupted = int(found[1]) - 1
+        return bool(found[0])
+
+    def raise_interrupt(self) -> None:
+        rank = self._interrupted
+        if rank >= 0:
+            self._interrupted, self._failures.is_common = -1, True
+            self._ring.signals.raise_kept()  # may raise what the handler of this rank raises
+            raise KeyboardInterrupt(f"rank {rank} was interrupted")
 
     @property
     def is_torn(self) -> bool:

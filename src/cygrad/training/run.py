@@ -280,7 +280,7 @@ class Run(ABC):
         stops = [hook.on_epoch_end(trainer, epoch.number, history.last()) for hook in self.hooks]
         is_partial = history.partial_steps > 0
         spent = self.budget.spent(epoch.number, partial=is_partial)
-        if stops and trainer.agree(any(stops)) and not is_partial:
+        if trainer.agree(any(stops)) and not is_partial:
             spent = "callback"
         history.stopped = spent
         self.epoch = None
@@ -288,6 +288,7 @@ class Run(ABC):
             self.plan_epoch(trainer.steps)
         for hook in self._pausing:
             hook.on_pause(self)
+        trainer.raise_interrupt()
 
     def pause(self, epoch: Epoch) -> None:
         """Call the callbacks that pause the training within an epoch."""

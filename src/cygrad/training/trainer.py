@@ -602,6 +602,9 @@ class Trainer:
         """Return whether the training stops after an epoch."""
         return stops
 
+    def raise_interrupt(self) -> None:
+        """Raise a KeyboardInterrupt if a rank was interrupted before the latest `agree`."""
+
     @property
     def is_torn(self) -> bool:
         """True if a step was given up in the middle."""
