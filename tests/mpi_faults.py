@@ -77,16 +77,16 @@ def bits(own: cg.Trainer) -> bytes:
     return own.net.parameters.tobytes()
 
 
-def check_goes_on(own: MPITrainer, twin: cg.Trainer | None) -> None:
+def check_goes_on(own: MPITrainer, twin: cg.Trainer | None, *, shuffle: bool = True) -> None:
     """Check that all ranks have the same state, and train on to the bits of one process."""
     assert same_everywhere((own.steps, bits(own))), "another state"
     if twin is not None and EXACT:
         assert own.steps == twin.steps, (own.steps, twin.steps)
         assert bits(own) == bits(twin), "other bits"
-    own.fit(X, Y, 2)
+    own.fit(X, Y, 2, shuffle=shuffle)
     assert same_everywhere((own.steps, bits(own))), "another state afterwards"
     if twin is not None and EXACT:
-        twin.fit(X, Y, 2)
+        twin.fit(X, Y, 2, shuffle=shuffle)
         assert bits(own) == bits(twin), "other bits afterwards"
     check_nothing_left(own)
 
@@ -276,7 +276,10 @@ def trainers_differ() -> None:
         finally:
             cg.__version__ = before
 
-    rates = [cg.Adam(other(2e-3, 1e-3)), cg.SGD(1e-3) if RANK == OTHER else cg.Adam(1e-3)]
+    rates = [
+        cg.Adam(other(2e-3, 1e-3)),
+        cg.SGD(1e-3) if RANK == OTHER else cg.Adam(1e-3),
+    ]
     check_difference(with_version, "0.0.9", f"cygrad {cg.__version__}")
     check_difference(lambda: trainer(other(41, 40)), "network")
     for rate in rates:
@@ -297,7 +300,12 @@ def trainers_differ() -> None:
     check_error(lambda: MPITrainer(other(None, network()), cg.Adam()), "net is None")
     # Another beginning is none: all take that of rank 0.
     own = MPITrainer(
-        network(seed=other(5, 0)), cg.Adam(1e-3), 16, rng=0, threads=other(2, 1), exact=EXACT
+        network(seed=other(5, 0)),
+        cg.Adam(1e-3),
+        16,
+        rng=0,
+        threads=other(2, 1),
+        exact=EXACT,
     )
     check_goes_on(own, alone())
     # An error that all have leaves nothing behind.
@@ -338,7 +346,8 @@ def calls_differ() -> None:
         check_difference(lambda a=arguments, o=options: own.fit(*a, **o), *words)
     assert own.steps == 0
     check_difference(
-        lambda: own.partial_fit(X, Y) if RANK == OTHER else own.fit(X, Y), "call partial_fit"
+        lambda: own.partial_fit(X, Y) if RANK == OTHER else own.fit(X, Y),
+        "call partial_fit",
     )
     check_difference(
         lambda: own.step(X, Y) if RANK == OTHER else own.partial_fit(X, Y), "call step"
@@ -390,7 +399,11 @@ def iterators() -> None:
 
     def options() -> dict[str, Any]:
         early = cg.EarlyStopping(patience=1, monitor="loss", min_delta=10)
-        return {"callbacks": iter([early]), "metrics": iter([gain, "f1"]), "validation": 0.25}
+        return {
+            "callbacks": iter([early]),
+            "metrics": iter([gain, "f1"]),
+            "validation": 0.25,
+        }
 
     assert len(own.fit(X, Y, 9, **options())) == len(twin.fit(X, Y, 9, **options())) == 2
     own.fit(X, Y, callbacks=[lambda *a: False])
@@ -434,8 +447,231 @@ def diverges() -> None:
 
     found = of_both(lambda each: each.fit(X, Y, 4), rate=rate)
     assert "epoch 3 at step 25" in found, found
-    of_both(lambda each: each.fit(X, Y, 4, callbacks=[cg.EarlyStopping(3, "loss")]), rate=rate)
+    of_both(
+        lambda each: each.fit(X, Y, 4, callbacks=[cg.EarlyStopping(3, "loss")]),
+        rate=rate,
+    )
     say("diverges")
+
+
+# Decisions
+
+
+@case
+def decisions() -> None:
+    """A clock, a file or a callback of one rank decide for all."""
+
+    def sleeps() -> None:
+        time.sleep(0.05)
+
+    own, twin = trainer(), alone()
+    stop = Fails(3, lambda: True)
+    assert len(own.fit(X, Y, 9, callbacks=[stop])) == 3
+    assert own.history.stopped == "callback"
+    twin.fit(X, Y, 3)
+    check_goes_on(own, twin)
+
+    class Sleeps(Fails):
+        def on_epoch_end(self, trainer: cg.Trainer, epoch: int, logs: Any) -> bool:
+            if RANK == OTHER:
+                sleeps()
+            return False
+
+    for options in (
+        {"callbacks": [Sleeps(0, sleeps)]},
+        {
+            "callbacks": [Sleeps(0, sleeps), cg.EarlyStopping(10**6, "loss")],
+            "validation": 0.2,
+        },
+        {},
+    ):
+        before = own.steps
+        history = own.fit(X, Y, FOREVER, max_seconds=0.4, **options)
+        steps = own.steps - before
+        assert history.stopped == "max_seconds"
+        assert same_everywhere((steps, len(history), history.loss)), "another step"
+        early = [cg.EarlyStopping(10**6, "loss")] * ("validation" in options)  # restores the best
+        share = options.get("validation")
+        twin.fit(X, Y, FOREVER, max_steps=steps, validation=share, callbacks=early)
+        check_goes_on(own, twin)
+    # NaN in a column of the history.
+    bent = X[:40].copy()
+    bent[3] = 3e38
+    lower = cg.ReduceOnPlateau(0.5, 1, "val_loss")
+    early = cg.EarlyStopping(4, "val_loss")
+    own.fit(X, Y, 9, X_val=bent, y_val=Y[:40], callbacks=[lower, early])
+    values = np.array(own.history.val_loss).tobytes()  # with NaN
+    assert same_everywhere((values, own.learning_rate_scale)), "another decision"
+    lower = cg.ReduceOnPlateau(0.5, 1, "val_loss")
+    early = cg.EarlyStopping(4, "val_loss")
+    twin.fit(X, Y, 9, X_val=bent, y_val=Y[:40], callbacks=[lower, early])
+    check_goes_on(own, twin)
+    say("decided")
+
+
+@case
+def threads() -> None:
+    """The processors are divided among the ranks of a host."""
+    os.environ.pop("OMP_NUM_THREADS", None)
+    os.environ["CYGRAD_NUM_THREADS"] = "7"
+    most = MPITrainer(network(), cg.Adam(), rng=0).max_threads
+    assert callable(most)
+    assert most() == 7 // SIZE, most()
+    assert trainer(threads=5).max_threads == 5
+    say("divided")
+
+
+@case
+def other_isa() -> None:
+    """Processors may differ: the test sets CYGRAD_ISA of one rank."""
+    own, twin = trainer(), alone()
+    say(f"isa {own.net.engine.isa}")
+    own.fit(X, Y, 3)
+    twin.fit(X, Y, 3)
+    check_goes_on(own, twin)
+    say("the same")
+
+
+# Interrupts: the program prints "ready", and the test sends signals.
+
+
+class Slow:
+    """A callback that works for a while after each epoch."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def on_train_begin(self, trainer: cg.Trainer) -> None:
+        pass
+
+    def on_epoch_end(self, trainer: cg.Trainer, epoch: int, logs: Any) -> None:
+        end = time.monotonic() + self.seconds
+        while time.monotonic() < end:
+            pass
+
+    def on_train_end(self, trainer: cg.Trainer) -> None:
+        pass
+
+
+INTERRUPTED: dict[str, Callable[[MPITrainer], Any]] = {
+    "fit": lambda own: own.fit(X, Y, FOREVER),
+    "epochs": lambda own: own.fit(X, Y, FOREVER, callbacks=[lambda *a: False]),
+    "callback": lambda own: own.fit(X, Y, FOREVER, callbacks=[Slow(0.1)]),
+    "validation": lambda own: own.fit(X, Y, FOREVER, X_val=MANY, y_val=np.tile(Y, 100)),
+}
+MANY = np.tile(X, (100, 1))
+
+
+@case
+def interrupted() -> None:
+    """Signals of the test, or of this rank itself: who, signal, what and the number of times."""
+    who, name, what, times = sys.argv[2:6]
+
+    def handler(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt(f"signal {number}")
+
+    number = getattr(signal, name)
+    signal.signal(number, handler)
+    moments = np.random.default_rng(5)
+    for _ in range(int(times)):
+        own = trainer()
+        COMM.Barrier()
+        moment = 0.1 + 0.3 * moments.random()
+        sent = []
+
+        def send(sent: list[float] = sent) -> None:
+            sent.append(time.monotonic())
+            kill(number)
+
+        if who == "all":
+            threading.Timer(moment + 0.03 * RANK, send).start()
+        elif int(who) == RANK:
+            threading.Timer(moment, send).start()
+        found = outcome(lambda own=own: INTERRUPTED[what](own))
+        late = time.monotonic() - sent[0] if sent else 0.0
+        # With all, it may come when another rank has ended the training.
+        if who == "all" and "signal" not in found:
+            outcome(lambda: time.sleep(5))
+        late = COMM.allreduce(late, MPI.MAX)
+        assert found.startswith("KeyboardInterrupt: "), found
+        check_interrupted(own)
+        assert late < LATEST, late
+    say("interrupted")
+
+
+#: Seconds from the signal to the end on all ranks, where many processes share a processor.
+LATEST = 3.0
+
+
+def check_interrupted(own: MPITrainer) -> None:
+    """Check that exactly the counted steps were done, on all ranks."""
+    history = own.history
+    rows = [list(history[name]) for name in history if name != "seconds"]
+    assert same_everywhere((own.steps, rows, history.partial_steps)), "another history"
+    twin = alone()
+    if own.steps:
+        twin.fit(X, Y, FOREVER, max_steps=own.steps)
+    # An epoch without a step may have begun, and have drawn its order.
+    check_goes_on(own, twin, shuffle=False)
+
+
+# Checkpoints: the last argument is the name of the file.
+
+EPOCHS = 30
+
+
+def followed(own: cg.Trainer, call: str) -> cg.History:
+    """Train with a checkpoint, or go on from it."""
+    path = sys.argv[-1]
+    callbacks = [cg.EarlyStopping(20, "val_loss"), cg.ReduceOnPlateau(0.5, 2, "val_loss")]
+    if call == "resume":
+        return own.resume(path, X, Y, callbacks=callbacks)
+    if call == "write":
+        callbacks.append(cg.Checkpoint(path, every_steps=7))
+    return own.fit(X, Y, EPOCHS, validation=0.2, metrics=["f1"], callbacks=callbacks)
+
+
+@case
+def writes() -> None:
+    followed(trainer(), "write")
+
+
+@case
+def resumes() -> None:
+    """On another number of ranks, and on one process."""
+    twin = alone()
+    wanted = followed(twin, "fit")
+    for own in (alone(), trainer()):
+        history = followed(own, "resume")
+        for name in wanted:
+            if name != "seconds":
+                assert np.array(history[name]).tobytes() == np.array(wanted[name]).tobytes(), name
+        assert bits(own) == bits(twin)
+        assert own.steps == twin.steps
+        COMM.Barrier()
+    say("the same")
+
+
+@case
+def full_disk() -> None:
+    from cygrad.training.checkpoints import file
+
+    def write(*arguments: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    file.write = write
+    own = trainer()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert len(own.fit(X, Y, 4, callbacks=[cg.Checkpoint(sys.argv[-1])])) == 4
+    assert any("No space left" in str(each.message) for each in caught) == (RANK == 0)
+    twin = alone()
+    twin.fit(X, Y, 4)
+    check_goes_on(own, twin)
+    call = cg.Checkpoint(sys.argv[-1], on_error="raise")
+    found = outcome(lambda: own.fit(X, Y, 4, callbacks=[call]))
+    assert found.startswith("OSError" if RANK == 0 else "RankError: rank 0 ended with OSError")
+    say("full")
 
 
 def main() -> None:

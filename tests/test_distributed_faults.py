@@ -8,16 +8,18 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 import cygrad as cg
+from cygrad._engine import kernels
 
 pytest.importorskip("mpi4py", reason="needs the extra mpi")
 PROGRAM = Path(__file__).with_name("mpi_faults.py")
@@ -49,11 +51,17 @@ class Done(NamedTuple):
         return sorted(map(int, re.findall(f"([0-9]): [^\n]*{re.escape(text)}", self.output)))
 
 
-def launch(*words: str, ranks: int = RANKS, options: tuple[str, ...] = ()) -> subprocess.Popen:
-    """Start a case on some ranks."""
+def launch(
+    *words: str,
+    ranks: int = RANKS,
+    options: tuple[str, ...] = (),
+    command: list[str] | None = None,
+) -> subprocess.Popen:
+    """Start a case on some ranks; return when all are there."""
     more = ["--allow-run-as-root", "--oversubscribe"] if is_open_mpi() else []
-    return subprocess.Popen(
-        [MPIEXEC, *more, *options, "-n", str(ranks), sys.executable, str(PROGRAM), *words],
+    usual = ["-n", str(ranks), sys.executable, str(PROGRAM), *words]
+    process = subprocess.Popen(
+        [MPIEXEC, *more, *options, *(command or usual)],
         env={**os.environ, "PYTHONPATH": str(Path(cg.__file__).parents[1])},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -61,6 +69,11 @@ def launch(*words: str, ranks: int = RANKS, options: tuple[str, ...] = ()) -> su
         text=True,
         start_new_session=True,
     )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.strip() == "all are there":
+            break
+    return process
 
 
 def end_of(process: subprocess.Popen) -> Done:
@@ -75,13 +88,8 @@ def end_of(process: subprocess.Popen) -> Done:
     return Done(output, process.returncode, time.monotonic() - begin)
 
 
-def run(*words: str, ranks: int = RANKS, options: tuple[str, ...] = ()) -> Done:
-    process = launch(*words, ranks=ranks, options=options)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.strip() == "all are there":
-            break
-    return end_of(process)
+def run(*words: str, **options: Any) -> Done:
+    return end_of(launch(*words, **options))
 
 
 def assert_good(done: Done, ranks: int = RANKS) -> None:
@@ -162,3 +170,72 @@ def test_new_trainer_after_an_error():
 @pytest.mark.parametrize("case", ["trainers-differ", "calls-differ", "iterators", "diverges"])
 def test_all_ranks_find_it_and_go_on(case, sums):
     assert_good(run(case, *sums))
+
+
+@SUMS
+def test_decisions_of_one_rank_are_those_of_all(sums):
+    assert_good(run("decisions", *sums))
+
+
+def test_processors_are_divided():
+    assert_good(run("threads"))
+
+
+def test_processors_of_other_kinds():
+    available = kernels.available()
+    if len(available) < 2:
+        pytest.skip("this machine has one variant of the engine")
+    command = [sys.executable, str(PROGRAM), "other-isa"]
+    parts = []
+    for isa in (available[0], available[-1], available[1]):
+        parts += [":", "-n", "1", "env", f"CYGRAD_ISA={isa}", *command]
+    done = run("other-isa", command=parts[1:])
+    assert_good(done)
+    assert {line.split()[-1] for line in re.findall("isa .*", done.output)} >= {
+        available[0],
+        available[-1],
+    }
+
+
+# Interrupts
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("1", "SIGINT", "fit"),
+        ("0", "SIGTERM", "epochs"),
+        ("1", "SIGTERM", "callback"),
+        ("2", "SIGINT", "validation"),
+        ("all", "SIGINT", "epochs"),
+        ("all", "SIGTERM", "fit"),
+        ("1", "SIGINT", "callback", "sums"),
+    ],
+    ids=" ".join,
+)
+def test_interrupts_end_all_ranks_at_the_same_step(words):
+    who, name, what, *sums = words
+    assert_good(run("interrupted", who, name, what, "3", *sums))
+
+
+# Checkpoints
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.7])
+def test_killed_training_goes_on_with_other_ranks(tmp_path, seconds):
+    path = tmp_path / "run.npz"
+    process = launch("writes", str(path))
+    while not path.exists() and process.poll() is None:
+        time.sleep(0.001)
+    time.sleep(seconds)
+    # The launcher's end ends the ranks, which are in groups of their own.
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=HANGS)
+    done = run("resumes", str(path), ranks=2)
+    assert done.of_ranks("the same") == [0, 1], done.output
+
+
+def test_full_disk(tmp_path):
+    done = run("full-disk", str(tmp_path / "run.npz"))
+    assert done.of_ranks("full") == list(range(RANKS)), done.output
