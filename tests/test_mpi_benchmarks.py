@@ -56,12 +56,20 @@ def test_without_a_network_all_reduce_takes_the_pass_and_the_update(ranks):
 
 
 @RANKS
-def test_without_a_network_exact_takes_the_pass_the_update_and_the_filling(ranks):
+def test_the_rank_that_updates_has_fewer_rows(ranks):
+    *others, last = model.exact_rows(WORK, ranks)
+    assert sum(others) + last == 256
+    assert max(others) - min(others) <= 1
+    assert last == pytest.approx(max(0, (256 + 25.6) / ranks - 25.6), abs=1)
+
+
+@RANKS
+def test_without_a_network_exact_takes_the_longest_rank_and_the_filling(ranks):
     seconds = model.exact(WORK, ranks, NOTHING)
-    least = WORK.of_pass(256 / ranks) + WORK.update
-    rows = -(-256 // ranks)
-    block = max(block.seconds for block in WORK.blocks(rows))
-    assert least * 0.99 <= seconds <= least + (ranks - 1) * block + WORK.update
+    *others, last = model.exact_rows(WORK, ranks)
+    longest = max(WORK.of_pass(max(others)), WORK.of_pass(last) + WORK.update)
+    block = max(block.seconds for block in WORK.blocks(max(others)))
+    assert 0.99 * longest <= seconds <= longest + ranks * block + WORK.update
 
 
 @MODES

@@ -8,11 +8,13 @@ message takes the receiver `call` seconds of its processor, mpi4py's and Python'
 take the sender's link ``bytes / bandwidth``, and arrive `latency` later. Between processes of one
 machine there is no link: the receiver copies the bytes itself.
 
-Exact: each rank takes a block's sums from the rank before, adds its rows, and gives them to the
-next one. So the last rank has its first block after N − 1 blocks' times, and all others in a
-pipeline. It alone updates; its parameters go to rank 0 and from rank to rank to N − 2. A rank
-begins its next step when they are there, later ranks later, just as the sums come to them later:
-both fillings of the pipeline overlap from step to step. Loss and header go the same ways.
+Exact: the last rank, which updates, has as many rows less as all ranks then work as long; so
+`Ring.shares` begins, before it follows the times that ranks take. Each rank takes a block's sums
+from the rank before, adds its rows, and gives them to the next one. So the last rank has its first
+block after N − 1 blocks' times, and all others in a pipeline. Its parameters go to rank 0 and from
+rank to rank to N − 2. A rank begins its next step when they are there, later ranks later, just as
+the sums come to them later: both fillings of the pipeline overlap from step to step. Loss and
+header go the same ways.
 
 All-reduce: the sums of a block are added by a ring, the best in bandwidth of all ways [1]: each
 rank sends 2 (N − 1) / N of its bytes, in 2 (N − 1) messages, and adds (N − 1) / N of them. Blocks
@@ -39,7 +41,7 @@ from cygrad.distributed.ring import BLOCK_BYTES
 
 from ..cases import Case
 
-STEPS, FIRST_STEPS = 4, 2  # steps that are simulated, and those of them that do not count
+STEPS, FIRST_STEPS = 3, 1  # steps that are simulated, and those of them that do not count
 ITEM = {"float32": 4, "float64": 8}
 
 
@@ -205,9 +207,18 @@ def exact(work: Work, ranks: int, network: Network, cores: int | None = None) ->
     return _seconds_per_step(simulate(agents, network, cores), ranks)
 
 
+def exact_rows(work: Work, ranks: int) -> list[int]:
+    """Return the rows of each rank."""
+    batch = work.case.batch
+    update = work.update / work.of_pass(batch)
+    last = max((1 + update) / ranks - update, 0.0)
+    parts = [(1 - last) / max(ranks - 1, 1)] * (ranks - 1) + [last]
+    return [int(rows) for rows in np.diff(np.rint(np.cumsum([0.0, *parts]) * batch))]
+
+
 def _exact_rank(work: Work, rank: int, ranks: int) -> Agent:
     last, after = rank == ranks - 1, (rank + 1) % ranks
-    rows = _rows(work, rank, ranks)
+    rows = exact_rows(work, ranks)[rank]
     forward, deltas, _ = work.parts(rows)
     blocks = work.blocks(rows)
     update = work.update / sum(block.size for block in blocks) if last else 0.0  # of a byte
@@ -264,7 +275,8 @@ def all_reduce(work: Work, ranks: int, network: Network, cores: int | None = Non
 
 
 def _adding_rank(work: Work, rank: int, ranks: int, network: Network) -> Agent:
-    rows = _rows(work, rank, ranks)
+    batch = work.case.batch
+    rows = (rank + 1) * batch // ranks - rank * batch // ranks
     forward, deltas, _ = work.parts(rows)
     blocks = work.blocks(rows)
     for step in range(STEPS):
@@ -288,11 +300,6 @@ def _reduction(work: Work, ranks: int) -> Agent:
             for rank in range(ranks):
                 yield Wait(("summed", step, number, rank))
             yield Send(("sums", step, number), hops / ranks * block.size, hops)
-
-
-def _rows(work: Work, rank: int, ranks: int) -> int:
-    batch = work.case.batch
-    return (rank + 1) * batch // ranks - rank * batch // ranks
 
 
 def _seconds_per_step(times: Mapping[Hashable, float], ranks: int) -> float:
