@@ -3,7 +3,7 @@
 A rank spends the time of a pass, forward and back, with its share of the rows: measured on one
 rank for several numbers of rows, linear in between and beyond. Products share it by their
 operations: one forward, one for the hidden delta, one for the gradient. The update adds a time that
-does not depend on the rows. The parameters are divided into blocks of about `BLOCK_BYTES`. A
+does not depend on the rows. The parameters are divided into blocks, smaller ones for many ranks. A
 message takes the receiver `call` seconds of its processor, mpi4py's and Python's; then its bytes
 take the sender's link ``bytes / bandwidth``, and arrive `latency` later. Between processes of one
 machine there is no link: the receiver copies the bytes itself.
@@ -37,7 +37,7 @@ from math import ceil
 
 import numpy as np
 
-from cygrad.distributed.ring import BLOCK_BYTES
+from cygrad.distributed.ring import BLOCK_BYTES, block_bytes
 
 from ..cases import Case
 
@@ -78,7 +78,6 @@ class Work:
     dtype: str
     passes: Mapping[int, float]
     update: float
-    block_bytes: int = BLOCK_BYTES
 
     def of_pass(self, rows: float) -> float:
         """Return the seconds of a pass; beyond the most rows measured each costs the same."""
@@ -96,15 +95,15 @@ class Work:
         one = self.of_pass(rows) / (3 * sum(sizes) - sizes[-1])
         return one * sum(sizes), [one * size for size in sizes[:-1]], [one * each for each in sizes]
 
-    def blocks(self, rows: float) -> list[Block]:
-        """Return the blocks of a pass in the order of the work."""
+    def blocks(self, rows: float, limit: int = BLOCK_BYTES) -> list[Block]:
+        """Return the blocks of a pass in the order of the work, of up to about `limit` bytes."""
         found: list[Block] = []
         _, _, gradients = self.parts(rows)
         for layer, (inputs, outputs) in enumerate(reversed(self.case.shapes)):
             size = (inputs + 1) * outputs * ITEM[self.dtype]
-            count = ceil(size / self.block_bytes)
+            count = ceil(size / limit)
             part = Block(layer, size // count, gradients[layer] / count)
-            if found and count == 1 and found[-1].size + size <= self.block_bytes:
+            if found and count == 1 and found[-1].size + size <= limit:
                 above = found.pop()  # small layers share a block
                 part = Block(layer, above.size + size, above.seconds + part.seconds)
             found += [part] * count
@@ -220,7 +219,7 @@ def _exact_rank(work: Work, rank: int, ranks: int) -> Agent:
     last, after = rank == ranks - 1, (rank + 1) % ranks
     rows = exact_rows(work, ranks)[rank]
     forward, deltas, _ = work.parts(rows)
-    blocks = work.blocks(rows)
+    blocks = work.blocks(rows, block_bytes(ranks, True))
     update = work.update / sum(block.size for block in blocks) if last else 0.0  # of a byte
     for step in range(STEPS):
         yield Compute(forward + (sum(deltas) if last else 0.0))
@@ -260,7 +259,7 @@ def _loss(step: int, rank: int, ranks: int) -> Agent:
 def _parameters(work: Work, rank: int, ranks: int) -> Agent:
     """Receive updated parameters, and send them on."""
     for step in range(STEPS):
-        for number, block in enumerate(work.blocks(0)):
+        for number, block in enumerate(work.blocks(0, block_bytes(ranks, True))):
             yield Wait(("parameters", step, number, rank))
             yield Mark(("have", step, number, rank))
             if rank + 1 != ranks - 1:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 GRADIENT, PARAMETERS, LOSS, HEADER, STATISTICS = range(1, 6)  # tags
 BLOCK_BYTES = 1 << 18
+#: With more ranks, smaller blocks: the last one has the first block after that of all others.
+FEW_RANKS, SMALL_BLOCK_BYTES = 4, 1 << 16
 #: The unit of the parts of a batch: 1 / WHOLE.
 WHOLE = 1 << 16
 #: Of the difference between ranks, what is made up for in the next call; shorter calls are noise.
@@ -35,6 +37,11 @@ GAIN, LEAST_TIME = 0.7, 0.005
 #: between: with fewer they wait for each other.
 SLOTS = 16
 HEADER_NUMBERS = 4
+
+
+def block_bytes(ranks: int, exact: bool) -> int:
+    """Return the size of a block for so many ranks, about."""
+    return SMALL_BLOCK_BYTES if exact and ranks > FEW_RANKS else BLOCK_BYTES
 
 
 class Ring:
@@ -64,7 +71,7 @@ class Ring:
     def __init__(self, comm: Any, exact: bool, failures: Failures) -> None:
         self.comm, self.exact, self._failures = comm, exact, failures
         self.rank, self.size = comm.Get_rank(), comm.Get_size()
-        self.block_bytes = BLOCK_BYTES
+        self.block_bytes = block_bytes(self.size, exact)
         self._last = self.size - 1
         self._before = (self.rank - 1) % self.size
         self._after = (self.rank + 1) % self.size

@@ -87,11 +87,11 @@ class MPITrainer(Trainer):
 
     Notes
     -----
-    The gradient of a layer goes from rank to rank in blocks of about 256 KB, and while one is on
-    its way a rank computes the next; the last rank updates the parameters, and they come round in
-    the same way [1]_. A rank sends and receives each parameter once, and the optimiser's state is
-    used on the last rank alone. With ``exact=False`` a rank sends and receives about as much, and
-    all ranks update all parameters.
+    The gradient of a layer goes from rank to rank in blocks of about 256 KB, or 64 KB with more
+    than 4 ranks, and while one is on its way a rank computes the next; the last rank updates the
+    parameters, and they come round in the same way [1]_. A rank sends and receives each parameter
+    once, and the optimiser's state is used on the last rank alone. With ``exact=False`` a rank
+    sends and receives about as much, and all ranks update all parameters.
 
     What a rank decides alone on one process, all decide in common: Ctrl-C and SIGTERM end the
     training on all ranks after the same step, or after the callbacks of the epoch; a callback that
