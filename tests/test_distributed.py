@@ -33,14 +33,16 @@ def run(ranks: int, program: str, *words: str, seconds: float = 240) -> subproce
     )
 
 
-@pytest.mark.parametrize("ranks", [1, 2, 3, 4, 5, 7])
+@pytest.mark.parametrize(
+    "ranks", [2, 4, 5, *(pytest.param(ranks, marks=pytest.mark.sweep) for ranks in (1, 3, 7))]
+)
 def test_bits_of_one_process(ranks):
     done = run(ranks, "mpi_bits.py")
     assert done.stdout.split("\n").count("the same bits") == ranks, done.stdout + done.stderr
     assert done.returncode == 0
 
 
-@pytest.mark.parametrize("ranks", [2, 3, 4])
+@pytest.mark.parametrize("ranks", [3, pytest.param(4, marks=pytest.mark.sweep)])
 def test_bits_of_one_process_in_many_blocks(ranks):
     done = run(ranks, "mpi_bits.py", "--small-blocks", "wide", "plain", "norm")
     assert done.stdout.split("\n").count("the same bits") == ranks, done.stdout + done.stderr
