@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 #: What is shown of a value, and the size of the hash by which all are compared.
 TEXT_LENGTH, HASH_BYTES = 160, 16
-#: Arrays of more bytes are compared by so many of their rows.
-ALL_BYTES, SOME_ROWS = 1 << 26, 4096
+#: Arrays of more bytes are compared by so many of their rows: a call is to begin at once.
+ALL_BYTES, SOME_ROWS = 1 << 20, 512
 #: The arguments of `fit` that are data.
 DATA = ("X", "y", "X_val", "y_val", "sample_weight", "sample_weight_val", "rows")
 

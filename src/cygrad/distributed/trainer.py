@@ -328,10 +328,13 @@ class MPITrainer(Trainer):
             raise
 
     @contextmanager
-    def _together(self, name: str, values: dict[str, Any], *, ends: bool = True) -> Iterator[None]:
+    def _together(
+        self, name: str, values: dict[str, Any], *, is_short: bool = False
+    ) -> Iterator[None]:
         """Train with other ranks: check that they make the same call.
 
-        ends : whether something follows the last step, with signals that wait
+        is_short : whether it has little to do: parameters are not compared, which takes as long as
+            reading them, and nothing follows the last step, with signals that wait
         """
         if self.size == 1:
             yield
@@ -340,7 +343,11 @@ class MPITrainer(Trainer):
         failures.begin(name)
         with failures, self._telling(), signals.kept():
             common = {key: value for key, value in values.items() if key not in self._own_data}
-            known = {"call": name, **self._identity(), **agreement.describe(common)}
+            known = {
+                "call": name,
+                **self._identity(with_parameters=not is_short),
+                **agreement.describe(common),
+            }
             failures.signals = signals
             agreement.require(failures, known)
             failures.signals = None
@@ -348,7 +355,7 @@ class MPITrainer(Trainer):
                 if self._own_rows:
                     self._fingerprint = self._make_together(lambda: self._check_rows(values))
                 yield
-            if ends:
+            if not is_short:
                 self.agree(False)
             failures.is_common = True  # all is done
             self.raise_interrupt()
@@ -482,13 +489,13 @@ class MPITrainer(Trainer):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         self._refuse_own_rows()
         values = {"X": X, "y": y, "sample_weight": sample_weight}
-        with self._together("partial_fit", values, ends=False):
+        with self._together("partial_fit", values, is_short=True):
             return super().partial_fit(X, y, sample_weight)
 
     def step(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         self._refuse_own_rows()
         values = {"X": X, "y": y, "sample_weight": sample_weight}
-        with self._together("step", values, ends=False):
+        with self._together("step", values, is_short=True):
             return super().step(X, y, sample_weight)
 
     def learn_one(self, x: Any, y: Any) -> float:
