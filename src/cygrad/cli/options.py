@@ -135,11 +135,11 @@ def _add_train(parser: argparse.ArgumentParser) -> Check:
     )
     parser.epilog = (
         "The test part of the digits is fixed: of each class, every fifth image. Other "
-        "data are divided by --seed, so that both parts are alike in their targets. Started by "
-        "mpiexec, several processes train together, to the same model file: mpiexec -n 4 cygrad "
-        "train FILE; with --cv each trains some of the folds. Rank 0 prints and writes; all read "
-        "FILE, and --checkpoint to go on. It needs pip install 'cygrad[mpi]'. Other commands run "
-        "on rank 0 alone."
+        "data are divided by --seed, so that both parts are alike in their targets. Several "
+        "processes, started as mpiexec -n 4 cygrad train FILE, train together, to the same model "
+        "file; with --cv each trains some of the folds. Rank 0 prints and writes; all read FILE, "
+        "and --checkpoint to go on. It needs pip install 'cygrad[mpi]'. Other commands run on "
+        "rank 0 alone."
     )
     parser.add_argument(
         "data",
