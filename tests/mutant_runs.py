@@ -26,10 +26,10 @@ import pytest
 
 MOST_PLANTS = 4096
 MOST_TESTS_OF_A_FILE = 40
-#: Seconds of tests, as they take without a plant, that a plant is given one time after another, and
-#: how many of these tests may be in one file.
-ROUNDS = ((1, 2), (8, 8))
-#: Of the rest of the tests, those in the files most of whose tests reach it; seconds for each.
+#: The tests that are run with a plant, one round after another: from which files, in their order,
+#: how many of each, and their seconds, as they take without a plant.
+ROUNDS = ((0, 2, 6, 3), (2, 6, 6, 6))
+#: Of the rest of the tests, those in the first files; seconds for each.
 MOST_WHOLE_FILES, LONGEST_FILE = 8, 40
 #: How many times as long a run may take, and how much longer, before it counts as stuck: time of
 #: the processor, and time of the clock for those that only wait.
@@ -188,32 +188,30 @@ def run_plant(number: int, rounds: list[tuple[list[str], float]]) -> Result:
     return Result(False, f"{len(rounds)} runs pass" if rounds else "no test reaches it")
 
 
-def in_order(number: int, tests: Tests, seconds: float, of_a_file: int) -> tuple[list[str], float]:
-    """Return tests that reach a plant, the quickest first, and their time."""
-    quickest = sorted((spent, name) for name, (spent, plants) in tests.items() if number in plants)
-    taken, total, files = [], 0.0, Counter[str]()
-    for spent, name in quickest:
-        file = name.partition("::")[0]
-        if files[file] < of_a_file and (total + spent <= seconds or not taken):
-            files[file] += 1
-            taken.append(name)
-            total += spent
-    return taken, total
-
-
-def rounds_of(number: int, tests: Tests, whole: str = "") -> list[tuple[list[str], float]]:
+def rounds_of(number: int, tests: Tests, about: str = "") -> list[tuple[list[str], float]]:
     """Return the tests to run with a plant, and their time, in turn; in the end, whole files.
 
-    whole : the files to begin with then.
+    A file of many tests takes longer to import than its quickest tests to run, so each round is of
+    a few files: first those that are about the plant's file, then those with most tests that reach
+    the plant.
     """
-    rounds, before = [], set[str]()
-    for seconds, of_a_file in ROUNDS:
-        names, expected = in_order(number, tests, seconds, of_a_file)
-        if new := [name for name in names if name not in before]:
-            rounds.append((new, expected))
-            before |= set(new)
-    others = Counter(name.partition("::")[0] for name in before)
-    files = [f"tests/{name}.py" for name in whole.split()]
+    quickest = sorted((spent, name) for name, (spent, plants) in tests.items() if number in plants)
+    others = Counter(name.partition("::")[0] for _, name in quickest)
+    files = [f"tests/{name}.py" for name in about.split()]
     files += [file for file, _ in others.most_common() if file not in files]
-    rounds += [([file], LONGEST_FILE) for file in files[:MOST_WHOLE_FILES]]
-    return rounds
+    rounds: list[tuple[list[str], float]] = []
+    taken: set[str] = set()
+    for first, last, of_a_file, seconds in ROUNDS:
+        names, total, count = [], 0.0, Counter[str]()
+        for spent, name in quickest:
+            file = name.partition("::")[0]
+            if file not in files[first:last] or name in taken or count[file] == of_a_file:
+                continue
+            if total + spent <= seconds or not names:
+                names.append(name)
+                total += spent
+                count[file] += 1
+        taken |= set(names)
+        if names:
+            rounds.append((names, total))
+    return rounds + [([file], LONGEST_FILE) for file in files[:MOST_WHOLE_FILES]]

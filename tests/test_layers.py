@@ -124,6 +124,17 @@ def test_gradients_of_a_training_step_are_numerical_derivatives(name):
 
 
 @pytest.mark.parametrize("name", LAYERS)
+def test_gradients_of_both_modes_take_turns(name):
+    X, y = samples(11)
+    net = network(name)
+    for training in (True, False, True):
+        loss, gradient = net.gradient(X, y, training=training, step=5)
+        expected = copy.deepcopy(net).gradient(X, y, training=training, step=5)
+        assert loss == expected[0]
+        np.testing.assert_array_equal(gradient, expected[1])
+
+
+@pytest.mark.parametrize("name", LAYERS)
 def test_check_gradients(name):
     X, y = samples(9)
     net = network(name)

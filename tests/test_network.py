@@ -594,6 +594,29 @@ class TestParameters:
             net.parameters = ["a"] * net.n_parameters
         np.testing.assert_array_equal(net.parameters, before)
 
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_parameters_of_any_layout_and_real_dtype(self, dtype):
+        net = make(dtype=dtype)
+        expected = np.arange(net.n_parameters) % 100.0
+        for given in (
+            np.repeat(expected.astype(dtype), 2)[::2],
+            expected[::-1].copy()[::-1],
+            *(expected.astype(each) for each in ("f4", "f8", "i1", ">f8")),
+            expected.tolist(),
+        ):
+            net.parameters = np.zeros(net.n_parameters)
+            net.parameters = given
+            np.testing.assert_array_equal(net.parameters, expected)
+            np.testing.assert_array_equal(net.layers[0].biases, expected[20:25])
+
+    def test_parameters_must_be_finite_in_the_dtype(self):
+        net = make(dtype="float64")
+        net.parameters = np.full(net.n_parameters, 1e300)
+        assert (net.parameters == 1e300).all()
+        net = make(dtype="float32")
+        with pytest.raises(ValueError, match=r"parameters holds 1e\+300 at 0.*finite as float32"):
+            net.parameters = np.full(net.n_parameters, 1e300)
+
     def test_biases_that_are_not_there(self):
         net = Network(4, [Dense(3, use_bias=False)], loss="mse")
         assert not net.layers[0].biases.any()
