@@ -62,9 +62,10 @@ def test_any_number_of_rows_as_one_by_one(loss, units, dtype, engine):
 
 
 @pytest.mark.parametrize("inputs", [9, 800], ids=["short chunks", "long chunks"])
+@pytest.mark.parametrize(("loss", "units"), RESULTS)
 @pytest.mark.parametrize("rows", [255, 256, 257, 600])
-def test_rows_in_several_chunks(rows, inputs):
-    net, X = network(inputs=inputs), samples(rows, inputs)
+def test_rows_in_several_chunks(rows, loss, units, inputs):
+    net, X = network(loss, units, inputs=inputs), samples(rows, inputs)
     parts = np.array_split(X, 7)
     assert net.forward(X).tobytes() == b"".join(net.forward(part).tobytes() for part in parts)
     assert net.predict(X).tobytes() == b"".join(net.predict(part).tobytes() for part in parts)

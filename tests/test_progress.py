@@ -320,3 +320,14 @@ def test_the_line_of_a_count_is_ended_when_it_is_broken_off(terminal, bars):
         break_off()
     assert "2 of 40" in terminal.rows()[-2]
     assert terminal.rows()[-1] == ""
+
+
+def test_the_engine_reports_its_steps_while_an_epoch_runs(terminal, monkeypatch):
+    reported = []
+    monkeypatch.setattr(Progress, "poll", lambda self, steps, loss: reported.append(steps))
+    net = cg.Network(256, [cg.Dense(512, "relu"), cg.Dense(256)], loss="mse", rng=0)
+    X = np.random.default_rng(0).normal(size=(20_000, 256)).astype("float32")
+    cg.Trainer(net, cg.SGD(0.01), 32, rng=0).fit(X, X, 1, verbose=True)
+    assert reported
+    assert reported == sorted(set(reported))
+    assert reported[-1] < 625

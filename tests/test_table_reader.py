@@ -478,6 +478,15 @@ def test_refused(write, text, message):
     assert "data.csv" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("separator", "kinds", "gap_values"),
+    [(b",", b"\x00\x04", []), (b"::", b"\x00", []), (b"\xff", b"\x00", []), (b",", b"\x00", [1.0])],
+)
+def test_a_layout_that_no_text_has_is_refused(separator, kinds, gap_values):
+    with pytest.raises(ValueError, match="the layout is not one of a text"):
+        delimited.RowParser(separator, b"", b".", b"", kinds, [], gap_values)
+
+
 def test_long_fields_are_cut_in_messages(write):
     with pytest.raises(ValueError, match="column 2") as error:
         read(write("a,b\n1,2\n1," + "9" * 5000 + "x\n"), kinds={"b": "number"})

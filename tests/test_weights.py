@@ -423,3 +423,15 @@ def test_dropout_counts_the_rows_of_steps_with_weight(isa):
     found = trainer.fit(X, y, 2, shuffle=False, sample_weight=weights)
     wanted = other.fit(X.tolist(), y.tolist(), [range(24)] * 2, weights.tolist())
     assert found.loss == pytest.approx(wanted.loss, rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_parameter_is_looked_at_for_being_finite(dtype):
+    net = cg.Network(17, [cg.Dense(33, "relu"), cg.Dense(2)], loss="mse", dtype=dtype, rng=0)
+    storage = net._engine.storage
+    assert net._engine.finite
+    for place in range(0, storage.size, 13):
+        before, storage[place] = storage[place], np.nan
+        assert not net._engine.finite
+        storage[place] = before
+    assert net._engine.finite
