@@ -31,7 +31,7 @@ from zlib import crc32
 
 import mutant_runs
 from mutant_runs import MOST_PLANTS, Result, Tests, run_plant
-from mutants import SURVIVORS, Plant, Source, chosen, language, planted, sources
+from mutants import Plant, Source, chosen, language, planted, reason_of, sources
 
 ROOT = Path(__file__).parents[1]
 PARTS = "src csrc tests benchmarks pyproject.toml README.md LICENSE"
@@ -43,7 +43,7 @@ TESTS = """
     test_inference test_initializers test_input_checks test_interrupt test_jacobian
     test_layer_bits test_layers test_lbfgs test_loops test_losses test_many test_memmap
     test_memory_safety test_network test_optimizer_rules test_optimizers test_penalty
-    test_properties test_residuals test_scaling test_shuffle test_silent_answers
+    test_progress test_properties test_residuals test_scaling test_shuffle test_silent_answers
     test_single_samples test_sparse test_standardization test_statistics test_steps
     test_table_numbers test_table_reader test_table_streams test_tables test_team test_threads
     test_training test_validation test_weights
@@ -67,7 +67,8 @@ ABOUT = {
     r"samples": "test_input_checks test_sparse test_memmap",
     r"kernels|dispatch|simd": "test_dispatch test_functions",
     r"engine|plan": "test_network test_layers test_inference test_training test_weights",
-    r"training|step_update": "test_training test_optimizers test_statistics test_weights",
+    r"training|step_update": "test_training test_single_samples test_optimizers test_weights",
+    r"interrupts": "test_interrupt test_progress test_many",
     r"derivatives": "test_jacobian",
     r"custom": "test_custom_losses",
     r"blocks": "test_blocks test_accumulation",
@@ -338,7 +339,7 @@ def modules(texts: dict[str, str]) -> dict[str, list[str]]:
     included = {each for several in parts.values() for each in several}
 
     def whole(file: str) -> list[str]:
-        return [file, *(one for each in parts[file] for one in whole(each))]
+        return [file, *(one for each in parts.get(file, ()) for one in whole(each))]
 
     return {file: whole(file) for file in parts if file not in included}
 
@@ -382,7 +383,7 @@ def report(plants: list[Plant], results: dict[str, Result]) -> str:
         lines += [f"  {name:40} {caught[name]:4} {n:4}" for name, n in sorted(planted_in.items())]
     alive = [each for each in plants if not results[each.name].caught]
     for each in alive:
-        lines += [f"{line_of(each)}", f"    {SURVIVORS.get(each.name, 'NO REASON IS KNOWN')}"]
+        lines += [f"{line_of(each)}", f"    {reason_of(each.name) or 'NO REASON IS KNOWN'}"]
     share = 100 * (1 - len(alive) / max(len(plants), 1))
     return "\n".join([*lines, f"caught {len(plants) - len(alive)} of {len(plants)}: {share:.1f} %"])
 

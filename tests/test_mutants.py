@@ -122,6 +122,12 @@ def test_nothing_is_planted_where_only_the_time_would_change():
     assert mutants.candidates("src/cygrad/_engine/other.pyx", plan.replace("cost_", "")) != []
 
 
+def test_nothing_is_planted_in_a_comparison_that_selects_the_smaller_number():
+    text = "void f(int n)\n{\n    m = n - i < P ? n - i : P;\n    g = n < P ? a : b;\n}\n"
+    found = {before for before, _ in changed("csrc/some.c", text, "comparison")}
+    assert found == {"n < P"}
+
+
 def test_the_quickest_tests_that_reach_a_plant_come_first(monkeypatch):
     monkeypatch.setattr(mutant_runs, "ROUNDS", ((0, 1, 2, 5), (1, 3, 2, 5)))
     tests = {
@@ -138,8 +144,11 @@ def test_the_quickest_tests_that_reach_a_plant_come_first(monkeypatch):
 
 
 def test_survivors_are_planted(plants):
-    names = {each.name for each in plants}
-    assert not set(mutants.SURVIVORS) - names
+    names = [each.name for each in plants]
+    for beginnings in mutants.SURVIVORS.values():
+        for each in map(str.strip, beginnings.strip().split("\n")):
+            assert sum(name.startswith(each) for name in names) == 1, each
+    assert mutants.reason_of("norms.h layer_norm: a ⇒ b") is None
 
 
 @engine
@@ -149,7 +158,7 @@ def test_a_sample_is_caught():
     copy = mutated.Copy("mutants-sample", tuple(mutated.SAMPLE))
     copy.build()
     for plant, result in copy.sample():
-        assert result.caught or plant.name in mutants.SURVIVORS, (plant.name, result.how)
+        assert result.caught or mutants.reason_of(plant.name), (plant.name, result.how)
 
 
 @engine
@@ -162,7 +171,8 @@ def test_nearly_all_are_caught():
     jobs = len(os.sched_getaffinity(0))
     with copy.workers(jobs) as workers:
         results = copy.run(workers, copy.reach(workers, mutated.TESTS.split()))
-    alive = {name for name, result in results.items() if not result.caught}
     print(mutated.report(list(copy.plants.values()), results))
-    assert not alive - set(mutants.SURVIVORS)
-    assert len(alive) <= 0.05 * len(results)
+    counted = [n for n, result in results.items() if result.caught or not mutants.reason_of(n)]
+    caught = sum(result.caught for result in results.values())
+    assert caught >= 300
+    assert caught >= 0.95 * len(counted)
