@@ -32,7 +32,7 @@ FEW_RANKS, SMALL_BLOCK_BYTES = 4, 1 << 16
 #: The unit of the parts of a batch: 1 / WHOLE.
 WHOLE = 1 << 16
 #: Of the difference between ranks, what is made up for in the next call; shorter calls are noise.
-GAIN, LEAST_TIME = 0.7, 0.005
+GAIN, LEAST_TIME = 0.3, 0.005
 #: Blocks that a rank holds at once. Ranks compute them at different times, δ of lower layers in
 #: between: with fewer they wait for each other.
 SLOTS = 16
