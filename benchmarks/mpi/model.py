@@ -47,7 +47,7 @@ ITEM = {"float32": 4, "float64": 8}
 
 @dataclass(frozen=True)
 class Network:
-    """What connects the ranks: seconds, and bytes in a second.
+    """The network between the ranks, in seconds and bytes in a second.
 
     `call` is the receiver's time for any message, `adding` the bytes of sums that a processor adds
     in a second. `copies` is True where the receiver's processor moves the bytes.

@@ -194,7 +194,7 @@ class Notes:
 
     @property
     def of_folds(self) -> list[dict[str, list[int]]]:
-        """What was said and found in the folds: the numbers of the folds, by texts."""
+        """Return what was said and found in the folds: the numbers of the folds, by texts."""
         return [self._said, self._found]
 
     def join(self, several: Sequence[Sequence[dict[str, list[int]]]], folds: int) -> None:

@@ -1,4 +1,4 @@
-"""What all ranks must have in common, before they train together."""
+"""Compare what all ranks must have in common, before they train together."""
 
 from __future__ import annotations
 

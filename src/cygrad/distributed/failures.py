@@ -63,7 +63,7 @@ class RankError(RuntimeError):
 
 
 class Failures:
-    """What has failed on which rank.
+    """Finds out which rank has failed, and tells the others of an error of this one.
 
     Parameters
     ----------

@@ -209,7 +209,7 @@ class MPITrainer(Trainer):
 
     @property
     def exact(self) -> bool:
-        """Whether the bits are those of `Trainer`."""
+        """True if the bits are those of `Trainer`."""
         return self._exact
 
     @property
