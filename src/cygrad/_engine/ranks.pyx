@@ -109,16 +109,15 @@ cdef class Ranks:
         sums_done = self.rank == 0 or not self.exact
         if sums_done:
             self.add(i).is_loss = True
-        # On other ranks than the last, sums of the upper layers travel while the δ of lower ones are computed. But where
-        # ranks wait for each other in between, all δ come first.
+        # Sums of the upper layers travel while the δ of lower ones are computed: a layer's gradient comes as soon as the δ
+        # that reads its weights is there, because the last rank updates them. All ranks have the same order, so that none
+        # waits for a δ of another. But where they wait for each other in between, all δ come first.
         for j in range(deltas, first_gradient):
             waits = waits or plan.norm_stages(&plan.operation[j]) > 0
-        if self.is_last or not self.exact or waits:
+        if not self.exact or waits:
             while deltas < first_gradient:
                 self.add(deltas)
                 deltas += 1
-            if not sums_done:
-                self.add(i).is_loss = sums_done = True
         for j in range(first_gradient, plan.operations):
             op = &plan.operation[j]
             if op.kind != GRADIENT and op.kind != SPARSE_GRADIENT and op.kind != SCALE_GRADIENT:
@@ -126,9 +125,11 @@ cdef class Ranks:
                     self.add(j)
                 continue
             while deltas < first_gradient and (
-                    plan.operation[deltas].layer >= op.layer or plan.operation[deltas].kind == SORT_BY_COLUMN):
+                    plan.operation[deltas].layer >= op.layer - 1 or plan.operation[deltas].kind == SORT_BY_COLUMN):
                 self.add(deltas)
                 deltas += 1
+            if self.is_last and not sums_done:      # it updates nothing before it has the loss of the batch
+                self.add(i).is_loss = sums_done = True
             self.add_gradient(j)
             if not sums_done:
                 self.add(i).is_loss = sums_done = True
