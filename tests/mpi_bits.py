@@ -4,6 +4,8 @@ mpiexec -n 4 python tests/mpi_bits.py            all cases
 mpiexec -n 4 python tests/mpi_bits.py dropout    those with the word in their name
                            … --planted plain     with another learning rate on the ranks
                            … --small-blocks      with many blocks of the parameters
+                           … --hosts=AABB        as if ranks 2 and 3 were on another host
+                           … --no-memory         as if ranks could have no common memory
 
 Every rank trains each case alone with `Trainer`, and with the others by `MPITrainer`.
 """
@@ -11,11 +13,14 @@ Every rank trains each case alone with `Trainer`, and with the others by `MPITra
 from __future__ import annotations
 
 import copy
+import os
+import socket
 import sys
 import warnings
 from typing import Any
 
 import numpy as np
+from mpi4py import MPI
 
 import cygrad as cg
 from cygrad._engine import plan
@@ -185,6 +190,10 @@ def same_training(alone: Any, one: Any, together: Any, other: Any) -> bool:
     return all(np.asarray(a).tobytes() == np.asarray(b).tobytes() for a, b in pairs)
 
 
+def refuse(*arguments: object) -> int:
+    raise OSError("there is no common memory")
+
+
 def main() -> None:
     warnings.simplefilter("ignore")
     plan.set_costs(barrier=0)  # split all among the threads
@@ -192,6 +201,12 @@ def main() -> None:
     planted = cg.Adam(1e-2 * (1 + 1e-6)) if "--planted" in sys.argv else None
     if "--small-blocks" in sys.argv:
         ring.BLOCK_BYTES = 1024
+    rank = MPI.COMM_WORLD.Get_rank()
+    hosts = [word.partition("=")[2] for word in sys.argv if word.startswith("--hosts=")]
+    if hosts:
+        socket.gethostname = lambda: hosts[0][rank]
+    if "--no-memory" in sys.argv and rank == 1:
+        os.memfd_create = refuse
     words = [word for word in sys.argv[1:] if not word.startswith("--")]
     failed = 0
     for name, case in CASES.items():

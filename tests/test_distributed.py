@@ -55,6 +55,28 @@ def test_bits_of_one_process_in_many_blocks(ranks):
     assert done.stdout.split("\n").count("the same bits") == ranks, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    "hosts", ["AABBB", *(pytest.param(h, marks=pytest.mark.sweep) for h in ("ABBAB", "ABCDE"))]
+)
+def test_bits_of_one_process_on_several_hosts(hosts):
+    done = run(len(hosts), "mpi_bits.py", f"--hosts={hosts}")
+    assert done.stdout.split("\n").count("the same bits") == len(hosts), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "hosts", ["ABBA", *(pytest.param(h, marks=pytest.mark.sweep) for h in ("ABC", "AAB", "ABB"))]
+)
+def test_bits_of_one_process_in_many_blocks_on_several_hosts(hosts):
+    words = f"--hosts={hosts}", "--small-blocks", "wide", "plain", "norm", "clip"
+    done = run(len(hosts), "mpi_bits.py", *words)
+    assert done.stdout.split("\n").count("the same bits") == len(hosts), done.stdout + done.stderr
+
+
+def test_bits_of_one_process_without_common_memory():
+    done = run(3, "mpi_bits.py", "--no-memory", "--small-blocks", "wide", "plain", "norm", "clip")
+    assert done.stdout.split("\n").count("the same bits") == 3, done.stdout + done.stderr
+
+
 def test_other_bits_are_noticed():
     done = run(2, "mpi_bits.py", "--planted", "plain")
     assert "plain differs" in done.stdout

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cygrad.distributed.ring import GRADIENT, SLOTS, Ring
+from cygrad.distributed.ring import GRADIENT, PARAMETERS, SLOTS, Ring, runs_of
 
 BLOCKS, BLOCK_BYTES = 40, 64
 
@@ -20,7 +20,7 @@ class Request:
 
 
 class MiddleRank:
-    """Rank 1 of 3, of which all sends take so many tests."""
+    """Rank 1 of 3 on three hosts, of which all sends take so many tests."""
 
     def __init__(self, tests: int) -> None:
         self.tests = tests
@@ -42,6 +42,8 @@ class MiddleRank:
         return self.sends[address]
 
     def Irecv(self, numbers, rank: int, tag: int) -> Request:
+        if tag == PARAMETERS:
+            return Request(BLOCKS * self.tests)
         assert (rank, tag) == (0, GRADIENT)
         address = numbers.ctypes.data
         assert address not in self.held, f"block {self.received} is received over another one"
@@ -58,6 +60,8 @@ def test_sums_are_received_into_free_slots_alone(tests):
     comm = MiddleRank(tests)
 
     class Failures:
+        hosts = (0, 1, 2)
+
         def check_now_and_then(self) -> None: ...
 
     ring = Ring(comm, True, Failures())
@@ -69,3 +73,8 @@ def test_sums_are_received_into_free_slots_alone(tests):
         assert ring.take(block) in comm.held
         ring.give(block)
     assert comm.received == BLOCKS
+
+
+def test_runs_are_ranks_of_one_host_one_after_another():
+    assert runs_of("AABBBA") == [range(0, 2), range(2, 5), range(5, 6)]
+    assert runs_of("A") == [range(0, 1)]

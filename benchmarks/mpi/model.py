@@ -6,11 +6,13 @@ operations: one forward, one for the hidden delta, one for the gradient. The upd
 does not depend on the rows. The parameters are divided into blocks, smaller ones for many ranks. A
 message takes the receiver `call` seconds of its processor, mpi4py's and Python's; then its bytes
 take the sender's link ``bytes / bandwidth``, and arrive `latency` later. Between processes of one
-machine there is no link: the receiver copies the bytes itself.
+machine there is no link: the receiver copies the bytes itself; and in exact training, where they
+have sums and parameters in common, nothing is moved (`Network.shared`).
 
 Exact: the last rank, which updates, has as many rows less as all ranks then work as long; so
 `Ring.shares` begins, before it follows the times that ranks take. Each rank takes a block's sums
-from the rank before, adds its rows, and gives them to the next one. So the last rank has its first
+from the rank before, adds its rows, and gives them to the next one; all have the same order, in
+which a layer's gradient follows the delta that reads its weights. So the last rank has its first
 block after N − 1 blocks' times, and all others in a pipeline. Its parameters go to rank 0 and from
 rank to rank to N − 2. A rank begins its next step when they are there, later ranks later, just as
 the sums come to them later: both fillings of the pipeline overlap from step to step. Loss and
@@ -58,6 +60,11 @@ class Network:
     bandwidth: float
     adding: float = float("inf")
     copies: bool = False
+
+    @property
+    def shared(self) -> Network:
+        """The same between ranks that have memory in common: only the calls are left."""
+        return Network(self.call, 0.0, float("inf"), self.adding)
 
 
 @dataclass(frozen=True)
@@ -222,23 +229,24 @@ def _exact_rank(work: Work, rank: int, ranks: int) -> Agent:
     blocks = work.blocks(rows, block_bytes(ranks, True))
     update = work.update / sum(block.size for block in blocks) if last else 0.0  # of a byte
     for step in range(STEPS):
-        yield Compute(forward + (sum(deltas) if last else 0.0))
-        layer, gave_loss = 0, False
+        yield Compute(forward)
+        done = 0
         for number, block in enumerate(blocks):
-            if not last:  # sums of upper layers travel while lower deltas are computed
-                yield Compute(sum(deltas[layer : block.layer]))
-            if not gave_loss and (rank == 0 or last or block.layer > layer):
+            if number == 0 and rank == 0:
                 yield from _loss(step, rank, ranks)
-                gave_loss = True
-            layer = block.layer
+            # Sums of upper layers travel while lower deltas are computed.
+            yield Compute(sum(deltas[done : block.layer + 1]))
+            done = max(done, block.layer + 1)
+            if number == 0 and 0 < rank == ranks - 1:
+                yield from _loss(step, rank, ranks)
             if rank > 0:
                 yield Wait(("sums", step, number, rank))
             yield Compute(block.seconds + update * block.size)
             if ranks > 1:
                 name = "parameters" if last else "sums"
                 yield Send((name, step, number, after), block.size)
-        if not gave_loss:
-            yield from _loss(step, rank, ranks)
+            if number == 0 and 0 < rank < ranks - 1:
+                yield from _loss(step, rank, ranks)
         if not last:
             for number in range(len(blocks)):
                 yield Wait(("have", step, number, rank))

@@ -60,8 +60,8 @@ COLUMNS = (
 # Network, samples, and epochs of a measure.
 NETWORKS = (
     ("784-256-10@128", 6400, 6),
-    ("784-1024-1024-10@256", 5120, 1),
-    ("2048-2048-2048-2048-10@256", 1024, 1),
+    ("784-1024-1024-10@256", 5120, 3),
+    ("2048-2048-2048-2048-10@256", 2048, 2),
 )
 MEASURED, PREDICTED = (2, 4), (8, 16, 32, 64, 128, 256)
 LARGE_BATCH = 8192
@@ -194,8 +194,12 @@ def _row(
         "ranks": count,
     }
     row |= {column.key: None for column in COLUMNS if column.key not in row}
-    for name, predict in ((EXACT, model.exact), (ALL_REDUCE, model.all_reduce)):
-        alone, seconds = predict(work, 1, network), predict(work, count, network, cores)
+    of_exact = network.shared if network.copies else network
+    for name, predict, on in (
+        (EXACT, model.exact, of_exact),
+        (ALL_REDUCE, model.all_reduce, network),
+    ):
+        alone, seconds = predict(work, 1, on), predict(work, count, on, cores)
         row[f"{name} model"] = 1e3 * seconds
         row[f"{name} efficiency"] = alone / (count * seconds)
     return row

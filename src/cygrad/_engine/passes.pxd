@@ -1,6 +1,6 @@
 from libc.stdint cimport int64_t
 
-from cygrad._engine.equations cimport Pass
+from cygrad._engine.equations cimport Layer, Pass
 from cygrad._engine.kernels cimport cg_samples
 from cygrad._engine.plan cimport Operation, Plan
 from cygrad._engine.samples cimport Samples
@@ -35,14 +35,12 @@ cdef struct Entry:
     bint completes_layer        # its last panels, after which come all its biases
     Py_ssize_t block            # to which a gradient belongs
     bint opens, closes          # whether it is the block's first or last one
-    Py_ssize_t releases         # blocks, counted from the first, whose parameters no later entry of the step reads
 
 
 # A range of the parameters' memory.
 cdef struct Block:
     char *first
     Py_ssize_t size
-    Py_ssize_t lowest           # layer
 
 
 cdef class Ranks:
@@ -60,7 +58,9 @@ cdef class Ranks:
     cdef bint sends_at_once             # whether each block is updated as soon as its gradient is complete
     cdef Entry *entries
     cdef Block *blocks
-    cdef Py_ssize_t count, block_count, output      # `output`: the operation OUTPUT_DELTA
+    cdef Py_ssize_t count, block_count
+    cdef Layer *layers                  # of the engine, with the parameters that ranks of a host share
+    cdef object memory                  # of these parameters
     cdef object message
     cdef double *header                 # of the message: loss, metric, penalty, and what is decided
     cdef char *sums                     # of the message: partial sums of the loss
@@ -76,7 +76,8 @@ cdef class Ranks:
     cdef int share_batches(self, Py_ssize_t rows, double row_work, double update_work) except -1
     cdef Py_ssize_t first_place(self, const int64_t *order, Py_ssize_t rows, int rank) noexcept nogil
     cdef Py_ssize_t most_rows(self, Py_ssize_t rows) noexcept
-    cdef int prepare(self, Plan plan, parameters, gradient, bint is_stored) except -1
+    cdef char *prepare(self, Plan plan, const Layer *layers, parameters, gradient, bint is_stored) except NULL
+    cdef int work_at(self, const Layer *layers, Py_ssize_t offset) except -1
     cdef Entry *add(self, Py_ssize_t operation) except NULL
     cdef int add_gradient(self, Py_ssize_t operation) except -1
     cdef Block *add_block(self) except NULL
@@ -94,7 +95,6 @@ cdef class Ranks:
     cdef bint is_interrupted(self) noexcept with gil
     cdef bint take(self, Py_ssize_t block) noexcept with gil
     cdef bint give(self, Py_ssize_t block) noexcept with gil
-    cdef bint release(self, Py_ssize_t blocks) noexcept with gil
     cdef bint complete_statistics(self, SequentialPasses passes, const Operation *op, int stage) noexcept with gil
     cdef bint wait_for_sums(self, SequentialPasses passes) noexcept with gil
     cdef bint call(self, Call which) noexcept with gil

@@ -4,6 +4,9 @@ from typing_extensions import disjoint_base
 
 from cygrad._engine.team import Team
 
+def load_number(address: int) -> int: ...
+def store_number(address: int, number: int) -> None: ...
+
 @final
 class Ranks:
     @property

@@ -14,19 +14,40 @@ from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.math cimport NAN, isfinite
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, realloc
+from libc.string cimport memcpy
 
-from cygrad._engine.equations cimport BATCH_NORM, Layer
+from cygrad._engine.equations cimport BATCH_NORM
 from cygrad._engine.kernels cimport CG_RULE_store
 from cygrad._engine.samples cimport memory_of
 from cygrad._engine.plan cimport CLIP, SORT_BY_COLUMN, SPARSE_GRADIENT
 
 
+cdef extern from *:
+    """
+    #include <stdint.h>
+    static int64_t cg_load_number(const int64_t *place) { return __atomic_load_n(place, __ATOMIC_ACQUIRE); }
+    static void cg_store_number(int64_t *place, int64_t number) { __atomic_store_n(place, number, __ATOMIC_RELEASE); }
+    """
+    int64_t cg_load_number(const int64_t *place) noexcept
+    void cg_store_number(int64_t *place, int64_t number) noexcept
+
+
 # The header of a step's sums: loss, metric, penalty, and one of these, or 2 + the number of a rank that was interrupted.
 cdef double DIVERGED = -1, GOES_ON = 0, ENDS = 1
 
-cdef Py_ssize_t TILE = 8        # rows
+cdef Py_ssize_t TILE = 4        # rows
 cdef Py_ssize_t WHOLE = 1 << 16     # the unit of the shares of a batch is 1 / WHOLE
 cdef Py_ssize_t ROOM = 32       # a plan has a multiple of so many rows, so that it serves for a little more too
+
+
+def load_number(Py_ssize_t address):
+    """Return an int64 in memory that processes share; what was written before it was stored can be read."""
+    return cg_load_number(<const int64_t *> address)
+
+
+def store_number(Py_ssize_t address, int64_t number):
+    """Store an int64 in memory that processes share, for those that `load_number`."""
+    cg_store_number(<int64_t *> address, number)
 
 
 @cython.final
@@ -37,11 +58,12 @@ cdef class Ranks:
     """
 
     def __cinit__(self):
-        self.entries, self.blocks = NULL, NULL
+        self.entries, self.blocks, self.layers = NULL, NULL, NULL
 
     def __dealloc__(self):
         free(self.entries)
         free(self.blocks)
+        free(self.layers)
 
     def __init__(self, link):
         self.link, self.rank, self.size, self.exact = link, link.rank, link.size, link.exact
@@ -88,11 +110,15 @@ cdef class Ranks:
 
     # The order of work
 
-    cdef int prepare(self, Plan plan, parameters, gradient, bint is_stored) except -1:
-        """Put the operations of a plan in order, and tell the link the blocks. is_stored: updates need the whole gradient."""
+    cdef char *prepare(self, Plan plan, const Layer *layers, parameters, gradient, bint is_stored) except NULL:
+        """Put the operations of a plan in order, and tell the link the blocks. is_stored: updates need the whole gradient.
+
+        Returns where the parameters are meanwhile: those of the engine, or a copy that ranks of a host have in common.
+        """
         cdef Py_ssize_t i, j, deltas, first_gradient = plan.first_gradient
         cdef const Operation *op
         cdef bint sums_done, waits = False
+        plan.workspace.layers = layers
         self.plan, self.sends_at_once = plan, not is_stored
         self.count = self.block_count = 0
         self.sums_size = 2 * CG_PANEL_BYTES * plan.panels(plan.workspace.a[plan.workspace.depth].cols)
@@ -103,7 +129,6 @@ cdef class Ranks:
         while plan.operation[i].kind != OUTPUT_DELTA:
             self.add(i)
             i += 1
-        self.output = i
         self.add(i)
         deltas = i + 1
         sums_done = self.rank == 0 or not self.exact
@@ -140,7 +165,29 @@ cdef class Ranks:
         for i in range(self.block_count):
             start = self.blocks[i].first - address(parameters)
             blocks.append((start, self.blocks[i].size))
-        self.link.use(parameters, gradient, blocks, self.message, sends_at_once=self.sends_at_once)
+        self.memory = self.link.use(parameters, gradient, blocks, self.message, sends_at_once=self.sends_at_once)
+        self.work_at(layers, address(self.memory) - address(parameters))
+        return address(self.memory)
+
+    cdef int work_at(self, const Layer *layers, Py_ssize_t offset) except -1:
+        """Let the plan work on parameters so many bytes after those of the engine."""
+        cdef Py_ssize_t l, depth = self.plan.workspace.depth
+        cdef Layer *layer
+        if offset == 0:
+            return 0
+        layer = <Layer *> realloc(self.layers, (depth + 1) * sizeof(Layer))
+        if layer == NULL:
+            raise MemoryError()
+        self.layers = self.plan.workspace.layers = layer
+        memcpy(layer, layers, (depth + 1) * sizeof(Layer))
+        for l in range(1, depth + 1):
+            layer[l].w.data += offset
+            layer[l].b += offset
+            if layer[l].kind == BATCH_NORM:
+                layer[l].running_mean += offset
+                layer[l].running_variance += offset
+        for l in range(self.block_count):
+            self.blocks[l].first += offset
         return 0
 
     cdef Entry *add(self, Py_ssize_t operation) except NULL:
@@ -185,7 +232,7 @@ cdef class Ranks:
             entry.panels = 1 if op.kind == SCALE_GRADIENT else min(step, panels - panel)
             entry.completes_layer = panel + step >= panels
             entry.block, entry.opens = self.block_count - 1, not joins
-            block.first, block.lowest = first, op.layer
+            block.first = first
             block.size += size
         return 0
 
@@ -198,22 +245,9 @@ cdef class Ranks:
         return &self.blocks[self.block_count - 1]
 
     cdef int close_blocks(self) except -1:
-        """Mark the last entry of each block, and what each entry releases: δ of layer m reads the weights of layer m + 1."""
-        cdef Py_ssize_t i, block, read = 0      # the highest layer whose weights a later entry reads
-        cdef const Operation *op
+        """Mark the last entry of each block."""
+        cdef Py_ssize_t i, block
         cdef bint closed
-        for i in range(self.count - 1, -1, -1):
-            op = &self.plan.operation[self.entries[i].operation]
-            block = self.block_count
-            while block > 0 and self.blocks[block - 1].lowest <= read:
-                block -= 1
-            self.entries[i].releases = block
-            if self.entries[i].is_gradient or self.entries[i].is_loss:
-                continue
-            if self.entries[i].operation <= self.output:
-                read = self.plan.workspace.depth
-            elif self.entries[i].operation < self.plan.first_gradient and op.kind != SORT_BY_COLUMN:
-                read = max(read, op.layer + 1)
         for block in range(self.block_count):
             closed = False
             for i in range(self.count - 1, -1, -1):
@@ -369,8 +403,6 @@ cdef class Ranks:
                     self.plan.run_sum_of_squares(op, p)
             if entry.closes and not self.give(entry.block):
                 return
-        if self.exact and not self.is_last and entry.releases > 0:
-            self.release(entry.releases)
 
     cdef void complete_loss(self, SequentialPasses passes) noexcept nogil:
         """Go on with the sums of the loss where the rank before has left them; the last rank has those of the batch."""
@@ -443,14 +475,6 @@ cdef class Ranks:
         """Give the sums of a block to the next rank; or its parameters, from the last rank. False: failed."""
         try:
             self.link.give(block)
-        except BaseException as error:
-            return self.fail(error)
-        return True
-
-    cdef bint release(self, Py_ssize_t blocks) noexcept with gil:
-        """Let so many blocks of the parameters be overwritten from now on. False: failed."""
-        try:
-            self.link.release(blocks)
         except BaseException as error:
             return self.fail(error)
         return True

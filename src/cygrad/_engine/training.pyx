@@ -152,7 +152,6 @@ cdef class Training(SequentialPasses):
 
     def __init__(self, Engine engine, str rule, Py_ssize_t batch_size, learning_rate=0.0, *, learning_rates=None,
                  clip=None, double clip_limit=0, Py_ssize_t max_block=0, uint64_t seed=0, **hyperparameters):
-        cdef Py_ssize_t i
         cdef ClippingKind kind = _clippings[clip]
         self.engine, self.max_batch, self.steps, self.owner, self.epochs_left = engine, batch_size, 0, 0, 0
         self.learning_rate = learning_rate if callable(learning_rate) else None
@@ -164,9 +163,8 @@ cdef class Training(SequentialPasses):
         self.state = [block.view(engine.numpy_dtype) for block in self.blocks]
         self.fill_last_state()
         self.p.max_norm, self.p.l2_penalty = self.optimizer.max_norm, self.optimizer.l2_penalty
-        for i in range(self.optimizer.states):
-            self.p.state_offsets[i] = address(self.blocks[i]) - address(engine.block)
         self.clipping, self.gradient, self.max_block = Clipping(kind, clip_limit), None, max_block
+        self.work_at(address(engine.block))
         if kind != CLIP_NOTHING:
             self.store_gradient()
         self.p.stop_if_not_finite, self.p.seed = True, seed
@@ -201,8 +199,16 @@ cdef class Training(SequentialPasses):
 
     cdef int store_gradient(self) except -1:
         self.gradient = aligned(self.engine.block.size)
-        self.p.gradient_offset = address(self.gradient) - address(self.engine.block)
         self.p.stores_gradient = True
+        return self.work_at(address(self.engine.block))
+
+    cdef int work_at(self, char *parameters) except -1:
+        """Update the parameters that are there: the engine's, or a copy."""
+        cdef Py_ssize_t i
+        for i in range(self.optimizer.states):
+            self.p.state_offsets[i] = address(self.blocks[i]) - parameters
+        if self.gradient is not None:
+            self.p.gradient_offset = address(self.gradient) - parameters
         return 0
 
     cdef int fill_last_state(self) except -1:
@@ -354,9 +360,10 @@ cdef class Training(SequentialPasses):
                 self.ranks.share_batches(min(batch_size, rows), 3 * self.engine.work,
                                          UPDATE_WORK * self.engine.n_parameters)
                 self.ensure_plan(X, self.ranks.most_rows(min(batch_size, rows)), threads, False)
-                self.ranks.prepare(self.plan, self.engine.block,
-                                   None if self.gradient is None else self.gradient.view(self.engine.numpy_dtype),
-                                   self.p.stores_gradient or self.optimizer.max_norm != 0)
+                self.work_at(self.ranks.prepare(
+                    self.plan, self.engine.trained, self.engine.block,
+                    None if self.gradient is None else self.gradient.view(self.engine.numpy_dtype),
+                    self.p.stores_gradient or self.optimizer.max_norm != 0))
             self.p.x = &X.view
             set_targets(self.engine, &self.p, targets)
             self.p.sparse = X.sparse_rows()

@@ -86,6 +86,8 @@ class Failures:
         Number of calls that all ranks take part in, so far.
     is_active : bool
         Whether the latest of them still runs here.
+    hosts : list of int
+        A number of each rank's host.
     """
 
     def __init__(self, mpi: Any, comm: Any) -> None:
@@ -106,13 +108,13 @@ class Failures:
         #: By ranks: a message, and the look when it came.
         self._ended: dict[int, tuple[str, int]] = {}
         self._waiting: dict[int, tuple[int, str, int]] = {}
-        self._processes: dict[int, int] = {}
+        self.hosts, self._processes = [0], dict[int, int]()
         self._is_open = False
         if self.size > 1:
             self.comm = self.duplicate(comm)
             self._is_open = True
             _latest.append(self)
-            self._processes = self._on_this_host()
+            self._find_processes()
 
     def duplicate(self, comm: Any) -> Any:
         """Return a duplicate of a communicator, when all ranks make one."""
@@ -120,19 +122,19 @@ class Failures:
         self.wait(request)
         return new
 
-    def _on_this_host(self) -> dict[int, int]:
-        """Return the process of each other rank on this host."""
+    def _find_processes(self) -> None:
+        """Find the host of each rank, and the processes of the other ones on this host."""
         own = np.zeros(2, np.int64)
         host = f"{socket.gethostname()} {_boot_id()}".encode()
         own[0] = int.from_bytes(blake2b(host, digest_size=7).digest(), "big")
         own[1] = os.getpid()
         all_of_them = np.empty((self.size, 2), np.int64)
         self.wait(self.comm.Iallgather(own, all_of_them))
-        alike = all_of_them[:, 0] == own[0]
-        return {
+        self.hosts = [int(host) for host in all_of_them[:, 0]]
+        self._processes = {
             rank: int(all_of_them[rank, 1])
             for rank in range(self.size)
-            if rank != self.rank and alike[rank]
+            if rank != self.rank and self.hosts[rank] == own[0]
         }
 
     @property

@@ -5,38 +5,54 @@ non-blocking calls of MPI on the engine's own memory. Sums of the gradient go fr
 last one, block after block, and the updated parameters from there to rank 0 and on. A rank that
 waits moves on whatever else has arrived, looks for an error of another rank, and lets other
 processes have the processor.
+
+Ranks of one host with neighbouring numbers, a run, send each other no blocks. They have sums and
+parameters in common memory, and a rank counts the blocks whose sums it has completed. Nobody
+changes a parameter that another rank still reads: a rank gives the sums of a block when it has
+computed the δ that depend on it, and the new parameters come of the sums of all ranks.
 """
 
 from __future__ import annotations
 
 import os
+from collections import deque
+from itertools import pairwise
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cygrad._engine.passes import load_number, store_number
 from cygrad.distributed.failures import SPINS, Failures, RankError, given_up
+from cygrad.distributed.shared import common_memory
 from cygrad.distributed.signals import DeferredSignals
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     Bytes = NDArray[np.uint8]
 
 GRADIENT, PARAMETERS, LOSS, HEADER, STATISTICS = range(1, 6)  # tags
-BLOCK_BYTES = 1 << 18
+BLOCK_BYTES = 1 << 19
 #: With more ranks, smaller blocks: the last one has the first block after that of all others.
 FEW_RANKS, SMALL_BLOCK_BYTES = 4, 1 << 16
 #: The unit of the parts of a batch: 1 / WHOLE.
 WHOLE = 1 << 16
 #: Of the difference between ranks, what is made up for in the next call; shorter calls are noise.
 GAIN, LEAST_TIME = 0.3, 0.005
-#: Blocks that a rank holds at once. Ranks compute them at different times, δ of lower layers in
-#: between: with fewer they wait for each other.
-SLOTS = 16
+#: Blocks that a run of ranks holds at once: as many as they can be apart.
+SLOTS = 8
+#: Bytes between two counters, so that processors do not wait for each other's, and of a page.
+COUNTER_BYTES, PAGE = 128, 4096
 HEADER_NUMBERS = 4
+
+
+def runs_of(hosts: Sequence[int]) -> list[range]:
+    """Return the ranks of each run: ranks of one host, one after another."""
+    firsts = [i for i, host in enumerate(hosts) if i == 0 or host != hosts[i - 1]]
+    return [range(*ends) for ends in pairwise([*firsts, len(hosts)])]
 
 
 def block_bytes(ranks: int, exact: bool) -> int:
@@ -75,15 +91,31 @@ class Ring:
         self._last = self.size - 1
         self._before = (self.rank - 1) % self.size
         self._after = (self.rank + 1) % self.size
+        self._find_run(failures.hosts if exact else range(self.size))
         self.signals = DeferredSignals()
-        self._header = np.zeros(HEADER_NUMBERS)
         self._slots: list[Bytes] = []
         self._blocks: list[Bytes] = []
         self._gradients: list[Any] = []
+        self._own = self._common = np.empty(0, np.uint8)  # parameters
         self.is_torn = self._is_open = False
         self._parts: NDArray[np.float64] | None = None  # of a batch, of each rank
         self._began = self._waited = 0.0
         self._begin_step()
+
+    def _find_run(self, hosts: Sequence[int]) -> None:
+        """Find the run of this rank; and if it is the first one of it, the way of parameters."""
+        runs = runs_of(hosts)
+        number = next(i for i, run in enumerate(runs) if self.rank in run)
+        self._run = runs[number]
+        self._leads = self.rank == self._run[0]
+        is_first, is_last = number == 0, number == len(runs) - 1
+        #: From where parameters come to this rank, and where it sends them; None: it does not.
+        self._source = self._target = None
+        if self._leads and not is_last:
+            self._source = self._last if is_first else runs[number - 1][0]
+            self._target = runs[number + 1][0] if number + 2 < len(runs) else None
+        elif self.rank == self._last and len(runs) > 1:
+            self._target = runs[0][0]
 
     def shares(self, rows: int, row_work: float, update_work: float) -> NDArray[np.int64]:
         """Return the part of a batch before each rank's rows, and all of it, in 1 / WHOLE.
@@ -126,8 +158,11 @@ class Ring:
         message: Bytes,
         *,
         sends_at_once: bool,
-    ) -> None:
-        """Take the memory to work with.
+    ) -> Bytes:
+        """Take the memory to work with, and return the parameters to work with.
+
+        Where ranks have parameters in common, they have them during a call of the engine: they come
+        from the last rank's own ones, and `end_call` copies them to those of each.
 
         Parameters
         ----------
@@ -142,7 +177,6 @@ class Ring:
         sends_at_once : bool
             Whether `give` is called when a block is updated; else all are when the step ends.
         """
-        self._blocks = [parameters[first : first + size] for first, size in blocks]
         self._message, self._sends_at_once = message, sends_at_once
         self._numbers = message[: 8 * HEADER_NUMBERS].view(np.float64)
         if gradient is not None:
@@ -150,22 +184,60 @@ class Ring:
             self._gradients = [
                 gradient[first // item : (first + size) // item] for first, size in blocks
             ]
-        most = max(size for _, size in blocks) if blocks else 0
+        most = max((size for _, size in blocks), default=0)
         if self.exact and (not self._slots or len(self._slots[0]) < most):
-            # Vectors are loaded from multiples of their size.
-            memory = np.zeros(SLOTS * (most + 4096) + 4096, np.uint8)
-            first = -memory.ctypes.data % 4096
-            starts = [first + index * (most + 4096) // 4096 * 4096 for index in range(SLOTS)]
-            self._slots = [memory[start : start + most] for start in starts]
-            self._addresses = [slot.ctypes.data for slot in self._slots]
+            self._make_memory(most, len(parameters))
+        self._own = parameters
+        if len(self._run) == 1:
+            self._common = parameters
+        elif self.rank == self._run[-1]:
+            self._common[:] = parameters  # before all meet in `begin_call`
+        self._blocks = [self._common[first : first + size] for first, size in blocks]
+        return self._common
+
+    def _make_memory(self, block_size: int, parameter_size: int) -> None:
+        """Make room for sums of blocks of up to this size, for counters and common parameters."""
+        stride = -(-block_size // PAGE) * PAGE + PAGE  # not all at the same place of a cache
+        counters = -(-COUNTER_BYTES * (len(self._run) + 2) // PAGE) * PAGE
+        first = counters + SLOTS * stride
+        memory = None
+        if any(a == b for a, b in pairwise(self._failures.hosts)):
+            memory = common_memory(self._failures, self._run[0], first + parameter_size)
+        if memory is None:
+            self._find_run(range(self.size))
+            memory = np.zeros(first + PAGE, np.uint8)
+            memory = memory[-memory.ctypes.data % PAGE :]
+        else:
+            self._common = memory[first : first + parameter_size]
+        starts = [counters + slot * stride for slot in range(SLOTS)]
+        self._slots = [memory[start : start + block_size] for start in starts]
+        self._addresses = [slot.ctypes.data for slot in self._slots]
+        #: Of each rank of the run, how many blocks it has done; then how many steps are complete.
+        self._counters = [memory.ctypes.data + COUNTER_BYTES * i for i in range(len(self._run) + 1)]
+        place = COUNTER_BYTES * (len(self._run) + 1)
+        self._header = memory[place : place + 8 * HEADER_NUMBERS].view(np.float64)
+        self._block_number = self._step_number = 0  # of those that are over
+
+    def _count(self, blocks: int) -> None:
+        """Tell the run that this rank has done so many blocks of this step."""
+        store_number(self._counters[self.rank - self._run[0]], self._block_number + blocks)
+
+    def _counted(self, rank: int) -> int:
+        """Return how many blocks of this step a rank of the run has done."""
+        return load_number(self._counters[rank - self._run[0]]) - self._block_number
+
+    def _has_room(self, block: int) -> bool:
+        return self._counted(self._run[-1]) > block - SLOTS
+
+    def _slot(self, block: int) -> int:
+        return (self._block_number + block) % SLOTS
 
     def _begin_step(self) -> None:
-        self._sends: list[Any] = [None] * SLOTS  # of each slot
-        self._receives: list[Any] = [None] * SLOTS
-        self._posted = 0  # blocks of sums that are received or awaited
-        self._other_sends: list[Any] = []
+        self._sends: deque[Any] = deque()  # of blocks, in their order
+        self._sent = 0  # blocks
+        self._receives: list[Any] = []  # of blocks
+        self._other_sends: deque[Any] = deque()
         self._reductions: list[Any] = []
-        self._released = 0  # blocks of parameters that may be overwritten
         self._awaited: list[Any] = []  # requests of blocks of parameters
         self._arrived = 0
 
@@ -189,16 +261,15 @@ class Ring:
 
     def take(self, block: int) -> int:
         """Return the address of a block's sums, or of room for them on rank 0."""
-        slot = block % SLOTS
-        if self.rank == 0:
-            self._wait(self._sends[slot])
+        if not self._leads:
+            self._wait_until(lambda: self._counted(self.rank - 1) > block)
+        elif self.rank == 0:
+            self._wait_until(lambda: self._has_room(block))
         else:
-            while (posted := self._posted) <= block:
-                self._wait(self._sends[posted % SLOTS])
-                if self._posted == posted:  # else it was awaited meanwhile, by `_move_on`
-                    self._post()
-            self._wait(self._receives[slot])
-        return self._addresses[slot]
+            self._move_on()
+            self._wait_until(lambda: len(self._receives) > block)
+            self._wait(self._receives[block])
+        return self._addresses[self._slot(block)]
 
     def give(self, block: int) -> None:
         """Send a block's sums to the next rank, or its new parameters from the last one."""
@@ -207,20 +278,17 @@ class Ring:
             mpi = self._failures.mpi
             self._reductions.append(self.comm.Iallreduce(mpi.IN_PLACE, numbers, mpi.SUM))
             return
-        slot = block % SLOTS
-        if self.rank < self._last:
-            sums = self._slots[slot][: len(self._blocks[block])]
-            self._sends[slot] = self.comm.Isend(sums, self._after, GRADIENT)
-        elif self._sends_at_once:
+        if self.rank < self._last and self.rank == self._run[-1]:
+            sums = self._sums(block)
+            self._sends.append(self.comm.Isend(sums, self._after, GRADIENT))
+        else:
+            self._count(block + 1)
+        if self._source is not None:
+            memory = self._blocks[block]
+            self._awaited.append(self.comm.Irecv(memory, self._source, PARAMETERS))
+        elif self.rank == self._last and self._sends_at_once:
             self._publish(block)
-        self._receives[slot] = None
         self._move_on()
-
-    def release(self, blocks: int) -> None:
-        """Let so many blocks of the parameters be overwritten."""
-        if blocks > self._released:
-            self._released = blocks
-            self._move_on()
 
     def wait_for_sums(self) -> None:
         """Wait until the gradients of all ranks are added."""
@@ -238,18 +306,22 @@ class Ring:
                 for block in range(len(self._blocks)):
                     self._publish(block)
             self._header[:] = self._numbers
-        else:
-            self._released = len(self._blocks)
-            self._move_on()
+        elif self._source is not None:
             while self._arrived < len(self._blocks):
                 self._wait(self._awaited[self._arrived])
                 self._move_on()
-            self._wait(self.comm.Irecv(self._header, self._before, HEADER))
-        if self._after != self._last:
-            self._other_sends.append(self.comm.Isend(self._header, self._after, HEADER))
-        for request in (*self._sends, *self._other_sends):
-            self._wait(request)
+            self._wait(self.comm.Irecv(self._header, self._source, HEADER))
+        step = self._step_number + 1
+        if self.rank == self._last or self._source is not None:
+            if self._target is not None:
+                self._other_sends.append(self.comm.Isend(self._header, self._target, HEADER))
+            store_number(self._counters[-1], step)
+        else:
+            self._wait_until(lambda: load_number(self._counters[-1]) == step)
         self._numbers[:] = self._header
+        self._wait_until(lambda: not (self._sends or self._other_sends))
+        self._block_number += len(self._blocks)
+        self._step_number = step
         self._begin_step()
 
     def begin_call(self, rows: int, batch_size: int, first: int, batches: int) -> None:
@@ -285,6 +357,8 @@ class Ring:
         """
         if error is not None or self.is_interrupted:
             rank = self.rank
+        if self._common is not self._own:
+            self._own[:] = self._common  # before all meet, and the next call begins
         own = np.array([rank, perf_counter() - self._began - self._waited])
         found = np.empty((self.size, 2))
         self._wait(self.comm.Iallgather(own, found))
@@ -318,47 +392,45 @@ class Ring:
 
     # Requests
 
-    def _post(self) -> None:
-        """Await the sums of one more block, whose slot is free."""
-        block = self._posted
-        sums = self._slots[block % SLOTS][: len(self._blocks[block])]
-        self._receives[block % SLOTS] = self.comm.Irecv(sums, self._before, GRADIENT)
-        self._posted += 1
+    def _sums(self, block: int) -> Bytes:
+        return self._slots[self._slot(block)][: len(self._blocks[block])]
 
     def _publish(self, block: int) -> None:
         """Send updated parameters."""
-        if self.size > 1:
-            self._other_sends.append(self.comm.Isend(self._blocks[block], self._after, PARAMETERS))
+        if self._target is not None:
+            memory = self._blocks[block]
+            self._other_sends.append(self.comm.Isend(memory, self._target, PARAMETERS))
 
     def _move_on(self) -> None:
         """Do what can be done without waiting."""
         if not self.exact:
             return
-        count = len(self._blocks)
-        while self.rank > 0 and self._posted < count:
-            slot = self._posted % SLOTS
-            sent, held = self._sends[slot], self._receives[slot]
-            if held is not None or (sent is not None and not sent.Test()):
-                break
-            self._post()
-        if self.rank == self._last:
-            return
-        while len(self._awaited) < self._released:
-            memory = self._blocks[len(self._awaited)]
-            self._awaited.append(self.comm.Irecv(memory, self._before, PARAMETERS))
+        while self._sends and self._sends[0].Test():
+            self._sends.popleft()
+            self._sent += 1
+            self._count(self._sent)
+        if self._leads and self.rank > 0:
+            while (block := len(self._receives)) < len(self._blocks) and self._has_room(block):
+                request = self.comm.Irecv(self._sums(block), self._before, GRADIENT)
+                self._receives.append(request)
         while self._arrived < len(self._awaited) and self._awaited[self._arrived].Test():
-            if self._after != self._last:
-                memory = self._blocks[self._arrived]
-                self._other_sends.append(self.comm.Isend(memory, self._after, PARAMETERS))
+            self._publish(self._arrived)
             self._arrived += 1
+        while self._other_sends and self._other_sends[0].Test():
+            self._other_sends.popleft()
 
     def _wait(self, request: Any) -> None:
         """Wait for a request, and move on others meanwhile."""
-        if request is None or request.Test():
+        if request is not None:
+            self._wait_until(request.Test, request)
+
+    def _wait_until(self, is_done: Callable[[], bool], request: Any = None) -> None:
+        """Wait for something, and move on other things meanwhile."""
+        if is_done():
             return
         tests, began = 0, perf_counter()
         try:
-            while not request.Test():
+            while not is_done():
                 tests += 1
                 if tests > SPINS:
                     os.sched_yield()

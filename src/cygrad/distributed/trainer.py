@@ -87,11 +87,13 @@ class MPITrainer(Trainer):
 
     Notes
     -----
-    The gradient of a layer goes from rank to rank in blocks of about 256 KB, or 64 KB with more
+    The gradient of a layer goes from rank to rank in blocks of about 512 KB, or 64 KB with more
     than 4 ranks, and while one is on its way a rank computes the next; the last rank updates the
-    parameters, and they come round in the same way [1]_. A rank sends and receives each parameter
-    once, and the optimiser's state is used on the last rank alone. With ``exact=False`` a rank
-    sends and receives about as much, and all ranks update all parameters.
+    parameters, and they come round in the same way [1]_. Between hosts each parameter is sent and
+    received once. Ranks of one host with neighbouring numbers send each other nothing of this: they
+    have sums and parameters in common memory, as large as the parameters and a few blocks. The
+    optimiser's state is used on the last rank alone. With ``exact=False`` each rank sends and
+    receives about two times as much as the parameters, and all ranks update all of them.
 
     What a rank decides alone on one process, all decide in common: Ctrl-C and SIGTERM end the
     training on all ranks after the same step, or after the callbacks of the epoch; a callback that
