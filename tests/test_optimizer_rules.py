@@ -11,6 +11,7 @@ import pytest
 from optimizer_steps import linear_network, step_with, weight_after_steps
 
 import cygrad as cg
+from cygrad._engine.training import Training
 
 
 def test_adam_adds_epsilon_after_the_correction():
@@ -28,6 +29,12 @@ def small_step(optimizer: Any) -> float:
     net = linear_network([[0.0]])
     step_with(cg.Trainer(net, optimizer), [[1e-7]])
     return float(net.layers[0].weights[0, 0])
+
+
+def test_the_engine_refuses_hyperparameters_that_it_does_not_know():
+    engine = linear_network([[0.0]]).engine
+    with pytest.raises(TypeError, match="unknown hyperparameters: beta_1, momenta"):
+        Training(engine, "adam", 8, beta_1=0.9, beta2=0.99, momenta=1)
 
 
 def test_rprop_has_the_steps_of_the_docstring():

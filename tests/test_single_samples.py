@@ -66,6 +66,22 @@ def test_every_optimizer_goes_on_from_fit_and_back(optimizer, dtype):
     assert trainers[0].steps == trainers[1].steps == 15
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_negative_zero_that_no_gradient_moves_keeps_its_sign(dtype):
+    nets = [network(dtype=dtype) for _ in range(2)]
+    for net in nets:
+        net.layers[0].weights = np.full((7, 5), -0.0)
+        net.layers[0].biases = np.full(7, -0.0)
+        net.layers[1].weights = np.zeros((1, 7))
+    one, other = map(trainer_of, nets)
+    one.learn_one(SAMPLE, 1.0)
+    other.step(SAMPLE[np.newaxis], [1.0])
+    for net in nets:
+        assert (net.layers[0].weights == 0).all()
+        assert np.signbit(net.layers[0].weights).all()
+        assert np.signbit(net.layers[0].biases).all()
+
+
 @pytest.mark.parametrize("width", [3, 33, 700])
 @pytest.mark.parametrize("units", [2, 17, 32, 33, 100])
 def test_the_largest_output_wherever_it_is(units, width):

@@ -391,3 +391,19 @@ def test_columns_that_change_during_training_are_harmless():
         given.indices[:] = [2**31 - 1, -(2**31)][epoch % 2]
 
     cg.Trainer(network(), cg.SGD(1e-6), rng=0).fit(given, y, epochs=3, callbacks=[spoil])
+
+
+def test_columns_that_change_during_training_count_as_the_first():
+    X, y = data()
+    nets = []
+    for column in (0, 50, 2**31 - 1, -1):
+        given = Rows(X)
+        nets.append(network())
+
+        def spoil(trainer, epoch, logs, given=given, column=column):
+            given.indices[:] = column
+
+        trainer = cg.Trainer(nets[-1], cg.SGD(1e-3), rng=0)
+        trainer.fit(given, y, epochs=2, callbacks=[spoil])
+    for net in nets[1:]:
+        assert_same_bits(net.parameters, nets[0].parameters)

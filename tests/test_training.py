@@ -4,6 +4,7 @@ import copy
 import math
 import pickle
 import threading
+import time
 import tracemalloc
 import warnings
 
@@ -208,6 +209,18 @@ def test_history_of_a_regression_without_validation():
     assert "accuracy" not in history
     with pytest.raises(KeyError, match="'accuracy', expected one of loss, mae"):
         history["accuracy"]
+
+
+@pytest.mark.parametrize("callbacks", [[], [lambda trainer, epoch, logs: None]])
+def test_the_seconds_of_the_epochs_are_parts_of_those_of_fit(callbacks):
+    """Also where the engine runs several epochs in one call."""
+    X, y = _data()
+    trainer = cg.Trainer(_network(), cg.SGD(0.1), 10, rng=0)
+    begin = time.perf_counter()
+    history = trainer.fit(X, y, epochs=5, callbacks=callbacks)
+    total = time.perf_counter() - begin
+    assert all(seconds >= 0 for seconds in history["seconds"])
+    assert 0 < sum(history["seconds"]) <= total
 
 
 def test_history_of_full_batches_is_the_loss_before_each_step():
