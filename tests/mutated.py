@@ -2,18 +2,20 @@
 
     python tests/mutated.py                 all plants, but those that an earlier run has caught
     python tests/mutated.py tile.h team.c   those in these files
+    python tests/mutated.py --ranks         those in ranks.pyx, which need MPI
     python tests/mutated.py --list          what is planted
 
 The copy is in build/mutants. It is compiled once, with every plant behind a switch, and the tests
 run there once without a plant: they note which plants each test reaches. Then each plant is
 switched on in a process of its own, which runs tests that reach it, the quickest first. A plant is
 caught if a test fails, if the process crashes, or if it takes many times the usual time. One that
-no test reaches is not.
+no test reaches is not. A run that is stopped goes on where it was: results are kept as they come.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -27,11 +29,15 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 from zlib import crc32
 
 import mutant_runs
+from mutant_changes import Plant, Source
+from mutant_lists import reason_of
 from mutant_runs import MOST_PLANTS, Result, Tests, run_plant
-from mutants import Plant, Source, chosen, language, planted, reason_of, sources
+from mutant_tokens import language
+from mutants import chosen, planted, sources
 
 ROOT = Path(__file__).parents[1]
 PARTS = "src csrc tests benchmarks pyproject.toml README.md LICENSE"
@@ -73,14 +79,43 @@ ABOUT = {
     r"custom": "test_custom_losses",
     r"blocks": "test_blocks test_accumulation",
 }
-#: A sample of a few minutes: files, and tests that catch what is planted in them.
+
+
+class Part(NamedTuple):
+    """Files whose plants are built together, and the tests of the engine's part that they are in.
+
+    Of some modules alone, the others are those that are installed.
+    """
+
+    name: str
+    tests: str
+    modules: dict[str, tuple[str, ...]] = {}  # noqa: RUF012  # the modules, with their files
+
+
+ENGINE = Part("mutants", TESTS)
+RANKS = Part(
+    "mutants-ranks", "test_distributed test_distributed_faults", {"passes": ("ranks.pyx",)}
+)
+#: A sample of a minute: modules that are soon compiled, their files, and the tests of each file.
 SAMPLE = {
-    "norms.h": "test_layers",
-    "sparse.h": "test_sparse",
-    "decimal.c": "test_table_numbers",
-    "tape_kernels.h": "test_gates",
-    "clipping.pyx": "test_clipping",
+    "delimited": {"decimal.c": "test_table_numbers", "delimited.pyx": "test_table_numbers"},
+    "tape": {"tape_kernels.h": "test_compiled_graph"},
+    "plan": {"clipping.pyx": "test_clipping"},
+    "training": {"statistics.pyx": "test_statistics"},
+    "kernels": {"norms.h": "test_layers", "sparse.h": "test_sparse"},
 }
+#: Runs setup.py for some modules: those that are named first.
+SOME_MODULES = """
+import runpy, sys
+import Cython.Build
+names, cythonize = sys.argv.pop(1).split(","), Cython.Build.cythonize
+
+def of_names(modules, **options):
+    return cythonize([m for m in modules if m.name.rpartition(".")[2] in names], **options)
+
+Cython.Build.cythonize, sys.argv[0] = of_names, "setup.py"
+runpy.run_path("setup.py", run_name="__main__")
+"""
 HEADER = f"""
 #define _GNU_SOURCE 1
 #include <fcntl.h>
@@ -116,11 +151,11 @@ class NotBuilt(Exception):
 
 
 class Copy:
-    """A copy of the project with plants, in some files or in all."""
+    """A copy of the project with the plants of a part."""
 
-    def __init__(self, name: str = "mutants", files: tuple[str, ...] = ()) -> None:
-        self.folder = ROOT / "build" / name
-        self.files = files
+    def __init__(self, part: Part = ENGINE) -> None:
+        self.part = part
+        self.folder = ROOT / "build" / part.name
         self.texts = sources()
         self.modules = modules(self.texts)
         self.plants: dict[int, Plant] = {}
@@ -132,7 +167,7 @@ class Copy:
         self._copy()
         state = self.folder / "plants.json"
         known = json.loads(state.read_text()) if state.exists() else {}
-        key = sha256(repr((sorted(self.texts.items()), HEADER, self.files)).encode()).hexdigest()
+        key = sha256(repr((sorted(self.texts.items()), HEADER, self.part)).encode()).hexdigest()
         left_out = set(known.get("left_out", ()))
         self.plants = self._all_but(left_out)
         if known.get("key") == key and known.get("names") == self._names():
@@ -169,12 +204,19 @@ class Copy:
             raise NotBuilt("setup.py has another optimisation than -O3, or several")
         write(self.folder / "setup.py", setup.replace('"-O3"', '"-O1"'))
         write(self.folder / "mutant.h", HEADER)
+        if self.part.modules:
+            for path in installed_modules():
+                if path.name.partition(".")[0] not in self.part.modules:
+                    write(self.folder / "src/cygrad/_engine" / path.name, path.read_bytes())
 
     def _all_but(self, left_out: set[str]) -> dict[int, Plant]:
+        files = [file for several in self.part.modules.values() for file in several]
+        others = [] if files else [file for several in RANKS.modules.values() for file in several]
         plants = [
             each
             for file, text in self.texts.items()
-            if not self.files or Path(file).name in self.files
+            if not files or Path(file).name in files
+            if Path(file).name not in others
             for each in chosen(file, text)
         ]
         return {n: each for n, each in enumerate(plants, start=1) if each.name not in left_out}
@@ -186,7 +228,12 @@ class Copy:
         self.plants = {n: each for n, each in self.plants.items() if each.name not in names}
 
     def _to_check(self) -> list[str]:
-        """Return the files to compile without output: that finds what does not compile."""
+        """Return the files to compile without output: that finds what does not compile.
+
+        None if there are few, which are compiled at once.
+        """
+        if self.part.modules:
+            return []
         in_c = [f"csrc/{path.name}" for path in sorted((ROOT / "csrc").glob("*.c"))]
         planted_in = {each.file for each in self.plants.values()}
         return [*in_c, *(f for f, parts in self.modules.items() if planted_in & set(parts))]
@@ -223,8 +270,10 @@ class Copy:
     def _link(self) -> str:
         """Build the extension modules in place; return the compiler's messages if it fails."""
         flags = f"{os.environ.get('CFLAGS', '')} {FLAGS} {self.folder / 'mutant.h'}"
+        some = self.part.modules
+        program = ["-c", SOME_MODULES, ",".join(some)] if some else ["setup.py"]
         done = subprocess.run(
-            [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"],
+            [sys.executable, *program, "--quiet", "build_ext", "--inplace"],
             cwd=self.folder,
             env={**os.environ, "CFLAGS": flags},
             capture_output=True,
@@ -282,26 +331,17 @@ class Copy:
             known[test] = tests
         return {name: each for test in files for name, each in known[test].items()}
 
-    def sample(self) -> Iterator[tuple[Plant, Result]]:
-        """Run one plant of each file of SAMPLE that its tests reach."""
-        with self.workers(1) as workers:
-            for file, test in SAMPLE.items():
-                tests = self.reach(workers, [test])
-                reached = {n for _, numbers in tests.values() for n in numbers}
-                of_file = {n for n, each in self.plants.items() if each.file.endswith(file)}
-                first = min(reached & of_file)
-                rounds = mutant_runs.rounds_of(first, tests)
-                yield self.plants[first], workers.submit(run_plant, first, rounds).result()
-
     def run(
         self,
         workers: ProcessPoolExecutor,
         tests: Tests,
         files: tuple[str, ...] = (),
+        skip_listed: bool = True,
     ) -> dict[str, Result]:
         """Run the plants of some files, or all; return the result of each by its name.
 
-        What was caught before counts as caught.
+        What was caught before counts as caught. Those of which a reason is known why they cannot be
+        are not run, unless skip_listed is False.
         """
         kept = self.folder / "results.json"
         before = json.loads(kept.read_text()) if kept.exists() else {}
@@ -310,7 +350,7 @@ class Copy:
         runs = {
             workers.submit(run_plant, n, mutant_runs.rounds_of(n, tests, about(each))): n
             for n, each in wanted.items()
-            if each.name not in results
+            if each.name not in results and not (skip_listed and reason_of(each.name))
         }
         for done in as_completed(runs):
             number, result = runs[done], done.result()
@@ -318,7 +358,8 @@ class Copy:
             write(kept, json.dumps(results, indent=0))
             word = "caught" if result.caught else "ALIVE"
             print(f"{number:4} {word:6} {line_of(wanted[number])}  [{result.how}]", flush=True)
-        return {each.name: results[each.name] for each in wanted.values()}
+        listed = Result(False, "is listed")
+        return {each.name: results.get(each.name, listed) for each in wanted.values()}
 
 
 def write(path: Path, content: str | bytes) -> None:
@@ -327,6 +368,28 @@ def write(path: Path, content: str | bytes) -> None:
     if not path.exists() or path.read_bytes() != data:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+
+
+def installed_modules() -> list[Path]:
+    """Return the files of the engine's modules, as they are installed."""
+    spec = importlib.util.find_spec("cygrad._engine")
+    assert spec
+    assert spec.submodule_search_locations
+    return sorted(Path(spec.submodule_search_locations[0]).glob("*.so"))
+
+
+def sample() -> Iterator[tuple[Plant, Result]]:
+    """Run a plant of each file of SAMPLE that its tests reach."""
+    tests = {file: name for files in SAMPLE.values() for file, name in files.items()}
+    copy = Copy(Part("mutants-sample", "", {module: tuple(SAMPLE[module]) for module in SAMPLE}))
+    copy.build()
+    with copy.workers(1) as workers:
+        for file, name in tests.items():
+            reached = copy.reach(workers, [name])
+            numbers = {n for _, several in reached.values() for n in several}
+            first = min(n for n in numbers if copy.plants[n].file.endswith(f"/{file}"))
+            rounds = mutant_runs.rounds_of(first, reached)
+            yield copy.plants[first], workers.submit(run_plant, first, rounds).result()
 
 
 def modules(texts: dict[str, str]) -> dict[str, list[str]]:
@@ -392,17 +455,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("files", nargs="*", help="the files with the plants, such as tile.h")
     parser.add_argument("--list", action="store_true", help="show the plants and run nothing")
+    parser.add_argument("--ranks", action="store_true", help="the plants that need MPI")
+    parser.add_argument("--listed", action="store_true", help="also those that are listed as alive")
     parser.add_argument("--jobs", type=int, default=1, help="how many run at once")
     given = parser.parse_args()
-    copy = Copy()
+    copy = Copy(RANKS if given.ranks else ENGINE)
     copy.build()
     if given.list:
         for number, each in copy.plants.items():
             print(f"{number:4} {line_of(each)}")
         return 0
     with copy.workers(given.jobs) as workers:
-        tests = copy.reach(workers, TESTS.split())
-        results = copy.run(workers, tests, tuple(given.files))
+        tests = copy.reach(workers, copy.part.tests.split())
+        results = copy.run(workers, tests, tuple(given.files), not given.listed)
     print(report([each for each in copy.plants.values() if each.name in results], results))
     return 0
 

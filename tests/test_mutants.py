@@ -7,6 +7,7 @@ import mutant_runs
 import mutants
 import mutated
 import pytest
+from mutant_lists import SURVIVORS, reason_of
 
 engine = pytest.mark.skipif(sys.platform != "linux", reason="the header is for Linux")
 
@@ -98,6 +99,26 @@ cdef int f(int n) except -1:
     assert (before, after) in changed("src/some.pyx", text, kind)
 
 
+def test_operators_of_an_operand_are_within_the_change():
+    """Otherwise the parentheses around it would change what is computed without a plant too."""
+    text = "void f(int n)\n{\n    x = a && b || ! c ? d : e || g;\n}\n"
+    assert ("a && b || ! c", "a && b && ! c") in changed("csrc/some.c", text, "logic")
+    whole = ("a && b || ! c ? d : e || g", "a && b || ! c ? e || g : d")
+    assert whole in changed("csrc/some.c", text, "select")
+
+    text = (
+        "cdef int f(int a) except -1:\n    x = not a and b is None or not c\n    y = not a in b\n"
+    )
+    assert changed("src/some.pyx", text, "logic") == {
+        ("not a and b is None", "not a or b is None"),
+        ("not a and b is None or not c", "not a and b is None and not c"),
+    }
+    assert ("not a in b", "a in b") in changed("src/some.pyx", text, "negation")
+    text = "cdef int f(int a) except -1:\n    x = a and b if c or d else e and g\n"
+    whole = ("a and b if c or d else e and g", "e and g if c or d else a and b")
+    assert whole in changed("src/some.pyx", text, "select")
+
+
 def test_a_plant_is_behind_a_switch_and_moves_no_line():
     text = "static int f(int a)\n{\n    if (a < 2) g(a);\n    return a;\n}\n"
     of_kind = {each.kind: each for each in mutants.candidates("csrc/some.c", text)}
@@ -145,34 +166,49 @@ def test_the_quickest_tests_that_reach_a_plant_come_first(monkeypatch):
 
 def test_survivors_are_planted(plants):
     names = [each.name for each in plants]
-    for beginnings in mutants.SURVIVORS.values():
+    for beginnings in SURVIVORS.values():
         for each in map(str.strip, beginnings.strip().split("\n")):
             assert sum(name.startswith(each) for name in names) == 1, each
-    assert mutants.reason_of("norms.h layer_norm: a ⇒ b") is None
+    assert reason_of("norms.h layer_norm: a ⇒ b") is None
+
+
+def unexplained(results):
+    """Return the plants that are not caught, and of which no reason is known."""
+    return [name for name, each in results.items() if not each.caught and not reason_of(name)]
 
 
 @engine
-@pytest.mark.sweep
+@pytest.mark.slow
 def test_a_sample_is_caught():
     pytest.importorskip("Cython")
-    copy = mutated.Copy("mutants-sample", tuple(mutated.SAMPLE))
+    for plant, result in mutated.sample():
+        assert result.caught or reason_of(plant.name), (plant.name, result.how)
+
+
+def results_of(part, jobs):
+    copy = mutated.Copy(part)
     copy.build()
-    for plant, result in copy.sample():
-        assert result.caught or mutants.reason_of(plant.name), (plant.name, result.how)
+    with copy.workers(jobs) as workers:
+        results = copy.run(workers, copy.reach(workers, part.tests.split()))
+    print(mutated.report(list(copy.plants.values()), results))
+    return results
 
 
 @engine
 @pytest.mark.sweep
 def test_nearly_all_are_caught():
     pytest.importorskip("Cython")
-    copy = mutated.Copy()
-    copy.build()
-    assert len(copy.plants) >= 300
-    jobs = len(os.sched_getaffinity(0))
-    with copy.workers(jobs) as workers:
-        results = copy.run(workers, copy.reach(workers, mutated.TESTS.split()))
-    print(mutated.report(list(copy.plants.values()), results))
-    counted = [n for n, result in results.items() if result.caught or not mutants.reason_of(n)]
+    results = results_of(mutated.ENGINE, len(os.sched_getaffinity(0)))
     caught = sum(result.caught for result in results.values())
     assert caught >= 300
-    assert caught >= 0.95 * len(counted)
+    assert caught >= 0.95 * (caught + len(unexplained(results)))
+
+
+@engine
+@pytest.mark.sweep
+def test_those_of_ranks_are_caught():
+    pytest.importorskip("Cython")
+    pytest.importorskip("mpi4py", reason="needs the extra mpi")
+    results = results_of(mutated.RANKS, 1)
+    assert len(results) >= 10
+    assert unexplained(results) == []

@@ -1,0 +1,108 @@
+"""Where mutants.py plants nothing, and the plants that no test catches, each with the reason."""
+
+from __future__ import annotations
+
+#: No test can see these changes, or they are of no consequence: why, and the functions (or macros)
+#: in which, or the lines on which, nothing is planted. A file's name, or * for all.
+EXCLUDED = {
+    "prefetching changes the time only": [
+        ("*", r"prefetch|fetch_ahead|lines_per_tile"),
+        ("tile.h", "prefetch_some()"),
+        ("update.h", "prefetch_parameters()"),
+    ],
+    "the shapes of tiles and blocks, and the choice of a faster way to the same bits": [
+        ("tile.h", r"CG_RUN_TILES|CG_RUN_GROUP|CG_TILE_WIDTHS|DEEP|BATCH_BLOCK|MANY|narrow"),
+        ("tile.h", "CG_RUN_TILES()"),
+        ("tile.h", "CG_RETURN_IF_NARROW()"),
+        ("tile.h", "depth_block()"),
+        ("blocks.pyx", "divided_rows()"),
+        ("blocks.pyx", "block_rows()"),
+        ("blocks.pyx", "plan_in_blocks()"),
+    ],
+    "the model of costs decides how many threads work, and on what, never what they compute": [
+        ("*", r"cost|barrier|NORM_WORK|thread_count|\bmembers > 1\b|gil_release|\bwork\b"),
+        ("plan.pyx", "max_tasks()"),
+        ("plan.pyx", "best_thread_count()"),
+        ("plan.pyx", "cost_in_turn()"),
+    ],
+    "waiting: how long a thread spins before it sleeps, and on which processor it works": [
+        ("team.c", r"SPINS|YIELDS|pause|CACHE_LINE|sched_"),
+        ("team.c", "cg_team_spread()"),
+        ("team.c", "cg_team_wait()"),
+        ("*", r"CACHE_LINE_PAIR"),
+    ],
+    "alignment and spare memory": [("*", r"aligned|\bPAGE\b|reserve|_Alignas|capacity =")],
+    "measuring, not computing": [
+        ("kernels.h", "multiply_adds()"),
+        ("kernels.pyx", "fma_peak()"),
+        ("processor.c", "cg_clock()"),
+    ],
+    "how many rows a pass has, and how much memory is kept for the next": [
+        ("*", r"^cdef \w+ .*(?:CHUNK|KEPT_)\w* = "),
+    ],
+    "no test runs out of memory": [("*", r"(?:[\w.]+ == NULL or )+.*== NULL|MemoryError")],
+    "processors other than the one that tests run on": [("simd.h", r"_mm|CG_VECTOR_BYTES|CG_X86")],
+}
+
+
+#: Plants that the tests do not catch, by why they need not: how their names begin.
+SURVIVORS = {
+    "the result is the same": """
+        decimal.c cg_read_decimal: w <= UINT64_C(1) << 53 ⇒
+        kernels.h function: i < n ⇒
+        samples.c find_nonfinite_standardized: part.cols * part.col_stride ⇒
+        tape.c cg_tape_kernels_of: i < sizeof tables
+        tape.c load_points: i < register_size ⇒
+        tape_kernels.h run_one: tape->result * LANES ⇒
+        team.c open_phase: atomic_load_explicit(& team->phase, memory_order_relaxed) + 1 ⇒
+        tile.h plain_gradient: - 1 ⇒
+        trigonometry.h large_angles: sizes[i] < CG_LARGE_ANGLE ⇒
+        equations.pyx hidden_delta: l > 0 ⇒
+        kernels.pyx evaluate: - 1 ⇒
+        layers.pyx has_residual_sum: 0 ⇒
+        parameters.pyx pack_weights: rows < width ⇒
+        tape.pyx evaluate_gate: 0 ⇒
+    """,
+    "another way to the same result, slower or as fast": """
+        tape.c load_points: from->stride == sizeof(double) ⇒
+        tape_kernels.h backward_vectors: vectors == 1 && b_offset != y_offset
+        tile.h forward: z->cols == 1 && rows >= COLUMN_ROWS
+        delimited.pyx __init__: False ⇒
+        interrupts.pyx check: cg_clock() - self.last < INTERVAL ⇒
+        parameters.pyx unpack_weights: columns == width ⇒
+        plan.pyx split_operations: units + blocks - 1 ⇒
+        plan.pyx look_ahead: self.members if op.is_split else 1 ⇒
+        plan.pyx look_ahead: members ⇒
+    """,
+    "more memory, or memory that is kept for the next call, or not": """
+        engine.pyx padded: size + width - 1 ⇒
+    """,
+    "a number that is not set, for which the compiler takes the one that was left out": """
+        engine.pyx numbers: numbers.row_stride, numbers.col_stride = size
+    """,
+    "a read or write behind the end that changes no result: sanitizers find those": """
+        functions.h polynomial: 2 * i + 1 < count ⇒
+        team.c cg_team_open_in_order: part < team->parts ⇒
+        delimited.pyx number: text + bytes(PADDING) ⇒
+        loops_plan.pyx update_parameters: 0 ⇒
+    """,
+    "only −1 is read, for an error": """
+        plan.pyx add: 0 ⇒
+        samples.pyx acquire_array: 0 ⇒
+    """,
+    "no test runs out of memory": """
+        plan.pyx add_penalty: s.squares == NULL ⇒
+        tape.pyx __cinit__: self.block == NULL ⇒
+    """,
+    "a check of the package's own calls": """
+        tape.pyx first_number: True ⇒
+    """,
+}
+
+
+def reason_of(name: str) -> str | None:
+    """Return why a plant of this name need not be caught, or None if there is no reason."""
+    for reason, beginnings in SURVIVORS.items():
+        if any(name.startswith(each.strip()) for each in beginnings.strip().split("\n")):
+            return reason
+    return None
