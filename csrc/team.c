@@ -4,6 +4,7 @@
  * number of an older phase, which differs, so it takes no task. */
 #define _GNU_SOURCE
 #include "team.h"
+#include "slices.h"
 
 #include <limits.h>
 #include <sched.h>
@@ -16,12 +17,14 @@
 #include <unistd.h>
 #endif
 
-/* Processors fetch cache lines in pairs. */
-enum { CACHE_LINE_PAIR = 128 };
-
 /* A waiting member checks SPINS times, some microseconds, the time between the ends of equal tasks; then it yields
- * YIELDS times, a tenth of a millisecond, the cost of waking a thread; then it sleeps. */
-enum { SPINS = 200, YIELDS = 200 };
+ * YIELDS times, a tenth of a millisecond, the cost of waking a thread; then it sleeps. One that shares its processor
+ * spins for as long, because each yield would leave the processor to another program for milliseconds. */
+enum { SPINS = 200, YIELDS = 200, SHARED_WAIT = 100000 };
+
+/* When a member has waited for long, all look at the clock after each task in so many phases: another may have been
+ * preempted. */
+enum { WATCHED_PHASES = 10000 };
 
 typedef struct {
     _Alignas(CACHE_LINE_PAIR) _Atomic uint64_t left; /* phase · 2³² + tasks not taken yet */
@@ -40,16 +43,19 @@ struct cg_team {
     _Atomic uint32_t sleepers;
     _Alignas(CACHE_LINE_PAIR) _Atomic ptrdiff_t done; /* tasks in the open phase */
     _Alignas(CACHE_LINE_PAIR) _Atomic int stopped;
+    _Atomic int watched; /* phases to come in which members look at the clock */
     turn *turns;
+    cg_slices *slices; /* of each member */
     range ranges[];
 };
 
 cg_team *cg_team_new(int members, int parts)
 {
-    size_t size = sizeof(cg_team) + (size_t)members * sizeof(range);
-    cg_team *team = aligned_alloc(CACHE_LINE_PAIR, size + (size_t)parts * sizeof(turn));
+    size_t size = sizeof(cg_team) + (size_t)members * sizeof(range), of_turns = (size_t)parts * sizeof(turn);
+    cg_team *team = aligned_alloc(CACHE_LINE_PAIR, size + of_turns + (size_t)members * sizeof(cg_slices));
     if (!team) return NULL;
     team->turns = (turn *)((char *)team + size);
+    team->slices = (cg_slices *)((char *)team->turns + of_turns);
     team->members = members;
     atomic_init(&team->shares, members);
     team->parts = parts;
@@ -58,7 +64,11 @@ cg_team *cg_team_new(int members, int parts)
     atomic_init(&team->sleepers, 0);
     atomic_init(&team->done, 0);
     atomic_init(&team->stopped, 0);
-    for (int member = 0; member < members; member++) atomic_init(&team->ranges[member].left, 0);
+    atomic_init(&team->watched, 0);
+    for (int member = 0; member < members; member++) {
+        atomic_init(&team->ranges[member].left, 0);
+        init_slices(&team->slices[member]);
+    }
     for (int part = 0; part < parts; part++) atomic_init(&team->turns[part].task, 0);
     return team;
 }
@@ -123,6 +133,8 @@ static void open_phase(cg_team *team, ptrdiff_t tasks, int shares)
     uint32_t phase = atomic_load_explicit(&team->phase, memory_order_relaxed) + 1;
     if (phase == CG_TEAM_OVER) phase = CG_TEAM_BEGUN + 1; /* after 2³² phases */
     team->tasks = tasks;
+    int watched = atomic_load_explicit(&team->watched, memory_order_relaxed);
+    if (watched > 0) atomic_store_explicit(&team->watched, watched - 1, memory_order_relaxed);
     atomic_store_explicit(&team->shares, shares, memory_order_relaxed);
     atomic_store_explicit(&team->done, 0, memory_order_relaxed);
     ptrdiff_t begin = 0;
@@ -161,18 +173,77 @@ void cg_team_pass_turn(cg_team *team, int part, ptrdiff_t task)
 
 void cg_team_end(cg_team *team) { publish(team, CG_TEAM_OVER); }
 
-uint32_t cg_team_wait(cg_team *team, uint32_t seen)
+static void watch(cg_team *team) { atomic_store_explicit(&team->watched, WATCHED_PHASES, memory_order_relaxed); }
+
+void cg_team_enter(cg_team *team, int member)
 {
-    uint32_t phase;
+    cg_slices *own = &team->slices[member];
+    begin_slice(own, nanoseconds());
+    if (own->yields > 0) watch(team);
+}
+
+int cg_team_should_yield(cg_team *team, int member)
+{
+    return atomic_load_explicit(&team->watched, memory_order_relaxed) > 0 && is_slice_over(&team->slices[member]);
+}
+
+void cg_team_yield(cg_team *team, int member)
+{
+    yield_slice(team->slices, team->members, &team->slices[member]);
+    watch(team);
+}
+
+/* Wait for a short time until the open phase is another than `seen`, and return its number or `seen`. */
+static uint32_t wait_briefly(cg_team *team, cg_slices *own, uint32_t seen)
+{
+    int64_t before = 0;
     for (int looks = 0; looks < SPINS + YIELDS; looks++) {
-        phase = atomic_load_explicit(&team->phase, memory_order_acquire);
+        uint32_t phase = atomic_load_explicit(&team->phase, memory_order_acquire);
         if (phase != seen) return phase;
-        if (looks < SPINS) pause_briefly();
-        else sched_yield();
+        if (looks < SPINS) {
+            pause_briefly();
+            continue;
+        }
+        if (looks == SPINS) before = nanoseconds();
+        sched_yield();
+        int64_t now = nanoseconds();
+        if (now - before > LATE) {
+            begin_sharing(own, now);
+            break;
+        }
+        before = now;
     }
+    return seen;
+}
+
+/* The same on a shared processor. */
+static uint32_t wait_sharing(cg_team *team, int member, uint32_t seen)
+{
+    cg_slices *own = &team->slices[member];
+    for (int64_t begin = nanoseconds(); own->looked - begin < SHARED_WAIT;) {
+        for (int looks = 0; looks < SPINS / 10; looks++) {
+            uint32_t phase = atomic_load_explicit(&team->phase, memory_order_acquire);
+            if (phase != seen) return phase;
+            pause_briefly();
+        }
+        if (!is_slice_over(own)) continue;
+        cg_team_yield(team, member);
+        begin = own->looked;
+    }
+    return seen;
+}
+
+uint32_t cg_team_wait(cg_team *team, int member, uint32_t seen)
+{
+    cg_slices *own = &team->slices[member];
+    uint32_t phase = own->yields == 0 ? wait_briefly(team, own, seen) : seen;
+    if (phase == seen && own->yields > 0) phase = wait_sharing(team, member, seen);
+    if (phase != seen) return phase;
     atomic_fetch_add_explicit(&team->sleepers, 1, memory_order_seq_cst);
     while ((phase = atomic_load_explicit(&team->phase, memory_order_seq_cst)) == seen) sleep_while(team, seen);
     atomic_fetch_sub_explicit(&team->sleepers, 1, memory_order_relaxed);
+    if (own->yields > 0) begin_slice(own, nanoseconds());
+    watch(team);
     return phase;
 }
 

@@ -3,9 +3,10 @@
  * The tasks of a phase may run in any order, on any thread; a task must not touch what another task of the phase
  * writes. Each member starts with its own range of tasks, the same share in every phase, so that their data stay in one
  * core's cache, and then takes tasks that are left in the ranges of others. A phase is over when all its tasks are
- * done, not when all members have arrived: a preempted or unstarted thread delays no one. The thread that finishes the
- * last task then runs alone, prepares the next phase and opens it; all members of a phase see what was written before
- * it was opened.
+ * done, not when all members have arrived: a thread that is not started, or is preempted between two tasks, delays no
+ * one. One that is preempted in a task delays all, so members may yield between two tasks: slices.h. The thread that
+ * finishes the last task then runs alone, prepares the next phase and opens it; all members of a phase see what was
+ * written before it was opened.
  *
  * In a phase that is opened in order, tasks are claimed in the order of their numbers, and a part of each task can wait
  * for its turn: until that part of the task before it is done. Every task that is waited for has been claimed by a
@@ -37,14 +38,22 @@ void cg_team_open(cg_team *team, ptrdiff_t tasks);
 void cg_team_open_in_order(cg_team *team, ptrdiff_t tasks);
 void cg_team_end(cg_team *team);
 
+/* Called by each member, in its thread, before it waits for the first time. */
+void cg_team_enter(cg_team *team, int member);
+
 /* Wait until the open phase is another than `seen`, and return its number; CG_TEAM_OVER: there are no more. */
-uint32_t cg_team_wait(cg_team *team, uint32_t seen);
+uint32_t cg_team_wait(cg_team *team, int member, uint32_t seen);
 
 /* Claim a task of this phase for this member; −1: none is left. */
 ptrdiff_t cg_team_take(cg_team *team, int member, uint32_t phase);
 
 /* Report that `count` tasks, at least one, are done. 1: they were the last, and the caller runs alone now. */
 int cg_team_done(cg_team *team, ptrdiff_t count);
+
+/* Return whether a member should yield its processor before it takes another task. It first reports the tasks that it
+ * has done, and yields only if they were not the last. */
+int cg_team_should_yield(cg_team *team, int member);
+void cg_team_yield(cg_team *team, int member);
 
 /* Wait until all tasks before `task` have passed the turn of a part on. 0: the team was stopped. */
 int cg_team_wait_turn(cg_team *team, int part, ptrdiff_t task);

@@ -14,6 +14,7 @@ import pytest
 from cases import CASES, OPTIMIZERS, Case, Data
 
 import cygrad as cg
+from benchmarks.conditions import busy_process
 from cygrad import threads as counts
 from cygrad._engine import plan, team
 
@@ -209,6 +210,29 @@ def test_an_interrupt_stops_all_and_the_trainer_goes_on(rows, interrupt):
     for each in (trainer, twin):
         each.fit(X[:rows], y[:rows], shuffle=False)
     assert trainer.net.parameters.tobytes() == twin.net.parameters.tobytes()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="chooses processors")
+@pytest.mark.parametrize("processors", [1, 2])
+def test_a_busy_process_changes_no_bit(processors, split_everything):
+    """Threads that are preempted in their tasks yield between them."""
+    X, y = _data(1000)
+
+    def train(threads):
+        net = _network()
+        trainer = cg.Trainer(net, cg.Adam(), 40, rng=0, threads=threads)
+        return trainer.fit(X, y, 12).loss, net.parameters.tobytes()
+
+    allowed = os.sched_getaffinity(0)
+    shared = sorted(allowed)[:processors]
+    expected = train(1)
+    with busy_process(shared[0]):
+        try:
+            os.sched_setaffinity(0, shared)
+            assert [train(threads) for threads in (1, 2, 3)] == [expected] * 3
+            assert os.sched_getaffinity(0) == set(shared)
+        finally:
+            os.sched_setaffinity(0, allowed)
 
 
 def test_two_networks_train_at_once(split_everything):

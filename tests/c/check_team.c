@@ -5,15 +5,18 @@
  * In each round, a phase of uneven tasks, a task reads a number that another task wrote in the previous round, and
  * writes one for the next round, all in plain memory. In one of eight rounds the tasks also add to chains, in turn. Between two rounds the leader checks that every task was done
  * once and read the right number. Compiled with -fsanitize=thread it also finds races that did no harm. Members sleep within
- * a task, or between a new phase and its first task; start late, or never; and one stops all. Helgrind and DRD do not
- * know C11 atomics, and report races that are none. */
+ * a task, or between a new phase and its first task; start late, or never; and one stops all. A process that never waits
+ * has the same processors as a team, or one of them. Helgrind and DRD do not know C11 atomics, and report races that are
+ * none. */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +30,7 @@ typedef struct {
     long rounds;
     long stop;            /* the round in which a task stops all, or −1 */
     int late;             /* microseconds between the starts of two members */
+    int processors;       /* that the team and a busy process share; 0: all, and there is no such process */
 } trial;
 
 static trial now;
@@ -49,7 +53,7 @@ static uint64_t numbers[2][MOST_TASKS]; /* of this round and of the previous one
 static int times_done[MOST_TASKS];
 static uint64_t chains[PARTS]; /* each task of a round in order adds to them, in turn */
 static int in_order;           /* whether the open round is */
-static long tasks_opened, tasks_done[MOST_MEMBERS];
+static long tasks_opened, tasks_done[MOST_MEMBERS], yields[MOST_MEMBERS];
 
 /* Relaxed, so that it does not synchronise. */
 static _Atomic int leaders;
@@ -125,15 +129,25 @@ static void thread_loop(int member)
 {
     uint32_t phase = CG_TEAM_BEGUN;
     uint64_t random = (uint64_t)member;
+    cg_team_enter(team, member);
     for (;;) {
         uint32_t seen = phase;
-        phase = cg_team_wait(team, seen);
+        phase = cg_team_wait(team, member, seen);
         if (phase == CG_TEAM_OVER) return;
         CHECK(phase > seen, "member %d went from phase %u to %u", member, (unsigned)seen, (unsigned)phase);
         random = splitmix64(GOLDEN_GAMMA + random);
         if (random % 20000 == 0) usleep(300); /* the round may be over before it takes a task */
         long count = 0;
-        for (ptrdiff_t task; (task = cg_team_take(team, member, phase)) >= 0; count++) run_task(task);
+        for (ptrdiff_t task; (task = cg_team_take(team, member, phase)) >= 0;) {
+            run_task(task);
+            count++;
+            if (!cg_team_should_yield(team, member)) continue;
+            tasks_done[member] += count;
+            yields[member]++;
+            if (cg_team_done(team, count)) next_phase();
+            else cg_team_yield(team, member);
+            count = 0;
+        }
         tasks_done[member] += count;
         if (count && cg_team_done(team, count)) next_phase();
     }
@@ -166,13 +180,42 @@ static void run_threads(void)
     CHECK(round_number == last, "the last round is %ld, expected %ld", round_number, last);
 }
 
+/* Have the calling process run on the first of the processors that it may use, `count` of them. */
+static void use_processors(const cpu_set_t *allowed, int count)
+{
+    cpu_set_t some;
+    CPU_ZERO(&some);
+    for (int i = 0; i < CPU_SETSIZE && CPU_COUNT(&some) < count; i++)
+        if (CPU_ISSET(i, allowed)) CPU_SET(i, &some);
+    CHECK(sched_setaffinity(0, sizeof some, &some) == 0, "no affinity");
+}
+
+/* Start a process that uses one processor and never waits. */
+static pid_t start_busy(const cpu_set_t *allowed)
+{
+    pid_t parent = getpid(), child = fork();
+    CHECK(child >= 0, "no process");
+    if (child) return child;
+    use_processors(allowed, 1);
+    while (getppid() == parent) {}
+    _exit(0);
+}
+
 static void run_trial(trial settings)
 {
+    cpu_set_t allowed;
+    pid_t busy = 0;
     alarm(MOST_SECONDS);
     now = settings;
-    snprintf(trial_name, sizeof trial_name, "%d of %d members, %ld rounds, stop %ld, late %d", now.thread_count,
-             now.members, now.rounds, now.stop, now.late);
+    snprintf(trial_name, sizeof trial_name, "%d of %d members, %ld rounds, stop %ld, late %d, shared %d",
+             now.thread_count, now.members, now.rounds, now.stop, now.late, now.processors);
     memset(tasks_done, 0, sizeof tasks_done);
+    memset(yields, 0, sizeof yields);
+    CHECK(sched_getaffinity(0, sizeof allowed, &allowed) == 0, "no affinity");
+    if (now.processors) {
+        busy = start_busy(&allowed);
+        use_processors(&allowed, now.processors);
+    }
     tasks_opened = 0;
     struct timespec begun, ended;
     clock_gettime(CLOCK_MONOTONIC, &begun);
@@ -181,13 +224,22 @@ static void run_trial(trial settings)
     for (int repeat = 0; repeat < 3; repeat++) run_threads(); /* a team can be used again */
     cg_team_free(team);
     clock_gettime(CLOCK_MONOTONIC, &ended);
-    long done = 0;
+    if (busy) {
+        kill(busy, SIGKILL);
+        waitpid(busy, NULL, 0);
+        sched_setaffinity(0, sizeof allowed, &allowed);
+    }
+    long done = 0, all_yields = 0;
     printf("%s: tasks by member", trial_name);
     for (int member = 0; member < now.thread_count; member++) {
         done += tasks_done[member];
+        all_yields += yields[member];
         printf(" %ld", tasks_done[member]);
     }
+    printf(", yields between tasks %ld", all_yields);
     printf(", %.2f s\n", (double)(ended.tv_sec - begun.tv_sec) + 1e-9 * (double)(ended.tv_nsec - begun.tv_nsec));
+    /* Less time may pass without a preemption in a task. */
+    CHECK(now.processors != 1 || now.rounds < 30000 || all_yields > 0, "no member has yielded");
     CHECK(done == tasks_opened, "%ld tasks were done, expected %ld", done, tasks_opened);
 }
 
@@ -202,7 +254,7 @@ static void check_order(void)
                 CHECK(one, "no memory");
                 cg_team_begin(one);
                 cg_team_open(one, count);
-                uint32_t phase = cg_team_wait(one, CG_TEAM_BEGUN);
+                uint32_t phase = cg_team_wait(one, 0, CG_TEAM_BEGUN);
                 ptrdiff_t first = member ? cg_range_end(count, members, member - 1) : 0;
                 CHECK(cg_range_end(count, members, members - 1) == count, "%d members leave some of %td tasks", members,
                       count);
@@ -218,16 +270,16 @@ static void check_order(void)
                 CHECK(cg_team_done(one, 1), "%td tasks are not over", count);
                 cg_team_open(one, count);
                 CHECK(cg_team_take(one, member, phase) == -1, "a task of a new phase was given for an old one");
-                CHECK(cg_team_wait(one, phase) != phase, "the phase is not a new one");
-                phase = cg_team_wait(one, phase);
+                CHECK(cg_team_wait(one, 0, phase) != phase, "the phase is not a new one");
+                phase = cg_team_wait(one, 0, phase);
                 cg_team_open_in_order(one, count);
                 CHECK(cg_team_take(one, member, phase) == -1, "a task of a new phase was given for an old one");
-                phase = cg_team_wait(one, phase);
+                phase = cg_team_wait(one, 0, phase);
                 for (ptrdiff_t i = 0; i < count; i++)
                     CHECK(cg_team_take(one, member, phase) == i, "task %td was not the next", i);
                 CHECK(cg_team_take(one, member, phase) == -1, "there are more than %td tasks", count);
                 cg_team_end(one);
-                CHECK(cg_team_wait(one, phase) == CG_TEAM_OVER, "the work is not over");
+                CHECK(cg_team_wait(one, 0, phase) == CG_TEAM_OVER, "the work is not over");
                 cg_team_free(one);
             }
 }
@@ -246,9 +298,10 @@ int main(int count, char **arguments)
 {
     /* Each trial runs its rounds three times: a million barriers or more for two to four members. */
     static const trial TRIALS[] = {
-        {1, 1, 100000, -1, 0}, {2, 2, 400000, -1, 0},  {3, 3, 350000, -1, 0}, {4, 4, 350000, -1, 0},
-        {7, 7, 100000, -1, 0}, {4, 1, 50000, -1, 0},   {7, 2, 50000, -1, 0},  {2, 2, 20000, -1, 3000},
-        {7, 7, 5000, -1, 500}, {2, 2, 20000, 9999, 0}, {7, 7, 20000, 4999, 0}, {3, 2, 20000, 0, 0},
+        {1, 1, 100000, -1, 0, 0}, {2, 2, 400000, -1, 0, 0},  {3, 3, 350000, -1, 0, 0},  {4, 4, 350000, -1, 0, 0},
+        {7, 7, 100000, -1, 0, 0}, {4, 1, 50000, -1, 0, 0},   {7, 2, 50000, -1, 0, 0},   {2, 2, 20000, -1, 3000, 0},
+        {7, 7, 5000, -1, 500, 0}, {2, 2, 20000, 9999, 0, 0}, {7, 7, 20000, 4999, 0, 0}, {3, 2, 20000, 0, 0, 0},
+        {2, 2, 30000, -1, 0, 1},  {4, 4, 20000, -1, 0, 1},   {2, 2, 30000, -1, 0, 2},   {4, 3, 20000, -1, 0, 2},
     };
     long divisor = count > 1 ? atol(arguments[1]) : 1;
     if (divisor < 1) {

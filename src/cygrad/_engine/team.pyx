@@ -80,8 +80,9 @@ cdef class Team:
     cdef void thread_loop(self, int member, uint32_t phase) noexcept nogil:
         """Run tasks of every phase after this one, until there are no more phases."""
         cdef Py_ssize_t task, count
+        cg_team_enter(self.team, member)
         while True:
-            phase = cg_team_wait(self.team, phase)
+            phase = cg_team_wait(self.team, member, phase)
             if phase == CG_TEAM_OVER:
                 return
             count = 0
@@ -91,5 +92,11 @@ cdef class Team:
                     break
                 self.run_task(task, member)
                 count += 1
+                if cg_team_should_yield(self.team, member):
+                    if cg_team_done(self.team, count):
+                        self.next_phase(member)
+                    else:
+                        cg_team_yield(self.team, member)
+                    count = 0
             if count > 0 and cg_team_done(self.team, count):
                 self.next_phase(member)
