@@ -57,6 +57,7 @@ SECTIONS = {
         "epochs with a checkpoint after each, next to those without",
         per_threads=True,
     ),
+    "load": Section("load", "training beside a busy process, and with a quota of processor time"),
     "forward": Section("forward", "the outputs of 1 to 4096 rows, next to NumPy and a step"),
     "latency": Section("latency", "single calls: a prediction, a sample, a batch, a short fit"),
     "c": Section("plain_c", "a prediction by the C header, next to predict_one's computation"),

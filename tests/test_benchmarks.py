@@ -1,5 +1,6 @@
 """Benchmarks: networks by name, programs that agree, and wrong results that are refused."""
 
+import os
 import re
 import shutil
 import signal
@@ -14,7 +15,7 @@ import pytest
 
 import cygrad as cg
 from benchmarks import __main__ as command
-from benchmarks import builds, forward, growth, pairs, shapes
+from benchmarks import builds, forward, growth, load, machine, pairs, shapes
 from benchmarks.cases import CASES, HIDDEN, OPTIMIZERS, Case, parse_case
 from benchmarks.contest import Contest
 from benchmarks.processes import _descendants
@@ -363,3 +364,37 @@ def test_many_networks_with_other_bits_are_refused(monkeypatch):
 
     with pytest.raises(WrongResult, match="fit_many: the bits differ"):
         many._check(make, X, y, 2)
+
+
+# Load
+
+
+@pytest.fixture
+def small_load(monkeypatch):
+    monkeypatch.setattr(load, "CASES", (((20, 30, 3), 8, 5000),))
+    monkeypatch.setattr(load, "ROWS", 800)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="chooses processors")
+def test_load_has_a_row_for_each_condition(small_load):
+    found = list(load.rows(_settings()))
+    conditions = {row["condition"] for row in found}
+    assert {load.ALONE, load.PINNED, load.ANYWHERE} <= conditions
+    assert len(found) == len(conditions) * len({1, machine.cores()})
+    assert all(row["ratio"] == row["fair"] == 1 for row in found if row["condition"] == load.ALONE)
+    assert all(row["milliseconds"] > 0 and row["fair"] >= 1 for row in found)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="chooses processors")
+def test_load_refuses_bits_that_depend_on_the_condition(small_load, monkeypatch):
+    usual, made = load._trainer, []
+
+    def other(*arguments):
+        trainer = usual(*arguments)
+        trainer.net.parameters = trainer.net.parameters + len(made)
+        made.append(trainer)
+        return trainer
+
+    monkeypatch.setattr(load, "_trainer", other)
+    with pytest.raises(WrongResult, match="depend on threads or conditions"):
+        list(load.rows(_settings()))

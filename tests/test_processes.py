@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import cygrad as cg
+from benchmarks.conditions import NoControlGroup, quota
 
 linux = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(cg.__file__).parents[1])}
@@ -84,6 +85,48 @@ def test_eight_threads_predict_while_another_network_trains():
 
 
 # Limits
+
+
+QUOTA = """
+import hashlib
+import numpy as np
+import cygrad as cg
+from cygrad.threads import default_threads
+
+input()  # until this process is in the group
+print(default_threads())
+X = np.random.default_rng(0).standard_normal((2000, 784), np.float32)
+y = np.arange(2000) % 10
+for threads in (1, 2, None):
+    layers = [cg.Dense(128, "relu"), cg.Dense(10, "softmax")]
+    net = cg.Network(784, layers, loss="cross_entropy", rng=0)
+    cg.Trainer(net, cg.Adam(), 64, rng=0, threads=threads).fit(X, y, 12)
+    print(hashlib.sha256(net.parameters).hexdigest())
+"""
+
+
+@linux
+@pytest.mark.parametrize(
+    ("processors", "most"),
+    [(0.5, 1), pytest.param(0.1, 1, marks=pytest.mark.slow), (1, 1), (1.5, 2)],
+)
+def test_a_quota_of_processor_time_changes_the_default_threads_and_no_bit(processors, most):
+    variables = ("CYGRAD_NUM_THREADS", "OMP_NUM_THREADS")
+    environment = {key: value for key, value in ENVIRONMENT.items() if key not in variables}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    try:
+        with quota(processors) as group:
+            command = [sys.executable, "-c", QUOTA]
+            with subprocess.Popen(command, env=environment, text=True, **pipes) as process:
+                group.add(process.pid)
+                output, errors = process.communicate("\n")
+    except NoControlGroup as error:
+        pytest.skip(str(error))
+    assert errors == ""
+    threads, *bits = output.split()
+    assert int(threads) == min(most, len(os.sched_getaffinity(0)))
+    assert len(bits) == 3
+    assert len(set(bits)) == 1
 
 
 LITTLE_MEMORY = """
