@@ -26,10 +26,19 @@ if TYPE_CHECKING:
 
 #: What is shown of a value, and the size of the hash by which all are compared.
 TEXT_LENGTH, HASH_BYTES = 160, 16
-#: Arrays of more bytes are compared by so many of their rows: a call is to begin at once.
-ALL_BYTES, SOME_ROWS = 1 << 20, 512
+#: Arrays of more bytes are compared by so many of them, of some rows: a call is to begin at once,
+#: and one step is soon done. The fewest rows that are compared.
+ALL_BYTES, BYTES_OF_STEP, FEWEST_ROWS = 1 << 20, 1 << 15, 8
 #: The arguments of `fit` that are data.
 DATA = ("X", "y", "X_val", "y_val", "sample_weight", "sample_weight_val", "rows")
+
+
+def state(trainer: Trainer) -> dict[str, str]:
+    """Return, by names, what changes with the calls of a trainer, but for the parameters."""
+    return {
+        "steps": f"{trainer.steps}",
+        "learning_rate_scale": f"{trainer.learning_rate_scale!r}",
+    }
 
 
 def identity(trainer: Trainer, *, with_parameters: bool = True) -> dict[str, str]:
@@ -39,21 +48,21 @@ def identity(trainer: Trainer, *, with_parameters: bool = True) -> dict[str, str
     net = trainer.net
     description = describe_trainer(trainer)
     configuration = description.pop("net")
-    state = {"steps": trainer.steps, "learning_rate_scale": trainer.learning_rate_scale}
     found = {
         "cygrad": cygrad.__version__,
         "byte order": sys.byteorder,
         "network": json.dumps(configuration),
         "seeds": f"{trainer.seeds}",
     }
-    for name, value in (*description.items(), *state.items()):
+    for name, value in description.items():
         found[name] = json.dumps(value, default=_shown)
+    found |= state(trainer)
     if with_parameters:
         found["parameters"] = f"with the hash {digest(net.engine.storage)}"
     return found
 
 
-def describe(values: Mapping[str, Any]) -> dict[str, str]:
+def describe(values: Mapping[str, Any], most_bytes: int = ALL_BYTES) -> dict[str, str]:
     """Return, by names, the data and the arguments of a call, in words."""
     found = {}
     for name, value in values.items():
@@ -67,7 +76,7 @@ def describe(values: Mapping[str, Any]) -> dict[str, str]:
         elif name == "checkpoint":
             found[name] = _file(value)
         else:
-            found[name] = data_of(value, name) if name in DATA else _shown(value)
+            found[name] = data_of(value, name, most_bytes) if name in DATA else _shown(value)
     return found
 
 
@@ -89,12 +98,13 @@ def _shown(value: Any) -> str:
     return re.sub(" at 0x[0-9a-f]+", "", f"{value!r}")
 
 
-def data_of(value: Any, name: str) -> str:
-    """Return shape, dtype and hash of data; of large ones the hash of some rows."""
+def data_of(value: Any, name: str, most_bytes: int) -> str:
+    """Return shape, dtype and hash of data; of larger ones the hash of some rows."""
     if name == "X" and (callable(value) or not hasattr(value, "__len__")):
         return "batches"
-    if hasattr(value, "shape") and hasattr(value, "nbytes") and value.nbytes > ALL_BYTES:
-        rows = np.linspace(0, len(value) - 1, SOME_ROWS).astype(np.intp)
+    if hasattr(value, "shape") and getattr(value, "nbytes", 0) > most_bytes:
+        count = max(len(value) * most_bytes // value.nbytes, min(FEWEST_ROWS, len(value)))
+        rows = np.linspace(0, len(value) - 1, count).astype(np.intp)
         sample = value[rows]
     else:
         sample = value

@@ -232,7 +232,10 @@ class Division:
         count = {"a number of trainers": f"{len(trainers)}"}
         agreement.require(self._failures, count)
         values = agreement.describe({"X": X, "y": y, **options})
-        of_rows = [None if each is None else agreement.data_of(each, "rows") for each in rows]
+        of_rows = [
+            None if each is None else agreement.data_of(each, "rows", agreement.ALL_BYTES)
+            for each in rows
+        ]
         values["rows"] = f"{of_rows}"
         for index, trainer in enumerate(trainers):
             for name, value in agreement.identity(trainer).items():

@@ -336,7 +336,8 @@ class MPITrainer(Trainer):
         """Train with other ranks: check that they make the same call.
 
         is_short : whether it has little to do: parameters are not compared, which takes as long as
-            reading them, and nothing follows the last step, with signals that wait
+            reading them, nor what a trainer was made with; of data less is compared, and nothing
+            follows the last step, with signals that wait
         """
         if self.size == 1:
             yield
@@ -347,8 +348,10 @@ class MPITrainer(Trainer):
             common = {key: value for key, value in values.items() if key not in self._own_data}
             known = {
                 "call": name,
-                **self._identity(with_parameters=not is_short),
-                **agreement.describe(common),
+                **(agreement.state(self) if is_short else self._identity()),
+                **agreement.describe(
+                    common, agreement.BYTES_OF_STEP if is_short else agreement.ALL_BYTES
+                ),
             }
             failures.signals = signals
             agreement.require(failures, known)
