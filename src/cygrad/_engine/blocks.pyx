@@ -35,14 +35,16 @@ cdef Py_ssize_t block_rows(Engine engine, Py_ssize_t n, Py_ssize_t limit, bint i
 
 
 cdef Plan plan_in_blocks(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t n, Py_ssize_t members,
-                         Py_ssize_t limit, Clipping clipping, const cg_sparse *sparse, bint training):
+                         Py_ssize_t limit, Clipping clipping, const cg_sparse *sparse, bint training,
+                         bint in_place=False):
     """Return a plan for the blocks of batches of up to n rows, forward and back; at most `limit` rows in memory.
 
     Several threads share each operation on a block, or compute smaller blocks side by side: whichever is faster.
+    in_place: see `Plan.take_memory`.
     """
     cdef Py_ssize_t count, rows = block_rows(engine, n, limit, sparse != NULL), best_rows = 0, block = rows
     cdef int copies, best_copies = 1, most_copies = members
-    cdef Plan plan = new_plan(engine, layers, lowest_delta, rows, members, 1, clipping, sparse, training)
+    cdef Plan plan = listed_plan(engine, layers, lowest_delta, rows, members, 1, clipping, sparse, training)
     cdef double cost, best_cost = plan.cost * ((n + rows - 1) // rows)
     if members > 1 and engine.plan_type is Plan and sparse == NULL:
         for count in (2, 4, 8, 16):
@@ -55,14 +57,23 @@ cdef Plan plan_in_blocks(Engine engine, const Layer *layers, Py_ssize_t lowest_d
                 cost = plan.cost_in_turn(n, rows, copies)
                 if cost < best_cost:
                     best_cost, best_rows, best_copies = cost, rows, copies
-    if best_copies == 1:
-        return plan
-    return new_plan(engine, layers, lowest_delta, best_rows, 1, best_copies, clipping, NULL, training)
+    if best_copies > 1:
+        plan = listed_plan(engine, layers, lowest_delta, best_rows, 1, best_copies, clipping, NULL, training)
+    plan.take_memory(in_place and best_copies == 1, sparse)
+    return plan
 
 
 cdef Plan new_plan(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t rows, int members, int copies,
-                   Clipping clipping, const cg_sparse *sparse, bint training):
-    """Return a plan for passes forward and back over `rows` rows."""
+                   Clipping clipping, const cg_sparse *sparse, bint training, bint in_place=False):
+    """Return a plan for passes forward and back over `rows` rows; in_place: see `Plan.take_memory`."""
+    cdef Plan plan = listed_plan(engine, layers, lowest_delta, rows, members, copies, clipping, sparse, training)
+    plan.take_memory(in_place, sparse)
+    return plan
+
+
+cdef Plan listed_plan(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t rows, int members,
+                      int copies, Clipping clipping, const cg_sparse *sparse, bint training):
+    """Return such a plan without its memory."""
     cdef Plan plan = engine.plan_type()
     plan.prepare(engine.kernels, layers, engine.depth, engine.inputs, engine.loss, engine.mean, rows, True, lowest_delta,
                  False, members, copies, clipping, sparse, training)

@@ -37,6 +37,7 @@ cdef class JacobianPasses(Team):
         self.plan, self.x = engine.plan_type(), X
         self.plan.prepare(engine.kernels, engine.layers, engine.depth, engine.inputs, LINEAR, False, rows, True, 0,
                           False, 1, members, Clipping(CLIP_NOTHING, 0), X.sparse_rows())
+        self.plan.take_memory(False, X.sparse_rows())
         self.first, self.outputs, self.inputs = first, outputs, engine.inputs
         self.chunks = (X.view.rows + CHUNK - 1) // CHUNK
         self.is_open = False

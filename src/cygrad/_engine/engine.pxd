@@ -115,9 +115,10 @@ cdef class Differentiation:
 # Of blocks.pyx.
 cdef Py_ssize_t BLOCK_MULTIPLE
 cdef Plan plan_in_blocks(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t n, Py_ssize_t members,
-                         Py_ssize_t limit, Clipping clipping, const cg_sparse *sparse, bint training)
+                         Py_ssize_t limit, Clipping clipping, const cg_sparse *sparse, bint training,
+                         bint in_place=*)
 cdef Plan new_plan(Engine engine, const Layer *layers, Py_ssize_t lowest_delta, Py_ssize_t rows, int members, int copies,
-                   Clipping clipping, const cg_sparse *sparse, bint training)
+                   Clipping clipping, const cg_sparse *sparse, bint training, bint in_place=*)
 cdef bint sums_go_on(Engine engine) noexcept
 
 cdef const cg_samples *target_rows(targets)

@@ -438,6 +438,7 @@ cdef class Engine:
         plan.prepare(self.kernels, self.layers, self.depth, self.inputs, self.loss, self.mean, capacity, targets,
                      self.depth + 1 if lowest_delta < 0 else lowest_delta, keep, members, 1,
                      Clipping(CLIP_NOTHING, 0), sparse, training)
+        plan.take_memory(False, sparse)
         plan.workspace.parameters, plan.workspace.n_parameters = self.loss_parameters, self.n_loss_parameters
         return plan
 

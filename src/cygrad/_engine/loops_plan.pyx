@@ -41,6 +41,9 @@ cdef class LoopsPlan(Plan):
     cdef int best_thread_count(self, int most) noexcept nogil:
         return 1
 
+    cdef bint gains_in_place(self) noexcept nogil:
+        return False        # a loop computes all of a layer at once
+
     cdef bint run_operation(self, const Operation *op, Pass *p, int member, Interrupts interrupts) noexcept nogil:
         """Run one operation. True: stop, no parameter has been changed."""
         cdef bint stop = False

@@ -36,9 +36,11 @@ cdef struct Operation:
     Py_ssize_t layer            # 1 … L; layer 0 is the input
     Py_ssize_t panels, rows, blocks, block_rows
     Py_ssize_t unit             # block_rows is a multiple of it
+    Py_ssize_t first            # where it begins: the panel of a hidden δ, the row of the weights of a gradient
     Py_ssize_t work             # multiply-adds of a task
     bint is_split               # whether threads share its tasks, which takes a barrier
     bint runs_with_next         # whether it runs undivided, as an extra task of the next split operation
+    bint follows_updates        # whether an operation before it updates parameters
     bint once_per_batch         # whether it needs the gradient of the whole batch, and not of a block of its rows
     Py_ssize_t attached         # number of operations before this one that run with it
 
@@ -60,6 +62,8 @@ cdef struct Costs:
     Py_ssize_t sparse_block_bytes   # the same for sparse samples, whose gradient takes longer from block to block
     Py_ssize_t block_rows           # rows of a block, at least
     Py_ssize_t whole_operation      # multiply-adds of an operation that one call computes, all panels
+    Py_ssize_t in_place_bytes       # activations of a layer that are so large that δ takes their place
+    Py_ssize_t in_place_work        # of a pass in which δ does: most of it cannot be given up, for an interrupt
     Py_ssize_t turn                 # handing a sum on to the thread with the next block, in multiply-adds
 
 cdef Costs costs
@@ -68,6 +72,10 @@ cdef Costs costs
 cdef class Plan:
     cdef Workspace workspace
     cdef Py_ssize_t capacity, operations
+    cdef bint targets, keep         # as in `prepare`
+    cdef Py_ssize_t lowest_delta
+    cdef int most_members           # threads that it may have at most
+    cdef bint in_place              # whether δ of layers takes the place of their activations: see `panels_in_place`
     cdef Py_ssize_t first_gradient  # the first GRADIENT operation
     cdef Py_ssize_t first_update    # the first operation that changes parameters: from there on a pass is completed
     cdef Py_ssize_t work            # multiply-adds of a pass over `capacity` rows
@@ -91,10 +99,17 @@ cdef class Plan:
                      bint mean,
                      Py_ssize_t capacity, bint targets, Py_ssize_t lowest_delta, bint keep, int members=*,
                      int copies=*, Clipping clipping=*, const cg_sparse *sparse=*, bint training=*) except -1
+    cdef int list_and_split(self) except -1
+    cdef int take_memory(self, bint in_place, const cg_sparse *sparse) except -1
     cdef bint serves(self, const cg_sparse *sparse) noexcept
     cdef int allocate_columns(self, const cg_sparse *sparse) except -1
-    cdef int lay_out_all(self, bint targets, Py_ssize_t lowest_delta, bint keep, const cg_sparse *sparse) except -1
+    cdef int lay_out_all(self, const cg_sparse *sparse) except -1
     cdef int lay_out(self, bint targets, Py_ssize_t lowest_delta, bint keep) except -1
+    cdef int lay_out_in_place(self) except -1
+    cdef void clear_padding(self, const Part *part) noexcept nogil
+    cdef Py_ssize_t panels_in_place(self, Py_ssize_t l) noexcept nogil
+    cdef bint gains_in_place(self) noexcept nogil
+    cdef int add_in_place(self, Py_ssize_t l) except -1
     cdef int list_operations(self, bint targets, Py_ssize_t lowest_delta) except -1
     cdef int add(self, Kind kind, Py_ssize_t layer, Py_ssize_t columns, Py_ssize_t rows, Py_ssize_t unit,
                  Py_ssize_t work) except -1

@@ -32,6 +32,7 @@ cdef Py_ssize_t PAGE = 4096
 # Blocks hold a multiple of this many rows: a tile, and the vectors in which softmax writes log_sum_exp.
 cdef Py_ssize_t TILE = 8, VECTOR = 64
 cdef Py_ssize_t CACHE_LINE_PAIR = 16    # numbers of 8 bytes in two cache lines
+cdef Py_ssize_t IN_PLACE_PARTS = 8      # of a layer whose δ takes the place of its activations, at most
 
 costs.barrier = 200_000
 # A high estimate, for cores that share no cache, so that threads never slow a pass down.
@@ -48,6 +49,8 @@ costs.prefetch_bytes = 1 << 19
 costs.block_bytes = 1 << 18
 costs.sparse_block_bytes = 1 << 20
 costs.block_rows = 96
+costs.in_place_bytes = 1 << 19
+costs.in_place_work = 2_000_000_000
 costs.turn = 20_000
 costs.whole_operation = 1_000_000
 
@@ -126,7 +129,7 @@ cdef class Plan:
                      Py_ssize_t capacity, bint targets, Py_ssize_t lowest_delta, bint keep, int members=1,
                      int copies=1, Clipping clipping=Clipping(CLIP_NOTHING, 0), const cg_sparse *sparse=NULL,
                      bint training=False) except -1:
-        """Lay out the workspace and list the operations.
+        """List the operations; `take_memory` is to follow, before any of them runs.
 
         targets: whether to compute the loss. lowest_delta: the lowest layer whose delta is computed; 0 is the input,
         depth + 1 for none. keep: whether all z and a stay there afterwards. members: how many threads may share a pass.
@@ -136,7 +139,8 @@ cdef class Plan:
         """
         cdef Workspace *s = &self.workspace
         cdef Py_ssize_t l
-        self.capacity, self.copies = capacity, copies
+        self.capacity, self.copies, self.lowest_delta = capacity, copies, lowest_delta
+        self.targets, self.keep, self.most_members = targets, keep, members
         self.is_sparse, self.row_nonzeros = sparse != NULL, 0
         if sparse != NULL:
             self.row_nonzeros = <double> sparse.total / sparse.rows
@@ -147,34 +151,47 @@ cdef class Plan:
         s.delta = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
         s.kept = <cg_matrix *> calloc(depth + 1, sizeof(cg_matrix))
         s.statistics = <char **> calloc(depth + 1, sizeof(char *))
-        self.operation = <Operation *> calloc(5 * depth + 5, sizeof(Operation))
+        self.operation = <Operation *> calloc((5 + 2 * IN_PLACE_PARTS) * depth + 5, sizeof(Operation))
         if s.a == NULL or s.z == NULL or s.delta == NULL or s.kept == NULL or s.statistics == NULL or (
                 self.operation == NULL):
             raise MemoryError()
         s.training, s.inputs = training, inputs
         for l in range(1, depth + 1):
             s.has_sums = s.has_sums or layers[l].kind == RESIDUAL_SUM
-        self.list_operations(targets, lowest_delta)
-        self.members = self.best_thread_count(members)
-        if self.members > 1:
-            self.split_operations()
-        self.base = <char *> PAGE       # of no memory yet: this only counts the bytes
-        self.lay_out_all(targets, lowest_delta, keep, sparse)
-        self.memory = aligned(self.memory_size)
-        self.base, self.memory_size = address(self.memory), 0
-        self.lay_out_all(targets, lowest_delta, keep, sparse)
+        self.list_and_split()
         return 0
 
-    cdef int lay_out_all(self, bint targets, Py_ssize_t lowest_delta, bint keep, const cg_sparse *sparse) except -1:
+    cdef int list_and_split(self) except -1:
+        """List the operations, and divide them among the threads."""
+        self.list_operations(self.targets, self.lowest_delta)
+        self.members = self.best_thread_count(self.most_members)
+        if self.members > 1:
+            self.split_operations()
+        return 0
+
+    cdef int take_memory(self, bint in_place, const cg_sparse *sparse) except -1:
+        """Lay out the workspace. in_place: whether δ of large layers may take the place of their activations."""
+        if in_place and self.gains_in_place():
+            memset(self.operation, 0, self.operations * sizeof(Operation))
+            self.in_place, self.operations, self.work = True, 0, 0
+            self.list_and_split()
+        self.base = <char *> PAGE       # of no memory yet: this only counts the bytes
+        self.lay_out_all(sparse)
+        self.memory = aligned(self.memory_size)
+        self.base, self.memory_size = address(self.memory), 0
+        self.lay_out_all(sparse)
+        return 0
+
+    cdef int lay_out_all(self, const cg_sparse *sparse) except -1:
         """Lay out the workspace from `base` on.
 
         It is one block: of several, which are freed one by one, the C library returns the pages to the system at the end
         of each training, and the next one takes a page fault for every one of them.
         """
-        self.lay_out(targets, lowest_delta, keep)
+        self.lay_out(self.targets, self.lowest_delta, self.keep)
         if self.workspace.clipping.kind != CLIP_NOTHING:
             self.allocate_factors()
-        if sparse != NULL and lowest_delta <= 1:
+        if sparse != NULL and self.lowest_delta <= 1:
             self.allocate_columns(sparse)
         if self.members > 1 and sparse == NULL:
             self.allocate_private_inputs()
@@ -199,13 +216,17 @@ cdef class Plan:
             self.allocate_matrix(&spare[1], widest)
         if not self.is_sparse:
             self.allocate_matrix(&s.a[0], inputs)
+        if self.in_place:
+            self.lay_out_in_place()
         for l in range(1, s.depth + 1):
             columns = s.layers[l].w.cols
             if self.passes_through(l):
                 s.a[l] = s.z[l] = s.a[l - 1]
                 continue
             # The loss reads whole panels of the last layer, whose padding no other layer may have written.
-            if all_layers or (targets and l == s.depth) or (s.has_sums and self.is_source(l)):
+            if self.in_place and self.panels_in_place(l) > 0:
+                pass
+            elif all_layers or (targets and l == s.depth) or (s.has_sums and self.is_source(l)):
                 self.allocate_matrix(&s.a[l], columns)
             else:
                 last = 1 - last
@@ -222,6 +243,8 @@ cdef class Plan:
                 s.z[l] = s.a[l]
             self.lay_out_kept(l, lowest_delta <= s.depth)
         for l in range(lowest_delta, s.depth + 1):
+            if self.in_place and self.panels_in_place(l) > 0:
+                continue
             self.allocate_matrix(&s.delta[l], s.layers[l].w.cols if l > 0 else inputs)
         if lowest_delta < s.depth:
             s.transposed_size = (widest + s.kernels.panel_width) * CG_PANEL_BYTES
@@ -232,6 +255,62 @@ cdef class Plan:
             s.weights = self.allocate(self.copies * self.capacity * s.kernels.itemsize)
             self.allocate_matrix(&s.y, s.layers[s.depth].w.cols)
         return 0
+
+    cdef int lay_out_in_place(self) except -1:
+        """Lay out the activations whose δ takes their place, from the top: δ begins some panels before them.
+
+        These panels are free: they are the last ones of the layer above, whose δ begins as many panels before, or
+        nothing else has them. Of a layer that does not fill its last panel they are not: the padding must stay 0.
+        """
+        cdef Workspace *s = &self.workspace
+        cdef Py_ssize_t l, panels, unused = 0, panel_bytes = self.capacity * CG_PANEL_BYTES
+        for l in range(s.depth - 1, self.lowest_delta - 1, -1):
+            panels = self.panels_in_place(l)
+            if panels == 0:
+                continue
+            if panels > unused:
+                self.allocate(panels * panel_bytes)
+            self.allocate_matrix(&s.a[l], s.layers[l].w.cols)
+            s.delta[l] = s.a[l]
+            s.delta[l].data -= panels * panel_bytes
+            unused = panels if s.layers[l].w.cols % s.kernels.panel_width == 0 else 0
+        return 0
+
+    cdef void clear_padding(self, const Part *part) noexcept nogil:
+        """Set the rows of the last panel of δ to 0, if a part has it: activations were there, and it can have padding."""
+        cdef const cg_matrix *delta = &self.workspace.delta[part.layer]
+        cdef Py_ssize_t last = delta.cols // self.workspace.kernels.panel_width
+        if part.panel <= last < part.panel + part.panels:
+            memset(delta.data + (last * delta.capacity + part.first) * CG_PANEL_BYTES, 0, part.rows * CG_PANEL_BYTES)
+
+    cdef Py_ssize_t panels_in_place(self, Py_ssize_t l) noexcept nogil:
+        """Return how many panels of δ of layer l are computed at a time where δ takes the place of a; 0: it does not.
+
+        The gradient of W in layer l + 1 takes a, and δ takes W before it is updated. So some panels of δ are computed,
+        then W is updated in the rows that belong to them, and the next panels of δ replace these panels of a.
+        """
+        cdef const Layer *above = &self.workspace.layers[l + 1]
+        cdef Py_ssize_t panels, count, work
+        if l < max(self.lowest_delta, 1) or l >= self.workspace.depth or above.kind != DENSE or not is_trained(above):
+            return 0
+        panels = self.panels(above.inputs)
+        if panels * self.capacity * CG_PANEL_BYTES < costs.in_place_bytes:
+            return 0
+        work = self.capacity * above.w.cols * self.workspace.kernels.panel_width
+        count = (panels + IN_PLACE_PARTS - 1) // IN_PLACE_PARTS
+        # Of so much work that threads share it.
+        count = max(count, 8 * costs.barrier // (work * self.workspace.kernels.itemsize) + 1)
+        return count if 2 * count <= panels else 0
+
+    cdef bint gains_in_place(self) noexcept nogil:
+        """Return whether δ should take the place of activations anywhere."""
+        cdef Py_ssize_t l
+        if self.work > costs.in_place_work:
+            return False
+        for l in range(1, self.workspace.depth):
+            if self.panels_in_place(l) > 0:
+                return True
+        return False
 
     cdef Py_ssize_t bytes_of_squares(self, Py_ssize_t l) noexcept:
         """Return the size of a sum for each block of P × P weights of layer l, and each panel of its biases."""
@@ -335,10 +414,14 @@ cdef class Plan:
     # Operations and their cost
 
     cdef int list_operations(self, bint targets, Py_ssize_t lowest_delta) except -1:
-        """List the forward pass, then all deltas, then all updates: before the first update a pass can be given up."""
+        """List the forward pass, then all deltas, then all updates: before the first update a pass can be given up.
+
+        Where δ takes the place of activations, some updates come between the deltas.
+        """
         cdef Workspace *s = &self.workspace
-        cdef Py_ssize_t l, width = s.kernels.panel_width, capacity = self.capacity
+        cdef Py_ssize_t i, l, width = s.kernels.panel_width, capacity = self.capacity
         cdef bint exps
+        self.first_gradient = 0
         self.add(GATHER, 0, 1, capacity, 1, 1 if self.is_sparse else s.inputs * costs.gather)
         for l in range(1, s.depth + 1):
             if s.layers[l].kind != DENSE:
@@ -356,14 +439,20 @@ cdef class Plan:
         if targets:
             self.add(OUTPUT_DELTA, s.depth, 1, 1, 1, 0)
         for l in range(s.depth - 1, lowest_delta - 1, -1):
-            if s.layers[l + 1].kind == DENSE:
+            if self.in_place and self.panels_in_place(l) > 0:
+                self.add_in_place(l)
+            elif s.layers[l + 1].kind == DENSE:
                 self.add(HIDDEN_DELTA, l, s.layers[l + 1].inputs, capacity, TILE, s.layers[l + 1].w.cols * width)
             else:
                 list_delta(self, l)
         if self.is_sparse and lowest_delta <= 1 and s.layers[1].train_weights:
             self.add(SORT_BY_COLUMN, 1, 1, 1, 1, 0)
-        self.first_gradient = self.first_update = self.operations
+        if self.first_gradient == 0:
+            self.first_gradient = self.operations
+        self.first_update = self.first_gradient
         for l in range(s.depth, 0, -1):
+            if self.in_place and self.panels_in_place(l - 1) > 0:
+                continue
             if l == 1 and self.is_sparse and l >= lowest_delta and is_trained(&s.layers[l]):
                 self.add(SPARSE_GRADIENT, l, s.layers[l].w.cols, s.layers[l].inputs, width, <Py_ssize_t> (
                     costs.update + self.row_nonzeros * costs.non_zero * capacity / s.layers[l].inputs) * width)
@@ -372,12 +461,29 @@ cdef class Plan:
             elif s.layers[l].kind != DENSE and (l >= lowest_delta or s.training) and self.has_update(l):
                 self.add(SCALE_GRADIENT, l, 1, 1, 1, 4 * capacity * s.layers[l].w.cols)
         if s.clipping.kind == CLIP_NOTHING:
+            for i in range(self.first_update + 1, self.operations):
+                self.operation[i].follows_updates = True
             return 0
         self.add(CLIP, s.depth, 1, 1, 1, 0)
         self.first_update = self.operations
         for l in range(s.depth, 0, -1):
             if self.has_update(l):
                 self.add(UPDATE, l, s.layers[l].w.cols, s.layers[l].inputs, width, costs.update * width)
+        return 0
+
+    cdef int add_in_place(self, Py_ssize_t l) except -1:
+        """List δ of layer l, some panels at a time, and the gradient of the weights of the layer above between them."""
+        cdef const Layer *above = &self.workspace.layers[l + 1]
+        cdef Py_ssize_t width = self.workspace.kernels.panel_width, capacity = self.capacity
+        cdef Py_ssize_t first, columns, most = self.panels_in_place(l) * width
+        for first in range(0, above.inputs, most):
+            columns = min(most, above.inputs - first)
+            self.add(HIDDEN_DELTA, l, columns, capacity, TILE, above.w.cols * width)
+            self.operation[self.operations - 1].first = first // width
+            if self.first_gradient == 0:
+                self.first_gradient = self.operations
+            self.add(GRADIENT, l + 1, above.w.cols, columns, width, capacity * width)
+            self.operation[self.operations - 1].first = first
         return 0
 
     cdef int add(self, Kind kind, Py_ssize_t layer, Py_ssize_t columns, Py_ssize_t rows, Py_ssize_t unit,
@@ -561,7 +667,8 @@ cdef class Plan:
         part.panels = op.panels if self.takes_all_panels(op, p) else 1
         part.first = (index - part.panel * op.blocks) * op.block_rows
         if op.kind == GRADIENT:
-            part.rows = min(self.workspace.layers[op.layer].inputs - part.first, op.block_rows)
+            part.rows = min(op.rows - part.first, op.block_rows)
+            part.first += op.first
             part.gathers = self.members > 1 and self.claim_gather(&part)
             ahead.rows = 0
             if op.layer == 1 and p.ahead.rows > 0:
@@ -613,6 +720,9 @@ cdef class Plan:
         elif op.kind == SOFTMAX:
             softmax(&self.workspace, p, &part)
         elif op.kind == HIDDEN_DELTA:
+            part.panel += op.first
+            if self.in_place:
+                self.clear_padding(&part)
             hidden_delta(&self.workspace, p, &part)
         elif op.kind == NORMALIZE:
             normalize(&self.workspace, p, &part)
@@ -630,7 +740,8 @@ cdef class Plan:
             add_source(&self.workspace, p, &part)
         elif op.kind == ADD_SOURCE_DELTA:
             add_source_delta(&self.workspace, p, &part)
-        return member == 0 and interrupts.check(op.work)
+        # Half a step cannot be given up.
+        return member == 0 and not (op.follows_updates and p.is_last) and interrupts.check(op.work)
 
     # Parts of operations, for ranks that share a batch: see ranks.pyx
 

@@ -237,6 +237,7 @@ cdef class Training(SequentialPasses):
         """Make a plan for batches of up to `capacity` rows, in blocks if these are allowed."""
         cdef Engine engine = self.engine
         cdef Py_ssize_t l, lowest = engine.depth + 1
+        cdef bint in_place = self.ranks is None
         cdef Plan plan
         for l in range(engine.depth, 0, -1):
             if is_trained(&engine.trained[l]):
@@ -245,9 +246,10 @@ cdef class Training(SequentialPasses):
         self.batch_capacity, self.in_blocks = capacity, in_blocks
         if in_blocks:
             plan = plan_in_blocks(engine, engine.trained, lowest, capacity, members,
-                                  self.max_block if self.max_block > 0 else capacity, self.clipping, sparse, True)
+                                  self.max_block if self.max_block > 0 else capacity, self.clipping, sparse, True,
+                                  in_place)
         else:
-            plan = new_plan(engine, engine.trained, lowest, capacity, members, 1, self.clipping, sparse, True)
+            plan = new_plan(engine, engine.trained, lowest, capacity, members, 1, self.clipping, sparse, True, in_place)
         if self.optimizer.max_norm:
             plan.add_norm_limits()
         if self.optimizer.l2_penalty:
@@ -394,6 +396,11 @@ cdef class Training(SequentialPasses):
     def division(self):
         """Division of the last steps: rows of a block, threads that share it, and threads with a block each."""
         return self.plan.capacity, self.plan.members, self.plan.copies
+
+    @property
+    def workspace_size(self):
+        """Bytes of the workspace of the last steps."""
+        return self.plan.memory_size
 
     def epoch(self, Samples X, targets, const int64_t[::1] order, const double[::1] learning_rates=None, poll=None,
               threads=1, seconds=None, const double[::1] weights=None, bint continues=False, Py_ssize_t first=0,
