@@ -69,7 +69,7 @@ def test_sums_are_received_into_free_slots_alone(tests):
     blocks = [(first, BLOCK_BYTES) for first in range(0, len(parameters), BLOCK_BYTES)]
     ring.use(parameters, None, blocks, np.zeros(64, np.uint8), sends_at_once=True)
     for block in range(BLOCKS):
-        assert ring.take(block) == ring._addresses[block % SLOTS]
+        assert ring.take(block) == ring._room.addresses[block % SLOTS]
         assert ring.take(block) in comm.held
         ring.give(block)
     assert comm.received == BLOCKS

@@ -22,9 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cygrad._engine.passes import load_number, store_number
 from cygrad.distributed.failures import SPINS, Failures, RankError, given_up
-from cygrad.distributed.shared import common_memory
+from cygrad.distributed.shared import HEADER_NUMBERS, RunMemory
 from cygrad.distributed.signals import DeferredSignals
 
 if TYPE_CHECKING:
@@ -44,9 +43,6 @@ WHOLE = 1 << 16
 GAIN, LEAST_TIME = 0.3, 0.005
 #: Blocks that a run of ranks holds at once: as many as they can be apart.
 SLOTS = 8
-#: Bytes between two counters, so that processors do not wait for each other's, and of a page.
-COUNTER_BYTES, PAGE = 128, 4096
-HEADER_NUMBERS = 4
 
 
 def runs_of(hosts: Sequence[int]) -> list[range]:
@@ -93,7 +89,7 @@ class Ring:
         self._after = (self.rank + 1) % self.size
         self._find_run(failures.hosts if exact else range(self.size))
         self.signals = DeferredSignals()
-        self._slots: list[Bytes] = []
+        self._memory: RunMemory | None = None
         self._blocks: list[Bytes] = []
         self._gradients: list[Any] = []
         self._own = self._common = np.empty(0, np.uint8)  # parameters
@@ -185,46 +181,40 @@ class Ring:
                 gradient[first // item : (first + size) // item] for first, size in blocks
             ]
         most = max((size for _, size in blocks), default=0)
-        if self.exact and (not self._slots or len(self._slots[0]) < most):
-            self._make_memory(most, len(parameters))
+        if self.exact and (self._memory is None or self._memory.block_size < most):
+            self._memory = self._new_memory(most, len(parameters))
+            self._block_number = self._step_number = 0  # of those that are over
         self._own = parameters
-        if len(self._run) == 1:
-            self._common = parameters
-        elif self.rank == self._run[-1]:
-            self._common[:] = parameters  # before all meet in `begin_call`
+        self._common = parameters
+        if self._memory is not None and len(self._run) > 1:
+            self._common = self._memory.parameters
+            if self.rank == self._run[-1]:
+                self._common[:] = parameters  # before all meet in `begin_call`
         self._blocks = [self._common[first : first + size] for first, size in blocks]
         return self._common
 
-    def _make_memory(self, block_size: int, parameter_size: int) -> None:
-        """Make room for sums of blocks of up to this size, for counters and common parameters."""
-        stride = -(-block_size // PAGE) * PAGE + PAGE  # not all at the same place of a cache
-        counters = -(-COUNTER_BYTES * (len(self._run) + 2) // PAGE) * PAGE
-        first = counters + SLOTS * stride
-        memory = None
+    def _new_memory(self, block_size: int, parameter_size: int) -> RunMemory:
+        """Return memory of the run; if ranks can have none in common, each is a run from now on."""
         if any(a == b for a, b in pairwise(self._failures.hosts)):
-            memory = common_memory(self._failures, self._run[0], first + parameter_size)
-        if memory is None:
+            sizes = block_size, parameter_size
+            memory = RunMemory(self._run, SLOTS, *sizes, self._failures)
+            if memory.is_common:
+                return memory
             self._find_run(range(self.size))
-            memory = np.zeros(first + PAGE, np.uint8)
-            memory = memory[-memory.ctypes.data % PAGE :]
-        else:
-            self._common = memory[first : first + parameter_size]
-        starts = [counters + slot * stride for slot in range(SLOTS)]
-        self._slots = [memory[start : start + block_size] for start in starts]
-        self._addresses = [slot.ctypes.data for slot in self._slots]
-        #: Of each rank of the run, how many blocks it has done; then how many steps are complete.
-        self._counters = [memory.ctypes.data + COUNTER_BYTES * i for i in range(len(self._run) + 1)]
-        place = COUNTER_BYTES * (len(self._run) + 1)
-        self._header = memory[place : place + 8 * HEADER_NUMBERS].view(np.float64)
-        self._block_number = self._step_number = 0  # of those that are over
+        return RunMemory(self._run, SLOTS, block_size, 0)
+
+    @property
+    def _room(self) -> RunMemory:
+        assert self._memory is not None
+        return self._memory
 
     def _count(self, blocks: int) -> None:
         """Tell the run that this rank has done so many blocks of this step."""
-        store_number(self._counters[self.rank - self._run[0]], self._block_number + blocks)
+        self._room.count(self.rank, self._block_number + blocks)
 
     def _counted(self, rank: int) -> int:
         """Return how many blocks of this step a rank of the run has done."""
-        return load_number(self._counters[rank - self._run[0]]) - self._block_number
+        return self._room.counted(rank) - self._block_number
 
     def _has_room(self, block: int) -> bool:
         return self._counted(self._run[-1]) > block - SLOTS
@@ -269,7 +259,7 @@ class Ring:
             self._move_on()
             self._wait_until(lambda: len(self._receives) > block)
             self._wait(self._receives[block])
-        return self._addresses[self._slot(block)]
+        return self._room.addresses[self._slot(block)]
 
     def give(self, block: int) -> None:
         """Send a block's sums to the next rank, or its new parameters from the last one."""
@@ -301,24 +291,25 @@ class Ring:
         if not self.exact:
             self.wait_for_sums()
             return
+        room = self._room
         if self.rank == self._last:
             if not self._sends_at_once:
                 for block in range(len(self._blocks)):
                     self._publish(block)
-            self._header[:] = self._numbers
+            room.header[:] = self._numbers
         elif self._source is not None:
             while self._arrived < len(self._blocks):
                 self._wait(self._awaited[self._arrived])
                 self._move_on()
-            self._wait(self.comm.Irecv(self._header, self._source, HEADER))
+            self._wait(self.comm.Irecv(room.header, self._source, HEADER))
         step = self._step_number + 1
         if self.rank == self._last or self._source is not None:
             if self._target is not None:
-                self._other_sends.append(self.comm.Isend(self._header, self._target, HEADER))
-            store_number(self._counters[-1], step)
+                self._other_sends.append(self.comm.Isend(room.header, self._target, HEADER))
+            room.steps = step
         else:
-            self._wait_until(lambda: load_number(self._counters[-1]) == step)
-        self._numbers[:] = self._header
+            self._wait_until(lambda: room.steps == step)
+        self._numbers[:] = room.header
         self._wait_until(lambda: not (self._sends or self._other_sends))
         self._block_number += len(self._blocks)
         self._step_number = step
@@ -393,7 +384,7 @@ class Ring:
     # Requests
 
     def _sums(self, block: int) -> Bytes:
-        return self._slots[self._slot(block)][: len(self._blocks[block])]
+        return self._room.slots[self._slot(block)][: len(self._blocks[block])]
 
     def _publish(self, block: int) -> None:
         """Send updated parameters."""

@@ -1,4 +1,4 @@
-"""Memory that ranks of one host have in common."""
+"""Memory that ranks of one host have in common, and what exact training has there."""
 
 from __future__ import annotations
 
@@ -8,12 +8,101 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cygrad._engine.passes import load_number, store_number
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cygrad.distributed.failures import Failures
 
+    Bytes = NDArray[np.uint8]
+
 NAME = "cygrad-ranks"
+#: Bytes between two counters, so that processors do not wait for each other's, and of a page.
+COUNTER_BYTES, PAGE = 128, 4096
+HEADER_NUMBERS = 4
+
+
+class RunMemory:
+    """Memory of the ranks of a run: counters, the header of a step, sums of blocks, parameters.
+
+    Parameters
+    ----------
+    run : range
+        The ranks.
+    slots : int
+        How many blocks have room at once.
+    block_size, parameter_size : int
+        Bytes of a block, and of all parameters.
+    failures : Failures or None
+        Of all ranks, which make the memory of their runs together. None: for a run of one rank,
+        which works with its own parameters.
+
+    Attributes
+    ----------
+    is_common : bool
+        False if the ranks cannot have memory in common; it is of no use then.
+    block_size : int
+    slots : list of ndarray of uint8
+        Room for the sums of blocks.
+    addresses : list of int
+        The same.
+    header : ndarray of float64
+        Of a step that is complete.
+    parameters : ndarray of uint8
+    """
+
+    def __init__(
+        self,
+        run: range,
+        slots: int,
+        block_size: int,
+        parameter_size: int,
+        failures: Failures | None = None,
+    ) -> None:
+        # Of each rank, of the steps, and the header, each at a distance from the others.
+        counters = _pages(COUNTER_BYTES * (len(run) + 2))
+        stride = _pages(block_size) + PAGE  # not all at the same place of a cache
+        end = counters + slots * stride
+        if failures is None:
+            memory: Bytes | None = np.zeros(end + PAGE, np.uint8)
+            assert memory is not None
+            memory = memory[-memory.ctypes.data % PAGE :]
+            parameter_size = 0
+        else:
+            memory = common_memory(failures, run[0], end + parameter_size)
+        self.is_common = memory is not None
+        if memory is None:
+            return
+        self._run, self.block_size = run, block_size
+        places = range(counters, end, stride)
+        self.slots = [memory[place : place + block_size] for place in places]
+        self.addresses = [slot.ctypes.data for slot in self.slots]
+        self.header = memory[counters - COUNTER_BYTES :][: 8 * HEADER_NUMBERS].view(np.float64)
+        self.parameters = memory[end : end + parameter_size]
+        self._counters = [memory.ctypes.data + COUNTER_BYTES * i for i in range(len(run) + 1)]
+
+    def count(self, rank: int, blocks: int) -> None:
+        """Tell the run that a rank has done so many blocks so far."""
+        store_number(self._counters[rank - self._run[0]], blocks)
+
+    def counted(self, rank: int) -> int:
+        """Return how many blocks a rank of the run has done."""
+        return load_number(self._counters[rank - self._run[0]])
+
+    @property
+    def steps(self) -> int:
+        """How many steps are complete, with the header and the parameters of the latest."""
+        return load_number(self._counters[-1])
+
+    @steps.setter
+    def steps(self, number: int) -> None:
+        store_number(self._counters[-1], number)
+
+
+def _pages(size: int) -> int:
+    """Return the size of whole pages for so many bytes."""
+    return (size + PAGE - 1) // PAGE * PAGE
 
 
 def common_memory(failures: Failures, first: int, size: int) -> NDArray[np.uint8] | None:
