@@ -46,7 +46,8 @@ class NoSanitizer(Exception):
 def build(kind: str) -> Path:
     """Compile a copy with a sanitizer, or what has changed since; return its folder."""
     folder = ROOT / "build" / f"sanitized-{kind}"
-    for part in ("src", "csrc", "tests", "setup.py", "pyproject.toml", "README.md", "LICENSE"):
+    sources = "src csrc tests benchmarks setup.py pyproject.toml README.md LICENSE"
+    for part in sources.split():
         source, target = ROOT / part, folder / part
         for path in [source] if source.is_file() else sorted(source.rglob("*")):
             copy = target / path.relative_to(source)
