@@ -25,7 +25,7 @@ from cygrad.tables.sparse_rows import SparseRows
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_MARKS = re.compile(rb"[0-9eE+\-.: \t]*")
+_NUMBERS = b"0123456789eE+-."
 _ENTRY = re.compile(r"([0-9]+):(.*)", re.ASCII)
 LARGEST_COLUMN = 2**31 - 2
 
@@ -183,11 +183,13 @@ def _read_line(
         if not re.fullmatch(r"[0-9]{1,18}", group):
             raise ValueError(f"{place}: qid is {_cut(group)}, expected a whole number")
         groups.append(int(group))
+    if not tokens:
+        return
     pairs = b" ".join(tokens)
-    if _MARKS.fullmatch(pairs):
+    if pairs.translate(None, _NUMBERS) == (b": " * len(tokens))[:-1]:  # a colon in each
         parts = pairs.replace(b":", b" ").split()
         try:
-            if len(parts) == 2 * len(tokens) == 2 * pairs.count(b":"):
+            if len(parts) == 2 * len(tokens) and b"".join(parts[0::2]).isdigit():
                 values = list(map(float, parts[1::2]))
                 columns = list(map(int, parts[0::2]))
                 if all(0 <= one <= LARGEST_COLUMN for one in columns) and all(
