@@ -13,7 +13,7 @@ enum {
 enum cg_decimal_property {
     CG_UNDECIDED = 1,    /* more digits than were looked at: the value is not set */
     CG_INFINITE = 2,     /* beyond the largest double */
-    CG_ROUNDED = 4,      /* a whole number without point and exponent that no double equals */
+    CG_ROUNDED = 4,      /* a whole number without point and exponent that no double equals, or of more than 19 digits */
     CG_LEADING_ZERO = 8, /* a whole number without point and exponent that begins as 00 or 01 */
 };
 
@@ -27,7 +27,8 @@ typedef struct {
 void cg_set_powers(const uint64_t *words);
 
 /* Read the number at text, [+-]?(\d+P?\d*|P\d+)([eE][+-]?\d+)? with the decimal point P, as far as it goes. Return its
- * end, or NULL if there is none. At least 8 bytes behind the number must be readable, the first of them no digit. */
+ * end, or NULL if there is none, or an e without digits behind it. At least 8 bytes behind the number must be readable, the
+ * first of them no digit. */
 const char *cg_read_decimal(const char *text, char point, cg_decimal *number);
 
 #endif

@@ -435,6 +435,9 @@ def test_infinite_and_rounded_numbers(write):
     assert has_note(table, "column 1 (id)", "rounded", "'9007199254740993' in line 2")
     exact = read(write("id,b\n9007199254740992,18446744073709551616\n"))
     assert not has_note(exact, "(id)")
+    many = read(write("id,b\n100000000000000000000,1180591620717411303424\n1,2\n"))
+    assert not has_note(many, "rounded")
+    assert has_note(read(write("id,b\n100000000000000000001,2\n1,2\n")), "(id)", "rounded")
 
 
 # --- refusals ------------------------------------------------------------------------------------

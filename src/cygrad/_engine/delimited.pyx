@@ -355,6 +355,14 @@ cdef class RowParser:
         except BaseException as error:
             self.error = error
 
+    cdef void remember_rounded(self, Py_ssize_t column, double value, const char *text, Py_ssize_t size) noexcept with gil:
+        # Of many digits only the first were looked at: all of them may be those of the double. A double has 309 at most.
+        try:
+            if value - value != 0 or int(text[:size].lstrip(b"+-0") or b"0") != abs(int(value)):
+                self.remember(self.rounded, column, text, cut(size))
+        except BaseException as error:
+            self.error = error
+
     cdef int jump(self) noexcept with gil:
         cdef int64_t[2] pair
         try:
@@ -557,7 +565,7 @@ cdef class RowParser:
                 return self.change(column, state, text, size)
             self.remember(self.zeros, column, text, cut(size))
         if read.properties & CG_ROUNDED:
-            self.remember(self.rounded, column, text, cut(size))
+            self.remember_rounded(column, read.value, text, size)
         if read.properties & CG_INFINITE:
             self.remember(self.infinite, column, text, cut(size))
         numbers[state.slot] = read.value
