@@ -2,7 +2,9 @@
 
 As a program, read damaged files by the thousand in a process with little memory, and print what is
 neither an object nor a ValueError, takes more than a second, or more memory than four times the
-file and 64 MB:
+file and 64 MB; and the longest time, and the most memory that the process took for any of them.
+Damage can also give a file the first bytes of a format that needs a library: then an ImportError
+says so.
 
     python tests/damage.py                        10,000 of each format
     python tests/damage.py model csv -n 1000000   these formats, a million each
@@ -15,13 +17,16 @@ them: else nearly all would end at a wrong checksum.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import gzip
 import io
+import itertools
 import json
 import os
 import signal
 import struct
 import sys
+import time
 import warnings
 import zipfile
 from collections import Counter
@@ -32,11 +37,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import plain_files
 
 import cygrad as cg
+from cygrad.tables.sources import MAGIC
 
-SECONDS = 1
+SECONDS = 1  # of processor time
+LAST_SECONDS = 10  # where no Python code runs that a signal could stop
 ALLOWANCE = 64 << 20  # bytes of memory beyond four times the file
+EXPECTED = ("read", "ValueError", "ImportError")
 
 
 def _csv() -> bytes:
@@ -231,62 +240,138 @@ def _resume(path: Path) -> None:
         raise
 
 
-def _read_table(path: Path) -> None:
+def _read_table(path: Path) -> cg.tables.Table:
     table = cg.tables.read(path)
     rows = {len(table[name]) for name in table.names}
     assert rows <= {len(table)}, f"a table of {len(table)} rows has columns of {rows}"
+    return table
+
+
+def _read_array(path: Path) -> None:
+    table = _read_table(path)
+    array = plain_files.array(path.read_bytes())
+    if array is not None:
+        same = np.column_stack([table[name] for name in table.names])
+        assert np.array_equal(same, array, equal_nan=True), "the table has other numbers"
 
 
 def _read_svmlight(path: Path) -> None:
-    cg.tables.read_svmlight(path)
+    data = path.read_bytes()
+    if data.startswith(tuple(MAGIC)):
+        cg.tables.read_svmlight(path)
+        return
+    plain = plain_files.svmlight(data)
+    try:
+        table = cg.tables.read_svmlight(path)
+    except ValueError:
+        assert plain is None, "it is refused, but can be read"
+        raise
+    assert plain is not None, "it is read, but cannot be"
+    targets, groups, rows = plain
+    assert table.y.tolist() == targets, "it has other targets"
+    assert (None if table.groups is None else table.groups.tolist()) == groups, "other groups"
+    found = [
+        list(zip(table.X.indices[a:b].tolist(), table.X.data[a:b].tolist(), strict=True))
+        for a, b in itertools.pairwise(table.X.indptr.tolist())
+    ]
+    assert found == rows, "it has other numbers"
 
 
 #: For each name the ending of the file, its bytes, and what reads it.
-READERS: dict[str, tuple[str, Callable[[], bytes], Callable[[Path], None]]] = {
+READERS: dict[str, tuple[str, Callable[[], bytes], Callable[[Path], Any]]] = {
     "model": ("npz", _model, _read_model),
     "checkpoint": ("npz", _checkpoint, _resume),
-    **{name: (name, make, _read_table) for name, (make, _) in FORMATS.items() if name != "svm"},
+    **{name: (name, make, _read_table) for name, (make, _) in FORMATS.items()},
+    "npy": ("npy", _npy, _read_array),
+    "idx": ("idx", _idx, _read_array),
     "svm": ("svm", _svmlight, _read_svmlight),
 }
 
 
-def read_damaged(name: str, count: int, seed: int = 0) -> Counter[str]:
+def read_damaged(
+    name: str, count: int, seed: int = 0, record: Record | None = None
+) -> Counter[str]:
     """Read `count` damaged files; return how often each outcome came.
 
-    The outcomes are "read", "ValueError" and, for what must not be, one that names the seed.
+    The outcomes are those EXPECTED and, for what must not be, one that names the seed.
     """
     ending, make, read = READERS[name]
     whole, outcomes = make(), Counter[str]()
     is_archive = zipfile.is_zipfile(io.BytesIO(whole))
-
-    def too_long(*_: object) -> None:
-        raise TimeoutError(f"took {SECONDS} s")
-
-    signal.signal(signal.SIGVTALRM, too_long)
+    record = Record() if record is None else record
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         path = Path(folder, f"file.{ending}")
         path.write_bytes(whole)
         read(path)  # imports what it needs, and the whole file is no error
+        record.begin()
         for number in range(seed, seed + count):
             rng = np.random.default_rng(number)
             inside = is_archive and rng.random() < 0.5
             data = damaged_archive(whole, rng) if inside else damaged(whole, rng)
             path.write_bytes(data)
-            signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)  # of processor time
-            try:
-                _with_memory(4 * len(data) + ALLOWANCE, read, path)
-                outcomes["read"] += 1
-            except ValueError:
-                outcomes["ValueError"] += 1
-            except Exception as error:
-                outcomes[f"seed {number}: {type(error).__name__}: {error}"] += 1
-            finally:
-                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            outcome = outcome_of(read, path, len(data), record)
+            outcomes[outcome if outcome in EXPECTED else f"seed {number}: {outcome}"] += 1
     return outcomes
 
 
-def _with_memory(limit: int, call: Callable[[Path], None], path: Path) -> None:
+class Record:
+    """The longest time that reading a file took, and the memory that all of them took at most.
+
+    Attributes
+    ----------
+    seconds : float
+        Processor time.
+    """
+
+    seconds = 0.0
+
+    def begin(self) -> None:
+        """Count the memory from here on."""
+        self._before = _most_memory()
+
+    def memory(self) -> int:
+        """Return by how many bytes the memory has been larger than in the beginning."""
+        return _most_memory() - self._before
+
+
+def _most_memory() -> int:
+    # ru_maxrss would begin with what the parent had.
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) << 10
+
+
+def outcome_of(read: Callable[[Path], Any], path: Path, size: int, record: Record) -> str:
+    """Read a file of this size within the limits: one of EXPECTED, or what must not be.
+
+    Code that runs for LAST_SECONDS without Python ends the process, with a traceback.
+    """
+    if signal.getsignal(signal.SIGVTALRM) is not _too_long:
+        signal.signal(signal.SIGVTALRM, _too_long)
+        faulthandler.register(signal.SIGPROF, chain=True)
+    begin = time.process_time()
+    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, LAST_SECONDS)
+    try:
+        _with_memory(4 * size + ALLOWANCE, read, path)
+        return "read"
+    except ValueError:
+        return "ValueError"
+    except Exception as error:
+        if isinstance(error, ImportError) and f"{path} needs " in str(error):
+            return "ImportError"
+        return f"{type(error).__name__}: {error}"
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        record.seconds = max(record.seconds, time.process_time() - begin)
+
+
+def _too_long(*_: object) -> None:
+    raise TimeoutError(f"took {SECONDS} s")
+
+
+def _with_memory(limit: int, call: Callable[[Path], Any], path: Path) -> None:
     """Call with a limit for the address space that the process takes beyond what it has."""
     import resource
 
@@ -299,6 +384,14 @@ def _with_memory(limit: int, call: Callable[[Path], None], path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
 
 
+def summary(outcomes: Counter[str], record: Record) -> str:
+    """Return the numbers of outcomes, the longest time and the most memory as a line."""
+    expected = {kind: outcomes[kind] for kind in EXPECTED}
+    others = outcomes.total() - sum(expected.values())
+    most = f"at most {record.seconds:.3f} s and {record.memory() / 1e6:.1f} MB"
+    return f"{json.dumps(expected)} {most}, {others} others"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Read damaged files, and say what went wrong.")
     parser.add_argument("formats", nargs="*", metavar="FORMAT", help=f"of {', '.join(READERS)}")
@@ -309,12 +402,13 @@ def main() -> int:
     for name in arguments.formats or READERS:
         if name not in READERS:
             parser.error(f"FORMAT is {name}, expected one of {', '.join(READERS)}")
-        outcomes = read_damaged(name, arguments.count, arguments.seed)
-        expected = {kind: outcomes.pop(kind, 0) for kind in ("read", "ValueError")}
-        print(name, json.dumps(expected), f"{len(outcomes)} others", flush=True)
-        for outcome in list(outcomes)[:20]:
+        record = Record()
+        outcomes = read_damaged(name, arguments.count, arguments.seed, record)
+        print(name, summary(outcomes, record), flush=True)
+        others = [outcome for outcome in outcomes if outcome not in EXPECTED]
+        for outcome in others[:20]:
             print("   ", outcome)
-        failed = failed or bool(outcomes)
+        failed = failed or bool(others)
     return int(failed)
 
 

@@ -3,6 +3,7 @@
 `tests/damage.py` makes and reads them; as a program, it reads as many as one likes.
 """
 
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import pytest
 
 import cygrad as cg
 
+ROOT = Path(__file__).parents[1]
 linux = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
 
 
@@ -22,10 +24,15 @@ linux = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs 
     "count", [300, pytest.param(1_000_000, marks=pytest.mark.sweep, id="a million")]
 )
 @pytest.mark.parametrize("name", damage.READERS)
-def test_damaged_files(name, count):
+def test_damaged_files(tmp_path, name, count):
     done = subprocess.run(
         [sys.executable, damage.__file__, name, "--count", str(count)],
-        env={**damage.os.environ, "PYTHONPATH": str(Path(cg.__file__).parents[1])},
+        # A file at which the process ends is left there.
+        env={
+            **damage.os.environ,
+            "PYTHONPATH": str(Path(cg.__file__).parents[1]),
+            "TMPDIR": str(tmp_path),
+        },
         capture_output=True,
         text=True,
     )
@@ -55,6 +62,46 @@ def test_what_must_not_be_is_found(monkeypatch, read, kind):
     monkeypatch.setitem(damage.READERS, "bad", ("csv", lambda: whole, reader))
     [outcome] = damage.read_damaged("bad", 1)
     assert outcome.startswith(f"seed 0: {kind}")
+
+
+@linux
+def test_code_that_never_comes_back_to_python_ends_the_process():
+    code = (
+        "import damage; damage.LAST_SECONDS = 0.1; forever = 'a' * 40\n"
+        "import re; from pathlib import Path\n"
+        "def read(path): re.fullmatch('(a?){40}a{40}b', 'a' * 60)\n"
+        "damage.outcome_of(read, Path(), 0, damage.Record())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**damage.os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests'}"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == -signal.SIGPROF, done.stderr
+    assert "in read" in done.stderr
+
+
+COLUMNS = 15_000
+CROWDED = {
+    "columns of one name": b",".join([b"a"] * COLUMNS) + b"\n" + b",".join([b"2"] * COLUMNS),
+    "columns of two names": b"a,a.2," * COLUMNS + b"b\n" + b"2,3," * COLUMNS + b"4",
+    "columns without name": b"a" + b"," * COLUMNS + b"\n1" + b",3" * COLUMNS,
+    "empty columns": b"a" + b"," * COLUMNS + b"\n1" + b"," * COLUMNS + b"\n2" + b"," * COLUMNS,
+    "names in a comment": b"#" + b"a," * COLUMNS + b"b\n" + b"1," * COLUMNS + b"2\n",
+}
+
+
+@linux
+@pytest.mark.parametrize("crowd", CROWDED)
+def test_many_columns_are_read_within_the_limits(tmp_path, crowd):
+    """They took time that grew as the square of their number, or as its cube."""
+    path = tmp_path / "data.csv"
+    path.write_bytes(b"a,b\n1,2\n")
+    cg.tables.read(path)
+    path.write_bytes(CROWDED[crowd])
+    size = path.stat().st_size
+    assert damage.outcome_of(cg.tables.read, path, size, damage.Record()) == "read"
 
 
 def test_changes_within_an_archive_keep_it_an_archive():

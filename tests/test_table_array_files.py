@@ -105,6 +105,7 @@ def test_refusals(tmp_path, monkeypatch):
     for value, message in (
         (np.array([[1.0, np.inf]]), "row 1, column 2 is inf, expected a finite number"),
         (np.array(3.0), r"has shape \(\), expected rows"),
+        (np.zeros((1, 1_000_001), np.uint8), "has 1,000,001 columns, expected at most 1,000,000"),
         (np.zeros((2, 0)), r"has shape \(2, 0\), expected rows"),
         (np.zeros((0, 2)), "has no rows"),
         (np.array([[1j]]), "holds values of type complex128"),

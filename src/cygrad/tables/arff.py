@@ -257,11 +257,12 @@ def _read_sparse(
     place: str, content: str, attributes: list[_Attribute], absent_text: set[str]
 ) -> None:
     inside, closed, behind = content[1:].rpartition("}")
+    inside = inside.strip(" \t")
     if not closed or (behind.strip(" \t") and not behind.strip(" \t").startswith("%")):
         raise ValueError(f"{place} is {_shown(content)}, expected a sparse row {{column value, …}}")
     found: dict[int, str | None] = {}
     start, last = 0, -1
-    while inside.strip(" \t"):
+    while inside:
         match = _SPARSE.match(inside, start)
         if match is None:
             raise ValueError(f"{place} has {_shown(inside[start:])}, expected a column and a value")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad.tables import arrays, idx, npy
+from cygrad.tables.layout import MOST_COLUMNS
 from cygrad.tables.sources import EXPANSION, FREE_BYTES
 from cygrad.tables.table import Column, Table
 
@@ -111,6 +112,8 @@ def array_columns(place: str, name: str, array: NDArray[Any], notes: list[str]) 
     if array.ndim > 2:
         notes.append(f"{place}: rows of shape {array.shape[1:]} as columns, in C order")
     width = math.prod(array.shape[1:])
+    if width > MOST_COLUMNS:
+        raise ValueError(f"{place} has {width:,} columns, expected at most {MOST_COLUMNS:,}")
     rows = array.reshape(len(array), width)
     if array.ndim == 1 and name != "column":
         names = [name]

@@ -245,6 +245,7 @@ class _Reader:
             return [f"column_{number}" for number in range(1, layout.width + 1)]
         names: list[str] = []
         taken: set[str] = set()
+        numbers: dict[str, int] = {}  # for each name that recurs the next number to try
         try:
             header = [name.encode("latin-1").decode() for name in layout.names]
         except UnicodeDecodeError as error:
@@ -252,12 +253,14 @@ class _Reader:
                 f"{self._path}: a name in the header is not UTF-8 text: {error.object!r}; "
                 "expected another encoding=, such as 'latin-1'"
             ) from None
+        given_names = set(header)
         for number, name in enumerate(header, 1):
             unique = name or f"column_{number}"
-            if unique in taken or (unique != name and unique in header):
-                count = 2
-                while f"{unique}.{count}" in taken or f"{unique}.{count}" in header:
+            if unique in taken or (unique != name and unique in given_names):
+                count = numbers.get(unique, 2)
+                while f"{unique}.{count}" in taken or f"{unique}.{count}" in given_names:
                     count += 1
+                numbers[unique] = count + 1
                 unique = f"{unique}.{count}"
             if unique != name:
                 what = f"a second {_shown(name)}" if name else "without name"
@@ -292,9 +295,9 @@ class _Reader:
                 break
             kept -= 1
         if kept < len(columns):
-            names = [column.name for column in columns[kept:]]
+            names = {_shown(column.name) for column in columns[kept:]}
             self._notes = [
-                note for note in self._notes if not any(f"named {name!r}" in note for name in names)
+                note for note in self._notes if note.rpartition(": named ")[2] not in names
             ]
             self._notes.append(f"left out: {len(names)} empty columns at the end")
         return columns[:kept]
