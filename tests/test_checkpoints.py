@@ -693,6 +693,10 @@ def test_a_changed_byte_is_found(saved):
         lambda tree: tree["state"]["epoch"].update(sums=[0.0]),
         lambda tree: tree["state"].update(budget={}),
         lambda tree: tree["options"].update(unknown=3),
+        lambda tree: tree["options"].update(class_weight="softmax"),
+        lambda tree: tree["options"].update(class_weight=[[0, "1"]]),
+        lambda tree: tree["options"].update(class_weight=[[0.5, 1.0]]),
+        lambda tree: tree["options"].update(class_weight=[[[], 1.0]]),
     ],
 )
 def test_values_that_make_no_sense(change, saved):

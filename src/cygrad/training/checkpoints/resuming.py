@@ -161,8 +161,14 @@ def _check_options(options: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} is {value!r}")
     if isinstance(options["shuffle"], str) and options["shuffle"] != A_FUNCTION:
         raise ValueError(f"shuffle is {options['shuffle']!r}")
-    if isinstance(options["class_weight"], list):
-        dict(options["class_weight"])
+    weights = options["class_weight"]
+    if isinstance(weights, str) and weights != "balanced":
+        raise ValueError(f"class_weight is {weights!r}")
+    if isinstance(weights, list):
+        for key, weight in dict(weights).items():
+            is_flag = isinstance(key, bool) or isinstance(weight, bool)
+            if is_flag or not (isinstance(key, int | str) and isinstance(weight, int | float)):
+                raise ValueError(f"class_weight has {key!r}: {weight!r}")
     for metric in options["metrics"]:
         if not isinstance(metric, str):
             raise ValueError(f"metrics has {metric!r}")
