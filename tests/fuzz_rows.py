@@ -79,8 +79,8 @@ def check(module: Any, driver: Any, data: bytes) -> None:
     text = data[HEAD:]
     expected = summary(read_rows(text, layout), layout)
     for blocks in ([len(text)], sizes):
-        parser = module.RowParser(*layout)
         driver.fuzz_begin(len(data))
+        parser = module.RowParser(*layout)
         parse(module, parser, text, blocks)
         driver.fuzz_end()
         found = summary(rows_of(parser, layout), layout)
