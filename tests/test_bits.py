@@ -133,6 +133,35 @@ def test_a_row_alone_and_in_a_batch(activation, dtype, isa):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "activation", [*ACTIVATIONS, *(text for text in OTHER_ACTIVATIONS if " " not in text)]
+)
+def test_gradients_of_inputs_of_the_activation_near_zero_and_far(activation, dtype, isa):
+    def make():
+        layers = [cg.Dense(17, activation), cg.Dense(2)]
+        return cg.Network(37, layers, loss="mse", dtype=dtype, rng=1)
+
+    X, y = 4 * samples(67), np.zeros((67, 2))
+    loss, gradient = by_loops(make).gradient(X, y)
+    assert np.isfinite(gradient).all()
+    for got, expected in zip(make().gradient(X, y), (loss, gradient), strict=True):
+        assert_same_bits(np.asarray(got), np.asarray(expected))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber", "log_cosh", "pinball"])
+def test_gradients_where_the_error_is_zero(loss, dtype, isa):
+    def make():
+        return cg.Network(37, [cg.Dense(5)], loss=loss, dtype=dtype, rng=1)
+
+    X = samples(67)
+    y = make().forward(X)
+    y[::2] += 1
+    expected = by_loops(make).gradient(X, y)[1]
+    assert_same_bits(make().gradient(X, y)[1], expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rows", [2, 8, 15, 16, 17, ROWS_AT_ONCE, ROWS_AT_ONCE + 1, 600])
 def test_forward_in_one_call_and_in_parts(rows, dtype, isa):
     net, X = network(dtype), samples(rows)

@@ -197,6 +197,20 @@ def test_squares_neither_overflow_nor_underflow(kind, dtype, size):
     np.testing.assert_allclose(clipped, [0.6 * limit, 0.8 * limit], rtol=4e-7)
 
 
+@pytest.mark.parametrize("kind", KINDS[1:])
+@pytest.mark.parametrize("size", [1e-200, 1e200, 1e307])
+def test_the_definition_neither_overflows_nor_underflows(size, kind):
+    rng = np.random.default_rng(0)
+    units = [[rng.standard_normal((3, 40)), np.zeros((1, 40))], [rng.standard_normal((40, 2))]]
+    gradients = [[size * array for array in arrays] for arrays in units]
+    factors = loops.clipping_factors(gradients, kind, size / 16)
+    norms = [np.linalg.norm(arrays[0]) for arrays in units]
+    for arrays, (power, factor), given, norm in zip(gradients, factors, units, norms, strict=True):
+        of_all = norm if kind == "norm" else np.linalg.norm(norms)
+        expected = given[0] / of_all * (size / 16)
+        np.testing.assert_allclose(arrays[0] * power * factor, expected, rtol=1e-12)
+
+
 def test_the_norm_may_be_larger_than_any_number():
     clipped = step([1.7e308, 1.7e308], clip_norm=1.0)
     np.testing.assert_allclose(clipped, [0.5**0.5, 0.5**0.5], rtol=1e-12)

@@ -31,11 +31,12 @@ def trained(name, dtype, threads=1, **options):
     net = network(name, dtype)
     trainer = cg.Trainer(net, cg.Adam(0.02), BATCH, rng=3, threads=threads, **options)
     history = trainer.fit(X, y, 2)
-    gradients = net.backward(X, y, training=True, step=7)
     results = [net.engine.storage.copy(), np.array(history.loss), net.forward(X)]
-    for part in ("weights", "biases", "deltas", "activations"):
-        results += [array for array in getattr(gradients, part) if array is not None]
-    return [*results, gradients.inputs, np.array(list(net.evaluate(X, y).values()))]
+    for gradients in net.backward(X, y, training=True, step=7), net.backward(X, y):
+        for part in ("weights", "biases", "deltas", "activations"):
+            results += [array for array in getattr(gradients, part) if array is not None]
+        results.append(gradients.inputs)
+    return [*results, np.array(list(net.evaluate(X, y).values()))]
 
 
 @cache

@@ -393,6 +393,18 @@ def test_columns_that_change_during_training_are_harmless():
     cg.Trainer(network(), cg.SGD(1e-6), rng=0).fit(given, y, epochs=3, callbacks=[spoil])
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_definition_of_the_bits_takes_sparse_samples_too(optimizer, dtype):
+    X, y = data()
+    before = kernels.selected_engine()
+    kernels.select_engine("loops")
+    try:
+        assert_equal(lambda: network(dtype), Rows(X), X, y, optimizer=optimizer)
+    finally:
+        kernels.select_engine(before)
+
+
 def test_columns_that_change_during_training_count_as_the_first():
     X, y = data()
     nets = []
