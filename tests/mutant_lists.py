@@ -26,7 +26,9 @@ EXCLUDED = {
         ("plan.pyx", "cost_in_turn()"),
     ],
     "waiting: how long a thread spins before it sleeps, and on which processor it works": [
-        ("team.c", r"SPINS|YIELDS|pause|CACHE_LINE|sched_"),
+        ("team.c", r"SPINS|YIELDS|pause|CACHE_LINE|sched_|watched|LATE"),
+        ("team.c", "wait_briefly()"),
+        ("team.c", "cg_team_should_yield()"),
         ("team.c", "cg_team_spread()"),
         ("team.c", "cg_team_wait()"),
         ("*", r"CACHE_LINE_PAIR"),
@@ -50,20 +52,41 @@ SURVIVORS = {
     "the result is the same": """
         decimal.c cg_read_decimal: w <= UINT64_C(1) << 53 ⇒
         kernels.h function: i < n ⇒
+        norms.h layer_norm: 0 ⇒
+        output.h softmax: row_maxima[i] = 0, sums[i] = 1 ⇒
         samples.c find_nonfinite_standardized: part.cols * part.col_stride ⇒
+        simd.h sqrt_: 0 ⇒
         tape.c cg_tape_kernels_of: i < sizeof tables
         tape.c load_points: i < register_size ⇒
         tape_kernels.h run_one: tape->result * LANES ⇒
-        team.c open_phase: atomic_load_explicit(& team->phase, memory_order_relaxed) + 1 ⇒
         tile.h plain_gradient: - 1 ⇒
         trigonometry.h large_angles: sizes[i] < CG_LARGE_ANGLE ⇒
+        engine.pyx plan: - 1 ⇒
         equations.pyx hidden_delta: l > 0 ⇒
         kernels.pyx evaluate: - 1 ⇒
         layers.pyx has_residual_sum: 0 ⇒
         parameters.pyx pack_weights: rows < width ⇒
         tape.pyx evaluate_gate: 0 ⇒
+        loops_plan.pyx operate: n if p.labels != NULL else 0 ⇒
     """,
-    "another way to the same result, slower or as fast": """
+    "Cython compiles x == a and x == b to the switch of x == a or x == b": """
+        loops.pyx update: u.rule == CG_RULE_rmsprop_centered or
+        plan.pyx lay_out_kept: layer.kind == BATCH_NORM or layer.kind == LAYER_NORM ⇒
+    """,
+    "only several MPI ranks compute it": """
+        passes.pyx run_task: self.ranks is not None ⇒
+        plan.pyx norm_stages: op.kind != NORMALIZE ⇒
+        training.pyx train: UPDATE_WORK * self.engine.n_parameters ⇒
+    """,
+    "threads write the same numbers at the same time, which no test can force": """
+        blocks.pyx : 48 ⇒
+    """,
+    "only −1 is read, for an error": """
+        plan.pyx add: 0 ⇒
+        samples.pyx acquire_array: 0 ⇒
+    """,
+    "a faster way to the same result, or a slower one": """
+        panels.h CG_GATHER_ROW: x->col_stride == sizeof(TYPE) && cols == P ⇒
         tape.c load_points: from->stride == sizeof(double) ⇒
         tape_kernels.h backward_vectors: vectors == 1 && b_offset != y_offset
         tile.h forward: z->cols == 1 && rows >= COLUMN_ROWS
@@ -71,26 +94,31 @@ SURVIVORS = {
         interrupts.pyx check: cg_clock() - self.last < INTERVAL ⇒
         parameters.pyx unpack_weights: columns == width ⇒
         plan.pyx split_operations: units + blocks - 1 ⇒
+        tile.h bias_gradient: delta->cols - panel * P ⇒
+        tile.h forward: depth <= P ⇒
+    """,
+    "prefetching changes the time only": """
         plan.pyx look_ahead: self.members if op.is_split else 1 ⇒
         plan.pyx look_ahead: members ⇒
     """,
-    "more memory, or memory that is kept for the next call, or not": """
+    "more memory than is needed": """
+        simd.h CG_FOLD: PANEL_VECTORS ⇒
         engine.pyx padded: size + width - 1 ⇒
+        loops_plan.pyx layer_input: n * p.sparse.most + 1 ⇒
     """,
     "a number that is not set, for which the compiler takes the one that was left out": """
         engine.pyx numbers: numbers.row_stride, numbers.col_stride = size
     """,
-    "a read or write behind the end that changes no result: sanitizers find those": """
+    "a read or write behind the end that changes no result": """
         functions.h polynomial: 2 * i + 1 < count ⇒
+        simd.h CG_FOLD: j < half ⇒
+        simd.h any_lane: 1 ⇒
         team.c cg_team_open_in_order: part < team->parts ⇒
         delimited.pyx number: text + bytes(PADDING) ⇒
         loops_plan.pyx update_parameters: 0 ⇒
     """,
-    "only −1 is read, for an error": """
-        plan.pyx add: 0 ⇒
-        samples.pyx acquire_array: 0 ⇒
-    """,
     "no test runs out of memory": """
+        team.c cg_team_new: ! team ⇒
         plan.pyx add_penalty: s.squares == NULL ⇒
         tape.pyx __cinit__: self.block == NULL ⇒
     """,

@@ -20,8 +20,10 @@ from mutant_tokens import language
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("csrc/*.[ch]", "src/cygrad/_engine/*.pyx")
-#: Declarations, and files that only set the parameters of a template.
+#: Declarations, files that only set the parameters of a template, and those of which only times
+#: depend.
 WITHOUT_PLANTS = re.compile(
+    r"slices\.h|"  # when a thread lets others work
     r"cygrad\.h|decimal\.h|tape\.h|scalar\.h|(?:kernels|tape|scalar)_\w+\.c|scalar_functions\.h"
 )
 #: What is not computed when the engine runs cannot depend on a switch.

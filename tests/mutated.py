@@ -93,9 +93,7 @@ class Part(NamedTuple):
 
 
 ENGINE = Part("mutants", TESTS)
-RANKS = Part(
-    "mutants-ranks", "test_distributed test_distributed_faults", {"passes": ("ranks.pyx",)}
-)
+RANKS = Part("mutants-ranks", "test_distributed", {"passes": ("ranks.pyx",)})
 #: A sample of a minute: modules that are soon compiled, their files, and the tests of each file.
 SAMPLE = {
     "delimited": {"decimal.c": "test_table_numbers", "delimited.pyx": "test_table_numbers"},
@@ -347,17 +345,21 @@ class Copy:
         before = json.loads(kept.read_text()) if kept.exists() else {}
         results = {name: Result(*each) for name, each in before.items() if each[0]}
         wanted = {n: p for n, p in self.plants.items() if not files or Path(p.file).name in files}
-        runs = {
-            workers.submit(run_plant, n, mutant_runs.rounds_of(n, tests, about(each))): n
-            for n, each in wanted.items()
-            if each.name not in results and not (skip_listed and reason_of(each.name))
-        }
-        for done in as_completed(runs):
-            number, result = runs[done], done.result()
-            results[wanted[number].name] = result
-            write(kept, json.dumps(results, indent=0))
-            word = "caught" if result.caught else "ALIVE"
-            print(f"{number:4} {word:6} {line_of(wanted[number])}  [{result.how}]", flush=True)
+        # Most are caught by a few tests: whole files of tests come when all plants have had those.
+        for with_whole_files in (False, True):
+            runs = {}
+            for n, each in wanted.items():
+                if each.name not in results and not (skip_listed and reason_of(each.name)):
+                    rounds = mutant_runs.rounds_of(n, tests, about(each))
+                    rounds = [r for r in rounds if mutant_runs.has_files(r) == with_whole_files]
+                    runs[workers.submit(run_plant, n, rounds)] = n
+            for done in as_completed(runs):
+                number, result = runs[done], done.result()
+                if result.caught or with_whole_files:
+                    results[wanted[number].name] = result
+                    write(kept, json.dumps(results, indent=0))
+                word = "caught" if result.caught else "ALIVE" if with_whole_files else "so far"
+                print(f"{number:4} {word:6} {line_of(wanted[number])}  [{result.how}]", flush=True)
         listed = Result(False, "is listed")
         return {each.name: results.get(each.name, listed) for each in wanted.values()}
 

@@ -164,11 +164,16 @@ def test_the_quickest_tests_that_reach_a_plant_come_first(monkeypatch):
     assert mutant_runs.rounds_of(7, tests) == []
 
 
-def test_survivors_are_planted(plants):
+def test_a_line_of_the_survivors_is_about_one_plant(plants):
+    """Or about none, when the engine has changed."""
     names = [each.name for each in plants]
+    found = 0
     for beginnings in SURVIVORS.values():
         for each in map(str.strip, beginnings.strip().split("\n")):
-            assert sum(name.startswith(each) for name in names) == 1, each
+            planted = sum(name.startswith(each) for name in names)
+            assert planted <= 1, each
+            found += planted
+    assert found > 20
     assert reason_of("norms.h layer_norm: a ⇒ b") is None
 
 
