@@ -3,8 +3,11 @@
 import json
 import os
 import pickle
+import signal
 import threading
+import time
 import zipfile
+from _thread import start_new_thread
 from math import inf, nan
 
 import numpy as np
@@ -15,7 +18,7 @@ import cygrad as cg
 from cygrad._engine import kernels
 from cygrad.network import archive
 from cygrad.training.budget import Budget
-from cygrad.training.checkpoints import file
+from cygrad.training.checkpoints import file, writer
 from cygrad.training.checkpoints.fingerprint import of_array
 from cygrad.training.checkpoints.writer import Writer
 
@@ -476,23 +479,49 @@ def test_a_folder_that_cannot_be_written_to_is_said(tmp_path):
 
 
 def test_of_waiting_jobs_the_latest_is_run():
-    writer, run, gate = Writer(), [], threading.Event()
-    writer.submit("a", lambda: gate.wait() and run.append(0))
+    jobs, run, gate = Writer(), [], threading.Event()
+    jobs.submit("a", lambda: gate.wait() and run.append(0))
     for number in range(1, 4):
-        writer.submit("b", lambda number=number: run.append(number))
+        jobs.submit("b", lambda number=number: run.append(number))
     gate.set()
-    writer.close()
+    jobs.close()
     assert run in ([0, 3], [3])
-    writer.submit("a", lambda: run.append(4))  # it begins again
-    writer.close()
+    jobs.submit("a", lambda: run.append(4))  # it begins again
+    jobs.close()
     assert run[-1] == 4
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a signal interrupts what waits")
+def test_an_interrupt_while_the_thread_starts_leaves_no_job(monkeypatch):
+    """On a busy machine a new thread may run late."""
+
+    def start_late(function, arguments):
+        return start_new_thread(lambda: (time.sleep(0.5), function(*arguments)), ())
+
+    monkeypatch.setattr(writer, "start_new_thread", start_late)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    jobs, run = Writer(), []
+
+    def submit():
+        jobs.submit("a", lambda: run.append(1))
+        time.sleep(60)
+
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            submit()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    jobs.close()
+    assert run == [1]
+
+
 def test_without_a_thread_the_file_is_written_at_once(path, monkeypatch):
-    def refuse(self):
+    def refuse(function, arguments):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(writer, "start_new_thread", refuse)
     trainer().fit(X, Y, 2, callbacks=[cg.Checkpoint(path)])
     assert steps_of(path) == 16
 

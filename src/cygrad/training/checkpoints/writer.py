@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
+from _thread import start_new_thread
 from collections.abc import Callable
 from queue import SimpleQueue
 from weakref import finalize
@@ -21,31 +20,31 @@ class Writer:
     def __init__(self) -> None:
         self._shared = _Shared()
         self._keys: SimpleQueue[str | None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._end: SimpleQueue[None] = SimpleQueue()  # of the thread
+        self._started: list[int] = []  # the thread, if it has been started
 
     def submit(self, key: str, job: Callable[[], None]) -> None:
         """Run a job soon."""
         self._shared.waiting[key] = job
         self._keys.put(key)
-        if self._thread is None:
+        if not self._started:
             # The thread does not know the writer and ends with it, whatever ends the training.
             finalize(self, self._keys.put, None)
-            self._thread = threading.Thread(
-                target=_run, args=(self._shared, self._keys), name="cygrad-checkpoint", daemon=True
-            )
+            arguments = (self._shared, self._keys, self._end)
             try:
-                self._thread.start()
+                # One call, so that no interrupt can come between the start and its entry in the
+                # list. Thread.start would wait for the thread, and an interrupt end this wait.
+                self._started.extend(map(start_new_thread, [_run], [arguments]))
             except RuntimeError:  # the system allows no more threads
-                self._thread = None
                 self._shared.run(key)
 
     def close(self) -> None:
         """Wait until all jobs are done, and end the thread."""
         self._keys.put(None)
-        thread, self._thread, self._keys = self._thread, None, SimpleQueue()
-        if thread is not None:
-            with contextlib.suppress(RuntimeError):  # an interrupt came before its start
-                thread.join()
+        started, end = self._started, self._end
+        self._started, self._keys, self._end = [], SimpleQueue(), SimpleQueue()
+        if started:
+            end.get()
 
     def take_errors(self) -> list[Exception]:
         """Return the errors of the jobs since the last call."""
@@ -71,6 +70,9 @@ class _Shared:
             self.errors.append(error)
 
 
-def _run(shared: _Shared, keys: SimpleQueue[str | None]) -> None:
-    while (key := keys.get()) is not None:
-        shared.run(key)
+def _run(shared: _Shared, keys: SimpleQueue[str | None], end: SimpleQueue[None]) -> None:
+    try:
+        while (key := keys.get()) is not None:
+            shared.run(key)
+    finally:
+        end.put(None)
