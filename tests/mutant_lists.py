@@ -77,6 +77,7 @@ SURVIVORS = {
         passes.pyx run_task: self.ranks is not None ⇒
         plan.pyx norm_stages: op.kind != NORMALIZE ⇒
         training.pyx train: UPDATE_WORK * self.engine.n_parameters ⇒
+        plan.pyx norm_stages: 2 if op.kind == NORMALIZE else 1 ⇒
     """,
     "threads write the same numbers at the same time, which no test can force": """
         blocks.pyx : 48 ⇒
@@ -96,6 +97,8 @@ SURVIVORS = {
         plan.pyx split_operations: units + blocks - 1 ⇒
         tile.h bias_gradient: delta->cols - panel * P ⇒
         tile.h forward: depth <= P ⇒
+        plan.pyx split_operations: best > 0.9 or (blocks > 1 and tasks > most) ⇒
+        ranks.pyx first_place: place + TILE // 2 ⇒
     """,
     "prefetching changes the time only": """
         plan.pyx look_ahead: self.members if op.is_split else 1 ⇒
@@ -105,12 +108,13 @@ SURVIVORS = {
         simd.h CG_FOLD: PANEL_VECTORS ⇒
         engine.pyx padded: size + width - 1 ⇒
         loops_plan.pyx layer_input: n * p.sparse.most + 1 ⇒
+        ranks.pyx most_rows: min(max((share + ROOM - 1) // ROOM * ROOM, 1), rows) ⇒
+        ranks.pyx prepare: 2 * CG_PANEL_BYTES * plan.panels
     """,
     "a number that is not set, for which the compiler takes the one that was left out": """
         engine.pyx numbers: numbers.row_stride, numbers.col_stride = size
     """,
     "a read or write behind the end that changes no result": """
-        functions.h polynomial: 2 * i + 1 < count ⇒
         simd.h CG_FOLD: j < half ⇒
         simd.h any_lane: 1 ⇒
         team.c cg_team_open_in_order: part < team->parts ⇒

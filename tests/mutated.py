@@ -44,15 +44,15 @@ PARTS = "src csrc tests benchmarks pyproject.toml README.md LICENSE"
 #: The tests of the engine. Others use it too, but are about something else.
 TESTS = """
     test_accumulation test_activations test_batch_losses test_batches test_bits test_blocks
-    test_checkpoints test_clipping test_compiled_graph test_custom_losses test_dispatch
-    test_equivalence test_functions test_gates test_gradient test_graph_gates test_importance
-    test_inference test_initializers test_input_checks test_interrupt test_jacobian
-    test_layer_bits test_layers test_lbfgs test_loops test_losses test_many test_memmap
-    test_memory_safety test_network test_optimizer_rules test_optimizers test_penalty
-    test_progress test_properties test_residuals test_scaling test_shuffle test_silent_answers
-    test_single_samples test_sparse test_standardization test_statistics test_steps
-    test_table_numbers test_table_reader test_table_streams test_tables test_team test_threads
-    test_training test_validation test_weights
+    test_checkpoints test_clipping test_compiled_graph test_cross_validation test_custom_losses
+    test_dispatch test_equivalence test_functions test_gates test_gradient test_graph_gates
+    test_importance test_inference test_initializers test_input_checks test_interrupt
+    test_jacobian test_layer_bits test_layers test_lbfgs test_loops test_losses test_many
+    test_memmap test_memory_safety test_network test_optimizer_rules test_optimizers
+    test_penalty test_progress test_properties test_residuals test_scaling test_shuffle
+    test_silent_answers test_single_samples test_sparse test_standardization test_statistics
+    test_steps test_table_numbers test_table_reader test_table_streams test_tables test_team
+    test_threads test_training test_validation test_weights
 """
 #: Files of tests that are about a part of the engine: a plant there that no quicker test has caught
 #: must pass all of them.
