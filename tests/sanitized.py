@@ -86,7 +86,8 @@ def environment(kind: str, folder: Path) -> dict[str, str]:
         # Python frees little of its own at its end.
         "ASAN_OPTIONS": f"{options}:detect_leaks=0:allocator_may_return_null=1",
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
-        "TSAN_OPTIONS": f"{options}:report_signal_unsafe=0",
+        # Tests fork while others train, and their children start threads.
+        "TSAN_OPTIONS": f"{options}:report_signal_unsafe=0:die_after_fork=0",
         "OPENBLAS_NUM_THREADS": "1",
     }
 
