@@ -68,6 +68,7 @@ SURVIVORS = {
         parameters.pyx pack_weights: rows < width ⇒
         tape.pyx evaluate_gate: 0 ⇒
         loops_plan.pyx operate: n if p.labels != NULL else 0 ⇒
+        team.c open_phase: atomic_load_explicit(& team->phase, memory_order_relaxed) + 1 ⇒
     """,
     "Cython compiles x == a and x == b to the switch of x == a or x == b": """
         loops.pyx update: u.rule == CG_RULE_rmsprop_centered or
@@ -81,6 +82,9 @@ SURVIVORS = {
     """,
     "threads write the same numbers at the same time, which no test can force": """
         blocks.pyx : 48 ⇒
+    """,
+    "a call without a batch, after one that was interrupted, would read it; there is none": """
+        ranks.pyx begin: self.header[3] = GOES_ON ⇒
     """,
     "only −1 is read, for an error": """
         plan.pyx add: 0 ⇒
@@ -99,6 +103,9 @@ SURVIVORS = {
         tile.h forward: depth <= P ⇒
         plan.pyx split_operations: best > 0.9 or (blocks > 1 and tasks > most) ⇒
         ranks.pyx first_place: place + TILE // 2 ⇒
+        plan.pyx gains_in_place: False ⇒
+        ranks.pyx before: self.exact and self.is_last ⇒
+        team.c cg_team_enter: own->yields > 0 ⇒
     """,
     "prefetching changes the time only": """
         plan.pyx look_ahead: self.members if op.is_split else 1 ⇒
