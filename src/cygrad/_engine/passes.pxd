@@ -107,6 +107,7 @@ cdef class SequentialPasses(Team):
     cdef double start_cost                  # of all threads but the calling one, in multiply-adds
     cdef bint in_turn                       # whether threads compute the blocks of a batch side by side
     cdef bint is_open                       # whether their phase has been opened
+    cdef double turn_loss, turn_metric, turn_penalty    # of the blocks that have had their turn: `p` is copied meanwhile
     cdef object sums                        # of the gradient from block to block, or None
     cdef Pass p                             # the current block of the current batch
     cdef Py_ssize_t samples, batch_size, batches

@@ -88,6 +88,8 @@ cdef class SequentialPasses(Team):
             self.ranks.next_phase(self, member)
             return
         self.stopped = cg_team_stopped(self.team)
+        if self.in_turn and self.is_open:
+            self.p.loss, self.p.metric, self.p.penalty = self.turn_loss, self.turn_metric, self.turn_penalty
         if self.in_turn and not self.stopped:
             if self.is_open:
                 self.end_batch()
@@ -96,6 +98,7 @@ cdef class SequentialPasses(Team):
                     return
                 self.begin_batch()
             self.is_open = True
+            self.turn_loss, self.turn_metric, self.turn_penalty = self.p.loss, self.p.metric, self.p.penalty
             cg_team_open_in_order(self.team, (self.p.batch_rows + self.plan.capacity - 1) // self.plan.capacity)
             return
         while not self.stopped:
@@ -193,7 +196,7 @@ cdef class SequentialPasses(Team):
                 if not p.is_last:
                     break
                 if self.plan.run_operation(op, &p, member, self.interrupts):
-                    self.p.loss = p.loss
+                    self.turn_loss = p.loss
                     return True
                 continue
             if op.kind != OUTPUT_DELTA and op.kind != GRADIENT and op.kind != SCALE_GRADIENT:
@@ -204,10 +207,10 @@ cdef class SequentialPasses(Team):
             if not cg_team_wait_turn(self.team, part, block):
                 return False
             if op.kind == OUTPUT_DELTA:
-                p.loss, p.metric = self.p.loss, self.p.metric
+                p.loss, p.metric = self.turn_loss, self.turn_metric
             stopped = self.plan.run_operation(op, &p, member, self.interrupts)
             if op.kind == OUTPUT_DELTA:
-                self.p.loss, self.p.metric, self.p.penalty = p.loss, p.metric, p.penalty
+                self.turn_loss, self.turn_metric, self.turn_penalty = p.loss, p.metric, p.penalty
             if stopped:
                 return True
             cg_team_pass_turn(self.team, part, block)
