@@ -1,13 +1,16 @@
 """Checkpoints: what they hold, when they are written, and what is refused."""
 
+import gc
 import json
 import os
 import pickle
 import signal
 import threading
 import time
+import weakref
 import zipfile
 from _thread import start_new_thread
+from functools import partial
 from math import inf, nan
 
 import numpy as np
@@ -515,6 +518,31 @@ def test_an_interrupt_while_the_thread_starts_leaves_no_job(monkeypatch):
         signal.signal(signal.SIGINT, before)
     jobs.close()
     assert run == [1]
+
+
+def test_the_error_of_a_job_keeps_no_thread():
+    """Its frames use the writer, which an interrupt has left without `close`."""
+    jobs, ended = Writer(), threading.Event()
+    gone = weakref.ref(jobs, lambda _: ended.set())
+
+    def fail(used):
+        raise OSError("no room")
+
+    def job(used):
+        try:
+            fail(used)
+        except OSError as error:
+            raise ValueError("damaged") from error
+
+    jobs.submit("a", partial(job, jobs))
+    deadline = time.monotonic() + 60
+    while not jobs._shared.errors:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    del jobs
+    while not ended.wait(0.001):
+        assert time.monotonic() < deadline, gone()
+        gc.collect()
 
 
 def test_without_a_thread_the_file_is_written_at_once(path, monkeypatch):

@@ -67,7 +67,19 @@ class _Shared:
             if job is not None:
                 job()
         except Exception as error:  # whatever class the writer raises
-            self.errors.append(error)
+            self.errors.append(_without_frames(error))
+
+
+def _without_frames(error: Exception) -> Exception:
+    """Return an error whose frames, and what they use, need not stay in memory.
+
+    They use the writer, and the thread, which has the error, ends with it.
+    """
+    each: BaseException | None = error
+    while each is not None:
+        each.__traceback__ = None
+        each = each.__cause__ or each.__context__
+    return error
 
 
 def _run(shared: _Shared, keys: SimpleQueue[str | None], end: SimpleQueue[None]) -> None:
