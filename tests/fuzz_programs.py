@@ -12,6 +12,7 @@ clang with the libraries of its sanitizers. An input that is found stays there, 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -138,6 +139,12 @@ def execute(command: list[str]) -> subprocess.CompletedProcess[str]:
     return done
 
 
+def package_folder() -> Path:
+    """Return the folder of the package that is tested: an installed one, or the sources."""
+    found = importlib.util.find_spec("cygrad")
+    return ROOT / "src" if found is None or not found.origin else Path(found.origin).parents[1]
+
+
 def environment(name: str, folder: Path) -> dict[str, str]:
     """Return the environment in which a program runs."""
     options = {
@@ -149,7 +156,7 @@ def environment(name: str, folder: Path) -> dict[str, str]:
         options["LD_PRELOAD"] = f"{folder / 'driver.so'} {library('asan', '.so')}"
         options["ASAN_OPTIONS"] += ":verify_asan_link_order=0:quarantine_size_mb=16"
         options["PYTHONMALLOC"] = "malloc"
-        options["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
+        options["PYTHONPATH"] = os.pathsep.join([str(package_folder()), str(ROOT / "tests")])
         options["OPENBLAS_NUM_THREADS"] = "1"
     return {**os.environ, **options}
 
