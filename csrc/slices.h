@@ -20,7 +20,7 @@
  * most tasks take some microseconds to some hundred. */
 enum { SLICE = 1800000, LATE = 300000 };
 
-/* So many yields to nobody, each of less than YIELD nanoseconds, end the sharing. */
+/* End the sharing after so many yields to nobody, each of less than YIELD nanoseconds. */
 enum { IDLE_YIELDS = 20, YIELD = 100000 };
 
 /* Processors fetch cache lines in pairs. */

@@ -1,7 +1,5 @@
 """Large batches in blocks of rows: the bits of one whole batch, however the blocks are divided."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import NamedTuple
 
@@ -9,10 +7,11 @@ import numpy as np
 import pytest
 from bits import assert_same_bits
 from cases import CASES, Case
+from plan_costs import costs
 from test_loops import assert_same_training, train_by_engine, train_by_loops
 
 import cygrad as cg
-from cygrad._engine import kernels, plan
+from cygrad._engine import kernels
 
 DTYPES = ("float32", "float64")
 BLOCK = 48  # the smallest one
@@ -33,15 +32,6 @@ DIVISIONS = {
     "shared by threads": Division(2, {**SMALL_BLOCKS, "turn": 1 << 40}, (BLOCK, 2, 1)),
     "side by side": Division(3, {**SMALL_BLOCKS, "turn": -(1 << 40), "barrier": -1}, (BLOCK, 1, 3)),
 }
-
-
-@contextmanager
-def costs(**changed: float) -> Iterator[None]:
-    before = plan.set_costs(**changed)
-    try:
-        yield
-    finally:
-        plan.set_costs(**before)
 
 
 def data_of(case: Case) -> tuple[np.ndarray, np.ndarray]:

@@ -2,15 +2,13 @@
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from plan_costs import costs
 
 import cygrad as cg
-from cygrad._engine import plan
 
 DTYPES = ("float32", "float64")
 NEVER = 1 << 62
@@ -73,15 +71,6 @@ NETWORKS = {
         ],
     ),
 }
-
-
-@contextmanager
-def costs(**changed: float) -> Iterator[None]:
-    before = plan.set_costs(**changed)
-    try:
-        yield
-    finally:
-        plan.set_costs(**before)
 
 
 def samples(net: Net, rows: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,28 +1,18 @@
 """The bits of layers that are not dense: those of the plain loops, everywhere."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
 import pytest
 from bits import assert_same_bits
 from layer_cases import LAYERS, network, samples
+from plan_costs import costs
 
 import cygrad as cg
-from cygrad._engine import kernels, plan
+from cygrad._engine import kernels
 
 DTYPES = ("float32", "float64")
 BATCH = 61  # of which the last one of 122 rows is full, and no block of rows
-
-
-@contextmanager
-def costs(**changed: float) -> Iterator[None]:
-    before = plan.set_costs(**changed)
-    try:
-        yield
-    finally:
-        plan.set_costs(**before)
 
 
 def trained(name, dtype, threads=1, **options):

@@ -157,8 +157,8 @@ class Ring:
     ) -> Bytes:
         """Take the memory to work with, and return the parameters to work with.
 
-        Where ranks have parameters in common, they have them during a call of the engine: they come
-        from the last rank's own ones, and `end_call` copies them to those of each.
+        Ranks of a run have them in common during a call of the engine: a copy of those of its last
+        rank, which `end_call` copies to the own ones of each.
 
         Parameters
         ----------

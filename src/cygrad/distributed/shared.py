@@ -92,7 +92,7 @@ class RunMemory:
 
     @property
     def steps(self) -> int:
-        """How many steps are complete, with the header and the parameters of the latest."""
+        """Number of complete steps; the header and the parameters are those of the latest."""
         return load_number(self._counters[-1])
 
     @steps.setter
