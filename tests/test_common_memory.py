@@ -19,13 +19,14 @@ if "no-memory" in sys.argv and rank == 0:
     del os.memfd_create
 memory = shared.common_memory(failures, 0, 5000)
 if memory is None:
-    print("none")
+    sys.stdout.write("none\\n")
 else:
     assert len(memory) == 5000 and not memory.any()
     MPI.COMM_WORLD.Barrier()
     memory[rank], memory[4999 - rank] = rank + 1, 10 * rank
     MPI.COMM_WORLD.Barrier()
-    print(memory[:size].tolist(), memory[5000 - size:].tolist())
+    # In one piece: the lines of ranks are mixed.
+    sys.stdout.write(f"{memory[:size].tolist()} {memory[5000 - size:].tolist()}\\n")
 del memory
 assert len(os.listdir("/proc/self/fd")) == files
 """
