@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import settings
 
 from cygrad import Gradients, Network
 from cygrad._engine import kernels
@@ -19,6 +20,10 @@ from cygrad.experiments import Page
 # A shell has the commands that it starts in the background ignore Ctrl-C, which some tests press.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The same examples in every run; `pytest --hypothesis-profile=default` looks for others.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads its options

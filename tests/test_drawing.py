@@ -202,7 +202,7 @@ def graphs(draw):
     return nodes[-1]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(graphs())
 def test_nothing_overlaps_in_random_graphs(f):
     assert_legible(f)
@@ -210,7 +210,7 @@ def test_nothing_overlaps_in_random_graphs(f):
     assert_legible(f)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(graphs())
 def test_branches_add_up_to_the_gradient(f):
     f.backward()
@@ -509,7 +509,7 @@ def test_svg_can_be_rendered(tmp_path):
     assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(min_size=1))
 def test_any_name_can_be_drawn(name):
     f = g.Variable(1.0, name) * 2

@@ -46,7 +46,7 @@ def test_every_activation_passes(activation):
     check_gradients(make("quadratic", hidden, activation), *problem("quadratic"), inputs=True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     loss=st.sampled_from(list(LOSSES)),
     hidden=st.lists(
@@ -300,7 +300,7 @@ def test_a_sample_is_spread_over_all_arrays():
     assert other.compared == 50
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(sizes=st.lists(st.integers(1, 40), min_size=1, max_size=8), sample=st.integers(1, 300))
 def test_samples_have_the_size_that_was_asked_for(sizes, sample):
     arrays = [SimpleNamespace(size=size) for size in sizes]

@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from bits import assert_same_bits
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import cygrad as cg
@@ -78,7 +78,6 @@ def test_the_properties_of_the_steps(n):
         assert np.ptp(sizes) <= 1
 
 
-@settings(deadline=None)
 @given(
     st.integers(1, 3000),
     st.integers(1, 100) | st.integers(1, 3100),
