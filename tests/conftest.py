@@ -1,6 +1,7 @@
 """What every test can ask for."""
 
 import _thread
+import gc
 import io
 import os
 import signal
@@ -52,7 +53,18 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
-def interrupt() -> Iterator[Callable[[], None]]:
+def uncollected() -> Iterator[None]:
+    """No garbage is collected: Python drops an interrupt that comes in a callback of that.
+
+    Hypothesis has such a callback, and among all tests, a collection takes half a second.
+    """
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.fixture
+def interrupt(uncollected: None) -> Iterator[Callable[[], None]]:
     """From its call on: Ctrl-C in a fifth of a second."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.2, _thread.interrupt_main)

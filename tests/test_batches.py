@@ -341,6 +341,7 @@ class TestReadingAhead:
         trainer().fit(endless, max_steps=3)
         assert closed == ["cygrad-reader"]
 
+    @pytest.mark.usefixtures("uncollected")
     def test_an_interrupt_leaves_a_usable_state(self):
         def endless():
             while one.steps == 0:
@@ -356,6 +357,7 @@ class TestReadingAhead:
         assert np.isfinite(one.net.parameters).all()
         assert len(one.fit(pieces, epochs=2)) == 2
 
+    @pytest.mark.usefixtures("uncollected")
     def test_an_interrupt_while_waiting_for_a_batch(self):
         def slow():
             yield X, Y

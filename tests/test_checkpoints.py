@@ -501,6 +501,7 @@ def test_of_waiting_jobs_the_latest_is_run():
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a signal interrupts what waits")
+@pytest.mark.usefixtures("uncollected")
 def test_an_interrupt_while_the_thread_starts_leaves_no_job(monkeypatch):
     """On a busy machine a new thread may run late."""
 

@@ -458,6 +458,7 @@ def system_threads():
     return len(os.listdir("/proc/self/task"))
 
 
+@pytest.mark.usefixtures("uncollected")
 @pytest.mark.parametrize("kind", ["epochs together", "epochs apart", "evaluation", "large steps"])
 def test_an_interrupt_stops_all_networks_at_once(kind):
     options, trainers = {}, [trainer_of(seed) for seed in range(5)]
@@ -523,6 +524,7 @@ def test_an_interrupt_leaves_each_network_between_two_steps():
         assert trainer.steps == 0 or trainer.history.stopped is None
 
 
+@pytest.mark.usefixtures("uncollected")
 @pytest.mark.parametrize(
     "moments", [12, pytest.param(500, marks=pytest.mark.slow)], ids=["few", "many"]
 )
