@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -23,7 +25,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad.distributed.failures import SPINS, Failures, RankError, given_up
-from cygrad.distributed.shared import HEADER_NUMBERS, RunMemory
+from cygrad.distributed.shared import (
+    HEADER_NUMBERS,
+    NoCommonMemory,
+    RunMemory,
+    common_memory,
+    own_memory,
+)
 from cygrad.distributed.signals import DeferredSignals
 
 if TYPE_CHECKING:
@@ -196,12 +204,11 @@ class Ring:
     def _new_memory(self, block_size: int, parameter_size: int) -> RunMemory:
         """Return memory of the run; if ranks can have none in common, each is a run from now on."""
         if any(a == b for a, b in pairwise(self._failures.hosts)):
-            sizes = block_size, parameter_size
-            memory = RunMemory(self._run, SLOTS, *sizes, self._failures)
-            if memory.is_common:
-                return memory
+            new = partial(common_memory, self._failures, self._run[0])
+            with suppress(NoCommonMemory):
+                return RunMemory(self._run, SLOTS, block_size, parameter_size, new)
             self._find_run(range(self.size))
-        return RunMemory(self._run, SLOTS, block_size, 0)
+        return RunMemory(self._run, SLOTS, block_size, 0, own_memory)
 
     @property
     def _room(self) -> RunMemory:

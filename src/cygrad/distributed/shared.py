@@ -11,6 +11,8 @@ import numpy as np
 from cygrad._engine.passes import load_number, store_number
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from cygrad.distributed.failures import Failures
@@ -21,6 +23,10 @@ NAME = "cygrad-ranks"
 #: Bytes between two counters, so that processors do not wait for each other's, and of a page.
 COUNTER_BYTES, PAGE = 128, 4096
 HEADER_NUMBERS = 4
+
+
+class NoCommonMemory(Exception):
+    """Ranks cannot have memory in common."""
 
 
 class RunMemory:
@@ -34,14 +40,12 @@ class RunMemory:
         How many blocks have room at once.
     block_size, parameter_size : int
         Bytes of a block, and of all parameters.
-    failures : Failures or None
-        Of all ranks, which make the memory of their runs together. None: for a run of one rank,
-        which works with its own parameters.
+    new : function
+        Called with the size, it returns zeros that begin with a page: `own_memory` or, on all
+        ranks together, `common_memory`.
 
     Attributes
     ----------
-    is_common : bool
-        False if the ranks cannot have memory in common; it is of no use then.
     block_size : int
     slots : list of ndarray of uint8
         Room for the sums of blocks.
@@ -58,22 +62,13 @@ class RunMemory:
         slots: int,
         block_size: int,
         parameter_size: int,
-        failures: Failures | None = None,
+        new: Callable[[int], Bytes],
     ) -> None:
         # Of each rank, of the steps, and the header, each at a distance from the others.
         counters = _pages(COUNTER_BYTES * (len(run) + 2))
         stride = _pages(block_size) + PAGE  # not all at the same place of a cache
         end = counters + slots * stride
-        if failures is None:
-            memory: Bytes | None = np.zeros(end + PAGE, np.uint8)
-            assert memory is not None
-            memory = memory[-memory.ctypes.data % PAGE :]
-            parameter_size = 0
-        else:
-            memory = common_memory(failures, run[0], end + parameter_size)
-        self.is_common = memory is not None
-        if memory is None:
-            return
+        memory = new(end + parameter_size)
         self._run, self.block_size = run, block_size
         places = range(counters, end, stride)
         self.slots = [memory[place : place + block_size] for place in places]
@@ -100,12 +95,18 @@ class RunMemory:
         store_number(self._counters[-1], number)
 
 
+def own_memory(size: int) -> Bytes:
+    """Return memory of one rank, zeros that begin with a page."""
+    memory = np.zeros(size + PAGE, np.uint8)
+    return memory[-memory.ctypes.data % PAGE :]
+
+
 def _pages(size: int) -> int:
     """Return the size of whole pages for so many bytes."""
     return (size + PAGE - 1) // PAGE * PAGE
 
 
-def common_memory(failures: Failures, first: int, size: int) -> NDArray[np.uint8] | None:
+def common_memory(failures: Failures, first: int, size: int) -> Bytes:
     """Return memory that begins as zeros, and that ends with its last user.
 
     All ranks call it together. It is a file without a name, which other ranks open by the number of
@@ -122,9 +123,13 @@ def common_memory(failures: Failures, first: int, size: int) -> NDArray[np.uint8
 
     Returns
     -------
-    ndarray of uint8, shape (size,), or None
-        None on all ranks, if any of them cannot have it: the system has no such files, or the
-        processes do not see each other.
+    ndarray of uint8, shape (size,)
+
+    Raises
+    ------
+    NoCommonMemory
+        On all ranks, if any of them cannot have it: the system has no such files, or the processes
+        do not see each other.
     """
     own, memory, file = np.full(4, -1, np.int64), None, -1
     try:
@@ -144,7 +149,9 @@ def common_memory(failures: Failures, first: int, size: int) -> NDArray[np.uint8
     failures.wait(failures.comm.Iallreduce(failures.mpi.IN_PLACE, agreed, failures.mpi.MIN))
     if file >= 0:
         os.close(file)  # all have it now, or nobody wants it
-    return np.frombuffer(memory, np.uint8) if memory is not None and agreed[0] else None
+    if memory is None or not agreed[0]:
+        raise NoCommonMemory
+    return np.frombuffer(memory, np.uint8)
 
 
 def _opened(process: int, number: int, identity: tuple[int, int], size: int) -> mmap.mmap | None:
