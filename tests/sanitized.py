@@ -72,17 +72,21 @@ def environment(kind: str, folder: Path) -> dict[str, str]:
     """Return the environment in which Python runs with the sanitizer."""
     compiler = os.environ.get("CC", "cc").split()[-1]
     library = "libasan.so" if kind == "address" else "libtsan.so"
-    found = subprocess.run(
-        [compiler, f"-print-file-name={library}"], capture_output=True, text=True, check=True
-    )
-    if not Path(found.stdout.strip()).is_absolute():
-        raise NoSanitizer(f"the compiler {compiler} has no {library}")
+    libraries = []
+    # The second one, where there is one, so that libraries can throw exceptions of C++.
+    for name in (library, "libstdc++.so"):
+        command = [compiler, f"-print-file-name={name}"]
+        found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        if Path(found).is_absolute():
+            libraries.append(found)
+        elif name == library:
+            raise NoSanitizer(f"the compiler {compiler} has no {library}")
     options = "halt_on_error=1:abort_on_error=0:exitcode=99"
     return {
         **os.environ,
         "PYTHONPATH": str(folder / "src"),
         "PYTHONMALLOC": "malloc",  # else the sanitizer takes the small objects of a block for one
-        "LD_PRELOAD": found.stdout.strip(),
+        "LD_PRELOAD": ":".join(libraries),
         # Python frees little of its own at its end.
         "ASAN_OPTIONS": f"{options}:detect_leaks=0:allocator_may_return_null=1",
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
@@ -95,7 +99,9 @@ def environment(kind: str, folder: Path) -> dict[str, str]:
 def run(kind: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
     """Run pytest on the copy under a sanitizer, with these arguments."""
     folder = build(kind)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-x", "-n0", *arguments]
+    # What a sanitizer writes before it ends the process must not be captured.
+    options = ["-p", "no:cacheprovider", "--capture=sys", "-x", "-n0"]
+    command = [sys.executable, "-m", "pytest", *options, *arguments]
     if kind == "thread" and shutil.which("setarch"):
         command = ["setarch", os.uname().machine, "--addr-no-randomize", *command]
     return subprocess.run(

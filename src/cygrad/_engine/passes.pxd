@@ -134,7 +134,6 @@ cdef class ParallelPasses(Team):
     cdef Plan plan
     cdef Pass p                     # the part that all passes share
     cdef Samples x                  # its samples
-    cdef bint found_nonfinite       # whether one of them is not finite
     cdef Py_ssize_t samples, chunk, chunks
     cdef bint is_open               # whether the phase, with a task for each chunk, has been opened
     cdef Results results

@@ -232,12 +232,12 @@ cdef class ParallelPasses(Team):
         self.samples, self.chunk = samples, chunk
         self.chunks = (samples + chunk - 1) // chunk
         check_signals()
-        self.is_open = self.found_nonfinite = False
+        self.is_open = False
         self.run_threads(self.members, None)
-        if self.found_nonfinite:
-            self.x.check()      # raises the error that names the first of them
         if self.interrupts.error is not None:
             raise self.interrupts.error
+        if cg_team_stopped(self.team):
+            self.x.check()      # raises the error that names the first number that is not finite
         return 0
 
     cdef void next_phase(self, int member) noexcept nogil:
@@ -256,7 +256,6 @@ cdef class ParallelPasses(Team):
         p.start = task * self.chunk
         p.rows = p.batch_rows = min(self.samples - p.start, self.chunk)
         if not self.x.is_checked and not self.x.rows_are_finite(p.start, p.rows, place):
-            self.found_nonfinite = True
             cg_team_stop(self.team)
             return
         if self.plan.run(&p, member, self.interrupts):
