@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import settings
 
-from cygrad import Gradients, Network
+from cygrad import Gradients, Network, Trainer
 from cygrad._engine import kernels
 from cygrad.experiments import Page
 
@@ -64,13 +64,26 @@ def uncollected() -> Iterator[None]:
 
 
 @pytest.fixture
-def interrupt(uncollected: None) -> Iterator[Callable[[], None]]:
-    """From its call on: Ctrl-C in a fifth of a second."""
+def interrupt(uncollected: None) -> Iterator[Callable[..., None]]:
+    """interrupt(trainer, steps): Ctrl-C in a fifth of a second, but not before so many steps."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    timer = threading.Timer(0.2, _thread.interrupt_main)
-    yield timer.start
-    timer.cancel()
-    timer.join()
+    has_ended, pressing = threading.Event(), []
+
+    def press(trainer: Trainer | None, steps: int) -> None:
+        has_ended.wait(0.2)
+        while trainer is not None and trainer.steps < steps and not has_ended.wait(0.001):
+            pass
+        if not has_ended.is_set():
+            _thread.interrupt_main()
+
+    def start(trainer: Trainer | None = None, steps: int = 1) -> None:
+        pressing.append(threading.Thread(target=press, args=(trainer, steps)))
+        pressing[-1].start()
+
+    yield start
+    has_ended.set()
+    for each in pressing:
+        each.join()
     signal.signal(signal.SIGINT, before)
 
 

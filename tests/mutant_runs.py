@@ -38,7 +38,9 @@ WAITING = 8
 #: Tests that can fail on a busy machine.
 WITH_CLOCK = re.compile(r"tests/test_(?:interrupt|progress|budgets|many|team|distributed)")
 MOST_BYTES = 8 << 30
-PYTEST = ("-x", "-q", "--tb=line", "-p", "no:cacheprovider", "-n0")
+#: The warning is of Hypothesis, which a worker has imported.
+WARNING = "ignore::pytest.PytestAssertRewriteWarning"
+PYTEST = ("-x", "-q", "--tb=line", "-p", "no:cacheprovider", "-n0", "-W", WARNING)
 
 #: What each test reaches: its seconds, and the numbers of the plants.
 Tests = dict[str, tuple[float, list[int]]]

@@ -181,7 +181,7 @@ def test_an_interrupt_leaves_whole_steps(division, interrupt):
     nets = [network() for _ in range(2)]
     with costs(**changed):
         trainer, twin = (cg.Trainer(net, cg.Adam(), ROWS, threads=threads) for net in nets)
-        interrupt()
+        interrupt(trainer)
         with pytest.raises(KeyboardInterrupt):
             trainer.fit(X, y, 10**6, shuffle=False)
         epochs, steps = divmod(trainer.steps, 100)

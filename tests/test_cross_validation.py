@@ -140,6 +140,7 @@ def test_rows_are_standardized_as_their_copy(rows):
         assert array.tobytes() == other.tobytes()
 
 
+@pytest.mark.filterwarnings("ignore:batch_size is 500:UserWarning")
 def test_folds_are_no_copies():
     large = np.zeros((30_000, 60))
     y = np.arange(30_000) % 2

@@ -19,7 +19,7 @@ def test_an_interrupt_comes_out_between_two_steps(interrupt):
     y = X[:, 0]
     net = _network()
     trainer = cg.Trainer(net, cg.SGD(1e-3, momentum=0.9), batch_size=1, rng=0)
-    interrupt()
+    interrupt(trainer)
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(X, y, epochs=1000, shuffle=False)
 
@@ -48,7 +48,7 @@ def test_an_interrupt_within_a_split_with_a_budget_counts_its_steps(interrupt, t
     rate = cg.Warmup(10**6, cg.CosineDecay(1e-3, 10**7))
     trainer, twin = (cg.Trainer(_network(), cg.SGD(rate), 1, rng=0) for _ in range(2))
     log = cg.CSVLogger(tmp_path / "log.csv")
-    interrupt()
+    interrupt(trainer)
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(X, y, epochs=10**6, validation=10, max_seconds=1000, callbacks=[log])
     assert trainer.steps > 0
@@ -81,7 +81,7 @@ def test_an_interrupt_within_a_stream_comes_out_between_two_steps(interrupt):
     y = X[:, 0]
     nets = [_network() for _ in range(2)]
     trainer, twin = (cg.Trainer(net, cg.SGD(1e-3, momentum=0.9), 1) for net in nets)
-    interrupt()
+    interrupt(trainer)
     with pytest.raises(KeyboardInterrupt):
         trainer.partial_fit(X, y)
     assert 0 < trainer.steps < len(X)

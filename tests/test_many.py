@@ -170,7 +170,7 @@ def test_an_update_that_overflows_at_the_end_of_an_epoch_is_found():
 
 def test_an_interrupt_in_a_call_keeps_the_epochs_that_are_done(interrupt):
     trainer, twin = trainer_of(2), trainer_of(2)
-    interrupt()
+    interrupt(trainer, 6)
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(X, LABELS, 10**7)
     epochs = trainer.steps // 6
@@ -459,6 +459,7 @@ def system_threads():
 
 
 @pytest.mark.usefixtures("uncollected")
+@pytest.mark.filterwarnings("ignore:batch_size is 5000:UserWarning")
 @pytest.mark.parametrize("kind", ["epochs together", "epochs apart", "evaluation", "large steps"])
 def test_an_interrupt_stops_all_networks_at_once(kind):
     options, trainers = {}, [trainer_of(seed) for seed in range(5)]

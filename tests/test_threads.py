@@ -196,7 +196,7 @@ def test_an_interrupt_stops_all_and_the_trainer_goes_on(rows, interrupt):
     sizes = (300, 400, 200, 9)
     X, y = _data(10_000, 300)
     trainer = cg.Trainer(_network(sizes=sizes), cg.Adam(), rows, rng=0, threads=3)
-    interrupt()
+    interrupt(trainer)
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(X, y, 10**6, shuffle=False)
     epochs, steps = divmod(trainer.steps, 10_000 // rows)
