@@ -90,6 +90,12 @@ def to_onnx(
     UserWarning
         If outputs for some samples differ by more than rounding.
 
+    Notes
+    -----
+    The self-test says nothing of other runtimes: try yours on samples of your own. In OpenCV 5.0.0
+    tanh of 44.3 and more is NaN, and with it all outputs of the network (in 4.14.0 it is 1). tract
+    0.23.9 takes NaN among the inputs for numbers, and gives finite outputs.
+
     Examples
     --------
     >>> import cygrad as cg
