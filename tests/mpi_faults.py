@@ -96,7 +96,7 @@ def check_nothing_left(own: MPITrainer) -> None:
     COMM.Barrier()
     time.sleep(0.02)
     status = MPI.Status()
-    for comm, tag in ((own._failures.comm, FAILED), (own._comm, MPI.ANY_TAG)):
+    for comm, tag in ((own.group.failures.comm, FAILED), (own.group.comm, MPI.ANY_TAG)):
         if comm.Iprobe(MPI.ANY_SOURCE, tag, status):
             fail(AssertionError(f"{status.Get_tag()} is left of {status.Get_source()}"))
 

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
-from time import monotonic
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from cygrad import checks
 from cygrad._engine.training import Training
 from cygrad.distributed import agreement
-from cygrad.distributed.failures import Failures, RankError
-from cygrad.distributed.ring import Ring
+from cygrad.distributed.failures import RankError
+from cygrad.distributed.group import Ranks
 from cygrad.exchange.libraries import library
 from cygrad.threads import default_threads
 from cygrad.training import LBFGS, Trainer
 from cygrad.training.checkpoints.fingerprint import HASH_BYTES, of_array
-from cygrad.training.clock import common_clock
-from cygrad.training.history import DivergenceError
 from cygrad.training.shards import Share
 
 if TYPE_CHECKING:
@@ -36,8 +32,6 @@ if TYPE_CHECKING:
     from cygrad.training.checkpoints.fingerprint import Fingerprint
     from cygrad.training.data import GivenData
     from cygrad.training.optimizers import Optimizer
-
-T = TypeVar("T")
 
 
 class MPITrainer(Trainer):
@@ -151,23 +145,19 @@ class MPITrainer(Trainer):
         clip_global_norm: float | None = None,
     ) -> None:
         mpi = library("mpi4py.MPI", "mpi")
-        comm = _checked_comm(mpi, comm)
-        self._failures = Failures(mpi, comm)
-        failures = self._failures
-        self._comm = failures.duplicate(comm) if failures.size > 1 else comm
-        failures.begin("the making of a trainer")
+        self._group = group = Ranks(mpi, _checked_comm(mpi, comm))
+        group.failures.begin("the making of a trainer")
         self._fingerprint: Fingerprint | None = None
-        self._interrupted = -1  # the rank, of the latest `agree`
         words = np.random.SeedSequence().generate_state(4)
-        with self._telling(), failures:
-            if failures.size > 1:
-                self._broadcast(words)
+        with group.telling(), group.failures:
+            if group.size > 1:
+                group.broadcast(words)
 
             def make() -> None:
                 self._exact = checks.flag(exact, "exact")
-                self._ring = Ring(self._comm, self._exact, failures)
+                group.open_ring(self._exact)
                 seeds = rng
-                if rng is None and failures.size > 1:
+                if rng is None and group.size > 1:
                     seeds = np.random.SeedSequence([int(word) for word in words])
                 super(MPITrainer, self).__init__(
                     net,
@@ -187,13 +177,13 @@ class MPITrainer(Trainer):
                         f"shards is {shards} and own_rows is True, expected at least one shard for "
                         f"each of {self.size} ranks"
                     )
-                if failures.size > 1:
+                if group.size > 1:
                     self._check_network()
 
-            self._make_together(make)
-            if self.size > 1:
-                agreement.require(failures, self._identity(with_parameters=False))
-                self._broadcast(net.engine.storage)
+            group.make(make)
+            if group.size > 1:
+                agreement.require(group.failures, self._identity(with_parameters=False))
+                group.broadcast(net.engine.storage)
 
     def _identity(self, *, with_parameters: bool = True) -> dict[str, str]:
         more = {"exact": f"{self._exact}", "own_rows": f"{self._own_rows}"}
@@ -202,12 +192,12 @@ class MPITrainer(Trainer):
     @property
     def rank(self) -> int:
         """The number of this process among those that train together, from 0."""
-        return self._failures.rank
+        return self._group.rank
 
     @property
     def size(self) -> int:
         """Number of processes that train together."""
-        return self._failures.size
+        return self._group.size
 
     @property
     def exact(self) -> bool:
@@ -215,8 +205,8 @@ class MPITrainer(Trainer):
         return self._exact
 
     @property
-    def is_main(self) -> bool:
-        return self.rank == 0
+    def group(self) -> Ranks:
+        return self._group
 
     @property
     def max_threads(self) -> int | Callable[[], int]:
@@ -264,7 +254,7 @@ class MPITrainer(Trainer):
         if not self._own_rows or self.size == 1:
             return rows, weights
         counts = np.zeros(self.size, np.int64)
-        self._failures.wait(self._comm.Iallgather(np.array([rows]), counts))
+        self._group.failures.wait(self._group.comm.Iallgather(np.array([rows]), counts))
         n = int(counts.sum())
         first = self._first_rows(n)
         differs = np.diff(first) != counts
@@ -283,20 +273,18 @@ class MPITrainer(Trainer):
         if weights is None:
             return n, None
         gathered = np.empty(n)
-        self._failures.wait(
-            self._comm.Iallgatherv(
-                weights, [gathered, (counts, first[:-1]), self._failures.mpi.DOUBLE]
-            )
-        )
+        group = self._group
+        places = [gathered, (counts, first[:-1]), group.failures.mpi.DOUBLE]
+        group.failures.wait(group.comm.Iallgatherv(weights, places))
         return n, gathered
 
     def _share_of_processors(self) -> int:
-        return max(default_threads() // self._failures.ranks_here, 1)
+        return max(default_threads() // self._group.failures.ranks_here, 1)
 
     def _new_training(self) -> Training:
         training = super()._new_training()
         if self.size > 1:
-            training.join(self._ring)
+            training.join(self._group.ring)
         return training
 
     def _check_network(self) -> None:
@@ -308,108 +296,34 @@ class MPITrainer(Trainer):
         if isinstance(self._optimizer, LBFGS):
             raise ValueError("optimizer is LBFGS, which ranks cannot share; expected another one")
 
-    def _broadcast(self, array: Any, root: int = 0) -> None:
-        """Take the numbers that an array has on one rank."""
-        self._failures.wait(self._comm.Ibcast(array.view(np.uint8), root))
-
-    def _common_time(self) -> float:
-        time = np.array([monotonic()])
-        self._broadcast(time)
-        return float(time[0])
-
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Tell other ranks of an error that they do not have."""
-        try:
-            yield
-        except (DivergenceError, RankError):
-            raise
-        except BaseException as error:
-            if self.size > 1 and not self._failures.is_common:
-                self._failures.tell(error)
-            raise
-
     @contextmanager
     def _together(
         self, name: str, values: dict[str, Any], *, is_short: bool = False
     ) -> Iterator[None]:
-        """Train with other ranks: check that they make the same call.
+        """Train with other ranks, which make the same call with the same values.
 
         is_short : whether it has little to do: parameters are not compared, which takes as long as
-            reading them, nor what a trainer was made with; of data less is compared, and nothing
-            follows the last step, with signals that wait
+            reading them, nor what a trainer was made with; of data less is compared
         """
         if self.size == 1:
             yield
             return
-        failures, signals = self._failures, self._ring.signals
-        failures.begin(name)
-        with failures, self._telling(), signals.kept():
+
+        def describe() -> dict[str, str]:
             common = {key: value for key, value in values.items() if key not in self._own_data}
-            known = {
-                "call": name,
-                **(agreement.state(self) if is_short else self._identity()),
-                **agreement.describe(
-                    common, agreement.BYTES_OF_STEP if is_short else agreement.ALL_BYTES
-                ),
-            }
-            failures.signals = signals
-            agreement.require(failures, known)
-            failures.signals = None
-            with common_clock(self._common_time), self._quiet():
-                if self._own_rows:
-                    self._fingerprint = self._make_together(lambda: self._check_rows(values))
-                yield
-            if not is_short:
-                self.agree(False)
-            failures.is_common = True  # all is done
-            self.raise_interrupt()
+            amount = agreement.BYTES_OF_STEP if is_short else agreement.ALL_BYTES
+            own = agreement.state(self) if is_short else self._identity()
+            return own | agreement.describe(common, amount)
+
+        with self._group.call(name, describe, is_short=is_short):
+            if self._own_rows:
+                self._fingerprint = self._group.make(lambda: self._check_rows(values))
+            yield
 
     @property
     def _own_data(self) -> tuple[str, ...]:
         """The names of the data of which each rank has its own rows."""
         return ("X", "y", "sample_weight") if self._own_rows else ()
-
-    def _make_together(self, make: Callable[[], T]) -> T:
-        """Return what a function makes, unless it raises an error on any rank."""
-        found, error = None, None
-        try:
-            with self._failures.preparing():
-                found = make()
-        except BaseException as raised:
-            error = raised
-        agreement.complete(self._failures, error)
-        return cast("T", found)
-
-    def prepare(self, make: Callable[[], T]) -> T:
-        if self.size == 1:
-            return make()
-        time = self._common_time()
-        with common_clock(lambda: time):
-            return self._make_together(make)
-
-    def agree(self, stops: bool) -> bool:
-        if self.size == 1:
-            return stops
-        own = np.array([stops, self.rank + 1 if self._ring.signals.handle() else 0])
-        found = agreement.largest(self._failures, own)
-        self._interrupted = int(found[1]) - 1
-        return bool(found[0])
-
-    def raise_interrupt(self) -> None:
-        rank = self._interrupted
-        if rank >= 0:
-            self._interrupted, self._failures.is_common = -1, True
-            self._ring.signals.raise_kept()  # may raise what the handler of this rank raises
-            raise KeyboardInterrupt(f"rank {rank} was interrupted")
-
-    @property
-    def is_torn(self) -> bool:
-        return self._ring.is_torn
-
-    @property
-    def leaves_together(self) -> bool:
-        return self.size == 1 or self._failures.is_common
 
     def _check_rows(self, values: Mapping[str, Any]) -> Fingerprint:
         """Return the fingerprint of all rows, made of those of the shards."""
@@ -429,7 +343,9 @@ class MPITrainer(Trainer):
                 of_shard = of_array(array[rows.start - first : rows.stop - first], name)
                 hashes[shard] = np.frombuffer(bytes.fromhex(of_shard["hash"]), np.uint8)
             # Each is 0 on all ranks but one.
-            self._failures.wait(self._comm.Iallreduce(self._failures.mpi.IN_PLACE, hashes))
+            self._group.failures.wait(
+                self._group.comm.Iallreduce(self._group.failures.mpi.IN_PLACE, hashes)
+            )
             part = of_array(array[:0], name)
             part["shape"][0] = n
             found[name] = {**part, "hash": blake2b(hashes.tobytes()).hexdigest()}
@@ -438,16 +354,6 @@ class MPITrainer(Trainer):
     def fingerprint(self, given: GivenData) -> Fingerprint:
         own = self._fingerprint
         return super().fingerprint(given) if own is None else own
-
-    @contextmanager
-    def _quiet(self) -> Iterator[None]:
-        """Leave warnings to rank 0."""
-        if self.is_main:
-            yield
-            return
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
 
     def _check_own_rows(self, X: Any, options: Mapping[str, Any]) -> None:
         """Refuse what needs all rows on one rank, where each has its own."""
@@ -481,8 +387,8 @@ class MPITrainer(Trainer):
             return options
         verbose = options.get("verbose")
         shared = np.array([-1 if verbose is None else bool(verbose)])
-        self._broadcast(shared)
-        if self.is_main:
+        self._group.broadcast(shared)
+        if self._group.is_main:
             return options
         options.pop("verbose", None)
         return options if shared[0] < 0 else {**options, "verbose": bool(shared[0])}
@@ -511,7 +417,7 @@ class MPITrainer(Trainer):
     def training_state(self) -> dict[str, Any]:
         if self.size > 1:  # the last rank alone has used it
             for array in self._training.state:
-                self._broadcast(array, self.size - 1)
+                self._group.broadcast(array, self.size - 1)
         return super().training_state()
 
     def __getstate__(self) -> NoReturn:

@@ -147,7 +147,7 @@ class Run(ABC):
             if state is not None:
                 with self._restoring():
                     restore(hook, state["callbacks"][index])
-        if self._verbose and trainer.is_main:
+        if self._verbose and trainer.group.is_main:
             self._progress = cleanup.enter_context(self.new_progress())
 
     @staticmethod
@@ -280,7 +280,7 @@ class Run(ABC):
         stops = [hook.on_epoch_end(trainer, epoch.number, history.last()) for hook in self.hooks]
         is_partial = history.partial_steps > 0
         spent = self.budget.spent(epoch.number, partial=is_partial)
-        if trainer.agree(any(stops)) and not is_partial:
+        if trainer.group.agree(any(stops)) and not is_partial:
             spent = "callback"
         history.stopped = spent
         self.epoch = None
@@ -288,7 +288,7 @@ class Run(ABC):
             self.plan_epoch(trainer.steps)
         for hook in self._pausing:
             hook.on_pause(self)
-        trainer.raise_interrupt()
+        trainer.group.raise_interrupt()
 
     def pause(self, epoch: Epoch) -> None:
         """Call the callbacks that pause the training within an epoch."""
@@ -373,7 +373,7 @@ class Run(ABC):
 
     def _leave(self, epoch: Epoch, is_error: bool) -> None:
         """Leave an epoch that an error or an interrupt has ended."""
-        if not self._engine.finite or self.trainer.is_torn:
+        if not self._engine.finite or self.trainer.group.is_torn:
             self._restore()
         elif len(self.history) < epoch.number and self.steps_done == epoch.planned:
             missing = len(self.history.keys()) - 4  # loss, metric, rate and seconds are known
@@ -384,7 +384,7 @@ class Run(ABC):
             not is_error
             and len(self.history) < epoch.number
             and self.can_go_on
-            and self.trainer.leaves_together
+            and self.trainer.group.leaves_together
         ):
             for hook in self._pausing:
                 hook.on_leave(self)
@@ -483,7 +483,7 @@ class ArrayRun(Run):
                 trainer.max_threads,
             )
         except BaseException:
-            if not self._engine.finite or trainer.is_torn:
+            if not self._engine.finite or trainer.group.is_torn:
                 self._restore()
             raise
         if len(history) < first + count:

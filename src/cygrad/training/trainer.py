@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from cygrad.threads import check_threads, default_threads, within_limit
 from cygrad.training.clipping import Clipping, read_clipping
 from cygrad.training.data import GivenData, read_data, read_sample_weights
 from cygrad.training.fitting import FitOptions, prepare
+from cygrad.training.group import Alone
 from cygrad.training.history import DivergenceError, History
 from cygrad.training.optimizers import Optimizer
 from cygrad.training.rates import Rates
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DivergenceError", "History", "Trainer"]
 
-T = TypeVar("T")
+ALONE = Alone()
 
 
 class Trainer:
@@ -452,7 +453,7 @@ class Trainer:
         )
         reset = checks.flag(reset, "reset")
         seeds = self._seeds.of("validation")
-        run = self.prepare(lambda: prepare(self, given, options, callbacks, seeds, 4))
+        run = self.group.prepare(lambda: prepare(self, given, options, callbacks, seeds, 4))
         return run(reset)
 
     def resume(
@@ -578,9 +579,9 @@ class Trainer:
         return self._seeds
 
     @property
-    def is_main(self) -> bool:
-        """True if this process writes files: of several that train together, only one does."""
-        return True
+    def group(self) -> Alone:
+        """The processes that train the network together: this one."""
+        return ALONE
 
     def fingerprint(self, given: GivenData) -> Fingerprint:
         """Return the fingerprint of the data of a `fit`, for a checkpoint."""
@@ -591,29 +592,6 @@ class Trainer:
     def together(self, rows: int, weights: Weights | None) -> tuple[int, Weights | None]:
         """Return the number of rows, and their weights, of all processes that train together."""
         return rows, weights
-
-    # For `MPITrainer`, whose methods are called on all ranks
-
-    def prepare(self, make: Callable[[], T]) -> T:
-        """Return what a function makes of the arguments of a call."""
-        return make()
-
-    def agree(self, stops: bool) -> bool:
-        """Return whether the training stops after an epoch."""
-        return stops
-
-    def raise_interrupt(self) -> None:
-        """Raise a KeyboardInterrupt if a rank was interrupted before the latest `agree`."""
-
-    @property
-    def is_torn(self) -> bool:
-        """True if a step was given up in the middle."""
-        return False
-
-    @property
-    def leaves_together(self) -> bool:
-        """True if an error that ends an epoch ends it on all ranks."""
-        return True
 
     def exclusive(self) -> Training:
         """Return a context in which no other call can train the network."""
@@ -726,7 +704,7 @@ class Trainer:
         No copy of the parameters is kept, and `history` stays that of the latest `fit`. An update
         that overflows is found in the next step only, because the parameters are not checked.
         """
-        samples, targets, weights = self.prepare(lambda: self._read(X, y, sample_weight))
+        samples, targets, weights = self.group.prepare(lambda: self._read(X, y, sample_weight))
         with self._training as training:
             rates = self.rates_of(self.steps, -(-samples.rows // self.step_rows))
             loss, metric, done, diverged = training.epoch(
@@ -765,7 +743,7 @@ class Trainer:
         -----
         As for `partial_fit`.
         """
-        samples, targets, weights = self.prepare(lambda: self._read(X, y, sample_weight))
+        samples, targets, weights = self.group.prepare(lambda: self._read(X, y, sample_weight))
         with self._training as training:
             loss = training.step(samples, targets, self.max_threads, weights)
         if not isfinite(loss):

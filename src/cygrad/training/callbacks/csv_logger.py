@@ -70,14 +70,14 @@ class CSVLogger(Callback):
     def on_train_begin(self, trainer: Trainer) -> None:
         columns = [*FIRST_COLUMNS, *trainer.history]
         rows = self._rows_to_keep(columns, trainer.steps)
-        if trainer.is_main:
+        if trainer.group.is_main:
             with atomic_write(self.path, text=True) as file:
                 file.write(_line(columns))
                 file.writelines(map(_line, rows))
         self._epochs = int(rows[-1][0]) if rows else 0
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, logs: Logs) -> bool | None:
-        if not trainer.is_main:
+        if not trainer.group.is_main:
             return None
         row = _line([self._epochs + epoch, trainer.steps, *map(float, logs.values())])
         # One write to the end: another program that reads the file sees whole rows.

@@ -160,7 +160,7 @@ class Checkpoint(Callback):
     def on_train_begin(self, trainer: Trainer) -> None:
         sign = 1.0 if self.keep_best is None else direction(trainer, self.keep_best)
         self._begin(sign)
-        if trainer.is_main:
+        if trainer.group.is_main:
             self.check_file()
             for path in (self.path, self.best_path):
                 remove_leftovers(path)
@@ -183,7 +183,7 @@ class Checkpoint(Callback):
             if self._sign * value < self._sign * self.best:  # NaN never is
                 self.best, self.best_epoch = value, epoch
                 config, arrays, path = trainer.net.config(), trainer.net.arrays(), self.best_path
-                if trainer.is_main:
+                if trainer.group.is_main:
                     self._submit(path, lambda: storage.save(path, config, arrays))
         return None
 
@@ -212,7 +212,7 @@ class Checkpoint(Callback):
         """Copy the state of a training, and have it written."""
         self._steps, self._time = run.trainer.steps, now()
         state, path = run.state(), self.path
-        if not run.trainer.is_main:
+        if not run.trainer.group.is_main:
             return
 
         def write() -> None:

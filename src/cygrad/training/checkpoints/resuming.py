@@ -72,7 +72,7 @@ def resume(
         Of warnings, as for `warnings.warn`.
     """
     name = archive.path_name(path)
-    run, state = trainer.prepare(
+    run, state = trainer.group.prepare(
         lambda: _prepare(trainer, name, given, callbacks, options, stacklevel + 3)
     )
     try:
