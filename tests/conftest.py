@@ -71,8 +71,8 @@ def interrupt(uncollected: None) -> Iterator[Callable[..., None]]:
 
     def press(trainer: Trainer | None, steps: int) -> None:
         has_ended.wait(0.2)
-        while trainer is not None and trainer.steps < steps and not has_ended.wait(0.001):
-            pass
+        while trainer is not None and trainer.steps <= steps and not has_ended.wait(0.001):
+            pass  # the last one is not over yet
         if not has_ended.is_set():
             _thread.interrupt_main()
 

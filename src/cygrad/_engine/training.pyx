@@ -33,6 +33,16 @@ include "statistics.pyx"
 include "step_update.pyx"
 
 
+cdef extern from *:
+    """
+    /* The number of steps: other threads may read it while one trains. */
+    static int64_t cg_read_count(const int64_t *place) { return __atomic_load_n(place, __ATOMIC_RELAXED); }
+    static void cg_set_count(int64_t *place, int64_t count) { __atomic_store_n(place, count, __ATOMIC_RELAXED); }
+    """
+    int64_t cg_read_count(const int64_t *place) noexcept nogil
+    void cg_set_count(int64_t *place, int64_t count) noexcept nogil
+
+
 cdef list _rules = list(_kernels.RULES)      # in the order of their codes
 cdef dict _clippings = {None: CLIP_NOTHING, "value": CLIP_VALUE, "norm": CLIP_NORM, "global_norm": CLIP_GLOBAL_NORM}
 
@@ -148,12 +158,12 @@ cdef class Training(SequentialPasses):
     cdef Py_ssize_t owner               # the process of the current call, or 0
     cdef list blocks
     cdef readonly list state
-    cdef public int64_t steps           # number of steps so far
+    cdef int64_t step_count             # number of steps so far
 
     def __init__(self, Engine engine, str rule, Py_ssize_t batch_size, learning_rate=0.0, *, learning_rates=None,
                  clip=None, double clip_limit=0, Py_ssize_t max_block=0, uint64_t seed=0, **hyperparameters):
         cdef ClippingKind kind = _clippings[clip]
-        self.engine, self.max_batch, self.steps, self.owner, self.epochs_left = engine, batch_size, 0, 0, 0
+        self.engine, self.max_batch, self.step_count, self.owner, self.epochs_left = engine, batch_size, 0, 0, 0
         self.learning_rate = learning_rate if callable(learning_rate) else None
         self.learning_rates, self.rates_ahead, self.first_ahead = learning_rates, None, 0
         self.rate = 0 if callable(learning_rate) else learning_rate
@@ -192,7 +202,7 @@ cdef class Training(SequentialPasses):
 
     def reset(self):
         """Reset the optimiser's state and its count of steps to 0."""
-        self.steps = 0
+        cg_set_count(&self.step_count, 0)
         for array in self.state:
             array.fill(0)
         self.fill_last_state()
@@ -259,17 +269,17 @@ cdef class Training(SequentialPasses):
 
     cdef double next_rate(self) except? -1:
         """Return the learning rate of the next step."""
-        cdef int64_t ahead
+        cdef int64_t ahead, step = self.step_count
         if self.learning_rate is None:
             return self.rate
         if self.learning_rates is None:
-            return self.learning_rate(self.steps)
-        ahead = self.steps - self.first_ahead
+            return self.learning_rate(step)
+        ahead = step - self.first_ahead
         if self.rates_ahead is None or ahead < 0 or ahead >= self.rates_ahead.shape[0]:
             try:
-                self.rates_ahead, self.first_ahead, ahead = self.learning_rates(self.steps, RATES_AHEAD), self.steps, 0
+                self.rates_ahead, self.first_ahead, ahead = self.learning_rates(step, RATES_AHEAD), step, 0
             except (TypeError, ValueError):     # one of them is not valid, but that step may never come
-                return self.learning_rate(self.steps)
+                return self.learning_rate(step)
         return self.rates_ahead[ahead]
 
     def forget_rates(self):
@@ -278,9 +288,9 @@ cdef class Training(SequentialPasses):
 
     cdef void begin_step(self, double rate, double scale) noexcept nogil:
         """Count the next step, and compute its update; `scale` is that of its loss."""
-        self.p.step = self.steps
-        self.steps += 1
-        self.p.update = update_of_step(&self.optimizer, rate, scale, self.steps)
+        self.p.step = self.step_count
+        cg_set_count(&self.step_count, self.p.step + 1)
+        self.p.update = update_of_step(&self.optimizer, rate, scale, self.p.step + 1)
 
     cdef void prepare_batch(self) noexcept nogil:
         self.p.scale = 1 / self.divisor()       # for `output_delta` only where there are weights
@@ -379,7 +389,7 @@ cdef class Training(SequentialPasses):
                 self.ranks.begin(self, rows, batch_size, first, batches)
             self.run(rows, batch_size, first, batches, poll)
             if self.stopped:
-                self.steps -= 1
+                cg_set_count(&self.step_count, self.step_count - 1)
             if self.ranks is not None:
                 self.ranks.end(self)
         finally:
@@ -391,6 +401,15 @@ cdef class Training(SequentialPasses):
         if self.interrupts.error is not None:
             raise self.interrupts.error
         return 0
+
+    @property
+    def steps(self):
+        """Number of steps so far, also of those that another thread does."""
+        return cg_read_count(&self.step_count)
+
+    @steps.setter
+    def steps(self, int64_t number):
+        cg_set_count(&self.step_count, number)
 
     @property
     def division(self):
@@ -555,7 +574,7 @@ cdef class Training(SequentialPasses):
                 with nogil:
                     stopped = self.run_single_step(rate)
             if stopped:
-                self.steps -= 1
+                cg_set_count(&self.step_count, self.step_count - 1)
             if self.single_interrupts.error is not None:
                 error, self.single_interrupts.error = self.single_interrupts.error, None
                 raise error
