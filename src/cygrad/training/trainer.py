@@ -3,7 +3,8 @@
 All steps of an epoch are one call of the engine, so Python code runs between epochs only. The
 update rules are described in `optimizers`. `fitting` checks the arguments of `fit`, and `run` and
 `batches` have its loop; its parts are in `budget`, `data`, `hooks`, `order`, `rates` and
-`validation`, the work between epochs in `progress`, `callbacks` and `history`.
+`validation`, the work between epochs in `progress`, `callbacks` and `history`. `group` is what
+several processes decide in common, here one.
 """
 
 from __future__ import annotations
